@@ -1,0 +1,369 @@
+package actors
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"elemental/persistence"
+)
+
+// channel is one channel of a server: its messages, their number and the
+// nonces of the last posts. Its server forwards to it what members ask; it
+// posts through persistence, answers sessions, and publishes through the
+// router. Messages, indexes, timestamps and nonces survive a restart. The
+// newest messages are in memory; older ones are read from pages on disk.
+
+// The commands. They come from sessions, checked and forwarded by the server.
+type (
+	post struct { // Posted
+		Caller
+		Author string
+		Post
+	}
+	getMessages struct { // Messages
+		Caller
+		User string
+		GetMessages
+	}
+	latestMessages struct { // Messages, with indexes
+		Caller
+		User string
+		LatestMessages
+	}
+	countMessages struct { // Amount
+		Caller
+		User string
+		CountMessages
+	}
+	follow struct { // Subscribed; from the server, for a session's subscribe
+		Caller
+		User string
+	}
+	// retire comes from the server when the channel's deletion is on disk.
+	retire struct{}
+	// saveChannel is a saveNow on its way through the server.
+	saveChannel struct {
+		Server      string
+		Incarnation uint64
+	}
+)
+
+// channelBound is what a server forwards to one of its channels.
+type channelBound interface {
+	asked
+	addressed
+	user() string
+	channel() (server, name string)
+	check() Code // what can be judged before membership
+}
+
+func (m *post) entity() (Kind, string)           { return KindServer, m.Server }
+func (m *getMessages) entity() (Kind, string)    { return KindServer, m.Server }
+func (m *latestMessages) entity() (Kind, string) { return KindServer, m.Server }
+func (m *countMessages) entity() (Kind, string)  { return KindServer, m.Server }
+func (m *saveChannel) entity() (Kind, string)    { return KindServer, m.Server }
+
+func (m *post) channel() (string, string)           { return m.Server, m.Channel }
+func (m *getMessages) channel() (string, string)    { return m.Server, m.Channel }
+func (m *latestMessages) channel() (string, string) { return m.Server, m.Channel }
+func (m *countMessages) channel() (string, string)  { return m.Server, m.Channel }
+
+func (m *post) user() string           { return m.Author }
+func (m *getMessages) user() string    { return m.User }
+func (m *latestMessages) user() string { return m.User }
+func (m *countMessages) user() string  { return m.User }
+
+func (m *post) check() Code           { return "" }
+func (m *latestMessages) check() Code { return "" }
+func (m *countMessages) check() Code  { return "" }
+
+func (m *getMessages) check() Code {
+	switch {
+	case !m.BeginIsInt:
+		return BeginNotInt
+	case !m.EndIsInt:
+		return EndNotInt
+	case m.Begin > m.End:
+		return BeginAfterEnd
+	case m.Begin < 0:
+		return OutOfRange
+	}
+	return ""
+}
+
+type channel struct {
+	durable
+	topic   topic
+	id      string // the incarnation, as its parent knows it
+	history history
+	reads   map[uint64]reading // answers that wait for pages; not saved
+	lastRef uint64             // not saved
+	pages   int64              // paged once the snapshot under way is saved; not saved
+	retired bool               // deleted; not saved
+}
+
+// reading is an answer that lacks its older part.
+type reading struct {
+	caller Caller
+	reply  Messages // List is the newer part
+}
+
+// newChannel makes the maker of a channel's actor; id is its incarnation. The
+// maker is used again at a restart, in the channel's own time: it holds copies.
+func (s *server) newChannel(id string) func() actor.Actor {
+	t := topic{server: s.name, serverIncarnation: s.guild.Incarnation}
+	for _, made := range s.guild.Channels {
+		if strconv.FormatUint(made.Incarnation, 10) == id {
+			t.channel, t.incarnation = made.Channel, made.Incarnation
+		}
+	}
+	n, stream := s.node, s.channelStream(t.channel, t.incarnation)
+	return func() actor.Actor {
+		// Messages held back for a channel that was deleted meanwhile find no such channel.
+		c := &channel{topic: t, id: id, reads: map[uint64]reading{}, retired: t.incarnation == 0}
+		c.durable = durable{node: n, entity: c, stream: stream}
+		return c
+	}
+}
+
+func (c *channel) command(ctx actor.Context, msg any) {
+	if m, ok := msg.(asked); ok && c.retired {
+		m.from().answer(ctx, Refused{Code: NoSuchChannel})
+		return
+	}
+	switch m := msg.(type) {
+	case *post:
+		c.onPost(ctx, m)
+	case *getMessages:
+		c.onGetMessages(ctx, m)
+	case *latestMessages:
+		c.onLatestMessages(ctx, m)
+	case *countMessages:
+		c.reply(ctx, m.Caller, Amount{Amount: c.history.total})
+	case *follow:
+		c.onFollow(ctx, m)
+	case *persistence.ItemsRead:
+		c.onItemsRead(ctx, m)
+	case *persistence.SnapshotSaved:
+		c.onSnapshotSaved(ctx, m)
+	case *retire:
+		c.onRetire(ctx)
+	case *rest:
+		c.onRest(ctx)
+	default:
+		c.node.unexpected(ctx)
+	}
+}
+
+func (c *channel) onPost(ctx actor.Context, m *post) {
+	if first, repeated := c.history.nonces[nonce{m.Author, m.Nonce}]; repeated {
+		c.reply(ctx, m.Caller, Posted{Index: first.index, Timestamp: first.timestamp})
+		return
+	}
+	if len(m.Text) > c.node.cfg.MessageBytes {
+		c.refuse(ctx, m.Caller, MessageTooLong)
+		return
+	}
+	if !c.writable() {
+		c.refuse(ctx, m.Caller, StorageDown)
+		return
+	}
+	e := c.history.next(m, time.Now().UnixMicro())
+	c.history.apply(e)
+	c.record(ctx, "posted", e.append(make([]byte, 0, 96+len(e.Author)+len(e.Text))))
+	c.reply(ctx, m.Caller, Posted{Index: e.Index, Timestamp: e.Timestamp})
+	c.publish(ctx, m, e)
+	c.saveWhenLarge(ctx)
+}
+
+func (c *channel) publish(ctx actor.Context, m *post, e posted) {
+	c.say(ctx, c.node.router, &publish{From: m.Session, Topic: c.topic, NewMessage: NewMessage{
+		Server: c.topic.server, Channel: c.topic.channel, Index: e.Index,
+		Message: Message{Text: e.Text, Author: e.Author, Timestamp: e.Timestamp},
+	}})
+}
+
+// A channel that takes much between two checkpoints saves itself, so that its
+// memory stays bounded.
+const (
+	unsavedMessages = 8192
+	unsavedBytes    = 4 << 20
+)
+
+func (c *channel) saveWhenLarge(ctx actor.Context) {
+	if !c.saving && c.history.fullPages() > 0 &&
+		(c.history.total-c.history.paged >= unsavedMessages || c.history.recentBytes >= unsavedBytes) {
+		c.save(ctx)
+	}
+}
+
+func (c *channel) onGetMessages(ctx actor.Context, m *getMessages) {
+	switch {
+	case m.End > c.history.total: // and Begin ≤ End
+		c.refuse(ctx, m.Caller, OutOfRange)
+	case m.End-m.Begin > int64(c.node.cfg.AnswerMessages):
+		c.refuse(ctx, m.Caller, TooManyMessages)
+	default:
+		c.answerRun(ctx, m.Caller, m.End, Messages{First: m.Begin})
+	}
+}
+
+func (c *channel) onLatestMessages(ctx actor.Context, m *latestMessages) {
+	end := c.history.total
+	if m.Before >= 0 {
+		end = min(end, m.Before)
+	}
+	count := min(max(m.Count, 0), end)
+	if count > int64(c.node.cfg.AnswerMessages) {
+		c.refuse(ctx, m.Caller, TooManyMessages)
+		return
+	}
+	c.answerRun(ctx, m.Caller, end, Messages{First: end - count, WithIndex: true, Amount: c.history.total})
+}
+
+// answerRun completes a reply with the messages reply.First … end-1, from
+// memory or, for the older part, from pages.
+func (c *channel) answerRun(ctx actor.Context, caller Caller, end int64, reply Messages) {
+	begin := reply.First
+	reply.List = c.history.run(begin, end)
+	if begin >= c.history.base || begin == end {
+		c.replyMessages(ctx, caller, reply)
+		return
+	}
+	c.lastRef++
+	c.reads[c.lastRef] = reading{caller: caller, reply: reply}
+	ctx.Send(c.node.disk, &persistence.ReadItems{
+		Stream: c.stream, From: index(begin), To: index(min(end, c.history.base)), Ref: c.lastRef, ReplyTo: ctx.Self(),
+	})
+}
+
+func (c *channel) onItemsRead(ctx actor.Context, m *persistence.ItemsRead) {
+	r, ours := c.reads[m.Ref]
+	if !ours {
+		return // asked before a restart
+	}
+	delete(c.reads, m.Ref)
+	older, err := readItems(m)
+	if err != nil {
+		c.node.log.Error("cannot read old messages", "actor", ctx.Self().Id, "err", err)
+		c.refuse(ctx, r.caller, StorageDown)
+		return
+	}
+	r.reply.List = append(older, r.reply.List...)
+	c.replyMessages(ctx, r.caller, r.reply)
+}
+
+func readItems(m *persistence.ItemsRead) ([]Message, error) {
+	if m.Err != nil {
+		return nil, m.Err
+	}
+	list := make([]Message, 0, len(m.Items))
+	for _, item := range m.Items {
+		e, err := decode[posted](item)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, Message{Text: e.Text, Author: e.Author, Timestamp: e.Timestamp})
+	}
+	return list, nil
+}
+
+func (c *channel) replyMessages(ctx actor.Context, caller Caller, reply Messages) {
+	bytes := 0
+	for _, m := range reply.List {
+		bytes += len(m.Text)
+	}
+	if bytes > c.node.cfg.AnswerBytes {
+		c.refuse(ctx, caller, TooManyMessages)
+		return
+	}
+	c.reply(ctx, caller, reply)
+}
+
+// onFollow attaches first and then tells the amount: a message from that
+// index on is published after the router knows the subscriber.
+func (c *channel) onFollow(ctx actor.Context, m *follow) {
+	c.say(ctx, c.node.router, &attach{Session: m.Session, User: m.User, Topic: c.topic})
+	c.reply(ctx, m.Caller, Subscribed{Amount: c.history.total, HasChannel: true})
+}
+
+func (c *channel) onSnapshotSaved(ctx actor.Context, m *persistence.SnapshotSaved) {
+	c.onSaved(ctx, m)
+	if m.Err == nil {
+		c.history.trim(c.pages)
+	}
+}
+
+// onRetire ends a deleted channel: its stream is gone, so nothing more can be done.
+func (c *channel) onRetire(ctx actor.Context) {
+	c.retired = true
+	c.refuseDue(ctx, NoSuchChannel)
+	ctx.Stop(ctx.Self())
+}
+
+func (c *channel) onRest(ctx actor.Context) {
+	if c.idle() && len(c.reads) == 0 {
+		ctx.Stop(ctx.Self())
+		return
+	}
+	ctx.Send(ctx.Parent(), &stayed{name: c.id})
+}
+
+func (c *channel) abandoned(ctx actor.Context) {
+	for _, r := range c.reads {
+		r.caller.answer(ctx, Refused{Code: Busy})
+	}
+}
+
+func (c *channel) reset() { c.history = newHistory() }
+
+func (c *channel) snapshot(s *persistence.SaveSnapshot) {
+	c.pages = c.history.paged + c.history.fullPages()
+	state := savedHistory{Total: c.history.total, Last: c.history.last}
+	for i, m := range c.history.run(c.history.paged, c.history.total) {
+		e := posted{Index: c.history.paged + int64(i), Author: m.Author, Text: m.Text, Timestamp: m.Timestamp}
+		if e.Index >= c.pages {
+			state.Recent = append(state.Recent, e)
+			continue
+		}
+		if e.Index%persistence.PageItems == 0 {
+			s.Pages = append(s.Pages, persistence.Page{First: index(e.Index)})
+		}
+		page := &s.Pages[len(s.Pages)-1]
+		page.Items = append(page.Items, e.append(nil))
+	}
+	for _, n := range c.history.nonceOrder {
+		at := c.history.nonces[n]
+		state.Nonces = append(state.Nonces, posted{Index: at.index, Author: n.author, Nonce: n.nonce, Timestamp: at.timestamp})
+	}
+	s.State = mustJSON(state)
+}
+
+func (c *channel) restore(snapshot []byte) error {
+	saved, err := decode[savedHistory](snapshot)
+	if err != nil {
+		return err
+	}
+	c.history.restore(saved)
+	return nil
+}
+
+func (c *channel) replay(e persistence.Event) error {
+	event, err := decodeEvent(channelEvents, e)
+	if err == nil {
+		c.history.apply(event.(posted))
+	}
+	return err
+}
+
+func (c *channel) recovered(actor.Context) {}
+
+// index turns a checked index into persistence's unsigned one.
+func index(i int64) uint64 {
+	if i < 0 {
+		panic("negative index")
+	}
+	return uint64(i)
+}

@@ -1,0 +1,186 @@
+package actors
+
+import (
+	"net/url"
+
+	"github.com/asynkron/protoactor-go/actor"
+)
+
+// Directory reaches durable actors by kind and name. On one node it is the two
+// directory actors; on several it can be a cluster. Nobody keeps the PID of
+// another domain's actor.
+type Directory interface {
+	// Tell sends msg to the entity that it names, which is started when it is
+	// not in memory. Messages of one sender to one entity keep their order.
+	Tell(ctx actor.SenderContext, msg addressed)
+}
+
+// addressed is a message that says which entity it is for.
+type addressed interface {
+	entity() (Kind, string)
+}
+
+// localDirectory is the Directory of one node.
+type localDirectory struct{ users, servers *actor.PID }
+
+func (d *localDirectory) Tell(ctx actor.SenderContext, msg addressed) {
+	if kind, _ := msg.entity(); kind == KindUser {
+		ctx.Send(d.users, msg)
+		return
+	}
+	ctx.Send(d.servers, msg)
+}
+
+// directory is the parent of all users, or of all servers: it finds or starts
+// the child that a message names. All messages for a child pass through it,
+// so that a child can be put to rest without losing one. Transient: children
+// start again when they are needed.
+type directory struct {
+	node *node
+	kids children
+	tick ticker
+}
+
+func newDirectory(n *node, kind Kind, make maker) actor.Actor {
+	return &directory{node: n, kids: newChildren(n, kind, make)}
+}
+
+func (d *directory) Receive(ctx actor.Context) {
+	switch m := ctx.Message().(type) {
+	case *actor.Started:
+		d.tick.start(ctx, d.node.sweepEvery())
+	case *actor.Stopping, *actor.Restarting:
+		d.tick.stop()
+	case *actor.Stopped:
+	case addressed:
+		_, name := m.entity()
+		d.kids.deliver(ctx, name, m)
+	case *sweep:
+		d.kids.sweep(ctx)
+		d.tick.again(ctx)
+	case *stayed:
+		d.kids.stayed(ctx, m.name)
+	case *vacant:
+		d.kids.rest(ctx, m.name)
+	case *actor.Terminated:
+		d.kids.terminated(ctx, m.Who)
+	default:
+		d.node.unexpected(ctx)
+	}
+}
+
+// The talk between a parent and a child that may leave memory.
+type (
+	// sweep is the parent's own tick.
+	sweep struct{}
+	// rest asks a child to stop if nothing is under way. From then on the
+	// parent holds back what arrives for it. Answered by stayed, or by its end.
+	rest struct{}
+	// stayed answers rest: the child has work.
+	stayed struct{ name string }
+	// vacant tells the parent that the entity does not exist, so its actor need not stay.
+	vacant struct{ name string }
+)
+
+// children finds or starts the durable children of one parent and passivates
+// the idle ones. The parent owns it and calls it from its handlers alone.
+type children struct {
+	node *node
+	kind Kind
+	make maker
+	live map[string]*child
+	ids  map[string]string // PID id → name
+	now  int               // sweeps so far
+}
+
+type child struct {
+	pid     *actor.PID
+	used    int // sweep of the last message
+	resting bool
+	held    []any // arrived while resting; as bounded as the requests in flight are
+}
+
+// maker makes what makes a child's actor, at its start and at each restart.
+type maker func(name string) func() actor.Actor
+
+func newChildren(n *node, kind Kind, make maker) children {
+	return children{node: n, kind: kind, make: make, live: map[string]*child{}, ids: map[string]string{}}
+}
+
+func (c *children) deliver(ctx actor.Context, name string, msg any) {
+	kid := c.live[name]
+	if kid == nil {
+		kid = c.start(ctx, name)
+	}
+	kid.used = c.now
+	if kid.resting {
+		kid.held = append(kid.held, msg)
+		return
+	}
+	ctx.Send(kid.pid, msg)
+}
+
+func (c *children) start(ctx actor.Context, name string) *child {
+	mailbox := thinMailbox
+	if c.kind == KindChannel {
+		mailbox = busyMailbox
+	}
+	props := c.node.props(c.kind, mailbox, restartLater{}, c.make(name))
+	pid, err := ctx.SpawnNamed(props, url.PathEscape(name))
+	if err != nil {
+		panic(err) // two live children of one name: the table is wrong
+	}
+	kid := &child{pid: pid, used: c.now}
+	c.live[name] = kid
+	c.ids[pid.Id] = name
+	return kid
+}
+
+// sweepsToRest is how many sweeps without a message make a child idle.
+const sweepsToRest = 4
+
+func (c *children) sweep(ctx actor.Context) {
+	c.now++
+	if c.node.cfg.Passivate <= 0 {
+		return
+	}
+	for name, kid := range c.live {
+		if c.now-kid.used > sweepsToRest {
+			c.rest(ctx, name)
+		}
+	}
+}
+
+func (c *children) rest(ctx actor.Context, name string) {
+	if kid := c.live[name]; kid != nil && !kid.resting {
+		kid.resting = true
+		ctx.Send(kid.pid, &rest{})
+	}
+}
+
+func (c *children) stayed(ctx actor.Context, name string) {
+	kid := c.live[name]
+	if kid == nil {
+		return
+	}
+	kid.resting, kid.used = false, c.now
+	for _, msg := range kid.held {
+		ctx.Send(kid.pid, msg)
+	}
+	kid.held = nil
+}
+
+// terminated forgets a child that has stopped, or starts it anew for what
+// arrived meanwhile.
+func (c *children) terminated(ctx actor.Context, who *actor.PID) {
+	name, ours := c.ids[who.Id]
+	if !ours {
+		return
+	}
+	held := c.live[name].held
+	delete(c.ids, who.Id)
+	delete(c.live, name)
+	for _, msg := range held {
+		c.deliver(ctx, name, msg)
+	}
+}

@@ -1,0 +1,371 @@
+package actors
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/go-json-experiment/json"
+
+	"elemental/persistence"
+)
+
+// durable is the part that every durable actor (user, server, channel) has:
+// it recovers the state, gives events to the journal, and holds back all that
+// the actor says until everything it decided before is on disk.
+//
+// A handler checks a command against the state, makes one event, applies it,
+// records it, and says the answer. Because say waits for the journal, no
+// answer (a read's neither) and no push can tell of something that a power
+// cut could undo. When the journal refuses, the actor forgets what it applied
+// and recovers; what it was about to say turns into a refusal.
+type durable struct {
+	node   *node
+	entity entity
+	stream persistence.Stream
+	phase  phase
+
+	brokeAt   time.Time // with phase broken
+	epoch     uint64    // this activation's, from Recovered
+	seq       uint64    // of the last event decided
+	committed uint64    // of the last event on disk
+	saved     uint64    // of the last snapshot on disk
+	saving    bool      // a snapshot is on its way
+
+	due  []utterance // said, waiting for the journal; in order
+	held []any       // commands that arrived while recovering; as bounded as the requests in flight are
+}
+
+// entity is what a durable actor does in its own way.
+type entity interface {
+	// reset forgets the state, before a recovery.
+	reset()
+	// restore reads a snapshot; replay applies one event of the journal.
+	restore(snapshot []byte) error
+	replay(e persistence.Event) error
+	// recovered is called when the state is complete.
+	recovered(ctx actor.Context)
+	// command handles one message that is the actor's own.
+	command(ctx actor.Context, msg any)
+	// abandoned answers whoever waits for more than the journal, before a stop or restart.
+	abandoned(ctx actor.Context)
+	// snapshot fills in State, Pages and Gone.
+	snapshot(s *persistence.SaveSnapshot)
+}
+
+// saveNow asks a durable actor for a snapshot, for a checkpoint: the provider
+// asks users and servers, a server its channels.
+type saveNow struct {
+	kind Kind
+	name string
+}
+
+func (m *saveNow) entity() (Kind, string) { return m.kind, m.name }
+
+type phase int
+
+const (
+	recovering phase = iota
+	ready
+	broken // the stream cannot be read; every command is refused
+)
+
+// utterance is a message to be sent once event seq is on disk.
+type utterance struct {
+	seq uint64
+	to  *actor.PID // nil: to the entity that msg names
+	msg any
+}
+
+// Receive is every durable actor's: what they have in common here, the rest in
+// the entity's command.
+func (d *durable) Receive(ctx actor.Context) {
+	switch m := ctx.Message().(type) {
+	case *actor.Started:
+		d.recover(ctx)
+	case *actor.Stopping, *actor.Restarting:
+		d.abandon(ctx)
+	case *actor.Stopped:
+	case *persistence.Recovered:
+		d.restored(ctx, m)
+	case *persistence.Committed:
+		d.onCommitted(ctx, m)
+	case *persistence.Rejected:
+		d.onRejected(ctx, m)
+	default:
+		d.judge(ctx, m)
+	}
+}
+
+// judge handles a command, or keeps or refuses it while there is no state to
+// judge it by.
+func (d *durable) judge(ctx actor.Context, msg any) {
+	if d.phase == recovering {
+		d.held = append(d.held, msg)
+		return
+	}
+	if d.phase == broken {
+		d.refuseBroken(ctx, msg)
+		return
+	}
+	if _, wanted := msg.(*saveNow); wanted {
+		d.save(ctx)
+		return
+	}
+	d.entity.command(ctx, msg)
+}
+
+// refuseBroken answers while the stream cannot be read, and tries again from
+// time to time: a disk may heal.
+func (d *durable) refuseBroken(ctx actor.Context, msg any) {
+	m, isAsked := msg.(asked)
+	switch {
+	case time.Since(d.brokeAt) > retryBroken:
+		d.held = append(d.held, msg)
+		d.recover(ctx)
+	case isAsked:
+		m.from().answer(ctx, Refused{Code: StorageDown})
+	default:
+		d.entity.command(ctx, msg) // the talk with its parent and its children
+	}
+}
+
+// retryBroken is the least time between two recoveries of a stream that cannot be read.
+const retryBroken = time.Second
+
+func (d *durable) recover(ctx actor.Context) {
+	d.phase = recovering
+	d.entity.reset()
+	ctx.Send(d.node.disk, &persistence.Recover{Stream: d.stream, ReplyTo: ctx.Self()})
+}
+
+func (d *durable) restored(ctx actor.Context, m *persistence.Recovered) {
+	if d.phase != recovering { // asked twice, before and after a restart: the later epoch counts
+		if m.Err == nil && m.Seq == d.seq {
+			d.epoch = m.Epoch
+		}
+		return
+	}
+	d.phase = ready
+	if err := d.load(m); err != nil {
+		d.node.log.Error("cannot recover", "actor", ctx.Self().Id, "err", err)
+		d.entity.reset()
+		d.phase, d.brokeAt = broken, time.Now()
+	}
+	if d.phase == ready {
+		d.entity.recovered(ctx)
+	}
+	for len(d.held) > 0 && d.phase != recovering {
+		msg := d.held[0]
+		d.held = d.held[1:]
+		d.judge(ctx, msg)
+	}
+}
+
+// load rebuilds the state. A panic in it would repeat for ever: it is an error.
+func (d *durable) load(m *persistence.Recovered) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("replay of %s panicked: %v", m.Stream, r)
+		}
+	}()
+	if m.Err != nil {
+		return m.Err
+	}
+	d.epoch, d.seq, d.committed = m.Epoch, m.Seq, m.Seq
+	d.saved = m.Seq - uint64(len(m.Events))
+	if m.Snapshot != nil {
+		if err := d.entity.restore(m.Snapshot); err != nil {
+			return fmt.Errorf("snapshot of %s: %w", m.Stream, err)
+		}
+	}
+	for _, event := range m.Events {
+		if err := d.entity.replay(event); err != nil {
+			return fmt.Errorf("event %d of %s: %w", event.Seq, m.Stream, err)
+		}
+	}
+	return nil
+}
+
+// next is the sequence number that the next recorded event gets.
+func (d *durable) next() uint64 { return d.seq + 1 }
+
+// record gives an event, already applied, to the journal.
+func (d *durable) record(ctx actor.Context, eventType string, data []byte, drops ...persistence.Stream) {
+	d.seq++
+	ctx.Send(d.node.disk, &persistence.Append{
+		Stream:  d.stream,
+		Epoch:   d.epoch,
+		Event:   persistence.Event{Seq: d.seq, Type: eventType, Version: 1, Data: data},
+		Drops:   drops,
+		ReplyTo: ctx.Self(),
+	})
+}
+
+// recordJSON records an event that is not worth an encoder of its own.
+func (d *durable) recordJSON(ctx actor.Context, eventType string, event any, drops ...persistence.Stream) {
+	data, err := json.Marshal(event)
+	if err != nil {
+		panic(fmt.Errorf("event %s: %w", eventType, err))
+	}
+	d.record(ctx, eventType, data, drops...)
+}
+
+// writable tells whether an event has a chance; asking saves a useless recovery.
+func (d *durable) writable() bool { return d.node.store.Writable() }
+
+// say sends msg once everything decided so far is on disk.
+func (d *durable) say(ctx actor.Context, to *actor.PID, msg any) {
+	if d.seq == d.committed {
+		d.send(ctx, to, msg)
+		return
+	}
+	d.due = append(d.due, utterance{seq: d.seq, to: to, msg: msg})
+}
+
+// reply says the answer to a caller.
+func (d *durable) reply(ctx actor.Context, to Caller, reply any) {
+	if to.PID != nil {
+		d.say(ctx, to.PID, &answer{Ref: to.Ref, Reply: reply})
+	}
+}
+
+func (d *durable) refuse(ctx actor.Context, to Caller, code Code) {
+	d.reply(ctx, to, Refused{Code: code})
+}
+
+func (d *durable) send(ctx actor.Context, to *actor.PID, msg any) {
+	if to != nil {
+		ctx.Send(to, msg)
+	} else {
+		d.node.dir.Tell(ctx, msg.(addressed))
+	}
+}
+
+func (d *durable) onCommitted(ctx actor.Context, m *persistence.Committed) {
+	if m.Epoch != d.epoch || m.Seq <= d.committed {
+		return
+	}
+	d.committed = m.Seq
+	sent := 0
+	for _, u := range d.due {
+		if u.seq > m.Seq {
+			break
+		}
+		d.send(ctx, u.to, u.msg)
+		sent++
+	}
+	d.dropDue(sent)
+}
+
+// dropDue forgets the first n utterances and lets a burst's memory go.
+func (d *durable) dropDue(n int) {
+	if n == len(d.due) {
+		if cap(d.due) > 256 {
+			d.due = nil
+		}
+		clear(d.due)
+		d.due = d.due[:0]
+		return
+	}
+	rest := copy(d.due, d.due[n:])
+	clear(d.due[rest:])
+	d.due = d.due[:rest]
+}
+
+// onRejected forgets what is not durable. What was decided before the
+// rejected event is still answered by its Committed, which came first.
+func (d *durable) onRejected(ctx actor.Context, m *persistence.Rejected) {
+	if m.Epoch != d.epoch || d.phase != ready {
+		return
+	}
+	code := StorageDown
+	if errors.Is(m.Err, persistence.ErrBusy) {
+		code = Busy
+	}
+	d.node.log.Debug("event not made durable", "actor", ctx.Self().Id, "err", m.Err)
+	d.refuseDue(ctx, code)
+	d.saving = false
+	d.recover(ctx)
+}
+
+// abandon answers everybody when the actor stops or restarts: what is on its
+// way to the journal may still become durable, what is held was never begun.
+func (d *durable) abandon(ctx actor.Context) {
+	d.refuseDue(ctx, OutcomeUnknown)
+	for _, msg := range d.held {
+		if m, ok := msg.(asked); ok {
+			m.from().answer(ctx, Refused{Code: Busy})
+		}
+	}
+	d.held = nil
+	d.entity.abandoned(ctx)
+}
+
+func (d *durable) refuseDue(ctx actor.Context, code Code) {
+	for _, u := range d.due {
+		if a, ok := u.msg.(*answer); ok {
+			ctx.Send(u.to, &answer{Ref: a.Ref, Reply: Refused{Code: code}})
+		}
+	}
+	d.due = nil
+}
+
+// idle tells whether nothing of the actor waits for the disk.
+func (d *durable) idle() bool {
+	return d.phase != recovering && d.seq == d.committed && len(d.due) == 0 && !d.saving
+}
+
+// save hands a snapshot to persistence, when everything decided is durable and
+// there is something new. A snapshot that is not possible now is asked for again.
+func (d *durable) save(ctx actor.Context) {
+	if d.phase != ready || d.saving || d.saved == d.seq {
+		return
+	}
+	if d.seq != d.committed {
+		d.due = append(d.due, utterance{seq: d.seq, to: ctx.Self(), msg: &saveNow{}})
+		return
+	}
+	s := &persistence.SaveSnapshot{Stream: d.stream, Seq: d.seq, ReplyTo: ctx.Self()}
+	d.entity.snapshot(s)
+	d.saving = true
+	ctx.Send(d.node.disk, s)
+}
+
+// onSaved notes what a snapshot covers; the actors call it from their handlers.
+func (d *durable) onSaved(ctx actor.Context, m *persistence.SnapshotSaved) {
+	d.saving = false
+	if m.Err != nil {
+		d.node.log.Warn("snapshot not saved", "actor", ctx.Self().Id, "err", m.Err)
+		return
+	}
+	d.saved = m.Seq
+}
+
+// mustJSON encodes a state; one that cannot be encoded is a broken invariant.
+func mustJSON(v any) []byte {
+	data, err := json.Marshal(v)
+	if err != nil {
+		panic(fmt.Errorf("state: %w", err))
+	}
+	return data
+}
+
+// decode reads one event's or snapshot's data.
+func decode[T any](data []byte) (v T, err error) {
+	err = json.Unmarshal(data, &v)
+	return v, err
+}
+
+// eventDecoder reads an event type into its struct.
+func eventDecoder[T any](data []byte) (any, error) { return decode[T](data) }
+
+// decodeEvent reads a journaled event by a table of decoders.
+func decodeEvent(table map[string]func([]byte) (any, error), e persistence.Event) (any, error) {
+	read := table[e.Type]
+	if read == nil || e.Version != 1 {
+		return nil, fmt.Errorf("unknown event %q, version %d", e.Type, e.Version)
+	}
+	return read(e.Data)
+}

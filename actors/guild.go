@@ -1,0 +1,183 @@
+package actors
+
+import (
+	"slices"
+)
+
+// This file is the state of a server, and the events that make it; server.go
+// is its actor.
+
+// The events. An incarnation is the sequence number of the event that made
+// the server or channel: a name that is deleted and made again has another one.
+type (
+	serverCreated struct {
+		Incarnation uint64 `json:"incarnation"`
+		Owner       string `json:"owner"`
+		Password    string `json:"password"` // PHC string
+		Channel     string `json:"channel"`  // the first one
+	}
+	memberJoined struct {
+		User string `json:"user"`
+	}
+	memberLeft     memberJoined
+	channelCreated struct {
+		Channel     string `json:"channel"`
+		Incarnation uint64 `json:"incarnation"`
+	}
+	channelDeleted channelCreated
+	imageSet       struct {
+		Image string `json:"img"`
+	}
+	serverDeleted struct{}
+)
+
+// guild is the state, and the snapshot.
+type guild struct {
+	Exists      bool             `json:"exists"`
+	Incarnation uint64           `json:"incarnation"`
+	Owner       string           `json:"owner"`
+	Password    string           `json:"password"`
+	Members     []string         `json:"users"` // in the order of joining
+	Channels    []channelCreated `json:"channels"`
+	Image       string           `json:"img,omitempty"`
+	Owed        []debt           `json:"owed,omitempty"` // filled in for the snapshot alone
+
+	members map[string]struct{} // Members, for the check that every post makes
+	owed    map[membership]bool // users whose list does not follow yet, and whether they are members
+}
+
+// membership is somebody's belonging to one incarnation of the server.
+type membership struct {
+	User        string `json:"user"`
+	Incarnation uint64 `json:"incarnation"`
+}
+
+// debt is a change of membership that its user has not confirmed.
+type debt struct {
+	membership
+	Member bool `json:"member"`
+}
+
+func newGuild() guild {
+	return guild{members: map[string]struct{}{}, owed: map[membership]bool{}}
+}
+
+func (g *guild) apply(event any) {
+	switch e := event.(type) {
+	case serverCreated:
+		g.Exists, g.Incarnation, g.Owner, g.Password = true, e.Incarnation, e.Owner, e.Password
+		g.Channels = []channelCreated{{e.Channel, e.Incarnation}}
+		g.join(e.Owner)
+	case memberJoined:
+		g.join(e.User)
+	case memberLeft:
+		g.Members = slices.DeleteFunc(g.Members, func(name string) bool { return name == e.User })
+		delete(g.members, e.User)
+		g.owe(e.User, false)
+	case channelCreated:
+		g.Channels = append(g.Channels, e)
+	case channelDeleted:
+		g.Channels = slices.DeleteFunc(g.Channels, func(c channelCreated) bool { return c == channelCreated(e) })
+	case imageSet:
+		g.Image = e.Image
+	case serverDeleted:
+		for _, name := range g.Members {
+			g.owe(name, false)
+		}
+		owed := g.owed
+		*g = newGuild()
+		g.owed = owed
+	}
+}
+
+func (g *guild) join(name string) {
+	g.Members = append(g.Members, name)
+	g.members[name] = struct{}{}
+	g.owe(name, true)
+}
+
+// owe notes that a user has to hear of a change; a newer one replaces an older.
+func (g *guild) owe(name string, member bool) {
+	g.owed[membership{name, g.Incarnation}] = member
+}
+
+// of is a user's membership of the server as it is now.
+func (g *guild) of(name string) membership { return membership{name, g.Incarnation} }
+
+func (g *guild) isMember(name string) bool {
+	_, is := g.members[name]
+	return is
+}
+
+// channel finds a channel's incarnation, 0 for none.
+func (g *guild) channel(name string) uint64 {
+	for _, c := range g.Channels {
+		if c.Channel == name {
+			return c.Incarnation
+		}
+	}
+	return 0
+}
+
+func (g *guild) checkMember(name string) Code {
+	switch {
+	case !g.Exists:
+		return NoSuchServer
+	case !g.isMember(name):
+		return NotInServer
+	}
+	return ""
+}
+
+func (g *guild) checkCreateChannel(m *createChannel) Code {
+	switch {
+	case !g.Exists:
+		return NoSuchServer
+	case g.Owner != m.User:
+		return NotOwnerCreate
+	case g.channel(m.Channel) != 0:
+		return ChannelExists
+	}
+	return ""
+}
+
+func (g *guild) checkDeleteChannel(m *deleteChannel) Code {
+	switch {
+	case !g.Exists:
+		return NoSuchServer
+	case g.channel(m.Channel) == 0:
+		return NoSuchChannel
+	case g.Owner != m.User:
+		return NotOwnerChannel
+	}
+	return ""
+}
+
+// checkForward judges what a member asks of a channel.
+func (g *guild) checkForward(m channelBound) Code {
+	_, name := m.channel()
+	switch {
+	case !g.Exists:
+		return NoSuchServer
+	case g.channel(name) == 0:
+		return NoSuchChannel
+	}
+	if code := m.check(); code != "" {
+		return code
+	}
+	if !g.isMember(m.user()) {
+		return NotInServer
+	}
+	return ""
+}
+
+// serverEvents reads each event type of a server's stream.
+var serverEvents = map[string]func([]byte) (any, error){
+	"serverCreated":  eventDecoder[serverCreated],
+	"memberJoined":   eventDecoder[memberJoined],
+	"memberLeft":     eventDecoder[memberLeft],
+	"channelCreated": eventDecoder[channelCreated],
+	"channelDeleted": eventDecoder[channelDeleted],
+	"imageSet":       eventDecoder[imageSet],
+	"serverDeleted":  eventDecoder[serverDeleted],
+}

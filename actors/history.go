@@ -1,0 +1,143 @@
+package actors
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"elemental/persistence"
+)
+
+// This file is the state of a channel, and the event that makes it; channel.go
+// is its actor.
+
+// The one event. Its fields are those of a page's item and of the snapshot.
+type posted struct {
+	Index     int64  `json:"index"`
+	Author    string `json:"author"`
+	Text      string `json:"message"`
+	Timestamp int64  `json:"us"` // microseconds since 1970
+	Nonce     string `json:"nonce,omitempty"`
+}
+
+// history is the state: messages by index. [0,paged) are in pages on disk,
+// [base,total) in memory, base ≤ paged.
+type history struct {
+	total, base, paged int64
+	last               int64     // timestamp of the newest message
+	recent             []Message // recent[0] has index base; entries never change, so runs of it may be shared
+	recentBytes        int       // text of those not paged yet
+	nonces             map[nonce]place
+	nonceOrder         []nonce // oldest first
+}
+
+type nonce struct{ author, nonce string }
+
+type place struct{ index, timestamp int64 }
+
+// noncesKept is how many posts back a repeated nonce is recognised.
+const noncesKept = 1000
+
+func newHistory() history { return history{nonces: map[nonce]place{}} }
+
+func (h *history) apply(e posted) {
+	if e.Index != h.total {
+		panic(fmt.Sprintf("message %d after %d messages", e.Index, h.total))
+	}
+	h.recent = append(h.recent, Message{Text: e.Text, Author: e.Author, Timestamp: e.Timestamp})
+	h.recentBytes += len(e.Text)
+	h.total++
+	h.last = e.Timestamp
+	if e.Nonce != "" {
+		n := nonce{e.Author, e.Nonce}
+		h.nonces[n] = place{e.Index, e.Timestamp}
+		h.nonceOrder = append(h.nonceOrder, n)
+	}
+	h.forgetNonces()
+}
+
+func (h *history) forgetNonces() {
+	for len(h.nonceOrder) > 0 && h.nonces[h.nonceOrder[0]].index < h.total-noncesKept {
+		delete(h.nonces, h.nonceOrder[0])
+		h.nonceOrder = h.nonceOrder[1:]
+	}
+}
+
+// next makes the event of a post: the next index, and a timestamp that grows
+// also when the clock steps back.
+func (h *history) next(m *post, now int64) posted {
+	return posted{Index: h.total, Author: m.Author, Text: m.Text, Nonce: m.Nonce, Timestamp: max(now, h.last+1)}
+}
+
+// run is the part of [begin,end) that is in memory, shared with the reader.
+func (h *history) run(begin, end int64) []Message {
+	from, to := max(begin, h.base)-h.base, max(end, h.base)-h.base
+	return h.recent[from:to:to]
+}
+
+// fullPages is how many messages, beyond those paged, fill whole pages.
+func (h *history) fullPages() int64 {
+	return (h.total - h.paged) / persistence.PageItems * persistence.PageItems
+}
+
+// trim lets go of what is on pages, but for the last page's worth.
+func (h *history) trim(paged int64) {
+	h.paged = max(h.paged, paged)
+	base := max(h.base, h.paged-persistence.PageItems)
+	if base == h.base {
+		return
+	}
+	h.recent = slices.Clone(h.recent[base-h.base:])
+	h.base = base
+	h.recentBytes = 0
+	for _, m := range h.recent[h.paged-base:] {
+		h.recentBytes += len(m.Text)
+	}
+}
+
+var channelEvents = map[string]func([]byte) (any, error){"posted": eventDecoder[posted]}
+
+// append encodes the event: this is the hot path, and reflection costs most of it.
+func (e *posted) append(to []byte) []byte {
+	to = append(to, `{"index":`...)
+	to = strconv.AppendInt(to, e.Index, 10)
+	to = appendText(append(to, `,"author":`...), e.Author)
+	to = appendText(append(to, `,"message":`...), e.Text)
+	to = strconv.AppendInt(append(to, `,"us":`...), e.Timestamp, 10)
+	if e.Nonce != "" {
+		to = appendText(append(to, `,"nonce":`...), e.Nonce)
+	}
+	return append(to, '}')
+}
+
+func appendText(to []byte, text string) []byte {
+	to, err := jsontext.AppendQuote(to, text)
+	if err != nil {
+		panic(err) // transport lets valid UTF-8 through alone
+	}
+	return to
+}
+
+// savedHistory is the snapshot: the messages that no page holds, and the nonces.
+type savedHistory struct {
+	Total  int64    `json:"total"`
+	Last   int64    `json:"us"`
+	Recent []posted `json:"messages"`
+	Nonces []posted `json:"nonces"` // without text
+}
+
+func (h *history) restore(saved savedHistory) {
+	h.total = saved.Total - int64(len(saved.Recent))
+	h.base, h.paged = h.total, h.total
+	for _, e := range saved.Recent {
+		h.apply(e)
+	}
+	h.last = saved.Last
+	for _, e := range saved.Nonces {
+		n := nonce{e.Author, e.Nonce}
+		h.nonces[n] = place{e.Index, e.Timestamp}
+		h.nonceOrder = append(h.nonceOrder, n)
+	}
+}

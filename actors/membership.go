@@ -1,0 +1,59 @@
+package actors
+
+import (
+	"github.com/asynkron/protoactor-go/actor"
+)
+
+// This file is how users' lists of joined servers follow the members of a
+// server: the server owes each user a word until the user has it on disk, and
+// who asked for the change is answered then.
+
+// closing counts the members that have not confirmed a deleted server.
+type closing struct{ left int }
+
+// tellThenReply lets a user's list follow a change of membership and replies
+// to the caller when that is on disk too.
+func (s *server) tellThenReply(ctx actor.Context, caller Caller, d debt) {
+	s.askers[d] = append(s.askers[d], caller)
+	s.tell(ctx, d)
+}
+
+func (s *server) tell(ctx actor.Context, d debt) {
+	s.say(ctx, nil, &membershipChanged{User: d.User, Server: s.name, Incarnation: d.Incarnation, Member: d.Member})
+}
+
+func (s *server) onNoted(ctx actor.Context, m *membershipNoted) {
+	paid := debt{membership{m.User, m.Incarnation}, m.Member}
+	if member, owed := s.guild.owed[paid.membership]; owed && member == paid.Member {
+		delete(s.guild.owed, paid.membership)
+	}
+	for _, caller := range s.askers[paid] {
+		s.confirm(ctx, caller)
+	}
+	delete(s.askers, paid)
+}
+
+func (s *server) confirm(ctx actor.Context, caller Caller) {
+	if c, several := s.closing[caller]; several {
+		c.left--
+		if c.left > 0 {
+			s.closing[caller] = c
+			return
+		}
+		delete(s.closing, caller)
+	}
+	s.reply(ctx, caller, Done{})
+}
+
+// payDebts tells the users whose list does not follow yet.
+func (s *server) payDebts(ctx actor.Context) {
+	for who, member := range s.guild.owed {
+		s.tell(ctx, debt{who, member})
+	}
+}
+
+// welcome lets a member's list follow, and the member's sessions hear of it.
+func (s *server) welcome(ctx actor.Context, caller Caller, name string) {
+	s.say(ctx, s.node.router, &memberWelcome{Server: s.name, User: name})
+	s.tellThenReply(ctx, caller, debt{s.guild.of(name), true})
+}

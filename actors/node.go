@@ -1,0 +1,137 @@
+package actors
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"elemental/persistence"
+)
+
+// node is what the actors of one process share: settings and the addresses of
+// the few singletons. Written before the first session, never changed after.
+type node struct {
+	cfg     Config
+	log     *slog.Logger
+	system  *actor.ActorSystem
+	store   *persistence.Store
+	encoder Encoder
+	gate    *gate
+
+	dir       Directory
+	disk      *actor.PID // persistence
+	router    *actor.PID
+	passwords *actor.PID
+	pool      *hashPool
+}
+
+var errCrashed = errors.New("the handler crashed")
+
+// sweepEvery is the tick of the passivation sweeps.
+func (n *node) sweepEvery() time.Duration {
+	if n.cfg.Passivate <= 0 {
+		return time.Minute
+	}
+	return n.cfg.Passivate / sweepsToRest
+}
+
+// unexpected is every actor's default: a message nobody handles is a bug that
+// must not be silent, and its asker must not wait.
+func (n *node) unexpected(ctx actor.Context) {
+	n.log.Error("unexpected message", "actor", ctx.Self().Id, "message", fmt.Sprintf("%T", ctx.Message()))
+	if m, ok := ctx.Message().(asked); ok {
+		m.from().answer(ctx, Refused{Code: UnknownCall})
+	}
+}
+
+// Caller is who waits for an answer: a session, and the number it gave the question.
+type Caller struct {
+	PID     *actor.PID
+	Session uint64 // the session's number on this node
+	Ref     uint64
+}
+
+// answer replies to the caller. A Caller without a PID hears nothing.
+func (c Caller) answer(ctx actor.SenderContext, reply any) {
+	if c.PID != nil {
+		ctx.Send(c.PID, &answer{Ref: c.Ref, Reply: reply})
+	}
+}
+
+// from makes every message that embeds a Caller asked.
+func (c Caller) from() Caller { return c }
+
+// asked is a message whose sender waits for an answer.
+type asked interface{ from() Caller }
+
+// answer is the reply to the question Ref of a session.
+type answer struct {
+	Ref   uint64
+	Reply any
+}
+
+// gate bounds the work that the whole node has admitted and not answered.
+// Sessions enter before they ask anybody and leave when they answer.
+type gate struct {
+	maxRequests, maxBytes int64
+	requests, bytes       atomic.Int64
+	empty                 chan struct{} // has room for one sign that nothing is under way
+}
+
+func newGate(requests, bytes int) *gate {
+	return &gate{maxRequests: int64(requests), maxBytes: int64(bytes), empty: make(chan struct{}, 1)}
+}
+
+func (g *gate) enter(bytes int) bool {
+	if g.requests.Add(1) > g.maxRequests {
+		g.requests.Add(-1)
+		return false
+	}
+	if g.bytes.Add(int64(bytes)) > g.maxBytes {
+		g.leave(bytes)
+		return false
+	}
+	return true
+}
+
+func (g *gate) leave(bytes int) {
+	g.bytes.Add(-int64(bytes))
+	if g.requests.Add(-1) > 0 {
+		return
+	}
+	select {
+	case g.empty <- struct{}{}:
+	default:
+	}
+}
+
+// drained waits until nothing is under way. Nobody enters any more.
+func (g *gate) drained(ctx context.Context) error {
+	for {
+		n := g.requests.Load()
+		if n == 0 {
+			return nil
+		}
+		select {
+		case <-g.empty:
+		case <-ctx.Done():
+			return fmt.Errorf("%d requests were left unanswered: %w", n, ctx.Err())
+		}
+	}
+}
+
+// levelFloor passes warnings and errors only.
+type levelFloor struct{ slog.Handler }
+
+func (h levelFloor) Enabled(ctx context.Context, level slog.Level) bool {
+	return level >= slog.LevelWarn && h.Handler.Enabled(ctx, level)
+}
+func (h levelFloor) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return levelFloor{h.Handler.WithAttrs(attrs)}
+}
+func (h levelFloor) WithGroup(name string) slog.Handler { return levelFloor{h.Handler.WithGroup(name)} }

@@ -1,0 +1,146 @@
+package actors
+
+import (
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"elemental/persistence"
+)
+
+// This file is the one place that makes Props: mailbox, recovery from panics
+// and supervision of every actor kind.
+
+// Kind names an actor kind, in logs and for fault injection.
+type Kind string
+
+// The actor kinds.
+const (
+	KindProvider    Kind = "provider"
+	KindDirectory   Kind = "directory"
+	KindRouter      Kind = "router"
+	KindPasswords   Kind = "passwords"
+	KindPersistence Kind = "persistence"
+	KindSession     Kind = "session"
+	KindUser        Kind = "user"
+	KindServer      Kind = "server"
+	KindChannel     Kind = "channel"
+)
+
+// props makes the Props of an actor. Its own panics are told to whoever asked
+// (guard), then left to its parent's supervisor. children says what happens to
+// the actor's children when they panic.
+func (n *node) props(kind Kind, mailbox actor.MailboxProducer, children actor.SupervisorStrategy, make func() actor.Actor) *actor.Props {
+	producer := func() actor.Actor { return &guard{node: n, kind: kind, inner: make()} }
+	options := []actor.PropsOption{actor.WithMailbox(mailbox)}
+	if children != nil {
+		options = append(options, actor.WithSupervisor(children))
+	}
+	return actor.PropsFromProducer(producer, options...)
+}
+
+// The mailboxes. A busy actor's ring is quick but never shrinks after a burst;
+// the linked one costs an allocation per message and nothing when idle.
+var (
+	busyMailbox = actor.Unbounded()
+	thinMailbox = actor.UnboundedLockfree()
+)
+
+// guard stands before each actor's Receive: when the actor panics, whoever
+// asked is answered at once instead of waiting for a deadline.
+type guard struct {
+	node  *node
+	kind  Kind
+	inner actor.Actor
+}
+
+func (g *guard) Receive(ctx actor.Context) {
+	defer g.recovered(ctx)
+	if g.node.cfg.Fault != nil {
+		g.node.cfg.Fault(g.kind, ctx.Message())
+	}
+	g.inner.Receive(ctx)
+}
+
+func (g *guard) recovered(ctx actor.Context) {
+	reason := recover()
+	if reason == nil {
+		return
+	}
+	msg := ctx.Message()
+	g.node.log.Error("actor panicked", "kind", string(g.kind), "actor", ctx.Self().Id,
+		"message", fmt.Sprintf("%T", msg), "reason", fmt.Sprint(reason), "stack", string(debug.Stack()))
+	switch msg.(type) {
+	case *actor.Stopping, *actor.Stopped, *actor.Restarting:
+		return // a panic here would resurrect the actor or hang its parent
+	}
+	answerForCrashed(ctx, msg)
+	panic(reason)
+}
+
+// answerForCrashed tells the asker of a message that crashed its handler.
+func answerForCrashed(ctx actor.Context, msg any) {
+	switch m := msg.(type) {
+	case asked:
+		m.from().answer(ctx, Refused{Code: OutcomeUnknown})
+	case *persistence.Append:
+		ctx.Send(m.ReplyTo, &persistence.Rejected{Stream: m.Stream, Epoch: m.Epoch, Seq: m.Event.Seq, Err: errCrashed})
+	case *persistence.Recover:
+		ctx.Send(m.ReplyTo, &persistence.Recovered{Stream: m.Stream, Err: errCrashed})
+	case *persistence.ReadItems:
+		ctx.Send(m.ReplyTo, &persistence.ItemsRead{Stream: m.Stream, Ref: m.Ref, Err: errCrashed})
+	case *persistence.SaveSnapshot:
+		ctx.Send(m.ReplyTo, &persistence.SnapshotSaved{Stream: m.Stream, Seq: m.Seq, Err: errCrashed})
+	case *hashWork:
+		ctx.Send(m.ReplyTo, &hashDone{Ref: m.Ref, Refused: Busy})
+	}
+}
+
+// resume keeps a crashed actor with the state it has and drops the message:
+// for the few actors whose state is a table that no journal holds.
+type resume struct{}
+
+func (resume) HandleFailure(_ *actor.ActorSystem, s actor.Supervisor, child *actor.PID, _ *actor.RestartStatistics, _, _ any) {
+	s.ResumeChildren(child)
+}
+
+// stopChild ends a crashed session; its Stopping closes the connection.
+type stopChild struct{}
+
+func (stopChild) HandleFailure(_ *actor.ActorSystem, s actor.Supervisor, child *actor.PID, _ *actor.RestartStatistics, _, _ any) {
+	s.StopChildren(child)
+}
+
+// restartLater restarts a durable actor from the journal, at once the first
+// time and then with growing delay, and never stops it for good.
+type restartLater struct{}
+
+const (
+	restartWindow   = time.Minute
+	firstDelay      = 10 * time.Millisecond
+	maxRestartDelay = 5 * time.Second
+)
+
+func (restartLater) HandleFailure(_ *actor.ActorSystem, s actor.Supervisor, child *actor.PID, rs *actor.RestartStatistics, _, _ any) {
+	rs.Fail()
+	failures := rs.NumberOfFailures(restartWindow)
+	if failures <= 1 {
+		s.RestartChildren(child)
+		return
+	}
+	delay := min(firstDelay<<min(failures-2, 16), maxRestartDelay)
+	time.AfterFunc(delay, func() { s.RestartChildren(child) })
+}
+
+// engineLog keeps the engine's chatter out of the log: its Info lines print
+// whole messages, which may carry passwords.
+func engineLog(log *slog.Logger) actor.ConfigOption {
+	quiet := slog.New(levelFloor{Handler: log.Handler()})
+	return func(c *actor.Config) {
+		c.LoggerFactory = func(*actor.ActorSystem) *slog.Logger { return quiet }
+		c.DeadLetterThrottleInterval = time.Millisecond // a goroutine waits that long for each
+	}
+}

@@ -1,0 +1,208 @@
+package actors
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"elemental/persistence"
+)
+
+// Config is what an operator sets of the provider's behaviour. Zero values are
+// not defaults: DefaultConfig has those.
+type Config struct {
+	Name, Welcome string        // told by getprovidername
+	Icon          string        // base64 of icon.png, "" without one
+	AutoSubscribe bool          // every session hears all servers of its user
+	HideUsers     bool          // an unknown user is answered as a wrong password
+	KeyLifetime   time.Duration // of a session key after its last use
+	CountInterval time.Duration // between two gettotalmessages of a connection, 0 for none
+	Passivate     time.Duration // idle time after which a durable actor leaves memory
+	Deadline      time.Duration // of one answer; past it the client hears OutcomeUnknown
+
+	MessageBytes   int // of one message's text
+	AnswerMessages int // messages in one answer
+	AnswerBytes    int // text in one answer
+
+	InFlightRequests int // requests under way in the whole provider
+	InFlightBytes    int // their bytes
+
+	HashMemory  int // KiB of memory of one argon2id hash
+	HashTime    int // its passes
+	HashWorkers int // hashes at a time
+	HashQueue   int // hashes that may wait
+
+	LoginFailures int           // wrong passwords of an account from an address before a pause
+	LoginPause    time.Duration // that pause
+
+	// Fault, when set, is called before each actor handles each message, on
+	// that actor's goroutine. Tests of supervision panic in it; production has none.
+	Fault func(Kind, any)
+}
+
+// DefaultConfig is the documented defaults.
+func DefaultConfig() Config {
+	return Config{
+		Name:             "LOCALPROVIDER",
+		Welcome:          "welcome to your LOCALPROVIDER, the BEST test provider on localhost",
+		KeyLifetime:      time.Hour,
+		CountInterval:    750 * time.Millisecond,
+		Passivate:        5 * time.Minute,
+		Deadline:         10 * time.Second,
+		MessageBytes:     16 << 10,
+		AnswerMessages:   10_000,
+		AnswerBytes:      8 << 20,
+		InFlightRequests: 50_000,
+		InFlightBytes:    256 << 20,
+		HashMemory:       19456,
+		HashTime:         2,
+		HashWorkers:      2,
+		HashQueue:        256,
+		LoginFailures:    10,
+		LoginPause:       30 * time.Second,
+	}
+}
+
+// Provider is the handle that transport and the command hold: one node's
+// actor system.
+type Provider struct {
+	node        *node
+	root        *actor.PID
+	sessions    *actor.Props // shared by all sessions: they are many
+	lastSession atomic.Uint64
+}
+
+// Start starts the actors on an open store. The encoder makes the bytes of
+// pushes. It returns when the actors can be asked.
+func Start(cfg Config, store *persistence.Store, enc Encoder, log *slog.Logger) (*Provider, error) {
+	pool, err := newHashPool(cfg)
+	if err != nil {
+		return nil, err
+	}
+	n := &node{
+		cfg: cfg, log: log, store: store, encoder: enc, pool: pool,
+		gate:   newGate(cfg.InFlightRequests, cfg.InFlightBytes),
+		system: actor.NewActorSystemWithConfig(actor.Configure(engineLog(log))),
+	}
+	up := make(chan struct{})
+	props := n.props(KindProvider, busyMailbox, resume{}, func() actor.Actor { return &provider{node: n, up: up} })
+	root, err := n.system.Root.SpawnNamed(props.Configure(actor.WithGuardian(resume{})), "provider")
+	if err != nil {
+		return nil, fmt.Errorf("start the root actor: %w", err)
+	}
+	<-up
+	sessions := n.props(KindSession, thinMailbox, nil, func() actor.Actor { return &session{node: n} })
+	return &Provider{node: n, root: root, sessions: sessions.Configure(actor.WithGuardian(stopChild{}))}, nil
+}
+
+// Connect starts the session of a new connection.
+func (p *Provider) Connect(out Outbox, from netip.Addr) *Session {
+	id := p.lastSession.Add(1)
+	root := p.node.system.Root
+	pid, err := root.SpawnNamed(p.sessions, "conn/"+strconv.FormatUint(id, 10))
+	if err != nil {
+		panic(err) // the number was given twice
+	}
+	root.Send(pid, &connected{out: out, from: from, id: id})
+	return &Session{root: root, pid: pid}
+}
+
+// Stop waits until what was admitted is answered, or ctx ends, and then stops
+// the actors. Transport has stopped reading before. What was acknowledged is
+// on disk already; with ctx's error some requests were left unanswered.
+func (p *Provider) Stop(ctx context.Context) error {
+	err := p.node.gate.drained(ctx)
+	stopped := p.node.system.Root.StopFuture(p.root)
+	if _, late := stopped.Result(); late != nil && err == nil {
+		err = fmt.Errorf("stop the actors: %w", late)
+	}
+	p.node.pool.close()
+	p.node.system.Shutdown()
+	return err
+}
+
+// Session is the handle of one connection's session actor.
+type Session struct {
+	root *actor.RootContext
+	pid  *actor.PID
+}
+
+// Send hands over a request; never blocks. The caller bounds how many are
+// unanswered (the window).
+func (s *Session) Send(r *Request) { s.root.Send(s.pid, r) }
+
+// Close tells the session that its connection has ended. Nothing is sent to
+// its Outbox afterwards that matters.
+func (s *Session) Close() { s.root.Send(s.pid, &closed{}) }
+
+// provider is the root actor: it starts the few singletons and the two
+// directories, and finds the owner of a stream for persistence, which sends
+// it SnapshotWanted. Transient.
+type provider struct {
+	node *node
+	up   chan struct{} // closed when all are started
+}
+
+func (p *provider) Receive(ctx actor.Context) {
+	switch m := ctx.Message().(type) {
+	case *actor.Started:
+		p.startAll(ctx)
+	case *actor.Stopping, *actor.Stopped, *actor.Restarting, *actor.Terminated:
+	case *persistence.SnapshotWanted:
+		p.onSnapshotWanted(ctx, m)
+	default:
+		p.node.unexpected(ctx)
+	}
+}
+
+func (p *provider) startAll(ctx actor.Context) {
+	n := p.node
+	n.disk = p.spawn(ctx, KindPersistence, "persistence", n.store.Actor)
+	n.passwords = p.spawn(ctx, KindPasswords, "passwords", func() actor.Actor { return newPasswords(n, n.pool) })
+	n.router = p.spawn(ctx, KindRouter, "router", func() actor.Actor { return newRouter(n) })
+	users := func(name string) func() actor.Actor { return func() actor.Actor { return newUser(n, name) } }
+	servers := func(name string) func() actor.Actor { return func() actor.Actor { return newServer(n, name) } }
+	n.dir = &localDirectory{
+		users:   p.spawn(ctx, KindDirectory, "users", func() actor.Actor { return newDirectory(n, KindUser, users) }),
+		servers: p.spawn(ctx, KindDirectory, "servers", func() actor.Actor { return newDirectory(n, KindServer, servers) }),
+	}
+	ctx.Send(n.disk, &persistence.Attach{Keeper: ctx.Self()})
+	close(p.up)
+}
+
+func (p *provider) spawn(ctx actor.Context, kind Kind, name string, make func() actor.Actor) *actor.PID {
+	pid, err := ctx.SpawnNamed(p.node.props(kind, busyMailbox, restartLater{}, make), name)
+	if err != nil {
+		panic(err) // two of one name under the root
+	}
+	return pid
+}
+
+// onSnapshotWanted passes persistence's wish on to the stream's owner.
+func (p *provider) onSnapshotWanted(ctx actor.Context, m *persistence.SnapshotWanted) {
+	switch parts := m.Stream.Parts(); {
+	case len(parts) == 2 && parts[0] == "users":
+		p.node.dir.Tell(ctx, &saveNow{KindUser, parts[1]})
+	case len(parts) == 2 && parts[0] == "servers":
+		p.node.dir.Tell(ctx, &saveNow{KindServer, parts[1]})
+	case len(parts) == 5 && parts[0] == "servers":
+		p.wantChannel(ctx, parts)
+	default:
+		p.node.log.Error("a stream of no known kind", "stream", string(m.Stream))
+	}
+}
+
+func (p *provider) wantChannel(ctx actor.Context, parts []string) {
+	incarnation, err := strconv.ParseUint(parts[4], 10, 64)
+	if err != nil {
+		p.node.log.Error("a channel stream without an incarnation", "parts", parts)
+		return
+	}
+	p.node.dir.Tell(ctx, &saveChannel{Server: parts[1], Incarnation: incarnation})
+}

@@ -1,0 +1,253 @@
+package actors
+
+import (
+	"github.com/asynkron/protoactor-go/actor"
+)
+
+// router knows the logged-in sessions of this node, whose they are and what
+// they subscribed to; it fans each published message out to them. Sessions
+// tell it online and offline; servers and channels tell it attach, revoke,
+// publish, and ask whoIsOnline. Transient, and kept as it is after a crash:
+// the sessions live on.
+
+// topic is what a subscription is for: a channel, or a whole server (channel "").
+// With incarnations, so that a name made again has no old subscribers.
+type topic struct {
+	server            string
+	serverIncarnation uint64
+	channel           string
+	incarnation       uint64
+}
+
+// whole is the topic of the server that a channel belongs to.
+func (t topic) whole() topic {
+	return topic{server: t.server, serverIncarnation: t.serverIncarnation}
+}
+
+func (t topic) within(server topic) bool { return t.whole() == server }
+
+// The commands.
+type (
+	// online: a session is somebody's from now on. A session that was somebody
+	// else's is first taken offline.
+	online struct {
+		Session uint64
+		PID     *actor.PID
+		User    string
+	}
+	// offline: a session is nobody's any more; its subscriptions end untold.
+	offline struct{ Session uint64 }
+	// attach subscribes a session, if it is still User's.
+	attach struct {
+		Session uint64
+		User    string
+		Topic   topic
+	}
+	// detach ends a subscription at the session's own wish; Done, or refused
+	// where there is none.
+	detach struct {
+		Caller
+		Server, Channel string
+	}
+	// revoke ends subscriptions and tells it: to the topic, and with a whole
+	// server to its channels too; of User alone when one is named.
+	revoke struct {
+		Topic  topic
+		User   string
+		Reason Code
+	}
+	// publish fans a durable message out, to all but the session it is from.
+	publish struct {
+		From       uint64
+		Topic      topic
+		NewMessage NewMessage
+	}
+	// whoIsOnline answers a session's ServerMembers with Members.
+	whoIsOnline struct {
+		Caller
+		Owner string
+		Users []string
+	}
+	// memberWelcome tells the sessions of a user that subscribe by themselves
+	// that there is a server more.
+	memberWelcome struct{ Server, User string }
+)
+
+// pushed is an event's bytes on their way to a session; shared, never changed.
+type pushed struct{ event []byte }
+
+type router struct {
+	node     *node
+	sessions map[uint64]*subscriber
+	users    map[string]map[uint64]*subscriber
+	topics   map[topic]map[uint64]*subscriber
+}
+
+type subscriber struct {
+	session uint64
+	pid     *actor.PID
+	user    string
+	topics  map[topic]struct{}
+}
+
+func newRouter(n *node) actor.Actor {
+	return &router{
+		node:     n,
+		sessions: map[uint64]*subscriber{},
+		users:    map[string]map[uint64]*subscriber{},
+		topics:   map[topic]map[uint64]*subscriber{},
+	}
+}
+
+func (r *router) Receive(ctx actor.Context) {
+	switch m := ctx.Message().(type) {
+	case *actor.Started, *actor.Stopping, *actor.Stopped, *actor.Restarting:
+	case *publish:
+		r.onPublish(ctx, m)
+	case *online:
+		r.onOnline(m)
+	case *offline:
+		r.forget(m.Session)
+	case *attach:
+		r.onAttach(m)
+	case *detach:
+		r.onDetach(ctx, m)
+	case *revoke:
+		r.onRevoke(ctx, m)
+	case *whoIsOnline:
+		r.onWhoIsOnline(ctx, m)
+	case *memberWelcome:
+		r.onMemberWelcome(ctx, m)
+	default:
+		r.node.unexpected(ctx)
+	}
+}
+
+func (r *router) onPublish(ctx actor.Context, m *publish) {
+	server, channel := r.topics[m.Topic.whole()], r.topics[m.Topic]
+	if len(server) == 0 && len(channel) == 0 {
+		return
+	}
+	event := &pushed{event: r.node.encoder.EncodeNewMessage(&m.NewMessage)}
+	for id, s := range server {
+		if id != m.From {
+			ctx.Send(s.pid, event)
+		}
+	}
+	for id, s := range channel {
+		if _, twice := server[id]; id != m.From && !twice {
+			ctx.Send(s.pid, event)
+		}
+	}
+}
+
+func (r *router) onOnline(m *online) {
+	r.forget(m.Session)
+	s := &subscriber{session: m.Session, pid: m.PID, user: m.User}
+	r.sessions[m.Session] = s
+	if r.users[m.User] == nil {
+		r.users[m.User] = map[uint64]*subscriber{}
+	}
+	r.users[m.User][m.Session] = s
+}
+
+func (r *router) forget(session uint64) {
+	s := r.sessions[session]
+	if s == nil {
+		return
+	}
+	for t := range s.topics {
+		r.leave(s, t)
+	}
+	delete(r.sessions, session)
+	delete(r.users[s.user], session)
+	if len(r.users[s.user]) == 0 {
+		delete(r.users, s.user)
+	}
+}
+
+func (r *router) onAttach(m *attach) {
+	s := r.sessions[m.Session]
+	if s == nil || s.user != m.User {
+		return // it has logged out meanwhile
+	}
+	if s.topics == nil {
+		s.topics = map[topic]struct{}{}
+	}
+	s.topics[m.Topic] = struct{}{}
+	if r.topics[m.Topic] == nil {
+		r.topics[m.Topic] = map[uint64]*subscriber{}
+	}
+	r.topics[m.Topic][m.Session] = s
+}
+
+func (r *router) leave(s *subscriber, t topic) {
+	delete(s.topics, t)
+	delete(r.topics[t], s.session)
+	if len(r.topics[t]) == 0 {
+		delete(r.topics, t)
+	}
+}
+
+func (r *router) onDetach(ctx actor.Context, m *detach) {
+	s := r.sessions[m.Session]
+	if s == nil {
+		m.answer(ctx, Refused{Code: NotSubscribed})
+		return
+	}
+	before := len(s.topics)
+	for t := range s.topics {
+		if t.server == m.Server && t.channel == m.Channel {
+			r.leave(s, t)
+		}
+	}
+	if len(s.topics) == before {
+		m.answer(ctx, Refused{Code: NotSubscribed})
+		return
+	}
+	m.answer(ctx, Done{})
+}
+
+func (r *router) onRevoke(ctx actor.Context, m *revoke) {
+	if m.User != "" {
+		for _, s := range r.users[m.User] {
+			r.revokeFrom(ctx, s, m)
+		}
+		return
+	}
+	for t, subscribers := range r.topics {
+		if t == m.Topic || t.within(m.Topic) {
+			for _, s := range subscribers {
+				r.revokeFrom(ctx, s, m)
+			}
+		}
+	}
+}
+
+// revokeFrom ends what one session has of the topic, each subscription told.
+func (r *router) revokeFrom(ctx actor.Context, s *subscriber, m *revoke) {
+	for t := range s.topics {
+		if t == m.Topic || t.within(m.Topic) {
+			r.leave(s, t)
+			ctx.Send(s.pid, &pushed{event: r.node.encoder.EncodeUnsubscribed(
+				&Unsubscribed{Server: t.server, Channel: t.channel, Reason: m.Reason})})
+		}
+	}
+}
+
+func (r *router) onWhoIsOnline(ctx actor.Context, m *whoIsOnline) {
+	members := make([]Member, len(m.Users))
+	for i, name := range m.Users {
+		members[i] = Member{User: name, Online: len(r.users[name]) > 0}
+	}
+	m.answer(ctx, Members{Owner: m.Owner, Members: members})
+}
+
+func (r *router) onMemberWelcome(ctx actor.Context, m *memberWelcome) {
+	if !r.node.cfg.AutoSubscribe {
+		return
+	}
+	for _, s := range r.users[m.User] {
+		ctx.Send(s.pid, &welcomed{server: m.Server})
+	}
+}

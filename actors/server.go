@@ -1,0 +1,505 @@
+package actors
+
+import (
+	"slices"
+	"strconv"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"elemental/persistence"
+)
+
+// server is one chat server: owner, password, members, the list of channels,
+// the image; and the parent of its channels, to which it forwards what members
+// ask. Sessions send it all of that; users answer its membershipChanged. All of
+// it survives a restart but password hashing under way; a restart stops the
+// channels, which start again when they are asked.
+
+// The commands, all from sessions. Each reply goes out once what it tells is on disk.
+type (
+	createServer struct { // Done, once the owner's list has it too
+		Caller
+		User, Server, Password string
+	}
+	joinServer struct { // Done, once the user's list has it too
+		Caller
+		User, Server, Password string
+	}
+	leaveServer struct { // Done, once the user's list has it no more
+		Caller
+		User, Server string
+	}
+	deleteServer struct { // Done, once no member's list has it any more
+		Caller
+		User, Server, Password string
+	}
+	createChannel struct { // Done
+		Caller
+		User, Server, Channel string
+	}
+	deleteChannel struct { // Done
+		Caller
+		User, Server, Channel string
+	}
+	setImage struct { // Done
+		Caller
+		User, Server, Image string
+	}
+	getImage struct { // Image
+		Caller
+		User, Server string
+	}
+	serverChannels struct { // Channels
+		Caller
+		User, Server string
+	}
+	serverMembers struct { // Members, from the router, which knows who is online
+		Caller
+		User, Server string
+	}
+	subscribe struct { // Subscribed; from the channel when one is named
+		Caller
+		User string
+		Subscribe
+	}
+	// membershipNoted is a user's answer to membershipChanged.
+	membershipNoted struct {
+		Server, User string
+		Incarnation  uint64
+		Member       bool
+	}
+)
+
+func (m *createServer) entity() (Kind, string)    { return KindServer, m.Server }
+func (m *joinServer) entity() (Kind, string)      { return KindServer, m.Server }
+func (m *leaveServer) entity() (Kind, string)     { return KindServer, m.Server }
+func (m *deleteServer) entity() (Kind, string)    { return KindServer, m.Server }
+func (m *createChannel) entity() (Kind, string)   { return KindServer, m.Server }
+func (m *deleteChannel) entity() (Kind, string)   { return KindServer, m.Server }
+func (m *setImage) entity() (Kind, string)        { return KindServer, m.Server }
+func (m *getImage) entity() (Kind, string)        { return KindServer, m.Server }
+func (m *serverChannels) entity() (Kind, string)  { return KindServer, m.Server }
+func (m *serverMembers) entity() (Kind, string)   { return KindServer, m.Server }
+func (m *subscribe) entity() (Kind, string)       { return KindServer, m.Server }
+func (m *membershipNoted) entity() (Kind, string) { return KindServer, m.Server }
+
+type server struct {
+	durable
+	name    string
+	guild   guild
+	kids    children           // channels by incarnation; not saved
+	hashing map[uint64]any     // commands that wait for the hash workers; not saved
+	lastRef uint64             // not saved
+	askers  map[debt][]Caller  // who waits for a debt to be paid; not saved
+	closing map[Caller]closing // deleteServer that waits for several; not saved
+	tick    ticker             // not saved
+}
+
+func newServer(n *node, name string) *server {
+	s := &server{name: name, hashing: map[uint64]any{}, askers: map[debt][]Caller{}, closing: map[Caller]closing{}}
+	s.durable = durable{node: n, entity: s, stream: persistence.StreamOf("servers", name)}
+	s.kids = newChildren(n, KindChannel, s.newChannel)
+	return s
+}
+
+func (s *server) command(ctx actor.Context, msg any) {
+	switch m := msg.(type) {
+	case channelBound:
+		s.forward(ctx, m)
+	case *createServer:
+		s.onCreate(ctx, m)
+	case *joinServer:
+		s.onJoin(ctx, m)
+	case *leaveServer:
+		s.onLeave(ctx, m)
+	case *deleteServer:
+		s.onDelete(ctx, m)
+	case *createChannel:
+		s.onCreateChannel(ctx, m)
+	case *deleteChannel:
+		s.onDeleteChannel(ctx, m)
+	case *setImage:
+		s.onSetImage(ctx, m)
+	case *getImage:
+		s.onGetImage(ctx, m)
+	case *serverChannels:
+		s.onChannels(ctx, m)
+	case *serverMembers:
+		s.onMembers(ctx, m)
+	case *subscribe:
+		s.onSubscribe(ctx, m)
+	case *membershipNoted:
+		s.onNoted(ctx, m)
+	case *hashDone:
+		s.onHashDone(ctx, m)
+	case *saveChannel:
+		s.onSaveChannel(ctx, m)
+	case *persistence.SnapshotSaved:
+		s.onSaved(ctx, m)
+	default:
+		s.parental(ctx, msg)
+	}
+}
+
+// parental handles the talk with its own parent and its channels.
+func (s *server) parental(ctx actor.Context, msg any) {
+	switch m := msg.(type) {
+	case *sweep:
+		s.kids.sweep(ctx)
+		s.payDebts(ctx)
+		s.tick.again(ctx)
+	case *stayed:
+		s.kids.stayed(ctx, m.name)
+	case *vacant:
+		s.kids.rest(ctx, m.name)
+	case *actor.Terminated:
+		s.kids.terminated(ctx, m.Who)
+	case *rest:
+		s.onRest(ctx)
+	default:
+		s.node.unexpected(ctx)
+	}
+}
+
+// forward passes a member's request on to its channel.
+func (s *server) forward(ctx actor.Context, m channelBound) {
+	if code := s.guild.checkForward(m); code != "" {
+		s.refuse(ctx, m.from(), code)
+		return
+	}
+	_, name := m.channel()
+	s.toChannel(ctx, s.guild.channel(name), m)
+}
+
+func (s *server) toChannel(ctx actor.Context, incarnation uint64, msg any) {
+	s.kids.deliver(ctx, strconv.FormatUint(incarnation, 10), msg)
+}
+
+func (s *server) onCreate(ctx actor.Context, m *createServer) {
+	switch {
+	case s.guild.Exists:
+		s.refuse(ctx, m.Caller, ServerExists)
+	case !s.writable():
+		s.refuse(ctx, m.Caller, StorageDown)
+	default:
+		s.hash(ctx, m, m.Password, "")
+	}
+}
+
+func (s *server) onJoin(ctx actor.Context, m *joinServer) {
+	if !s.guild.Exists {
+		s.refuse(ctx, m.Caller, NoSuchServer)
+		return
+	}
+	s.hash(ctx, m, m.Password, s.guild.Password)
+}
+
+func (s *server) onLeave(ctx actor.Context, m *leaveServer) {
+	code := s.guild.checkMember(m.User)
+	if code == "" && !s.writable() {
+		code = StorageDown
+	}
+	if code != "" {
+		s.refuse(ctx, m.Caller, code)
+		return
+	}
+	s.commit(ctx, "memberLeft", memberLeft{User: m.User})
+	s.say(ctx, s.node.router, &revoke{Topic: s.topic(), User: m.User, Reason: MembershipEnded})
+	s.tellThenReply(ctx, m.Caller, debt{s.guild.of(m.User), false})
+}
+
+func (s *server) onDelete(ctx actor.Context, m *deleteServer) {
+	switch {
+	case !s.guild.Exists:
+		s.refuse(ctx, m.Caller, NoSuchServer)
+	case s.guild.Owner != m.User:
+		s.refuse(ctx, m.Caller, NotOwnerDelete)
+	default:
+		s.hash(ctx, m, m.Password, s.guild.Password)
+	}
+}
+
+func (s *server) onCreateChannel(ctx actor.Context, m *createChannel) {
+	if !s.may(ctx, m.Caller, s.guild.checkCreateChannel(m)) {
+		return
+	}
+	s.commit(ctx, "channelCreated", channelCreated{m.Channel, s.next()})
+	s.reply(ctx, m.Caller, Done{})
+}
+
+func (s *server) onDeleteChannel(ctx actor.Context, m *deleteChannel) {
+	if !s.may(ctx, m.Caller, s.guild.checkDeleteChannel(m)) {
+		return
+	}
+	gone := s.guild.channel(m.Channel)
+	s.commit(ctx, "channelDeleted", channelDeleted{m.Channel, gone}, s.channelStream(m.Channel, gone))
+	t := s.topic()
+	t.channel, t.incarnation = m.Channel, gone
+	s.say(ctx, s.node.router, &revoke{Topic: t, Reason: ChannelGone})
+	s.retire(ctx, gone)
+	s.reply(ctx, m.Caller, Done{})
+}
+
+func (s *server) onSetImage(ctx actor.Context, m *setImage) {
+	var code Code
+	switch {
+	case !s.guild.Exists:
+		code = NoSuchServer
+	case s.guild.Owner != m.User:
+		code = NotOwnerImage
+	}
+	if !s.may(ctx, m.Caller, code) {
+		return
+	}
+	s.commit(ctx, "imageSet", imageSet{Image: m.Image})
+	s.reply(ctx, m.Caller, Done{})
+}
+
+func (s *server) onGetImage(ctx actor.Context, m *getImage) {
+	switch {
+	case !s.guild.Exists:
+		s.refuse(ctx, m.Caller, NoSuchServer)
+	case !s.guild.isMember(m.User):
+		s.refuse(ctx, m.Caller, NotInServerImage)
+	case s.guild.Image == "":
+		s.refuse(ctx, m.Caller, NoImage)
+	default:
+		s.reply(ctx, m.Caller, Image{Image: s.guild.Image})
+	}
+}
+
+func (s *server) onChannels(ctx actor.Context, m *serverChannels) {
+	if code := s.guild.checkMember(m.User); code != "" {
+		s.refuse(ctx, m.Caller, code)
+		return
+	}
+	names := make([]string, len(s.guild.Channels))
+	for i, c := range s.guild.Channels {
+		names[i] = c.Channel
+	}
+	s.reply(ctx, m.Caller, Channels{Names: names})
+}
+
+func (s *server) onMembers(ctx actor.Context, m *serverMembers) {
+	if code := s.guild.checkMember(m.User); code != "" {
+		s.refuse(ctx, m.Caller, code)
+		return
+	}
+	s.say(ctx, s.node.router, &whoIsOnline{Caller: m.Caller, Owner: s.guild.Owner, Users: slices.Clone(s.guild.Members)})
+}
+
+func (s *server) onSubscribe(ctx actor.Context, m *subscribe) {
+	code := s.guild.checkMember(m.User)
+	incarnation := s.guild.channel(m.Channel)
+	if code == "" && m.HasChannel && incarnation == 0 {
+		code = NoSuchChannel
+	}
+	switch {
+	case code != "":
+		s.refuse(ctx, m.Caller, code)
+	case m.HasChannel:
+		s.toChannel(ctx, incarnation, &follow{Caller: m.Caller, User: m.User})
+	default:
+		s.say(ctx, s.node.router, &attach{Session: m.Session, User: m.User, Topic: s.topic()})
+		s.reply(ctx, m.Caller, Subscribed{})
+	}
+}
+
+// may refuses a change that is not allowed or cannot be made durable now.
+func (s *server) may(ctx actor.Context, caller Caller, code Code) bool {
+	if code == "" && !s.writable() {
+		code = StorageDown
+	}
+	if code != "" {
+		s.refuse(ctx, caller, code)
+	}
+	return code == ""
+}
+
+func (s *server) hash(ctx actor.Context, command any, password, compare string) {
+	s.lastRef++
+	s.hashing[s.lastRef] = command
+	ctx.Send(s.node.passwords, &hashWork{Ref: s.lastRef, ReplyTo: ctx.Self(), Password: password, Compare: compare})
+}
+
+func (s *server) onHashDone(ctx actor.Context, m *hashDone) {
+	command, ours := s.hashing[m.Ref]
+	if !ours {
+		return // asked before a restart
+	}
+	delete(s.hashing, m.Ref)
+	if !s.may(ctx, command.(asked).from(), m.Refused) {
+		return
+	}
+	switch c := command.(type) {
+	case *createServer:
+		s.finishCreate(ctx, c, m.Hash)
+	case *joinServer:
+		s.finishJoin(ctx, c, m.Match)
+	case *deleteServer:
+		s.finishDelete(ctx, c, m.Match)
+	}
+}
+
+func (s *server) finishCreate(ctx actor.Context, m *createServer, hash string) {
+	if s.guild.Exists {
+		s.refuse(ctx, m.Caller, ServerExists)
+		return
+	}
+	s.commit(ctx, "serverCreated", serverCreated{
+		Incarnation: s.next(), Owner: m.User, Password: hash, Channel: firstChannel,
+	})
+	s.welcome(ctx, m.Caller, m.User)
+}
+
+// firstChannel is made with each server.
+const firstChannel = "general"
+
+func (s *server) finishJoin(ctx actor.Context, m *joinServer, match bool) {
+	switch {
+	case !s.guild.Exists:
+		s.refuse(ctx, m.Caller, NoSuchServer)
+		return
+	case !match:
+		s.refuse(ctx, m.Caller, WrongServerPasswd)
+		return
+	case !s.guild.isMember(m.User):
+		s.commit(ctx, "memberJoined", memberJoined{User: m.User})
+	}
+	s.welcome(ctx, m.Caller, m.User)
+}
+
+func (s *server) finishDelete(ctx actor.Context, m *deleteServer, match bool) {
+	switch {
+	case !s.guild.Exists:
+		s.refuse(ctx, m.Caller, NoSuchServer)
+	case s.guild.Owner != m.User:
+		s.refuse(ctx, m.Caller, NotOwnerDelete)
+	case !match:
+		s.refuse(ctx, m.Caller, WrongServerPasswd)
+	default:
+		s.remove(ctx, m.Caller)
+	}
+}
+
+// remove deletes the server. Its channels' streams end with the same event.
+func (s *server) remove(ctx actor.Context, caller Caller) {
+	was, topic := s.guild, s.topic()
+	drops := make([]persistence.Stream, len(was.Channels))
+	for i, c := range was.Channels {
+		drops[i] = s.channelStream(c.Channel, c.Incarnation)
+	}
+	s.commit(ctx, "serverDeleted", serverDeleted{}, drops...)
+	s.say(ctx, s.node.router, &revoke{Topic: topic, Reason: ServerGone})
+	for _, c := range was.Channels {
+		s.retire(ctx, c.Incarnation)
+	}
+	if len(was.Members) == 0 {
+		s.reply(ctx, caller, Done{})
+		return
+	}
+	s.closing[caller] = closing{left: len(was.Members)}
+	for _, name := range was.Members {
+		s.tellThenReply(ctx, caller, debt{was.of(name), false})
+	}
+}
+
+// retire ends a channel's actor, if there is one, once its deletion is on disk.
+func (s *server) retire(ctx actor.Context, incarnation uint64) {
+	if kid := s.kids.live[strconv.FormatUint(incarnation, 10)]; kid != nil {
+		s.say(ctx, kid.pid, &retire{})
+	}
+}
+
+func (s *server) onRest(ctx actor.Context) {
+	if s.idle() && len(s.hashing) == 0 && len(s.guild.owed) == 0 && len(s.kids.live) == 0 {
+		ctx.Stop(ctx.Self())
+		return
+	}
+	ctx.Send(ctx.Parent(), &stayed{name: s.name})
+}
+
+func (s *server) commit(ctx actor.Context, eventType string, event any, drops ...persistence.Stream) {
+	s.guild.apply(event)
+	s.recordJSON(ctx, eventType, event, drops...)
+}
+
+// topic is what a subscription to the whole server is for.
+func (s *server) topic() topic {
+	return topic{server: s.name, serverIncarnation: s.guild.Incarnation}
+}
+
+func (s *server) channelStream(name string, incarnation uint64) persistence.Stream {
+	return persistence.StreamOf("servers", s.name, "channels", name, strconv.FormatUint(incarnation, 10))
+}
+
+func (s *server) reset() { s.guild = newGuild() }
+
+func (s *server) restore(snapshot []byte) error {
+	saved, err := decode[guild](snapshot)
+	if err != nil {
+		return err
+	}
+	saved.members, saved.owed = s.guild.members, s.guild.owed
+	for _, name := range saved.Members {
+		saved.members[name] = struct{}{}
+	}
+	for _, d := range saved.Owed {
+		saved.owed[d.membership] = d.Member
+	}
+	saved.Owed = nil
+	s.guild = saved
+	return nil
+}
+
+func (s *server) replay(e persistence.Event) error {
+	event, err := decodeEvent(serverEvents, e)
+	if err == nil {
+		s.guild.apply(event)
+	}
+	return err
+}
+
+// recovered pays the debts that a crash may have left, and leaves if there is
+// no such server.
+func (s *server) recovered(ctx actor.Context) {
+	s.payDebts(ctx)
+	if !s.guild.Exists && len(s.guild.owed) == 0 {
+		ctx.Send(ctx.Parent(), &vacant{name: s.name})
+		return
+	}
+	s.tick.start(ctx, s.node.sweepEvery())
+}
+
+func (s *server) abandoned(ctx actor.Context) {
+	s.tick.stop()
+	for _, command := range s.hashing {
+		command.(asked).from().answer(ctx, Refused{Code: Busy})
+	}
+	told := map[Caller]bool{}
+	for _, callers := range s.askers {
+		for _, caller := range callers {
+			if !told[caller] {
+				caller.answer(ctx, Refused{Code: OutcomeUnknown})
+			}
+			told[caller] = true
+		}
+	}
+}
+
+func (s *server) snapshot(save *persistence.SaveSnapshot) {
+	state := s.guild
+	for who, member := range s.guild.owed {
+		state.Owed = append(state.Owed, debt{who, member})
+	}
+	save.State = mustJSON(state)
+	save.Gone = !s.guild.Exists && len(s.guild.owed) == 0
+}
+
+func (s *server) onSaveChannel(ctx actor.Context, m *saveChannel) {
+	for _, c := range s.guild.Channels {
+		if c.Incarnation == m.Incarnation {
+			s.toChannel(ctx, c.Incarnation, &saveNow{})
+		}
+	}
+}

@@ -1,0 +1,414 @@
+package actors
+
+import (
+	"math"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+)
+
+// session is one connection: who is logged in on it, which of its requests
+// are under way, and the order of its answers. Transport sends it Requests,
+// users, servers, channels and the router answer it. Nothing of it survives
+// anything: when it crashes its connection is closed.
+//
+// Requests take effect in the order of their arrival: one is begun when all
+// before it are answered. Only posts to the same channel travel together,
+// since the channel keeps their order.
+
+type (
+	// connected is a session's first message: its connection.
+	connected struct {
+		out  Outbox
+		from netip.Addr
+		id   uint64
+	}
+	// closed says that the connection has ended.
+	closed struct{}
+	// overdue is the session's own tick: it looks for requests past their deadline.
+	overdue struct{}
+	// welcomed says that the user is a member of one server more; sent by the
+	// router to sessions that subscribe by themselves.
+	welcomed struct{ server string }
+)
+
+type session struct {
+	node *node
+	out  Outbox
+	from netip.Addr
+	id   uint64
+
+	user, key string
+	waiting   []*Request // not begun; bounded by the connection's window
+	flying    []flight   // begun, in order
+	lastRef   uint64
+	counted   time.Time   // the last gettotalmessages that was let through
+	timer     *time.Timer // of the oldest request's deadline
+	armed     bool        // it runs
+	login     *arriving   // a login that still subscribes
+}
+
+// flight is a request that was begun.
+type flight struct {
+	req      *Request
+	ref      uint64
+	begun    time.Time
+	admitted bool // it counts at the gate
+	reply    any  // nil until it is answered
+}
+
+// arriving is a login whose answer waits until the user's servers are subscribed to.
+type arriving struct {
+	ref   uint64
+	reply LoggedIn
+	left  int
+}
+
+// The Refs of what a session asks on its own account.
+const (
+	loginRef   = 0              // for an arriving login
+	welcomeRef = math.MaxUint64 // for a server joined later
+)
+
+func (s *session) Receive(ctx actor.Context) {
+	switch m := ctx.Message().(type) {
+	case *actor.Started, *actor.Stopped, *actor.Restarting:
+	case *Request:
+		s.onRequest(ctx, m)
+	case *answer:
+		s.onAnswer(ctx, m)
+	case *pushed:
+		s.out.Push(m.event)
+	case *welcomed:
+		s.subscribeTo(ctx, m.server)
+	case *overdue:
+		s.onOverdue(ctx)
+	case *connected:
+		s.out, s.from, s.id = m.out, m.from, m.id
+	case *closed:
+		ctx.Stop(ctx.Self())
+	case *actor.Stopping:
+		s.onStopping(ctx)
+	default:
+		s.node.unexpected(ctx)
+	}
+}
+
+func (s *session) onRequest(ctx actor.Context, req *Request) {
+	if len(s.waiting) > 0 || !s.mayBegin(req) {
+		s.waiting = append(s.waiting, req)
+		return
+	}
+	s.begin(ctx, req)
+	s.deliver(ctx)
+}
+
+// deliver hands over the answers that are due, in order, and begins what had
+// to wait for them.
+func (s *session) deliver(ctx actor.Context) {
+	for {
+		s.handOver()
+		if len(s.waiting) == 0 || !s.mayBegin(s.waiting[0]) {
+			break
+		}
+		req := s.waiting[0]
+		s.waiting[0] = nil
+		s.waiting = s.waiting[1:]
+		s.begin(ctx, req)
+	}
+	if len(s.waiting) == 0 {
+		s.waiting = nil // an idle session holds no queue
+	}
+}
+
+func (s *session) handOver() {
+	n := 0
+	for ; n < len(s.flying) && s.flying[n].reply != nil; n++ {
+		f := &s.flying[n]
+		s.out.Answer(f.req, f.reply)
+		if f.admitted {
+			s.node.gate.leave(f.req.Bytes)
+		}
+	}
+	s.flying = slices.Delete(s.flying, 0, n)
+	if len(s.flying) == 0 && cap(s.flying) > 2 {
+		s.flying = nil
+	}
+}
+
+// mayBegin tells whether a request need not wait for those under way.
+func (s *session) mayBegin(req *Request) bool {
+	if len(s.flying) == 0 {
+		return true
+	}
+	next, isPost := req.Command.(Post)
+	last, wasPost := s.flying[len(s.flying)-1].req.Command.(Post)
+	return isPost && wasPost && next.Server == last.Server && next.Channel == last.Channel
+}
+
+func (s *session) begin(ctx actor.Context, req *Request) {
+	s.lastRef++
+	f := flight{req: req, ref: s.lastRef, begun: time.Now(), admitted: s.node.gate.enter(req.Bytes)}
+	if !f.admitted {
+		f.reply = Refused{Code: Busy}
+	} else {
+		f.reply = s.start(ctx, req, Caller{PID: ctx.Self(), Session: s.id, Ref: f.ref})
+	}
+	s.flying = append(s.flying, f)
+	if f.reply == nil {
+		s.arm(ctx, s.node.cfg.Deadline)
+	}
+}
+
+// start sends a request on its way, or returns the reply if there is one at once.
+func (s *session) start(ctx actor.Context, req *Request, me Caller) any {
+	switch c := req.Command.(type) {
+	case Refused:
+		return c
+	case ProviderName:
+		if s.user != "" && s.impostor(req) {
+			return Refused{Code: NotThatUser}
+		}
+		cfg := &s.node.cfg
+		return ProviderInfo{Name: cfg.Name, Welcome: cfg.Welcome, Icon: cfg.Icon}
+	case Register:
+		return s.tell(ctx, &register{me, c.User, c.Password}, InvalidUser)
+	case Login:
+		return s.tell(ctx, &login{me, c.User, c.Password, s.from.String()}, s.unknownUser(WrongPassword))
+	case LoginByKey:
+		return s.tell(ctx, &loginByKey{me, c.User, c.Key}, s.unknownUser(WrongKey))
+	}
+	switch {
+	case s.user == "":
+		return Refused{Code: NotLoggedIn}
+	case s.impostor(req):
+		return Refused{Code: NotThatUser}
+	}
+	return s.startAsUser(ctx, req.Command, me)
+}
+
+// impostor tells whether a request claims to be somebody else's.
+func (s *session) impostor(req *Request) bool {
+	return req.Claimed != "" && req.Claimed != s.user
+}
+
+// startAsUser sends on what only a logged-in user may ask, with the user's
+// name, which nobody else sets.
+func (s *session) startAsUser(ctx actor.Context, command any, me Caller) any {
+	switch c := command.(type) {
+	case Post:
+		return s.tell(ctx, &post{me, s.user, c}, NoSuchServer)
+	case GetMessages:
+		return s.tell(ctx, &getMessages{me, s.user, c}, NoSuchServer)
+	case LatestMessages:
+		return s.tell(ctx, &latestMessages{me, s.user, c}, NoSuchServer)
+	case CountMessages:
+		return s.startCount(ctx, c, me)
+	case Ping:
+		return Done{}
+	case Logout:
+		return s.tell(ctx, &logout{me, s.user, s.key}, NoSuchUser)
+	case ChangePassword:
+		return s.tell(ctx, &changePassword{me, s.user, c.Password, c.New, s.from.String()}, NoSuchUser)
+	case JoinedServers:
+		return s.tell(ctx, &joinedServers{me, s.user}, NoSuchUser)
+	case Unsubscribe:
+		ctx.Send(s.node.router, &detach{me, c.Server, c.Channel})
+		return nil
+	default:
+		return s.startAtServer(ctx, command, me)
+	}
+}
+
+func (s *session) startAtServer(ctx actor.Context, command any, me Caller) any {
+	var m addressed
+	switch c := command.(type) {
+	case CreateServer:
+		m = &createServer{me, s.user, c.Server, c.Password}
+	case JoinServer:
+		m = &joinServer{me, s.user, c.Server, c.Password}
+	case LeaveServer:
+		m = &leaveServer{me, s.user, c.Server}
+	case DeleteServer:
+		m = &deleteServer{me, s.user, c.Server, c.Password}
+	case CreateChannel:
+		m = &createChannel{me, s.user, c.Server, c.Channel}
+	case DeleteChannel:
+		m = &deleteChannel{me, s.user, c.Server, c.Channel}
+	case SetServerImage:
+		m = &setImage{me, s.user, c.Server, c.Image}
+	case GetServerImage:
+		m = &getImage{me, s.user, c.Server}
+	case ServerChannels:
+		m = &serverChannels{me, s.user, c.Server}
+	case ServerMembers:
+		m = &serverMembers{me, s.user, c.Server}
+	case Subscribe:
+		m = &subscribe{me, s.user, c}
+	default:
+		return Refused{Code: UnknownCall}
+	}
+	return s.tell(ctx, m, NoSuchServer)
+}
+
+// tell sends a message to the entity it names, or refuses at once when the
+// name is one that no entity can have.
+func (s *session) tell(ctx actor.Context, m addressed, nobody Code) any {
+	if _, name := m.entity(); name == "" {
+		return Refused{Code: nobody}
+	}
+	s.node.dir.Tell(ctx, m)
+	return nil
+}
+
+// unknownUser is the refusal of a login whose user cannot exist.
+func (s *session) unknownUser(hidden Code) Code {
+	if s.node.cfg.HideUsers {
+		return hidden
+	}
+	return NoSuchUser
+}
+
+func (s *session) startCount(ctx actor.Context, c CountMessages, me Caller) any {
+	interval, now := s.node.cfg.CountInterval, time.Now()
+	if now.Sub(s.counted) < interval {
+		return Refused{Code: TooOften, Seconds: interval.Seconds()}
+	}
+	s.counted = now
+	return s.tell(ctx, &countMessages{me, s.user, c}, NoSuchServer)
+}
+
+func (s *session) onAnswer(ctx actor.Context, m *answer) {
+	switch m.Ref {
+	case loginRef:
+		s.onSubscribed(ctx, m.Reply)
+		return
+	case welcomeRef:
+		return
+	}
+	f := s.find(m.Ref)
+	if f == nil {
+		return // past its deadline, answered already
+	}
+	switch reply := m.Reply.(type) {
+	case LoggedIn:
+		if s.arrive(ctx, f, reply) {
+			return
+		}
+	case Done:
+		if _, out := f.req.Command.(Logout); out {
+			s.user, s.key = "", ""
+			ctx.Send(s.node.router, &offline{Session: s.id})
+		}
+	}
+	f.reply = m.Reply
+	s.deliver(ctx)
+}
+
+func (s *session) find(ref uint64) *flight {
+	for i := range s.flying {
+		if f := &s.flying[i]; f.ref == ref && f.reply == nil {
+			return f
+		}
+	}
+	return nil
+}
+
+// arrive makes the session the user's, and tells whether the answer has to
+// wait for subscriptions.
+func (s *session) arrive(ctx actor.Context, f *flight, reply LoggedIn) (waits bool) {
+	s.user, s.key = reply.User, reply.Key
+	if _, changed := f.req.Command.(ChangePassword); changed {
+		return false
+	}
+	ctx.Send(s.node.router, &online{Session: s.id, PID: ctx.Self(), User: s.user})
+	if !s.node.cfg.AutoSubscribe {
+		return false
+	}
+	s.login = &arriving{ref: f.ref, reply: reply}
+	s.node.dir.Tell(ctx, &joinedServers{Caller{PID: ctx.Self(), Session: s.id, Ref: loginRef}, s.user})
+	return true
+}
+
+// onSubscribed goes on with a login that subscribes: first the list of
+// servers comes, then an answer of each.
+func (s *session) onSubscribed(ctx actor.Context, reply any) {
+	if s.login == nil {
+		return
+	}
+	if list, ok := reply.(Servers); ok {
+		s.login.left = len(list.Names)
+		for _, name := range list.Names {
+			s.askSubscribe(ctx, name, loginRef)
+		}
+	} else {
+		s.login.left--
+	}
+	if s.login.left > 0 {
+		return
+	}
+	done := s.login
+	s.login = nil
+	if f := s.find(done.ref); f != nil {
+		f.reply = done.reply
+		s.deliver(ctx)
+	}
+}
+
+func (s *session) subscribeTo(ctx actor.Context, name string) {
+	if s.user != "" {
+		s.askSubscribe(ctx, name, welcomeRef)
+	}
+}
+
+func (s *session) askSubscribe(ctx actor.Context, name string, ref uint64) {
+	me := Caller{PID: ctx.Self(), Session: s.id, Ref: ref}
+	s.node.dir.Tell(ctx, &subscribe{me, s.user, Subscribe{Server: name}})
+}
+
+// arm starts the timer of the deadline, unless it runs.
+func (s *session) arm(ctx actor.Context, after time.Duration) {
+	if s.armed {
+		return
+	}
+	s.armed = true
+	if s.timer != nil {
+		s.timer.Reset(after)
+		return
+	}
+	root, self := ctx.ActorSystem().Root, ctx.Self()
+	s.timer = time.AfterFunc(after, func() { root.Send(self, &overdue{}) })
+}
+
+func (s *session) onOverdue(ctx actor.Context) {
+	s.armed = false
+	now := time.Now()
+	for i := range s.flying {
+		if f := &s.flying[i]; f.reply == nil && now.Sub(f.begun) >= s.node.cfg.Deadline {
+			f.reply = Refused{Code: OutcomeUnknown}
+		}
+	}
+	s.deliver(ctx)
+	if len(s.flying) == 0 {
+		s.timer = nil
+	} else {
+		s.arm(ctx, max(s.node.cfg.Deadline-now.Sub(s.flying[0].begun), time.Millisecond))
+	}
+}
+
+func (s *session) onStopping(ctx actor.Context) {
+	if s.timer != nil {
+		s.timer.Stop()
+	}
+	for _, f := range s.flying {
+		if f.admitted {
+			s.node.gate.leave(f.req.Bytes)
+		}
+	}
+	if s.user != "" {
+		ctx.Send(s.node.router, &offline{Session: s.id})
+	}
+	s.out.Close()
+}

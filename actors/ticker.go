@@ -1,0 +1,31 @@
+package actors
+
+import (
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+)
+
+// ticker sends its owner a sweep, once per start or again: the next one is
+// due only after the last was handled, so a busy owner is not flooded.
+type ticker struct {
+	every time.Duration
+	timer *time.Timer
+}
+
+func (t *ticker) start(ctx actor.Context, every time.Duration) {
+	t.every = every
+	t.again(ctx)
+}
+
+func (t *ticker) again(ctx actor.Context) {
+	t.stop()
+	root, self := ctx.ActorSystem().Root, ctx.Self()
+	t.timer = time.AfterFunc(t.every, func() { root.Send(self, &sweep{}) })
+}
+
+func (t *ticker) stop() {
+	if t.timer != nil {
+		t.timer.Stop()
+	}
+}

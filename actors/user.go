@@ -1,0 +1,401 @@
+package actors
+
+import (
+	"crypto/subtle"
+	"slices"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"elemental/persistence"
+)
+
+// user is one account: password, session keys, joined servers. Sessions send
+// it register, login, loginByKey, logout, changePassword and joinedServers;
+// servers tell it membershipChanged, since membership is theirs and the list
+// here follows. All of it survives a restart; hashing under way does not.
+
+// The commands. Each reply goes out once what it tells is on disk.
+type (
+	register struct { // from a session; Done
+		Caller
+		User, Password string
+	}
+	login struct { // from a session; LoggedIn with a new key
+		Caller
+		User, Password string
+		Address        string // for the count of wrong passwords
+	}
+	loginByKey struct { // from a session; LoggedIn with the same key
+		Caller
+		User, Key string
+	}
+	logout struct { // from a session; Done, the key is no more
+		Caller
+		User, Key string
+	}
+	changePassword struct { // from a session; LoggedIn with the only valid key
+		Caller
+		User, Password, New, Address string
+	}
+	joinedServers struct { // from a session; Servers
+		Caller
+		User string
+	}
+	// membershipChanged is told by a server after its own event is on disk, and
+	// again from time to time until membershipNoted says that it is on disk here too.
+	membershipChanged struct {
+		User, Server string
+		Incarnation  uint64
+		Member       bool
+	}
+)
+
+func (m *register) entity() (Kind, string)          { return KindUser, m.User }
+func (m *login) entity() (Kind, string)             { return KindUser, m.User }
+func (m *loginByKey) entity() (Kind, string)        { return KindUser, m.User }
+func (m *logout) entity() (Kind, string)            { return KindUser, m.User }
+func (m *changePassword) entity() (Kind, string)    { return KindUser, m.User }
+func (m *joinedServers) entity() (Kind, string)     { return KindUser, m.User }
+func (m *membershipChanged) entity() (Kind, string) { return KindUser, m.User }
+
+// The events. Times are seconds since 1970.
+type (
+	registered struct {
+		Password string `json:"password"` // PHC string
+	}
+	loggedIn struct { // by password (a new key) or by key (its life begins anew)
+		Key string `json:"key"` // its SHA-256
+		At  int64  `json:"at"`
+	}
+	loggedOut struct {
+		Key string `json:"key"`
+	}
+	passwordChanged struct {
+		Password string `json:"password"`
+		Key      string `json:"key"`
+		At       int64  `json:"at"`
+	}
+	joined struct {
+		Server      string `json:"server"`
+		Incarnation uint64 `json:"incarnation"`
+	}
+	left joined
+)
+
+// account is the state, and the snapshot.
+type account struct {
+	Exists        bool         `json:"exists"`
+	Password      string       `json:"password"`
+	TimesLoggedIn int          `json:"timesloggedin"`
+	Servers       []joined     `json:"joinedservers"`
+	Keys          []sessionKey `json:"keys"`
+}
+
+type sessionKey struct {
+	Hash string `json:"hash"`
+	Used int64  `json:"used"`
+}
+
+// maxKeys bounds the keys of an account; the one unused for longest goes first.
+const maxKeys = 256
+
+func (a *account) apply(event any) {
+	switch e := event.(type) {
+	case registered:
+		a.Exists, a.Password = true, e.Password
+	case loggedIn:
+		a.TimesLoggedIn++
+		a.useKey(e.Key, e.At)
+	case loggedOut:
+		a.Keys = slices.DeleteFunc(a.Keys, func(k sessionKey) bool { return k.Hash == e.Key })
+	case passwordChanged:
+		a.Password = e.Password
+		a.Keys = []sessionKey{{Hash: e.Key, Used: e.At}}
+	case joined:
+		if i := a.find(e.Server); i >= 0 {
+			a.Servers[i] = e
+		} else {
+			a.Servers = append(a.Servers, e)
+		}
+	case left:
+		a.Servers = slices.DeleteFunc(a.Servers, func(s joined) bool { return s == joined(e) })
+	}
+}
+
+// useKey keeps the keys in the order of their last use.
+func (a *account) useKey(hash string, at int64) {
+	a.Keys = slices.DeleteFunc(a.Keys, func(k sessionKey) bool { return k.Hash == hash })
+	if len(a.Keys) >= maxKeys {
+		a.Keys = slices.Delete(a.Keys, 0, len(a.Keys)-maxKeys+1)
+	}
+	a.Keys = append(a.Keys, sessionKey{Hash: hash, Used: at})
+}
+
+func (a *account) find(server string) int {
+	return slices.IndexFunc(a.Servers, func(s joined) bool { return s.Server == server })
+}
+
+// checkKey judges a session key, "" for yes.
+func (a *account) checkKey(hash string, now time.Time, lifetime time.Duration) Code {
+	for _, k := range a.Keys {
+		if subtle.ConstantTimeCompare([]byte(k.Hash), []byte(hash)) == 1 {
+			if now.Sub(time.Unix(k.Used, 0)) > lifetime {
+				return KeyTooOld
+			}
+			return ""
+		}
+	}
+	return WrongKey
+}
+
+// news tells whether a change of membership is one for this list.
+func (a *account) news(m *membershipChanged) bool {
+	i := a.find(m.Server)
+	if m.Member {
+		return i < 0 || a.Servers[i].Incarnation < m.Incarnation
+	}
+	return i >= 0 && a.Servers[i].Incarnation == m.Incarnation
+}
+
+type user struct {
+	durable
+	name    string
+	account account
+	hashing map[uint64]hashing // not saved
+	lastRef uint64             // not saved
+}
+
+// hashing is a command that waits for the hash workers.
+type hashing struct {
+	command any
+	matched bool // changePassword: the old password was right, the new one is being hashed
+}
+
+func newUser(n *node, name string) *user {
+	u := &user{name: name, hashing: map[uint64]hashing{}}
+	u.durable = durable{node: n, entity: u, stream: persistence.StreamOf("users", name)}
+	return u
+}
+
+func (u *user) command(ctx actor.Context, msg any) {
+	switch m := msg.(type) {
+	case *register:
+		u.onRegister(ctx, m)
+	case *login:
+		u.onLogin(ctx, m)
+	case *loginByKey:
+		u.onLoginByKey(ctx, m)
+	case *logout:
+		u.onLogout(ctx, m)
+	case *changePassword:
+		u.onChangePassword(ctx, m)
+	case *joinedServers:
+		u.onJoinedServers(ctx, m)
+	case *membershipChanged:
+		u.onMembershipChanged(ctx, m)
+	case *hashDone:
+		u.onHashDone(ctx, m)
+	case *persistence.SnapshotSaved:
+		u.onSaved(ctx, m)
+	case *rest:
+		u.onRest(ctx)
+	default:
+		u.node.unexpected(ctx)
+	}
+}
+
+func (u *user) onRegister(ctx actor.Context, m *register) {
+	switch {
+	case u.account.Exists:
+		u.refuse(ctx, m.Caller, UserExists)
+	case !u.writable():
+		u.refuse(ctx, m.Caller, StorageDown)
+	default:
+		u.hash(ctx, hashing{command: m}, hashWork{Password: m.Password})
+	}
+}
+
+func (u *user) onLogin(ctx actor.Context, m *login) {
+	compare := u.account.Password
+	if !u.account.Exists {
+		compare = u.node.pool.dummy // as slow as a real one
+	}
+	u.hash(ctx, hashing{command: m}, hashWork{
+		Password: m.Password, Compare: compare, Attempt: attempt{account: m.User, address: m.Address},
+	})
+}
+
+func (u *user) onLoginByKey(ctx actor.Context, m *loginByKey) {
+	hash := hashKey(m.Key)
+	code := u.account.checkKey(hash, time.Now(), u.node.cfg.KeyLifetime)
+	switch {
+	case !u.account.Exists && !u.node.cfg.HideUsers:
+		u.refuse(ctx, m.Caller, NoSuchUser)
+	case code != "":
+		u.refuse(ctx, m.Caller, code)
+	case !u.writable():
+		u.refuse(ctx, m.Caller, StorageDown)
+	default:
+		u.commit(ctx, "loggedIn", loggedIn{Key: hash, At: time.Now().Unix()})
+		u.reply(ctx, m.Caller, LoggedIn{User: u.name, Key: m.Key})
+	}
+}
+
+func (u *user) onLogout(ctx actor.Context, m *logout) {
+	if !u.writable() {
+		u.refuse(ctx, m.Caller, StorageDown)
+		return
+	}
+	u.commit(ctx, "loggedOut", loggedOut{Key: hashKey(m.Key)})
+	u.reply(ctx, m.Caller, Done{})
+}
+
+func (u *user) onChangePassword(ctx actor.Context, m *changePassword) {
+	u.hash(ctx, hashing{command: m}, hashWork{
+		Password: m.Password, Compare: u.account.Password, Attempt: attempt{account: m.User, address: m.Address},
+	})
+}
+
+func (u *user) onJoinedServers(ctx actor.Context, m *joinedServers) {
+	names := make([]string, len(u.account.Servers))
+	for i, s := range u.account.Servers {
+		names[i] = s.Server
+	}
+	u.reply(ctx, m.Caller, Servers{Names: names})
+}
+
+func (u *user) onMembershipChanged(ctx actor.Context, m *membershipChanged) {
+	if u.account.Exists && u.account.news(m) {
+		if m.Member {
+			u.commit(ctx, "joined", joined{m.Server, m.Incarnation})
+		} else {
+			u.commit(ctx, "left", left{m.Server, m.Incarnation})
+		}
+	}
+	u.say(ctx, nil, &membershipNoted{Server: m.Server, User: u.name, Incarnation: m.Incarnation, Member: m.Member})
+}
+
+// hash gives work to the hash workers and remembers what for.
+func (u *user) hash(ctx actor.Context, h hashing, work hashWork) {
+	u.lastRef++
+	u.hashing[u.lastRef] = h
+	work.Ref, work.ReplyTo = u.lastRef, ctx.Self()
+	ctx.Send(u.node.passwords, &work)
+}
+
+func (u *user) onHashDone(ctx actor.Context, m *hashDone) {
+	h, ours := u.hashing[m.Ref]
+	if !ours {
+		return // asked before a restart
+	}
+	delete(u.hashing, m.Ref)
+	caller := h.command.(asked).from()
+	switch {
+	case m.Refused != "":
+		u.refuse(ctx, caller, m.Refused)
+	case !u.writable():
+		u.refuse(ctx, caller, StorageDown)
+	default:
+		u.hashed(ctx, h, m)
+	}
+}
+
+func (u *user) hashed(ctx actor.Context, h hashing, m *hashDone) {
+	switch c := h.command.(type) {
+	case *register:
+		u.finishRegister(ctx, c, m.Hash)
+	case *login:
+		u.finishLogin(ctx, c, m.Match)
+	case *changePassword:
+		u.finishChangePassword(ctx, c, h.matched, m)
+	}
+}
+
+func (u *user) finishRegister(ctx actor.Context, m *register, hash string) {
+	if u.account.Exists { // two registered at once; the first to be hashed has the name
+		u.refuse(ctx, m.Caller, UserExists)
+		return
+	}
+	u.commit(ctx, "registered", registered{Password: hash})
+	u.reply(ctx, m.Caller, Done{})
+}
+
+func (u *user) finishLogin(ctx actor.Context, m *login, match bool) {
+	switch {
+	case !u.account.Exists && !u.node.cfg.HideUsers:
+		u.refuse(ctx, m.Caller, NoSuchUser)
+	case !u.account.Exists || !match:
+		u.refuse(ctx, m.Caller, WrongPassword)
+	default:
+		key := newKey()
+		u.commit(ctx, "loggedIn", loggedIn{Key: hashKey(key), At: time.Now().Unix()})
+		u.reply(ctx, m.Caller, LoggedIn{User: u.name, Key: key})
+	}
+}
+
+func (u *user) finishChangePassword(ctx actor.Context, m *changePassword, matched bool, done *hashDone) {
+	switch {
+	case !matched && !done.Match:
+		u.refuse(ctx, m.Caller, WrongPassword)
+	case !matched:
+		u.hash(ctx, hashing{command: m, matched: true}, hashWork{Password: m.New})
+	default:
+		key := newKey()
+		u.commit(ctx, "passwordChanged", passwordChanged{Password: done.Hash, Key: hashKey(key), At: time.Now().Unix()})
+		u.reply(ctx, m.Caller, LoggedIn{User: u.name, Key: key})
+	}
+}
+
+func (u *user) onRest(ctx actor.Context) {
+	if u.idle() && len(u.hashing) == 0 {
+		ctx.Stop(ctx.Self())
+		return
+	}
+	ctx.Send(ctx.Parent(), &stayed{name: u.name})
+}
+
+// commit applies an event and gives it to the journal.
+func (u *user) commit(ctx actor.Context, eventType string, event any) {
+	u.account.apply(event)
+	u.recordJSON(ctx, eventType, event)
+}
+
+func (u *user) reset() { u.account = account{} }
+
+func (u *user) abandoned(ctx actor.Context) {
+	for _, h := range u.hashing {
+		h.command.(asked).from().answer(ctx, Refused{Code: Busy})
+	}
+}
+
+func (u *user) restore(snapshot []byte) (err error) {
+	u.account, err = decode[account](snapshot)
+	return err
+}
+
+func (u *user) replay(e persistence.Event) error {
+	event, err := decodeEvent(userEvents, e)
+	if err == nil {
+		u.account.apply(event)
+	}
+	return err
+}
+
+func (u *user) recovered(ctx actor.Context) {
+	if !u.account.Exists {
+		ctx.Send(ctx.Parent(), &vacant{name: u.name})
+	}
+}
+
+func (u *user) snapshot(s *persistence.SaveSnapshot) { s.State = mustJSON(u.account) }
+
+// userEvents reads each event type of a user's stream.
+var userEvents = map[string]func([]byte) (any, error){
+	"registered":      eventDecoder[registered],
+	"loggedIn":        eventDecoder[loggedIn],
+	"loggedOut":       eventDecoder[loggedOut],
+	"passwordChanged": eventDecoder[passwordChanged],
+	"joined":          eventDecoder[joined],
+	"left":            eventDecoder[left],
+}

@@ -1,0 +1,108 @@
+package elemental_test
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// mayImport is which of our packages each of them may import, by itself or
+// through others. A package that is not listed fails the test, so that a new
+// one is thought about.
+var mayImport = map[string][]string{
+	"elemental":                    {},
+	"elemental/protocol":           {},
+	"elemental/persistence":        {},
+	"elemental/actors":             {"elemental/persistence"},
+	"elemental/transport":          {"elemental/actors", "elemental/persistence", "elemental/protocol"},
+	"elemental/client":             {"elemental/protocol"},
+	"elemental/cmd/elemental":      {"elemental/transport", "elemental/actors", "elemental/persistence", "elemental/protocol"},
+	"elemental/cmd/etttc":          {"elemental/client", "elemental/protocol"},
+	"elemental/cmd/elemental-load": {"elemental/client", "elemental/protocol"},
+}
+
+// beyondStandard is which other modules a package may need, where that is
+// restricted; a prefix of the import path.
+var beyondStandard = map[string][]string{
+	"elemental/protocol": {"golang.org/x/text/", "github.com/go-json-experiment/json/"},
+	"elemental/client":   {"golang.org/x/text/", "github.com/go-json-experiment/json/"},
+}
+
+const engine = "github.com/asynkron/protoactor-go"
+
+// actorsAllowed are the packages that may know the actor engine directly.
+var actorsAllowed = []string{"elemental/actors", "elemental/persistence"}
+
+// imported is one package of ours, as go list tells it.
+type imported struct {
+	path      string
+	direct    []string
+	recursive []string
+}
+
+func packages(t *testing.T) []imported {
+	t.Helper()
+	const form = `{{.ImportPath}}|{{join .Imports " "}}|{{join .Deps " "}}`
+	out, err := exec.Command("go", "list", "-f", form, "./...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found []imported
+	for line := range strings.Lines(string(out)) {
+		parts := strings.Split(strings.TrimSpace(line), "|")
+		found = append(found, imported{parts[0], strings.Fields(parts[1]), strings.Fields(parts[2])})
+	}
+	return found
+}
+
+func isOurs(path string) bool { return path == "elemental" || strings.HasPrefix(path, "elemental/") }
+
+func TestWhoMayImportWhom(t *testing.T) {
+	for _, p := range packages(t) {
+		allowed, known := mayImport[p.path]
+		if !known {
+			t.Errorf("%s has no place in the house yet: say in this test whom it may import", p.path)
+		}
+		for _, other := range p.recursive {
+			if isOurs(other) && !slices.Contains(allowed, other) {
+				t.Errorf("%s must not need %s", p.path, other)
+			}
+		}
+	}
+}
+
+func TestActorEngineStaysInside(t *testing.T) {
+	for _, p := range packages(t) {
+		for _, other := range p.direct {
+			if strings.HasPrefix(other, engine) && !slices.Contains(actorsAllowed, p.path) {
+				t.Errorf("%s must not import %s", p.path, other)
+			}
+		}
+		if !strings.HasPrefix(p.path, "elemental/client") && p.path != "elemental/protocol" && p.path != "elemental/cmd/etttc" {
+			continue
+		}
+		for _, other := range p.recursive {
+			if strings.HasPrefix(other, engine) {
+				t.Errorf("%s needs %s through others", p.path, other)
+			}
+		}
+	}
+}
+
+func TestClientSideStaysLight(t *testing.T) {
+	for _, p := range packages(t) {
+		allowed, restricted := beyondStandard[p.path]
+		if !restricted {
+			continue
+		}
+		for _, other := range p.recursive {
+			if isOurs(other) || !strings.Contains(strings.Split(other, "/")[0], ".") {
+				continue // ours, or the standard library
+			}
+			if !slices.ContainsFunc(allowed, func(prefix string) bool { return strings.HasPrefix(other+"/", prefix) }) {
+				t.Errorf("%s needs %s", p.path, other)
+			}
+		}
+	}
+}

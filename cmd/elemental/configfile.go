@@ -1,0 +1,175 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"reflect"
+	"strings"
+
+	"github.com/alecthomas/kong"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
+)
+
+// configFile is the path given with --config. kong calls BeforeResolve once it
+// knows it, wherever it came from.
+type configFile string
+
+// BeforeResolve reads the file and hands its values to kong.
+func (configFile) BeforeResolve(ctx *kong.Context, trace *kong.Path) error {
+	path := string(ctx.FlagValue(trace.Flag).(configFile))
+	values, err := readConfig(path)
+	if err != nil {
+		return err
+	}
+	file := &fileResolver{path: path, values: values}
+	if err := file.check(ctx.Model.Flags); err != nil {
+		return err
+	}
+	ctx.AddResolver(file)
+	return nil
+}
+
+// fileValue is one scalar of the config file, as it was written.
+type fileValue struct {
+	key, text string
+	line      int
+}
+
+// readConfig reads a YAML mapping of scalars; JSON is a part of YAML.
+func readConfig(path string) ([]fileValue, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("config file: %w", err)
+	}
+	file, err := parser.ParseBytes(text, 0)
+	if err != nil {
+		return nil, fmt.Errorf("config file %s: %s", path, firstLine(err.Error()))
+	}
+	var values []fileValue
+	for _, document := range file.Docs {
+		found, err := documentValues(document.Body)
+		if err != nil {
+			return nil, fmt.Errorf("config file %s%w", path, err)
+		}
+		values = append(values, found...)
+	}
+	return values, nil
+}
+
+func documentValues(body ast.Node) ([]fileValue, error) {
+	var pairs []*ast.MappingValueNode
+	switch node := body.(type) {
+	case nil, *ast.CommentGroupNode:
+	case *ast.MappingNode:
+		pairs = node.Values
+	case *ast.MappingValueNode:
+		pairs = []*ast.MappingValueNode{node}
+	default:
+		return nil, fmt.Errorf(": it is no list of `option: value` lines")
+	}
+	values := make([]fileValue, 0, len(pairs))
+	for _, pair := range pairs {
+		value := fileValue{key: pair.Key.GetToken().Value, line: pair.Key.GetToken().Position.Line}
+		switch node := pair.Value.(type) {
+		case *ast.StringNode, *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode:
+			value.text = node.GetToken().Value
+		case *ast.LiteralNode:
+			value.text = node.Value.Value
+		default:
+			return nil, fmt.Errorf(":%d: %s: one value is wanted (put quotes around text with special characters)", value.line, value.key)
+		}
+		values = append(values, value)
+	}
+	return values, nil
+}
+
+// fileResolver gives kong the values of a config file.
+type fileResolver struct {
+	path   string
+	values []fileValue
+}
+
+// check refuses unknown keys and values of the wrong form, by name and line.
+func (r *fileResolver) check(flags []*kong.Flag) error {
+	known := map[string]*kong.Flag{}
+	for _, flag := range configurable(flags) {
+		known[flag.Name] = flag
+	}
+	for _, value := range r.values {
+		flag := known[value.key]
+		if flag == nil {
+			return fmt.Errorf("config file %s:%d: unknown key %q", r.path, value.line, value.key)
+		}
+		if _, err := decodeLike(flag, value.text); err != nil {
+			return fmt.Errorf("config file %s:%d: %s: %w", r.path, value.line, value.key, err)
+		}
+	}
+	return nil
+}
+
+// Validate is kong's; check has done it, with the line at hand.
+func (r *fileResolver) Validate(*kong.Application) error { return nil }
+
+// Resolve gives the file's value of a flag that neither the command line nor
+// the environment has set.
+func (r *fileResolver) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+	for _, env := range flag.Envs {
+		if _, set := os.LookupEnv(env); set {
+			return nil, nil
+		}
+	}
+	for _, value := range r.values {
+		if value.key == flag.Name {
+			return value.text, nil
+		}
+	}
+	return nil, nil
+}
+
+// configurable are the flags that may stand in a config file: those with an
+// environment variable, but for --config itself.
+func configurable(flags []*kong.Flag) []*kong.Flag {
+	var found []*kong.Flag
+	for _, flag := range flags {
+		if len(flag.Envs) > 0 && flag.Name != "config" {
+			found = append(found, flag)
+		}
+	}
+	return found
+}
+
+// printConfig writes a config file with every option at its present value.
+func printConfig(out io.Writer, flags []*kong.Flag) error {
+	var text strings.Builder
+	text.WriteString("# Config file of the elemental provider. Start it with: elemental --config FILE\n")
+	group := ""
+	for _, flag := range configurable(flags) {
+		if flag.Group.Title != group {
+			group = flag.Group.Title
+			fmt.Fprintf(&text, "\n## %s\n", strings.TrimSuffix(group, ":"))
+		}
+		fmt.Fprintf(&text, "\n# %s\n%s: %s\n", flag.Help, flag.Name, yamlValue(flag.Target))
+	}
+	_, err := io.WriteString(out, text.String())
+	return err
+}
+
+// yamlValue quotes text as JSON does, which every YAML reader takes.
+func yamlValue(value reflect.Value) string {
+	if value.Kind() != reflect.String {
+		return fmt.Sprint(value.Interface())
+	}
+	quoted, err := json.Marshal(value.String())
+	if err != nil {
+		return `""`
+	}
+	return string(quoted)
+}
+
+func firstLine(text string) string {
+	line, _, _ := strings.Cut(text, "\n")
+	return line
+}

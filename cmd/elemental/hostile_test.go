@@ -1,0 +1,244 @@
+package main
+
+import (
+	"io"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// drainUntilClosed reads away what is left and wants the end.
+func drainUntilClosed(t *testing.T, conn net.Conn) {
+	t.Helper()
+	if err := conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(io.Discard, conn); err != nil && isTimeout(err) {
+		t.Error("the connection is still open")
+	}
+}
+
+// hostileNames are names that are no names, or that would be paths.
+var hostileNames = []string{
+	"", " ", "a ", strings.Repeat("x", 10_000), strings.Repeat("é", 65), "nul\x00byte", "new\nline", "tab\tbed",
+	"right\u202eleft", "iso\u2066late", "zero\u200bwidth", "\ufeffbom", "bell\a", "private\ue000", "del\x7f",
+}
+
+// pathNames are good names that must never become paths.
+var pathNames = []string{
+	"../x", "..", ".", "/etc/passwd", "a/../../b", "info", "messages", "con", "nul.json", "%2e%2e", "x%2Fy",
+	`back\slash`, "~root", "*", "a:b", "-rf", "$HOME", "`id`", "🙂", "名前", "ÀÉ", strings.Repeat("y", 64), strings.Repeat("界", 64),
+}
+
+func TestHostileNames(t *testing.T) {
+	p := startProvider(t, "--maxrequestbeforelogin", "64KiB")
+	outside := tree(t, filepath.Dir(p.dir), p.dir)
+	alice := p.join("alice")
+	alice.makeServer("home")
+	for _, name := range hostileNames {
+		p.dial().refused("invalid username", "register", "usernm", name, "passwd", "x")
+		p.dial().refused("username does not exist", "login", "usernm", name, "passwd", "x")
+		alice.refused("invalid server name", "createserver", "servername", name, "serverpasswd", "x")
+		alice.refused("server does not exist", "joinserver", "servername", name, "serverpasswd", "x")
+		alice.refused("invalid channel name", "createchannel", "servername", "home", "name", name)
+		alice.refused("channel does not exist", "message", "servername", "home", "channel", name, "msg", "x")
+	}
+	for _, name := range pathNames {
+		p.join(name).makeServer(name)
+		alice.must("createchannel", "servername", "home", "name", name)
+		alice.post("home", name, "in "+name)
+	}
+	p.stop()
+	checkInside(t, p.dir)
+	if now := tree(t, filepath.Dir(p.dir), p.dir); !slices.Equal(now, outside) {
+		t.Errorf("files outside the folder: %v, before: %v", now, outside)
+	}
+	p.start()
+	for _, name := range pathNames {
+		p.join(name).must("getserverchannels", "servername", name)
+		if got := p.history("alice", "home", name); !slices.Equal(got, []string{"in " + name}) {
+			t.Errorf("channel %q has %q after the restart", name, got)
+		}
+	}
+}
+
+// tree lists the files below a folder, with their sizes, but for one part.
+func tree(t testing.TB, root, except string) []string {
+	t.Helper()
+	var found []string
+	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if path == except {
+			return filepath.SkipDir
+		}
+		found = append(found, path)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+// checkInside wants plain files and folders with harmless names.
+func checkInside(t *testing.T, dir string) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name := entry.Name()
+		if !entry.IsDir() && !entry.Type().IsRegular() {
+			t.Errorf("%s is neither file nor folder", path)
+		}
+		if strings.ContainsAny(name, "\\:*?\"<>|\x00\n\t") || len(name) > 255 || strings.HasSuffix(name, ".") && path != dir {
+			t.Errorf("%q is no safe file name", name)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestBadBytes(t *testing.T) {
+	p := startProvider(t, "--requesttimeout", "1h")
+	good := p.join("alice")
+	good.makeServer("gophers")
+	deep := strings.Repeat("[", 100_000)
+	for name, bytes := range map[string]string{
+		"text":           "hello there",
+		"a list":         "[]",
+		"a number":       "42 ",
+		"null":           "null ",
+		"bytes":          "\x00\xff\xfe",
+		"half a literal": `{"call":tru}`,
+		"bad UTF-8":      "{\"call\":\"ping\",\"x\":\"\xff\"}",
+		"TLS":            "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+		"HTTP":           "GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+	} {
+		c := p.dial()
+		c.send(bytes)
+		if answer := c.hear(); answer["reason"] != "malformed JSON" {
+			t.Errorf("%s: %v", name, answer)
+		}
+		c.hungUp()
+	}
+	c := p.dial()
+	c.send(`{"call":"ping","x":` + deep)
+	if answer := c.hear(); answer["resp"] != false {
+		t.Errorf("too deep: %v", answer)
+	}
+	c.hungUp()
+	good.must("getjoinedservers")
+	good.post("gophers", "general", "still here")
+}
+
+func TestLargeInput(t *testing.T) {
+	p := startProvider(t)
+	alice := p.join("alice")
+	alice.makeServer("gophers")
+
+	endless := p.dial()
+	endless.send(`{"call":"ping","x":"` + strings.Repeat("x", 64<<10))
+	if answer := endless.hear(); answer["reason"] != "request is too large" {
+		t.Errorf("an endless request before login: %v", answer)
+	}
+	endless.hungUp()
+
+	p.dial().refused("invalid password", "register", "usernm", "bob", "passwd", strings.Repeat("p", 10_000))
+	p.dial().refused("username does not exist", "login", "usernm", "bob", "passwd", strings.Repeat("p", 10_000))
+	p.dial().refused("password is incorrect", "login", "usernm", "alice", "passwd", strings.Repeat("p", 10_000))
+	alice.refused("message is too long", "message", "servername", "gophers", "channel", "general", "msg", strings.Repeat("m", 16<<10+1))
+	if first := alice.post("gophers", "general", strings.Repeat("m", 16<<10)); first["index"] != float64(0) {
+		t.Errorf("a refused message took an index: %v", first)
+	}
+
+	alice.send(request("ping", "x", strings.Repeat("x", 2<<20)))
+	if answer := alice.hear(); answer["reason"] != "request is too large" {
+		t.Errorf("2 MiB after login: %v", answer)
+	}
+	p.join("carol").must("getprovidername")
+}
+
+// TestEncodings talks in other encodings than the default.
+func TestEncodings(t *testing.T) {
+	for encoding, want := range map[string]string{
+		"ascii": `"message":"\u00e9"`, "utf-8": `"message":"é"`, "latin-1": "\"message\":\"\xe9\"",
+	} {
+		p := startProvider(t, "--encoding", encoding)
+		alice := p.join("alice")
+		alice.makeServer("gophers")
+		alice.send(`{"call":"message","servername":"gophers","channel":"general","msg":"\u00e9"}`)
+		alice.hear()
+		conn := p.raw(request("login", "usernm", "alice", "passwd", passwordOf("alice")) +
+			request("getmessages", "servername", "gophers", "channel", "general", "begin", 0, "end", 1))
+		if got := conn.readUntil(t, "author"); !strings.Contains(got, want) {
+			t.Errorf("%s: %q has no %q", encoding, got, want)
+		}
+	}
+}
+
+// rawConn is a connection whose bytes the test looks at itself.
+type rawConn struct{ net.Conn }
+
+func (p *provider) raw(text string) rawConn {
+	p.t.Helper()
+	conn, err := net.Dial("tcp", p.addr)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.t.Cleanup(func() { _ = conn.Close() })
+	if _, err := io.WriteString(conn, text); err != nil {
+		p.t.Fatal(err)
+	}
+	return rawConn{conn}
+}
+
+// readUntil gives what was read up to and with the mark.
+func (c rawConn) readUntil(t *testing.T, mark string) string {
+	t.Helper()
+	if err := c.SetReadDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	var all []byte
+	chunk := make([]byte, 4096)
+	for !strings.Contains(string(all), mark) {
+		n, err := c.Read(chunk)
+		if err != nil {
+			t.Fatalf("%v after %q", err, all)
+		}
+		all = append(all, chunk[:n]...)
+	}
+	return string(all)
+}
+
+// TestFilesAreTheOwnersAlone wants nothing in the folder that others may read.
+func TestFilesAreTheOwnersAlone(t *testing.T) {
+	p := startProvider(t)
+	p.join("alice").makeServer("gophers")
+	p.stop()
+	err := filepath.WalkDir(p.dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := os.Lstat(path)
+		if err != nil {
+			return err
+		}
+		if info.Mode().Perm()&0o077 != 0 {
+			t.Errorf("%s has mode %v", path, info.Mode())
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,55 @@
+package main
+
+import (
+	"bytes"
+	"encoding/base64"
+	"image"
+	"image/png"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func picture(t *testing.T, side int) []byte {
+	t.Helper()
+	var content bytes.Buffer
+	if err := png.Encode(&content, image.NewGray(image.Rect(0, 0, side, side))); err != nil {
+		t.Fatal(err)
+	}
+	return content.Bytes()
+}
+
+func TestIcon(t *testing.T) {
+	p := startProvider(t)
+	if icon, there := p.dial().must("getprovidername")["icon"]; there {
+		t.Errorf("an icon out of nothing: %v", icon)
+	}
+	p.stop()
+	for _, row := range []struct {
+		name    string
+		content []byte
+		warning string
+	}{
+		{"right", picture(t, 64), ""},
+		{"too big", picture(t, 65), "65×65"},
+		{"no picture", []byte("hello"), "no PNG"},
+	} {
+		writeFile(t, filepath.Join(p.dir, "icon.png"), string(row.content))
+		p.start()
+		if icon := p.dial().must("getprovidername")["icon"]; icon != base64.StdEncoding.EncodeToString(row.content) {
+			t.Errorf("%s: the icon is %v", row.name, icon)
+		}
+		p.stop()
+		if said := strings.Contains(p.stderr.text(), "icon"); said != (row.warning != "") || !strings.Contains(p.stderr.text(), row.warning) {
+			t.Errorf("%s: the log should have %q\n%s", row.name, row.warning, p.stderr.text())
+		}
+	}
+	if err := os.Remove(filepath.Join(p.dir, "icon.png")); err != nil {
+		t.Fatal(err)
+	}
+	p.start()
+	if icon, there := p.dial().must("getprovidername")["icon"]; there {
+		t.Errorf("the icon stayed: %v", icon)
+	}
+}

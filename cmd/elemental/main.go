@@ -1,0 +1,55 @@
+// Command elemental is the provider: it keeps users, servers, channels and
+// messages in one folder and serves them over TCP. See docs/operations.md.
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+)
+
+// The exit codes.
+const (
+	exitOK      = 0
+	exitTrouble = 1 // could not start, or could not stop cleanly
+	exitUsage   = 2 // a mistake in the options or the config file
+)
+
+func main() {
+	// A reader of our output that went away must not end the provider.
+	signal.Ignore(syscall.SIGPIPE)
+	os.Exit(command(os.Args[1:]))
+}
+
+// command is the whole program; it gives the exit code.
+func command(args []string) int {
+	opts, parser, err := parseOptions(args)
+	if err != nil {
+		complain(err)
+		return exitUsage
+	}
+	if opts.PrintConfig {
+		if err := printConfig(os.Stdout, parser.Model.Flags); err != nil {
+			complain(err)
+			return exitTrouble
+		}
+		return exitOK
+	}
+	log := newLogger(opts, os.Stderr)
+	for _, name := range unknownVariables(parser) {
+		log.Warn("unknown environment variable", "name", name)
+	}
+	if err := serve(opts, log); err != nil {
+		complain(err)
+		return exitTrouble
+	}
+	return exitOK
+}
+
+// complain tells the operator what is wrong, on one line.
+func complain(err error) {
+	text := strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; ")
+	fmt.Fprintln(os.Stderr, "elemental:", text)
+}

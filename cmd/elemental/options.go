@@ -1,0 +1,202 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"reflect"
+	"runtime/debug"
+	"strings"
+
+	"github.com/alecthomas/kong"
+
+	"elemental/protocol"
+)
+
+// options is every option of the command: its name, default, bounds and help.
+// The name on the command line and in the config file is the field's, in lower
+// case; in the environment ELEMENTAL_ and the field's in upper case.
+type options struct {
+	Port                  int    `group:"original" default:"5005" min:"0" max:"65535" help:"TCP port to listen on. 0 takes a free one, which the start line tells."`
+	Host                  string `group:"original" default:"" help:"Address or host name to listen on. Empty means all interfaces."`
+	Encoding              string `group:"original" default:"ascii" help:"Text encoding of the connection; clients must use the same. ascii, utf-8, latin-1, utf-16 and the other usual names."`
+	ProviderName          string `group:"original" default:"LOCALPROVIDER" help:"Name of the provider, told to clients."`
+	StoragePath           string `group:"original" default:"providerstorage" help:"Folder of everything the provider keeps. Made when it is missing."`
+	JSONFileIndent        int    `group:"original" default:"2" min:"0" max:"16" help:"Spaces per level in the JSON snapshot files. 0 writes them on one line."`
+	SendOtherUsersData    toggle `group:"original" default:"false" help:"Send every connection the new messages of all its user's servers, from login on."`
+	ProviderNameInConsole string `group:"original" default:"[SERVER]" help:"Name of the provider in the lines of --logrequests."`
+
+	TLSCert string `group:"tls" default:"" help:"File of the TLS certificate, read again when it changes. Without it connections are plain TCP."`
+	TLSKey  string `group:"tls" default:"" help:"File of its private key."`
+
+	ProviderWelcome string   `group:"provider" default:"welcome to your LOCALPROVIDER, the BEST test provider on localhost" help:"Welcome text, told to clients."`
+	HideUsers       toggle   `group:"provider" default:"false" help:"Answer an unknown user like a wrong password, and as slowly."`
+	KeyLifetime     duration `group:"provider" default:"1h" min:"1s" help:"Time after its last use at which a session key ends."`
+	CountInterval   duration `group:"provider" default:"750ms" min:"0" help:"Least time between two gettotalmessages of a connection. 0 turns the limit off."`
+	LoginFailures   int      `group:"provider" default:"10" min:"1" help:"Wrong passwords of a user from one address before a pause."`
+	LoginPause      duration `group:"provider" default:"30s" min:"0" help:"That pause."`
+
+	MaxConnections        int      `group:"limits" default:"20000" min:"1" help:"Connections in all."`
+	MaxConnectionsAddress int      `group:"limits" default:"0" min:"0" help:"Connections from one address. 0 means no such limit."`
+	MaxRequest            size     `group:"limits" default:"1MiB" min:"64" help:"Bytes of one request after login."`
+	MaxRequestBeforeLogin size     `group:"limits" default:"16KiB" min:"64" help:"Bytes of one request before login."`
+	MaxDepth              int      `group:"limits" default:"32" min:"1" help:"Nesting depth of a request."`
+	MaxImage              size     `group:"limits" default:"512KiB" min:"0" help:"Bytes of a server's image, as base64."`
+	MaxMessage            size     `group:"limits" default:"16KiB" min:"1" help:"Bytes of one message's text."`
+	MaxAnswerMessages     int      `group:"limits" default:"10000" min:"1" help:"Messages in one answer."`
+	MaxAnswer             size     `group:"limits" default:"8MiB" min:"1KiB" help:"Bytes of text in one answer."`
+	Window                int      `group:"limits" default:"64" min:"1" help:"Unanswered requests of one connection."`
+	MaxInFlight           int      `group:"limits" default:"50000" min:"1" help:"Unanswered requests of all connections."`
+	MaxInFlightBytes      size     `group:"limits" default:"256MiB" min:"1KiB" help:"Their bytes."`
+	MaxOutbox             size     `group:"limits" default:"1MiB" min:"1KiB" help:"Bytes that may wait for one client to read them, besides one answer of any size. Past that it is disconnected."`
+	LoginTimeout          duration `group:"limits" default:"1m" min:"1ms" help:"Time in which a new connection has to log in."`
+	RequestTimeout        duration `group:"limits" default:"30s" min:"1ms" help:"Time in which a begun request has to be complete."`
+	IdleTimeout           duration `group:"limits" default:"0" min:"0" help:"Idle time after which a connection is closed. 0 means never."`
+	WriteTimeout          duration `group:"limits" default:"30s" min:"1ms" help:"Time in which a client has to take some of what it is sent."`
+	AnswerTimeout         duration `group:"limits" default:"10s" min:"1ms" help:"Time after which a client hears that the outcome of its request is unknown."`
+
+	Passivate        duration `group:"storage" default:"5m" min:"1ms" help:"Idle time after which a user, server or channel leaves memory."`
+	SnapshotInterval duration `group:"storage" default:"5m" min:"1ms" help:"Time between two snapshots."`
+	SegmentSize      size     `group:"storage" default:"64MiB" min:"4KiB" help:"Size of the journal that makes a snapshot early."`
+
+	HashMemory  int `group:"passwords" default:"19456" min:"8" max:"4194304" help:"KiB of memory of one password hash (argon2id)."`
+	HashTime    int `group:"passwords" default:"2" min:"1" max:"1000" help:"Passes of one password hash."`
+	HashWorkers int `group:"passwords" default:"2" min:"1" max:"1024" help:"Password hashes made at a time."`
+	HashQueue   int `group:"passwords" default:"256" min:"0" help:"Password hashes that may wait for their turn."`
+
+	LogRequests toggle   `group:"operation" default:"false" help:"Print every request and answer on standard output, secrets masked."`
+	LogLevel    string   `group:"operation" default:"info" enum:"debug,info,warn,error" help:"Least level of the log on standard error: debug, info, warn or error."`
+	LogFormat   string   `group:"operation" default:"text" enum:"text,json" help:"Form of the log: text or json."`
+	StopTimeout duration `group:"operation" default:"10s" min:"1ms" help:"Time that a stop may take before it is given up."`
+
+	Config      configFile       `group:"command" env:"ELEMENTAL_CONFIG" placeholder:"FILE" help:"Config file (YAML or JSON). A flag goes before the environment, the environment before the file."`
+	PrintConfig bool             `group:"command" env:"-" help:"Print a config file with every option explained, and exit."`
+	Version     kong.VersionFlag `group:"command" env:"-" help:"Print the version and exit."`
+}
+
+var groups = []kong.Group{
+	{Key: "original", Title: "Options of the original provider:"},
+	{Key: "provider", Title: "Provider:"},
+	{Key: "tls", Title: "Encryption:"},
+	{Key: "limits", Title: "Limits:", Description: "Sizes are bytes, or as in 16KiB; times are seconds, or as in 750ms."},
+	{Key: "storage", Title: "Storage:"},
+	{Key: "passwords", Title: "Passwords:"},
+	{Key: "operation", Title: "Operation:"},
+	{Key: "command", Title: "Command:"},
+}
+
+const description = "The elemental provider: users, servers, channels and messages, durable, over TCP.\n\n" +
+	"Each option is also an environment variable (ELEMENTAL_PORT) and a key of the config file (port)."
+
+// newParser makes the command line's parser, which fills opts.
+func newParser(opts *options) (*kong.Kong, error) {
+	return kong.New(opts,
+		kong.Name("elemental"),
+		kong.Description(description),
+		kong.FlagNamer(strings.ToLower),
+		kong.DefaultEnvars("ELEMENTAL"),
+		kong.WithHyphenPrefixedParameters(true),
+		kong.ExplicitGroups(groups),
+		kong.ValueFormatter(func(value *kong.Value) string { return value.Help }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}),
+		kong.Vars{"version": versionLine()},
+	)
+}
+
+// parseOptions reads command line, environment and config file. The error is
+// the operator's mistake, in words for the operator.
+func parseOptions(args []string) (*options, *kong.Kong, error) {
+	opts := &options{}
+	parser, err := newParser(opts)
+	if err != nil {
+		return nil, nil, err
+	}
+	if _, err := parser.Parse(args); err != nil {
+		return nil, nil, err
+	}
+	if err := checkBounds(parser); err != nil {
+		return nil, nil, err
+	}
+	return opts, parser, opts.check()
+}
+
+// check finds what no single option shows.
+func (o *options) check() error {
+	if _, err := protocol.FindCodec(o.Encoding); err != nil {
+		return fmt.Errorf("--encoding: %w", err)
+	}
+	if (o.TLSCert == "") != (o.TLSKey == "") {
+		return errors.New("--tlscert and --tlskey need each other")
+	}
+	return nil
+}
+
+// checkBounds holds every option to its min and max.
+func checkBounds(parser *kong.Kong) error {
+	for _, flag := range parser.Model.Flags {
+		for _, bound := range []string{"min", "max"} {
+			if !flag.Tag.Has(bound) {
+				continue
+			}
+			limit, err := decodeLike(flag, flag.Tag.Get(bound))
+			if err != nil {
+				return err
+			}
+			value := flag.Target.Int()
+			if bound == "min" && value < limit.Int() || bound == "max" && value > limit.Int() {
+				return fmt.Errorf("--%s: %v is out of range, %s", flag.Name, flag.Target.Interface(), rangeOf(flag))
+			}
+		}
+	}
+	return nil
+}
+
+// rangeOf says in words what checkBounds accepts.
+func rangeOf(flag *kong.Flag) string {
+	if flag.Tag.Has("max") {
+		return fmt.Sprintf("it must be %s to %s", flag.Tag.Get("min"), flag.Tag.Get("max"))
+	}
+	return fmt.Sprintf("it must be at least %s", flag.Tag.Get("min"))
+}
+
+// decodeLike turns text into a value of the flag's type.
+func decodeLike(flag *kong.Flag, text string) (reflect.Value, error) {
+	value := reflect.New(flag.Target.Type()).Elem()
+	scan := kong.Scan().PushTyped(text, kong.FlagValueToken)
+	return value, flag.Mapper.Decode(&kong.DecodeContext{Value: flag.Value, Scan: scan}, value)
+}
+
+// unknownVariables lists the ELEMENTAL_ variables that are no option's.
+func unknownVariables(parser *kong.Kong) []string {
+	known := map[string]bool{}
+	for _, flag := range parser.Model.Flags {
+		for _, env := range flag.Envs {
+			known[env] = true
+		}
+	}
+	var unknown []string
+	for _, variable := range os.Environ() {
+		name, _, _ := strings.Cut(variable, "=")
+		if strings.HasPrefix(name, "ELEMENTAL_") && !known[name] {
+			unknown = append(unknown, name)
+		}
+	}
+	return unknown
+}
+
+func versionLine() string {
+	version, revision := "(devel)", ""
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "elemental " + version
+	}
+	if info.Main.Version != "" {
+		version = info.Main.Version
+	}
+	for _, setting := range info.Settings {
+		if setting.Key == "vcs.revision" {
+			revision = " " + setting.Value
+		}
+	}
+	return fmt.Sprintf("elemental %s%s (%s)", version, revision, info.GoVersion)
+}

@@ -1,0 +1,292 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"elemental/actors"
+	"elemental/transport"
+)
+
+// parsed parses as main does; the environment is the test's.
+func parsed(t *testing.T, args ...string) *options {
+	t.Helper()
+	opts, _, err := parseOptions(args)
+	if err != nil {
+		t.Fatalf("%q: %v", args, err)
+	}
+	return opts
+}
+
+func TestTheOriginalsOptions(t *testing.T) {
+	want := parsed(t)
+	if want.Port != 5005 || want.Host != "" || want.Encoding != "ascii" || want.ProviderName != "LOCALPROVIDER" ||
+		want.StoragePath != "providerstorage" || want.JSONFileIndent != 2 || want.SendOtherUsersData ||
+		want.ProviderNameInConsole != "[SERVER]" {
+		t.Errorf("other defaults than the original: %+v", want)
+	}
+	want.Port, want.Host, want.Encoding, want.ProviderName = 6000, "127.0.0.1", "utf-8", "HOME"
+	want.StoragePath, want.JSONFileIndent, want.SendOtherUsersData, want.ProviderNameInConsole = "data", 4, true, "me"
+	values := strings.Fields("port 6000 host 127.0.0.1 encoding utf-8 providername HOME storagepath data " +
+		"jsonfileindent 4 sendotherusersdata True providernameinconsole me")
+	var apart, joined []string
+	for i := 0; i < len(values); i += 2 {
+		apart = append(apart, "--"+values[i], values[i+1])
+		joined = append(joined, "--"+values[i]+"="+values[i+1])
+	}
+	if got := parsed(t, apart...); !reflect.DeepEqual(got, want) {
+		t.Errorf("%q\n got %+v\nwant %+v", apart, got, want)
+	}
+	if got := parsed(t, joined...); !reflect.DeepEqual(got, want) {
+		t.Errorf("%q\n got %+v\nwant %+v", joined, got, want)
+	}
+	if got := parsed(t, "--host", ""); got.Host != "" {
+		t.Errorf("an empty host became %q", got.Host)
+	}
+}
+
+func TestToggle(t *testing.T) {
+	for args, want := range map[string]bool{
+		"":                                         false,
+		"--sendotherusersdata":                     true,
+		"--sendotherusersdata True":                true,
+		"--sendotherusersdata False":               false,
+		"--sendotherusersdata true --port 1":       true,
+		"--sendotherusersdata --port 1":            true,
+		"--port 1 --sendotherusersdata":            true,
+		"--sendotherusersdata no --logrequests":    false,
+		"--sendotherusersdata=False":               false,
+		"--sendotherusersdata=True":                true,
+		"--sendotherusersdata=1":                   true,
+		"--sendotherusersdata 0":                   false,
+		"--sendotherusersdata=yes --port=1":        true,
+		"--logrequests --sendotherusersdata FALSE": false,
+	} {
+		if got := parsed(t, strings.Fields(args)...); bool(got.SendOtherUsersData) != want {
+			t.Errorf("%s: got %v", args, got.SendOtherUsersData)
+		}
+	}
+}
+
+func TestDurationsAndSizes(t *testing.T) {
+	for text, want := range map[string]string{
+		"0.75": "750ms", "750ms": "750ms", "90": "1m30s", "1m30s": "1m30s", "1h": "1h", "2h5m": "2h5m", "0": "0",
+	} {
+		if got := parsed(t, "--countinterval", text).CountInterval.String(); got != want {
+			t.Errorf("duration %q is %s, want %s", text, got, want)
+		}
+	}
+	for text, want := range map[string]int64{
+		"4096": 4096, "16KiB": 16 << 10, "1MiB": 1 << 20, "2gib": 2 << 30, "5 kb": 5000, "100b": 100,
+	} {
+		if got := parsed(t, "--maxrequest", text).MaxRequest; int64(got) != want {
+			t.Errorf("size %q is %d, want %d", text, got, want)
+		}
+	}
+}
+
+// The documented defaults are those of the rooms.
+func TestDefaultsAreTheActors(t *testing.T) {
+	if got, want := parsed(t).domain(""), actors.DefaultConfig(); !reflect.DeepEqual(got, want) {
+		t.Errorf("actors\n got %+v\nwant %+v", got, want)
+	}
+}
+
+func TestDefaultsAreTheTransports(t *testing.T) {
+	if got, want := parsed(t).wire(nil), transport.DefaultConfig(); !reflect.DeepEqual(got, want) {
+		t.Errorf("transport\n got %+v\nwant %+v", got, want)
+	}
+}
+
+func TestBadOptions(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "elemental.yaml")
+	for _, row := range []struct {
+		args, config string
+		mention      []string
+	}{
+		{args: "--prot 5", mention: []string{"--prot", "--port"}},
+		{args: "stray", mention: []string{"stray"}},
+		{args: "--port abc", mention: []string{"--port", "abc"}},
+		{args: "--port 65536", mention: []string{"--port", "65536", "65535"}},
+		{args: "--port -1", mention: []string{"--port", "-1"}},
+		{args: "--port", mention: []string{"--port"}},
+		{args: "--jsonfileindent=-2", mention: []string{"--jsonfileindent"}},
+		{args: "--sendotherusersdata maybe", mention: []string{"--sendotherusersdata", "maybe", "True"}},
+		{args: "--encoding klingon", mention: []string{"encoding", "klingon"}},
+		{args: "--answertimeout soon", mention: []string{"--answertimeout", "soon", "750ms"}},
+		{args: "--answertimeout -5s", mention: []string{"--answertimeout", "-5s"}},
+		{args: "--stoptimeout 0", mention: []string{"--stoptimeout"}},
+		{args: "--maxrequest huge", mention: []string{"--maxrequest", "huge", "16KiB"}},
+		{args: "--maxconnections 0", mention: []string{"--maxconnections"}},
+		{args: "--tlscert cert.pem", mention: []string{"--tlskey"}},
+		{args: "--loglevel loud", mention: []string{"--loglevel", "loud"}},
+		{args: "--config /nowhere/at.all", mention: []string{"/nowhere/at.all"}},
+		{config: "port: 1\ncolour: red\n", mention: []string{"elemental.yaml:2", "colour"}},
+		{config: "port: 1\nport: 2\n", mention: []string{"elemental.yaml", "port"}},
+		{config: "port: many\n", mention: []string{"elemental.yaml:1", "port", "many"}},
+		{config: "port: [1, 2]\n", mention: []string{"elemental.yaml:1", "port"}},
+		{config: "# first\n\nport:\n", mention: []string{"elemental.yaml:3", "port"}},
+		{config: "port: 99999\n", mention: []string{"port", "99999"}},
+		{config: "just words\n", mention: []string{"elemental.yaml"}},
+		{config: "port: \"1\n", mention: []string{"elemental.yaml"}},
+		{config: `{"port": 1, "Host": "x"}`, mention: []string{"elemental.yaml:1", "Host"}},
+		{config: "config: other.yaml\n", mention: []string{"elemental.yaml:1", "config"}},
+	} {
+		args := strings.Fields(row.args)
+		if row.config != "" {
+			writeFile(t, file, row.config)
+			args = append(args, "--config", file)
+		}
+		t.Run(row.args+row.config, func(t *testing.T) {
+			root := t.TempDir()
+			startRefused(t, 2, row.mention, root, append(args, "--storagepath", filepath.Join(root, "data"))...)
+		})
+	}
+}
+
+func TestPrecedence(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "elemental.json")
+	writeFile(t, file, `{"providername": "file", "providerwelcome": "file", "jsonfileindent": 7, "sendotherusersdata": true}`)
+	t.Setenv("ELEMENTAL_CONFIG", file)
+	t.Setenv("ELEMENTAL_PROVIDERNAME", "env")
+	t.Setenv("ELEMENTAL_PROVIDERWELCOME", "env")
+	got := parsed(t, "--providername", "flag")
+	if got.ProviderName != "flag" || got.ProviderWelcome != "env" || got.JSONFileIndent != 7 ||
+		!got.SendOtherUsersData || got.Encoding != "ascii" {
+		t.Errorf("flag, environment, file, default is not the order: %+v", got)
+	}
+}
+
+func TestUnknownVariableIsNamed(t *testing.T) {
+	p := &provider{t: t, dir: filepath.Join(t.TempDir(), "data"), env: []string{"ELEMENTAL_PROT=1", "ELEMENTAL_PROVIDERNAME=ENVIRON"}}
+	p.args = on(p.dir)
+	p.start()
+	p.stderr.wait(t, "a warning", p.exited, func(line string) bool {
+		return strings.Contains(line, "ELEMENTAL_PROT") && strings.Contains(line, "WARN")
+	})
+	if strings.Contains(p.stderr.text(), "ELEMENTAL_PROVIDERNAME") {
+		t.Errorf("a known variable is called unknown:\n%s", p.stderr.text())
+	}
+	if name := p.dial().must("getprovidername")["name"]; name != "ENVIRON" {
+		t.Errorf("the variable has no effect: %v", name)
+	}
+	p.stop()
+}
+
+// run runs the program to its end and gives its standard output.
+func run(t *testing.T, args ...string) string {
+	t.Helper()
+	p := &provider{t: t}
+	p.launch(args)
+	if code := p.wait(); code != 0 || p.stderr.text() != "" {
+		t.Errorf("%q: exit code %d\n%s", args, code, p.stderr.text())
+	}
+	return p.stdout.text()
+}
+
+func TestPrintedConfigIsAConfig(t *testing.T) {
+	text := run(t, "--printconfig", "--providerwelcome", `say "hi": [now] é`, "--port", "6001")
+	file := filepath.Join(t.TempDir(), "printed.yaml")
+	writeFile(t, file, text)
+	want := parsed(t, "--providerwelcome", `say "hi": [now] é`, "--port", "6001")
+	want.Config = configFile(file)
+	if got := parsed(t, "--config", file); !reflect.DeepEqual(got, want) {
+		t.Errorf("the printed file\n%s\n gives %+v\nwant %+v", text, got, want)
+	}
+	_, parser, err := parseOptions(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, flag := range configurable(parser.Model.Flags) {
+		if !strings.Contains(text, "# "+flag.Help+"\n"+flag.Name+": ") {
+			t.Errorf("%s is not explained in the printed file", flag.Name)
+		}
+	}
+}
+
+func TestHelpAndVersion(t *testing.T) {
+	help := run(t, "--help")
+	for _, words := range []string{"--port=5005", "Limits:", "--sendotherusersdata", "ELEMENTAL_PORT", "--config"} {
+		if !strings.Contains(help, words) {
+			t.Errorf("the help has no %q:\n%s", words, help)
+		}
+	}
+	if version := run(t, "--version"); !strings.HasPrefix(version, "elemental ") || !strings.Contains(version, "go1.") {
+		t.Errorf("version %q", version)
+	}
+}
+
+// TestOptionsAreDocumented holds the table in docs/operations.md to the real
+// options. ELEMENTAL_UPDATE=1 writes it anew.
+func TestOptionsAreDocumented(t *testing.T) {
+	const file, begin, end = "../../docs/operations.md", "<!-- options -->\n", "<!-- /options -->\n"
+	content, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, found := strings.Cut(string(content), begin)
+	table, after, closed := strings.Cut(rest, end)
+	if !found || !closed {
+		t.Fatalf("%s has no options table", file)
+	}
+	want := optionsTable(t)
+	if os.Getenv("ELEMENTAL_UPDATE") != "" {
+		if err := os.WriteFile(file, []byte(before+begin+want+end+after), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if table != want {
+		t.Errorf("the options table is old; ELEMENTAL_UPDATE=1 go test ./cmd/elemental -run OptionsAreDocumented writes it\n%s", want)
+	}
+}
+
+func optionsTable(t *testing.T) string {
+	t.Helper()
+	_, parser, err := parseOptions(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var table strings.Builder
+	group := ""
+	for _, flag := range parser.Model.Flags {
+		if flag.Group == nil {
+			continue // --help
+		}
+		if flag.Group.Title != group {
+			group = flag.Group.Title
+			fmt.Fprintf(&table, "\n### %s\n\n| option | default | |\n|---|---|---|\n", strings.TrimSuffix(group, ":"))
+		}
+		value := ""
+		if flag.Default != "" {
+			value = "`" + flag.Default + "`"
+		}
+		fmt.Fprintf(&table, "| `--%s` | %s | %s |\n", flag.Name, value, flag.Help)
+	}
+	return table.String() + "\n"
+}
+
+// TestLogForms wants the log in the form and from the level that was asked for.
+func TestLogForms(t *testing.T) {
+	p := startProvider(t, "--logformat", "json", "--loglevel", "debug")
+	p.stop()
+	if p.stderr.text() == "" {
+		t.Fatal("nothing is logged")
+	}
+	for _, line := range strings.Split(strings.TrimSpace(p.stderr.text()), "\n") {
+		var entry map[string]any
+		if err := json.Unmarshal([]byte(line), &entry); err != nil || entry["msg"] == nil {
+			t.Errorf("%q is no JSON log line: %v", line, err)
+		}
+	}
+	quiet := startProvider(t, "--loglevel", "error")
+	quiet.stop()
+	if text := strings.TrimSpace(quiet.stderr.text()); text != "" {
+		t.Errorf("logged below the level: %s", text)
+	}
+}

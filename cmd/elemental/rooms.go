@@ -1,0 +1,75 @@
+package main
+
+import (
+	"io"
+	"log/slog"
+	"time"
+
+	"elemental/actors"
+	"elemental/persistence"
+	"elemental/transport"
+)
+
+// This file turns the options into what each room is configured with.
+
+func (o *options) storage(log *slog.Logger) persistence.Config {
+	return persistence.Config{
+		Dir:              o.StoragePath,
+		Indent:           o.JSONFileIndent,
+		SnapshotInterval: time.Duration(o.SnapshotInterval),
+		SegmentBytes:     int64(o.SegmentSize),
+		Log:              log,
+	}
+}
+
+func (o *options) domain(icon string) actors.Config {
+	return actors.Config{
+		Name:             o.ProviderName,
+		Welcome:          o.ProviderWelcome,
+		Icon:             icon,
+		AutoSubscribe:    bool(o.SendOtherUsersData),
+		HideUsers:        bool(o.HideUsers),
+		KeyLifetime:      time.Duration(o.KeyLifetime),
+		CountInterval:    time.Duration(o.CountInterval),
+		Passivate:        time.Duration(o.Passivate),
+		Deadline:         time.Duration(o.AnswerTimeout),
+		MessageBytes:     int(o.MaxMessage),
+		AnswerMessages:   o.MaxAnswerMessages,
+		AnswerBytes:      int(o.MaxAnswer),
+		InFlightRequests: o.MaxInFlight,
+		InFlightBytes:    int(o.MaxInFlightBytes),
+		HashMemory:       o.HashMemory,
+		HashTime:         o.HashTime,
+		HashWorkers:      o.HashWorkers,
+		HashQueue:        o.HashQueue,
+		LoginFailures:    o.LoginFailures,
+		LoginPause:       time.Duration(o.LoginPause),
+	}
+}
+
+func (o *options) wire(console io.Writer) transport.Config {
+	cfg := transport.Config{
+		Host:              o.Host,
+		Port:              o.Port,
+		Encoding:          o.Encoding,
+		CertFile:          o.TLSCert,
+		KeyFile:           o.TLSKey,
+		LoginRequestBytes: int(o.MaxRequestBeforeLogin),
+		RequestBytes:      int(o.MaxRequest),
+		Depth:             o.MaxDepth,
+		ImageBytes:        int(o.MaxImage),
+		RequestTime:       time.Duration(o.RequestTimeout),
+		LoginTime:         time.Duration(o.LoginTimeout),
+		IdleTime:          time.Duration(o.IdleTimeout),
+		StallTime:         time.Duration(o.WriteTimeout),
+		Window:            o.Window,
+		OutboxBytes:       int(o.MaxOutbox),
+		Connections:       o.MaxConnections,
+		PerAddress:        o.MaxConnectionsAddress,
+		ConsoleName:       o.ProviderNameInConsole,
+	}
+	if o.LogRequests {
+		cfg.RequestLog = console
+	}
+	return cfg
+}

@@ -1,0 +1,127 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"strconv"
+	"syscall"
+	"time"
+
+	"elemental/actors"
+	"elemental/persistence"
+	"elemental/transport"
+)
+
+// daemon is the running provider.
+type daemon struct {
+	store    *persistence.Store
+	provider *actors.Provider
+	listener *transport.Listener
+}
+
+// serve runs the provider until a signal stops it.
+func serve(opts *options, log *slog.Logger) error {
+	stop := stopSignal(log)
+	d, err := start(opts, log)
+	if err != nil {
+		return err
+	}
+	warnOfFewFiles(opts, log)
+	served := make(chan error, 1)
+	go func() { served <- d.listener.Serve() }()
+	fmt.Println(startLine(opts, d.listener.Addr()))
+	select {
+	case <-stop:
+		return d.stop(time.Duration(opts.StopTimeout), log)
+	case err := <-served:
+		return errors.Join(err, d.stop(time.Duration(opts.StopTimeout), log))
+	}
+}
+
+// start starts store, actors and listener, in this order. The port is tried
+// before, so that a refusal leaves the folder as it was.
+func start(opts *options, log *slog.Logger) (*daemon, error) {
+	if err := tryPort(opts); err != nil {
+		return nil, err
+	}
+	encoder, err := transport.NewEncoder(opts.Encoding)
+	if err != nil {
+		return nil, err
+	}
+	d := &daemon{}
+	if d.store, err = persistence.Open(opts.storage(log)); err != nil {
+		return nil, err
+	}
+	if d.provider, err = actors.Start(opts.domain(readIcon(opts.StoragePath, log)), d.store, encoder, log); err != nil {
+		return nil, errors.Join(err, d.store.Close())
+	}
+	if d.listener, err = transport.Listen(opts.wire(os.Stdout), d.provider, log); err != nil {
+		return nil, errors.Join(err, d.stop(time.Duration(opts.StopTimeout), log))
+	}
+	return d, nil
+}
+
+// tryPort finds out whether the port can be had.
+func tryPort(opts *options) error {
+	socket, err := net.Listen("tcp", net.JoinHostPort(opts.Host, strconv.Itoa(opts.Port)))
+	if err != nil {
+		return err
+	}
+	return socket.Close()
+}
+
+// stopSignal gives a channel that closes at the first SIGINT, SIGTERM or
+// SIGHUP; the second ends the process at once.
+func stopSignal(log *slog.Logger) <-chan struct{} {
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) {
+		signal.Notify(signals, syscall.SIGHUP)
+	}
+	stop := make(chan struct{})
+	go func() {
+		log.Info("stopping", "signal", (<-signals).String())
+		close(stop)
+		log.Error("stopped at once, work in flight is left", "signal", (<-signals).String())
+		os.Exit(exitTrouble)
+	}()
+	return stop
+}
+
+// stop ends all in the opposite order: no new requests, those under way
+// answered, what is left on disk. It gives up after the timeout.
+func (d *daemon) stop(timeout time.Duration, log *slog.Logger) error {
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	done := make(chan error, 1)
+	go func() { done <- d.stopAll(ctx) }()
+	select {
+	case err := <-done:
+		if err != nil {
+			return fmt.Errorf("did not stop cleanly: %w", err)
+		}
+		log.Info("stopped")
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("stopping took longer than %v and was given up", timeout)
+	}
+}
+
+func (d *daemon) stopAll(ctx context.Context) error {
+	var refused error
+	if d.listener != nil {
+		refused = d.listener.Shutdown(ctx)
+	}
+	return errors.Join(refused, d.provider.Stop(ctx), d.store.Close())
+}
+
+// startLine is what stands on standard output once clients are served.
+func startLine(opts *options, addr net.Addr) string {
+	return fmt.Sprintf("elemental: listening on %s (encoding %s, data in %s, %d connections at most)",
+		addr, opts.Encoding, opts.StoragePath, opts.MaxConnections)
+}

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestStopUnderLoad stops the provider while clients post: it ends in seconds,
+// well, and everything acknowledged is there afterwards.
+func TestStopUnderLoad(t *testing.T) {
+	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
+		t.Run(sig.String(), func(t *testing.T) {
+			p := startProvider(t)
+			p.join("writer0").makeServer("gophers")
+			acked := p.loadUntil(t, sig)
+			p.start()
+			found := p.history("writer0", "gophers", "general")
+			for _, text := range acked {
+				if !slices.Contains(found, text) {
+					t.Errorf("%q was acknowledged and is gone", text)
+				}
+			}
+		})
+	}
+}
+
+// loadUntil posts, signals, and gives what was acknowledged.
+func (p *provider) loadUntil(t *testing.T, sig syscall.Signal) []string {
+	t.Helper()
+	var (
+		mu      sync.Mutex
+		acked   []string
+		running sync.WaitGroup
+		enough  = make(chan struct{})
+	)
+	for w := range writers {
+		c := p.join(fmt.Sprintf("writer%d", w))
+		c.joinServer("gophers")
+		running.Go(func() {
+			for n := 0; ; n++ {
+				text := fmt.Sprintf("%d/%d", w, n)
+				c.send(request("message", "servername", "gophers", "channel", "general", "msg", text))
+				raw, open := c.next()
+				if !open {
+					return
+				}
+				if !strings.HasPrefix(string(raw), `{"resp":true`) {
+					continue // busy, or stopping
+				}
+				mu.Lock()
+				if acked = append(acked, text); len(acked) == 100 {
+					close(enough)
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	<-enough
+	begun := time.Now()
+	p.signal(sig)
+	if code := p.wait(); code != 0 {
+		t.Errorf("exit code %d after %v\n%s", code, sig, p.stderr.text())
+	}
+	if took := time.Since(begun); took > 9*time.Second {
+		t.Errorf("stopping took %v", took)
+	}
+	running.Wait()
+	return acked
+}
+
+// TestStopWithIdleAndStalledConnections has nobody hold up the stop.
+func TestStopWithIdleAndStalledConnections(t *testing.T) {
+	p := startProvider(t)
+	alice := p.join("alice")
+	idle, half := p.dial(), p.dial()
+	half.send(`{"call":"pi`)
+	alice.must("ping")
+	p.stop()
+	idle.hungUp()
+	half.hungUp()
+	if conn, err := net.Dial("tcp", p.addr); err == nil {
+		_ = conn.Close()
+		t.Error("it still accepts connections")
+	}
+}
+
+// TestSecondSignalEndsAtOnce gives the provider a client that never takes its
+// answer, so that a clean stop takes its time.
+func TestSecondSignalEndsAtOnce(t *testing.T) {
+	p := startProvider(t, "--stoptimeout", "1h", "--maxoutbox", "64MiB", "--writetimeout", "1h")
+	alice := p.join("alice")
+	alice.makeServer("gophers")
+	for range 100 {
+		alice.post("gophers", "general", strings.Repeat("x", 16<<10))
+	}
+	stalled := p.joinUnread("stalled", "gophers")
+	for range 20 {
+		ask := request("getmessages", "servername", "gophers", "channel", "general", "begin", 0, "end", 100)
+		if _, err := stalled.Write([]byte(ask)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	alice.must("ping")
+	p.signal(syscall.SIGTERM)
+	p.stderr.wait(t, "the log of the first signal", p.exited, func(line string) bool {
+		return strings.Contains(line, "stopping")
+	})
+	select {
+	case <-p.exited:
+		t.Skip("the clean stop was quicker than a second signal")
+	default:
+	}
+	begun := time.Now()
+	p.signal(syscall.SIGTERM)
+	code := p.wait()
+	if took := time.Since(begun); took > 5*time.Second {
+		t.Errorf("the second signal took %v", took)
+	}
+	if code != 1 && code != 0 { // 0 when the clean stop was just done
+		t.Errorf("exit code %d", code)
+	}
+}
+
+// TestStopIsGivenUp after --stoptimeout, with exit code 1 and a word about it.
+func TestStopIsGivenUp(t *testing.T) {
+	p := startProvider(t, "--stoptimeout", "1ms")
+	alice := p.join("alice")
+	alice.makeServer("gophers")
+	alice.post("gophers", "general", "kept")
+	p.signal(syscall.SIGTERM)
+	if code := p.wait(); code == 1 && !strings.Contains(p.stderr.text(), "longer than 1ms") {
+		t.Errorf("no word about the time: %s", p.stderr.text())
+	} else if code > 1 {
+		t.Errorf("exit code %d", code)
+	}
+	p.args = append(p.args, "--stoptimeout", "10s")
+	p.start()
+	if got := p.history("alice", "gophers", "general"); !slices.Equal(got, []string{"kept"}) {
+		t.Errorf("after a stop that was given up: %v", got)
+	}
+}

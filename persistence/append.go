@@ -1,0 +1,221 @@
+package persistence
+
+import "fmt"
+
+// append checks an event and puts it into the batch that is written next.
+func (c *core) append(m *Append) {
+	e := c.table[m.Stream]
+	if e == nil || m.Epoch == 0 {
+		c.send(m.ReplyTo, &Rejected{m.Stream, m.Epoch, m.Event.Seq, ErrStale})
+		return
+	}
+	if m.Epoch != e.epoch {
+		if m.Epoch != e.refused {
+			e.refused = m.Epoch
+			c.send(m.ReplyTo, &Rejected{m.Stream, m.Epoch, m.Event.Seq, ErrStale})
+		}
+		return
+	}
+	if err := c.admit(e, m); err != nil {
+		c.refuse(e, m.Event.Seq, m.ReplyTo, err)
+		return
+	}
+	e.next++
+	e.sweep = c.sweeps
+	c.writeNext()
+}
+
+// admit encodes the event, or tells why not and leaves no trace of it.
+func (c *core) admit(e *stream, m *Append) error {
+	if e.next == 0 || m.Event.Seq != e.next {
+		return fmt.Errorf("%w: event %d where %d should be", ErrStale, m.Event.Seq, e.next)
+	}
+	if c.failure != nil {
+		return fmt.Errorf("%w: %w", ErrUnavailable, c.failure)
+	}
+	data, err := oneLine(m.Event.Data)
+	if err != nil {
+		return err
+	}
+	if len(data) > maxEventBytes {
+		return fmt.Errorf("%w: event of %d bytes", ErrInvalid, len(data))
+	}
+	if c.waitingRecords >= c.cfg.MaxWaitingRecords || c.waitingRecords > 0 && c.waitingBytes+len(data) > c.cfg.MaxWaitingBytes {
+		return fmt.Errorf("%w: %d events of %d bytes wait for the disk", ErrBusy, c.waitingRecords, c.waitingBytes)
+	}
+	drops, err := c.dropEntries(m.Drops)
+	if err != nil {
+		return err
+	}
+	event := m.Event
+	event.Data = data
+	return c.encode(e, &event, m, drops)
+}
+
+// dropEntries finds the streams that an event ends.
+func (c *core) dropEntries(names []Stream) ([]*stream, error) {
+	var drops []*stream
+	for _, name := range names {
+		e, err := c.entry(name)
+		if err != nil {
+			return nil, err
+		}
+		drops = append(drops, e)
+	}
+	return drops, nil
+}
+
+func (c *core) encode(e *stream, event *Event, m *Append, drops []*stream) error {
+	b := c.filling()
+	before := len(b.bodies)
+	bodies, err := appendBody(b.bodies, e.start, event, m.Drops)
+	if err != nil {
+		b.bodies = bodies[:before]
+		return fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
+	b.bodies = bodies
+	size := len(bodies) - before
+	b.recs = append(b.recs, rec{of: e, body: uint32(size)})
+	c.waitingRecords++
+	c.waitingBytes += size
+	c.owe(b, e, m)
+	for _, d := range drops {
+		d.pending++
+		d.epoch, d.next = 0, 0 // nothing may follow
+		b.drops = append(b.drops, dropping{d})
+	}
+	return nil
+}
+
+// owe notes that the owner awaits an answer: one for each stream and batch.
+func (c *core) owe(b *batch, e *stream, m *Append) {
+	if e.batch == b {
+		a := &b.acks[e.ackAt]
+		a.last, a.to = m.Event.Seq, m.ReplyTo
+		return
+	}
+	e.batch, e.ackAt = b, len(b.acks)
+	e.pending++
+	b.acks = append(b.acks, ack{e, e.epoch, m.Event.Seq, m.Event.Seq, m.ReplyTo})
+}
+
+// filling is the youngest batch that waits, with room in it.
+func (c *core) filling() *batch {
+	if n := len(c.waiting); n > 0 && len(c.waiting[n-1].bodies) < batchBytes {
+		return c.waiting[n-1]
+	}
+	var b *batch
+	if n := len(c.spare); n > 0 {
+		b, c.spare = c.spare[n-1], c.spare[:n-1]
+	} else {
+		b = new(batch)
+	}
+	c.waiting = append(c.waiting, b)
+	return b
+}
+
+// writeNext gives the writer its next job, if it has none.
+func (c *core) writeNext() {
+	if c.writing || c.panicked || c.failure != nil {
+		return
+	}
+	if c.rollDue() {
+		c.roll()
+		return
+	}
+	if len(c.waiting) == 0 {
+		return
+	}
+	b := c.waiting[0]
+	copy(c.waiting, c.waiting[1:])
+	c.waiting = c.waiting[:len(c.waiting)-1]
+	b.first, b.durable = c.nextSeq, c.nextSeq-1
+	c.flying = b
+	c.startWriter(writerJob{batch: b})
+}
+
+// committed ends a batch's journey: all in it is durable, in the segment from
+// offset on.
+func (c *core) committed(b *batch, segment uint32, offset int64) {
+	for i := range b.recs {
+		r := &b.recs[i]
+		if r.of != nil {
+			c.note(r.of, loc{segment, r.line, offset})
+			r.of.gone = false
+			c.waitingRecords--
+			c.waitingBytes -= int(r.body)
+		}
+		offset += int64(r.line)
+	}
+	for i := range b.acks {
+		a := &b.acks[i]
+		c.send(a.to, &Committed{a.of.name, a.epoch, a.last})
+		c.landed(a.of, b)
+	}
+	for _, d := range b.drops {
+		c.dropped(d.of, segment)
+		c.landed(d.of, b)
+	}
+	c.recycle(b)
+}
+
+// landed notes that one batch less tells of the stream.
+func (c *core) landed(e *stream, b *batch) {
+	if e.batch == b {
+		e.batch = nil
+	}
+	e.pending--
+	c.pump(e)
+	c.forgetIfIdle(e)
+}
+
+// dropped forgets a stream that ended and removes its files in the background.
+func (c *core) dropped(e *stream, in uint32) {
+	c.cover(e, e.durable)
+	c.unask(e)
+	e.durable, e.covered, e.known, e.gone, e.rotten, e.broken = 0, 0, false, false, false, false
+	c.segment(in).needed++
+	e.queue = append([]request{{remove: &removal{segment: in}}}, e.queue...)
+}
+
+func (c *core) recycle(b *batch) {
+	if cap(b.bodies) <= 2*batchBytes && len(c.spare) < 4 {
+		b.reset()
+		c.spare = append(c.spare, b)
+	}
+}
+
+// refuse tells an owner once that this event and all later ones are not done.
+func (c *core) refuse(e *stream, seq uint64, to pid, err error) {
+	c.send(to, &Rejected{e.name, e.epoch, seq, err})
+	e.refused, e.epoch, e.next = e.epoch, 0, 0
+}
+
+// refuseWaiting gives up every event that is not on disk.
+func (c *core) refuseWaiting(err error) {
+	batches := c.waiting
+	if c.flying != nil {
+		batches = append([]*batch{c.flying}, batches...)
+		c.flying = nil
+	}
+	c.waiting, c.waitingRecords, c.waitingBytes = nil, 0, 0
+	for _, b := range batches {
+		for _, a := range b.acks {
+			if a.epoch == a.of.epoch || a.epoch != a.of.refused {
+				c.send(a.to, &Rejected{a.of.name, a.epoch, a.first, err})
+				a.of.refused = a.epoch
+			}
+			if a.epoch == a.of.epoch {
+				a.of.epoch, a.of.next = 0, 0
+			}
+		}
+	}
+	for _, b := range batches { // only now: whoever recovers must not meet half a refusal
+		for _, a := range b.acks {
+			c.landed(a.of, b)
+		}
+		for _, d := range b.drops {
+			c.landed(d.of, b)
+		}
+	}
+}

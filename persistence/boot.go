@@ -1,0 +1,275 @@
+package persistence
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+const (
+	formatFile    = "elemental.json"
+	formatName    = "elemental"
+	formatVersion = 1
+)
+
+// format is the content of formatFile.
+type format struct {
+	Format  string    `json:"format"`
+	Version int       `json:"version"`
+	Created time.Time `json:"created"`
+}
+
+// boot reads the folder, and writes only once nothing can be refused any more.
+// Its cost is the journal tail's, whatever else the folder holds.
+func boot(cfg Config) (*core, error) {
+	known, err := checkFormat(cfg)
+	if err != nil {
+		return nil, err
+	}
+	found, err := scanJournal(cfg.FS)
+	if err != nil {
+		return nil, openError(cfg.Dir, err)
+	}
+	c := newCore(cfg)
+	dropped, err := c.load(found)
+	if err != nil {
+		return nil, openError(cfg.Dir, err)
+	}
+	if !known && len(c.table)+len(dropped) > 0 {
+		return nil, &DamageError{formatFile, 0, "it is missing, but there is a journal"}
+	}
+	if known && len(found.segments) == 0 {
+		return nil, &DamageError{journalFolder, 0, "there is no journal"}
+	}
+	if err := c.beginRun(found, known); err != nil {
+		return nil, &NotWritableError{cfg.Dir, errors.Join(err, c.writer.close())}
+	}
+	c.surplus = found.surplus
+	c.removeSurplus()
+	c.removeDropped(dropped)
+	return c, nil
+}
+
+// openError leaves our refusals as they are; anything else is the disk's.
+func openError(dir string, err error) error {
+	if errors.As(err, new(*DamageError)) || errors.As(err, new(*VersionError)) {
+		return err
+	}
+	return &NotWritableError{dir, err}
+}
+
+// checkFormat tells whether the folder is one of ours already.
+func checkFormat(cfg Config) (bool, error) {
+	data, err := readFile(cfg.FS, formatFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, checkLegacy(cfg)
+	}
+	if err != nil {
+		return false, &NotWritableError{cfg.Dir, err}
+	}
+	var f format
+	if err := json.Unmarshal(data, &f); err != nil || f.Format != formatName || f.Version < 1 {
+		return false, &DamageError{formatFile, 0, "not the format file of a data folder"}
+	}
+	if f.Version > formatVersion {
+		return false, &VersionError{formatFile, f.Version, formatVersion}
+	}
+	return true, nil
+}
+
+// checkLegacy refuses the folder of the original provider.
+func checkLegacy(cfg Config) error {
+	legacy, err := isLegacy(cfg.FS)
+	switch {
+	case err != nil:
+		return &NotWritableError{cfg.Dir, err}
+	case legacy:
+		return &LegacyError{cfg.Dir}
+	}
+	return nil
+}
+
+func isLegacy(files FS) (bool, error) {
+	if config, err := exists(files, "config.json"); err != nil || !config {
+		return false, err
+	}
+	if users, err := exists(files, "users"); err != nil || users {
+		return users, err
+	}
+	servers, err := files.List("servers")
+	if err = ignoreMissing(err); err != nil {
+		return false, err
+	}
+	for _, name := range servers {
+		if info, err := exists(files, "servers/"+name+"/info"); err != nil || info {
+			return info, err
+		}
+	}
+	return false, nil
+}
+
+func newCore(cfg Config) *core {
+	files := &disk{FS: cfg.FS, indent: cfg.Indent, made: make(map[string]struct{})}
+	c := &core{
+		cfg: cfg, log: cfg.Log, files: files,
+		inbox:  &inbox{},
+		table:  make(map[Stream]*stream),
+		olds:   make(map[Stream]uint32),
+		asked:  make(map[*stream]struct{}),
+		writer: &writer{files: cfg.FS},
+		marked: true,
+	}
+	c.reads = pool{limit: workers, start: c.startJob}
+	c.writes = pool{limit: workers, start: c.startJob}
+	return c
+}
+
+// load fills the table from the journal tail. It gives the streams that ended
+// in it, each with the segment that says so.
+func (c *core) load(s *scan) (map[Stream]uint32, error) {
+	dropped := make(map[Stream]uint32)
+	c.nextSeq, c.number = s.next, s.highest
+	for _, f := range s.segments {
+		c.segments = append(c.segments, &segment{number: f.header.Segment, bytes: f.bytes})
+		var bad error
+		err := eachEvent(c.files, f.header.Segment, f.bytes, func(b body, at loc) {
+			if err := c.loadEvent(b, at); err != nil {
+				bad = err
+			}
+			for _, name := range b.drops {
+				c.loadDrop(name)
+				dropped[name] = f.header.Segment
+			}
+		})
+		if err = errors.Join(err, bad); err != nil {
+			return nil, err
+		}
+	}
+	return dropped, nil
+}
+
+func (c *core) loadEvent(b body, at loc) error {
+	e, err := c.entry(b.stream)
+	if err != nil {
+		return &DamageError{segmentFile(at.segment), at.offset, "bad stream name"}
+	}
+	switch {
+	case e.durable == 0:
+		e.durable = b.event.Seq - 1
+	case b.event.Seq > e.durable+1: // a snapshot may know what lies between
+		c.cover(e, e.durable)
+		e.durable = b.event.Seq - 1
+	case b.event.Seq <= e.durable:
+		e.broken = true
+		return nil
+	}
+	c.note(e, at)
+	return nil
+}
+
+func (c *core) loadDrop(name Stream) {
+	if e := c.table[name]; e != nil {
+		c.cover(e, e.durable)
+		delete(c.table, name)
+	}
+}
+
+// removeDropped does again what dropping did: it may have been cut short.
+func (c *core) removeDropped(dropped map[Stream]uint32) {
+	for name, in := range dropped {
+		if c.table[name] == nil {
+			c.segment(in).needed++
+			c.removeFiles(name, removal{segment: in})
+		}
+	}
+}
+
+// beginRun makes what was accepted durable, keeps torn ends aside and begins the
+// first segment of this run: nothing is ever added to a recovered one.
+func (c *core) beginRun(s *scan, known bool) error {
+	if err := c.files.makeDir(journalFolder); err != nil {
+		return err
+	}
+	if err := keepTorn(c.files, s.torn); err != nil {
+		return err
+	}
+	h := &header{Format: journalFormat, Version: journalVersion, Created: time.Now().UTC()}
+	if len(c.segments) > 0 {
+		head := c.live()
+		if err := resync(c.files, segmentFile(head.number)); err != nil {
+			return err
+		}
+		h.Oldest, h.Previous = c.segments[0].number, link{head.number, c.nextSeq - 1, head.bytes}
+	}
+	c.number++
+	h.Segment = c.number
+	if h.Oldest == 0 {
+		h.Oldest = c.number
+	}
+	size, err := c.writer.begin(h, c.nextSeq)
+	if err != nil {
+		return err
+	}
+	c.segments = append(c.segments, &segment{number: c.number, bytes: size})
+	c.epochs = uint64(c.number) << 32
+	c.writable.Store(true)
+	if known {
+		return nil
+	}
+	return c.writeFormat()
+}
+
+// writeFormat comes last: a folder that has it has a journal.
+func (c *core) writeFormat() error {
+	data, err := json.Marshal(format{formatName, formatVersion, time.Now().UTC()}, jsontext.WithIndent("  "))
+	if err != nil {
+		return fmt.Errorf("format file: %w", err)
+	}
+	if err := c.files.replace(formatFile, append(data, '\n')); err != nil {
+		return err
+	}
+	return c.files.SyncDir(".")
+}
+
+// resync makes durable what was read: it may be there only in memory.
+func resync(files FS, name string) error {
+	f, err := files.Open(name)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close(), files.SyncDir(journalFolder))
+}
+
+// keepTorn keeps what is cut off, for whoever wants to know.
+func keepTorn(d *disk, torn []tail) error {
+	for _, t := range torn {
+		if err := keepTail(d, t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func keepTail(d *disk, t tail) error {
+	for i := 0; ; i++ {
+		name := fmt.Sprintf("%s/%08d%s", journalFolder, t.segment, tornSuffix)
+		if i > 0 {
+			name = fmt.Sprintf("%s/%08d.%d%s", journalFolder, t.segment, i, tornSuffix)
+		}
+		kept, err := readFile(d, name)
+		if errors.Is(err, fs.ErrNotExist) {
+			if err := writeSynced(d, name, t.data); err != nil {
+				return err
+			}
+			return d.SyncDir(journalFolder)
+		}
+		if err != nil || bytes.Equal(kept, t.data) {
+			return err
+		}
+	}
+}

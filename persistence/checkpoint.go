@@ -1,0 +1,266 @@
+package persistence
+
+import (
+	"fmt"
+	"time"
+)
+
+const (
+	beatEvery  = 250 * time.Millisecond
+	markAfter  = time.Second      // of silence
+	askedAtOne = 32               // streams asked for a snapshot at a time
+	askedLong  = 10 * time.Second // then another stream gets its place
+)
+
+// Messages of the store's own timers.
+type (
+	beat          struct{}
+	checkpointDue struct{}
+	sweepDue      struct{}
+)
+
+// timers are the running ones; each sends the actor a message.
+type timers struct{ beat, checkpoint, sweep *time.Timer }
+
+func (c *core) startTimers() {
+	c.stopTimers()
+	c.startBeat()
+	c.startSweeper()
+	c.startCheckpointTimer()
+}
+
+func (c *core) stopTimers() {
+	for _, t := range []*time.Timer{c.timers.beat, c.timers.checkpoint, c.timers.sweep} {
+		if t != nil {
+			t.Stop()
+		}
+	}
+	c.timers = timers{}
+}
+
+func (c *core) startSweeper() {
+	c.timers.sweep = time.AfterFunc(sweepEvery, func() { c.inbox.tell(&sweepDue{}) })
+}
+
+func (c *core) startCheckpointTimer() {
+	if c.cfg.SnapshotInterval > 0 {
+		c.timers.checkpoint = time.AfterFunc(c.cfg.SnapshotInterval, func() { c.inbox.tell(&checkpointDue{}) })
+	}
+}
+
+// startBeat starts the short timer when something will be due: a retry, a mark
+// after the last batch, an answer that did not come. An idle store has none.
+func (c *core) startBeat() {
+	due := c.failure != nil && !c.poisoned || c.failure == nil && !c.marked || len(c.asked) > 0
+	if due && c.timers.beat == nil {
+		c.timers.beat = time.AfterFunc(beatEvery, func() { c.inbox.tell(&beat{}) })
+	}
+}
+
+func (c *core) beat() {
+	c.timers.beat = nil
+	now := time.Now()
+	switch {
+	case c.writing || c.poisoned:
+	case c.failure != nil:
+		c.roll()
+	case !c.marked && len(c.waiting) == 0 && now.Sub(c.lastWrite) >= markAfter:
+		b := c.filling()
+		c.mark(b)
+		c.writeNext()
+	}
+	for e := range c.asked {
+		if now.Sub(e.asked) >= askedLong {
+			delete(c.asked, e)
+		}
+	}
+	c.ask()
+	c.startBeat()
+}
+
+// mark makes a batch that only proves what came before.
+func (c *core) mark(b *batch) {
+	b.bodies = append(b.bodies, markBody...)
+	b.recs = append(b.recs, rec{body: uint32(len(markBody))})
+}
+
+// timedCheckpoint begins a checkpoint when there is something for it.
+func (c *core) timedCheckpoint() {
+	c.startCheckpointTimer()
+	if c.live().events > 0 || c.oldestNeeded() > c.segments[0].number && c.deletable() {
+		c.rolling = true
+		c.writeNext()
+		return
+	}
+	c.wantSnapshots()
+	c.startBeat()
+}
+
+// deletable tells whether a segment worth deleting is covered; empty ones wait
+// for company.
+func (c *core) deletable() bool {
+	oldest := c.oldestNeeded()
+	for _, s := range c.segments {
+		if s.number < oldest && s.events > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *core) rollDue() bool {
+	return c.rolling || c.live().bytes >= c.cfg.SegmentBytes && c.live().events > 0
+}
+
+// oldestNeeded is the segment that a new header names as the oldest. A segment
+// is let go at the first roll after the one that sealed it: until then the
+// older snapshots have their journal behind them.
+func (c *core) oldestNeeded() uint32 {
+	for _, s := range c.segments[:len(c.segments)-1] {
+		if s.needed > 0 {
+			return s.number
+		}
+	}
+	return c.live().number
+}
+
+// roll has the writer begin a new segment. Every try has a number of its own.
+func (c *core) roll() {
+	c.number++
+	live := c.live()
+	c.lastTry = time.Now()
+	c.startWriter(writerJob{next: c.nextSeq, open: &header{
+		Format: journalFormat, Version: journalVersion,
+		Segment: c.number, Oldest: c.oldestNeeded(),
+		Previous: link{live.number, c.nextSeq - 1, live.bytes},
+		Created:  time.Now().UTC(),
+	}})
+}
+
+// opened goes on after a new segment is durable: the older ones that its
+// header does not name any more are deleted, the rest is to be covered.
+func (c *core) opened(w written) {
+	if c.failure != nil {
+		c.log.Info("journal can be written again", "segment", w.open.Segment)
+	}
+	c.failure, c.rolling, c.marked = nil, false, true
+	c.writable.Store(true)
+	c.segments = append(c.segments, &segment{number: w.open.Segment, bytes: w.size})
+	c.letGo(w.open.Oldest)
+	c.retryRemovals()
+	c.wantSnapshots()
+}
+
+// letGo forgets the segments before oldest and what only they needed.
+func (c *core) letGo(oldest uint32) {
+	n := 0
+	for c.segments[n].number < oldest {
+		c.surplus = append(c.surplus, segmentFile(c.segments[n].number))
+		n++
+	}
+	c.segments = append([]*segment(nil), c.segments[n:]...)
+	c.removeSurplus()
+	for name, in := range c.olds {
+		if in < oldest {
+			delete(c.olds, name)
+			c.removeFiles(name, removal{old: true})
+		}
+	}
+	tombs := c.tombs
+	c.tombs = nil
+	for _, e := range tombs {
+		e.inTombs = e.gone && e.lastIn >= oldest
+		switch {
+		case e.inTombs:
+			c.tombs = append(c.tombs, e)
+		case e.gone:
+			c.removeFiles(e.name, removal{tomb: true})
+		}
+	}
+}
+
+func (c *core) removeFiles(name Stream, what removal) {
+	e, err := c.entry(name)
+	if err != nil {
+		panic(fmt.Errorf("a stored stream has a bad name: %w", err))
+	}
+	c.enqueue(e, request{remove: &what})
+}
+
+func (c *core) noteTomb(e *stream) {
+	if e.gone && !e.inTombs {
+		e.inTombs = true
+		c.tombs = append(c.tombs, e)
+	}
+}
+
+// wantSnapshots notes which streams keep sealed segments alive.
+func (c *core) wantSnapshots() {
+	c.wants = c.wants[:0]
+	for _, e := range c.dirty {
+		if _, asked := c.asked[e]; !asked && c.holdsSealed(e) {
+			c.wants = append(c.wants, e)
+		}
+	}
+	c.ask()
+}
+
+func (c *core) holdsSealed(e *stream) bool {
+	return len(e.locs) > 0 && e.locs[0].segment < c.live().number
+}
+
+// ask tells the keeper of the next streams, a bounded number at a time.
+func (c *core) ask() {
+	for len(c.wants) > 0 && len(c.asked) < askedAtOne && c.keeper != nil {
+		e := c.wants[len(c.wants)-1]
+		c.wants = c.wants[:len(c.wants)-1]
+		if !c.holdsSealed(e) {
+			continue
+		}
+		e.asked = time.Now()
+		c.asked[e] = struct{}{}
+		c.send(c.keeper, &SnapshotWanted{Stream: e.name})
+	}
+}
+
+// unask notes that a stream answered, or needs no answer any more.
+func (c *core) unask(e *stream) {
+	if _, asked := c.asked[e]; asked {
+		delete(c.asked, e)
+		c.ask()
+	}
+}
+
+// surplusJob removes segment files that no header needs.
+type surplusJob struct{ names []string }
+
+// segmentsRemoved answers it.
+type segmentsRemoved struct {
+	names []string // that are still there
+	err   error
+}
+
+func (j surplusJob) failed(reason error) any { return segmentsRemoved{j.names, reason} }
+
+func (j surplusJob) do(d *disk) any {
+	for i, name := range j.names {
+		if err := ignoreMissing(d.Remove(name)); err != nil {
+			return segmentsRemoved{j.names[i:], err}
+		}
+	}
+	return segmentsRemoved{nil, d.SyncDir(journalFolder)}
+}
+
+func (c *core) removeSurplus() {
+	if len(c.surplus) > 0 {
+		c.writes.add(surplusJob{c.surplus})
+		c.surplus = nil
+	}
+}
+
+func (c *core) onSegmentsRemoved(r segmentsRemoved) {
+	if r.err != nil {
+		c.log.Warn("journal segments not removed", "err", r.err)
+		c.surplus = append(c.surplus, r.names...)
+	}
+}

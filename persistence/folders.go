@@ -1,0 +1,148 @@
+package persistence
+
+import (
+	"errors"
+	"io/fs"
+	"path"
+	"sync"
+)
+
+// disk is the file system with what the workers must know in common: which
+// folders are durable.
+type disk struct {
+	FS
+	indent int
+	mu     sync.Mutex // held while folders are made or removed
+	made   map[string]struct{}
+}
+
+const rememberedFolders = 10_000
+
+// makeDir makes a folder and its parents, each durable in its parent.
+func (d *disk) makeDir(name string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.made) > rememberedFolders {
+		clear(d.made)
+	}
+	return d.makeDirLocked(name)
+}
+
+func (d *disk) makeDirLocked(name string) error {
+	if _, ok := d.made[name]; ok || name == "." {
+		return nil
+	}
+	parent := path.Dir(name)
+	if err := d.makeDirLocked(parent); err != nil {
+		return err
+	}
+	if err := d.MkdirAll(name); err != nil {
+		return err
+	}
+	if err := d.SyncDir(parent); err != nil {
+		return err
+	}
+	d.made[name] = struct{}{}
+	return nil
+}
+
+// inDir runs write in a folder. The folder may be taken away, empty, by the
+// removal of a stream below it; then it is made again.
+func (d *disk) inDir(name string, write func() error) error {
+	for range 3 {
+		if err := d.makeDir(name); err != nil {
+			return err
+		}
+		err := write()
+		if !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		d.forgetDir(name)
+	}
+	return write()
+}
+
+func (d *disk) forgetDir(name string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for ; name != "."; name = path.Dir(name) {
+		delete(d.made, name)
+	}
+}
+
+// removeEmpty removes a folder and the parents it leaves empty.
+func (d *disk) removeEmpty(name string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for ; name != "."; name = path.Dir(name) {
+		names, err := d.List(name)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil || len(names) > 0 {
+			return err
+		}
+		delete(d.made, name)
+		if err := d.Remove(name); err != nil {
+			return err
+		}
+		if err := d.SyncDir(path.Dir(name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// removeStream removes all files of a stream: pages first, the newest state
+// last, so that a half-done removal is still seen as the same stream.
+func (d *disk) removeStream(s Stream) error {
+	dir := streamDir(s)
+	pages := path.Join(dir, pagesFolder)
+	if err := d.removeFiles(pages); err != nil {
+		return err
+	}
+	d.forgetDir(pages)
+	if err := ignoreMissing(d.Remove(pages)); err != nil {
+		return err
+	}
+	for _, name := range []string{newStateFile, oldStateFile, stateFile} {
+		if err := ignoreMissing(d.Remove(path.Join(dir, name))); err != nil {
+			return err
+		}
+	}
+	if err := ignoreMissing(d.SyncDir(dir)); err != nil {
+		return err
+	}
+	return d.removeEmpty(dir)
+}
+
+func (d *disk) removeFiles(dir string) error {
+	names, err := d.List(dir)
+	if err = ignoreMissing(err); err != nil {
+		return err
+	}
+	for _, name := range names {
+		if err := d.Remove(path.Join(dir, name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// replace writes a file under its name in one step: whoever looks finds the
+// old one or the new one, whole. The name is durable after a SyncDir.
+func (d *disk) replace(name string, data []byte) error {
+	fresh := name + ".new"
+	if err := d.fresh(fresh, data); err != nil {
+		return err
+	}
+	return d.Rename(fresh, name)
+}
+
+// fresh writes and syncs a new file in the place of a left-over one.
+func (d *disk) fresh(name string, data []byte) error {
+	if err := ignoreMissing(d.Remove(name)); err != nil {
+		return err
+	}
+	return writeSynced(d.FS, name, data)
+}

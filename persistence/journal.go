@@ -1,0 +1,200 @@
+package persistence
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/go-json-experiment/json"
+)
+
+const (
+	journalFolder  = "journal"
+	segmentSuffix  = ".jsonl"
+	tornSuffix     = ".torn"
+	journalFormat  = "elemental-journal"
+	journalVersion = 1
+
+	batchBytes     = 4 << 20  // what one write takes, but for a single bigger event
+	maxEventBytes  = 64 << 20 // of one event's data
+	maxStreamBytes = 4096     // of one stream's name
+)
+
+// header is the body of a segment's first line. Its n is that of the first
+// record that follows.
+type header struct {
+	Format   string    `json:"format"`
+	Version  int       `json:"version"`
+	Segment  uint32    `json:"segment"`
+	Oldest   uint32    `json:"oldest"`   // the oldest segment still needed: with it the chain is complete
+	Previous link      `json:"previous"` // where the segment before is cut
+	Created  time.Time `json:"created"`
+}
+
+// link names the durable part of the previous segment; all zero in the first.
+type link struct {
+	Segment uint32 `json:"segment"`
+	Seq     uint64 `json:"seq"`   // of its last durable record
+	Bytes   int64  `json:"bytes"` // its durable length
+}
+
+// markBody is the body of a mark: it only proves that what came before is durable.
+const markBody = `{"mark":true}`
+
+func segmentFile(number uint32) string {
+	return fmt.Sprintf("%s/%08d%s", journalFolder, number, segmentSuffix)
+}
+
+// batch is what one write and one sync make durable. The actor fills it, then
+// the writer has it, then the actor again.
+type batch struct {
+	bodies []byte
+	recs   []rec
+	acks   []ack
+	drops  []dropping
+
+	first, durable uint64 // sequence of the first record; highest durable one
+	lines          []byte // made by the writer
+}
+
+// rec is one record of a batch.
+type rec struct {
+	of   *stream // nil for a mark
+	body uint32  // its length among bodies
+	line uint32  // its length among lines, with the newline
+}
+
+// ack is the answer owed to one stream's owner.
+type ack struct {
+	of          *stream
+	epoch       uint64
+	first, last uint64
+	to          *actor.PID
+}
+
+// dropping is a stream that ends once the batch is durable.
+type dropping struct{ of *stream }
+
+func (b *batch) reset() {
+	clear(b.recs)
+	clear(b.acks)
+	clear(b.drops)
+	*b = batch{bodies: b.bodies[:0], lines: b.lines[:0], recs: b.recs[:0], acks: b.acks[:0], drops: b.drops[:0]}
+}
+
+// frame makes the lines. It is done by the writer, when the highest durable
+// sequence is known, and beside the actor.
+func (b *batch) frame() {
+	at := 0
+	for i := range b.recs {
+		r := &b.recs[i]
+		before := len(b.lines)
+		b.lines = appendFrame(b.lines, b.first+uint64(i), b.durable, b.bodies[at:at+int(r.body)])
+		r.line = uint32(len(b.lines) - before)
+		at += int(r.body)
+	}
+}
+
+// writerJob is either a new segment or a batch.
+type writerJob struct {
+	open  *header
+	next  uint64 // sequence of the new segment's first record
+	batch *batch
+}
+
+// written is the writer's answer. After an Err the file is never touched again.
+type written struct {
+	writerJob
+	size int64 // of a new segment's header
+	err  error
+}
+
+// writer owns the file that is written. It does one job at a time.
+type writer struct {
+	files FS
+	live  File
+}
+
+func (w *writer) do(job writerJob) (done written) {
+	done.writerJob = job
+	defer func() { // a broken invariant here must not take the answer with it
+		if r := recover(); r != nil {
+			done.err = fmt.Errorf("journal writer panicked: %v", r)
+		}
+	}()
+	if job.open != nil {
+		done.size, done.err = w.begin(job.open, job.next)
+	} else {
+		done.err = w.write(job.batch)
+	}
+	return done
+}
+
+func (w *writer) write(b *batch) error {
+	if w.live == nil {
+		return errors.New("no segment is open")
+	}
+	b.frame()
+	if _, err := w.live.Write(b.lines); err != nil {
+		return err
+	}
+	return w.live.Sync()
+}
+
+// begin leaves the former segment and makes a new one durable, name and all.
+func (w *writer) begin(h *header, next uint64) (int64, error) {
+	if err := w.close(); err != nil {
+		return 0, err
+	}
+	line, err := headerLine(h, next)
+	if err != nil {
+		return 0, err
+	}
+	name := segmentFile(h.Segment)
+	f, err := w.files.Create(name)
+	if err != nil {
+		return 0, err
+	}
+	if err = writeHeader(w.files, f, line); err != nil {
+		return 0, errors.Join(err, f.Close(), ignoreMissing(w.files.Remove(name)))
+	}
+	w.live = f
+	return int64(len(line)), nil
+}
+
+func writeHeader(files FS, f File, line []byte) error {
+	if _, err := f.Write(line); err != nil {
+		return err
+	}
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	return files.SyncDir(journalFolder)
+}
+
+func headerLine(h *header, next uint64) ([]byte, error) {
+	body, err := json.Marshal(h)
+	if err != nil {
+		return nil, fmt.Errorf("journal header: %w", err)
+	}
+	return appendFrame(nil, next, h.Previous.Seq, body), nil
+}
+
+// close lets go of the live file; all that counts in it was synced or failed.
+func (w *writer) close() error {
+	if w.live == nil {
+		return nil
+	}
+	live := w.live
+	w.live = nil
+	return live.Close()
+}
+
+func ignoreMissing(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,167 @@
+package persistence
+
+import (
+	"net/url"
+	"strings"
+
+	"github.com/asynkron/protoactor-go/actor"
+)
+
+// Stream names one durable entity's line of events, for example
+// "servers/gophers/channels/general/17". It is made by StreamOf and opaque to
+// everybody else. It is data, never a path: the folder sees an escaped form.
+type Stream string
+
+// StreamOf joins parts into a stream name. Parts may hold any text; a "/" or
+// "%" inside a part is escaped, so different parts never make the same stream.
+func StreamOf(parts ...string) Stream {
+	escaped := make([]string, len(parts))
+	for i, part := range parts {
+		escaped[i] = partEscaper.Replace(part)
+	}
+	return Stream(strings.Join(escaped, "/"))
+}
+
+// Parts undoes StreamOf.
+func (s Stream) Parts() []string {
+	parts := strings.Split(string(s), "/")
+	for i, part := range parts {
+		if plain, err := url.PathUnescape(part); err == nil {
+			parts[i] = plain
+		}
+	}
+	return parts
+}
+
+var partEscaper = strings.NewReplacer("%", "%25", "/", "%2F")
+
+// Event is one fact of a stream, as the journal keeps it.
+type Event struct {
+	Seq     uint64 // place in its stream, from 1, without gaps
+	Type    string // past tense: "posted"
+	Version int    // of the event's data
+	Data    []byte // one JSON value; never changed after it is sent
+}
+
+// Recover asks for all that is durable of a stream. Sent by a durable actor
+// when it starts, and again after a Rejected. It makes the asker the stream's
+// only writer: an Append under an older epoch is rejected. Answered by
+// Recovered, after everything appended to the stream before is on disk.
+type Recover struct {
+	Stream  Stream
+	ReplyTo *actor.PID
+}
+
+// Recovered is the answer to Recover. A stream nobody wrote to has Seq 0, no
+// snapshot and no events. With Err the stream cannot be read (damage, a disk
+// error); nothing else in it is set then.
+type Recovered struct {
+	Stream   Stream
+	Epoch    uint64  // to be named in every Append
+	Seq      uint64  // of the last durable event
+	Snapshot []byte  // JSON state, nil without one
+	Events   []Event // those after the snapshot, in order
+	Err      error
+}
+
+// Append asks for one event to be made durable. Sent by the stream's owner.
+// Events of a stream may be sent one after the other without waiting.
+// Answered by Committed (one answer may stand for many) or Rejected.
+type Append struct {
+	Stream  Stream
+	Epoch   uint64
+	Event   Event    // Event.Seq is the last one sent + 1
+	Drops   []Stream // streams that end with this event; their files are removed once it is durable
+	ReplyTo *actor.PID
+}
+
+// Committed says that all events of the stream up to Seq are on disk.
+type Committed struct {
+	Stream Stream
+	Epoch  uint64
+	Seq    uint64
+}
+
+// Rejected says that the event Seq, and each later one sent under this epoch,
+// is not durable and was not done. The owner forgets what it applied and
+// sends Recover. Err is ErrStale (another owner, or a gap in the sequence) or
+// wraps ErrUnavailable (disk full, write or sync failed). One Rejected answers
+// all Appends of that epoch from Seq on.
+type Rejected struct {
+	Stream Stream
+	Epoch  uint64
+	Seq    uint64
+	Err    error
+}
+
+// Release says that the owner stops and will append no more under this epoch.
+// It lets persistence forget the stream at once. Without it a stream is
+// forgotten after an hour of silence; an owner that speaks up again later is
+// answered ErrStale and recovers. Not answered.
+type Release struct {
+	Stream Stream
+	Epoch  uint64
+}
+
+// SnapshotWanted is sent by persistence to the keeper (see Attach) for each
+// stream that a checkpoint needs: whoever owns the stream answers with a
+// SaveSnapshot; a stream that has no living owner is woken for it.
+type SnapshotWanted struct {
+	Stream Stream
+}
+
+// SaveSnapshot hands over a stream's whole state after event Seq, which must be
+// durable. Sent by the owner, on SnapshotWanted or by itself. Answered by
+// SnapshotSaved when state and pages are on disk, verified.
+type SaveSnapshot struct {
+	Stream Stream
+	Seq    uint64
+	State  []byte // one JSON value
+	Pages  []Page // written before the state, each once
+	// Gone marks a deleted entity: the state is kept only as long as the
+	// journal still has events of the stream, then its files go too.
+	Gone    bool
+	ReplyTo *actor.PID
+}
+
+// SnapshotSaved answers SaveSnapshot. After an Err the owner keeps what it has
+// in memory and may try again later.
+type SnapshotSaved struct {
+	Stream Stream
+	Seq    uint64
+	Err    error
+}
+
+// Page is a run of a stream's oldest items that leaves memory for good. Pages
+// are never changed once saved; a page that is on disk already (after a crash
+// between page and snapshot) is written again with the same items.
+type Page struct {
+	First uint64   // index of Items[0], a multiple of PageItems
+	Items [][]byte // PageItems JSON values
+}
+
+// PageItems is the number of items in each page.
+const PageItems = 512
+
+// ReadItems asks for the paged items From ≤ index < To of a stream. Answered
+// by ItemsRead from a bounded number of readers; the actor does not wait for disk.
+type ReadItems struct {
+	Stream   Stream
+	From, To uint64
+	Ref      uint64 // handed back
+	ReplyTo  *actor.PID
+}
+
+// ItemsRead answers ReadItems: To-From JSON values, or an error.
+type ItemsRead struct {
+	Stream Stream
+	Ref    uint64
+	Items  [][]byte
+	Err    error
+}
+
+// Attach tells persistence who keeps the durable actors: the receiver of
+// SnapshotWanted. Sent once at start, before the first Recover.
+type Attach struct {
+	Keeper *actor.PID
+}

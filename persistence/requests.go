@@ -1,0 +1,254 @@
+package persistence
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+)
+
+// maxRequests bounds how many requests for files wait.
+const maxRequests = 1 << 16
+
+// recover makes the asker the owner and reads the stream once nothing of it is
+// on its way to the disk.
+func (c *core) recover(m *Recover) {
+	e, err := c.entry(m.Stream)
+	if err == nil && c.requests >= maxRequests {
+		err = fmt.Errorf("%w: too many recoveries", ErrBusy)
+	}
+	if err != nil {
+		c.send(m.ReplyTo, &Recovered{Stream: m.Stream, Err: err})
+		return
+	}
+	c.epochs++
+	e.epoch, e.next = c.epochs, 0
+	c.enqueue(e, request{recover: m, epoch: e.epoch})
+}
+
+// release forgets a stream's owner, and the stream when it is clean.
+func (c *core) release(m *Release) {
+	if e := c.table[m.Stream]; e != nil && e.epoch == m.Epoch {
+		e.epoch, e.next = 0, 0
+		c.forgetIfIdle(e)
+	}
+}
+
+func (c *core) save(m *SaveSnapshot) {
+	e := c.table[m.Stream]
+	switch {
+	case e == nil:
+		c.answerSave(m, fmt.Errorf("%w: stream has no owner", ErrStale))
+	case c.requests >= maxRequests:
+		c.answerSave(m, fmt.Errorf("%w: too many snapshots", ErrBusy))
+	default:
+		c.enqueue(e, request{save: m})
+	}
+}
+
+func (c *core) answerSave(m *SaveSnapshot, err error) {
+	c.send(m.ReplyTo, &SnapshotSaved{Stream: m.Stream, Seq: m.Seq, Err: err})
+}
+
+func (c *core) readItems(m *ReadItems) {
+	job := itemsJob{m}
+	refuse := func(err error) { c.send(m.ReplyTo, job.failed(err).(itemsRead).answer) }
+	switch {
+	case m.To < m.From || m.To-m.From > maxItemsRead:
+		refuse(fmt.Errorf("%w: items %d to %d", ErrInvalid, m.From, m.To))
+	case len(c.reads.line) >= maxRequests:
+		refuse(fmt.Errorf("%w: too many reads", ErrBusy))
+	default:
+		c.reads.add(job)
+	}
+}
+
+func (c *core) enqueue(e *stream, r request) {
+	c.requests++
+	e.queue = append(e.queue, r)
+	c.pump(e)
+}
+
+// pump starts the next work on a stream's files when it is time for it.
+func (c *core) pump(e *stream) {
+	for !e.busy && len(e.queue) > 0 {
+		r := e.queue[0]
+		if r.recover != nil && e.pending > 0 {
+			return
+		}
+		if e.queue = e.queue[1:]; len(e.queue) == 0 {
+			e.queue = nil
+		}
+		c.requests--
+		c.begin(e, r)
+	}
+}
+
+func (c *core) begin(e *stream, r request) {
+	switch {
+	case r.recover != nil:
+		e.busy = true
+		c.reads.add(c.recoverJob(e, r))
+	case r.save != nil:
+		c.beginSave(e, r.save)
+	case r.remove.tomb && (!e.gone || e.pending > 0): // it came back to life
+	default:
+		e.busy = true
+		c.writes.add(removeJob{e, *r.remove})
+	}
+}
+
+func (c *core) recoverJob(e *stream, r request) recoverJob {
+	j := recoverJob{of: e, request: r, locs: e.locs, durable: e.durable, broken: e.broken}
+	for _, s := range c.segments {
+		j.kept = append(j.kept, part{s.number, s.bytes})
+	}
+	return j
+}
+
+// onRecovery answers a Recover.
+func (c *core) onRecovery(r recovery) {
+	e := r.of
+	e.busy = false
+	if r.kept[0].segment != c.segments[0].number && (r.err != nil || r.fallback) {
+		e.queue = append([]request{r.request}, e.queue...) // a segment went away meanwhile, covered by a snapshot
+		c.requests++
+		c.pump(e)
+		return
+	}
+	answer := &Recovered{Stream: e.name, Err: r.err}
+	if r.err == nil {
+		c.learn(e, &r)
+		answer.Epoch, answer.Seq, answer.Events = r.epoch, e.durable, r.events
+		if r.snapshot != nil {
+			answer.Snapshot = r.snapshot.State
+		}
+	} else {
+		c.log.Error("stream cannot be read", "stream", string(e.name), "err", r.err)
+	}
+	if r.epoch == e.epoch {
+		e.next = e.durable + 1
+		if r.err != nil {
+			e.epoch, e.next = 0, 0
+		}
+	}
+	c.send(r.recover.ReplyTo, answer)
+	if !c.holdsSealed(e) {
+		c.unask(e)
+	}
+	c.settled(e)
+}
+
+// learn takes over what a recovery found on disk.
+func (c *core) learn(e *stream, r *recovery) {
+	seq := uint64(0)
+	if r.snapshot != nil {
+		seq = r.snapshot.Seq
+	}
+	if r.fallback {
+		c.log.Warn("snapshot is damaged or missing, the journal had it all", "stream", string(e.name), "err", r.problem)
+		c.cover(e, e.durable)
+		e.durable = seq
+		for _, at := range r.found {
+			c.note(e, at)
+		}
+	} else {
+		c.cover(e, seq)
+		e.durable = max(e.durable, seq)
+	}
+	e.rotten = r.fallback && r.problem != nil
+	e.covered, e.known = seq, true
+	e.gone = r.snapshot != nil && r.snapshot.Gone && seq == e.durable
+	c.noteTomb(e)
+}
+
+func (c *core) beginSave(e *stream, m *SaveSnapshot) {
+	switch {
+	case !e.known || m.Seq > e.durable || m.Seq < e.covered:
+		c.answerSave(m, fmt.Errorf("%w: snapshot at %d, durable %d, saved %d", ErrStale, m.Seq, e.durable, e.covered))
+	case m.Seq == e.covered && m.Seq > 0 && len(m.Pages) == 0 && m.Gone == e.gone && !e.rotten:
+		c.answerSave(m, nil) // it is on disk already, and was read since
+	default:
+		e.busy = true
+		c.writes.add(saveJob{of: e, msg: m, rotate: m.Seq > e.covered && !e.rotten})
+		return
+	}
+	c.unask(e)
+}
+
+// onSaved answers a SaveSnapshot; only now the journal's share is forgotten.
+func (c *core) onSaved(s saved) {
+	e := s.of
+	e.busy = false
+	if s.err == nil {
+		if s.rotate && len(e.locs) > 0 {
+			c.olds[e.name] = e.locs[0].segment
+		}
+		c.cover(e, s.msg.Seq)
+		e.covered, e.rotten = s.msg.Seq, false
+		e.gone = s.msg.Gone && e.covered == e.durable
+		c.noteTomb(e)
+	} else {
+		c.log.Error("snapshot not saved", "stream", string(e.name), "err", s.err)
+		e.rotten = e.rotten || s.unread
+		if !errors.Is(s.err, ErrInvalid) {
+			s.err = unavailable(s.err)
+		}
+	}
+	c.answerSave(s.msg, s.err)
+	c.unask(e)
+	c.settled(e)
+}
+
+// settled goes on with a stream after a worker is done with its files.
+func (c *core) settled(e *stream) {
+	c.pump(e)
+	c.forgetIfIdle(e)
+}
+
+// removeJob removes files of a stream.
+type removeJob struct {
+	of *stream
+	removal
+}
+
+// removed answers it.
+type removed struct {
+	removeJob
+	err error
+}
+
+func (j removeJob) failed(reason error) any { return removed{j, reason} }
+
+func (j removeJob) do(d *disk) any {
+	if j.old {
+		return removed{j, ignoreMissing(d.Remove(streamDir(j.of.name) + "/" + oldStateFile))}
+	}
+	return removed{j, d.removeStream(j.of.name)}
+}
+
+func (c *core) onRemoved(r removed) {
+	e := r.of
+	e.busy = false
+	switch {
+	case r.err != nil && !errors.Is(r.err, fs.ErrNotExist):
+		c.log.Warn("files of an ended stream not removed", "stream", string(e.name), "err", r.err)
+		e.undone = &r.removal
+		c.undone = append(c.undone, e)
+	case r.tomb:
+		e.epoch, e.next, e.durable, e.covered, e.known, e.gone = 0, 0, 0, 0, false, false
+	case r.segment > 0:
+		c.segment(r.segment).needed--
+	}
+	c.settled(e)
+}
+
+// retryRemovals tries again what failed.
+func (c *core) retryRemovals() {
+	undone := c.undone
+	c.undone = nil
+	for _, e := range undone {
+		r := e.undone
+		e.undone = nil
+		c.enqueue(e, request{remove: r})
+	}
+}

@@ -1,0 +1,80 @@
+package persistence
+
+import (
+	"errors"
+	"reflect"
+)
+
+var errPanicked = errors.New("persistence actor restarted")
+
+// started sets the timers, and looks for answers whose wake was lost.
+func (c *core) started() {
+	c.startTimers()
+	c.drain()
+	c.writeNext()
+}
+
+// restarted makes the state sound after a handler panicked: who waits for the
+// message it was at is answered, what is not on disk is refused, and nothing
+// is written any more if a batch was on disk but only half noted.
+func (c *core) restarted() {
+	msg, answer := c.inHand, c.answer
+	c.inHand, c.answer = nil, nil
+	c.apologize(msg)
+	c.makeUp(answer)
+	if c.landing != nil {
+		c.poisoned = true
+		c.landing = nil
+		c.fail(errPanicked)
+	}
+	c.panicked = true
+	c.abandonAfterPanic()
+}
+
+// abandonAfterPanic refuses what a crashed handler may have left half done. It
+// waits for the writer: what is being written may become durable.
+func (c *core) abandonAfterPanic() {
+	if c.panicked && !c.writing {
+		c.panicked = false
+		c.refuseWaiting(unavailable(errPanicked))
+		c.writeNext()
+	}
+}
+
+// apologize answers the message that crashed its handler.
+func (c *core) apologize(msg any) {
+	if v := reflect.ValueOf(msg); v.Kind() == reflect.Pointer && v.IsNil() {
+		return // that was the reason
+	}
+	err := unavailable(errPanicked)
+	switch m := msg.(type) {
+	case *Append:
+		if e := c.table[m.Stream]; e != nil && e.epoch == m.Epoch && m.Epoch != 0 {
+			c.refuse(e, m.Event.Seq, m.ReplyTo, err)
+		}
+	case *Recover:
+		c.send(m.ReplyTo, &Recovered{Stream: m.Stream, Err: err})
+	case *SaveSnapshot:
+		c.answerSave(m, err)
+	case *ReadItems:
+		c.send(m.ReplyTo, &ItemsRead{Stream: m.Stream, Ref: m.Ref, Err: err})
+	}
+}
+
+// makeUp frees the stream whose worker's answer crashed the handler.
+func (c *core) makeUp(answer any) {
+	err := unavailable(errPanicked)
+	switch a := answer.(type) {
+	case recovery:
+		a.of.busy = false
+		c.send(a.recover.ReplyTo, &Recovered{Stream: a.of.name, Err: err})
+		c.settled(a.of)
+	case saved:
+		a.of.busy = false
+		c.answerSave(a.msg, err)
+		c.settled(a.of)
+	case removed:
+		a.of.busy = false
+		c.settled(a.of)
+	}
+}

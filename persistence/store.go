@@ -1,0 +1,126 @@
+package persistence
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// Config is what an operator sets of the store.
+type Config struct {
+	Dir              string
+	Indent           int           // spaces per level in snapshot files, 0 for compact
+	SnapshotInterval time.Duration // between two checkpoints, 0 for none by time
+	SegmentBytes     int64         // a journal segment's size that starts a checkpoint early; 0 for 64 MiB
+	Log              *slog.Logger  // nil for slog.Default
+
+	// What may wait for the disk before appends are rejected with ErrBusy;
+	// 0 for 262,144 events and 64 MiB.
+	MaxWaitingRecords int
+	MaxWaitingBytes   int
+
+	// FS replaces the real file system under Dir, for tests.
+	FS FS
+}
+
+const workers = 4 // that read, and as many that write
+
+func (cfg Config) withDefaults() Config {
+	cfg.SegmentBytes = cmp.Or(cfg.SegmentBytes, 64<<20)
+	cfg.MaxWaitingRecords = cmp.Or(cfg.MaxWaitingRecords, 1<<18)
+	cfg.MaxWaitingBytes = cmp.Or(cfg.MaxWaitingBytes, 64<<20)
+	cfg.Log = cmp.Or(cfg.Log, slog.Default())
+	return cfg
+}
+
+// Store is an open data folder. What it knows belongs to its actor.
+type Store struct {
+	mu     sync.Mutex // held by Receive and Close
+	core   *core
+	closed bool
+	err    error // of Close
+	lock   io.Closer
+	owned  io.Closer // the real folder
+}
+
+// Open locks the folder, recovers its journal and makes it ready; a missing
+// folder is made. It changes nothing on disk when it returns a LockedError,
+// DamageError, VersionError, LegacyError or NotWritableError.
+func Open(cfg Config) (*Store, error) {
+	cfg = cfg.withDefaults()
+	s := &Store{}
+	if cfg.FS == nil {
+		real, err := openFolder(cfg.Dir)
+		if err != nil {
+			return nil, &NotWritableError{cfg.Dir, err}
+		}
+		cfg.FS, s.owned = real, real
+	}
+	var err error
+	if s.lock, err = cfg.FS.Lock(); errors.Is(err, ErrLocked) {
+		return nil, errors.Join(&LockedError{cfg.Dir}, s.letGo())
+	} else if err != nil {
+		return nil, errors.Join(&NotWritableError{cfg.Dir, err}, s.letGo())
+	}
+	if s.core, err = boot(cfg); err != nil {
+		return nil, errors.Join(err, s.letGo())
+	}
+	return s, nil
+}
+
+// letGo unlocks the folder.
+func (s *Store) letGo() error {
+	var err error
+	if s.lock != nil {
+		err = s.lock.Close()
+	}
+	if s.owned != nil {
+		err = errors.Join(err, s.owned.Close())
+	}
+	return err
+}
+
+// Writable tells whether the last write succeeded; false while the disk is full or failing.
+func (s *Store) Writable() bool { return s.core.writable.Load() }
+
+// Close writes out what waits, ends the journal and unlocks the folder. Called
+// after the actors stopped. Calling it again gives the same answer.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return s.err
+	}
+	s.closed = true
+	s.err = errors.Join(s.core.finish(), s.letGo())
+	return s.err
+}
+
+// finish ends all work. Requests that still wait are given up: who asked is gone.
+func (c *core) finish() error {
+	c.out = nil
+	c.inbox.attach(nil, nil)
+	if c.inHand != nil {
+		c.restarted()
+	}
+	c.writeNext()
+	for c.tasks.Wait(); c.writing; c.tasks.Wait() {
+		c.reads.line, c.writes.line = nil, nil
+		c.drain()
+	}
+	c.stopTimers()
+	var err error
+	if c.failure == nil && !c.marked {
+		b := &batch{first: c.nextSeq, durable: c.nextSeq - 1}
+		c.mark(b)
+		err = c.writer.write(b)
+	}
+	if err = errors.Join(err, c.writer.close()); err != nil {
+		return fmt.Errorf("end of the journal: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,209 @@
+package persistence
+
+import (
+	"errors"
+	"testing"
+)
+
+func TestEventsComeBackAfterRestart(t *testing.T) {
+	dir := t.TempDir()
+	alice, general := StreamOf("users", "alice"), StreamOf("servers", "gophers", "channels", "General", "17")
+	w := open(t, Config{Dir: dir})
+	w.write(alice, 3)
+	w.write(general, 2)
+	checkEvents(t, w.recover(alice), 3)
+	w.close()
+
+	w = open(t, Config{Dir: dir})
+	checkEvents(t, w.recover(alice), 3)
+	checkEvents(t, w.recover(general), 2)
+	w.write(alice, 2)
+	w.close()
+
+	w = open(t, Config{Dir: dir})
+	checkEvents(t, w.recover(alice), 5)
+	if r := w.mustRecover("users/nobody"); r.Seq != 0 || r.Snapshot != nil || r.Events != nil {
+		t.Fatalf("unknown stream: %+v", r)
+	}
+	w.close()
+}
+
+func TestOneCommittedStandsForMany(t *testing.T) {
+	w := open(t, Config{Dir: t.TempDir()})
+	defer w.close()
+	r := w.mustRecover("a")
+	w.post("a", r.Epoch, 0, 1000)
+	answers, last := 0, uint64(0)
+	for last < 1000 {
+		last = hear[*Committed](w).Seq
+		answers++
+	}
+	if answers == 1000 {
+		t.Error("each event was answered by itself")
+	}
+	checkEvents(t, w.recover("a"), 1000)
+}
+
+func TestAppendIsRefused(t *testing.T) {
+	for name, change := range map[string]func(*Append){
+		"former owner": func(m *Append) { m.Epoch-- },
+		"no epoch":     func(m *Append) { m.Epoch = 0 },
+		"gap":          func(m *Append) { m.Event.Seq = 5 },
+		"again":        func(m *Append) { m.Event.Seq = 2 },
+		"no data":      func(m *Append) { m.Event.Data = nil },
+		"half a value": func(m *Append) { m.Event.Data = []byte("{\n") },
+		"bad drop":     func(m *Append) { m.Drops = []Stream{"\xff"} },
+		"bad type":     func(m *Append) { m.Event.Type = "\xff" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := open(t, Config{Dir: t.TempDir()})
+			defer w.close()
+			seq := w.write("a", 2)
+			r := w.mustRecover("a")
+			m := &Append{Stream: "a", Epoch: r.Epoch, Event: event(seq+1, `{}`), ReplyTo: w.owner}
+			change(m)
+			w.tell(m)
+			no := hear[*Rejected](w)
+			if no.Seq != m.Event.Seq || !errors.Is(no.Err, ErrStale) && !errors.Is(no.Err, ErrInvalid) {
+				t.Fatalf("rejected %+v", no)
+			}
+			checkEvents(t, w.recover("a"), 2)
+			w.write("a", 1)
+			checkEvents(t, w.recover("a"), 3)
+		})
+	}
+}
+
+func TestOneRejectedStandsForTheEpoch(t *testing.T) {
+	w := open(t, Config{Dir: t.TempDir()})
+	defer w.close()
+	r := w.mustRecover("a")
+	w.post("a", r.Epoch, 1, 10) // a gap: 1 is missing
+	again := w.mustRecover("a")
+	if again.Seq != 0 || again.Epoch <= r.Epoch {
+		t.Fatalf("recovered %+v", again)
+	}
+	w.post("a", r.Epoch, 0, 1) // late, of the old epoch
+	w.post("a", again.Epoch, 0, 1)
+	w.until("a", 1)
+}
+
+func TestRecoverWaitsForWhatWasAppendedBefore(t *testing.T) {
+	w := open(t, Config{Dir: t.TempDir()})
+	defer w.close()
+	r := w.mustRecover("a")
+	w.post("a", r.Epoch, 0, 500)
+	checkEvents(t, w.recover("a"), 500)
+}
+
+func TestDataOverSeveralLinesIsCompacted(t *testing.T) {
+	w := open(t, Config{Dir: t.TempDir()})
+	defer w.close()
+	r := w.mustRecover("a")
+	w.tell(&Append{Stream: "a", Epoch: r.Epoch, Event: event(1, "{\n  \"a\": 1\n}\n"), ReplyTo: w.owner})
+	w.until("a", 1)
+	if r = w.mustRecover("a"); string(r.Events[0].Data) != `{"a":1}` {
+		t.Errorf("data came back as %q", r.Events[0].Data)
+	}
+}
+
+func TestEpochsDifferBetweenRuns(t *testing.T) {
+	dir := t.TempDir()
+	seen := make(map[uint64]bool)
+	for range 3 {
+		w := open(t, Config{Dir: dir})
+		for range 3 {
+			r := w.mustRecover("a")
+			if seen[r.Epoch] {
+				t.Fatalf("epoch %d again", r.Epoch)
+			}
+			seen[r.Epoch] = true
+		}
+		w.close()
+	}
+}
+
+func TestTooMuchWaitingIsBusy(t *testing.T) {
+	w := open(t, Config{Dir: t.TempDir(), MaxWaitingRecords: 10})
+	defer w.close()
+	r := w.mustRecover("a")
+	sent := uint64(0)
+	for {
+		w.post("a", r.Epoch, sent, 1000)
+		sent += 1000
+		select {
+		case msg := <-w.heard:
+			if no, ok := msg.(*Rejected); ok {
+				if !errors.Is(no.Err, ErrBusy) {
+					t.Fatal(no.Err)
+				}
+				r = w.mustRecover("a")
+				checkEvents(t, r, no.Seq-1)
+				return
+			}
+		default:
+		}
+	}
+}
+
+func TestSnapshotReplacesEvents(t *testing.T) {
+	for _, indent := range []int{0, 2} {
+		dir := t.TempDir()
+		w := open(t, Config{Dir: dir, Indent: indent})
+		w.write("a", 5)
+		if s := w.saveState(&SaveSnapshot{Stream: "a", Seq: 4, State: stateAt(4)}); s.Err != nil {
+			t.Fatal(s.Err)
+		}
+		checkEvents(t, w.recover("a"), 5)
+		w.close()
+		w = open(t, Config{Dir: dir})
+		r := w.recover("a")
+		checkEvents(t, r, 5)
+		if len(r.Events) != 1 {
+			t.Errorf("%d events beside the snapshot", len(r.Events))
+		}
+		if s := w.saveState(&SaveSnapshot{Stream: "a", Seq: 9, State: stateAt(9)}); !errors.Is(s.Err, ErrStale) {
+			t.Errorf("snapshot of what is not durable: %v", s.Err)
+		}
+		if s := w.saveState(&SaveSnapshot{Stream: "a", Seq: 5, State: []byte("{")}); !errors.Is(s.Err, ErrInvalid) {
+			t.Errorf("half a state: %v", s.Err)
+		}
+		checkEvents(t, w.recover("a"), 5)
+		w.close()
+	}
+}
+
+func TestCloseTwice(t *testing.T) {
+	w := open(t, Config{Dir: t.TempDir()})
+	w.write("a", 1)
+	w.close()
+	if err := w.store.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestPanicLosesNothingCommitted(t *testing.T) {
+	w := open(t, Config{Dir: t.TempDir()})
+	defer w.close()
+	r := w.mustRecover("a")
+	w.post("a", r.Epoch, 0, 100)
+	w.tell((*Append)(nil)) // panics in the handler
+	w.post("a", r.Epoch, 100, 100)
+	committed := uint64(0)
+	for {
+		switch m := hear[any](w).(type) {
+		case *Committed:
+			committed = m.Seq
+		case *Rejected:
+			r = w.mustRecover("a")
+			if r.Seq < committed || r.Seq != m.Seq-1 {
+				t.Fatalf("recovered %d after %d was committed and %d rejected", r.Seq, committed, m.Seq)
+			}
+			w.write("a", 1)
+			return
+		}
+		if committed == 200 {
+			return
+		}
+	}
+}

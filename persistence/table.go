@@ -1,0 +1,157 @@
+package persistence
+
+import "time"
+
+// loc is where one event lies in the journal.
+type loc struct {
+	segment uint32
+	size    uint32 // of the line, with its newline
+	offset  int64
+}
+
+// stream is what is known in memory of one stream. Only streams that have an
+// owner, or events in the journal tail that no snapshot covers, are in memory.
+type stream struct {
+	name  Stream
+	start string // of each of its record bodies
+
+	epoch   uint64 // of its owner; 0 without one
+	refused uint64 // the last epoch that was told Rejected; it is told once
+	next    uint64 // sequence of the owner's next event; 0 until it recovered
+	durable uint64 // sequence of the last durable event
+	covered uint64 // up to here a verified snapshot has it all
+	locs    []loc  // of the durable events after covered
+	lastIn  uint32 // newest segment that holds an event of it
+
+	pending int    // batches, not yet on disk, that tell of it
+	batch   *batch // the youngest of them, and its ack there
+	ackAt   int
+
+	known   bool     // durable and covered were checked against the snapshot files
+	gone    bool     // the snapshot is a tombstone
+	rotten  bool     // the newest snapshot file is damaged
+	broken  bool     // the journal contradicts itself about it
+	inTombs bool     // it is in core.tombs
+	undone  *removal // what failed to remove its files
+
+	busy  bool      // a worker has its files
+	queue []request // who wants them next
+
+	dirtyAt int // index in core.dirty, -1 when not there
+	asked   time.Time
+	sweep   uint32 // core.sweeps when it was last used
+}
+
+// request is work on a stream's own files. It is done one at a time for each stream.
+type request struct {
+	recover *Recover
+	epoch   uint64 // of the Recover
+	save    *SaveSnapshot
+	remove  *removal
+}
+
+// removal takes away a stream's files: of a dropped stream, or of a tombstone
+// that the journal does not know any more.
+type removal struct {
+	segment uint32 // which names the drop, and stays until it is done
+	tomb    bool
+	old     bool // only the older snapshot, without its journal of no use
+}
+
+// entry finds or makes a stream's place in the table.
+func (c *core) entry(name Stream) (*stream, error) {
+	if e := c.table[name]; e != nil {
+		e.sweep = c.sweeps
+		return e, nil
+	}
+	start, err := bodyStart(name)
+	if err != nil {
+		return nil, err
+	}
+	e := &stream{name: name, start: start, dirtyAt: -1, sweep: c.sweeps}
+	c.table[name] = e
+	return e, nil
+}
+
+// forgetIfIdle drops a stream from memory when nothing needs it there.
+func (c *core) forgetIfIdle(e *stream) {
+	idle := e.epoch == 0 && e.pending == 0 && !e.busy && len(e.queue) == 0
+	if idle && len(e.locs) == 0 && !e.gone && !e.broken && e.undone == nil {
+		delete(c.table, e.name)
+	}
+}
+
+// note adds the place of a durable event.
+func (c *core) note(e *stream, at loc) {
+	e.locs = append(e.locs, at)
+	e.durable++
+	e.lastIn = at.segment
+	in := c.segment(at.segment)
+	in.needed++
+	in.events++
+	if e.dirtyAt < 0 {
+		e.dirtyAt = len(c.dirty)
+		c.dirty = append(c.dirty, e)
+	}
+}
+
+// first is the sequence of the event that locs[0] points to.
+func (e *stream) first() uint64 { return e.durable - uint64(len(e.locs)) + 1 }
+
+// cover forgets the places of events up to seq: a snapshot has them.
+func (c *core) cover(e *stream, seq uint64) {
+	n := 0
+	if seq >= e.first() {
+		n = int(min(seq-e.first()+1, uint64(len(e.locs))))
+	}
+	for _, at := range e.locs[:n] {
+		c.segment(at.segment).needed--
+	}
+	if e.locs = e.locs[n:]; len(e.locs) > 0 {
+		return
+	}
+	e.locs = nil
+	if e.dirtyAt >= 0 {
+		last := c.dirty[len(c.dirty)-1]
+		c.dirty[e.dirtyAt], last.dirtyAt = last, e.dirtyAt
+		c.dirty = c.dirty[:len(c.dirty)-1]
+		e.dirtyAt = -1
+	}
+}
+
+// segment is what is known of one journal file.
+type segment struct {
+	number uint32
+	bytes  int64 // durable length
+	needed int   // events no snapshot covers, drops that are not done
+	events int   // ever put in it
+}
+
+// segment finds one by number; the newest ones are asked for most.
+func (c *core) segment(number uint32) *segment {
+	for i := len(c.segments) - 1; i >= 0; i-- {
+		if c.segments[i].number == number {
+			return c.segments[i]
+		}
+	}
+	panic("journal segment is not in the table")
+}
+
+func (c *core) live() *segment { return c.segments[len(c.segments)-1] }
+
+// sweepIdle forgets owners that were silent for long. One that speaks again is
+// told ErrStale and recovers.
+func (c *core) sweepIdle() {
+	c.sweeps++
+	for _, e := range c.table {
+		if c.sweeps-e.sweep > idleSweeps && len(e.queue) == 0 && e.pending == 0 {
+			e.epoch = 0
+			c.forgetIfIdle(e)
+		}
+	}
+}
+
+const (
+	sweepEvery = 10 * time.Minute
+	idleSweeps = 6
+)

@@ -1,0 +1,109 @@
+package persistence
+
+import (
+	"fmt"
+	"sync"
+
+	"github.com/asynkron/protoactor-go/actor"
+)
+
+// job is one piece of file work, done away from the actor. Its answer is
+// handed to the actor.
+type job interface {
+	do(files *disk) any
+	failed(reason error) any // the answer when do panicked
+}
+
+// pool runs jobs on at most limit goroutines; the others wait in line.
+// Only the actor calls it.
+type pool struct {
+	limit   int
+	running int
+	line    []job
+	start   func(job)
+}
+
+func (p *pool) add(j job) {
+	if p.running < p.limit {
+		p.running++
+		p.start(j)
+		return
+	}
+	p.line = append(p.line, j)
+}
+
+// ended is called for each answer; the next in line follows.
+func (p *pool) ended() {
+	p.running--
+	if len(p.line) == 0 {
+		p.line = nil
+		return
+	}
+	j := p.line[0]
+	p.line[0] = nil
+	p.line = p.line[1:]
+	p.add(j)
+}
+
+// runJob does a job and keeps a panic in it from ending the process.
+func runJob(j job, files *disk) (answer any) {
+	defer func() {
+		if r := recover(); r != nil {
+			answer = j.failed(fmt.Errorf("file work %T panicked: %v", j, r))
+		}
+	}()
+	return j.do(files)
+}
+
+// inbox carries the answers of writer and workers to the actor, whichever
+// incarnation of it is alive: none is lost while it restarts.
+type inbox struct {
+	mu      sync.Mutex
+	answers []any
+	to      *actor.PID
+	system  *actor.ActorSystem
+}
+
+// wake tells the actor to look into the inbox.
+type wake struct{}
+
+func (in *inbox) attach(system *actor.ActorSystem, to *actor.PID) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.system, in.to = system, to
+}
+
+func (in *inbox) post(answer any) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.answers = append(in.answers, answer)
+	in.nudge(&wake{})
+}
+
+// tell sends the actor a message of its own, from a timer.
+func (in *inbox) tell(msg any) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.nudge(msg)
+}
+
+func (in *inbox) nudge(msg any) {
+	if in.to != nil {
+		in.system.Root.Send(in.to, msg)
+	}
+}
+
+// take hands out the oldest answer. One at a time, so that a handler's panic
+// costs no other answer.
+func (in *inbox) take() any {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if len(in.answers) == 0 {
+		return nil
+	}
+	answer := in.answers[0]
+	if in.answers = in.answers[1:]; len(in.answers) == 0 {
+		in.answers = nil
+	}
+	return answer
+}

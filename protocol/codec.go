@@ -1,0 +1,204 @@
+package protocol
+
+import (
+	"encoding/binary"
+	"fmt"
+	"io"
+	"regexp"
+	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"golang.org/x/text/encoding"
+	"golang.org/x/text/encoding/ianaindex"
+	"golang.org/x/text/encoding/unicode"
+	"golang.org/x/text/encoding/unicode/utf32"
+	"golang.org/x/text/transform"
+)
+
+// Codec is a text encoding of the wire. JSON text is made as UTF-8 and turned
+// into it at the end. A Codec is safe for use by many goroutines.
+type Codec struct {
+	name  string
+	enc   encoding.Encoding // nil for ascii and utf-8
+	ascii bool              // everything beyond U+007F leaves as an escape
+	mark  []byte            // byte order mark, once at the start of the output
+}
+
+// DefaultEncoding is the encoding when none is chosen.
+const DefaultEncoding = "ascii"
+
+// builtin are the encodings that need no table, by their plain names.
+var builtin = map[string]*Codec{
+	"ascii":     {name: "ascii", ascii: true},
+	"utf-8":     {name: "utf-8"},
+	"utf-16":    {name: "utf-16", enc: unicode.UTF16(unicode.LittleEndian, unicode.UseBOM), mark: []byte{0xff, 0xfe}},
+	"utf-16-le": {name: "utf-16-le", enc: unicode.UTF16(unicode.LittleEndian, unicode.IgnoreBOM)},
+	"utf-16-be": {name: "utf-16-be", enc: unicode.UTF16(unicode.BigEndian, unicode.IgnoreBOM)},
+	"utf-32":    {name: "utf-32", enc: utf32.UTF32(utf32.LittleEndian, utf32.UseBOM), mark: []byte{0xff, 0xfe, 0, 0}},
+	"utf-32-le": {name: "utf-32-le", enc: utf32.UTF32(utf32.LittleEndian, utf32.IgnoreBOM)},
+	"utf-32-be": {name: "utf-32-be", enc: utf32.UTF32(utf32.BigEndian, utf32.IgnoreBOM)},
+}
+
+// aliases are usual spellings that neither builtin nor IANA's list has, after
+// lower case and with "-" for "_" and " ".
+var aliases = map[string]string{
+	"us-ascii": "ascii", "646": "ascii",
+	"utf8": "utf-8", "u8": "utf-8", "utf": "utf-8", "utf-8-sig": "utf-8", "cp65001": "utf-8",
+	"utf16": "utf-16", "u16": "utf-16", "utf-16le": "utf-16-le", "utf-16be": "utf-16-be",
+	"utf32": "utf-32", "u32": "utf-32", "utf-32le": "utf-32-le", "utf-32be": "utf-32-be",
+	"latin": "iso-8859-1", "latin-1": "iso-8859-1", "8859": "iso-8859-1", "l1": "iso-8859-1",
+	"sjis": "shift_jis", "shift-jis": "shift_jis", "big5-tw": "big5", "euckr": "euc-kr", "eucjp": "euc-jp",
+}
+
+var (
+	isoName     = regexp.MustCompile(`^iso-?8859-?(\d+)$`)
+	windowsName = regexp.MustCompile(`^(?:cp|windows-?)(125\d|874)$`)
+	ibmName     = regexp.MustCompile(`^cp(\d{3})$`)
+	stateful    = regexp.MustCompile(`^(iso-2022|hz-|utf-7)`)
+)
+
+// FindCodec returns the encoding of that name, in Python's or IANA's spelling,
+// whatever the case.
+func FindCodec(name string) (*Codec, error) {
+	plain := strings.NewReplacer("_", "-", " ", "-").Replace(strings.ToLower(strings.TrimSpace(name)))
+	if other, ok := aliases[plain]; ok {
+		plain = other
+	}
+	if codec, ok := builtin[plain]; ok {
+		return codec, nil
+	}
+	plain = isoName.ReplaceAllString(plain, "iso-8859-$1")
+	plain = windowsName.ReplaceAllString(plain, "windows-$1")
+	plain = ibmName.ReplaceAllString(plain, "ibm$1")
+	enc, err := ianaindex.IANA.Encoding(plain)
+	if err != nil || enc == nil || stateful.MatchString(plain) {
+		return nil, fmt.Errorf("unknown text encoding %q (usual ones are ascii, utf-8, latin-1, cp1252, utf-16)", name)
+	}
+	return &Codec{name: plain, enc: enc}, nil
+}
+
+// String is the encoding's plain name.
+func (c *Codec) String() string { return c.name }
+
+// Mark is what stands once at the start of the output; mostly nothing.
+func (c *Codec) Mark() []byte { return c.mark }
+
+// Finish turns buf[from:], which is JSON as UTF-8, into the encoding, in place.
+// A character that the encoding does not have becomes a \u escape: outside of
+// strings JSON is plain ASCII, so an escape is right wherever one is needed.
+func (c *Codec) Finish(buf []byte, from int) []byte {
+	if c.enc == nil && (!c.ascii || isASCII(buf[from:])) {
+		return buf
+	}
+	text := string(buf[from:])
+	if c.ascii {
+		return appendASCII(buf[:from], text)
+	}
+	return c.appendEncoded(buf[:from], text)
+}
+
+func isASCII(b []byte) bool {
+	for ; len(b) >= 8; b = b[8:] {
+		if binary.LittleEndian.Uint64(b)&0x8080808080808080 != 0 {
+			return false
+		}
+	}
+	for _, c := range b {
+		if c >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
+
+func appendASCII(dst []byte, text string) []byte {
+	for _, r := range text {
+		if r < utf8.RuneSelf {
+			dst = append(dst, byte(r))
+		} else {
+			dst = appendRuneEscape(dst, r)
+		}
+	}
+	return dst
+}
+
+// appendRuneEscape appends \uXXXX, twice for a character beyond U+FFFF.
+func appendRuneEscape(dst []byte, r rune) []byte {
+	if hi, lo := utf16.EncodeRune(r); hi != utf8.RuneError {
+		return appendRuneEscape(appendRuneEscape(dst, hi), lo)
+	}
+	return append(dst, '\\', 'u', hex[r>>12&15], hex[r>>8&15], hex[r>>4&15], hex[r&15])
+}
+
+// appendEncoded encodes text whole, and character by character when one of them
+// is missing from the encoding.
+func (c *Codec) appendEncoded(dst []byte, text string) []byte {
+	enc := c.encoder()
+	if out, _, err := transform.String(enc, text); err == nil {
+		return append(dst, out...)
+	}
+	for _, r := range text {
+		enc.Reset()
+		out, _, err := transform.String(enc, string(r))
+		if err != nil {
+			out = string(appendRuneEscape(nil, r))
+			enc.Reset()
+			if out, _, err = transform.String(enc, out); err != nil {
+				continue // an encoding without ASCII, which IANA's list does not have
+			}
+		}
+		dst = append(dst, out...)
+	}
+	return dst
+}
+
+// encoder makes the transformer of the output, never with a byte order mark of its own.
+func (c *Codec) encoder() transform.Transformer {
+	switch c.name {
+	case "utf-16":
+		return builtin["utf-16-le"].enc.NewEncoder()
+	case "utf-32":
+		return builtin["utf-32-le"].enc.NewEncoder()
+	}
+	return c.enc.NewEncoder()
+}
+
+// reader returns the wire's text as UTF-8.
+func (c *Codec) reader(wire io.Reader) io.Reader {
+	if c.enc == nil {
+		return wire
+	}
+	return &transcoder{wire: wire, to: c.enc.NewDecoder()}
+}
+
+// transcoder decodes what it reads. It holds little, for the sake of idle connections.
+type transcoder struct {
+	wire io.Reader
+	to   transform.Transformer
+	raw  [256]byte
+	n    int // raw[:n] is not decoded yet
+	err  error
+}
+
+// Read fills p, which has room for at least one character.
+func (t *transcoder) Read(p []byte) (int, error) {
+	for {
+		if t.n > 0 || t.err == io.EOF {
+			out, used, err := t.to.Transform(p, t.raw[:t.n], t.err == io.EOF)
+			t.n = copy(t.raw[:], t.raw[used:t.n])
+			if out > 0 {
+				return out, nil
+			}
+			if err != nil && err != transform.ErrShortSrc {
+				return 0, err
+			}
+		}
+		if t.err != nil {
+			return 0, t.err
+		}
+		var n int
+		n, t.err = t.wire.Read(t.raw[t.n:])
+		t.n += n
+	}
+}

@@ -1,0 +1,287 @@
+package protocol
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"strings"
+	"sync"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// What ends a stream of requests, besides the errors of the reader itself.
+// io.EOF is an end between requests, io.ErrUnexpectedEOF one inside a request.
+var (
+	ErrMalformed = errors.New("malformed JSON")
+	ErrTooLarge  = errors.New("request is too large")
+	ErrTooDeep   = errors.New("request is nested too deeply")
+)
+
+// The most members that the objects of one request may have together. It keeps
+// the memory for finding duplicate names small.
+const maxMembers = 1024
+
+// DecoderConfig is what a Decoder needs to know.
+type DecoderConfig struct {
+	Codec *Codec // of the wire
+	Depth int    // of nested objects and arrays; the request itself is 1
+
+	// Limit tells the bytes of the request that begins. It is asked again, with
+	// reached true, when a request does not fit: it may then wait, and tell more.
+	Limit func(reached bool) int
+
+	// Begun is called when the rest of a request has to be waited for, once per
+	// request. A request that arrives in one piece never calls it. May be nil.
+	Begun func()
+}
+
+// Decoder frames and decodes the requests of one connection. It reads no
+// further than it has buffer for, keeps about 600 bytes while it waits between
+// requests, and never recurses. It is used by one goroutine.
+type Decoder struct {
+	in     source
+	frame  *frame // nil between requests
+	depth  int
+	recent [3]string // the last user, server and channel, which rarely change
+}
+
+// NewDecoder returns a decoder of the requests that wire carries.
+func NewDecoder(wire io.Reader, cfg DecoderConfig) *Decoder {
+	d := &Decoder{depth: cfg.Depth}
+	d.in = source{wire: cfg.Codec.reader(wire), ask: cfg.Limit, begun: cfg.Begun}
+	return d
+}
+
+// frame is what decoding one request needs. Waiting connections share a pool.
+type frame struct {
+	in      *source
+	json    *jsontext.Decoder
+	scratch []byte
+	request Request
+	members int
+}
+
+var frames = sync.Pool{New: newFrame}
+
+// newFrame makes a frame whose JSON buffer already has a useful size: it starts
+// at 64 bytes and grows only when a value does not fit.
+func newFrame() any {
+	big := strings.NewReader(`"` + strings.Repeat(" ", 1500) + `"`)
+	f := &frame{json: jsontext.NewDecoder(big)}
+	if _, err := f.json.ReadValue(); err != nil {
+		panic(err) // the value is a constant
+	}
+	return f
+}
+
+// Read lets the JSON decoder read the current request.
+func (f *frame) Read(p []byte) (int, error) { return f.in.Read(p) }
+
+// Next returns the next request. It is valid until Next is called again; its
+// strings are for keeps. After an error the stream has lost its frame.
+func (d *Decoder) Next() (*Request, error) {
+	if d.in.drained() {
+		d.release()
+	}
+	if err := d.in.skipSpace(); err != nil {
+		return nil, err
+	}
+	if d.frame == nil {
+		d.frame = frames.Get().(*frame)
+		d.frame.in = &d.in
+	}
+	f := d.frame
+	f.request, f.members = Request{}, 0
+	d.in.begin()
+	f.json.Reset(f)
+	err := f.object(d)
+	d.in.end(len(f.json.UnreadBuffer()))
+	if err != nil {
+		return nil, d.in.classify(err)
+	}
+	f.request.Bytes = int(f.json.InputOffset())
+	return &f.request, nil
+}
+
+// Close gives back what the decoder borrowed.
+func (d *Decoder) Close() {
+	d.release()
+	d.in.shrink()
+}
+
+// release gives the frame back, unless a big request has swollen it.
+func (d *Decoder) release() {
+	const swollen = 32 << 10
+	f := d.frame
+	d.frame = nil
+	if f == nil || f.request.Bytes > swollen || cap(f.scratch) > swollen {
+		return
+	}
+	f.request, f.in = Request{}, nil // the pool keeps no password and no connection
+	frames.Put(f)
+}
+
+// object decodes the members of a request.
+func (f *frame) object(d *Decoder) error {
+	if _, err := f.json.ReadToken(); err != nil {
+		return err
+	}
+	for f.json.PeekKind() == '"' {
+		raw, err := f.json.ReadValue()
+		if err != nil {
+			return err
+		}
+		if err := f.member(f.unquote(raw), d); err != nil {
+			return err
+		}
+	}
+	// The end, or what no object may have here: ReadToken tells.
+	_, err := f.json.ReadToken()
+	return err
+}
+
+// member decodes the value of that name.
+func (f *frame) member(name []byte, d *Decoder) error {
+	if f.members++; f.members > maxMembers {
+		return ErrTooLarge
+	}
+	if t := f.request.text(name); t != nil {
+		return f.text(t, d)
+	}
+	if n := f.request.number(name); n != nil {
+		return f.number(n, d)
+	}
+	if string(name) == "id" {
+		return f.id(d)
+	}
+	if isCaseVariant(name) {
+		f.request.Spoiled = true
+	}
+	return f.skip(d)
+}
+
+func (f *frame) text(t *Text, d *Decoder) error {
+	if f.json.PeekKind() != '"' {
+		t.Is = Mistyped
+		return f.skip(d)
+	}
+	raw, err := f.json.ReadValue()
+	if err != nil {
+		return err
+	}
+	t.Is, t.Value = Given, d.keep(f, t, f.unquote(raw))
+	return nil
+}
+
+func (f *frame) number(n *Number, d *Decoder) error {
+	n.Is = Mistyped
+	if f.json.PeekKind() != '0' {
+		return f.skip(d)
+	}
+	raw, err := f.json.ReadValue()
+	if err != nil {
+		return err
+	}
+	if v, ok := parseInt(raw); ok {
+		n.Is, n.Value = Given, v
+	}
+	return nil
+}
+
+func (f *frame) id(d *Decoder) error {
+	if kind := f.json.PeekKind(); kind != '"' && kind != '0' {
+		f.request.Spoiled = true
+		return f.skip(d)
+	}
+	raw, err := f.json.ReadValue()
+	if err != nil {
+		return err
+	}
+	if len(raw) > maxID {
+		f.request.Spoiled = true
+		return nil
+	}
+	f.request.ID = bytes.Clone(raw)
+	return nil
+}
+
+// skip passes over a value token by token, so that depth costs no stack.
+func (f *frame) skip(d *Decoder) error {
+	for outside := f.json.StackDepth(); ; {
+		kind := f.json.PeekKind()
+		if (kind == '{' || kind == '[') && f.json.StackDepth() >= d.depth {
+			return ErrTooDeep
+		}
+		if f.atName() {
+			if f.members++; f.members > maxMembers {
+				return ErrTooLarge
+			}
+		}
+		if _, err := f.json.ReadToken(); err != nil {
+			return err
+		}
+		if f.json.StackDepth() == outside {
+			return nil
+		}
+	}
+}
+
+// atName reports whether the next token is a name of an object, or its end.
+func (f *frame) atName() bool {
+	kind, length := f.json.StackIndex(f.json.StackDepth())
+	return kind == '{' && length%2 == 0
+}
+
+// unquote returns the characters of a raw JSON string, good until the next read.
+func (f *frame) unquote(raw []byte) []byte {
+	if bytes.IndexByte(raw, '\\') < 0 {
+		return raw[1 : len(raw)-1]
+	}
+	out, err := jsontext.AppendUnquote(f.scratch[:0], raw)
+	if err != nil {
+		return nil // cannot be: the decoder has accepted raw
+	}
+	f.scratch = out
+	return out
+}
+
+// keep makes a string of b, or finds the same one again.
+func (d *Decoder) keep(f *frame, t *Text, b []byte) string {
+	slot := 0
+	switch t {
+	case &f.request.Call:
+		if name, ok := calls[string(b)]; ok {
+			return name
+		}
+		return string(b)
+	case &f.request.Usernm:
+	case &f.request.ServerName:
+		slot = 1
+	case &f.request.Channel:
+		slot = 2
+	default:
+		return string(b)
+	}
+	if d.recent[slot] == string(b) {
+		return d.recent[slot]
+	}
+	s := string(b)
+	if len(s) <= 4*MaxName {
+		d.recent[slot] = s
+	}
+	return s
+}
+
+// isCaseVariant reports whether an unknown name is a known one but for case.
+func isCaseVariant(name []byte) bool {
+	if len(name) > 16 {
+		return false
+	}
+	for _, known := range valueNames {
+		if strings.EqualFold(known, string(name)) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,91 @@
+package protocol
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Micros is a time on the wire: microseconds since 1970 here, seconds with
+// decimals there.
+type Micros int64
+
+// UnmarshalJSON reads seconds.
+func (m *Micros) UnmarshalJSON(b []byte) error {
+	seconds, err := strconv.ParseFloat(string(b), 64)
+	if err != nil {
+		return fmt.Errorf("timestamp: %w", err)
+	}
+	*m = Micros(math.Round(seconds * 1e6))
+	return nil
+}
+
+// Incoming is what a client receives: an answer, or an event when Call is not
+// empty. Values that the provider did not send are zero.
+type Incoming struct {
+	Call   string         `json:"call"` // the event's name
+	OK     bool           `json:"resp"`
+	Reason string         `json:"reason"`
+	Code   string         `json:"code"`
+	ID     jsontext.Value `json:"id"` // as the request had it
+
+	Key      string            `json:"key"`
+	Index    int64             `json:"index"`
+	Time     Micros            `json:"timestamp"`
+	Amount   int64             `json:"amount"`
+	Messages []IncomingMessage `json:"messages"`
+	Servers  []string          `json:"servers"`
+	Channels []string          `json:"channels"`
+	Owner    string            `json:"owner"`
+	Members  []IncomingMember  `json:"members"`
+	Name     string            `json:"name"`
+	Welcome  string            `json:"welcome"`
+	Icon     string            `json:"icon"`
+	Image    string            `json:"img"`
+
+	Message string `json:"message"` // with the event newmessage
+	Author  string `json:"author"`
+	Server  string `json:"servername"`
+	Channel string `json:"channel"`
+}
+
+// IncomingMessage is an element of Incoming.Messages; Index is told by
+// getlatestmessages alone.
+type IncomingMessage struct {
+	Text   string `json:"message"`
+	Time   Micros `json:"timestamp"`
+	Author string `json:"author"`
+	Index  int64  `json:"index"`
+}
+
+// IncomingMember is an element of Incoming.Members.
+type IncomingMember struct {
+	User   string `json:"usernm"`
+	Online bool   `json:"online"`
+}
+
+// IncomingReader reads what a provider sends. It is used by one goroutine.
+type IncomingReader struct{ json *jsontext.Decoder }
+
+// NewIncomingReader reads from wire in the provider's text encoding.
+func NewIncomingReader(wire io.Reader, codec *Codec) *IncomingReader {
+	return &IncomingReader{json: jsontext.NewDecoder(codec.reader(wire))}
+}
+
+// Next waits for the next answer or event. It returns io.EOF at the end of the
+// stream; after any error the stream is of no more use.
+func (r *IncomingReader) Next() (*Incoming, error) {
+	raw, err := r.json.ReadValue()
+	if err != nil {
+		return nil, err
+	}
+	in := new(Incoming)
+	if err := json.Unmarshal(raw, in); err != nil {
+		return nil, fmt.Errorf("incoming: %w", err)
+	}
+	return in, nil
+}

@@ -1,0 +1,73 @@
+package transport
+
+import (
+	"errors"
+	"io"
+	"time"
+
+	"elemental/protocol"
+)
+
+// Config is what an operator sets of the wire. Zero values are not defaults:
+// DefaultConfig has those.
+type Config struct {
+	Host     string // "" for all interfaces
+	Port     int    // 0 for any free one
+	Encoding string // of the text on the wire, in Python's or IANA's spelling
+
+	CertFile, KeyFile string // of TLS, both or none; read again when they change
+
+	LoginRequestBytes int // of one request before login
+	RequestBytes      int // of one request after login
+	Depth             int // of nesting in a request
+	ImageBytes        int // of a server's image as base64
+
+	RequestTime time.Duration // to finish a request once begun
+	LoginTime   time.Duration // from the connection's start to a login
+	IdleTime    time.Duration // without a request, 0 for no limit
+	StallTime   time.Duration // in which a client must read some of what it is sent
+
+	Window      int // requests of one connection under way
+	OutboxBytes int // waiting to be read by one client, besides one answer of any size
+	Connections int // at a time
+	PerAddress  int // connections of one address, 0 for no limit
+
+	RequestLog  io.Writer // gets a line for every request and answer; nil for none
+	ConsoleName string    // in those lines
+}
+
+// DefaultConfig is the documented defaults.
+func DefaultConfig() Config {
+	return Config{
+		Port:              5005,
+		Encoding:          protocol.DefaultEncoding,
+		LoginRequestBytes: 16 << 10,
+		RequestBytes:      1 << 20,
+		Depth:             32,
+		ImageBytes:        512 << 10,
+		RequestTime:       30 * time.Second,
+		LoginTime:         60 * time.Second,
+		StallTime:         30 * time.Second,
+		Window:            64,
+		OutboxBytes:       1 << 20,
+		Connections:       20_000,
+		ConsoleName:       "[SERVER]",
+	}
+}
+
+// check finds settings that nothing could work with.
+func (cfg *Config) check() error {
+	if cfg.LoginRequestBytes < 1 || cfg.RequestBytes < 1 || cfg.Depth < 1 {
+		return errors.New("the limits on a request have to be positive")
+	}
+	if cfg.RequestTime <= 0 || cfg.LoginTime <= 0 || cfg.StallTime <= 0 || cfg.IdleTime < 0 {
+		return errors.New("the times of a connection have to be positive")
+	}
+	if cfg.Window < 1 || cfg.OutboxBytes < 1 || cfg.Connections < 1 || cfg.PerAddress < 0 {
+		return errors.New("the limits on connections have to be positive")
+	}
+	if (cfg.CertFile == "") != (cfg.KeyFile == "") {
+		return errors.New("TLS needs both a certificate and a key")
+	}
+	return nil
+}

@@ -1,0 +1,254 @@
+package transport
+
+import (
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+
+	"elemental/actors"
+	"elemental/protocol"
+)
+
+// session is what a connection needs of its session actor.
+type session interface {
+	Send(*actors.Request)
+	Close()
+}
+
+// conn is one connection. Its goroutine reads; it is the actors' Outbox.
+type conn struct {
+	shared   *Listener
+	socket   net.Conn
+	name     string // address and port, for the request log
+	log      *requestLog
+	session  session
+	requests *protocol.Decoder
+	values   values
+	out      outbox
+
+	opened   int64        // on the listener's clock
+	begun    atomic.Int64 // when the request that is being waited for began; 0 for none
+	active   atomic.Int64 // when the last request came, kept only with IdleTime
+	closing  atomic.Int64 // when the reader stopped; 0 before
+	loggedIn atomic.Bool
+	greeted  atomic.Bool // was logged in once
+	end      atomic.Uint32
+}
+
+// Why a connection is being ended from outside its reader. The first cause holds.
+const (
+	endNone     uint32 = iota
+	endTime            // a time limit
+	endSlow            // the client left too much unread, and has been told
+	endSession         // the session wants it
+	endShutdown        // the provider stops
+)
+
+var (
+	errTime  = errors.New("time limit")
+	errEnded = errors.New("connection ended by the provider")
+)
+
+// How long a client that has been told the end may take to close, and how much
+// it may send meanwhile.
+const (
+	lingerTime  = 5 * time.Second
+	lingerBytes = 1 << 20
+)
+
+func newConn(shared *Listener, socket net.Conn) *conn {
+	c := &conn{shared: shared, socket: socket, log: shared.requestLog, opened: shared.now.Load()}
+	c.out.changed.L = &c.out.mu
+	c.values.imageBytes = shared.cfg.ImageBytes
+	if c.log != nil {
+		c.name = socket.RemoteAddr().String()
+	}
+	c.requests = protocol.NewDecoder(c, protocol.DecoderConfig{
+		Codec: shared.codec, Depth: shared.cfg.Depth, Limit: c.limit,
+		Begun: func() { c.begun.Store(shared.now.Load()) },
+	})
+	return c
+}
+
+// serve runs the connection to its end.
+func (c *conn) serve() {
+	defer c.survive()
+	defer c.requests.Close()
+	c.session = c.shared.connect(c, remote(c.socket))
+	defer c.leave()
+	err := c.readRequests()
+	c.closing.Store(c.shared.now.Load())
+	code, lost := farewell(err)
+	if !lost {
+		c.waitAnswered()
+		c.finish(code)
+		c.leave()
+		c.linger(err == io.EOF)
+	}
+}
+
+// leave tells the session, once, that its connection has ended.
+func (c *conn) leave() {
+	if c.session != nil {
+		c.session.Close()
+		c.session = nil
+	}
+}
+
+// survive closes the socket, also when a fault of ours has broken the reader:
+// that ends one connection, never the provider.
+func (c *conn) survive() {
+	if fault := recover(); fault != nil {
+		c.shared.log.Error("connection crashed", "fault", fault, "stack", string(debug.Stack()))
+	}
+	c.kill()
+}
+
+// readRequests sends requests to the session until there are no more.
+func (c *conn) readRequests() error {
+	for {
+		r, err := c.requests.Next()
+		if c.begun.Load() != 0 {
+			c.begun.Store(0)
+		}
+		if err != nil {
+			return err
+		}
+		if c.shared.cfg.IdleTime > 0 {
+			c.active.Store(c.shared.now.Load())
+		}
+		c.log.received(c.name, r)
+		req := c.values.translate(r)
+		if !c.admit(isHeavy(req.Command)) {
+			return errEnded
+		}
+		c.session.Send(req)
+	}
+}
+
+// farewell is what the client is told when its requests have ended that way,
+// and whether there is anybody left to tell.
+func farewell(err error) (code actors.Code, lost bool) {
+	switch {
+	case err == io.EOF || err == errEnded:
+		return "", false
+	case err == protocol.ErrMalformed || err == io.ErrUnexpectedEOF:
+		return actors.MalformedJSON, false
+	case err == protocol.ErrTooLarge:
+		return actors.TooLarge, false
+	case err == protocol.ErrTooDeep:
+		return actors.TooDeep, false
+	case err == errTime:
+		return actors.TimedOut, false
+	}
+	return "", true
+}
+
+// limit is the decoder's question for the bytes of a request. A login may be
+// under way ahead of a request that is too large for a stranger: it is waited for.
+func (c *conn) limit(reached bool) int {
+	if reached && !c.loggedIn.Load() {
+		c.waitAnswered()
+	}
+	if c.loggedIn.Load() {
+		return c.shared.cfg.RequestBytes
+	}
+	return c.shared.cfg.LoginRequestBytes
+}
+
+// noteLogin follows the session's user, for the limits.
+func (c *conn) noteLogin(req *actors.Request, reply any) {
+	switch reply.(type) {
+	case actors.LoggedIn:
+		c.loggedIn.Store(true)
+		c.greeted.Store(true)
+	case actors.Done:
+		if _, ok := req.Command.(actors.Logout); ok {
+			c.loggedIn.Store(false)
+		}
+	}
+}
+
+// Read lets the decoder read the socket, and tells it why when it was cut off.
+func (c *conn) Read(p []byte) (int, error) {
+	n, err := c.socket.Read(p)
+	if err == io.ErrUnexpectedEOF {
+		return n, io.EOF // TLS without its goodbye
+	}
+	if err != nil && errors.Is(err, os.ErrDeadlineExceeded) {
+		switch c.end.Load() {
+		case endTime:
+			err = errTime
+		case endSlow, endSession, endShutdown:
+			err = errEnded
+		}
+	}
+	return n, err
+}
+
+// cut stops the reader, for good.
+func (c *conn) cut(why uint32) {
+	if c.end.CompareAndSwap(endNone, why) {
+		c.interrupt(time.Unix(1, 0))
+	}
+}
+
+// interrupt ends reading at a time. It fails only on a closed socket, where
+// reading has ended anyway.
+func (c *conn) interrupt(at time.Time) {
+	if err := c.socket.SetReadDeadline(at); err != nil {
+		c.shared.log.Debug("deadline of a connection", "error", err)
+	}
+}
+
+// linger says goodbye, and lets the client read the last answer: closing a
+// socket that has unread input would destroy it.
+func (c *conn) linger(clientLeft bool) {
+	wait := lingerTime
+	if c.end.Load() == endShutdown {
+		wait = lingerTime / 5
+	}
+	wait = min(wait, c.shared.cfg.StallTime)
+	if clientLeft {
+		wait = 0
+	}
+	drain(c.socket, wait)
+}
+
+// drain ends the output of a socket and reads on for a while what comes.
+func drain(socket net.Conn, wait time.Duration) {
+	half, ok := socket.(interface{ CloseWrite() error })
+	if !ok || half.CloseWrite() != nil || wait == 0 {
+		return
+	}
+	if socket.SetReadDeadline(time.Now().Add(wait)) != nil {
+		return
+	}
+	if _, err := io.CopyN(io.Discard, socket, lingerBytes); err != nil {
+		return // its end, or the time: either way it is over
+	}
+}
+
+// closeNow closes a socket without a word; TLS would wait for room for one.
+func (l *Listener) closeNow(socket net.Conn) {
+	if secure, ok := socket.(*tls.Conn); ok {
+		socket = secure.NetConn()
+	}
+	if err := socket.Close(); err != nil {
+		l.log.Debug("closing a connection", "error", err)
+	}
+}
+
+// remote is the client's address without the port.
+func remote(socket net.Conn) netip.Addr {
+	if tcp, ok := socket.RemoteAddr().(*net.TCPAddr); ok {
+		return tcp.AddrPort().Addr().Unmap()
+	}
+	return netip.Addr{}
+}

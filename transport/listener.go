@@ -1,0 +1,235 @@
+package transport
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"elemental/actors"
+	"elemental/protocol"
+)
+
+// Listener accepts connections and holds what they share.
+type Listener struct {
+	cfg        Config
+	codec      *protocol.Codec
+	tls        *tls.Config // nil for plain TCP
+	connect    func(actors.Outbox, netip.Addr) session
+	log        *slog.Logger
+	requestLog *requestLog
+	writers    *writers
+	socket     net.Listener
+	now        atomic.Int64 // nanoseconds since the start and one, as of the watcher's last round
+	slow       atomic.Int64
+
+	mu      sync.Mutex // guards what follows; taken at a connection's start and end and by the watcher
+	conns   map[*conn]netip.Addr
+	from    map[netip.Addr]int
+	closing bool
+
+	accepted, refused int64
+	leaving           int // turned away, and being told
+
+	running  sync.WaitGroup // connections
+	quit     chan struct{}
+	watching sync.WaitGroup
+	stopOnce sync.Once
+}
+
+// Stats counts what a listener has seen since its start.
+type Stats struct {
+	Open        int   // connections now
+	Accepted    int64 // connections in all
+	Refused     int64 // connections beyond a limit
+	SlowReaders int64 // connections ended because their client did not read
+}
+
+// Listen opens the port. Connections are served once Serve is called.
+func Listen(cfg Config, provider *actors.Provider, log *slog.Logger) (*Listener, error) {
+	return listen(cfg, func(out actors.Outbox, from netip.Addr) session { return provider.Connect(out, from) }, log)
+}
+
+func listen(cfg Config, connect func(actors.Outbox, netip.Addr) session, log *slog.Logger) (*Listener, error) {
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	codec, err := protocol.FindCodec(cfg.Encoding)
+	if err != nil {
+		return nil, err
+	}
+	secure, err := tlsConfig(&cfg, log)
+	if err != nil {
+		return nil, err
+	}
+	socket, err := net.Listen("tcp", net.JoinHostPort(cfg.Host, strconv.Itoa(cfg.Port)))
+	if err != nil {
+		return nil, fmt.Errorf("listen: %w", err)
+	}
+	l := &Listener{
+		cfg: cfg, codec: codec, tls: secure, connect: connect, log: log, socket: socket,
+		requestLog: newRequestLog(cfg.RequestLog, cfg.ConsoleName),
+		writers:    newWriters(), quit: make(chan struct{}),
+		conns: map[*conn]netip.Addr{}, from: map[netip.Addr]int{},
+	}
+	l.now.Store(1)
+	l.watching.Go(l.watch)
+	return l, nil
+}
+
+// Addr is the address that the listener listens on.
+func (l *Listener) Addr() net.Addr { return l.socket.Addr() }
+
+// Stats may be called at any time.
+func (l *Listener) Stats() Stats {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return Stats{len(l.conns), l.accepted, l.refused, l.slow.Load()}
+}
+
+// Serve accepts connections until Shutdown, and then returns nil. Trouble such
+// as a lack of file descriptors makes it pause and try again, never give up.
+func (l *Listener) Serve() error {
+	pause := time.Duration(0)
+	for {
+		socket, err := l.socket.Accept()
+		switch {
+		case err == nil:
+			pause = 0
+			l.start(socket)
+		case errors.Is(err, net.ErrClosed):
+			return nil
+		default:
+			if pause == 0 {
+				l.log.Warn("accepting connections fails, trying again", "error", err)
+			}
+			pause = min(max(2*pause, 5*time.Millisecond), time.Second)
+			if !l.wait(pause) {
+				return nil
+			}
+		}
+	}
+}
+
+// wait reports false if the listener stops meanwhile.
+func (l *Listener) wait(pause time.Duration) bool {
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-l.quit:
+		return false
+	}
+}
+
+// start runs a connection, or turns it away.
+func (l *Listener) start(socket net.Conn) {
+	from := remote(socket)
+	if l.tls != nil {
+		socket = tls.Server(socket, l.tls)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch full := len(l.conns) >= l.cfg.Connections || l.cfg.PerAddress > 0 && l.from[from] >= l.cfg.PerAddress; {
+	case l.closing:
+		l.closeNow(socket)
+	case full:
+		l.refused++
+		l.turnAway(socket)
+	default:
+		c := newConn(l, socket)
+		l.conns[c] = from
+		l.from[from]++
+		l.accepted++
+		l.running.Go(func() { l.run(c) })
+	}
+}
+
+// turnAway tells a connection that there are too many and closes it. With TLS
+// there is nobody to tell without a handshake. Only a few such clients get time
+// to read it: a flood of them must cost nothing.
+func (l *Listener) turnAway(socket net.Conn) {
+	const patience = 64
+	if l.tls != nil || l.leaving >= patience {
+		l.closeNow(socket)
+		return
+	}
+	l.leaving++
+	l.running.Go(func() {
+		l.sayFull(socket)
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.leaving--
+	})
+}
+
+func (l *Listener) sayFull(socket net.Conn) {
+	text := append([]byte(nil), l.codec.Mark()...)
+	start := len(text)
+	text = l.codec.Finish(appendRefusal(text, actors.Refused{Code: actors.TooManyConns}, nil), start)
+	if _, err := socket.Write(text); err == nil { // a new socket has room for a line
+		drain(socket, lingerTime/5)
+	}
+	l.closeNow(socket)
+}
+
+func (l *Listener) run(c *conn) {
+	c.serve()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	from := l.conns[c]
+	delete(l.conns, c)
+	if l.from[from]--; l.from[from] == 0 {
+		delete(l.from, from)
+	}
+}
+
+// Shutdown stops accepting, lets requests under way be answered, and closes the
+// connections. When ctx ends first, they are cut off and its error is returned.
+// All goroutines have ended when it returns.
+func (l *Listener) Shutdown(ctx context.Context) error {
+	l.mu.Lock()
+	l.closing = true
+	l.mu.Unlock()
+	err := l.socket.Close()
+	if errors.Is(err, net.ErrClosed) {
+		err = nil
+	}
+	l.each(func(c *conn) { c.cut(endShutdown) })
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		l.running.Wait()
+	}()
+	select {
+	case <-ended:
+	case <-ctx.Done():
+		err = ctx.Err()
+		l.each((*conn).kill)
+		<-ended
+	}
+	l.stopOnce.Do(func() {
+		close(l.quit)
+		l.watching.Wait()
+		l.writers.stop()
+		l.requestLog.close()
+	})
+	return err
+}
+
+// each calls f for every connection of now.
+func (l *Listener) each(f func(*conn)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for c := range l.conns {
+		f(c)
+	}
+}

@@ -1,0 +1,230 @@
+package transport
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"elemental/actors"
+	"elemental/protocol"
+)
+
+// outbox is what a connection has to write. Its mutex guards a few fields and
+// is held for as long as an answer takes to encode; nobody waits for a socket
+// under it.
+type outbox struct {
+	mu      sync.Mutex
+	changed sync.Cond // for the connection's reader alone, which waits for room
+	due     *buffer   // to be written; nil when there is nothing
+	writing bool      // a goroutine is at it
+	flight  int       // bytes that it has taken and not yet written
+	pending int       // requests that are not answered
+	heavy   int       // of them, those that may have a large answer
+	slack   int       // size of the largest answer since all was written last
+	marked  bool      // the byte order mark is out
+	ended   bool      // nothing more is taken
+	dead    bool      // the socket is closed
+
+	wrote atomic.Int64 // when the write under way began; 0 for none
+}
+
+// buffer is a piece of output. Connections with nothing to write have none.
+type buffer struct{ b []byte }
+
+var buffers = sync.Pool{New: func() any { return new(buffer) }}
+
+func (b *buffer) recycle() {
+	const largest = 64 << 10
+	if cap(b.b) <= largest {
+		b.b = b.b[:0]
+		buffers.Put(b)
+	}
+}
+
+// Answer writes the reply to req. It may hold more than the outbox's bound.
+func (c *conn) Answer(req *actors.Request, reply any) {
+	c.noteLogin(req, reply)
+	c.log.answered(c.name, req, reply)
+	o := &c.out
+	o.mu.Lock()
+	if !o.ended {
+		out := c.room()
+		start := len(out.b)
+		out.b = c.shared.codec.Finish(appendReply(out.b, req, reply), start)
+		o.slack = max(o.slack, len(out.b)-start)
+	}
+	o.pending--
+	if isHeavy(req.Command) {
+		o.heavy--
+	}
+	c.wake()
+}
+
+// Push writes an event, or ends the connection if its client has left too much unread.
+func (c *conn) Push(event []byte) {
+	o := &c.out
+	o.mu.Lock()
+	overflow := false
+	if !o.ended {
+		out := c.room()
+		overflow = len(out.b)+o.flight+len(event) > c.shared.cfg.OutboxBytes+o.slack
+		if overflow {
+			start := len(out.b)
+			code := string(actors.SlowReader)
+			out.b = protocol.AppendDisconnected(out.b, code, protocol.Reason(code, 0))
+			out.b = c.shared.codec.Finish(out.b, start)
+			o.ended = true
+		} else {
+			out.b = append(out.b, event...)
+		}
+	}
+	c.wake()
+	if overflow {
+		c.shared.slow.Add(1)
+		c.cut(endSlow)
+	}
+}
+
+// Close ends the connection after what was handed over before is written.
+func (c *conn) Close() {
+	c.out.mu.Lock()
+	c.out.ended = true
+	c.wake()
+	c.cut(endSession)
+}
+
+// room returns the buffer to append to, under the mutex.
+func (c *conn) room() *buffer {
+	o := &c.out
+	if o.due == nil {
+		o.due = buffers.Get().(*buffer)
+		if !o.marked {
+			o.due.b = append(o.due.b, c.shared.codec.Mark()...)
+			o.marked = true
+		}
+	}
+	return o.due
+}
+
+// wake sees to it that what is due gets written and that the reader looks
+// again. It gives up the mutex, which the caller holds.
+func (c *conn) wake() {
+	o := &c.out
+	start := o.due != nil && !o.writing && !o.dead
+	if start {
+		o.writing = true
+	}
+	o.changed.Signal()
+	o.mu.Unlock()
+	if start {
+		c.shared.writers.hand(c)
+	}
+}
+
+// flush writes until nothing is due. One goroutine at a time runs it.
+func (c *conn) flush() {
+	o := &c.out
+	for {
+		o.mu.Lock()
+		out := o.due
+		if out == nil || o.dead {
+			o.writing, o.flight, o.slack = false, 0, 0
+			o.changed.Signal()
+			o.mu.Unlock()
+			return
+		}
+		o.due, o.flight = nil, len(out.b)
+		o.mu.Unlock()
+		if err := c.write(out.b); err != nil {
+			c.kill()
+		}
+		out.recycle()
+	}
+}
+
+// write writes b, in one go unless it is large: the client has StallTime for
+// each piece.
+func (c *conn) write(b []byte) error {
+	const piece = 256 << 10
+	for len(b) > 0 {
+		c.out.wrote.Store(c.shared.now.Load())
+		n, err := c.socket.Write(b[:min(len(b), piece)])
+		if err != nil {
+			return err
+		}
+		b = b[n:]
+	}
+	c.out.wrote.Store(0)
+	return nil
+}
+
+// admit waits until the connection may have one more request under way: the
+// window has a place, the client reads its answers, and of large answers there
+// is one at a time. It reports false if the connection has ended.
+func (c *conn) admit(heavy bool) bool {
+	o := &c.out
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for !o.ended && (o.pending >= c.shared.cfg.Window || heavy && o.heavy > 0 || c.unread() > c.shared.cfg.OutboxBytes) {
+		o.changed.Wait()
+	}
+	if o.ended {
+		return false
+	}
+	o.pending++
+	if heavy {
+		o.heavy++
+	}
+	return true
+}
+
+// unread is what waits to be written, under the mutex.
+func (c *conn) unread() int {
+	if c.out.due == nil {
+		return c.out.flight
+	}
+	return c.out.flight + len(c.out.due.b)
+}
+
+// waitAnswered waits until no request is under way, or nothing more is taken.
+func (c *conn) waitAnswered() {
+	o := &c.out
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for o.pending > 0 && !o.ended {
+		o.changed.Wait()
+	}
+}
+
+// finish writes a last refusal, unless code is empty, and waits until all is
+// written or the socket is closed.
+func (c *conn) finish(code actors.Code) {
+	o := &c.out
+	refused := actors.Refused{Code: code}
+	o.mu.Lock()
+	if code != "" && !o.ended {
+		out := c.room()
+		start := len(out.b)
+		out.b = c.shared.codec.Finish(appendRefusal(out.b, refused, nil), start)
+		c.log.answered(c.name, &actors.Request{}, refused)
+	}
+	o.ended = true
+	c.wake()
+	o.mu.Lock()
+	for !o.dead && (o.writing || o.due != nil) {
+		o.changed.Wait()
+	}
+	o.mu.Unlock()
+}
+
+// kill closes the socket at once. What is not written is lost.
+func (c *conn) kill() {
+	o := &c.out
+	o.mu.Lock()
+	first := !o.dead
+	o.ended, o.dead, o.due = true, true, nil
+	o.changed.Signal()
+	o.mu.Unlock()
+	if first {
+		c.shared.closeNow(c.socket)
+	}
+}

@@ -1,0 +1,110 @@
+package transport
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	"elemental/actors"
+	"elemental/protocol"
+)
+
+// requestLog prints a line for every request and answer, as the original
+// provider's console did. It is a goroutine of its own, so that a slow console
+// slows nobody: lines that it has no room for are left out. All
+// methods do nothing on nil.
+type requestLog struct {
+	out   io.Writer
+	name  string
+	lines chan logLine
+	ended chan struct{}
+}
+
+type logLine struct {
+	at    time.Time
+	arrow string
+	from  string
+	text  string
+}
+
+// The most characters of a request or an answer in a line.
+const maxLogged = 1000
+
+func newRequestLog(out io.Writer, name string) *requestLog {
+	if out == nil {
+		return nil
+	}
+	l := &requestLog{out: out, name: name, lines: make(chan logLine, 1024), ended: make(chan struct{})}
+	go l.run()
+	return l
+}
+
+func (l *requestLog) run() {
+	defer close(l.ended)
+	for line := range l.lines {
+		_, err := fmt.Fprintf(l.out, "(%s) | %s %s [%s] | %s\n",
+			line.at.Format("2006-01-02 15:04:05"), l.name, line.arrow, line.from, printable(line.text))
+		if err != nil {
+			continue // there is nowhere to tell that a console has gone
+		}
+	}
+}
+
+// close ends the log when nobody writes to it any more.
+func (l *requestLog) close() {
+	if l != nil {
+		close(l.lines)
+		<-l.ended
+	}
+}
+
+// received logs a request without its secrets.
+func (l *requestLog) received(from string, r *protocol.Request) {
+	if l != nil {
+		l.print("<==", from, string(protocol.AppendMasked(nil, r)))
+	}
+}
+
+// answered logs an answer without its secrets.
+func (l *requestLog) answered(from string, req *actors.Request, reply any) {
+	if l == nil {
+		return
+	}
+	if r, ok := reply.(actors.LoggedIn); ok {
+		r.Key = protocol.Mask
+		reply = r
+	}
+	if r, ok := reply.(actors.Messages); ok && len(r.List) > maxLogged/32 {
+		r.List = r.List[:maxLogged/32] // the line is cut before its end
+		reply = r
+	}
+	l.print("==>", from, strings.TrimSuffix(string(appendReply(nil, req, reply)), "\n"))
+}
+
+func (l *requestLog) print(arrow, from, text string) {
+	select {
+	case l.lines <- logLine{time.Now(), arrow, from, text}:
+	default:
+	}
+}
+
+// printable cuts a text and escapes what would act on a console.
+func printable(text string) string {
+	var b strings.Builder
+	count := 0
+	for _, r := range text {
+		if count++; count > maxLogged {
+			b.WriteString("…")
+			break
+		}
+		if unicode.IsPrint(r) {
+			b.WriteRune(r)
+		} else {
+			b.WriteString(strings.Trim(strconv.QuoteRuneToASCII(r), "'"))
+		}
+	}
+	return b.String()
+}

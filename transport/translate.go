@@ -1,0 +1,213 @@
+package transport
+
+import (
+	"elemental/actors"
+	"elemental/protocol"
+)
+
+// This file turns a request of the wire into a command of the actors. What is
+// refused here becomes a command too (actors.Refused), so that its answer keeps
+// its place among the others.
+
+// calls is the table of all calls.
+var calls = map[string]func(*values) any{
+	"register": func(v *values) any {
+		return actors.Register{User: v.newName(v.Usernm, actors.InvalidUser), Password: v.newPassword(v.Passwd)}
+	},
+	"login":  login,
+	"logout": func(*values) any { return actors.Logout{} },
+	"changepasswd": func(v *values) any {
+		return actors.ChangePassword{Password: v.text(v.Passwd), New: v.newPassword(v.NewPasswd)}
+	},
+	"createserver": func(v *values) any {
+		return actors.CreateServer{
+			Server:   v.newName(v.ServerName, actors.InvalidServer),
+			Password: v.newPassword(v.ServerPasswd),
+		}
+	},
+	"joinserver": func(v *values) any {
+		return actors.JoinServer{Server: v.name(v.ServerName), Password: v.text(v.ServerPasswd)}
+	},
+	"leaveserver": func(v *values) any { return actors.LeaveServer{Server: v.name(v.ServerName)} },
+	"deleteserver": func(v *values) any {
+		return actors.DeleteServer{Server: v.name(v.ServerName), Password: v.text(v.ServerPasswd)}
+	},
+	"createchannel": func(v *values) any {
+		return actors.CreateChannel{Server: v.name(v.ServerName), Channel: v.newName(v.Name, actors.InvalidChannel)}
+	},
+	"deletechannel": func(v *values) any {
+		return actors.DeleteChannel{Server: v.name(v.ServerName), Channel: v.name(v.Name)}
+	},
+	"setserverimage": func(v *values) any {
+		return actors.SetServerImage{Server: v.name(v.ServerName), Image: v.image(v.Img)}
+	},
+	"getserverimage":    func(v *values) any { return actors.GetServerImage{Server: v.name(v.ServerName)} },
+	"message":           message,
+	"getmessages":       getMessages,
+	"getlatestmessages": latestMessages,
+	"gettotalmessages": func(v *values) any {
+		return actors.CountMessages{Server: v.name(v.ServerName), Channel: v.name(v.Channel)}
+	},
+	"subscribe": func(v *values) any {
+		channel, has := v.optionalName(v.Channel)
+		return actors.Subscribe{Server: v.name(v.ServerName), Channel: channel, HasChannel: has}
+	},
+	"unsubscribe": func(v *values) any {
+		channel, has := v.optionalName(v.Channel)
+		return actors.Unsubscribe{Server: v.name(v.ServerName), Channel: channel, HasChannel: has}
+	},
+	"getjoinedservers":  func(*values) any { return actors.JoinedServers{} },
+	"getserverchannels": func(v *values) any { return actors.ServerChannels{Server: v.name(v.ServerName)} },
+	"getservermembers":  func(v *values) any { return actors.ServerMembers{Server: v.name(v.ServerName)} },
+	"getprovidername":   func(*values) any { return actors.ProviderName{} },
+	"ping":              func(*values) any { return actors.Ping{} },
+}
+
+// nobody is a user name that nobody can have. It stands for a claimed name that
+// is no name, since "" stands for no claim.
+const nobody = " "
+
+// translate makes the actors' request of a decoded one.
+func (v *values) translate(r *protocol.Request) *actors.Request {
+	v.Request, v.refusal = r, ""
+	out := &actors.Request{ID: r.ID, Call: shortCall(r.Call.Value), Bytes: r.Bytes}
+	out.Command = v.command()
+	if r.Usernm.Is == protocol.Given && out.Call != "register" && out.Call != "login" {
+		out.Claimed = nobody
+		if name, ok := protocol.CleanName(r.Usernm.Value); ok {
+			out.Claimed = name
+		}
+	}
+	if v.refusal != "" {
+		out.Command = actors.Refused{Code: v.refusal}
+	}
+	v.Request = nil
+	return out
+}
+
+func (v *values) command() any {
+	if v.Spoiled || v.Call.Is != protocol.Given || v.Usernm.Is == protocol.Mistyped {
+		v.refuse(actors.IncorrectValues)
+		return nil
+	}
+	call, known := calls[v.Call.Value]
+	if !known {
+		v.refuse(actors.UnknownCall)
+		return nil
+	}
+	return call(v)
+}
+
+// shortCall bounds the name of an unknown call.
+func shortCall(name string) string { return name[:min(len(name), 32)] }
+
+func login(v *values) any {
+	if v.Key.Is != protocol.Absent && v.Passwd.Is == protocol.Absent {
+		return actors.LoginByKey{User: v.name(v.Usernm), Key: v.text(v.Key)}
+	}
+	return actors.Login{User: v.name(v.Usernm), Password: v.text(v.Passwd)}
+}
+
+func message(v *values) any {
+	post := actors.Post{Server: v.name(v.ServerName), Channel: v.name(v.Channel), Text: v.text(v.Msg)}
+	if v.Nonce.Is != protocol.Absent {
+		post.Nonce = v.text(v.Nonce)
+		if !protocol.ValidNonce(post.Nonce) {
+			v.refuse(actors.IncorrectValues)
+		}
+	}
+	return post
+}
+
+// getMessages needs begin and end, but leaves judging their type to the channel:
+// a missing server or channel is told first.
+func getMessages(v *values) any {
+	if v.Begin.Is == protocol.Absent || v.End.Is == protocol.Absent {
+		v.refuse(actors.IncorrectValues)
+	}
+	return actors.GetMessages{
+		Server: v.name(v.ServerName), Channel: v.name(v.Channel),
+		Begin: v.Begin.Value, BeginIsInt: v.Begin.Is == protocol.Given,
+		End: v.End.Value, EndIsInt: v.End.Is == protocol.Given,
+	}
+}
+
+func latestMessages(v *values) any {
+	get := actors.LatestMessages{
+		Server: v.name(v.ServerName), Channel: v.name(v.Channel),
+		Count: v.natural(v.Count), Before: -1,
+	}
+	if v.Before.Is != protocol.Absent {
+		get.Before = v.natural(v.Before)
+	}
+	return get
+}
+
+// values reads the values of a request and remembers the first thing wrong with them.
+type values struct {
+	*protocol.Request
+	refusal    actors.Code
+	imageBytes int
+}
+
+// refuse remembers a refusal. Values of a wrong type go before all else.
+func (v *values) refuse(code actors.Code) {
+	if v.refusal == "" || code == actors.IncorrectValues {
+		v.refusal = code
+	}
+}
+
+func (v *values) text(t protocol.Text) string {
+	if t.Is != protocol.Given {
+		v.refuse(actors.IncorrectValues)
+	}
+	return t.Value
+}
+
+// name is the name of something to look up; "" if nothing can have it.
+func (v *values) name(t protocol.Text) string {
+	name, _ := protocol.CleanName(v.text(t))
+	return name
+}
+
+func (v *values) optionalName(t protocol.Text) (name string, given bool) {
+	if t.Is == protocol.Absent {
+		return "", false
+	}
+	return v.name(t), true
+}
+
+// newName is the name of something to make.
+func (v *values) newName(t protocol.Text, otherwise actors.Code) string {
+	name, ok := protocol.CleanName(v.text(t))
+	if !ok {
+		v.refuse(otherwise)
+	}
+	return name
+}
+
+func (v *values) newPassword(t protocol.Text) string {
+	password := v.text(t)
+	if !protocol.ValidPassword(password) {
+		v.refuse(actors.InvalidPassword)
+	}
+	return password
+}
+
+func (v *values) image(t protocol.Text) string {
+	image := v.text(t)
+	if !protocol.ValidImage(image, v.imageBytes) {
+		v.refuse(actors.InvalidImage)
+	}
+	return image
+}
+
+// natural is a number from 0 on.
+func (v *values) natural(n protocol.Number) int64 {
+	if n.Is != protocol.Given {
+		v.refuse(actors.IncorrectValues)
+	} else if n.Value < 0 {
+		v.refuse(actors.OutOfRange)
+	}
+	return n.Value
+}
