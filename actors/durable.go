@@ -84,8 +84,11 @@ func (d *durable) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *actor.Started:
 		d.recover(ctx)
-	case *actor.Stopping, *actor.Restarting:
+	case *actor.Restarting:
 		d.abandon(ctx)
+	case *actor.Stopping:
+		d.abandon(ctx)
+		ctx.Send(d.node.disk, &persistence.Release{Stream: d.stream, Epoch: d.epoch})
 	case *actor.Stopped:
 	case *persistence.Recovered:
 		d.restored(ctx, m)
@@ -280,14 +283,21 @@ func (d *durable) onRejected(ctx actor.Context, m *persistence.Rejected) {
 	if m.Epoch != d.epoch || d.phase != ready {
 		return
 	}
-	code := StorageDown
-	if errors.Is(m.Err, persistence.ErrBusy) {
-		code = Busy
-	}
 	d.node.log.Debug("event not made durable", "actor", ctx.Self().Id, "err", m.Err)
-	d.refuseDue(ctx, code)
+	d.refuseDue(ctx, rejection(m.Err))
 	d.saving = false
 	d.recover(ctx)
+}
+
+// rejection is what a client hears of an event that the journal refused.
+func rejection(err error) Code {
+	switch {
+	case errors.Is(err, persistence.ErrUnavailable):
+		return StorageDown
+	case errors.Is(err, errCrashed):
+		return OutcomeUnknown
+	}
+	return Busy // too much waits, or another owner came between: nothing was done
 }
 
 // abandon answers everybody when the actor stops or restarts: what is on its

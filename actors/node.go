@@ -22,6 +22,7 @@ type node struct {
 	store   *persistence.Store
 	encoder Encoder
 	gate    *gate
+	workers *dispatcher
 
 	dir       Directory
 	disk      *actor.PID // persistence

@@ -86,7 +86,7 @@ func Start(cfg Config, store *persistence.Store, enc Encoder, log *slog.Logger) 
 		return nil, err
 	}
 	n := &node{
-		cfg: cfg, log: log, store: store, encoder: enc, pool: pool,
+		cfg: cfg, log: log, store: store, encoder: enc, pool: pool, workers: newDispatcher(),
 		gate:   newGate(cfg.InFlightRequests, cfg.InFlightBytes),
 		system: actor.NewActorSystemWithConfig(actor.Configure(engineLog(log))),
 	}
@@ -124,6 +124,7 @@ func (p *Provider) Stop(ctx context.Context) error {
 	}
 	p.node.pool.close()
 	p.node.system.Shutdown()
+	p.node.workers.stop()
 	return err
 }
 

@@ -173,7 +173,7 @@ func (c *core) landed(e *stream, b *batch) {
 func (c *core) dropped(e *stream, in uint32) {
 	c.cover(e, e.durable)
 	c.unask(e)
-	e.durable, e.covered, e.known, e.gone, e.rotten, e.broken = 0, 0, false, false, false, false
+	e.durable, e.covered, e.known, e.gone, e.unsure, e.broken = 0, 0, false, false, false, false
 	c.segment(in).needed++
 	e.queue = append([]request{{remove: &removal{segment: in}}}, e.queue...)
 }

@@ -45,20 +45,28 @@ func TestPowerCuts(t *testing.T) {
 	}
 }
 
-// powerCuts lives three lives, each ended by a power cut at any moment.
+// powerCuts lives some lives, each ended by a power cut at any moment, or by a
+// kill that leaves what was not synced to the next life.
 func powerCuts(t *testing.T, seed uint64) {
 	m := newModel(seed)
 	mem := newMemFS()
-	for life := range 4 {
-		cfg := Config{FS: mem, SegmentBytes: 1 + m.rng.Int64N(8000), Indent: m.rng.IntN(2)}
+	for life := range 5 {
+		disk := &faultyFS{FS: mem}
+		cfg := Config{FS: disk, SegmentBytes: 1 + m.rng.Int64N(8000), Indent: m.rng.IntN(2)}
 		w := open(t, cfg)
 		m.enter(w)
-		if life < 3 {
+		if life < 4 {
 			for range 5 + m.rng.IntN(60) {
 				m.step()
 			}
 		}
 		m.hearAll()
+		if m.rng.IntN(2) == 0 {
+			disk.set(func(int) error { return syscall.EIO }) // killed: not one call more
+			_ = w.stop()
+			m.hearAll()
+			continue
+		}
 		cut := mem.powerCut(m.rng.IntN(5)*25, seed+uint64(life))
 		if err := w.stop(); err != nil {
 			t.Fatal(err)

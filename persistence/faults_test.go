@@ -35,9 +35,9 @@ type faultyFS struct {
 	mu    sync.Mutex
 	calls int
 	fired int
-	last  string              // what failed last
+	last  string               // what failed last
 	fail  func(call int) error // nil error: the call succeeds
-	short bool                // a failing write writes half
+	short bool                 // a failing write writes half
 }
 
 func (f *faultyFS) next(what string) error {

@@ -30,7 +30,9 @@ type recovery struct {
 	fallback bool  // the newest state file was no use
 	problem  error // what was wrong with it; nil when it was missing
 	found    []loc // of events, in a fallback
-	err      error
+	// why the state file, though good, may not survive a power cut
+	unsecured error
+	err       error
 }
 
 func (j recoverJob) failed(reason error) any { return recovery{recoverJob: j, err: reason} }
@@ -78,6 +80,11 @@ func (r *recovery) replay(d *disk) error {
 	first := r.durable - uint64(len(r.locs)) + 1
 	if seq < r.durable && first > seq+1 {
 		return r.damage(fmt.Sprintf("it ends at event %d, the journal begins at %d", seq, first))
+	}
+	if len(r.locs) > 0 && seq >= first {
+		// What is read here makes the journal's share superfluous. It may have
+		// been left in memory only, by a save that failed or a process that was killed.
+		r.unsecured = d.secureState(r.of.name)
 	}
 	if seq >= r.durable {
 		return nil

@@ -144,18 +144,21 @@ func (c *core) learn(e *stream, r *recovery) {
 	if r.snapshot != nil {
 		seq = r.snapshot.Seq
 	}
-	if r.fallback {
+	switch {
+	case r.unsecured != nil && seq <= e.durable: // the journal keeps its share until the next snapshot
+		c.log.Warn("snapshot cannot be synced", "stream", string(e.name), "err", r.unsecured)
+	case r.fallback:
 		c.log.Warn("snapshot is damaged or missing, the journal had it all", "stream", string(e.name), "err", r.problem)
 		c.cover(e, e.durable)
 		e.durable = seq
 		for _, at := range r.found {
 			c.note(e, at)
 		}
-	} else {
+	default:
 		c.cover(e, seq)
 		e.durable = max(e.durable, seq)
 	}
-	e.rotten = r.fallback && r.problem != nil
+	e.unsure = r.problem != nil || r.unsecured != nil
 	e.covered, e.known = seq, true
 	e.gone = r.snapshot != nil && r.snapshot.Gone && seq == e.durable
 	c.noteTomb(e)
@@ -165,11 +168,11 @@ func (c *core) beginSave(e *stream, m *SaveSnapshot) {
 	switch {
 	case !e.known || m.Seq > e.durable || m.Seq < e.covered:
 		c.answerSave(m, fmt.Errorf("%w: snapshot at %d, durable %d, saved %d", ErrStale, m.Seq, e.durable, e.covered))
-	case m.Seq == e.covered && m.Seq > 0 && len(m.Pages) == 0 && m.Gone == e.gone && !e.rotten:
+	case m.Seq == e.covered && m.Seq > 0 && len(m.Pages) == 0 && m.Gone == e.gone && !e.unsure:
 		c.answerSave(m, nil) // it is on disk already, and was read since
 	default:
 		e.busy = true
-		c.writes.add(saveJob{of: e, msg: m, rotate: m.Seq > e.covered && !e.rotten})
+		c.writes.add(saveJob{of: e, msg: m, rotate: m.Seq > e.covered && !e.unsure})
 		return
 	}
 	c.unask(e)
@@ -184,12 +187,12 @@ func (c *core) onSaved(s saved) {
 			c.olds[e.name] = e.locs[0].segment
 		}
 		c.cover(e, s.msg.Seq)
-		e.covered, e.rotten = s.msg.Seq, false
+		e.covered, e.unsure = s.msg.Seq, false
 		e.gone = s.msg.Gone && e.covered == e.durable
 		c.noteTomb(e)
 	} else {
 		c.log.Error("snapshot not saved", "stream", string(e.name), "err", s.err)
-		e.rotten = e.rotten || s.unread
+		e.unsure = e.unsure || s.unread
 		if !errors.Is(s.err, ErrInvalid) {
 			s.err = unavailable(s.err)
 		}

@@ -164,6 +164,22 @@ func (d *disk) writeState(dir string, data []byte, rotate bool) error {
 	return d.SyncDir(dir)
 }
 
+// secureState makes durable a state file that was only read.
+func (d *disk) secureState(of Stream) error {
+	dir := streamDir(of)
+	f, err := d.Open(path.Join(dir, stateFile))
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err := d.makeDir(dir); err != nil {
+		return err
+	}
+	return d.SyncDir(dir)
+}
+
 // verify reads back what was written.
 func (d *disk) verify(name string, want []byte) error {
 	data, err := readFile(d, name)

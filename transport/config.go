@@ -46,7 +46,7 @@ func DefaultConfig() Config {
 		Depth:             32,
 		ImageBytes:        512 << 10,
 		RequestTime:       30 * time.Second,
-		LoginTime:         60 * time.Second,
+		LoginTime:         5 * time.Minute,
 		StallTime:         30 * time.Second,
 		Window:            64,
 		OutboxBytes:       1 << 20,

@@ -43,10 +43,10 @@ func (b *buffer) recycle() {
 // Answer writes the reply to req. It may hold more than the outbox's bound.
 func (c *conn) Answer(req *actors.Request, reply any) {
 	c.noteLogin(req, reply)
-	c.log.answered(c.name, req, reply)
 	o := &c.out
 	o.mu.Lock()
 	if !o.ended {
+		c.log.answered(c.name, req, reply)
 		out := c.room()
 		start := len(out.b)
 		out.b = c.shared.codec.Finish(appendReply(out.b, req, reply), start)
@@ -144,7 +144,7 @@ func (c *conn) flush() {
 // write writes b, in one go unless it is large: the client has StallTime for
 // each piece.
 func (c *conn) write(b []byte) error {
-	const piece = 256 << 10
+	const piece = 64 << 10
 	for len(b) > 0 {
 		c.out.wrote.Store(c.shared.now.Load())
 		n, err := c.socket.Write(b[:min(len(b), piece)])

@@ -22,7 +22,7 @@ var calls = map[string]func(*values) any{
 	"createserver": func(v *values) any {
 		return actors.CreateServer{
 			Server:   v.newName(v.ServerName, actors.InvalidServer),
-			Password: v.newPassword(v.ServerPasswd),
+			Password: v.newServerPassword(v.ServerPasswd),
 		}
 	},
 	"joinserver": func(v *values) any {
@@ -192,6 +192,14 @@ func (v *values) newPassword(t protocol.Text) string {
 		v.refuse(actors.InvalidPassword)
 	}
 	return password
+}
+
+// newServerPassword may be empty, as in the original: such a server is open to all.
+func (v *values) newServerPassword(t protocol.Text) string {
+	if t.Is == protocol.Given && t.Value == "" {
+		return ""
+	}
+	return v.newPassword(t)
 }
 
 func (v *values) image(t protocol.Text) string {

@@ -32,24 +32,38 @@ func (cfg *Config) round() time.Duration {
 
 // check ends a connection that is beyond one of its times.
 func (l *Listener) check(c *conn) {
-	late := func(since int64, limit time.Duration) bool {
-		return since != 0 && l.now.Load()-since > int64(limit)
-	}
-	switch {
-	case late(c.out.wrote.Load(), l.cfg.StallTime):
+	switch closing := c.closing.Load(); {
+	case l.late(c.out.wrote.Load(), l.cfg.StallTime):
+		c.out.wrote.Store(0) // counted once
 		l.slow.Add(1)
 		c.kill()
-	case c.end.Load() == endSlow && late(c.closing.Load(), min(lingerTime, l.cfg.StallTime)):
+	case c.end.Load() == endSlow && l.late(closing, min(lingerTime, l.cfg.StallTime)):
 		c.kill()
-	case late(c.closing.Load(), 4*l.cfg.StallTime):
-		c.kill()
-	case late(c.begun.Load(), l.cfg.RequestTime):
-		c.cut(endTime)
-	case !c.greeted.Load() && late(c.opened, l.cfg.LoginTime) && c.quiet():
-		c.cut(endTime)
-	case l.cfg.IdleTime > 0 && late(max(c.opened, c.active.Load()), l.cfg.IdleTime) && c.quiet():
+	case closing != 0:
+		if l.late(closing, 4*l.cfg.StallTime) {
+			c.kill()
+		}
+	case l.beyond(c):
 		c.cut(endTime)
 	}
+}
+
+// beyond reports whether a client has kept the provider waiting for too long.
+func (l *Listener) beyond(c *conn) bool {
+	switch {
+	case l.late(c.begun.Load(), l.cfg.RequestTime):
+		return true
+	case !c.greeted.Load() && l.late(c.opened, l.cfg.LoginTime):
+		return c.quiet()
+	case l.cfg.IdleTime > 0 && l.late(max(c.opened, c.active.Load()), l.cfg.IdleTime):
+		return c.quiet()
+	}
+	return false
+}
+
+// late reports whether a moment that is set is longer ago than limit.
+func (l *Listener) late(since int64, limit time.Duration) bool {
+	return since != 0 && l.now.Load()-since > int64(limit)
 }
 
 // quiet reports whether no request of the connection is under way.

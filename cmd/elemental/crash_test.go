@@ -127,11 +127,15 @@ func (b *postBook) compare(p *provider, round int) {
 	}
 }
 
-// history is all texts of a channel, read in pages.
 func (p *provider) history(user, server, channel string) []string {
 	p.t.Helper()
-	const page = 500
-	c := p.join(user)
+	return p.join(user).history(server, channel)
+}
+
+// history is all texts of a channel, read in pages.
+func (c *client) history(server, channel string) []string {
+	c.t.Helper()
+	const page = 400
 	where := []any{"servername", server, "channel", channel}
 	amount := int(c.must("gettotalmessages", where...)["amount"].(float64))
 	var texts []string
@@ -143,7 +147,7 @@ func (p *provider) history(user, server, channel string) []string {
 		}
 	}
 	if len(texts) != amount {
-		p.t.Errorf("%d messages were announced, %d came", amount, len(texts))
+		c.t.Errorf("%d messages were announced, %d came", amount, len(texts))
 	}
 	return texts
 }

@@ -59,6 +59,7 @@ type provider struct {
 	t              testing.TB
 	dir, addr      string
 	args, env      []string
+	wrapper        []string // command that runs the program, if any
 	cmd            *exec.Cmd
 	stdout, stderr *lines
 	exited         chan struct{} // closed when it has ended
@@ -97,8 +98,10 @@ func (p *provider) launch(args []string) {
 // launchTo is launch with standard output going elsewhere.
 func (p *provider) launchTo(stdout io.Writer, args []string) {
 	p.t.Helper()
-	p.cmd = exec.Command(program, args...)
-	p.cmd.Env = append(cleanEnv(), p.env...)
+	words := append(append(p.wrapper[:len(p.wrapper):len(p.wrapper)], program), args...)
+	p.cmd = exec.Command(words[0], words[1:]...)
+	// The race detector makes each exit wait a second unless told otherwise.
+	p.cmd.Env = append(append(cleanEnv(), "GORACE=atexit_sleep_ms=0"), p.env...)
 	p.stderr = newLines()
 	p.cmd.Stdout, p.cmd.Stderr = stdout, p.stderr
 	if err := p.cmd.Start(); err != nil {

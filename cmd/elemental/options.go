@@ -31,7 +31,7 @@ type options struct {
 
 	ProviderWelcome string   `group:"provider" default:"welcome to your LOCALPROVIDER, the BEST test provider on localhost" help:"Welcome text, told to clients."`
 	HideUsers       toggle   `group:"provider" default:"false" help:"Answer an unknown user like a wrong password, and as slowly."`
-	KeyLifetime     duration `group:"provider" default:"1h" min:"1s" help:"Time after its last use at which a session key ends."`
+	KeyLifetime     duration `group:"provider" default:"1h" min:"1ms" help:"Time after its last use at which a session key ends."`
 	CountInterval   duration `group:"provider" default:"750ms" min:"0" help:"Least time between two gettotalmessages of a connection. 0 turns the limit off."`
 	LoginFailures   int      `group:"provider" default:"10" min:"1" help:"Wrong passwords of a user from one address before a pause."`
 	LoginPause      duration `group:"provider" default:"30s" min:"0" help:"That pause."`
@@ -49,7 +49,7 @@ type options struct {
 	MaxInFlight           int      `group:"limits" default:"50000" min:"1" help:"Unanswered requests of all connections."`
 	MaxInFlightBytes      size     `group:"limits" default:"256MiB" min:"1KiB" help:"Their bytes."`
 	MaxOutbox             size     `group:"limits" default:"1MiB" min:"1KiB" help:"Bytes that may wait for one client to read them, besides one answer of any size. Past that it is disconnected."`
-	LoginTimeout          duration `group:"limits" default:"1m" min:"1ms" help:"Time in which a new connection has to log in."`
+	LoginTimeout          duration `group:"limits" default:"5m" min:"1ms" help:"Time in which a new connection has to log in."`
 	RequestTimeout        duration `group:"limits" default:"30s" min:"1ms" help:"Time in which a begun request has to be complete."`
 	IdleTimeout           duration `group:"limits" default:"0" min:"0" help:"Idle time after which a connection is closed. 0 means never."`
 	WriteTimeout          duration `group:"limits" default:"30s" min:"1ms" help:"Time in which a client has to take some of what it is sent."`
@@ -128,8 +128,17 @@ func (o *options) check() error {
 	if (o.TLSCert == "") != (o.TLSKey == "") {
 		return errors.New("--tlscert and --tlskey need each other")
 	}
+	// One push must fit, or it would disconnect whoever it is sent to.
+	if need := o.MaxMessage*longestEscape + roomForNames; o.MaxOutbox < need {
+		return fmt.Errorf("--maxoutbox: %v cannot hold a message of --maxmessage %v, it must be at least %d", o.MaxOutbox, o.MaxMessage, need)
+	}
 	return nil
 }
+
+const (
+	longestEscape = 6       // bytes that one byte of text may become on the wire: \u0000
+	roomForNames  = 8 << 10 // what else a push holds, escaped
+)
 
 // checkBounds holds every option to its min and max.
 func checkBounds(parser *kong.Kong) error {

@@ -123,6 +123,7 @@ func TestBadOptions(t *testing.T) {
 		{args: "--stoptimeout 0", mention: []string{"--stoptimeout"}},
 		{args: "--maxrequest huge", mention: []string{"--maxrequest", "huge", "16KiB"}},
 		{args: "--maxconnections 0", mention: []string{"--maxconnections"}},
+		{args: "--maxmessage 1MiB", mention: []string{"--maxoutbox", "--maxmessage", "1MiB"}},
 		{args: "--tlscert cert.pem", mention: []string{"--tlskey"}},
 		{args: "--loglevel loud", mention: []string{"--loglevel", "loud"}},
 		{args: "--config /nowhere/at.all", mention: []string{"/nowhere/at.all"}},

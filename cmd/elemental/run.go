@@ -102,15 +102,21 @@ func (d *daemon) stop(timeout time.Duration, log *slog.Logger) error {
 	go func() { done <- d.stopAll(ctx) }()
 	select {
 	case err := <-done:
-		if err != nil {
+		if ctx.Err() == nil && err == nil {
+			log.Info("stopped")
+			return nil
+		}
+		if ctx.Err() == nil {
 			return fmt.Errorf("did not stop cleanly: %w", err)
 		}
-		log.Info("stopped")
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("stopping took longer than %v and was given up", timeout)
+	case <-time.After(timeout + timeToCut):
 	}
+	return fmt.Errorf("stopping took longer than %v; work in flight was given up", timeout)
 }
+
+// timeToCut is what a stop that is given up may still take to cut off its
+// clients and end the journal.
+const timeToCut = 2 * time.Second
 
 func (d *daemon) stopAll(ctx context.Context) error {
 	var refused error

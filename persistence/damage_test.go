@@ -1,0 +1,367 @@
+package persistence
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+	"testing"
+)
+
+// files is a data folder as a map.
+type files map[string][]byte
+
+// put makes a disk of files.
+func (f files) put(t testing.TB) *memFS {
+	t.Helper()
+	m := newMemFS()
+	for name, data := range f {
+		if err := errors.Join(m.MkdirAll(path.Dir(name)), writeSynced(m, name, data)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return m
+}
+
+// filesOf reads a disk whole.
+func filesOf(t testing.TB, m *memFS) files {
+	t.Helper()
+	all := make(files)
+	var walk func(dir string)
+	walk = func(dir string) {
+		names, err := m.List(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range names {
+			name = path.Join(dir, name)
+			info, err := m.mem.Stat(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if info.IsDir() {
+				walk(name)
+			} else if all[name], err = readFile(m, name); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	walk(".")
+	return all
+}
+
+func (f files) with(name string, data []byte) files {
+	changed := maps.Clone(f)
+	changed[name] = data
+	return changed
+}
+
+func same(a, b files) bool {
+	return maps.EqualFunc(a, b, func(x, y []byte) bool { return string(x) == string(y) })
+}
+
+// readAll opens a disk and reads streams as an owner would. It gives Open's
+// error; each stream's own goes to check.
+func readAll(t testing.TB, m *memFS, streams []Stream, check func(*Recovered)) error {
+	t.Helper()
+	c, err := boot(Config{FS: m}.withDefaults().quiet())
+	if err != nil {
+		return err
+	}
+	for _, s := range streams {
+		e, err := c.entry(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := c.recoverJob(e, request{recover: &Recover{Stream: s}}).do(c.files).(recovery)
+		answer := &Recovered{Stream: s, Err: r.err}
+		if r.err == nil {
+			c.learn(e, &r)
+			answer.Seq, answer.Events = e.durable, r.events
+			if r.snapshot != nil {
+				answer.Snapshot = r.snapshot.State
+			}
+		}
+		check(answer)
+	}
+	return c.finish()
+}
+
+func (cfg Config) quiet() Config { cfg.Log = quiet; return cfg }
+
+// small makes a folder with two sealed segments and one that ends with a mark.
+func small(t testing.TB) (files, map[Stream]uint64) {
+	m := newMemFS()
+	counts := make(map[Stream]uint64)
+	for range 3 {
+		w := open(t, Config{FS: m})
+		for _, s := range []Stream{"users/alice", "servers/go"} {
+			counts[s] = w.write(s, 2)
+		}
+		w.close()
+	}
+	return filesOf(t, m), counts
+}
+
+func TestEveryFlippedBitOfTheJournal(t *testing.T) {
+	sound, counts := small(t)
+	streams := slices.Collect(maps.Keys(counts))
+	for name, data := range sound {
+		if path.Dir(name) != journalFolder {
+			continue
+		}
+		eachFlip(data, func(at int, flipped []byte) {
+			m := sound.with(name, flipped).put(t)
+			err := readAll(t, m, streams, func(r *Recovered) { checkEvents(t, r, counts[r.Stream]) })
+			checkRefusal(t, err, m, sound.with(name, flipped), fmt.Sprintf("%s byte %d", name, at))
+		})
+	}
+}
+
+// eachFlip flips one bit of every byte, or every bit in the long form.
+func eachFlip(data []byte, do func(at int, flipped []byte)) {
+	for at := range data {
+		for bit := range 8 {
+			if bit != at%8 && long(0, 1) == 0 {
+				continue
+			}
+			flipped := slices.Clone(data)
+			flipped[at] ^= 1 << bit
+			do(at, flipped)
+		}
+	}
+}
+
+// checkRefusal checks that a refusal is of the right kind and changed nothing.
+func checkRefusal(t testing.TB, err error, m *memFS, before files, what string) {
+	t.Helper()
+	if err == nil {
+		return
+	}
+	if !errors.As(err, new(*DamageError)) {
+		t.Fatalf("%s: %v", what, err)
+	}
+	if !same(filesOf(t, m), before) {
+		t.Fatalf("%s: refused, but changed the folder", what)
+	}
+}
+
+func TestEveryPrefixOfTheJournal(t *testing.T) {
+	sound, counts := small(t)
+	streams := slices.Collect(maps.Keys(counts))
+	names := slices.Sorted(maps.Keys(sound))
+	newest := slices.MaxFunc(names, func(a, b string) int {
+		return int(boolInt(path.Dir(a) == journalFolder)-boolInt(path.Dir(b) == journalFolder))*2 + cmpString(a, b)
+	})
+	for _, name := range names {
+		if path.Dir(name) != journalFolder {
+			continue
+		}
+		for size := range sound[name] {
+			changed := sound.with(name, sound[name][:size])
+			m := changed.put(t)
+			err := readAll(t, m, streams, func(r *Recovered) {
+				if r.Seq < counts[r.Stream]-2 || name != newest {
+					t.Fatalf("%s cut at %d: %s recovered up to %d", name, size, r.Stream, r.Seq)
+				}
+				checkEvents(t, r, r.Seq)
+			})
+			checkRefusal(t, err, m, changed, fmt.Sprintf("%s cut at %d", name, size))
+		}
+	}
+}
+
+func boolInt(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func cmpString(a, b string) int {
+	if a < b {
+		return -1
+	}
+	return boolInt(a > b)
+}
+
+func TestTornTailIsKeptAndSkipped(t *testing.T) {
+	sound, counts := small(t)
+	name := segmentFile(3)
+	torn := sound.with(name, append(slices.Clone(sound[name]), `{"c":"12345678","n":99,`...))
+	m := torn.put(t)
+	for range 2 { // the copy is made once
+		if err := readAll(t, m, []Stream{"users/alice"}, func(r *Recovered) { checkEvents(t, r, counts[r.Stream]) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	after := filesOf(t, m)
+	if string(after["journal/00000003.torn"]) != `{"c":"12345678","n":99,` {
+		t.Errorf("kept %q", after["journal/00000003.torn"])
+	}
+	if string(after[name]) != string(torn[name]) {
+		t.Error("the recovered segment was changed")
+	}
+}
+
+func TestMissingSegmentIsDamage(t *testing.T) {
+	sound, _ := small(t)
+	for name := range sound {
+		if path.Dir(name) != journalFolder || name == segmentFile(3) {
+			continue
+		}
+		less := maps.Clone(sound)
+		delete(less, name)
+		m := less.put(t)
+		err := readAll(t, m, nil, nil)
+		if !errors.As(err, new(*DamageError)) {
+			t.Errorf("without %s: %v", name, err)
+		}
+		checkRefusal(t, err, m, less, name)
+	}
+}
+
+// stateFiles makes a stream with two snapshots and the journal behind both.
+func stateFiles(t testing.TB) (files, Stream) {
+	m := newMemFS()
+	s := StreamOf("users", "alice")
+	w := open(t, Config{FS: m, Indent: 2})
+	for range 2 {
+		seq := w.write(s, 3)
+		if r := w.saveState(&SaveSnapshot{Stream: s, Seq: seq, State: stateAt(seq)}); r.Err != nil {
+			t.Fatal(r.Err)
+		}
+	}
+	w.write(s, 2)
+	w.close()
+	return filesOf(t, m), s
+}
+
+func TestEveryFlippedBitOfASnapshot(t *testing.T) {
+	sound, s := stateFiles(t)
+	name := path.Join(streamDir(s), stateFile)
+	eachFlip(sound[name], func(at int, flipped []byte) {
+		m := sound.with(name, flipped).put(t)
+		err := readAll(t, m, []Stream{s}, func(r *Recovered) { checkEvents(t, r, 8) })
+		if err != nil {
+			t.Fatalf("byte %d: %v", at, err)
+		}
+		both := sound.with(name, flipped).with(path.Join(streamDir(s), oldStateFile), flipped)
+		if err := readAll(t, both.put(t), []Stream{s}, func(r *Recovered) { checkEvents(t, r, 8) }); err != nil {
+			t.Fatalf("byte %d: %v", at, err)
+		}
+	})
+}
+
+func TestDamagedSnapshotWithoutItsJournalIsAnError(t *testing.T) {
+	s := StreamOf("users", "alice")
+	m := newMemFS()
+	w := open(t, Config{FS: m})
+	for range 3 { // each checkpoint lets go of what the one before sealed
+		seq := w.write(s, 3)
+		w.saveState(&SaveSnapshot{Stream: s, Seq: seq, State: stateAt(seq)})
+		w.checkpoint()
+	}
+	w.checkpoint()
+	w.close()
+	sound := filesOf(t, m)
+	name := path.Join(streamDir(s), stateFile)
+	eachFlip(sound[name], func(at int, flipped []byte) {
+		err := readAll(t, sound.with(name, flipped).put(t), []Stream{s}, func(r *Recovered) {
+			if !errors.As(r.Err, new(*DamageError)) && !errors.As(r.Err, new(*VersionError)) {
+				t.Fatalf("byte %d: recovered %d events, %v", at, r.Seq, r.Err)
+			}
+		})
+		if err != nil {
+			t.Fatalf("byte %d: %v", at, err)
+		}
+	})
+}
+
+// checkpoint begins one and waits until the new segment is there.
+func (w *world) checkpoint() {
+	w.t.Helper()
+	before := w.liveSegment()
+	for before == w.liveSegment() {
+		w.tell(&checkpointDue{})
+		w.mustRecover("barrier") // goes through the actor and a worker
+	}
+}
+
+func (w *world) liveSegment() uint32 {
+	w.store.mu.Lock()
+	defer w.store.mu.Unlock()
+	return w.store.core.live().number
+}
+
+func TestEveryFlippedBitOfAPage(t *testing.T) {
+	m := newMemFS()
+	d := &disk{FS: m, made: make(map[string]struct{})}
+	page := Page{First: PageItems}
+	for i := range PageItems {
+		page.Items = append(page.Items, fmt.Appendf(nil, "%d", i))
+	}
+	if err := d.writePages("s", []Page{page}); err != nil {
+		t.Fatal(err)
+	}
+	name := pageFile("s", PageItems)
+	data, err := readFile(m, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data = data[:0:0]
+	for i := range 4 {
+		data = appendItem(data, uint64(PageItems+i), page.Items[i])
+	}
+	eachFlip(data, func(at int, flipped []byte) {
+		if err := d.replace(name, flipped); err != nil {
+			t.Fatal(err)
+		}
+		items, err := d.readItems("s", PageItems, PageItems+4)
+		if err == nil {
+			t.Fatalf("byte %d: served %q", at, items)
+		}
+	})
+}
+
+func TestPagesAreReadBack(t *testing.T) {
+	w := open(t, Config{Dir: t.TempDir()})
+	defer w.close()
+	seq := w.write("a", 3)
+	save := &SaveSnapshot{Stream: "a", Seq: seq, State: stateAt(seq)}
+	for p := range uint64(3) {
+		page := Page{First: p * PageItems}
+		for i := range uint64(PageItems) {
+			page.Items = append(page.Items, fmt.Appendf(nil, `{"i":%d}`, page.First+i))
+		}
+		save.Pages = append(save.Pages, page)
+	}
+	if r := w.saveState(save); r.Err != nil {
+		t.Fatal(r.Err)
+	}
+	for _, ask := range [][2]uint64{{0, 1}, {0, 512}, {511, 513}, {500, 1536}, {7, 7}} {
+		w.tell(&ReadItems{Stream: "a", From: ask[0], To: ask[1], Ref: 9, ReplyTo: w.owner})
+		r := hear[*ItemsRead](w)
+		if r.Err != nil || r.Ref != 9 || uint64(len(r.Items)) != ask[1]-ask[0] {
+			t.Fatalf("%v: %d items, %v", ask, len(r.Items), r.Err)
+		}
+		for i, item := range r.Items {
+			if string(item) != fmt.Sprintf(`{"i":%d}`, ask[0]+uint64(i)) {
+				t.Fatalf("item %d is %s", ask[0]+uint64(i), item)
+			}
+		}
+	}
+	w.tell(&ReadItems{Stream: "a", From: 1500, To: 1537, ReplyTo: w.owner})
+	if r := hear[*ItemsRead](w); !errors.Is(r.Err, ErrNoItems) || !errors.Is(r.Err, fs.ErrNotExist) {
+		t.Errorf("beyond the end: %v", r.Err)
+	}
+	w.tell(&ReadItems{Stream: "a", From: 0, To: maxItemsRead + 1, ReplyTo: w.owner})
+	if r := hear[*ItemsRead](w); !errors.Is(r.Err, ErrInvalid) {
+		t.Errorf("too many: %v", r.Err)
+	}
+	if r := w.saveState(&SaveSnapshot{Stream: "a", Seq: seq, State: stateAt(seq), Pages: []Page{{First: 3}}}); !errors.Is(r.Err, ErrInvalid) {
+		t.Errorf("bad page: %v", r.Err)
+	}
+}
