@@ -1,13 +1,18 @@
 package actors
 
+import (
+	"runtime"
+	"sync/atomic"
+)
+
 // dispatcher runs mailboxes on goroutines that are kept. The engine's own
 // starts a new goroutine for each wake of an idle actor, and most of that cost
 // is growing the new stack; one that is kept has grown. A mailbox that stays
 // busy keeps its goroutine and nobody else's, so none can starve another.
 type dispatcher struct {
-	ready chan func() // unbuffered: handed over only to one that waits
-	spare chan struct{}
-	quit  chan struct{}
+	ready   chan func() // unbuffered: handed over only to one that waits; nil ends it
+	spare   atomic.Int32
+	stopped atomic.Bool
 }
 
 // What the dispatcher keeps, and how many messages an actor handles before it
@@ -17,9 +22,7 @@ const (
 	throughput   = 300
 )
 
-func newDispatcher() *dispatcher {
-	return &dispatcher{ready: make(chan func()), spare: make(chan struct{}, spareWorkers), quit: make(chan struct{})}
-}
+func newDispatcher() *dispatcher { return &dispatcher{ready: make(chan func())} }
 
 // Schedule runs a mailbox; it never waits.
 func (d *dispatcher) Schedule(mailbox func()) {
@@ -34,21 +37,25 @@ func (d *dispatcher) Schedule(mailbox func()) {
 func (d *dispatcher) Throughput() int { return throughput }
 
 func (d *dispatcher) work(mailbox func()) {
-	for {
+	for mailbox != nil {
 		mailbox()
-		select {
-		case d.spare <- struct{}{}:
-		default:
-			return // enough wait already
-		}
-		select {
-		case mailbox = <-d.ready:
-			<-d.spare
-		case <-d.quit:
+		if d.spare.Add(1) > spareWorkers || d.stopped.Load() {
+			d.spare.Add(-1)
 			return
 		}
+		mailbox = <-d.ready
+		d.spare.Add(-1)
 	}
 }
 
 // stop ends the goroutines that wait. Called once, after the actors stopped.
-func (d *dispatcher) stop() { close(d.quit) }
+func (d *dispatcher) stop() {
+	d.stopped.Store(true)
+	for d.spare.Load() > 0 {
+		select {
+		case d.ready <- nil:
+		default:
+			runtime.Gosched() // it is about to wait, or to see that it need not
+		}
+	}
+}

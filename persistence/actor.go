@@ -27,6 +27,9 @@ func (a *storeActor) Receive(ctx actor.Context) {
 	}
 	c.inHand = ctx.Message()
 	a.handle(ctx)
+	if c.inbox.has.Load() { // the wake may lie behind thousands of appends, and the disk waits
+		c.drain()
+	}
 	c.inHand, c.out = nil, nil
 }
 

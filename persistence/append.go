@@ -1,6 +1,9 @@
 package persistence
 
-import "fmt"
+import (
+	"fmt"
+	"runtime"
+)
 
 // append checks an event and puts it into the batch that is written next.
 func (c *core) append(m *Append) {
@@ -22,7 +25,35 @@ func (c *core) append(m *Append) {
 	}
 	e.next++
 	e.sweep = c.sweeps
-	c.writeNext()
+	c.gather()
+}
+
+// gather lets those who are about to append do so before the batch is handed
+// over: it goes to the end of the mailbox and lets every goroutine that is
+// ready run first. There is no timer: on an idle machine it costs microseconds,
+// on a busy one it saves syncs.
+func (c *core) gather() {
+	if !c.gathering && !c.writing {
+		c.gathering, c.gathered = true, 0
+		c.inbox.tell(&gathering{})
+	}
+}
+
+// gathering is the store's word to itself that a batch is being gathered.
+type gathering struct{}
+
+// gatherRounds is how often it waits for more at the most.
+const gatherRounds = 3
+
+func (c *core) onGathering() {
+	if c.writing || c.gathered >= gatherRounds {
+		c.gathering = false
+		c.writeNext()
+		return
+	}
+	c.gathered++
+	runtime.Gosched()
+	c.inbox.tell(&gathering{})
 }
 
 // admit encodes the event, or tells why not and leaves no trace of it.

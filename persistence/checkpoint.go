@@ -6,10 +6,10 @@ import (
 )
 
 const (
-	beatEvery  = 250 * time.Millisecond
-	markAfter  = time.Second      // of silence
-	askedAtOne = 32               // streams asked for a snapshot at a time
-	askedLong  = 10 * time.Second // then another stream gets its place
+	beatEvery   = 250 * time.Millisecond
+	markAfter   = time.Second      // of silence
+	askedAtOnce = 32               // streams asked for a snapshot at a time
+	askedLong   = 10 * time.Second // then another stream gets its place
 )
 
 // Messages of the store's own timers.
@@ -78,10 +78,13 @@ func (c *core) beat() {
 	c.startBeat()
 }
 
-// mark makes a batch that only proves what came before.
+// mark makes a batch that only proves what came before. Two, since a flipped
+// newline before the first would hide it together with the record it proves.
 func (c *core) mark(b *batch) {
-	b.bodies = append(b.bodies, markBody...)
-	b.recs = append(b.recs, rec{body: uint32(len(markBody))})
+	for range 2 {
+		b.bodies = append(b.bodies, markBody...)
+		b.recs = append(b.recs, rec{body: uint32(len(markBody))})
+	}
 }
 
 // timedCheckpoint begins a checkpoint when there is something for it.
@@ -211,7 +214,7 @@ func (c *core) holdsSealed(e *stream) bool {
 
 // ask tells the keeper of the next streams, a bounded number at a time.
 func (c *core) ask() {
-	for len(c.wants) > 0 && len(c.asked) < askedAtOne && c.keeper != nil {
+	for len(c.wants) > 0 && len(c.asked) < askedAtOnce && c.keeper != nil {
 		e := c.wants[len(c.wants)-1]
 		c.wants = c.wants[:len(c.wants)-1]
 		if !c.holdsSealed(e) {

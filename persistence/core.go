@@ -41,6 +41,8 @@ type core struct {
 	number         uint32     // of the newest segment file, used or not
 	writing        bool       // the writer has a job
 	flying         *batch     // which is this one
+	gathering      bool       // a batch is being gathered
+	gathered       int        // for so many rounds
 	waiting        []*batch   // the oldest is next; only the last has room
 	spare          []*batch
 	waitingRecords int // in waiting and flying
@@ -91,6 +93,8 @@ func (c *core) receive(msg any) bool {
 		c.keeper = m.Keeper
 	case *Release:
 		c.release(m)
+	case *gathering:
+		c.onGathering()
 	case *wake:
 		c.drain()
 	case *beat:

@@ -120,6 +120,31 @@ func TestEveryFlippedBitOfTheJournal(t *testing.T) {
 	}
 }
 
+// TestEarlierBatchesAreProvenByLaterOnes looks at a journal that nothing ended.
+func TestEarlierBatchesAreProvenByLaterOnes(t *testing.T) {
+	m := newMemFS()
+	w := open(t, Config{FS: m})
+	proven := int64(0)
+	for i := range 4 {
+		w.write("a", 2)
+		if i == 2 {
+			proven = int64(len(filesOf(t, m)[segmentFile(1)]))
+		}
+	}
+	sound := filesOf(t, m)
+	w.close()
+	data := sound[segmentFile(1)]
+	eachFlip(data[:proven-1], func(at int, flipped []byte) {
+		changed := sound.with(segmentFile(1), append(flipped, data[proven-1:]...))
+		disk := changed.put(t)
+		err := readAll(t, disk, []Stream{"a"}, func(r *Recovered) { checkEvents(t, r, 8) })
+		if err == nil {
+			t.Fatalf("byte %d: opened", at)
+		}
+		checkRefusal(t, err, disk, changed, fmt.Sprintf("byte %d", at))
+	})
+}
+
 // eachFlip flips one bit of every byte, or every bit in the long form.
 func eachFlip(data []byte, do func(at int, flipped []byte)) {
 	for at := range data {

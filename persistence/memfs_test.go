@@ -5,6 +5,7 @@ import (
 	"io"
 	"io/fs"
 	"math/rand/v2"
+	"slices"
 	"sync"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -35,8 +36,17 @@ func (m *memFS) Create(name string) (File, error) {
 	if _, err := m.mem.Stat(name); !errors.Is(err, fs.ErrNotExist) {
 		return nil, errors.Join(fs.ErrExist, err)
 	}
-	return m.mem.Create(name, vfs.WriteCategoryUnspecified)
+	f, err := m.mem.Create(name, vfs.WriteCategoryUnspecified)
+	if err != nil {
+		return nil, err
+	}
+	return memFile{f}, nil
 }
+
+// memFile keeps the buffer as it is: under -race pebble's files scribble on it.
+type memFile struct{ vfs.File }
+
+func (f memFile) Write(p []byte) (int, error) { return f.File.Write(slices.Clone(p)) }
 
 func (m *memFS) Open(name string) (File, error) { return m.mem.Open(name) }
 func (m *memFS) Rename(from, to string) error {

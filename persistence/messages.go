@@ -40,7 +40,7 @@ type Event struct {
 	Seq     uint64 // place in its stream, from 1, without gaps
 	Type    string // past tense: "posted"
 	Version int    // of the event's data
-	Data    []byte // one JSON value; never changed after it is sent
+	Data    []byte // one JSON value, never empty; not validated when it is on one line; never changed after it is sent
 }
 
 // Recover asks for all that is durable of a stream. Sent by a durable actor
@@ -84,9 +84,10 @@ type Committed struct {
 
 // Rejected says that the event Seq, and each later one sent under this epoch,
 // is not durable and was not done. The owner forgets what it applied and
-// sends Recover. Err is ErrStale (another owner, or a gap in the sequence) or
-// wraps ErrUnavailable (disk full, write or sync failed). One Rejected answers
-// all Appends of that epoch from Seq on.
+// sends Recover; events before Seq are still answered by Committed. Err wraps
+// ErrStale (another owner, or a gap in the sequence), ErrUnavailable (disk full,
+// write or sync failed), ErrBusy (too much waits, see Config) or ErrInvalid (the
+// event cannot be kept). One Rejected answers all Appends of that epoch from Seq on.
 type Rejected struct {
 	Stream Stream
 	Epoch  uint64
@@ -125,7 +126,8 @@ type SaveSnapshot struct {
 }
 
 // SnapshotSaved answers SaveSnapshot. After an Err the owner keeps what it has
-// in memory and may try again later.
+// in memory and may try again later. Err wraps ErrStale for a Seq that is not
+// durable or older than the saved one.
 type SnapshotSaved struct {
 	Stream Stream
 	Seq    uint64
@@ -152,7 +154,8 @@ type ReadItems struct {
 	ReplyTo  *actor.PID
 }
 
-// ItemsRead answers ReadItems: To-From JSON values, or an error.
+// ItemsRead answers ReadItems: To-From JSON values, or an error: ErrNoItems for
+// items that were never paged, ErrInvalid for more than 8,192 at once.
 type ItemsRead struct {
 	Stream Stream
 	Ref    uint64

@@ -1,8 +1,11 @@
 package persistence
 
 import (
+	"bytes"
 	"errors"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 func TestEventsComeBackAfterRestart(t *testing.T) {
@@ -42,6 +45,40 @@ func TestOneCommittedStandsForMany(t *testing.T) {
 		t.Error("each event was answered by itself")
 	}
 	checkEvents(t, w.recover("a"), 1000)
+}
+
+func TestManyAppendsShareASync(t *testing.T) {
+	disk := &countingFS{FS: newMemFS()}
+	w := open(t, Config{FS: disk})
+	defer w.close()
+	r := w.mustRecover("a")
+	before := disk.syncs.Load()
+	w.post("a", r.Epoch, 0, 10_000)
+	w.until("a", 10_000)
+	if syncs := disk.syncs.Load() - before; syncs > 5000 {
+		t.Errorf("%d syncs for 10,000 appends", syncs)
+	}
+}
+
+func TestSilenceIsMarked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemFS()
+		w := open(t, Config{FS: m})
+		w.write("a", 1)
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		marked := filesOf(t, m)[segmentFile(1)]
+		if bytes.Count(marked, []byte(markBody)) != 2 {
+			t.Errorf("no marks in\n%s", marked)
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if again := filesOf(t, m)[segmentFile(1)]; len(again) != len(marked) {
+			t.Error("silence was marked again")
+		}
+		w.close()
+		time.Sleep(time.Second)
+	})
 }
 
 func TestAppendIsRefused(t *testing.T) {

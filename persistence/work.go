@@ -3,6 +3,7 @@ package persistence
 import (
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/asynkron/protoactor-go/actor"
 )
@@ -60,6 +61,7 @@ func runJob(j job, files *disk) (answer any) {
 type inbox struct {
 	mu      sync.Mutex
 	answers []any
+	has     atomic.Bool // answers wait; looked at without the lock
 	to      *actor.PID
 	system  *actor.ActorSystem
 }
@@ -77,6 +79,7 @@ func (in *inbox) post(answer any) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	in.answers = append(in.answers, answer)
+	in.has.Store(true)
 	in.nudge(&wake{})
 }
 
@@ -104,6 +107,7 @@ func (in *inbox) take() any {
 	answer := in.answers[0]
 	if in.answers = in.answers[1:]; len(in.answers) == 0 {
 		in.answers = nil
+		in.has.Store(false)
 	}
 	return answer
 }

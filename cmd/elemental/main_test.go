@@ -150,7 +150,7 @@ func (p *provider) stop() {
 	p.t.Helper()
 	p.signal(syscall.SIGTERM)
 	if code := p.wait(); code != 0 {
-		p.t.Fatalf("exit code %d after SIGTERM\n%s", code, p.stderr.text())
+		p.t.Fatalf("%v after SIGTERM\n%s", p.cmd.ProcessState, p.stderr.text())
 	}
 	p.checkLog()
 }

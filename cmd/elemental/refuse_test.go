@@ -21,7 +21,7 @@ func startRefused(t *testing.T, code int, mention []string, watch string, args .
 	p := &provider{t: t}
 	p.launch(args)
 	if got := p.wait(); got != code {
-		t.Errorf("exit code %d, want %d\n%s", got, code, p.stderr.text())
+		t.Errorf("%v, want %d\n%s", p.cmd.ProcessState, code, p.stderr.text())
 	}
 	said := strings.TrimSpace(p.stderr.text())
 	if strings.Count(said, "\n") > 0 || !strings.HasPrefix(said, "elemental: ") {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -37,16 +38,18 @@ func serve(opts *options, log *slog.Logger) error {
 	fmt.Println(startLine(opts, d.listener.Addr()))
 	select {
 	case <-stop:
-		return d.stop(time.Duration(opts.StopTimeout), log)
-	case err := <-served:
-		return errors.Join(err, d.stop(time.Duration(opts.StopTimeout), log))
+	case err = <-served:
 	}
+	if err = errors.Join(err, d.stop(time.Duration(opts.StopTimeout))); err == nil {
+		log.Info("stopped")
+	}
+	return err
 }
 
-// start starts store, actors and listener, in this order. The port is tried
-// before, so that a refusal leaves the folder as it was.
+// start starts store, actors and listener, in this order. What the listener
+// may fail at is tried before, so that a refusal leaves the folder as it was.
 func start(opts *options, log *slog.Logger) (*daemon, error) {
-	if err := tryPort(opts); err != nil {
+	if err := errors.Join(tryCertificate(opts), tryPort(opts)); err != nil {
 		return nil, err
 	}
 	encoder, err := transport.NewEncoder(opts.Encoding)
@@ -61,9 +64,19 @@ func start(opts *options, log *slog.Logger) (*daemon, error) {
 		return nil, errors.Join(err, d.store.Close())
 	}
 	if d.listener, err = transport.Listen(opts.wire(os.Stdout), d.provider, log); err != nil {
-		return nil, errors.Join(err, d.stop(time.Duration(opts.StopTimeout), log))
+		return nil, errors.Join(err, d.stop(time.Duration(opts.StopTimeout)))
 	}
 	return d, nil
+}
+
+func tryCertificate(opts *options) error {
+	if opts.TLSCert == "" {
+		return nil
+	}
+	if _, err := tls.LoadX509KeyPair(opts.TLSCert, opts.TLSKey); err != nil {
+		return fmt.Errorf("TLS certificate: %w", err)
+	}
+	return nil
 }
 
 // tryPort finds out whether the port can be had.
@@ -95,15 +108,14 @@ func stopSignal(log *slog.Logger) <-chan struct{} {
 
 // stop ends all in the opposite order: no new requests, those under way
 // answered, what is left on disk. It gives up after the timeout.
-func (d *daemon) stop(timeout time.Duration, log *slog.Logger) error {
+func (d *daemon) stop(timeout time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	done := make(chan error, 1)
 	go func() { done <- d.stopAll(ctx) }()
 	select {
 	case err := <-done:
-		if ctx.Err() == nil && err == nil {
-			log.Info("stopped")
+		if err == nil {
 			return nil
 		}
 		if ctx.Err() == nil {

@@ -1,0 +1,182 @@
+package persistence
+
+import (
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// obey answers SnapshotWanted until the wanted streams have a snapshot.
+func (w *world) obey(seqs map[Stream]uint64) {
+	w.t.Helper()
+	saved := make(map[Stream]bool)
+	for len(saved) < len(seqs) {
+		switch m := hear[any](w).(type) {
+		case *SnapshotWanted:
+			seq := seqs[m.Stream]
+			w.tell(&SaveSnapshot{Stream: m.Stream, Seq: seq, State: stateAt(seq), ReplyTo: w.owner})
+		case *SnapshotSaved:
+			if m.Err != nil {
+				w.t.Fatal(m.Err)
+			}
+			saved[m.Stream] = true
+		}
+	}
+}
+
+func TestCheckpointRemovesSegments(t *testing.T) {
+	dir := t.TempDir()
+	seqs := make(map[Stream]uint64)
+	for range 4 {
+		w := open(t, Config{Dir: dir})
+		for _, s := range []Stream{"users/a", "users/b", "users/c"} {
+			seqs[s] = w.write(s, 5)
+		}
+		w.tell(&checkpointDue{})
+		w.obey(seqs)
+		w.checkpoint() // lets go of what the last one covered
+		w.close()
+	}
+	if left := journalFiles(t, dir); len(left) > 4 {
+		t.Errorf("%d segments are left", len(left))
+	}
+	w := open(t, Config{Dir: dir})
+	for s, seq := range seqs {
+		r := w.recover(s)
+		checkEvents(t, r, seq)
+		if r.Snapshot == nil || len(r.Events) > 0 {
+			t.Errorf("%s: %d events beside the snapshot", s, len(r.Events))
+		}
+	}
+	w.close()
+}
+
+func TestCheckpointBySizeAndASilentStream(t *testing.T) {
+	w := open(t, Config{Dir: t.TempDir(), SegmentBytes: 2000})
+	seq := w.write("silent", 1) // never answers
+	want := w.write("a", 40)
+	for m := hear[*SnapshotWanted](w); m.Stream != "a"; m = hear[*SnapshotWanted](w) {
+	}
+	w.saveState(&SaveSnapshot{Stream: "a", Seq: want, State: stateAt(want)})
+	checkEvents(t, w.recover("silent"), seq)
+	checkEvents(t, w.recover("a"), want)
+	w.close()
+}
+
+func TestTimedCheckpointsEndWhenAllIsSaved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemFS()
+		w := open(t, Config{FS: m, SnapshotInterval: 10 * time.Second})
+		seq := w.write("a", 3)
+		w.obey(map[Stream]uint64{"a": seq})
+		time.Sleep(10 * time.Minute)
+		synctest.Wait()
+		before := w.liveSegment()
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if now := w.liveSegment(); now != before {
+			t.Errorf("%d idle checkpoints began segments", now-before)
+		}
+		if names, err := m.List(journalFolder); err != nil || len(names) > 2 {
+			t.Errorf("the journal still holds %v, %v", names, err)
+		}
+		checkEvents(t, w.recover("a"), seq)
+		w.close()
+		time.Sleep(time.Second)
+	})
+}
+
+func TestTombstonesGoWithTheJournal(t *testing.T) {
+	dir := t.TempDir()
+	w := open(t, Config{Dir: dir})
+	s := StreamOf("servers", "Gone")
+	seq := w.write(s, 2)
+	if r := w.saveState(&SaveSnapshot{Stream: s, Seq: seq, State: stateAt(seq), Gone: true}); r.Err != nil {
+		t.Fatal(r.Err)
+	}
+	checkEvents(t, w.recover(s), seq)
+	w.close()
+	w = open(t, Config{Dir: dir})
+	checkEvents(t, w.recover(s), seq)
+	w.checkpoint() // seals
+	w.write("users/a", 1)
+	w.checkpoint() // lets go
+	if r := w.mustRecover(s); r.Seq != 0 || r.Snapshot != nil {
+		t.Errorf("after the end: %+v", r)
+	}
+	w.close()
+	if _, err := os.Stat(filepath.Join(dir, "servers")); !os.IsNotExist(err) {
+		t.Errorf("its folder: %v", err)
+	}
+}
+
+func TestDropsRemoveFiles(t *testing.T) {
+	dir := t.TempDir()
+	w := open(t, Config{Dir: dir})
+	channel := StreamOf("servers", "go", "channels", "general", "1")
+	seq := w.write(channel, 4)
+	if r := w.saveState(&SaveSnapshot{Stream: channel, Seq: seq, State: stateAt(seq)}); r.Err != nil {
+		t.Fatal(r.Err)
+	}
+	r := w.mustRecover("servers/go")
+	w.tell(&Append{Stream: "servers/go", Epoch: r.Epoch, Event: event(1, `{}`), Drops: []Stream{channel}, ReplyTo: w.owner})
+	w.until("servers/go", 1)
+	if r := w.mustRecover(channel); r.Seq != 0 || r.Snapshot != nil || r.Events != nil {
+		t.Errorf("after the drop: %+v", r)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "servers")); !os.IsNotExist(err) {
+		t.Errorf("its folder: %v", err)
+	}
+	w.close()
+	w = open(t, Config{Dir: dir})
+	if r := w.mustRecover(channel); r.Seq != 0 || r.Snapshot != nil {
+		t.Errorf("after the restart: %+v", r)
+	}
+	w.close()
+}
+
+func TestStoreHealsByItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		disk := &faultyFS{FS: newMemFS(), short: true}
+		w := open(t, Config{FS: disk})
+		seq := w.write("a", 3)
+		disk.set(func(int) error { return syscall.ENOSPC })
+		r := w.mustRecover("a")
+		w.post("a", r.Epoch, seq, 5)
+		if no := hear[*Rejected](w); no.Seq != seq+1 || w.store.Writable() {
+			t.Fatalf("rejected %+v, writable %v", no, w.store.Writable())
+		}
+		time.Sleep(10 * time.Minute)
+		checkEvents(t, w.recover("a"), seq) // reads go on
+		disk.set(nil)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if !w.store.Writable() {
+			t.Fatal("not writable a second after the fault ended")
+		}
+		seq = w.write("a", 2)
+		w.close()
+		w = open(t, Config{FS: disk})
+		checkEvents(t, w.recover("a"), seq)
+		w.close()
+		time.Sleep(time.Second)
+	})
+}
+
+func TestReleasedStreamsLeaveMemory(t *testing.T) {
+	w := open(t, Config{Dir: t.TempDir()})
+	defer w.close()
+	seq := w.write("a", 2)
+	w.saveState(&SaveSnapshot{Stream: "a", Seq: seq, State: stateAt(seq)})
+	r := w.mustRecover("a")
+	w.tell(&Release{Stream: "a", Epoch: r.Epoch})
+	w.mustRecover("b")
+	w.store.mu.Lock()
+	defer w.store.mu.Unlock()
+	if w.store.core.table["a"] != nil {
+		t.Error("a released, clean stream is still in memory")
+	}
+}
