@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"errors"
 	"strconv"
 	"time"
 
@@ -235,7 +236,8 @@ func (c *channel) answerRun(ctx actor.Context, caller Caller, end int64, reply M
 	c.lastRef++
 	c.reads[c.lastRef] = reading{caller: caller, reply: reply}
 	ctx.Send(c.node.disk, &persistence.ReadItems{
-		Stream: c.stream, From: index(begin), To: index(min(end, c.history.base)), Ref: c.lastRef, ReplyTo: ctx.Self(),
+		Stream: c.stream, From: index(begin), To: index(min(end, c.history.base)),
+		MaxBytes: c.itemBytes(end - begin), Ref: c.lastRef, ReplyTo: ctx.Self(),
 	})
 }
 
@@ -246,6 +248,10 @@ func (c *channel) onItemsRead(ctx actor.Context, m *persistence.ItemsRead) {
 	}
 	delete(c.reads, m.Ref)
 	older, err := readItems(m)
+	if errors.Is(err, persistence.ErrTooMuch) {
+		c.refuse(ctx, r.caller, TooManyMessages)
+		return
+	}
 	if err != nil {
 		c.node.log.Error("cannot read old messages", "actor", ctx.Self().Id, "err", err)
 		c.refuse(ctx, r.caller, StorageDown)
@@ -254,6 +260,10 @@ func (c *channel) onItemsRead(ctx actor.Context, m *persistence.ItemsRead) {
 	r.reply.List = append(older, r.reply.List...)
 	c.replyMessages(ctx, r.caller, r.reply)
 }
+
+// itemBytes bounds what an answer of n messages may read: text in JSON, and
+// the fields around it.
+func (c *channel) itemBytes(n int64) int { return 2*c.node.cfg.AnswerBytes + 512*int(n) }
 
 func readItems(m *persistence.ItemsRead) ([]Message, error) {
 	if m.Err != nil {

@@ -463,12 +463,11 @@ func (s *server) replay(e persistence.Event) error {
 // recovered pays the debts that a crash may have left, and leaves if there is
 // no such server.
 func (s *server) recovered(ctx actor.Context) {
+	s.tick.start(ctx, s.node.sweepEvery())
 	s.payDebts(ctx)
 	if !s.guild.Exists && len(s.guild.owed) == 0 {
 		ctx.Send(ctx.Parent(), &vacant{name: s.name})
-		return
 	}
-	s.tick.start(ctx, s.node.sweepEvery())
 }
 
 func (s *server) abandoned(ctx actor.Context) {

@@ -344,7 +344,7 @@ func TestEveryFlippedBitOfAPage(t *testing.T) {
 		if err := d.replace(name, flipped); err != nil {
 			t.Fatal(err)
 		}
-		items, err := d.readItems("s", PageItems, PageItems+4)
+		items, err := d.readItems("s", PageItems, PageItems+4, 0)
 		if err == nil {
 			t.Fatalf("byte %d: served %q", at, items)
 		}

@@ -16,6 +16,8 @@ var (
 	ErrInvalid = errors.New("not storable")
 	// ErrNoItems answers ReadItems of a page that was never saved.
 	ErrNoItems = errors.New("no such items")
+	// ErrTooMuch answers ReadItems of more bytes than the asker takes.
+	ErrTooMuch = errors.New("too many bytes")
 	// ErrLocked is what FS.Lock returns when another process has the folder.
 	ErrLocked = errors.New("locked")
 )

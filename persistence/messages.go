@@ -150,6 +150,7 @@ const PageItems = 512
 type ReadItems struct {
 	Stream   Stream
 	From, To uint64
+	MaxBytes int    // of the items; more is answered with ErrTooMuch. 0 for no bound
 	Ref      uint64 // handed back
 	ReplyTo  *actor.PID
 }

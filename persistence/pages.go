@@ -10,7 +10,7 @@ import (
 )
 
 // maxItemsRead bounds one ReadItems.
-const maxItemsRead = 16 * PageItems
+const maxItemsRead = 128 * PageItems
 
 // A line of a page is {"c":"<crc>","i":<index>,"v":<item>}, with the crc as in
 // the journal.
@@ -98,15 +98,16 @@ func (j itemsJob) failed(reason error) any {
 }
 
 func (j itemsJob) do(d *disk) any {
-	items, err := d.readItems(streamDir(j.msg.Stream), j.msg.From, j.msg.To)
+	items, err := d.readItems(streamDir(j.msg.Stream), j.msg.From, j.msg.To, j.msg.MaxBytes)
 	if err != nil {
 		return j.failed(fmt.Errorf("items of %s: %w", j.msg.Stream, err))
 	}
 	return itemsRead{j.msg.ReplyTo, &ItemsRead{Stream: j.msg.Stream, Ref: j.msg.Ref, Items: items}}
 }
 
-func (d *disk) readItems(dir string, from, to uint64) ([][]byte, error) {
+func (d *disk) readItems(dir string, from, to uint64, maxBytes int) ([][]byte, error) {
 	items := make([][]byte, 0, to-from)
+	bytes := 0
 	for from < to {
 		first := from - from%PageItems
 		end := min(to, first+PageItems)
@@ -115,6 +116,12 @@ func (d *disk) readItems(dir string, from, to uint64) ([][]byte, error) {
 			return nil, err
 		}
 		items = append(items, page...)
+		for _, item := range page {
+			bytes += len(item)
+		}
+		if maxBytes > 0 && bytes > maxBytes {
+			return nil, ErrTooMuch
+		}
 		from = end
 	}
 	return items, nil

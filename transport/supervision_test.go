@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -23,6 +24,14 @@ type house struct {
 	t     *testing.T
 	addr  string
 	fault atomic.Pointer[fault]
+	ended chan actors.Kind // each durable actor that has left memory
+	stop  func()
+}
+
+// settings is what a test wants other than usual.
+type settings struct {
+	passivate, snapshots time.Duration
+	segment              int64
 }
 
 // fault makes the next message of an actor kind panic, once.
@@ -33,7 +42,13 @@ type fault struct {
 
 func (h *house) strike(kind actors.Kind, msg any) {
 	switch msg.(type) {
-	case *actor.Started, *actor.Stopping, *actor.Stopped, *actor.Restarting:
+	case *actor.Stopped:
+		select {
+		case h.ended <- kind:
+		default:
+		}
+		return
+	case *actor.Started, *actor.Stopping, *actor.Restarting:
 		return
 	}
 	if f := h.fault.Load(); f != nil && f.kind == kind && f.fired.CompareAndSwap(false, true) {
@@ -41,11 +56,13 @@ func (h *house) strike(kind actors.Kind, msg any) {
 	}
 }
 
-func newHouse(t *testing.T, dir string) *house {
+func newHouse(t *testing.T, dir string, set settings) *house {
 	t.Helper()
-	h := &house{t: t}
+	h := &house{t: t, ended: make(chan actors.Kind, 100)}
 	log := slog.New(slog.DiscardHandler)
-	store, err := persistence.Open(persistence.Config{Dir: dir, Log: log})
+	store, err := persistence.Open(persistence.Config{
+		Dir: dir, Log: log, SnapshotInterval: set.snapshots, SegmentBytes: set.segment,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +72,7 @@ func newHouse(t *testing.T, dir string) *house {
 	}
 	cfg := actors.DefaultConfig()
 	cfg.HashMemory, cfg.HashTime, cfg.CountInterval, cfg.Deadline = 64, 1, 0, 2*time.Second
-	cfg.Fault = h.strike
+	cfg.Fault, cfg.Passivate = h.strike, set.passivate
 	provider, err := actors.Start(cfg, store, encoder, log)
 	if err != nil {
 		t.Fatal(err)
@@ -69,7 +86,7 @@ func newHouse(t *testing.T, dir string) *house {
 	h.addr = listener.Addr().String()
 	served := make(chan error, 1)
 	go func() { served <- listener.Serve() }()
-	t.Cleanup(func() {
+	h.stop = sync.OnceFunc(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 		defer cancel()
 		if err := listener.Shutdown(ctx); err != nil {
@@ -83,6 +100,7 @@ func newHouse(t *testing.T, dir string) *house {
 			t.Error(err)
 		}
 	})
+	t.Cleanup(h.stop)
 	return h
 }
 
@@ -174,7 +192,7 @@ func TestAPanicInEachActor(t *testing.T) {
 }
 
 func crash(t *testing.T, kind actors.Kind, request string) {
-	h := newHouse(t, t.TempDir())
+	h := newHouse(t, t.TempDir(), settings{})
 	guest := h.dial()
 	for _, name := range []string{"alice", "bob"} {
 		guest.yes(`{"call":"register","usernm":%q,"passwd":"pw"}`, name)

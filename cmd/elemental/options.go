@@ -43,7 +43,7 @@ type options struct {
 	MaxDepth              int      `group:"limits" default:"32" min:"1" help:"Nesting depth of a request."`
 	MaxImage              size     `group:"limits" default:"512KiB" min:"0" help:"Bytes of a server's image, as base64."`
 	MaxMessage            size     `group:"limits" default:"16KiB" min:"1" help:"Bytes of one message's text."`
-	MaxAnswerMessages     int      `group:"limits" default:"10000" min:"1" help:"Messages in one answer."`
+	MaxAnswerMessages     int      `group:"limits" default:"10000" min:"1" max:"65536" help:"Messages in one answer."`
 	MaxAnswer             size     `group:"limits" default:"8MiB" min:"1KiB" help:"Bytes of text in one answer."`
 	Window                int      `group:"limits" default:"64" min:"1" help:"Unanswered requests of one connection."`
 	MaxInFlight           int      `group:"limits" default:"50000" min:"1" help:"Unanswered requests of all connections."`

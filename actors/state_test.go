@@ -1,0 +1,182 @@
+package actors
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"elemental/persistence"
+)
+
+// These are the states without their actors: pure checks and apply.
+
+func TestTimestampsGrowWhenTheClockStepsBack(t *testing.T) {
+	h := newHistory()
+	clock := []int64{1000, 2000, 1500, 1500, 0, 3000}
+	want := []int64{1000, 2000, 2001, 2002, 2003, 3000}
+	for i, now := range clock {
+		e := h.next(&post{Author: "alice"}, now)
+		h.apply(e)
+		if e.Index != int64(i) || e.Timestamp != want[i] {
+			t.Errorf("message %d at clock %d has index %d, timestamp %d, want %d", i, now, e.Index, e.Timestamp, want[i])
+		}
+	}
+}
+
+func TestNoncesAreKeptForAThousandPosts(t *testing.T) {
+	h := newHistory()
+	post := func(author, text string) {
+		e := h.next(&post{Author: author, Post: Post{Nonce: text}}, 0)
+		h.apply(e)
+	}
+	post("alice", "first")
+	for i := range noncesKept - 1 {
+		post("bob", fmt.Sprint(i))
+	}
+	if _, kept := h.nonces[nonce{"alice", "first"}]; !kept {
+		t.Errorf("forgotten within %d posts", noncesKept)
+	}
+	for range 3 {
+		post("bob", "")
+	}
+	if _, kept := h.nonces[nonce{"alice", "first"}]; kept || len(h.nonces) > noncesKept {
+		t.Errorf("%d nonces are kept", len(h.nonces))
+	}
+}
+
+func TestTrimmedHistoryServesTheRest(t *testing.T) {
+	h := newHistory()
+	const total = 3*persistence.PageItems + 7
+	for i := range total {
+		e := h.next(&post{Post: Post{Text: fmt.Sprint(i)}}, 0)
+		h.apply(e)
+	}
+	if got := h.fullPages(); got != 3*persistence.PageItems {
+		t.Fatalf("%d messages fill pages", got)
+	}
+	before := h.run(total-3, total)
+	h.trim(h.paged + h.fullPages())
+	after := h.run(total-3, total)
+	if fmt.Sprint(before) != fmt.Sprint(after) || len(after) != 3 || after[0].Text != fmt.Sprint(total-3) {
+		t.Errorf("the newest were %v and are %v", before, after)
+	}
+	if h.base != 2*persistence.PageItems || h.fullPages() != 0 {
+		t.Errorf("memory begins at %d, %d more for pages", h.base, h.fullPages())
+	}
+	if got := h.run(0, 10); len(got) != 0 {
+		t.Errorf("paged messages are served from memory: %v", got)
+	}
+}
+
+func TestASnapshotRestoresTheHistory(t *testing.T) {
+	c := &channel{history: newHistory()}
+	for i := range persistence.PageItems + 20 {
+		e := c.history.next(&post{Author: "alice", Post: Post{Text: "m", Nonce: fmt.Sprint(i % 30)}}, int64(1000+i))
+		c.history.apply(e)
+	}
+	save := &persistence.SaveSnapshot{}
+	c.snapshot(save)
+	if len(save.Pages) != 1 || len(save.Pages[0].Items) != persistence.PageItems {
+		t.Fatalf("%d pages", len(save.Pages))
+	}
+	restored := &channel{history: newHistory()}
+	if err := restored.restore(save.State); err != nil {
+		t.Fatal(err)
+	}
+	a, b := &c.history, &restored.history
+	if a.total != b.total || a.last != b.last || fmt.Sprint(a.nonces) != fmt.Sprint(b.nonces) {
+		t.Errorf("restored %d messages, last at %d, %d nonces", b.total, b.last, len(b.nonces))
+	}
+	if fmt.Sprint(a.run(persistence.PageItems, a.total)) != fmt.Sprint(b.run(persistence.PageItems, b.total)) {
+		t.Error("the messages differ")
+	}
+}
+
+func TestAServerMadeAgainIsAnother(t *testing.T) {
+	g := newGuild()
+	g.apply(serverCreated{Incarnation: 1, Owner: "alice", Channel: firstChannel})
+	g.apply(memberJoined{User: "bob"})
+	g.apply(serverDeleted{})
+	if g.Exists || g.isMember("bob") || g.owed[membership{"bob", 1}] {
+		t.Fatalf("after the deletion: %+v", g)
+	}
+	g.apply(serverCreated{Incarnation: 4, Owner: "bob", Channel: firstChannel})
+	if g.isMember("alice") || !g.isMember("bob") || g.channel(firstChannel) != 4 {
+		t.Fatalf("the new one has the old one's members or channels: %+v", g)
+	}
+	if member, owed := g.owed[membership{"bob", 1}]; !owed || member {
+		t.Error("the old membership's end is not owed any more")
+	}
+}
+
+func TestAUsersListFollowsTheNewestIncarnation(t *testing.T) {
+	var a account
+	a.apply(joined{"s", 1})
+	late := &membershipChanged{Server: "s", Incarnation: 1, Member: false}
+	if !a.news(late) {
+		t.Error("leaving is no news")
+	}
+	a.apply(joined{"s", 5})
+	if a.news(late) {
+		t.Error("a late word of the old incarnation would end the new membership")
+	}
+	if a.news(&membershipChanged{Server: "s", Incarnation: 5, Member: true}) {
+		t.Error("what is known is news")
+	}
+	if len(a.Servers) != 1 {
+		t.Errorf("listed %v", a.Servers)
+	}
+}
+
+func TestKeysExpireAndAreBounded(t *testing.T) {
+	var a account
+	now := time.Unix(10_000, 0)
+	a.apply(loggedIn{Key: hashKey("old"), At: now.Unix() - 3601})
+	a.apply(loggedIn{Key: hashKey("new"), At: now.Unix() - 3600})
+	for key, want := range map[string]Code{"old": KeyTooOld, "new": "", "other": WrongKey} {
+		if got := a.checkKey(hashKey(key), now, time.Hour); got != want {
+			t.Errorf("key %q: %q, want %q", key, got, want)
+		}
+	}
+	for range 2 * maxKeys {
+		a.apply(loggedIn{Key: hashKey(newKey()), At: now.Unix()})
+	}
+	if len(a.Keys) != maxKeys || a.TimesLoggedIn != 2*maxKeys+2 {
+		t.Errorf("%d keys after %d logins", len(a.Keys), a.TimesLoggedIn)
+	}
+}
+
+func TestSessionKeys(t *testing.T) {
+	seen := map[string]bool{}
+	for range 1000 {
+		key := newKey()
+		if len(key) != 25 || seen[key] {
+			t.Fatalf("key %q", key)
+		}
+		seen[key] = true
+	}
+}
+
+func TestTheTableOfWrongPasswordsIsBounded(t *testing.T) {
+	p := &passwords{node: &node{cfg: DefaultConfig()}, failures: map[attempt]*failure{}}
+	for i := range maxFailures + 1000 {
+		p.count(&compared{who: attempt{account: fmt.Sprint(i), address: "a"}})
+	}
+	if n := len(p.failures); n > maxFailures {
+		t.Errorf("%d accounts are remembered", n)
+	}
+	who := attempt{"alice", "a"}
+	for range p.node.cfg.LoginFailures {
+		if p.tooMany(who) {
+			t.Fatal("refused too early")
+		}
+		p.count(&compared{who: who})
+	}
+	if !p.tooMany(who) || p.tooMany(attempt{"alice", "b"}) {
+		t.Error("not refused, or refused from another address")
+	}
+	p.count(&compared{who: who, match: true})
+	if p.tooMany(who) {
+		t.Error("a right password does not end the pause")
+	}
+}
