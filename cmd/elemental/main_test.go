@@ -52,7 +52,8 @@ func build(target, source string, flags ...string) error {
 
 // cheap makes password hashes quick, and turns off the interval that would
 // make tests wait. A later flag overrides.
-var cheap = []string{"--port", "0", "--host", "127.0.0.1", "--hashmemory", "64", "--hashtime", "1", "--countinterval", "0"}
+var cheap = []string{"--port", "0", "--host", "127.0.0.1", "--hashmemory", "64", "--hashtime", "1", "--countinterval", "0",
+	"--stoptimeout", "1h"} // a stop that hangs is caught by wait, which shows where
 
 // provider is one running program.
 type provider struct {
@@ -140,6 +141,8 @@ func (p *provider) wait() int {
 	case <-p.exited:
 		return p.cmd.ProcessState.ExitCode()
 	case <-time.After(patience):
+		_ = p.cmd.Process.Signal(syscall.SIGQUIT) // makes it print where it hangs
+		<-p.exited
 		p.t.Fatalf("the provider has not ended\n%s", p.stderr.text())
 		return 0
 	}
