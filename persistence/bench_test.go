@@ -69,7 +69,11 @@ func benchmarkJournal(b *testing.B, senders, window int) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer real.Close()
+	b.Cleanup(func() {
+		if err := real.Close(); err != nil {
+			b.Error(err)
+		}
+	})
 	counted := &countingFS{FS: real}
 	w := open(b, Config{Dir: dir, FS: counted, SegmentBytes: 1 << 30})
 	each := (b.N + senders - 1) / senders

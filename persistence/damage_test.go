@@ -7,6 +7,7 @@ import (
 	"maps"
 	"path"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -178,7 +179,7 @@ func TestEveryPrefixOfTheJournal(t *testing.T) {
 	streams := slices.Collect(maps.Keys(counts))
 	names := slices.Sorted(maps.Keys(sound))
 	newest := slices.MaxFunc(names, func(a, b string) int {
-		return int(boolInt(path.Dir(a) == journalFolder)-boolInt(path.Dir(b) == journalFolder))*2 + cmpString(a, b)
+		return 2*(boolInt(path.Dir(a) == journalFolder)-boolInt(path.Dir(b) == journalFolder)) + strings.Compare(a, b)
 	})
 	for _, name := range names {
 		if path.Dir(name) != journalFolder {
@@ -203,13 +204,6 @@ func boolInt(b bool) int {
 		return 1
 	}
 	return 0
-}
-
-func cmpString(a, b string) int {
-	if a < b {
-		return -1
-	}
-	return boolInt(a > b)
 }
 
 func TestTornTailIsKeptAndSkipped(t *testing.T) {

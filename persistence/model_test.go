@@ -17,7 +17,6 @@ type model struct {
 	serial  int // makes each event's data its own
 	streams []*owned
 	parent  *owned
-	log     []string
 }
 
 // owned is one stream as its owner sees it.

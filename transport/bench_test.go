@@ -51,7 +51,11 @@ func TestIdleConnectionsAreSmall(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer conn.Close()
+		t.Cleanup(func() {
+			if err := conn.Close(); err != nil {
+				t.Error(err)
+			}
+		})
 		if _, err := fmt.Fprintf(conn, `{"call":"login","usernm":"user%d","passwd":"secret"}`, i); err != nil {
 			t.Fatal(err)
 		}

@@ -4,9 +4,11 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -92,7 +94,9 @@ func newHouse(t *testing.T, dir string, set settings) *house {
 		if err := listener.Shutdown(ctx); err != nil {
 			t.Error(err)
 		}
-		<-served
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
 		if err := provider.Stop(ctx); err != nil {
 			t.Error(err)
 		}
@@ -136,7 +140,7 @@ func (l *line) next() map[string]any {
 	}
 	text, err := l.in.ReadBytes('\n')
 	if err != nil {
-		if timeout, ok := err.(net.Error); ok && timeout.Timeout() {
+		if errors.Is(err, os.ErrDeadlineExceeded) {
 			l.t.Fatal("no answer")
 		}
 		return nil
