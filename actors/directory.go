@@ -51,6 +51,7 @@ func (d *directory) Receive(ctx actor.Context) {
 		d.tick.start(ctx, d.node.sweepEvery())
 	case *actor.Stopping, *actor.Restarting:
 		d.tick.stop()
+		d.kids.close()
 	case *actor.Stopped:
 	case addressed:
 		_, name := m.entity()
@@ -91,6 +92,7 @@ type children struct {
 	live map[string]*child
 	ids  map[string]string // PID id → name
 	now  int               // sweeps so far
+	shut bool              // the parent stops
 }
 
 type child struct {
@@ -107,8 +109,18 @@ func newChildren(n *node, kind Kind, make maker) children {
 	return children{node: n, kind: kind, make: make, live: map[string]*child{}, ids: map[string]string{}}
 }
 
+// close ends starting. The engine stops the children that there are when the
+// parent begins to stop; one started later would keep the parent for ever.
+func (c *children) close() { c.shut = true }
+
 func (c *children) deliver(ctx actor.Context, name string, msg any) {
 	kid := c.live[name]
+	if kid == nil && c.shut {
+		if m, ok := msg.(asked); ok {
+			m.from().answer(ctx, Refused{Code: Busy})
+		}
+		return
+	}
 	if kid == nil {
 		kid = c.start(ctx, name)
 	}

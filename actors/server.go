@@ -472,6 +472,7 @@ func (s *server) recovered(ctx actor.Context) {
 
 func (s *server) abandoned(ctx actor.Context) {
 	s.tick.stop()
+	s.kids.close()
 	for _, command := range s.hashing {
 		command.(asked).from().answer(ctx, Refused{Code: Busy})
 	}

@@ -90,6 +90,25 @@ func TestRequestsWhileActorsComeAndGo(t *testing.T) {
 	}
 }
 
+// TestStopWhileActorsComeAndGo stops providers whose checkpoints keep waking
+// actors: none may start a child that nobody stops.
+func TestStopWhileActorsComeAndGo(t *testing.T) {
+	dir := t.TempDir()
+	for round := range 15 {
+		h := newHouse(t, dir, settings{passivate: 4 * time.Millisecond, snapshots: time.Millisecond, segment: 1 << 10})
+		guest := h.dial()
+		name := fmt.Sprintf("user%d", round)
+		guest.yes(`{"call":"register","usernm":%q,"passwd":"pw"}`, name)
+		owner := h.login(name)
+		for i := range 8 {
+			owner.yes(`{"call":"createserver","servername":"%d-%d","serverpasswd":""}`, round, i)
+		}
+		guest.close()
+		owner.close()
+		h.stop()
+	}
+}
+
 // TestOldMessagesComeFromPages fills a channel until its oldest messages are on
 // pages and the journal that held them is gone, and reads all of it back,
 // before and after a restart.

@@ -152,6 +152,12 @@ func (l *line) next() map[string]any {
 	return answer
 }
 
+func (l *line) close() {
+	if err := l.conn.Close(); err != nil {
+		l.t.Error(err)
+	}
+}
+
 func (l *line) ask(format string, args ...any) map[string]any {
 	l.t.Helper()
 	if _, err := fmt.Fprintf(l.conn, format, args...); err != nil {
