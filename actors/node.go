@@ -89,11 +89,8 @@ func newGate(requests, bytes int) *gate {
 }
 
 func (g *gate) enter(bytes int) bool {
-	if g.requests.Add(1) > g.maxRequests {
-		g.requests.Add(-1)
-		return false
-	}
-	if g.bytes.Add(int64(bytes)) > g.maxBytes {
+	requests, total := g.requests.Add(1), g.bytes.Add(int64(bytes))
+	if requests > g.maxRequests || total > g.maxBytes {
 		g.leave(bytes)
 		return false
 	}

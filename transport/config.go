@@ -50,7 +50,7 @@ func DefaultConfig() Config {
 		StallTime:         30 * time.Second,
 		Window:            64,
 		OutboxBytes:       1 << 20,
-		Connections:       20_000,
+		Connections:       16_384,
 		ConsoleName:       "[SERVER]",
 	}
 }

@@ -123,12 +123,12 @@ func startStation(t testing.TB, cfg Config, reply func(*actors.Request) any) (*s
 	t.Helper()
 	s := &station{reply: reply}
 	s.changed = sync.NewCond(&s.mu)
-	l, err := listen(cfg, s.connect, slog.New(slog.DiscardHandler))
+	l, err := Listen(cfg, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
 	served := make(chan error, 1)
-	go func() { served <- l.Serve() }()
+	go func() { served <- l.serve(s.connect) }()
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()

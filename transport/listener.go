@@ -21,8 +21,8 @@ import (
 type Listener struct {
 	cfg        Config
 	codec      *protocol.Codec
-	tls        *tls.Config // nil for plain TCP
-	connect    func(actors.Outbox, netip.Addr) session
+	tls        *tls.Config                             // nil for plain TCP
+	connect    func(actors.Outbox, netip.Addr) session // set by Serve
 	log        *slog.Logger
 	requestLog *requestLog
 	writers    *writers
@@ -52,12 +52,9 @@ type Stats struct {
 	SlowReaders int64 // connections ended because their client did not read
 }
 
-// Listen opens the port. Connections are served once Serve is called.
-func Listen(cfg Config, provider *actors.Provider, log *slog.Logger) (*Listener, error) {
-	return listen(cfg, func(out actors.Outbox, from netip.Addr) session { return provider.Connect(out, from) }, log)
-}
-
-func listen(cfg Config, connect func(actors.Outbox, netip.Addr) session, log *slog.Logger) (*Listener, error) {
+// Listen opens the port, before anything else is started or changed.
+// Connections wait in the system's queue until Serve is called.
+func Listen(cfg Config, log *slog.Logger) (*Listener, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
@@ -74,7 +71,7 @@ func listen(cfg Config, connect func(actors.Outbox, netip.Addr) session, log *sl
 		return nil, fmt.Errorf("listen: %w", err)
 	}
 	l := &Listener{
-		cfg: cfg, codec: codec, tls: secure, connect: connect, log: log, socket: socket,
+		cfg: cfg, codec: codec, tls: secure, log: log, socket: socket,
 		requestLog: newRequestLog(cfg.RequestLog, cfg.ConsoleName),
 		writers:    newWriters(), quit: make(chan struct{}),
 		conns: map[*conn]netip.Addr{}, from: map[netip.Addr]int{},
@@ -94,9 +91,15 @@ func (l *Listener) Stats() Stats {
 	return Stats{len(l.conns), l.accepted, l.refused, l.slow.Load()}
 }
 
-// Serve accepts connections until Shutdown, and then returns nil. Trouble such
-// as a lack of file descriptors makes it pause and try again, never give up.
-func (l *Listener) Serve() error {
+// Serve accepts connections for the provider until Shutdown, and then returns
+// nil. Trouble such as a lack of file descriptors makes it pause and try
+// again, never give up.
+func (l *Listener) Serve(provider *actors.Provider) error {
+	return l.serve(func(out actors.Outbox, from netip.Addr) session { return provider.Connect(out, from) })
+}
+
+func (l *Listener) serve(connect func(actors.Outbox, netip.Addr) session) error {
+	l.connect = connect
 	pause := time.Duration(0)
 	for {
 		socket, err := l.socket.Accept()

@@ -81,13 +81,13 @@ func newHouse(t *testing.T, dir string, set settings) *house {
 	}
 	wire := transport.DefaultConfig()
 	wire.Host, wire.Port = "127.0.0.1", 0
-	listener, err := transport.Listen(wire, provider, log)
+	listener, err := transport.Listen(wire, log)
 	if err != nil {
 		t.Fatal(err)
 	}
 	h.addr = listener.Addr().String()
 	served := make(chan error, 1)
-	go func() { served <- listener.Serve() }()
+	go func() { served <- listener.Serve(provider) }()
 	h.stop = sync.OnceFunc(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 		defer cancel()

@@ -119,7 +119,7 @@ func TestBadSettings(t *testing.T) {
 	} {
 		cfg := testConfig()
 		set(&cfg)
-		if l, err := listen(cfg, nil, nil); err == nil {
+		if l, err := Listen(cfg, nil); err == nil {
 			t.Errorf("%s: taken, at %v", name, l.Addr())
 		}
 	}

@@ -36,7 +36,7 @@ type options struct {
 	LoginFailures   int      `group:"provider" default:"10" min:"1" help:"Wrong passwords of a user from one address before a pause."`
 	LoginPause      duration `group:"provider" default:"30s" min:"0" help:"That pause."`
 
-	MaxConnections        int      `group:"limits" default:"20000" min:"1" help:"Connections in all."`
+	MaxConnections        int      `group:"limits" default:"16384" min:"1" help:"Connections in all."`
 	MaxConnectionsAddress int      `group:"limits" default:"0" min:"0" help:"Connections from one address. 0 means no such limit."`
 	MaxRequest            size     `group:"limits" default:"1MiB" min:"64" help:"Bytes of one request after login."`
 	MaxRequestBeforeLogin size     `group:"limits" default:"16KiB" min:"64" help:"Bytes of one request before login."`

@@ -2,14 +2,12 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"os"
 	"os/signal"
-	"strconv"
 	"syscall"
 	"time"
 
@@ -34,7 +32,7 @@ func serve(opts *options, log *slog.Logger) error {
 	}
 	warnOfFewFiles(opts, log)
 	served := make(chan error, 1)
-	go func() { served <- d.listener.Serve() }()
+	go func() { served <- d.listener.Serve(d.provider) }()
 	fmt.Println(startLine(opts, d.listener.Addr()))
 	select {
 	case <-stop:
@@ -46,46 +44,24 @@ func serve(opts *options, log *slog.Logger) error {
 	return err
 }
 
-// start starts store, actors and listener, in this order. What the listener
-// may fail at is tried before, so that a refusal leaves the folder as it was.
+// start opens the port first, so that a refusal leaves the folder as it was,
+// then store and actors. Clients that come meanwhile wait to be accepted.
 func start(opts *options, log *slog.Logger) (*daemon, error) {
-	if err := errors.Join(tryCertificate(opts), tryPort(opts)); err != nil {
-		return nil, err
-	}
 	encoder, err := transport.NewEncoder(opts.Encoding)
 	if err != nil {
 		return nil, err
 	}
 	d := &daemon{}
-	if d.store, err = persistence.Open(opts.storage(log)); err != nil {
+	if d.listener, err = transport.Listen(opts.wire(os.Stdout), log); err != nil {
 		return nil, err
 	}
-	if d.provider, err = actors.Start(opts.domain(readIcon(opts.StoragePath, log)), d.store, encoder, log); err != nil {
-		return nil, errors.Join(err, d.store.Close())
+	if d.store, err = persistence.Open(opts.storage(log)); err == nil {
+		d.provider, err = actors.Start(opts.domain(readIcon(opts.StoragePath, log)), d.store, encoder, log)
 	}
-	if d.listener, err = transport.Listen(opts.wire(os.Stdout), d.provider, log); err != nil {
+	if err != nil {
 		return nil, errors.Join(err, d.stop(time.Duration(opts.StopTimeout)))
 	}
 	return d, nil
-}
-
-func tryCertificate(opts *options) error {
-	if opts.TLSCert == "" {
-		return nil
-	}
-	if _, err := tls.LoadX509KeyPair(opts.TLSCert, opts.TLSKey); err != nil {
-		return fmt.Errorf("TLS certificate: %w", err)
-	}
-	return nil
-}
-
-// tryPort finds out whether the port can be had.
-func tryPort(opts *options) error {
-	socket, err := net.Listen("tcp", net.JoinHostPort(opts.Host, strconv.Itoa(opts.Port)))
-	if err != nil {
-		return err
-	}
-	return socket.Close()
 }
 
 // stopSignal gives a channel that closes at the first SIGINT, SIGTERM or
@@ -131,11 +107,14 @@ func (d *daemon) stop(timeout time.Duration) error {
 const timeToCut = 2 * time.Second
 
 func (d *daemon) stopAll(ctx context.Context) error {
-	var refused error
-	if d.listener != nil {
-		refused = d.listener.Shutdown(ctx)
+	err := d.listener.Shutdown(ctx)
+	if d.provider != nil {
+		err = errors.Join(err, d.provider.Stop(ctx))
 	}
-	return errors.Join(refused, d.provider.Stop(ctx), d.store.Close())
+	if d.store != nil {
+		err = errors.Join(err, d.store.Close())
+	}
+	return err
 }
 
 // startLine is what stands on standard output once clients are served.
