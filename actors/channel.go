@@ -40,7 +40,7 @@ type (
 	}
 	follow struct { // Subscribed; from the server, for a session's subscribe
 		Caller
-		User string
+		incarnation uint64 // of the channel
 	}
 	// retire comes from the server when the channel's deletion is on disk.
 	retire struct{}
@@ -194,7 +194,7 @@ const (
 )
 
 func (c *channel) saveWhenLarge(ctx actor.Context) {
-	if !c.saving && c.history.fullPages() > 0 &&
+	if c.saving == 0 && c.history.fullPages() > 0 &&
 		(c.history.total-c.history.paged >= unsavedMessages || c.history.recentBytes >= unsavedBytes) {
 		c.save(ctx)
 	}
@@ -292,16 +292,15 @@ func (c *channel) replyMessages(ctx actor.Context, caller Caller, reply Messages
 	c.reply(ctx, caller, reply)
 }
 
-// onFollow attaches first and then tells the amount: a message from that
-// index on is published after the router knows the subscriber.
+// onFollow begins the subscription first and then tells the amount: a message
+// from that index on is published after it has begun, and none before it.
 func (c *channel) onFollow(ctx actor.Context, m *follow) {
-	c.say(ctx, c.node.router, &attach{Session: m.Session, User: m.User, Topic: c.topic})
+	c.say(ctx, c.node.router, &begin{Session: m.Session, Topic: c.topic})
 	c.reply(ctx, m.Caller, Subscribed{Amount: c.history.total, HasChannel: true})
 }
 
 func (c *channel) onSnapshotSaved(ctx actor.Context, m *persistence.SnapshotSaved) {
-	c.onSaved(ctx, m)
-	if m.Err == nil {
+	if c.onSaved(ctx, m) {
 		c.history.trim(c.pages)
 	}
 }
@@ -309,7 +308,7 @@ func (c *channel) onSnapshotSaved(ctx actor.Context, m *persistence.SnapshotSave
 // onRetire ends a deleted channel: its stream is gone, so nothing more can be done.
 func (c *channel) onRetire(ctx actor.Context) {
 	c.retired = true
-	c.refuseDue(ctx, NoSuchChannel)
+	c.refuseDue(ctx, 0, NoSuchChannel)
 	ctx.Stop(ctx.Self())
 }
 
@@ -321,11 +320,16 @@ func (c *channel) onRest(ctx actor.Context) {
 	ctx.Send(ctx.Parent(), &stayed{name: c.id})
 }
 
+func (c *channel) rejected(actor.Context, uint64, Code) {}
+
 func (c *channel) abandoned(ctx actor.Context) {
 	for _, r := range c.reads {
 		r.caller.answer(ctx, Refused{Code: Busy})
 	}
+	clear(c.reads)
 }
+
+func (c *channel) stopping() {}
 
 func (c *channel) reset() { c.history = newHistory() }
 

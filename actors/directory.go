@@ -76,7 +76,7 @@ type (
 	sweep struct{}
 	// rest asks a child to stop if nothing is under way. From then on the
 	// parent holds back what arrives for it. Answered by stayed, or by its end.
-	rest struct{}
+	rest struct{ name string }
 	// stayed answers rest: the child has work.
 	stayed struct{ name string }
 	// vacant tells the parent that the entity does not exist, so its actor need not stay.
@@ -166,7 +166,7 @@ func (c *children) sweep(ctx actor.Context) {
 func (c *children) rest(ctx actor.Context, name string) {
 	if kid := c.live[name]; kid != nil && !kid.resting {
 		kid.resting = true
-		ctx.Send(kid.pid, &rest{})
+		ctx.Send(kid.pid, &rest{name: name})
 	}
 }
 

@@ -3,6 +3,7 @@ package actors
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -31,7 +32,7 @@ type durable struct {
 	seq       uint64    // of the last event decided
 	committed uint64    // of the last event on disk
 	saved     uint64    // of the last snapshot on disk
-	saving    bool      // a snapshot is on its way
+	saving    uint64    // of the snapshot that is on its way, 0 for none
 
 	due  []utterance // said, waiting for the journal; in order
 	held []any       // commands that arrived while recovering; as bounded as the requests in flight are
@@ -48,8 +49,13 @@ type entity interface {
 	recovered(ctx actor.Context)
 	// command handles one message that is the actor's own.
 	command(ctx actor.Context, msg any)
-	// abandoned answers whoever waits for more than the journal, before a stop or restart.
+	// rejected answers whoever waits for more than an event, of seq or later,
+	// that the journal refused.
+	rejected(ctx actor.Context, seq uint64, code Code)
+	// abandoned answers whoever waits for more than the journal, and forgets them.
 	abandoned(ctx actor.Context)
+	// stopping lets go of timers and children, before a stop or restart.
+	stopping()
 	// snapshot fills in State, Pages and Gone.
 	snapshot(s *persistence.SaveSnapshot)
 }
@@ -122,15 +128,19 @@ func (d *durable) judge(ctx actor.Context, msg any) {
 // refuseBroken answers while the stream cannot be read, and tries again from
 // time to time: a disk may heal.
 func (d *durable) refuseBroken(ctx actor.Context, msg any) {
-	m, isAsked := msg.(asked)
-	switch {
-	case time.Since(d.brokeAt) > retryBroken:
+	switch m := msg.(type) {
+	case *rest, *stayed, *vacant, *sweep, *actor.Terminated:
+		d.entity.command(ctx, msg) // the talk with its parent and its children
+		return
+	case asked:
+		if time.Since(d.brokeAt) <= retryBroken {
+			m.from().answer(ctx, Refused{Code: StorageDown})
+			return
+		}
+	}
+	if time.Since(d.brokeAt) > retryBroken {
 		d.held = append(d.held, msg)
 		d.recover(ctx)
-	case isAsked:
-		m.from().answer(ctx, Refused{Code: StorageDown})
-	default:
-		d.entity.command(ctx, msg) // the talk with its parent and its children
 	}
 }
 
@@ -155,8 +165,11 @@ func (d *durable) restored(ctx actor.Context, m *persistence.Recovered) {
 		d.node.log.Error("cannot recover", "actor", ctx.Self().Id, "err", err)
 		d.entity.reset()
 		d.phase, d.brokeAt = broken, time.Now()
+		d.refuseDue(ctx, 0, OutcomeUnknown)
+		d.entity.abandoned(ctx)
 	}
 	if d.phase == ready {
+		d.settleDue(ctx)
 		d.entity.recovered(ctx)
 	}
 	for len(d.held) > 0 && d.phase != recovering {
@@ -251,15 +264,26 @@ func (d *durable) onCommitted(ctx actor.Context, m *persistence.Committed) {
 		return
 	}
 	d.committed = m.Seq
+	d.sendDue(ctx)
+}
+
+// sendDue sends what waited for the events that are on disk now.
+func (d *durable) sendDue(ctx actor.Context) {
 	sent := 0
 	for _, u := range d.due {
-		if u.seq > m.Seq {
+		if u.seq > d.committed {
 			break
 		}
 		d.send(ctx, u.to, u.msg)
 		sent++
 	}
 	d.dropDue(sent)
+}
+
+// settleDue ends what a Rejected left open, once it is known what is on disk.
+func (d *durable) settleDue(ctx actor.Context) {
+	d.sendDue(ctx)
+	d.refuseDue(ctx, d.committed+1, OutcomeUnknown)
 }
 
 // dropDue forgets the first n utterances and lets a burst's memory go.
@@ -278,14 +302,16 @@ func (d *durable) dropDue(n int) {
 }
 
 // onRejected forgets what is not durable. What was decided before the
-// rejected event is still answered by its Committed, which came first.
+// rejected event may still be on its way to the disk: its Committed comes yet,
+// or the recovery tells.
 func (d *durable) onRejected(ctx actor.Context, m *persistence.Rejected) {
 	if m.Epoch != d.epoch || d.phase != ready {
 		return
 	}
 	d.node.log.Debug("event not made durable", "actor", ctx.Self().Id, "err", m.Err)
-	d.refuseDue(ctx, rejection(m.Err))
-	d.saving = false
+	code := rejection(m.Err)
+	d.refuseDue(ctx, m.Seq, code)
+	d.entity.rejected(ctx, m.Seq, code)
 	d.recover(ctx)
 }
 
@@ -303,54 +329,67 @@ func rejection(err error) Code {
 // abandon answers everybody when the actor stops or restarts: what is on its
 // way to the journal may still become durable, what is held was never begun.
 func (d *durable) abandon(ctx actor.Context) {
-	d.refuseDue(ctx, OutcomeUnknown)
+	d.refuseDue(ctx, 0, OutcomeUnknown)
 	for _, msg := range d.held {
-		if m, ok := msg.(asked); ok {
+		switch m := msg.(type) {
+		case asked:
 			m.from().answer(ctx, Refused{Code: Busy})
+		case *rest:
+			ctx.Send(ctx.Parent(), &stayed{name: m.name})
 		}
 	}
 	d.held = nil
 	d.entity.abandoned(ctx)
+	d.entity.stopping()
 }
 
-func (d *durable) refuseDue(ctx actor.Context, code Code) {
-	for _, u := range d.due {
-		if a, ok := u.msg.(*answer); ok {
-			ctx.Send(u.to, &answer{Ref: a.Ref, Reply: Refused{Code: code}})
+// refuseDue takes back what was said on the strength of the events from seq on.
+func (d *durable) refuseDue(ctx actor.Context, seq uint64, code Code) {
+	kept := 0
+	for kept < len(d.due) && d.due[kept].seq < seq {
+		kept++
+	}
+	for _, u := range d.due[kept:] {
+		switch m := u.msg.(type) {
+		case *answer:
+			ctx.Send(u.to, &answer{Ref: m.Ref, Reply: Refused{Code: code}})
+		case *persistence.SaveSnapshot:
+			d.saving = 0
 		}
 	}
-	d.due = nil
+	d.due = slices.Delete(d.due, kept, len(d.due))
 }
 
 // idle tells whether nothing of the actor waits for the disk.
 func (d *durable) idle() bool {
-	return d.phase != recovering && d.seq == d.committed && len(d.due) == 0 && !d.saving
+	return d.phase != recovering && d.seq == d.committed && len(d.due) == 0 && d.saving == 0
 }
 
-// save hands a snapshot to persistence, when everything decided is durable and
-// there is something new. A snapshot that is not possible now is asked for again.
+// save makes a snapshot of what is decided now, when there is something new,
+// and says it to persistence: it leaves when all that is in it is on disk.
 func (d *durable) save(ctx actor.Context) {
-	if d.phase != ready || d.saving || d.saved == d.seq {
-		return
-	}
-	if d.seq != d.committed {
-		d.due = append(d.due, utterance{seq: d.seq, to: ctx.Self(), msg: &saveNow{}})
+	if d.phase != ready || d.saving != 0 || d.saved == d.seq {
 		return
 	}
 	s := &persistence.SaveSnapshot{Stream: d.stream, Seq: d.seq, ReplyTo: ctx.Self()}
 	d.entity.snapshot(s)
-	d.saving = true
-	ctx.Send(d.node.disk, s)
+	d.saving = d.seq
+	d.say(ctx, d.node.disk, s)
 }
 
-// onSaved notes what a snapshot covers; the actors call it from their handlers.
-func (d *durable) onSaved(ctx actor.Context, m *persistence.SnapshotSaved) {
-	d.saving = false
+// onSaved notes what a snapshot covers and tells whether it was the one under
+// way; the actors call it from their handlers.
+func (d *durable) onSaved(ctx actor.Context, m *persistence.SnapshotSaved) (ours bool) {
+	if m.Seq != d.saving {
+		return false // asked before a restart
+	}
+	d.saving = 0
 	if m.Err != nil {
 		d.node.log.Warn("snapshot not saved", "actor", ctx.Self().Id, "err", m.Err)
-		return
+		return false
 	}
 	d.saved = m.Seq
+	return true
 }
 
 // mustJSON encodes a state; one that cannot be encoded is a broken invariant.

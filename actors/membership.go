@@ -1,6 +1,8 @@
 package actors
 
 import (
+	"slices"
+
 	"github.com/asynkron/protoactor-go/actor"
 )
 
@@ -14,8 +16,14 @@ type closing struct{ left int }
 // tellThenReply lets a user's list follow a change of membership and replies
 // to the caller when that is on disk too.
 func (s *server) tellThenReply(ctx actor.Context, caller Caller, d debt) {
-	s.askers[d] = append(s.askers[d], caller)
+	s.askers[d] = append(s.askers[d], asker{caller, s.seq})
 	s.tell(ctx, d)
+}
+
+// asker waits for a debt to be paid that the event seq made.
+type asker struct {
+	Caller
+	seq uint64
 }
 
 func (s *server) tell(ctx actor.Context, d debt) {
@@ -27,8 +35,8 @@ func (s *server) onNoted(ctx actor.Context, m *membershipNoted) {
 	if member, owed := s.guild.owed[paid.membership]; owed && member == paid.Member {
 		delete(s.guild.owed, paid.membership)
 	}
-	for _, caller := range s.askers[paid] {
-		s.confirm(ctx, caller)
+	for _, a := range s.askers[paid] {
+		s.confirm(ctx, a.Caller)
 	}
 	delete(s.askers, paid)
 }
@@ -48,11 +56,32 @@ func (s *server) confirm(ctx actor.Context, caller Caller) {
 // payDebts tells the users whose list does not follow yet.
 func (s *server) payDebts(ctx actor.Context) {
 	for who, member := range s.guild.owed {
+		if member {
+			s.say(ctx, s.node.router, &memberWelcome{Server: s.name, User: who.User})
+		}
 		s.tell(ctx, debt{who, member})
 	}
 }
 
-// welcome lets a member's list follow, and the member's sessions hear of it.
+// refuseAskers answers those who wait for events from seq on.
+func (s *server) refuseAskers(ctx actor.Context, seq uint64, code Code) {
+	refused := map[Caller]bool{}
+	for d, list := range s.askers {
+		s.askers[d] = slices.DeleteFunc(list, func(a asker) bool {
+			if a.seq >= seq && !refused[a.Caller] {
+				refused[a.Caller] = true
+				delete(s.closing, a.Caller)
+				a.answer(ctx, Refused{Code: code})
+			}
+			return a.seq >= seq
+		})
+		if len(s.askers[d]) == 0 {
+			delete(s.askers, d)
+		}
+	}
+}
+
+// welcome lets a new member's list follow, and the member's sessions hear of it.
 func (s *server) welcome(ctx actor.Context, caller Caller, name string) {
 	s.say(ctx, s.node.router, &memberWelcome{Server: s.name, User: name})
 	s.tellThenReply(ctx, caller, debt{s.guild.of(name), true})

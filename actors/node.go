@@ -112,7 +112,7 @@ func (g *gate) leave(bytes int) {
 func (g *gate) drained(ctx context.Context) error {
 	for {
 		n := g.requests.Load()
-		if n == 0 {
+		if n <= 0 {
 			return nil
 		}
 		select {

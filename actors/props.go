@@ -94,6 +94,8 @@ func answerForCrashed(ctx actor.Context, msg any) {
 		ctx.Send(m.ReplyTo, &persistence.ItemsRead{Stream: m.Stream, Ref: m.Ref, Err: errCrashed})
 	case *persistence.SaveSnapshot:
 		ctx.Send(m.ReplyTo, &persistence.SnapshotSaved{Stream: m.Stream, Seq: m.Seq, Err: errCrashed})
+	case *rest:
+		ctx.Send(ctx.Parent(), &stayed{name: m.name})
 	case *hashWork:
 		ctx.Send(m.ReplyTo, &hashDone{Ref: m.Ref, Refused: Busy})
 	}

@@ -37,10 +37,17 @@ type (
 	}
 	// offline: a session is nobody's any more; its subscriptions end untold.
 	offline struct{ Session uint64 }
-	// attach subscribes a session, if it is still User's.
+	// attach subscribes a session, if it is still User's. It comes from the
+	// server, as revoke does, so that none overtakes the other. A subscription
+	// to a channel begins later, when the channel says so.
 	attach struct {
 		Session uint64
 		User    string
+		Topic   topic
+	}
+	// begin comes from a channel for an attached session: it hears what is published from here on.
+	begin struct {
+		Session uint64
 		Topic   topic
 	}
 	// detach ends a subscription at the session's own wish; Done, or refused
@@ -87,7 +94,7 @@ type subscriber struct {
 	session uint64
 	pid     *actor.PID
 	user    string
-	topics  map[topic]struct{}
+	topics  map[topic]bool // whether it has begun
 }
 
 func newRouter(n *node) actor.Actor {
@@ -110,6 +117,8 @@ func (r *router) Receive(ctx actor.Context) {
 		r.forget(m.Session)
 	case *attach:
 		r.onAttach(m)
+	case *begin:
+		r.onBegin(m)
 	case *detach:
 		r.onDetach(ctx, m)
 	case *revoke:
@@ -142,6 +151,9 @@ func (r *router) onPublish(ctx actor.Context, m *publish) {
 }
 
 func (r *router) onOnline(m *online) {
+	if s := r.sessions[m.Session]; s != nil && s.user == m.User {
+		return // it logged in again; its subscriptions stay
+	}
 	r.forget(m.Session)
 	s := &subscriber{session: m.Session, pid: m.PID, user: m.User}
 	r.sessions[m.Session] = s
@@ -172,13 +184,28 @@ func (r *router) onAttach(m *attach) {
 		return // it has logged out meanwhile
 	}
 	if s.topics == nil {
-		s.topics = map[topic]struct{}{}
+		s.topics = map[topic]bool{}
 	}
-	s.topics[m.Topic] = struct{}{}
-	if r.topics[m.Topic] == nil {
-		r.topics[m.Topic] = map[uint64]*subscriber{}
+	s.topics[m.Topic] = s.topics[m.Topic] // as it was, or not begun
+	if m.Topic == m.Topic.whole() {
+		r.begin(s, m.Topic)
 	}
-	r.topics[m.Topic][m.Session] = s
+}
+
+func (r *router) onBegin(m *begin) {
+	if s := r.sessions[m.Session]; s != nil {
+		if _, attached := s.topics[m.Topic]; attached {
+			r.begin(s, m.Topic)
+		}
+	}
+}
+
+func (r *router) begin(s *subscriber, t topic) {
+	s.topics[t] = true
+	if r.topics[t] == nil {
+		r.topics[t] = map[uint64]*subscriber{}
+	}
+	r.topics[t][s.session] = s
 }
 
 func (r *router) leave(s *subscriber, t topic) {
@@ -215,12 +242,21 @@ func (r *router) onRevoke(ctx actor.Context, m *revoke) {
 		}
 		return
 	}
-	for t, subscribers := range r.topics {
-		if t == m.Topic || t.within(m.Topic) {
-			for _, s := range subscribers {
-				r.revokeFrom(ctx, s, m)
-			}
-		}
+	for _, s := range r.sessions {
+		r.revokeFrom(ctx, s, m)
+	}
+	if m.Topic.channel != "" {
+		r.tellChannelGone(ctx, m)
+	}
+}
+
+// tellChannelGone tells those who hear the whole server that a channel has
+// ended: one of its name may begin anew.
+func (r *router) tellChannelGone(ctx actor.Context, m *revoke) {
+	event := &pushed{event: r.node.encoder.EncodeUnsubscribed(
+		&Unsubscribed{Server: m.Topic.server, Channel: m.Topic.channel, Reason: m.Reason})}
+	for _, s := range r.topics[m.Topic.whole()] {
+		ctx.Send(s.pid, event)
 	}
 }
 

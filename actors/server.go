@@ -87,16 +87,16 @@ type server struct {
 	durable
 	name    string
 	guild   guild
-	kids    children           // channels by incarnation; not saved
-	hashing map[uint64]any     // commands that wait for the hash workers; not saved
-	lastRef uint64             // not saved
-	askers  map[debt][]Caller  // who waits for a debt to be paid; not saved
-	closing map[Caller]closing // deleteServer that waits for several; not saved
-	tick    ticker             // not saved
+	kids    children                 // channels by incarnation; not saved
+	hashing map[uint64]serverHashing // not saved
+	lastRef uint64                   // not saved
+	askers  map[debt][]asker         // who waits for a debt to be paid; not saved
+	closing map[Caller]closing       // deleteServer that waits for several; not saved
+	tick    ticker                   // not saved
 }
 
 func newServer(n *node, name string) *server {
-	s := &server{name: name, hashing: map[uint64]any{}, askers: map[debt][]Caller{}, closing: map[Caller]closing{}}
+	s := &server{name: name, hashing: map[uint64]serverHashing{}, askers: map[debt][]asker{}, closing: map[Caller]closing{}}
 	s.durable = durable{node: n, entity: s, stream: persistence.StreamOf("servers", name)}
 	s.kids = newChildren(n, KindChannel, s.newChannel)
 	return s
@@ -130,6 +130,8 @@ func (s *server) command(ctx actor.Context, msg any) {
 		s.onSubscribe(ctx, m)
 	case *membershipNoted:
 		s.onNoted(ctx, m)
+	case *follow:
+		s.toChannel(ctx, m.incarnation, m) // after the router knows of it
 	case *hashDone:
 		s.onHashDone(ctx, m)
 	case *saveChannel:
@@ -298,7 +300,10 @@ func (s *server) onSubscribe(ctx actor.Context, m *subscribe) {
 	case code != "":
 		s.refuse(ctx, m.Caller, code)
 	case m.HasChannel:
-		s.toChannel(ctx, incarnation, &follow{Caller: m.Caller, User: m.User})
+		t := s.topic()
+		t.channel, t.incarnation = m.Channel, incarnation
+		s.say(ctx, s.node.router, &attach{Session: m.Session, User: m.User, Topic: t})
+		s.say(ctx, ctx.Self(), &follow{Caller: m.Caller, incarnation: incarnation})
 	default:
 		s.say(ctx, s.node.router, &attach{Session: m.Session, User: m.User, Topic: s.topic()})
 		s.reply(ctx, m.Caller, Subscribed{})
@@ -314,94 +319,6 @@ func (s *server) may(ctx actor.Context, caller Caller, code Code) bool {
 		s.refuse(ctx, caller, code)
 	}
 	return code == ""
-}
-
-func (s *server) hash(ctx actor.Context, command any, password, compare string) {
-	s.lastRef++
-	s.hashing[s.lastRef] = command
-	ctx.Send(s.node.passwords, &hashWork{Ref: s.lastRef, ReplyTo: ctx.Self(), Password: password, Compare: compare})
-}
-
-func (s *server) onHashDone(ctx actor.Context, m *hashDone) {
-	command, ours := s.hashing[m.Ref]
-	if !ours {
-		return // asked before a restart
-	}
-	delete(s.hashing, m.Ref)
-	if !s.may(ctx, command.(asked).from(), m.Refused) {
-		return
-	}
-	switch c := command.(type) {
-	case *createServer:
-		s.finishCreate(ctx, c, m.Hash)
-	case *joinServer:
-		s.finishJoin(ctx, c, m.Match)
-	case *deleteServer:
-		s.finishDelete(ctx, c, m.Match)
-	}
-}
-
-func (s *server) finishCreate(ctx actor.Context, m *createServer, hash string) {
-	if s.guild.Exists {
-		s.refuse(ctx, m.Caller, ServerExists)
-		return
-	}
-	s.commit(ctx, "serverCreated", serverCreated{
-		Incarnation: s.next(), Owner: m.User, Password: hash, Channel: firstChannel,
-	})
-	s.welcome(ctx, m.Caller, m.User)
-}
-
-// firstChannel is made with each server.
-const firstChannel = "general"
-
-func (s *server) finishJoin(ctx actor.Context, m *joinServer, match bool) {
-	switch {
-	case !s.guild.Exists:
-		s.refuse(ctx, m.Caller, NoSuchServer)
-		return
-	case !match:
-		s.refuse(ctx, m.Caller, WrongServerPasswd)
-		return
-	case !s.guild.isMember(m.User):
-		s.commit(ctx, "memberJoined", memberJoined{User: m.User})
-	}
-	s.welcome(ctx, m.Caller, m.User)
-}
-
-func (s *server) finishDelete(ctx actor.Context, m *deleteServer, match bool) {
-	switch {
-	case !s.guild.Exists:
-		s.refuse(ctx, m.Caller, NoSuchServer)
-	case s.guild.Owner != m.User:
-		s.refuse(ctx, m.Caller, NotOwnerDelete)
-	case !match:
-		s.refuse(ctx, m.Caller, WrongServerPasswd)
-	default:
-		s.remove(ctx, m.Caller)
-	}
-}
-
-// remove deletes the server. Its channels' streams end with the same event.
-func (s *server) remove(ctx actor.Context, caller Caller) {
-	was, topic := s.guild, s.topic()
-	drops := make([]persistence.Stream, len(was.Channels))
-	for i, c := range was.Channels {
-		drops[i] = s.channelStream(c.Channel, c.Incarnation)
-	}
-	s.commit(ctx, "serverDeleted", serverDeleted{}, drops...)
-	s.say(ctx, s.node.router, &revoke{Topic: topic, Reason: ServerGone})
-	for _, c := range was.Channels {
-		s.retire(ctx, c.Incarnation)
-	}
-	if len(was.Members) == 0 {
-		s.reply(ctx, caller, Done{})
-		return
-	}
-	s.closing[caller] = closing{left: len(was.Members)}
-	for _, name := range was.Members {
-		s.tellThenReply(ctx, caller, debt{was.of(name), false})
-	}
 }
 
 // retire ends a channel's actor, if there is one, once its deletion is on disk.
@@ -470,21 +387,21 @@ func (s *server) recovered(ctx actor.Context) {
 	}
 }
 
+func (s *server) rejected(ctx actor.Context, seq uint64, code Code) {
+	s.refuseAskers(ctx, seq, code)
+}
+
 func (s *server) abandoned(ctx actor.Context) {
+	for _, h := range s.hashing {
+		h.command.(asked).from().answer(ctx, Refused{Code: Busy})
+	}
+	clear(s.hashing)
+	s.refuseAskers(ctx, 0, OutcomeUnknown)
+}
+
+func (s *server) stopping() {
 	s.tick.stop()
 	s.kids.close()
-	for _, command := range s.hashing {
-		command.(asked).from().answer(ctx, Refused{Code: Busy})
-	}
-	told := map[Caller]bool{}
-	for _, callers := range s.askers {
-		for _, caller := range callers {
-			if !told[caller] {
-				caller.answer(ctx, Refused{Code: OutcomeUnknown})
-			}
-			told[caller] = true
-		}
-	}
 }
 
 func (s *server) snapshot(save *persistence.SaveSnapshot) {

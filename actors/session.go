@@ -48,7 +48,12 @@ type session struct {
 	timer     *time.Timer // of the oldest request's deadline
 	armed     bool        // it runs
 	login     *arriving   // a login that still subscribes
+
+	late map[uint64]int // bytes of requests past their deadline that somebody still works on
 }
+
+// maxLate is how many of them a session may have and still begin others.
+const maxLate = 64
 
 // flight is a request that was begun.
 type flight struct {
@@ -127,10 +132,11 @@ func (s *session) handOver() {
 	n := 0
 	for ; n < len(s.flying) && s.flying[n].reply != nil; n++ {
 		f := &s.flying[n]
-		s.out.Answer(f.req, f.reply)
 		if f.admitted {
+			f.admitted = false
 			s.node.gate.leave(f.req.Bytes)
 		}
+		s.out.Answer(f.req, f.reply)
 	}
 	s.flying = slices.Delete(s.flying, 0, n)
 	if len(s.flying) == 0 && cap(s.flying) > 2 {
@@ -150,14 +156,14 @@ func (s *session) mayBegin(req *Request) bool {
 
 func (s *session) begin(ctx actor.Context, req *Request) {
 	s.lastRef++
-	f := flight{req: req, ref: s.lastRef, begun: time.Now(), admitted: s.node.gate.enter(req.Bytes)}
-	if !f.admitted {
-		f.reply = Refused{Code: Busy}
-	} else {
-		f.reply = s.start(ctx, req, Caller{PID: ctx.Self(), Session: s.id, Ref: f.ref})
+	admitted := len(s.late) < maxLate && s.node.gate.enter(req.Bytes)
+	s.flying = append(s.flying, flight{req: req, ref: s.lastRef, begun: time.Now(), admitted: admitted})
+	reply := any(Refused{Code: Busy})
+	if admitted {
+		reply = s.start(ctx, req, Caller{PID: ctx.Self(), Session: s.id, Ref: s.lastRef})
 	}
-	s.flying = append(s.flying, f)
-	if f.reply == nil {
+	s.flying[len(s.flying)-1].reply = reply
+	if reply == nil {
 		s.arm(ctx, s.node.cfg.Deadline)
 	}
 }
@@ -290,7 +296,8 @@ func (s *session) onAnswer(ctx actor.Context, m *answer) {
 	}
 	f := s.find(m.Ref)
 	if f == nil {
-		return // past its deadline, answered already
+		s.arriveLate(m.Ref)
+		return
 	}
 	switch reply := m.Reply.(type) {
 	case LoggedIn:
@@ -388,6 +395,7 @@ func (s *session) onOverdue(ctx actor.Context) {
 	for i := range s.flying {
 		if f := &s.flying[i]; f.reply == nil && now.Sub(f.begun) >= s.node.cfg.Deadline {
 			f.reply = Refused{Code: OutcomeUnknown}
+			s.keepLate(f)
 		}
 	}
 	s.deliver(ctx)
@@ -395,6 +403,24 @@ func (s *session) onOverdue(ctx actor.Context) {
 		s.timer = nil
 	} else {
 		s.arm(ctx, max(s.node.cfg.Deadline-now.Sub(s.flying[0].begun), time.Millisecond))
+	}
+}
+
+// keepLate lets a request past its deadline stay at the gate: the work is
+// still somewhere, and takes its memory.
+func (s *session) keepLate(f *flight) {
+	if s.late == nil {
+		s.late = map[uint64]int{}
+	}
+	s.late[f.ref] = f.req.Bytes
+	f.admitted = false
+}
+
+// arriveLate ends a request that was answered at its deadline.
+func (s *session) arriveLate(ref uint64) {
+	if bytes, ok := s.late[ref]; ok {
+		delete(s.late, ref)
+		s.node.gate.leave(bytes)
 	}
 }
 
@@ -406,6 +432,9 @@ func (s *session) onStopping(ctx actor.Context) {
 		if f.admitted {
 			s.node.gate.leave(f.req.Bytes)
 		}
+	}
+	for _, bytes := range s.late {
+		s.node.gate.leave(bytes)
 	}
 	if s.user != "" {
 		ctx.Send(s.node.router, &offline{Session: s.id})

@@ -169,7 +169,8 @@ type user struct {
 // hashing is a command that waits for the hash workers.
 type hashing struct {
 	command any
-	matched bool // changePassword: the old password was right, the new one is being hashed
+	compare string // what the password is compared with; it may have changed meanwhile
+	matched bool   // changePassword: the old password was right, the new one is being hashed
 }
 
 func newUser(n *node, name string) *user {
@@ -221,7 +222,7 @@ func (u *user) onLogin(ctx actor.Context, m *login) {
 	if !u.account.Exists {
 		compare = u.node.pool.dummy // as slow as a real one
 	}
-	u.hash(ctx, hashing{command: m}, hashWork{
+	u.hash(ctx, hashing{command: m, compare: u.account.Password}, hashWork{
 		Password: m.Password, Compare: compare, Attempt: attempt{account: m.User, address: m.Address},
 	})
 }
@@ -252,7 +253,7 @@ func (u *user) onLogout(ctx actor.Context, m *logout) {
 }
 
 func (u *user) onChangePassword(ctx actor.Context, m *changePassword) {
-	u.hash(ctx, hashing{command: m}, hashWork{
+	u.hash(ctx, hashing{command: m, compare: u.account.Password}, hashWork{
 		Password: m.Password, Compare: u.account.Password, Attempt: attempt{account: m.User, address: m.Address},
 	})
 }
@@ -294,8 +295,8 @@ func (u *user) onHashDone(ctx actor.Context, m *hashDone) {
 	switch {
 	case m.Refused != "":
 		u.refuse(ctx, caller, m.Refused)
-	case !u.writable():
-		u.refuse(ctx, caller, StorageDown)
+	case h.compare != "" && h.compare != u.account.Password:
+		u.command(ctx, h.command) // judged by a password that is no more
 	default:
 		u.hashed(ctx, h, m)
 	}
@@ -317,6 +318,10 @@ func (u *user) finishRegister(ctx actor.Context, m *register, hash string) {
 		u.refuse(ctx, m.Caller, UserExists)
 		return
 	}
+	if !u.writable() {
+		u.refuse(ctx, m.Caller, StorageDown)
+		return
+	}
 	u.commit(ctx, "registered", registered{Password: hash})
 	u.reply(ctx, m.Caller, Done{})
 }
@@ -327,6 +332,8 @@ func (u *user) finishLogin(ctx actor.Context, m *login, match bool) {
 		u.refuse(ctx, m.Caller, NoSuchUser)
 	case !u.account.Exists || !match:
 		u.refuse(ctx, m.Caller, WrongPassword)
+	case !u.writable():
+		u.refuse(ctx, m.Caller, StorageDown)
 	default:
 		key := newKey()
 		u.commit(ctx, "loggedIn", loggedIn{Key: hashKey(key), At: time.Now().Unix()})
@@ -338,8 +345,10 @@ func (u *user) finishChangePassword(ctx actor.Context, m *changePassword, matche
 	switch {
 	case !matched && !done.Match:
 		u.refuse(ctx, m.Caller, WrongPassword)
+	case !u.writable():
+		u.refuse(ctx, m.Caller, StorageDown)
 	case !matched:
-		u.hash(ctx, hashing{command: m, matched: true}, hashWork{Password: m.New})
+		u.hash(ctx, hashing{command: m, compare: u.account.Password, matched: true}, hashWork{Password: m.New})
 	default:
 		key := newKey()
 		u.commit(ctx, "passwordChanged", passwordChanged{Password: done.Hash, Key: hashKey(key), At: time.Now().Unix()})
@@ -363,11 +372,16 @@ func (u *user) commit(ctx actor.Context, eventType string, event any) {
 
 func (u *user) reset() { u.account = account{} }
 
+func (u *user) rejected(actor.Context, uint64, Code) {}
+
 func (u *user) abandoned(ctx actor.Context) {
 	for _, h := range u.hashing {
 		h.command.(asked).from().answer(ctx, Refused{Code: Busy})
 	}
+	clear(u.hashing)
 }
+
+func (u *user) stopping() {}
 
 func (u *user) restore(snapshot []byte) (err error) {
 	u.account, err = decode[account](snapshot)

@@ -36,6 +36,7 @@ func (c *core) gather() {
 	if !c.gathering && !c.writing {
 		c.gathering, c.gathered = true, 0
 		c.inbox.tell(&gathering{})
+		c.startBeat()
 	}
 }
 

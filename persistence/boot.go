@@ -95,11 +95,16 @@ func checkLegacy(cfg Config) error {
 }
 
 func isLegacy(files FS) (bool, error) {
-	if config, err := exists(files, "config.json"); err != nil || !config {
+	config, err := exists(files, "config.json")
+	if err != nil {
 		return false, err
 	}
-	if users, err := exists(files, "users"); err != nil || users {
-		return users, err
+	users, err := files.List("users")
+	if err == nil && (config || len(users) > 0) {
+		return true, nil
+	}
+	if err = ignoreMissing(err); err != nil {
+		return false, err
 	}
 	servers, err := files.List("servers")
 	if err = ignoreMissing(err); err != nil {

@@ -51,7 +51,7 @@ func (c *core) startCheckpointTimer() {
 // startBeat starts the short timer when something will be due: a retry, a mark
 // after the last batch, an answer that did not come. An idle store has none.
 func (c *core) startBeat() {
-	due := c.failure != nil && !c.poisoned || c.failure == nil && !c.marked || len(c.asked) > 0
+	due := c.failure != nil && !c.poisoned || c.failure == nil && !c.marked || len(c.asked) > 0 || len(c.waiting) > 0
 	if due && c.timers.beat == nil {
 		c.timers.beat = time.AfterFunc(beatEvery, func() { c.inbox.tell(&beat{}) })
 	}
@@ -62,6 +62,9 @@ func (c *core) beat() {
 	now := time.Now()
 	switch {
 	case c.writing || c.poisoned:
+	case c.failure == nil && len(c.waiting) > 0: // the word that would have started it was lost
+		c.gathering = false
+		c.writeNext()
 	case c.failure != nil:
 		c.roll()
 	case !c.marked && len(c.waiting) == 0 && now.Sub(c.lastWrite) >= markAfter:
@@ -149,7 +152,7 @@ func (c *core) opened(w written) {
 	c.failure, c.rolling, c.marked = nil, false, true
 	c.writable.Store(true)
 	c.segments = append(c.segments, &segment{number: w.open.Segment, bytes: w.size})
-	c.letGo(w.open.Oldest)
+	c.letGo(min(w.open.Oldest, c.oldestNeeded())) // a recovery may need an older one since
 	c.retryRemovals()
 	c.wantSnapshots()
 }

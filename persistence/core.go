@@ -91,6 +91,8 @@ func (c *core) receive(msg any) bool {
 		c.readItems(m)
 	case *Attach:
 		c.keeper = m.Keeper
+		c.wantSnapshots() // of what the journal holds from before
+		c.startBeat()
 	case *Release:
 		c.release(m)
 	case *gathering:

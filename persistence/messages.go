@@ -96,9 +96,7 @@ type Rejected struct {
 }
 
 // Release says that the owner stops and will append no more under this epoch.
-// It lets persistence forget the stream at once. Without it a stream is
-// forgotten after an hour of silence; an owner that speaks up again later is
-// answered ErrStale and recovers. Not answered.
+// It lets persistence forget the stream. Not answered.
 type Release struct {
 	Stream Stream
 	Epoch  uint64
@@ -156,7 +154,7 @@ type ReadItems struct {
 }
 
 // ItemsRead answers ReadItems: To-From JSON values, or an error: ErrNoItems for
-// items that were never paged, ErrInvalid for more than 8,192 at once.
+// items that were never paged, ErrInvalid for more than 65,536 at once.
 type ItemsRead struct {
 	Stream Stream
 	Ref    uint64

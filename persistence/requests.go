@@ -92,6 +92,9 @@ func (c *core) begin(e *stream, r request) {
 		c.beginSave(e, r.save)
 	case r.remove.tomb && (!e.gone || e.pending > 0): // it came back to life
 	default:
+		if r.remove.tomb { // whoever owns it has to recover, which waits until the files are gone
+			e.epoch, e.next, e.known = 0, 0, false
+		}
 		e.busy = true
 		c.writes.add(removeJob{e, *r.remove})
 	}

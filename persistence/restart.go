@@ -20,6 +20,7 @@ func (c *core) started() {
 func (c *core) restarted() {
 	msg, answer := c.inHand, c.answer
 	c.inHand, c.answer = nil, nil
+	c.gathering = false
 	c.apologize(msg)
 	c.makeUp(answer)
 	if c.landing != nil {

@@ -139,13 +139,11 @@ func (c *core) segment(number uint32) *segment {
 
 func (c *core) live() *segment { return c.segments[len(c.segments)-1] }
 
-// sweepIdle forgets owners that were silent for long. One that speaks again is
-// told ErrStale and recovers.
+// sweepIdle forgets streams that have no owner and were not used for long.
 func (c *core) sweepIdle() {
 	c.sweeps++
 	for _, e := range c.table {
-		if c.sweeps-e.sweep > idleSweeps && len(e.queue) == 0 && e.pending == 0 {
-			e.epoch = 0
+		if e.epoch == 0 && c.sweeps-e.sweep > idleSweeps && len(e.queue) == 0 && e.pending == 0 {
 			c.forgetIfIdle(e)
 		}
 	}

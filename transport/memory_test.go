@@ -15,10 +15,7 @@ import (
 // have left, and then finds everything as it was.
 func TestIdleActorsLeaveMemoryAndComeBack(t *testing.T) {
 	h := newHouse(t, t.TempDir(), settings{passivate: 40 * time.Millisecond})
-	alice := h.dial()
-	alice.yes(`{"call":"register","usernm":"alice","passwd":"pw"}`)
-	alice.yes(`{"call":"login","usernm":"alice","passwd":"pw"}`)
-	alice.yes(`{"call":"createserver","servername":"s","serverpasswd":"spw"}`)
+	alice := h.founder()
 	for i := range 3 {
 		h.forgetEnds()
 		posted := alice.yes(`{"call":"message","servername":"s","channel":"general","msg":"m","nonce":"n%d"}`, i)
@@ -68,24 +65,28 @@ func (h *house) awaitEnds(kinds ...actors.Kind) {
 	}
 }
 
-// TestRequestsWhileActorsComeAndGo keeps asking while actors leave memory all
-// the time: none of the requests may get lost in between.
+// TestRequestsWhileActorsComeAndGo goes round many servers, so that each is
+// idle, leaves memory and is needed again all the time: no request may get
+// lost in between.
 func TestRequestsWhileActorsComeAndGo(t *testing.T) {
 	h := newHouse(t, t.TempDir(), settings{passivate: 4 * time.Millisecond})
-	alice := h.dial()
-	alice.yes(`{"call":"register","usernm":"alice","passwd":"pw"}`)
-	alice.yes(`{"call":"login","usernm":"alice","passwd":"pw"}`)
-	alice.yes(`{"call":"createserver","servername":"s","serverpasswd":"spw"}`)
+	alice := h.founder()
+	const servers = 20
+	for i := range servers {
+		alice.yes(`{"call":"createserver","servername":"s%d","serverpasswd":""}`, i)
+	}
 	left := 0
-	for i := 0; left < 20; i++ {
-		alice.yes(`{"call":"message","servername":"s","channel":"general","msg":"m%d"}`, i)
-		alice.yes(`{"call":"getjoinedservers"}`)
+	for i := 0; left < 30; i++ {
+		posted := alice.yes(`{"call":"message","servername":"s%d","channel":"general","msg":"m"}`, i%servers)
+		if posted["index"] != float64(i/servers) {
+			t.Fatalf("post %d: %v", i, posted)
+		}
 		select {
 		case kind := <-h.ended:
-			if kind == actors.KindUser || kind == actors.KindChannel {
+			if kind == actors.KindChannel {
 				left++
 			}
-		case <-time.After(time.Duration(i%8) * time.Millisecond):
+		default:
 		}
 	}
 }
@@ -116,10 +117,7 @@ func TestOldMessagesComeFromPages(t *testing.T) {
 	dir := t.TempDir()
 	set := settings{passivate: 100 * time.Millisecond, snapshots: 50 * time.Millisecond, segment: 64 << 10}
 	h := newHouse(t, dir, set)
-	alice := h.dial()
-	alice.yes(`{"call":"register","usernm":"alice","passwd":"pw"}`)
-	alice.yes(`{"call":"login","usernm":"alice","passwd":"pw"}`)
-	alice.yes(`{"call":"createserver","servername":"s","serverpasswd":"spw"}`)
+	alice := h.founder()
 	n := 0
 	for n < 3000 || !h.compacted(dir) {
 		if n > 100_000 {

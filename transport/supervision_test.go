@@ -132,6 +132,15 @@ func (h *house) login(name string) *line {
 	return l
 }
 
+// founder is alice, logged in, with a server s.
+func (h *house) founder() *line {
+	h.t.Helper()
+	h.dial().yes(`{"call":"register","usernm":"alice","passwd":"pw"}`)
+	alice := h.login("alice")
+	alice.yes(`{"call":"createserver","servername":"s","serverpasswd":"spw"}`)
+	return alice
+}
+
 // next reads one answer or event; nil when the connection has ended.
 func (l *line) next() map[string]any {
 	l.t.Helper()
@@ -203,12 +212,9 @@ func TestAPanicInEachActor(t *testing.T) {
 
 func crash(t *testing.T, kind actors.Kind, request string) {
 	h := newHouse(t, t.TempDir(), settings{})
-	guest := h.dial()
-	for _, name := range []string{"alice", "bob"} {
-		guest.yes(`{"call":"register","usernm":%q,"passwd":"pw"}`, name)
-	}
-	alice, bob := h.login("alice"), h.login("bob")
-	alice.yes(`{"call":"createserver","servername":"s","serverpasswd":"spw"}`)
+	alice := h.founder()
+	h.dial().yes(`{"call":"register","usernm":"bob","passwd":"pw"}`)
+	bob := h.login("bob")
 	bob.yes(`{"call":"joinserver","servername":"s","serverpasswd":"spw"}`)
 	for i := range 3 {
 		alice.yes(`{"call":"message","servername":"s","channel":"general","msg":"m%d"}`, i)

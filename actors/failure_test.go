@@ -1,0 +1,315 @@
+package actors
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"elemental/persistence"
+)
+
+// These tests drive sessions without a socket, to strike at a chosen moment
+// between two actors.
+
+// outbox is a connection that keeps what it is given.
+type outbox struct {
+	answers chan any
+	pushes  chan string
+}
+
+func (o *outbox) Answer(_ *Request, reply any) { o.answers <- reply }
+func (o *outbox) Push(event []byte)            { o.pushes <- string(event) }
+func (o *outbox) Close()                       {}
+
+type plainEncoder struct{}
+
+func (plainEncoder) EncodeNewMessage(m *NewMessage) []byte { return []byte("new " + m.Message.Text) }
+func (plainEncoder) EncodeUnsubscribed(m *Unsubscribed) []byte {
+	return []byte("unsubscribed " + string(m.Reason))
+}
+
+type guest struct {
+	t       *testing.T
+	out     *outbox
+	session *Session
+}
+
+func startNode(t *testing.T, store persistence.Config, change func(*Config)) *Provider {
+	t.Helper()
+	log := slog.New(slog.DiscardHandler)
+	store.Dir, store.Log = t.TempDir(), log
+	opened, err := persistence.Open(store)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := DefaultConfig()
+	cfg.HashMemory, cfg.HashTime, cfg.CountInterval = 64, 1, 0
+	if change != nil {
+		change(&cfg)
+	}
+	p, err := Start(cfg, opened, plainEncoder{}, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		defer cancel()
+		if err := p.Stop(ctx); err != nil {
+			t.Error(err)
+		}
+		if err := opened.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return p
+}
+
+func enter(t *testing.T, p *Provider, user string) *guest {
+	t.Helper()
+	out := &outbox{answers: make(chan any, 1<<12), pushes: make(chan string, 1<<12)}
+	g := &guest{t, out, p.Connect(out, netip.Addr{})}
+	g.ask(Register{user, "p"})
+	if reply, ok := g.ask(Login{user, "p"}).(LoggedIn); !ok {
+		t.Fatalf("login: %v", reply)
+	}
+	return g
+}
+
+func (g *guest) send(command any) { g.session.Send(&Request{Command: command, Bytes: 10}) }
+
+func (g *guest) hear() any {
+	g.t.Helper()
+	select {
+	case reply := <-g.out.answers:
+		return reply
+	case <-time.After(30 * time.Second):
+		g.t.Fatal("no answer")
+		return nil
+	}
+}
+
+func (g *guest) ask(command any) any {
+	g.t.Helper()
+	g.send(command)
+	return g.hear()
+}
+
+// TestBusyMeansThatNothingWasDone lets the journal refuse for want of room
+// while earlier posts are on their way to the disk.
+func TestBusyMeansThatNothingWasDone(t *testing.T) {
+	p := startNode(t, persistence.Config{MaxWaitingRecords: 20}, nil)
+	alice := enter(t, p, "alice")
+	alice.ask(CreateServer{"s", ""})
+	posted, busy := 0, 0
+	for range 50 {
+		for range 40 {
+			alice.send(Post{Server: "s", Channel: "general", Text: "x"})
+		}
+		for range 40 {
+			switch reply := alice.hear().(type) {
+			case Posted:
+				posted++
+			case Refused:
+				if reply.Code != Busy {
+					t.Fatalf("refused: %v", reply)
+				}
+				busy++
+			}
+		}
+	}
+	if total := alice.ask(CountMessages{"s", "general"}); total != (Amount{int64(posted)}) || busy == 0 {
+		t.Errorf("%v messages, %d acknowledged, %d busy", total, posted, busy)
+	}
+}
+
+// TestASubscriptionDoesNotOutliveTheMembership holds a channel's recovery until
+// the subscriber has left the server on another connection.
+func TestASubscriptionDoesNotOutliveTheMembership(t *testing.T) {
+	var hold atomic.Bool
+	goOn, held := make(chan struct{}), make(chan struct{}, 1)
+	p := startNode(t, persistence.Config{}, func(c *Config) {
+		c.Fault = func(kind Kind, msg any) {
+			if _, ok := msg.(*persistence.Recovered); ok && kind == KindChannel && hold.CompareAndSwap(true, false) {
+				held <- struct{}{}
+				<-goOn
+			}
+		}
+	})
+	alice := enter(t, p, "alice")
+	alice.ask(CreateServer{"s", ""})
+	here, there := enter(t, p, "bob"), enter(t, p, "bob")
+	here.ask(JoinServer{"s", ""})
+	hold.Store(true)
+	here.send(Subscribe{"s", "general", true})
+	<-held
+	if reply := there.ask(LeaveServer{"s"}); reply != (Done{}) {
+		t.Fatalf("leave: %v", reply)
+	}
+	close(goOn)
+	here.hear()
+	alice.ask(Post{Server: "s", Channel: "general", Text: "secret"})
+	alice.ask(ServerMembers{"s"}) // goes through the router after the post
+	here.ask(Ping{})
+	if event := <-here.out.pushes; event != "unsubscribed "+string(MembershipEnded) {
+		t.Errorf("heard %q", event)
+	}
+	if n := len(here.out.pushes); n != 0 {
+		t.Errorf("a non-member heard %q", <-here.out.pushes)
+	}
+}
+
+// TestAPasswordIsJudgedByTheServerItWasMeantFor lets a join be hashed while the
+// server is deleted and made again with another password.
+func TestAPasswordIsJudgedByTheServerItWasMeantFor(t *testing.T) {
+	p := startNode(t, persistence.Config{}, nil)
+	alice, bob := enter(t, p, "alice"), enter(t, p, "bob")
+	work := make(chan *hashWork, 8)
+	root, passwords := p.node.system.Root, p.node.passwords
+	p.node.passwords = root.Spawn(actor.PropsFromFunc(func(ctx actor.Context) {
+		if w, ok := ctx.Message().(*hashWork); ok {
+			work <- w
+		}
+	}))
+	defer root.Stop(p.node.passwords)
+	pass := func(w *hashWork) { root.Send(passwords, w) }
+	alice.send(CreateServer{"s", "old"})
+	pass(<-work)
+	alice.hear()
+	bob.send(JoinServer{"s", "old"})
+	join := <-work
+	alice.send(DeleteServer{"s", "old"})
+	pass(<-work)
+	alice.hear()
+	alice.send(CreateServer{"s", "new"})
+	pass(<-work)
+	alice.hear()
+	pass(join)
+	pass(<-work) // judged anew
+	if reply := bob.hear(); reply != (Refused{Code: WrongServerPasswd}) {
+		t.Errorf("join with the old password: %v", reply)
+	}
+}
+
+// TestALostWordIsMadeUpFor crashes the handling of messages that nobody would
+// send again: the entity and the journal must stay reachable.
+func TestALostWordIsMadeUpFor(t *testing.T) {
+	for name, lost := range map[string]string{
+		"rest": "*actors.rest", "gathering": "*persistence.gathering", "wake": "*persistence.wake",
+	} {
+		t.Run(name, func(t *testing.T) {
+			var armed atomic.Bool
+			fired := make(chan struct{})
+			p := startNode(t, persistence.Config{}, func(c *Config) {
+				c.Passivate = 40 * time.Millisecond
+				c.Fault = func(_ Kind, msg any) {
+					if fmt.Sprintf("%T", msg) == lost && armed.CompareAndSwap(true, false) {
+						close(fired)
+						panic("injected")
+					}
+				}
+			})
+			alice := enter(t, p, "alice")
+			alice.ask(CreateServer{"s", ""})
+			armed.Store(true)
+			first := alice.ask(Post{Server: "s", Channel: "general", Text: "x"})
+			<-fired
+			second := alice.ask(Post{Server: "s", Channel: "general", Text: "x"})
+			if reply, ok := second.(Posted); !ok {
+				t.Errorf("posts after the crash: %v, %v", first, reply)
+			}
+			if _, ok := alice.ask(JoinedServers{}).(Servers); !ok {
+				t.Error("the user is not reachable")
+			}
+		})
+	}
+}
+
+// disk stands in the way of a durable actor's messages to persistence.
+type disk struct {
+	t    *testing.T
+	n    *node
+	pid  *actor.PID
+	seen chan any // what the actor sends, Appends aside
+}
+
+// newDisk answers each Append that all before it is on disk, and Recovers with err.
+func newDisk(t *testing.T, err error) *disk {
+	t.Helper()
+	log := slog.New(slog.DiscardHandler)
+	store, openErr := persistence.Open(persistence.Config{Dir: t.TempDir(), Log: log})
+	if openErr != nil {
+		t.Fatal(openErr)
+	}
+	n := &node{cfg: DefaultConfig(), log: log, store: store, workers: newDispatcher()}
+	n.system = actor.NewActorSystemWithConfig(actor.Configure(engineLog(log)))
+	d := &disk{t: t, n: n, seen: make(chan any, 1<<15)}
+	d.pid = n.system.Root.Spawn(actor.PropsFromFunc(func(ctx actor.Context) {
+		switch m := ctx.Message().(type) {
+		case *actor.Started, *actor.Stopping, *actor.Stopped:
+		case *persistence.Recover:
+			ctx.Send(m.ReplyTo, &persistence.Recovered{Stream: m.Stream, Epoch: 1, Err: err})
+		case *persistence.Append:
+			ctx.Send(m.ReplyTo, &persistence.Committed{Stream: m.Stream, Epoch: 1, Seq: m.Event.Seq - 1})
+		default:
+			d.seen <- m
+		}
+	}))
+	n.disk, n.router, n.dir = d.pid, d.pid, &localDirectory{users: d.pid, servers: d.pid}
+	t.Cleanup(func() {
+		n.system.Shutdown()
+		n.workers.stop()
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return d
+}
+
+func TestAUserThatCannotBeReadConfirmsNothing(t *testing.T) {
+	d := newDisk(t, persistence.ErrUnavailable)
+	root := d.n.system.Root
+	u := root.Spawn(d.n.props(KindUser, thinMailbox, nil, func() actor.Actor { return newUser(d.n, "bob") }))
+	root.Send(u, &membershipChanged{User: "bob", Server: "s", Incarnation: 1, Member: true})
+	root.Send(u, &joinedServers{Caller: Caller{PID: d.pid}, User: "bob"})
+	reply, ok := (<-d.seen).(*answer)
+	if !ok || reply.Reply != (Refused{Code: StorageDown}) {
+		t.Errorf("heard %v", reply)
+	}
+}
+
+// TestABusyChannelIsSaved keeps a channel's newest post always on its way to
+// the disk: it has to save itself all the same, once.
+func TestABusyChannelIsSaved(t *testing.T) {
+	d := newDisk(t, nil)
+	root := d.n.system.Root
+	c := root.Spawn(d.n.props(KindChannel, busyMailbox, nil, func() actor.Actor {
+		c := &channel{topic: topic{server: "s", channel: "g", incarnation: 1}, id: "1", reads: map[uint64]reading{}}
+		c.durable = durable{node: d.n, entity: c, stream: "s"}
+		return c
+	}))
+	const posts = unsavedMessages + 500
+	for i := range posts {
+		root.Send(c, &post{Caller: Caller{PID: d.pid, Ref: uint64(i)}, Author: "a", Post: Post{Text: "x"}})
+	}
+	saves := 0
+	for answers := 0; answers < posts-1; {
+		switch m := (<-d.seen).(type) {
+		case *answer:
+			answers++
+		case *persistence.SaveSnapshot:
+			saves++
+			if len(m.Pages) != unsavedMessages/persistence.PageItems {
+				t.Errorf("%d pages at event %d", len(m.Pages), m.Seq)
+			}
+		}
+	}
+	if saves != 1 {
+		t.Errorf("%d snapshots", saves)
+	}
+}

@@ -1,0 +1,112 @@
+package actors
+
+import (
+	"github.com/asynkron/protoactor-go/actor"
+
+	"elemental/persistence"
+)
+
+// This file is what a server does with a password: create, join and delete go
+// through the hash workers, and are judged again when the answer is there.
+
+func (s *server) hash(ctx actor.Context, command any, password, compare string) {
+	s.lastRef++
+	s.hashing[s.lastRef] = serverHashing{command, compare}
+	ctx.Send(s.node.passwords, &hashWork{Ref: s.lastRef, ReplyTo: ctx.Self(), Password: password, Compare: compare})
+}
+
+// serverHashing is a command that waits for the hash workers.
+type serverHashing struct {
+	command any
+	compare string // what the password is compared with; the server may be another meanwhile
+}
+
+func (s *server) onHashDone(ctx actor.Context, m *hashDone) {
+	h, ours := s.hashing[m.Ref]
+	if !ours {
+		return // asked before a restart
+	}
+	delete(s.hashing, m.Ref)
+	if m.Refused != "" {
+		s.refuse(ctx, h.command.(asked).from(), m.Refused)
+		return
+	}
+	if h.compare != "" && h.compare != s.guild.Password {
+		s.command(ctx, h.command)
+		return
+	}
+	switch c := h.command.(type) {
+	case *createServer:
+		s.finishCreate(ctx, c, m.Hash)
+	case *joinServer:
+		s.finishJoin(ctx, c, m.Match)
+	case *deleteServer:
+		s.finishDelete(ctx, c, m.Match)
+	}
+}
+
+func (s *server) finishCreate(ctx actor.Context, m *createServer, hash string) {
+	if s.guild.Exists {
+		s.refuse(ctx, m.Caller, ServerExists)
+		return
+	}
+	if !s.may(ctx, m.Caller, "") {
+		return
+	}
+	s.commit(ctx, "serverCreated", serverCreated{
+		Incarnation: s.next(), Owner: m.User, Password: hash, Channel: firstChannel,
+	})
+	s.welcome(ctx, m.Caller, m.User)
+}
+
+// firstChannel is made with each server.
+const firstChannel = "general"
+
+func (s *server) finishJoin(ctx actor.Context, m *joinServer, match bool) {
+	switch {
+	case !s.guild.Exists:
+		s.refuse(ctx, m.Caller, NoSuchServer)
+	case !match:
+		s.refuse(ctx, m.Caller, WrongServerPasswd)
+	case s.guild.isMember(m.User): // nothing changes, but the list may lag behind
+		s.tellThenReply(ctx, m.Caller, debt{s.guild.of(m.User), true})
+	case s.may(ctx, m.Caller, ""):
+		s.commit(ctx, "memberJoined", memberJoined{User: m.User})
+		s.welcome(ctx, m.Caller, m.User)
+	}
+}
+
+func (s *server) finishDelete(ctx actor.Context, m *deleteServer, match bool) {
+	switch {
+	case !s.guild.Exists:
+		s.refuse(ctx, m.Caller, NoSuchServer)
+	case s.guild.Owner != m.User:
+		s.refuse(ctx, m.Caller, NotOwnerDelete)
+	case !match:
+		s.refuse(ctx, m.Caller, WrongServerPasswd)
+	case s.may(ctx, m.Caller, ""):
+		s.remove(ctx, m.Caller)
+	}
+}
+
+// remove deletes the server. Its channels' streams end with the same event.
+func (s *server) remove(ctx actor.Context, caller Caller) {
+	was, topic := s.guild, s.topic()
+	drops := make([]persistence.Stream, len(was.Channels))
+	for i, c := range was.Channels {
+		drops[i] = s.channelStream(c.Channel, c.Incarnation)
+	}
+	s.commit(ctx, "serverDeleted", serverDeleted{}, drops...)
+	s.say(ctx, s.node.router, &revoke{Topic: topic, Reason: ServerGone})
+	for _, c := range was.Channels {
+		s.retire(ctx, c.Incarnation)
+	}
+	if len(was.Members) == 0 {
+		s.reply(ctx, caller, Done{})
+		return
+	}
+	s.closing[caller] = closing{left: len(was.Members)}
+	for _, name := range was.Members {
+		s.tellThenReply(ctx, caller, debt{was.of(name), false})
+	}
+}
