@@ -186,7 +186,9 @@ func (r *router) onAttach(m *attach) {
 	if s.topics == nil {
 		s.topics = map[topic]bool{}
 	}
-	s.topics[m.Topic] = s.topics[m.Topic] // as it was, or not begun
+	if _, known := s.topics[m.Topic]; !known {
+		s.topics[m.Topic] = false
+	}
 	if m.Topic == m.Topic.whole() {
 		r.begin(s, m.Topic)
 	}

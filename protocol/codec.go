@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/text/encoding"
+	"golang.org/x/text/encoding/charmap"
 	"golang.org/x/text/encoding/ianaindex"
 	"golang.org/x/text/encoding/unicode"
 	"golang.org/x/text/encoding/unicode/utf32"
@@ -21,7 +22,7 @@ import (
 type Codec struct {
 	name  string
 	enc   encoding.Encoding // nil for ascii and utf-8
-	ascii bool              // everything beyond U+007F leaves as an escape
+	ascii bool              // everything beyond U+007F leaves as an escape; enc, if any, is for reading
 	mark  []byte            // byte order mark, once at the start of the output
 }
 
@@ -49,6 +50,8 @@ var aliases = map[string]string{
 	"utf32": "utf-32", "u32": "utf-32", "utf-32le": "utf-32-le", "utf-32be": "utf-32-be",
 	"latin": "iso-8859-1", "latin-1": "iso-8859-1", "8859": "iso-8859-1", "l1": "iso-8859-1",
 	"sjis": "shift_jis", "shift-jis": "shift_jis", "big5-tw": "big5", "euckr": "euc-kr", "eucjp": "euc-jp",
+	"cp932": "shift_jis", "ms932": "shift_jis", "cp949": "euc-kr", "cp936": "gbk", "gb2312": "gbk", "big5hkscs": "big5",
+	"latin9": "iso-8859-15", "mac-roman": "macintosh", "macroman": "macintosh", "tis-620": "windows-874",
 }
 
 var (
@@ -75,7 +78,10 @@ func FindCodec(name string) (*Codec, error) {
 	if err != nil || enc == nil || stateful.MatchString(plain) {
 		return nil, fmt.Errorf("unknown text encoding %q (usual ones are ascii, utf-8, latin-1, cp1252, utf-16)", name)
 	}
-	return &Codec{name: plain, enc: enc}, nil
+	// What a name such as shift_jis holds differs from program to program. All
+	// agree on ASCII, so answers in those are escaped; requests are read as they come.
+	_, oneByte := enc.(*charmap.Charmap)
+	return &Codec{name: plain, enc: enc, ascii: !oneByte}, nil
 }
 
 // String is the encoding's plain name.
@@ -88,7 +94,7 @@ func (c *Codec) Mark() []byte { return c.mark }
 // A character that the encoding does not have becomes a \u escape: outside of
 // strings JSON is plain ASCII, so an escape is right wherever one is needed.
 func (c *Codec) Finish(buf []byte, from int) []byte {
-	if c.enc == nil && (!c.ascii || isASCII(buf[from:])) {
+	if c.ascii && isASCII(buf[from:]) || c.enc == nil && !c.ascii {
 		return buf
 	}
 	text := string(buf[from:])

@@ -45,6 +45,12 @@ func (c *conn) Answer(req *actors.Request, reply any) {
 	c.noteLogin(req, reply)
 	o := &c.out
 	o.mu.Lock()
+	encoded := false
+	defer func() {
+		if !encoded { // a fault in encoding ends the session, which must find the mutex free
+			o.mu.Unlock()
+		}
+	}()
 	if !o.ended {
 		c.log.answered(c.name, req, reply)
 		out := c.room()
@@ -56,6 +62,7 @@ func (c *conn) Answer(req *actors.Request, reply any) {
 	if isHeavy(req.Command) {
 		o.heavy--
 	}
+	encoded = true
 	c.wake()
 }
 
