@@ -103,7 +103,7 @@ func (g *guest) ask(command any) any {
 // TestBusyMeansThatNothingWasDone lets the journal refuse for want of room
 // while earlier posts are on their way to the disk.
 func TestBusyMeansThatNothingWasDone(t *testing.T) {
-	p := startNode(t, persistence.Config{MaxWaitingRecords: 20}, nil)
+	p := startNode(t, persistence.Config{MaxWaitingRecords: 1}, nil)
 	alice := enter(t, p, "alice")
 	alice.ask(CreateServer{"s", ""})
 	posted, busy := 0, 0
