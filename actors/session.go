@@ -49,7 +49,13 @@ type session struct {
 	armed     bool        // it runs
 	login     *arriving   // a login that still subscribes
 
-	late map[uint64]int // bytes of requests past their deadline that somebody still works on
+	late map[uint64]lateWork // requests past their deadline that somebody may still work on
+}
+
+// lateWork is what a request that was answered at its deadline holds at the gate.
+type lateWork struct {
+	bytes int
+	since time.Time
 }
 
 // maxLate is how many of them a session may have and still begin others.
@@ -156,6 +162,7 @@ func (s *session) mayBegin(req *Request) bool {
 
 func (s *session) begin(ctx actor.Context, req *Request) {
 	s.lastRef++
+	s.forgetLate()
 	admitted := len(s.late) < maxLate && s.node.gate.enter(req.Bytes)
 	s.flying = append(s.flying, flight{req: req, ref: s.lastRef, begun: time.Now(), admitted: admitted})
 	reply := any(Refused{Code: Busy})
@@ -410,17 +417,30 @@ func (s *session) onOverdue(ctx actor.Context) {
 // still somewhere, and takes its memory.
 func (s *session) keepLate(f *flight) {
 	if s.late == nil {
-		s.late = map[uint64]int{}
+		s.late = map[uint64]lateWork{}
 	}
-	s.late[f.ref] = f.req.Bytes
+	s.late[f.ref] = lateWork{f.req.Bytes, time.Now()}
 	f.admitted = false
 }
 
 // arriveLate ends a request that was answered at its deadline.
 func (s *session) arriveLate(ref uint64) {
-	if bytes, ok := s.late[ref]; ok {
+	if work, ok := s.late[ref]; ok {
 		delete(s.late, ref)
-		s.node.gate.leave(bytes)
+		s.node.gate.leave(work.bytes)
+	}
+}
+
+// forgetLate gives up, when there are too many, on late answers that will never
+// come: an actor that is stopped takes its mailbox with it.
+func (s *session) forgetLate() {
+	if len(s.late) < maxLate {
+		return
+	}
+	for ref, work := range s.late {
+		if time.Since(work.since) > 2*s.node.cfg.Deadline {
+			s.arriveLate(ref)
+		}
 	}
 }
 
@@ -433,8 +453,8 @@ func (s *session) onStopping(ctx actor.Context) {
 			s.node.gate.leave(f.req.Bytes)
 		}
 	}
-	for _, bytes := range s.late {
-		s.node.gate.leave(bytes)
+	for _, work := range s.late {
+		s.node.gate.leave(work.bytes)
 	}
 	if s.user != "" {
 		ctx.Send(s.node.router, &offline{Session: s.id})

@@ -180,3 +180,27 @@ func TestTheTableOfWrongPasswordsIsBounded(t *testing.T) {
 		t.Error("a right password does not end the pause")
 	}
 }
+
+func TestASessionGivesUpOnAnswersThatNeverCome(t *testing.T) {
+	n := &node{cfg: DefaultConfig(), gate: newGate(1000, 1000)}
+	s := &session{node: n}
+	keep := func(ref uint64, age time.Duration) {
+		if !n.gate.enter(1) {
+			t.Fatal("the gate is full")
+		}
+		s.keepLate(&flight{ref: ref, req: &Request{Bytes: 1}})
+		s.late[ref] = lateWork{1, time.Now().Add(-age)}
+	}
+	for ref := range uint64(maxLate) {
+		keep(ref, 3*n.cfg.Deadline)
+	}
+	keep(maxLate, 0)
+	s.forgetLate()
+	if len(s.late) != 1 || n.gate.requests.Load() != 1 || n.gate.bytes.Load() != 1 {
+		t.Errorf("%d late, %d at the gate", len(s.late), n.gate.requests.Load())
+	}
+	s.arriveLate(maxLate)
+	if n.gate.requests.Load() != 0 {
+		t.Error("a late answer does not free its place")
+	}
+}
