@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -68,24 +69,59 @@ type IncomingMember struct {
 	Online bool   `json:"online"`
 }
 
-// IncomingReader reads what a provider sends. It is used by one goroutine.
-type IncomingReader struct{ json *jsontext.Decoder }
+// The most bytes of one answer or event. Ours answers at most some 10 MiB.
+const maxIncoming = 64 << 20
 
-// NewIncomingReader reads from wire in the provider's text encoding.
+// IncomingReader reads what a provider sends. It is used by one goroutine.
+type IncomingReader struct {
+	json *jsontext.Decoder
+	in   bounded
+	raw  []byte
+}
+
+// NewIncomingReader reads from wire in the provider's text encoding. It takes
+// what the original lets through too: names that appear twice, half surrogates.
 func NewIncomingReader(wire io.Reader, codec *Codec) *IncomingReader {
-	return &IncomingReader{json: jsontext.NewDecoder(codec.reader(wire))}
+	r := &IncomingReader{in: bounded{from: codec.reader(wire)}}
+	r.json = jsontext.NewDecoder(&r.in, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	return r
 }
 
 // Next waits for the next answer or event. It returns io.EOF at the end of the
 // stream; after any error the stream is of no more use.
 func (r *IncomingReader) Next() (*Incoming, error) {
+	r.in.left = maxIncoming
 	raw, err := r.json.ReadValue()
 	if err != nil {
 		return nil, err
 	}
+	r.raw = raw
 	in := new(Incoming)
-	if err := json.Unmarshal(raw, in); err != nil {
+	err = json.Unmarshal(raw, in, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	if err != nil {
 		return nil, fmt.Errorf("incoming: %w", err)
 	}
 	return in, nil
+}
+
+// AppendMasked appends what Next returned last as JSON for a log: secrets are
+// replaced by stars, and values longer than a line should hold are cut.
+func (r *IncomingReader) AppendMasked(dst []byte) []byte { return appendMasked(dst, r.raw) }
+
+// bounded is a reader that ends with an error once too much was read.
+type bounded struct {
+	from io.Reader
+	left int
+}
+
+var errTooLong = errors.New("incoming: too long")
+
+// Read reads within the bound.
+func (b *bounded) Read(p []byte) (int, error) {
+	if b.left <= 0 {
+		return 0, errTooLong
+	}
+	n, err := b.from.Read(p[:min(len(p), b.left)])
+	b.left -= n
+	return n, err
 }

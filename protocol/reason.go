@@ -68,6 +68,28 @@ func Reason(code string, seconds float64) string {
 	return strings.Replace(reason, "%s", strconv.FormatFloat(seconds, 'f', -1, 64), 1)
 }
 
+// codes are the machine codes by their sentences.
+var codes = func() map[string]string {
+	byReason := make(map[string]string, len(reasons))
+	for code, reason := range reasons {
+		byReason[reason] = code
+	}
+	return byReason
+}()
+
+// CodeOf is Reason the other way round, for what a provider without codes
+// answers; "" when no code has that sentence.
+func CodeOf(reason string) string {
+	if code, known := codes[reason]; known {
+		return code
+	}
+	before, after, _ := strings.Cut(reasons["too_often"], "%s")
+	if strings.HasPrefix(reason, before) && strings.HasSuffix(reason, after) {
+		return "too_often"
+	}
+	return ""
+}
+
 // Known reports whether a machine code has a sentence.
 func Known(code string) bool { return reasons[code] != "" }
 

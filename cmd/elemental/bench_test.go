@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"elemental/cmd/elemental/providertest"
 )
 
 // The benchmarks drive the real program, built as it is shipped, over real
@@ -96,8 +98,7 @@ func subjects(b *testing.B) []*subject {
 
 // shipped is the program without the race detector.
 var shipped = sync.OnceValues(func() (string, error) {
-	path := program + "-shipped"
-	return path, build(path, ".")
+	return providertest.Build(filepath.Dir(program), "elemental/cmd/elemental", "-race=false")
 })
 
 func providerSubject(b *testing.B) *subject {
@@ -106,21 +107,20 @@ func providerSubject(b *testing.B) *subject {
 	if err != nil {
 		b.Fatal(err)
 	}
-	raced := program
-	program = path
-	defer func() { program = raced }()
-	p := startProvider(b)
+	p := &provider{providertest.Start(b, path), b}
 	alice := p.join("alice")
 	alice.makeServer("gophers")
 	key := alice.must("login", "usernm", "alice", "passwd", passwordOf("alice"))["key"]
-	return &subject{"provider", p.addr, request("login", "usernm", "alice", "key", key), p.cmd.Process.Pid}
+	return &subject{"provider", p.Addr, request("login", "usernm", "alice", "key", key), p.Pid()}
 }
 
 func floorSubject(b *testing.B, source string) *subject {
 	b.Helper()
 	path := program + "-floor"
-	if err := build(path, source); err != nil {
-		b.Fatal(err)
+	build := exec.Command("go", "build", "-o", path, ".")
+	build.Dir = source // a module of its own
+	if out, err := build.CombinedOutput(); err != nil {
+		b.Fatalf("%v\n%s", err, out)
 	}
 	addr := freeAddr(b)
 	cmd := exec.Command(path, "-addr", addr, "-file", filepath.Join(b.TempDir(), "floor"))

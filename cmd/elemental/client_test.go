@@ -25,7 +25,7 @@ type object map[string]any
 
 func (p *provider) dial() *client {
 	p.t.Helper()
-	conn, err := net.Dial("tcp", p.addr)
+	conn, err := net.Dial("tcp", p.Addr)
 	if err != nil {
 		p.t.Fatal(err)
 	}

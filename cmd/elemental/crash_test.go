@@ -24,7 +24,7 @@ func TestKilledUnderLoad(t *testing.T) {
 	book := &postBook{acked: map[string]int{}, sent: map[string]bool{}}
 	for round := range rounds(3, 150) {
 		book.postUntilKilled(p, round, 150)
-		p.start()
+		p.Start()
 		book.compare(p, round)
 		if t.Failed() {
 			return
@@ -56,9 +56,9 @@ func (b *postBook) postUntilKilled(p *provider, round, enough int) {
 	}
 	select {
 	case <-reached:
-	case <-p.exited:
+	case <-p.Exited():
 	}
-	p.kill()
+	p.Kill()
 	running.Wait()
 }
 

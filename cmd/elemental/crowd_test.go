@@ -131,7 +131,7 @@ func (p *provider) joinUnread(user, server string) net.Conn {
 	first.joinServer(server)
 	first.must("logout")
 	first.close()
-	conn, err := net.Dial("tcp", p.addr)
+	conn, err := net.Dial("tcp", p.Addr)
 	if err != nil {
 		p.t.Fatal(err)
 	}

@@ -37,7 +37,7 @@ var pathNames = []string{
 
 func TestHostileNames(t *testing.T) {
 	p := startProvider(t, "--maxrequestbeforelogin", "64KiB")
-	outside := tree(t, filepath.Dir(p.dir), p.dir)
+	outside := tree(t, filepath.Dir(p.Dir), p.Dir)
 	alice := p.join("alice")
 	alice.makeServer("home")
 	for _, name := range hostileNames {
@@ -53,12 +53,12 @@ func TestHostileNames(t *testing.T) {
 		alice.must("createchannel", "servername", "home", "name", name)
 		alice.post("home", name, "in "+name)
 	}
-	p.stop()
-	checkInside(t, p.dir)
-	if now := tree(t, filepath.Dir(p.dir), p.dir); !slices.Equal(now, outside) {
+	p.Stop()
+	checkInside(t, p.Dir)
+	if now := tree(t, filepath.Dir(p.Dir), p.Dir); !slices.Equal(now, outside) {
 		t.Errorf("files outside the folder: %v, before: %v", now, outside)
 	}
-	p.start()
+	p.Start()
 	for _, name := range pathNames {
 		p.join(name).must("getserverchannels", "servername", name)
 		if got := p.history("alice", "home", name); !slices.Equal(got, []string{"in " + name}) {
@@ -191,7 +191,7 @@ type rawConn struct{ net.Conn }
 
 func (p *provider) raw(text string) rawConn {
 	p.t.Helper()
-	conn, err := net.Dial("tcp", p.addr)
+	conn, err := net.Dial("tcp", p.Addr)
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -224,8 +224,8 @@ func (c rawConn) readUntil(t *testing.T, mark string) string {
 func TestFilesAreTheOwnersAlone(t *testing.T) {
 	p := startProvider(t)
 	p.join("alice").makeServer("gophers")
-	p.stop()
-	err := filepath.WalkDir(p.dir, func(path string, entry fs.DirEntry, err error) error {
+	p.Stop()
+	err := filepath.WalkDir(p.Dir, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}

@@ -25,7 +25,7 @@ func TestIcon(t *testing.T) {
 	if icon, there := p.dial().must("getprovidername")["icon"]; there {
 		t.Errorf("an icon out of nothing: %v", icon)
 	}
-	p.stop()
+	p.Stop()
 	for _, row := range []struct {
 		name    string
 		content []byte
@@ -35,20 +35,20 @@ func TestIcon(t *testing.T) {
 		{"too big", picture(t, 65), "65×65"},
 		{"no picture", []byte("hello"), "no PNG"},
 	} {
-		writeFile(t, filepath.Join(p.dir, "icon.png"), string(row.content))
-		p.start()
+		writeFile(t, filepath.Join(p.Dir, "icon.png"), string(row.content))
+		p.Start()
 		if icon := p.dial().must("getprovidername")["icon"]; icon != base64.StdEncoding.EncodeToString(row.content) {
 			t.Errorf("%s: the icon is %v", row.name, icon)
 		}
-		p.stop()
-		if said := strings.Contains(p.stderr.text(), "icon"); said != (row.warning != "") || !strings.Contains(p.stderr.text(), row.warning) {
-			t.Errorf("%s: the log should have %q\n%s", row.name, row.warning, p.stderr.text())
+		p.Stop()
+		if said := strings.Contains(p.Stderr.Text(), "icon"); said != (row.warning != "") || !strings.Contains(p.Stderr.Text(), row.warning) {
+			t.Errorf("%s: the log should have %q\n%s", row.name, row.warning, p.Stderr.Text())
 		}
 	}
-	if err := os.Remove(filepath.Join(p.dir, "icon.png")); err != nil {
+	if err := os.Remove(filepath.Join(p.Dir, "icon.png")); err != nil {
 		t.Fatal(err)
 	}
-	p.start()
+	p.Start()
 	if icon, there := p.dial().must("getprovidername")["icon"]; there {
 		t.Errorf("the icon stayed: %v", icon)
 	}

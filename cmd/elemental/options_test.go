@@ -164,30 +164,30 @@ func TestPrecedence(t *testing.T) {
 }
 
 func TestUnknownVariableIsNamed(t *testing.T) {
-	p := &provider{t: t, dir: filepath.Join(t.TempDir(), "data"), env: []string{"ELEMENTAL_PROT=1", "ELEMENTAL_PROVIDERNAME=ENVIRON"}}
-	p.args = on(p.dir)
-	p.start()
-	p.stderr.wait(t, "a warning", p.exited, func(line string) bool {
+	p := unstarted(t, filepath.Join(t.TempDir(), "data"))
+	p.Env = []string{"ELEMENTAL_PROT=1", "ELEMENTAL_PROVIDERNAME=ENVIRON"}
+	p.Start()
+	p.WaitLog("a warning", func(line string) bool {
 		return strings.Contains(line, "ELEMENTAL_PROT") && strings.Contains(line, "WARN")
 	})
-	if strings.Contains(p.stderr.text(), "ELEMENTAL_PROVIDERNAME") {
-		t.Errorf("a known variable is called unknown:\n%s", p.stderr.text())
+	if strings.Contains(p.Stderr.Text(), "ELEMENTAL_PROVIDERNAME") {
+		t.Errorf("a known variable is called unknown:\n%s", p.Stderr.Text())
 	}
 	if name := p.dial().must("getprovidername")["name"]; name != "ENVIRON" {
 		t.Errorf("the variable has no effect: %v", name)
 	}
-	p.stop()
+	p.Stop()
 }
 
 // run runs the program to its end and gives its standard output.
 func run(t *testing.T, args ...string) string {
 	t.Helper()
-	p := &provider{t: t}
-	p.launch(args)
-	if code := p.wait(); code != 0 || p.stderr.text() != "" {
-		t.Errorf("%q: exit code %d\n%s", args, code, p.stderr.text())
+	p := unstarted(t, "")
+	p.Launch(args...)
+	if code := p.Wait(); code != 0 || p.Stderr.Text() != "" {
+		t.Errorf("%q: exit code %d\n%s", args, code, p.Stderr.Text())
 	}
-	return p.stdout.text()
+	return p.Stdout.Text()
 }
 
 func TestPrintedConfigIsAConfig(t *testing.T) {
@@ -275,19 +275,19 @@ func optionsTable(t *testing.T) string {
 // TestLogForms wants the log in the form and from the level that was asked for.
 func TestLogForms(t *testing.T) {
 	p := startProvider(t, "--logformat", "json", "--loglevel", "debug")
-	p.stop()
-	if p.stderr.text() == "" {
+	p.Stop()
+	if p.Stderr.Text() == "" {
 		t.Fatal("nothing is logged")
 	}
-	for _, line := range strings.Split(strings.TrimSpace(p.stderr.text()), "\n") {
+	for _, line := range strings.Split(strings.TrimSpace(p.Stderr.Text()), "\n") {
 		var entry map[string]any
 		if err := json.Unmarshal([]byte(line), &entry); err != nil || entry["msg"] == nil {
 			t.Errorf("%q is no JSON log line: %v", line, err)
 		}
 	}
 	quiet := startProvider(t, "--loglevel", "error")
-	quiet.stop()
-	if text := strings.TrimSpace(quiet.stderr.text()); text != "" {
+	quiet.Stop()
+	if text := strings.TrimSpace(quiet.Stderr.Text()); text != "" {
 		t.Errorf("logged below the level: %s", text)
 	}
 }

@@ -78,17 +78,16 @@ func startOnSmallDisk(t *testing.T) *provider {
 	if out, err := exec.Command("unshare", "-rm", "sh", "-c", mount, root, "true").CombinedOutput(); err != nil {
 		t.Skipf("no file system of its own can be had here: %v %s", err, out)
 	}
-	p := &provider{t: t, dir: filepath.Join(root, "data"), wrapper: []string{"unshare", "-rm", "sh", "-c", mount, root}}
-	p.args = on(p.dir, "--snapshotinterval", "1h")
-	p.start()
-	t.Cleanup(p.finish)
+	p := unstarted(t, filepath.Join(root, "data"), "--snapshotinterval", "1h")
+	p.Wrapper = []string{"unshare", "-rm", "sh", "-c", mount, root}
+	p.Start()
 	return p
 }
 
 // freeSpace reaches into the provider's own view of the file system.
 func (p *provider) freeSpace() {
 	p.t.Helper()
-	ballast := fmt.Sprintf("/proc/%d/root%s/ballast", p.cmd.Process.Pid, filepath.Dir(p.dir))
+	ballast := fmt.Sprintf("/proc/%d/root%s/ballast", p.Pid(), filepath.Dir(p.Dir))
 	if err := os.Remove(ballast); err != nil {
 		p.t.Fatal(err)
 	}

@@ -18,12 +18,12 @@ import (
 func startRefused(t *testing.T, code int, mention []string, watch string, args ...string) {
 	t.Helper()
 	before := contents(t, watch)
-	p := &provider{t: t}
-	p.launch(args)
-	if got := p.wait(); got != code {
-		t.Errorf("%v, want %d\n%s", p.cmd.ProcessState, code, p.stderr.text())
+	p := unstarted(t, "")
+	p.Launch(args...)
+	if got := p.Wait(); got != code {
+		t.Errorf("exit code %d, want %d\n%s", got, code, p.Stderr.Text())
 	}
-	said := strings.TrimSpace(p.stderr.text())
+	said := strings.TrimSpace(p.Stderr.Text())
 	if strings.Count(said, "\n") > 0 || !strings.HasPrefix(said, "elemental: ") {
 		t.Errorf("not one line of complaint:\n%s", said)
 	}
@@ -32,8 +32,8 @@ func startRefused(t *testing.T, code int, mention []string, watch string, args .
 			t.Errorf("%q does not name %q", said, word)
 		}
 	}
-	if strings.Contains(p.stdout.text(), "listening") {
-		t.Errorf("it says that it listens: %s", p.stdout.text())
+	if strings.Contains(p.Stdout.Text(), "listening") {
+		t.Errorf("it says that it listens: %s", p.Stdout.Text())
 	}
 	for path, content := range contents(t, watch) {
 		if old, there := before[path]; !there || !bytes.Equal(old, content) {
@@ -64,10 +64,6 @@ func contents(t *testing.T, root string) map[string][]byte {
 		t.Fatal(err)
 	}
 	return found
-}
-
-func on(dir string, more ...string) []string {
-	return append(append(append([]string{}, cheap...), "--storagepath", dir), more...)
 }
 
 func TestPortTaken(t *testing.T) {
@@ -129,13 +125,13 @@ func TestReadOnlyFileSystem(t *testing.T) {
 func TestFolderLocked(t *testing.T) {
 	first := startProvider(t)
 	first.join("alice").makeServer("gophers")
-	p := &provider{t: t}
-	p.launch(on(first.dir))
-	if code := p.wait(); code != 1 {
+	p := unstarted(t, "")
+	p.Launch(on(first.Dir)...)
+	if code := p.Wait(); code != 1 {
 		t.Errorf("exit code %d, want 1", code)
 	}
-	if said := p.stderr.text(); !strings.Contains(said, first.dir) || !strings.Contains(said, "use") {
-		t.Errorf("%q does not say that another process uses %s", said, first.dir)
+	if said := p.Stderr.Text(); !strings.Contains(said, first.Dir) || !strings.Contains(said, "use") {
+		t.Errorf("%q does not say that another process uses %s", said, first.Dir)
 	}
 	first.join("alice").must("getserverchannels", "servername", "gophers")
 }
@@ -149,8 +145,8 @@ func usedFolder(t *testing.T) string {
 	for i := range 50 {
 		alice.post("gophers", "general", fmt.Sprintf("a message worth keeping %d", i))
 	}
-	p.kill()
-	return p.dir
+	p.Kill()
+	return p.Dir
 }
 
 // largest is the largest file of a folder: where the events are.

@@ -8,8 +8,8 @@ import (
 // TestRestart asks the same questions before and after a restart.
 func TestRestart(t *testing.T) {
 	for name, end := range map[string]func(*provider){
-		"stopped": (*provider).stop,
-		"killed":  (*provider).kill,
+		"stopped": (*provider).Stop,
+		"killed":  (*provider).Kill,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -18,7 +18,7 @@ func TestRestart(t *testing.T) {
 			before := w.ask(p)
 			for round := range 2 { // the second starts from what the first start wrote
 				end(p)
-				p.start()
+				p.Start()
 				after := w.ask(p)
 				compareAnswers(t, round, before, after)
 			}

@@ -96,10 +96,10 @@ func (s *script) do(text string) {
 	case words[0] == "given":
 		s.given(words[1:])
 	case text == "stop and start":
-		s.p.stop()
+		s.p.Stop()
 		s.again()
 	case text == "kill and start":
-		s.p.kill()
+		s.p.Kill()
 		s.again()
 	case verb == "closed":
 		s.person(words[0]).hungUp()
@@ -121,7 +121,7 @@ func (s *script) again() {
 		c.close()
 	}
 	s.people = map[string]*client{}
-	s.p.start()
+	s.p.Start()
 }
 
 func (s *script) person(name string) *client {

@@ -5,10 +5,13 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"syscall"
 	"testing"
+
+	"elemental/cmd/elemental/providertest"
 )
 
 // TestSecretsStaySecret plants passwords and looks for them, and for the key,
@@ -32,9 +35,9 @@ func TestSecretsStaySecret(t *testing.T) {
 	bad.send(`{"call":"login","usernm":"alice","passwd":"` + userSecret + `",,}`)
 	bad.hear()
 	bad.hungUp()
-	p.stop()
+	p.Stop()
 
-	printed := p.stdout.text() + p.stderr.text()
+	printed := p.Stdout.Text() + p.Stderr.Text()
 	if !strings.Contains(printed, "a public word") {
 		t.Error("--logrequests printed no request")
 	}
@@ -42,7 +45,7 @@ func TestSecretsStaySecret(t *testing.T) {
 		if secret == "" || strings.Contains(printed, secret) {
 			t.Errorf("the output has the secret %q", secret)
 		}
-		searchFolder(t, p.dir, secret)
+		searchFolder(t, p.Dir, secret)
 	}
 }
 
@@ -66,15 +69,15 @@ var consoleLine = regexp.MustCompile(
 func TestConsoleLines(t *testing.T) {
 	p := startProvider(t, "--logrequests", "--providernameinconsole", "HOME")
 	p.dial().must("register", "usernm", "alice", "passwd", "secret")
-	p.stop()
+	p.Stop()
 	arrows := map[string]int{}
-	for _, line := range strings.Split(p.stdout.text(), "\n")[1:] {
+	for _, line := range strings.Split(p.Stdout.Text(), "\n")[1:] {
 		if match := consoleLine.FindStringSubmatch(line); match != nil {
 			arrows[match[1]]++
 		}
 	}
 	if arrows["<=="] != 1 || arrows["==>"] != 1 {
-		t.Errorf("one request and one answer were due:\n%s", p.stdout.text())
+		t.Errorf("one request and one answer were due:\n%s", p.Stdout.Text())
 	}
 }
 
@@ -89,8 +92,8 @@ func TestHostileTextIsHarmlessInTheLog(t *testing.T) {
 	c.call(forged)
 	c.makeServer("gophers")
 	c.post("gophers", "general", forged)
-	p.stop()
-	for _, line := range strings.Split(p.stdout.text()+"\n"+p.stderr.text(), "\n") {
+	p.Stop()
+	for _, line := range strings.Split(p.Stdout.Text()+"\n"+p.Stderr.Text(), "\n") {
 		if strings.HasPrefix(line, "(2020-01-01") || strings.ContainsAny(line, "\x1b\u202e") {
 			t.Errorf("a client's text reached the terminal as it was: %q", line)
 		}
@@ -99,12 +102,14 @@ func TestHostileTextIsHarmlessInTheLog(t *testing.T) {
 
 // TestOutputReaderGone closes the pipe that the provider prints to: it goes on.
 func TestOutputReaderGone(t *testing.T) {
-	p := &provider{t: t, dir: t.TempDir() + "/data"}
+	p := unstarted(t, filepath.Join(t.TempDir(), "data"))
 	reader, writer, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.launchTo(writer, on(p.dir, "--logrequests"))
+	if err := p.LaunchTo(writer, on(p.Dir, "--logrequests")...); err != nil {
+		t.Fatal(err)
+	}
 	if err := writer.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -114,14 +119,14 @@ func TestOutputReaderGone(t *testing.T) {
 		t.Fatal(err)
 	}
 	line, _, _ := strings.Cut(string(first[:n]), "\n")
-	p.addr = listening.FindStringSubmatch(line)[1]
+	p.Addr = providertest.ListensAt(line)
 	if err := reader.Close(); err != nil {
 		t.Fatal(err)
 	}
 	p.join("alice").makeServer("gophers")
 	p.join("alice").must("getjoinedservers")
-	p.signal(syscall.SIGTERM)
-	if code := p.wait(); code != 0 {
+	p.Signal(syscall.SIGTERM)
+	if code := p.Wait(); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
 }

@@ -19,7 +19,7 @@ func TestStopUnderLoad(t *testing.T) {
 			p := startProvider(t)
 			p.join("writer0").makeServer("gophers")
 			acked := p.loadUntil(t, sig)
-			p.start()
+			p.Start()
 			found := p.history("writer0", "gophers", "general")
 			for _, text := range acked {
 				if !slices.Contains(found, text) {
@@ -63,9 +63,9 @@ func (p *provider) loadUntil(t *testing.T, sig syscall.Signal) []string {
 	}
 	<-enough
 	begun := time.Now()
-	p.signal(sig)
-	if code := p.wait(); code != 0 {
-		t.Errorf("exit code %d after %v\n%s", code, sig, p.stderr.text())
+	p.Signal(sig)
+	if code := p.Wait(); code != 0 {
+		t.Errorf("exit code %d after %v\n%s", code, sig, p.Stderr.Text())
 	}
 	if took := time.Since(begun); took > 9*time.Second {
 		t.Errorf("stopping took %v", took)
@@ -81,10 +81,10 @@ func TestStopWithIdleAndStalledConnections(t *testing.T) {
 	idle, half := p.dial(), p.dial()
 	half.send(`{"call":"pi`)
 	alice.must("ping")
-	p.stop()
+	p.Stop()
 	idle.hungUp()
 	half.hungUp()
-	if conn, err := net.Dial("tcp", p.addr); err == nil {
+	if conn, err := net.Dial("tcp", p.Addr); err == nil {
 		_ = conn.Close()
 		t.Error("it still accepts connections")
 	}
@@ -111,14 +111,14 @@ func (p *provider) stall() {
 func TestSecondSignalEndsAtOnce(t *testing.T) {
 	p := startProvider(t, "--stoptimeout", "1h", "--writetimeout", "1h")
 	p.stall()
-	p.signal(syscall.SIGTERM)
-	p.stderr.wait(t, "the log of the first signal", p.exited, func(line string) bool {
+	p.Signal(syscall.SIGTERM)
+	p.WaitLog("the log of the first signal", func(line string) bool {
 		return strings.Contains(line, "stopping")
 	})
 	begun := time.Now()
-	p.signal(syscall.SIGTERM)
-	if code := p.wait(); code != 1 || !strings.Contains(p.stderr.text(), "at once") {
-		t.Errorf("exit code %d\n%s", code, p.stderr.text())
+	p.Signal(syscall.SIGTERM)
+	if code := p.Wait(); code != 1 || !strings.Contains(p.Stderr.Text(), "at once") {
+		t.Errorf("exit code %d\n%s", code, p.Stderr.Text())
 	}
 	if took := time.Since(begun); took > 5*time.Second {
 		t.Errorf("the second signal took %v", took)
@@ -130,11 +130,11 @@ func TestSecondSignalEndsAtOnce(t *testing.T) {
 func TestStopIsGivenUp(t *testing.T) {
 	p := startProvider(t, "--stoptimeout", "1s", "--writetimeout", "1h")
 	p.stall()
-	p.signal(syscall.SIGTERM)
-	if code := p.wait(); code != 1 || !strings.Contains(p.stderr.text(), "elemental: stopping took longer than 1s") {
-		t.Errorf("exit code %d\n%s", code, p.stderr.text())
+	p.Signal(syscall.SIGTERM)
+	if code := p.Wait(); code != 1 || !strings.Contains(p.Stderr.Text(), "elemental: stopping took longer than 1s") {
+		t.Errorf("exit code %d\n%s", code, p.Stderr.Text())
 	}
-	p.start()
+	p.Start()
 	if got := p.history("alice", "gophers", "general"); len(got) != 100 {
 		t.Errorf("%d messages stand after a stop that was given up", len(got))
 	}

@@ -47,7 +47,7 @@ func makeCertificate(t *testing.T) (certFile, keyFile string, roots *x509.CertPo
 func TestTLS(t *testing.T) {
 	certFile, keyFile, roots := makeCertificate(t)
 	p := startProvider(t, "--tlscert", certFile, "--tlskey", keyFile)
-	conn, err := tls.Dial("tcp", p.addr, &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12})
+	conn, err := tls.Dial("tcp", p.Addr, &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12})
 	if err != nil {
 		t.Fatal(err)
 	}

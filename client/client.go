@@ -1,0 +1,277 @@
+package client
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"elemental/protocol"
+)
+
+// Client is a connection to a provider that comes back by itself. Its calls
+// wait while it is away, for as long as their context lets them (or
+// Options.Timeout): reads, logins and posts are sent again on the next
+// connection when an answer was lost, the others then end with ErrUncertain.
+// A call that is refused as Busy is repeated too, after growing pauses.
+type Client struct {
+	Calls
+	address string
+	o       Options
+	lag     atomic.Int64
+	known   atomic.Bool // Original, once there was a connection
+
+	ctx    context.Context // until Close
+	cancel context.CancelFunc
+	ended  chan struct{} // closed when the keeper has ended
+	hurry  chan struct{} // somebody wants a new connection now
+	signIn chan struct{} // one place: who logs in or out
+	wiring chan struct{} // one place: who subscribes or unsubscribes on the wire
+
+	mu      sync.Mutex
+	conn    *Conn         // nil while away
+	changed chan struct{} // closed when conn changes
+	away    error         // why there is no connection
+	who     credentials
+	subs    map[place]map[*Subscription]bool
+	running sync.WaitGroup // subscriptions
+}
+
+// place is where a subscription listens.
+type place struct{ server, channel string }
+
+// Open starts a client without waiting for the provider; Options.Status tells
+// how it fares. The error is of the address or the options.
+func Open(address string, o Options) (*Client, error) {
+	c, _, err := open(address, o)
+	return c, err
+}
+
+// Dial is Open that waits for the first connection. It fails where the first
+// attempt does.
+func Dial(ctx context.Context, address string, o Options) (*Client, error) {
+	c, first, err := open(address, o)
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case err = <-first:
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	if err != nil {
+		c.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+func open(address string, o Options) (c *Client, first <-chan error, err error) {
+	if address, err = Address(address); err != nil {
+		return nil, nil, err
+	}
+	o = o.filled()
+	if _, err = protocol.FindCodec(o.Encoding); err != nil {
+		return nil, nil, err
+	}
+	c = &Client{
+		address: address, o: o,
+		ended:   make(chan struct{}),
+		hurry:   make(chan struct{}, 1),
+		signIn:  make(chan struct{}, 1),
+		wiring:  make(chan struct{}, 1),
+		changed: make(chan struct{}),
+		away:    ErrLost,
+		subs:    map[place]map[*Subscription]bool{},
+	}
+	c.ctx, c.cancel = context.WithCancel(context.Background())
+	c.Calls = Calls{do: c.do, original: c.Original}
+	outcome := make(chan error, 1)
+	go c.keep(outcome)
+	return c, outcome, nil
+}
+
+// Close ends the connection and all subscriptions, and waits until they have
+// ended. Calls under way end with ErrClosed. It must not be called from
+// Options.Status or Options.Trace.
+func (c *Client) Close() {
+	c.cancel()
+	<-c.ended
+	c.running.Wait()
+}
+
+// Lag is how long the provider took to answer the last ping, 0 before the first.
+func (c *Client) Lag() time.Duration { return time.Duration(c.lag.Load()) }
+
+// Original reports whether the provider is the original, without pushes, nonces
+// and the calls that came later. False until a first connection was made.
+func (c *Client) Original() bool { return c.known.Load() }
+
+// Reconnect drops the connection, if there is one, and comes back at once.
+func (c *Client) Reconnect() {
+	select {
+	case c.hurry <- struct{}{}:
+	default: // it has been asked for already
+	}
+}
+
+// Ping asks the provider for a sign of life.
+func (c *Client) Ping(ctx context.Context) error {
+	conn, err := c.online(ctx)
+	if err != nil {
+		return fmt.Errorf("ping: %w", err)
+	}
+	return conn.Ping(ctx)
+}
+
+// Post posts a message under a nonce of its own, so that it is posted once
+// however often its answer is lost. (The original provider has no nonces: there
+// a lost answer is ErrUncertain, and Index and Time of the result are -1 and
+// zero.) When it returns, the message is on the provider's disk.
+func (c *Client) Post(ctx context.Context, server, channel, text string) (Message, error) {
+	return c.post(ctx, postRequest(server, channel, text, rand.Text()), true)
+}
+
+// PostOnce is Post under a nonce that the caller chose, up to 64 characters: the
+// same nonce again posts nothing and returns the first one's place.
+func (c *Client) PostOnce(ctx context.Context, server, channel, text, nonce string) (Message, error) {
+	return c.post(ctx, postRequest(server, channel, text, nonce), false)
+}
+
+// post posts, and tells the subscriptions: the provider does not push a message
+// to the connection that posted it. With a nonce of the caller's the text at
+// that place may be another one, so they read it from the history.
+func (c *Client) post(ctx context.Context, r *protocol.Request, mine bool) (Message, error) {
+	server, channel, user := clean(r.ServerName.Value), clean(r.Channel.Value), c.User()
+	c.eachAt(server, channel, func(s *Subscription) { s.postBegins(channel) })
+	in, err := c.do(ctx, r)
+	m := Message{Index: -1}
+	if err == nil {
+		m = posted(r, in, user, c.Original())
+	}
+	c.eachAt(server, channel, func(s *Subscription) { s.postEnds(channel, m, mine) })
+	return m, err
+}
+
+// do sends a request on the connection there is, or the next one.
+func (c *Client) do(ctx context.Context, r *protocol.Request) (*protocol.Incoming, error) {
+	ctx, cancel := within(ctx, c.o.Timeout)
+	defer cancel()
+	pauses := newPauses(50*time.Millisecond, time.Second)
+	for tries := 1; ; tries++ {
+		conn, err := c.online(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", r.Call.Value, err)
+		}
+		in, err := conn.do(ctx, r)
+		if err == nil || !c.again(ctx, err, repeatable(r, conn, tries)) {
+			return in, c.final(r, err)
+		}
+		if CodeOf(err) != "" && !pause(ctx, pauses.NextBackOff()) {
+			return nil, err
+		}
+	}
+}
+
+// final is how a call ends that is not repeated.
+func (c *Client) final(r *protocol.Request, err error) error {
+	if err != nil && c.ctx.Err() != nil && CodeOf(err) == "" {
+		return fmt.Errorf("%s: %w", r.Call.Value, ErrClosed)
+	}
+	return err
+}
+
+// again tells whether what failed may be tried once more: it was certainly not
+// done, or doing it twice does no harm.
+func (c *Client) again(ctx context.Context, err error, harmless bool) bool {
+	switch {
+	case ctx.Err() != nil || c.ctx.Err() != nil:
+		return false
+	case CodeOf(err) == Busy || errors.Is(err, ErrLost):
+		return true
+	case CodeOf(err) == OutcomeUnknown || errors.Is(err, ErrUncertain):
+		return harmless
+	}
+	return false
+}
+
+// harmless are the calls that may be sent twice.
+var harmless = map[string]bool{
+	"getjoinedservers": true, "getserverchannels": true, "getservermembers": true, "getserverimage": true,
+	"getmessages": true, "getlatestmessages": true, "gettotalmessages": true, "getprovidername": true,
+}
+
+// repeatable reports whether a request may be sent once more after that many
+// tries. The original hangs up where it fails, and would do so each time.
+func repeatable(r *protocol.Request, conn *Conn, tries int) bool {
+	switch {
+	case conn.Original():
+		return harmless[r.Call.Value] && tries < 3
+	case r.Call.Value == "message":
+		return r.Nonce.Is == protocol.Given
+	}
+	return harmless[r.Call.Value]
+}
+
+// pause waits, and reports whether the context let it.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// online waits for a connection.
+func (c *Client) online(ctx context.Context) (*Conn, error) {
+	for {
+		conn, changed, away := c.current()
+		if conn != nil {
+			return conn, nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil, fmt.Errorf("not connected: %w (%w)", away, ctx.Err())
+		case <-c.ctx.Done():
+			return nil, ErrClosed
+		}
+	}
+}
+
+// current is the connection, or nil with a channel that closes when that
+// changes and the reason why there is none.
+func (c *Client) current() (conn *Conn, changed <-chan struct{}, away error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.conn != nil && c.conn.Err() == nil {
+		return c.conn, c.changed, nil
+	}
+	if c.conn != nil {
+		return nil, c.changed, c.conn.Err()
+	}
+	return nil, c.changed, c.away
+}
+
+// setConn publishes a connection, or nil with the reason.
+func (c *Client) setConn(conn *Conn, away error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.conn, c.away = conn, away
+	if conn != nil {
+		c.known.Store(conn.Original())
+	}
+	close(c.changed)
+	c.changed = make(chan struct{})
+	for _, there := range c.subs {
+		for s := range there {
+			s.nudge()
+		}
+	}
+}

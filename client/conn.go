@@ -1,0 +1,255 @@
+package client
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"elemental/protocol"
+)
+
+// Conn is one connection. Once it has ended it stays so: calls end with ErrLost
+// or ErrUncertain, and Err says why. Close it when it is no longer needed.
+type Conn struct {
+	Calls
+	o     Options
+	net   net.Conn
+	codec *protocol.Codec
+	hear  func(Event)
+
+	isOriginal atomic.Bool   // found out before anybody else has the connection
+	counting   pacer         // paces gettotalmessages, for the original
+	window     chan struct{} // a place for each request under way
+	wake       chan struct{} // something to write
+	done       chan struct{} // closed when the connection has ended
+	readerDone chan struct{} // closed when nothing will be heard any more
+
+	mu      sync.Mutex
+	out     []byte    // requests that wait to be written
+	waiting []*waiter // for an answer, in the order of the requests
+	lastID  uint64
+	user    string // who is logged in, which the original wants to hear each time
+	final   *Refusal
+	ended   error
+}
+
+// waiter is one request on its way.
+type waiter struct {
+	call   string
+	id     uint64
+	sent   bool                    // at least a part of it may have left
+	answer chan *protocol.Incoming // room for the one answer
+}
+
+// Connect makes a single connection and finds out which kind of provider it
+// is. Options.Status is not used. Pushes are told to hear, which may be nil,
+// from one goroutine and in their order; while it runs nothing else is read.
+func Connect(ctx context.Context, address string, o Options, hear func(Event)) (*Conn, error) {
+	o = o.filled()
+	codec, err := protocol.FindCodec(o.Encoding)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, o.DialTimeout)
+	defer cancel()
+	wire, err := dial(ctx, address, o.TLS)
+	if err != nil {
+		return nil, err
+	}
+	c := &Conn{
+		o: o, net: wire, codec: codec, hear: hear,
+		counting:   pacer{place: make(chan struct{}, 1)},
+		window:     make(chan struct{}, o.Window),
+		wake:       make(chan struct{}, 1),
+		done:       make(chan struct{}),
+		readerDone: make(chan struct{}),
+		out:        append([]byte(nil), codec.Mark()...),
+	}
+	c.Calls = Calls{do: c.do, original: c.Original}
+	go c.read()
+	go c.write()
+	if err := c.greet(ctx); err != nil {
+		c.fail(err)
+		return nil, err
+	}
+	return c, nil
+}
+
+func dial(ctx context.Context, address string, secure *tls.Config) (net.Conn, error) {
+	address, err := Address(address)
+	if err != nil {
+		return nil, err
+	}
+	if secure == nil {
+		return new(net.Dialer).DialContext(ctx, "tcp", address)
+	}
+	return (&tls.Dialer{Config: secure}).DialContext(ctx, "tcp", address)
+}
+
+// greet asks for something that only a newer provider knows. The original sends
+// an unknown call back as it came.
+func (c *Conn) greet(ctx context.Context) error {
+	in, err := c.roundTrip(ctx, request("ping"))
+	switch {
+	case err != nil && c.lastWord() != nil:
+		return c.lastWord()
+	case err != nil:
+		return fmt.Errorf("no answer from a provider: %w", err)
+	case in.Call == "ping":
+		c.isOriginal.Store(true)
+		c.window = make(chan struct{}, 1) // it loses requests that come together
+	}
+	return nil
+}
+
+// Original reports whether the provider is the original: no pushes, one request
+// at a time, none of the later calls.
+func (c *Conn) Original() bool { return c.isOriginal.Load() }
+
+// Done is closed when the connection has ended.
+func (c *Conn) Done() <-chan struct{} { return c.done }
+
+// Err is why the connection has ended, nil until then.
+func (c *Conn) Err() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.ended
+}
+
+// Close ends the connection at once and waits until nothing is heard any more.
+// It must not be called from hear.
+func (c *Conn) Close() {
+	c.fail(ErrClosed)
+	<-c.readerDone
+}
+
+// fail ends the connection; the first cause is kept.
+func (c *Conn) fail(cause error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ended != nil {
+		return
+	}
+	if c.final != nil {
+		cause = c.final
+	}
+	c.ended = cause
+	close(c.done)
+	_ = c.net.Close() // the connection is given up, whatever closing says
+}
+
+// lastWord is the refusal with which the provider ended the connection, if it did.
+func (c *Conn) lastWord() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.final == nil {
+		return nil
+	}
+	return c.final
+}
+
+// do sends a request and waits for its answer.
+func (c *Conn) do(ctx context.Context, r *protocol.Request) (*protocol.Incoming, error) {
+	ctx, cancel := within(ctx, c.o.Timeout)
+	defer cancel()
+	if c.Original() {
+		return c.doOriginal(ctx, r)
+	}
+	return c.judged(ctx, r)
+}
+
+// judged is roundTrip with refusals as errors.
+func (c *Conn) judged(ctx context.Context, r *protocol.Request) (*protocol.Incoming, error) {
+	in, err := c.roundTrip(ctx, r)
+	if err == nil && !in.OK {
+		return nil, refusalOf(r.Call.Value, in)
+	}
+	return in, err
+}
+
+// within bounds a context that has no end of its own.
+func within(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
+	if _, bounded := ctx.Deadline(); bounded {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, timeout)
+}
+
+// roundTrip takes a place in the window, sends, and waits.
+func (c *Conn) roundTrip(ctx context.Context, r *protocol.Request) (*protocol.Incoming, error) {
+	call := r.Call.Value
+	select {
+	case c.window <- struct{}{}:
+	case <-c.done:
+		return nil, fmt.Errorf("%s: %w (%w)", call, ErrLost, c.Err())
+	case <-ctx.Done():
+		return nil, fmt.Errorf("%s: not sent: %w", call, ctx.Err())
+	}
+	w, err := c.enqueue(r)
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case in := <-w.answer:
+		return in, nil
+	case <-ctx.Done():
+		return nil, uncertain(call, ctx.Err())
+	case <-c.done:
+	}
+	return c.afterTheEnd(w)
+}
+
+// afterTheEnd is what became of a request on a connection that has ended.
+func (c *Conn) afterTheEnd(w *waiter) (*protocol.Incoming, error) {
+	<-c.readerDone
+	select {
+	case in := <-w.answer:
+		return in, nil
+	default:
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !w.sent {
+		return nil, fmt.Errorf("%s: %w (%w)", w.call, ErrLost, c.ended)
+	}
+	return nil, uncertain(w.call, c.ended)
+}
+
+// enqueue hands a request to the writer; it keeps its place in the window until
+// it is answered.
+func (c *Conn) enqueue(r *protocol.Request) (*waiter, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ended != nil {
+		return nil, fmt.Errorf("%s: %w (%w)", r.Call.Value, ErrLost, c.ended)
+	}
+	numbered := *r
+	c.lastID++
+	if !c.Original() {
+		numbered.ID = fmt.Append(nil, c.lastID)
+	}
+	w := &waiter{call: r.Call.Value, id: c.lastID, answer: make(chan *protocol.Incoming, 1)}
+	c.waiting = append(c.waiting, w)
+	from := len(c.out)
+	c.out = c.codec.Finish(protocol.AppendRequest(c.out, &numbered), from)
+	c.trace(true, func() []byte { return protocol.AppendMasked(nil, &numbered) })
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+	return w, nil
+}
+
+func (c *Conn) trace(sent bool, masked func() []byte) {
+	if c.o.Trace != nil {
+		c.o.Trace(Traffic{Sent: sent, Time: time.Now(), JSON: masked()})
+	}
+}
+
+// errEnded is the end of the stream by the provider.
+var errEnded = errors.New("the provider closed the connection")

@@ -1,0 +1,109 @@
+package client_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"elemental/client"
+	"elemental/cmd/elemental/providertest"
+)
+
+func connectOne(t *testing.T, addr string, o client.Options, hear func(client.Event)) *client.Conn {
+	t.Helper()
+	c, err := client.Connect(within(t), addr, o, hear)
+	must(t, err)
+	t.Cleanup(c.Close)
+	return c
+}
+
+// TestPipelining sends from many goroutines at once over one connection, more
+// than the window holds: each gets its own answer.
+func TestPipelining(t *testing.T) {
+	p := providertest.Start(t, program)
+	ctx := within(t)
+	member(t, p.Addr, "alice", "s", client.Options{})
+	c := connectOne(t, p.Addr, client.Options{Window: 16}, nil)
+	_, err := c.Login(ctx, "alice", "pw-alice")
+	must(t, err)
+	var callers sync.WaitGroup
+	for g := range 50 {
+		callers.Go(func() {
+			for i := range 20 {
+				text := fmt.Sprint(g, ".", i)
+				m, err := c.Post(ctx, "s", "general", text)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				there, err := c.Messages(ctx, "s", "general", m.Index, m.Index+1)
+				if err != nil || len(there) != 1 || there[0] != m {
+					t.Errorf("posted %+v, found %+v, %v", m, there, err)
+				}
+			}
+		})
+	}
+	callers.Wait()
+}
+
+// TestGivenUpCall ends with its context; the connection goes on, and later
+// answers find their own requests.
+func TestGivenUpCall(t *testing.T) {
+	p := providertest.Start(t, program)
+	c := connectOne(t, p.Addr, client.Options{}, nil)
+	p.Pause()
+	ctx, cancel := context.WithTimeout(within(t), 20*time.Millisecond)
+	defer cancel()
+	_, err := c.Provider(ctx)
+	if !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, client.ErrUncertain) {
+		t.Errorf("given up with %v", err)
+	}
+	p.Resume()
+	if err := c.Register(within(t), "alice", "x"); err != nil {
+		t.Error(err)
+	}
+	if about, err := c.Provider(within(t)); err != nil || about.Name == "" {
+		t.Errorf("%+v, %v", about, err)
+	}
+}
+
+// TestConnEnds tells why, and what became of its calls.
+func TestConnEnds(t *testing.T) {
+	p := providertest.Start(t, program, "--logintimeout", "200ms")
+	c := connectOne(t, p.Addr, client.Options{}, nil)
+	<-c.Done()
+	if client.CodeOf(c.Err()) != "timed_out" {
+		t.Errorf("ended with %v", c.Err())
+	}
+	if _, err := c.Provider(within(t)); !errors.Is(err, client.ErrLost) {
+		t.Errorf("a call on it: %v", err)
+	}
+}
+
+// TestConnHears pushes, and the end of a subscription with its cause.
+func TestConnHears(t *testing.T) {
+	p := providertest.Start(t, program)
+	ctx := within(t)
+	alice := member(t, p.Addr, "alice", "s", client.Options{})
+	heard := make(chan client.Event, 10)
+	c := connectOne(t, p.Addr, client.Options{}, func(e client.Event) { heard <- e })
+	_, err := c.Login(ctx, "alice", "pw-alice")
+	must(t, err)
+	post(t, alice, "s", "general", "before")
+	amount, err := c.Subscribe(ctx, "s", "general")
+	must(t, err)
+	m := post(t, alice, "s", "general", "hello")
+	if e := <-heard; amount != 1 || e.Kind != client.Posted || e.Message != m {
+		t.Errorf("amount %d, heard %+v, posted %+v", amount, e, m)
+	}
+	must(t, alice.DeleteChannel(ctx, "s", "general"))
+	if e := <-heard; e.Kind != client.Unsubscribed || e.Cause.Code != client.ChannelGone || e.Channel != "general" {
+		t.Errorf("heard %+v", e)
+	}
+	if err := c.Unsubscribe(ctx, "s", "general"); client.CodeOf(err) != client.NotSubscribed {
+		t.Errorf("unsubscribed: %v", err)
+	}
+}

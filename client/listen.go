@@ -1,0 +1,70 @@
+package client
+
+// Which subscriptions a client has, and who of them hears what.
+
+func (c *Client) add(s *Subscription) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.subs[s.at] == nil {
+		c.subs[s.at] = map[*Subscription]bool{}
+	}
+	c.subs[s.at][s] = true
+}
+
+// launch starts a subscription's goroutine, unless the client is being closed.
+func (c *Client) launch(s *Subscription) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.conn == nil && c.away == ErrClosed {
+		return ErrClosed
+	}
+	c.running.Go(s.run)
+	return nil
+}
+
+func (c *Client) remove(s *Subscription) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.subs[s.at], s)
+	if len(c.subs[s.at]) == 0 {
+		delete(c.subs, s.at)
+	}
+}
+
+// listens reports whether there is a subscription at a place.
+func (c *Client) listens(at place) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.subs[at]) > 0
+}
+
+// eachAt calls f for the subscriptions to a channel and to its whole server.
+func (c *Client) eachAt(server, channel string, f func(*Subscription)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for s := range c.subs[place{server, channel}] {
+		f(s)
+	}
+	if channel == "" {
+		return
+	}
+	for s := range c.subs[place{server, ""}] {
+		f(s)
+	}
+}
+
+// hear hands a push to those whom it concerns.
+func (c *Client) hear(e Event) {
+	c.eachAt(e.Server, e.Channel, func(s *Subscription) { s.hear(e) })
+}
+
+// endAll ends all subscriptions.
+func (c *Client) endAll(cause error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, there := range c.subs {
+		for s := range there {
+			s.end(cause)
+		}
+	}
+}

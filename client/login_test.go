@@ -1,0 +1,201 @@
+package client_test
+
+import (
+	"bytes"
+	"crypto/tls"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"elemental/client"
+	"elemental/cmd/elemental/providertest"
+)
+
+// states collects what Options.Status hears.
+type states chan client.Status
+
+func (s states) hear(status client.Status) { s <- status }
+
+// until is the next status of that state.
+func (s states) until(t *testing.T, state client.State) client.Status {
+	t.Helper()
+	deadline := time.After(patience)
+	for {
+		select {
+		case status := <-s:
+			if status.State == state {
+				return status
+			}
+		case <-deadline:
+			t.Fatalf("never %v", state)
+		}
+	}
+}
+
+// TestStatus follows a client through a loss and back.
+func TestStatus(t *testing.T) {
+	p := providertest.Start(t, program)
+	heard, o := make(states, 1000), quick()
+	o.Status = heard.hear
+	c := login(t, p.Addr, "alice", o)
+	if status := heard.until(t, client.Online); status.Err != nil || status.Original {
+		t.Errorf("online with %+v", status)
+	}
+	p.Stop()
+	if status := heard.until(t, client.Offline); status.Err == nil || status.Pause <= 0 {
+		t.Errorf("offline with %+v", status)
+	}
+	p.Start()
+	heard.until(t, client.Online)
+	if servers, err := c.Servers(within(t)); err != nil || len(servers) != 0 || c.User() != "alice" {
+		t.Errorf("logged in again: %v, %v", servers, err)
+	}
+	c.Reconnect()
+	heard.until(t, client.Connecting)
+	heard.until(t, client.Online)
+	c.Close()
+	heard.until(t, client.Closed)
+}
+
+// TestHangingProvider finds out by pings that nobody is there any more.
+func TestHangingProvider(t *testing.T) {
+	p := providertest.Start(t, program)
+	heard, o := make(states, 1000), quick()
+	o.Status, o.Heartbeat, o.Timeout, o.DialTimeout = heard.hear, time.Millisecond, time.Second, 100*time.Millisecond
+	c := connect(t, p.Addr, o)
+	heard.until(t, client.Online)
+	p.Pause()
+	if status := heard.until(t, client.Offline); !strings.Contains(status.Err.Error(), "no sign of life") {
+		t.Errorf("offline because of %v", status.Err)
+	}
+	p.Resume()
+	heard.until(t, client.Online)
+	for c.Lag() == 0 {
+		must(t, c.Ping(within(t)))
+	}
+}
+
+// TestKeyOrPassword logs in again by key, by password where the key has ended,
+// and tells where neither is good any more.
+func TestKeyOrPassword(t *testing.T) {
+	p := providertest.Start(t, program)
+	heard, o := make(states, 1000), quick()
+	o.Status = heard.hear
+	ctx := within(t)
+	c := member(t, p.Addr, "alice", "s", o)
+	byKey := connect(t, p.Addr, quick())
+	must(t, byKey.LoginByKey(ctx, "alice", c.Key()))
+	s := subscribe(t, c, "s", "general")
+	heard.until(t, client.Online)
+
+	key := c.Key()
+	p.Kill()
+	p.Restart()
+	heard.until(t, client.Online)
+	if _, err := c.Servers(ctx); err != nil || c.Key() != key {
+		t.Errorf("back with key %q, had %q (%v)", c.Key(), key, err)
+	}
+	must(t, byKey.Logout(ctx)) // ends the key they share
+	c.Reconnect()
+	heard.until(t, client.Online)
+	if _, err := c.Servers(ctx); err != nil || c.Key() == key {
+		t.Errorf("back by password: key changed %v, %v", c.Key() != key, err)
+	}
+	other := login(t, p.Addr, "alice", quick())
+	must(t, other.ChangePassword(ctx, "pw-alice", "new"))
+	c.Reconnect()
+	if status := heard.until(t, client.Online); client.CodeOf(status.Err) != client.WrongPassword {
+		t.Errorf("back with a password that is no more: %+v", status)
+	}
+	if err := ends(t, s); client.CodeOf(err) != client.WrongPassword {
+		t.Errorf("the subscription ended with %v", err)
+	}
+	if _, err := c.Servers(ctx); client.CodeOf(err) != client.NotLoggedIn || c.User() != "" {
+		t.Errorf("calls then: %v as %q", err, c.User())
+	}
+}
+
+// TestPasswordChangeLost loses the answer to a change of the password; whether
+// it was done or not, the client comes back.
+func TestPasswordChangeLost(t *testing.T) {
+	p := providertest.Start(t, program)
+	cut := newCutter(t, p.Addr)
+	ctx := within(t)
+	c := login(t, cut.addr(), "alice", quick())
+	cut.swallow()
+	if err := c.ChangePassword(ctx, "pw-alice", "new"); !errors.Is(err, client.ErrUncertain) {
+		t.Errorf("the change's answer was lost: %v", err)
+	}
+	if _, err := c.Servers(ctx); err != nil {
+		t.Error(err)
+	}
+	must(t, connect(t, p.Addr, quick()).Login(ctx, "alice", "new"))
+}
+
+// TestAnotherUser ends what belonged to the first.
+func TestAnotherUser(t *testing.T) {
+	p := providertest.Start(t, program)
+	login(t, p.Addr, "bob", quick())
+	c := member(t, p.Addr, "alice", "s", quick())
+	s := subscribe(t, c, "s", "")
+	must(t, c.Login(within(t), "alice", "pw-alice"))
+	post(t, c, "s", "general", "still here")
+	hear(t, s, "general", 0, "still here")
+	must(t, c.Login(within(t), "bob", "pw-bob"))
+	if err := ends(t, s); client.CodeOf(err) != client.NotLoggedIn {
+		t.Errorf("the first user's subscription: %v", err)
+	}
+}
+
+// TestTrace shows all that goes over the wire, and no secret.
+func TestTrace(t *testing.T) {
+	p := providertest.Start(t, program)
+	var mu sync.Mutex
+	var sent, received bytes.Buffer
+	o := quick()
+	o.Trace = func(traffic client.Traffic) {
+		mu.Lock()
+		defer mu.Unlock()
+		to := &received
+		if traffic.Sent {
+			to = &sent
+		}
+		to.Write(append(traffic.JSON, '\n'))
+	}
+	c := member(t, p.Addr, "alice", "s", o)
+	key := c.Key()
+	must(t, c.ChangePassword(within(t), "pw-alice", "planted"))
+	post(t, c, "s", "general", "to be seen")
+	mu.Lock()
+	defer mu.Unlock()
+	both := sent.String() + received.String()
+	for _, secret := range []string{"pw-alice", "planted", key, c.Key(), `"pw"`} {
+		if strings.Contains(both, secret) {
+			t.Errorf("the trace shows %q:\n%s", secret, both)
+		}
+	}
+	for text, in := range map[string]string{"to be seen": sent.String(), `"changepasswd"`: sent.String(), `"index":0`: received.String()} {
+		if !strings.Contains(in, text) {
+			t.Errorf("the trace lacks %s:\n%s", text, both)
+		}
+	}
+}
+
+// TestTLS talks to a provider with a certificate, and to nobody else.
+func TestTLS(t *testing.T) {
+	cert, key, roots := certificate(t)
+	p := providertest.Start(t, program, "--tlscert", cert, "--tlskey", key)
+	o := quick()
+	o.TLS = &tls.Config{RootCAs: roots}
+	member(t, p.Addr, "alice", "s", o)
+	o.TLS = &tls.Config{}
+	if _, err := client.Dial(within(t), p.Addr, o); err == nil {
+		t.Error("a certificate of an unknown authority was accepted")
+	}
+	o.TLS, o.DialTimeout = nil, 5*time.Second
+	if _, err := client.Dial(within(t), p.Addr, o); err == nil {
+		t.Error("a plain connection to a TLS port was made")
+	}
+}

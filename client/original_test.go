@@ -1,0 +1,161 @@
+package client_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"elemental/client"
+	"elemental/client/originaltest"
+)
+
+func startOriginal(t *testing.T) *originaltest.Provider {
+	t.Helper()
+	p, err := originaltest.Start()
+	must(t, err)
+	t.Cleanup(p.Close)
+	return p
+}
+
+// TestOriginal makes the calls that the original has, and is told plainly about
+// the others.
+func TestOriginal(t *testing.T) {
+	p := startOriginal(t)
+	ctx := within(t)
+	c := member(t, p.Addr, "alice", "s", quick())
+	if !c.Original() {
+		t.Fatal("not found out")
+	}
+	must(t, c.Ping(ctx))
+	about, err := c.Provider(ctx)
+	must(t, err)
+	must(t, c.CreateChannel(ctx, "s", "tea"))
+	channels, err := c.Channels(ctx, "s")
+	must(t, err)
+	if about.Name == "" || !slices.Equal(channels, []string{"general", "tea"}) {
+		t.Errorf("provider %+v, channels %q", about, channels)
+	}
+	must(t, c.SetImage(ctx, "s", []byte("picture")))
+	image, err := c.Image(ctx, "s")
+	must(t, err)
+	if string(image) != "picture" {
+		t.Errorf("image %q", image)
+	}
+	for i := range 5 {
+		if m := post(t, c, "s", "tea", fmt.Sprint(i)); m.Index != -1 || m.Text != fmt.Sprint(i) {
+			t.Errorf("posted %+v", m)
+		}
+	}
+	page, err := c.Latest(ctx, "s", "tea", 2, 4)
+	must(t, err)
+	if page.Total != 5 || len(page.Messages) != 2 || page.Messages[0].Text != "2" || page.Messages[1].Index != 3 {
+		t.Errorf("latest %+v", page)
+	}
+	if _, err = c.Members(ctx, "s"); !errors.Is(err, client.ErrNotOffered) {
+		t.Errorf("members: %v", err)
+	}
+	if err = c.ChangePassword(ctx, "pw-alice", "x"); !errors.Is(err, client.ErrNotOffered) {
+		t.Errorf("a password change: %v", err)
+	}
+	if _, err = c.Post(ctx, "s", "tea", strings.Repeat("x", 20_000)); client.CodeOf(err) != client.TooLarge {
+		t.Errorf("more than it reads: %v", err)
+	}
+	if _, err = c.Channels(ctx, "nowhere"); client.CodeOf(err) != client.NoSuchServer {
+		t.Errorf("a refusal: %v", err)
+	}
+	must(t, c.DeleteChannel(ctx, "s", "tea"))
+	must(t, c.Logout(ctx))
+	must(t, c.Login(ctx, "alice", "pw-alice"))
+	must(t, c.LeaveServer(ctx, "s"))
+}
+
+// TestOriginalCallsTogether calls from many goroutines; the original would lose
+// requests that come together.
+func TestOriginalCallsTogether(t *testing.T) {
+	p := startOriginal(t)
+	c := member(t, p.Addr, "alice", "s", quick())
+	var callers sync.WaitGroup
+	for i := range 10 {
+		callers.Go(func() {
+			for range 20 {
+				if _, err := c.Channels(within(t), "s"); err != nil {
+					t.Error(err)
+				}
+				if _, err := c.Post(within(t), "s", "general", fmt.Sprint(i)); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	callers.Wait()
+	page, err := c.Latest(within(t), "s", "general", 300, -1)
+	must(t, err)
+	if page.Total != 200 {
+		t.Errorf("200 posts made %d messages", page.Total)
+	}
+}
+
+// TestOriginalPolling delivers by asking, through losses and channels that come
+// and go.
+func TestOriginalPolling(t *testing.T) {
+	t.Parallel()
+	p := startOriginal(t)
+	ctx := within(t)
+	alice := member(t, p.Addr, "alice", "s", quick())
+	bob := member(t, p.Addr, "bob", "s", quick())
+	post(t, alice, "s", "general", "before")
+	one, all := subscribe(t, bob, "s", "general"), subscribe(t, bob, "s", "")
+	post(t, alice, "s", "general", "a")
+	post(t, bob, "s", "general", "b")
+	hear(t, one, "general", 1, "a", "b")
+	hear(t, all, "general", 1, "a", "b")
+	p.Drop()
+	returned(t, alice)
+	post(t, alice, "s", "general", "c")
+	p.Close()
+	must(t, p.Restart())
+	returned(t, alice)
+	post(t, alice, "s", "general", "d")
+	hear(t, one, "general", 3, "c", "d")
+	hear(t, all, "general", 3, "c", "d")
+	one.Close()
+	must(t, alice.CreateChannel(ctx, "s", "tea"))
+	post(t, alice, "s", "tea", "e")
+	hear(t, all, "tea", 0, "e")
+	must(t, alice.DeleteChannel(ctx, "s", "tea"))
+	if e := next(t, all); e.Kind != client.Deleted || e.Channel != "tea" {
+		t.Errorf("heard %+v", e)
+	}
+}
+
+// returned waits until a client is back: a post there cannot be repeated.
+func returned(t *testing.T, c *client.Client) {
+	t.Helper()
+	_, err := c.Servers(within(t))
+	must(t, err)
+}
+
+// TestOriginalFails makes calls at which the original fails: at some it hangs
+// up, at others it never answers. The client comes back from both.
+func TestOriginalFails(t *testing.T) {
+	p := startOriginal(t)
+	o := quick()
+	o.Timeout = time.Second
+	c := member(t, p.Addr, "alice", "s", o)
+	for what, call := range map[string]func() error{
+		"an image of no server":  func() error { _, err := c.Image(t.Context(), "nowhere"); return err },
+		"leaving once too often": func() error { return c.LeaveServer(t.Context(), "s") },
+	} {
+		_, _ = call(), call() // it lists twice who joined twice; two calls may be right
+		if err := call(); !errors.Is(err, client.ErrUncertain) {
+			t.Errorf("%s: %v", what, err)
+		}
+		if _, err := c.Servers(within(t)); err != nil {
+			t.Errorf("after %s: %v", what, err)
+		}
+	}
+}

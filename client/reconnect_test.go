@@ -1,0 +1,169 @@
+package client_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"testing"
+
+	"elemental/client"
+	"elemental/cmd/elemental/providertest"
+)
+
+// crowd posts to a channel from several users, and from several goroutines
+// each, through whatever happens to the connections.
+type crowd struct {
+	t       *testing.T
+	clients []*client.Client
+	posters sync.WaitGroup
+}
+
+const postsEach, postersEach = 60, 2
+
+func newCrowd(t *testing.T, addr string, users int) *crowd {
+	c := &crowd{t: t}
+	for i := range users {
+		c.clients = append(c.clients, member(t, addr, fmt.Sprint("user", i), "s", quick()))
+	}
+	return c
+}
+
+// start lets everybody post; each text is made once.
+func (c *crowd) start(ctx context.Context) {
+	for u, one := range c.clients {
+		for g := range postersEach {
+			c.posters.Go(func() {
+				for i := range postsEach {
+					if _, err := one.Post(ctx, "s", "general", fmt.Sprintf("%d.%d.%d", u, g, i)); err != nil {
+						c.t.Errorf("post %d of user %d: %v", i, u, err)
+						return
+					}
+				}
+			})
+		}
+	}
+}
+
+func (c *crowd) amount() int { return len(c.clients) * postersEach * postsEach }
+
+// checkOnce wants each post exactly once, in index order without gaps, and each
+// poster's own in the order in which they were acknowledged.
+func (c *crowd) checkOnce(s *client.Subscription) {
+	c.t.Helper()
+	seen := map[string]bool{}
+	latest := map[[2]int]int{}
+	for index := range c.amount() {
+		e := next(c.t, s)
+		var u, g, i int
+		if _, err := fmt.Sscanf(e.Text, "%d.%d.%d", &u, &g, &i); err != nil || e.Index != int64(index) || seen[e.Text] {
+			c.t.Fatalf("at %d heard %+v (doubled: %v)", index, e, seen[e.Text])
+		}
+		seen[e.Text] = true
+		if i != latest[[2]int{u, g}] {
+			c.t.Fatalf("heard %q when number %d was due", e.Text, latest[[2]int{u, g}])
+		}
+		latest[[2]int{u, g}]++
+	}
+	select {
+	case e := <-s.Events():
+		c.t.Fatalf("heard %+v beyond what was posted", e)
+	default:
+	}
+}
+
+// disturb runs until the posters are done, doing something bad again and again.
+func (c *crowd) disturb(bad func(round int)) {
+	done := make(chan struct{})
+	go func() {
+		c.posters.Wait()
+		close(done)
+	}()
+	for round := 0; ; round++ {
+		select {
+		case <-done:
+			return
+		default:
+			bad(round)
+		}
+	}
+}
+
+// TestProviderKilled kills the provider again and again under posts: what was
+// acknowledged is there once, and who listens hears all of it in order.
+func TestProviderKilled(t *testing.T) {
+	p := providertest.Start(t, program)
+	c := newCrowd(t, p.Addr, 3)
+	one, all := subscribe(t, c.clients[0], "s", "general"), subscribe(t, c.clients[1], "s", "")
+	watcher := member(t, p.Addr, "watcher", "s", quick())
+	c.start(within(t))
+	c.disturb(func(round int) {
+		total := int64(min(round*30, c.amount()-1))
+		reach(t, watcher, total)
+		p.Kill()
+		p.Restart()
+	})
+	c.checkOnce(one)
+	c.checkOnce(all)
+}
+
+// reach waits until the channel has more than that many messages.
+func reach(t testing.TB, watcher *client.Client, total int64) {
+	t.Helper()
+	s, err := watcher.SubscribeFrom(within(t), "s", "general", total)
+	must(t, err)
+	defer s.Close()
+	for next(t, s).Index < total {
+	}
+}
+
+// TestCutInTheMiddle cuts every connection after some bytes, mostly in the
+// middle of an answer or a push.
+func TestCutInTheMiddle(t *testing.T) {
+	p := providertest.Start(t, program)
+	cut := newCutter(t, p.Addr)
+	c := newCrowd(t, cut.addr(), 3)
+	one, all := subscribe(t, c.clients[0], "s", "general"), subscribe(t, c.clients[1], "s", "")
+	random := rand.New(rand.NewPCG(1, 2))
+	cut.limit(func() int { return 300 + random.IntN(1<<random.IntN(17)) })
+	cut.cutAll()
+	c.start(within(t))
+	c.posters.Wait()
+	c.checkOnce(one)
+	c.checkOnce(all)
+	if cut.count() < 10 {
+		t.Errorf("only %d connections were cut", cut.count())
+	}
+}
+
+// TestAnswerLost loses the answers of requests that the provider has done: reads
+// and posts are repeated and done once, and what may not be repeated says so.
+func TestAnswerLost(t *testing.T) {
+	p := providertest.Start(t, program)
+	cut := newCutter(t, p.Addr)
+	ctx := within(t)
+	c := member(t, cut.addr(), "alice", "s", quick())
+	for i := range 10 {
+		cut.swallow()
+		m := post(t, c, "s", "general", fmt.Sprint(i))
+		if m.Index != int64(i) {
+			t.Fatalf("post %d is at %d", i, m.Index)
+		}
+	}
+	cut.swallow()
+	if page, err := c.Latest(ctx, "s", "general", 100, -1); err != nil || page.Total != 10 {
+		t.Errorf("10 posts made %d messages (%v)", page.Total, err)
+	}
+	cut.swallow()
+	err := c.CreateServer(ctx, "new", "pw")
+	if !errors.Is(err, client.ErrUncertain) {
+		t.Errorf("creating a server whose answer was lost: %v", err)
+	}
+	if err = c.CreateServer(ctx, "new", "pw"); client.CodeOf(err) != client.ServerExists {
+		t.Errorf("creating it again: %v", err)
+	}
+	if cut.count() != 12 {
+		t.Errorf("%d answers were lost", cut.count())
+	}
+}

@@ -1,0 +1,245 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// Kind is what an Event tells.
+type Kind int
+
+// The kinds of an Event.
+const (
+	Posted       Kind = iota // a message was posted
+	Deleted                  // the channel was deleted, and a new one of its name may begin: indexes start at 0 again
+	Unsubscribed             // to a Conn alone: the subscription has ended, or, to a whole server, a channel was deleted
+)
+
+// Event is what a Subscription delivers, and what a Conn hears. Only of Posted
+// is the message more than Server and Channel.
+type Event struct {
+	Kind Kind
+	Message
+	Cause *Refusal // of Unsubscribed
+}
+
+// Subscription delivers the messages of one channel, or of all channels of a
+// server, also later ones. Each message comes once, per channel in order of the
+// index and without gaps, the client's own among them. A consumer that is slow
+// holds up nobody and loses nothing: what it could not take is read from the
+// history later. With the original provider it asks instead of being told, one
+// channel in 0.8 seconds.
+type Subscription struct {
+	c      *Client
+	at     place
+	from   int64 // the index to begin with, or -1 for what is posted from now on
+	events chan Event
+	ctx    context.Context
+	cancel context.CancelFunc
+	wake   chan struct{}
+
+	mu       sync.Mutex
+	begun    bool              // where delivery begins is known
+	attached *Conn             // the connection it is subscribed on
+	tracks   map[string]*track // by channel
+	dying    []*track          // of deleted channels, to be delivered to their end
+	cause    error             // why it has ended or is about to
+}
+
+// Subscribe begins with what is posted from now on. Channel "" is the whole server.
+func (c *Client) Subscribe(ctx context.Context, server, channel string) (*Subscription, error) {
+	return c.subscribe(ctx, place{clean(server), clean(channel)}, -1)
+}
+
+// SubscribeFrom begins with the message of that index, so that history and what
+// comes meet without a gap. It is for one channel.
+func (c *Client) SubscribeFrom(ctx context.Context, server, channel string, index int64) (*Subscription, error) {
+	if channel == "" || index < 0 {
+		return nil, fmt.Errorf("subscribe: from %d in channel %q of %q: it takes a channel and an index", index, channel, server)
+	}
+	return c.subscribe(ctx, place{clean(server), clean(channel)}, index)
+}
+
+func (c *Client) subscribe(ctx context.Context, at place, from int64) (*Subscription, error) {
+	ctx, cancel := within(ctx, c.o.Timeout)
+	defer cancel()
+	s := &Subscription{
+		c: c, at: at, from: from,
+		events: make(chan Event, 64), wake: make(chan struct{}, 1),
+		tracks: map[string]*track{},
+	}
+	s.ctx, s.cancel = context.WithCancel(c.ctx)
+	c.add(s)
+	err := s.begin(ctx)
+	if err == nil {
+		err = c.launch(s)
+	}
+	if err != nil {
+		s.cancel()
+		c.remove(s)
+		return nil, err
+	}
+	return s, nil
+}
+
+// begin attaches for the first time.
+func (s *Subscription) begin(ctx context.Context) error {
+	pauses := newPauses(50*time.Millisecond, time.Second)
+	for {
+		conn, err := s.c.online(ctx)
+		if err != nil {
+			return fmt.Errorf("subscribe: %w", err)
+		}
+		err = s.attach(ctx, conn)
+		if err == nil || !s.c.again(ctx, err, true) {
+			return err
+		}
+		if CodeOf(err) != "" && !pause(ctx, pauses.NextBackOff()) {
+			return err
+		}
+	}
+}
+
+// Events delivers until the subscription ends; then it is closed, and Err says why.
+func (s *Subscription) Events() <-chan Event { return s.events }
+
+// Err is nil until Events is closed. Then it is the refusal that ended the
+// subscription (the membership, the channel, the server or the login has
+// ended), or ErrClosed.
+func (s *Subscription) Err() error {
+	select {
+	case <-s.ctx.Done():
+	default:
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cause == nil {
+		return ErrClosed
+	}
+	return s.cause
+}
+
+// Close ends the subscription; Events is closed soon after.
+func (s *Subscription) Close() { s.cancel() }
+
+// nudge wakes the goroutine that delivers.
+func (s *Subscription) nudge() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// run delivers what is there, fetches what is missing, and subscribes anew on
+// each new connection.
+func (s *Subscription) run() {
+	defer s.finish()
+	for s.ctx.Err() == nil {
+		if e, ready := s.take(); ready {
+			select {
+			case s.events <- e:
+			case <-s.ctx.Done():
+			}
+			continue
+		}
+		if s.over() {
+			return
+		}
+		if err := s.catchUp(); err != nil && !s.survives(err) {
+			s.end(err)
+		}
+	}
+}
+
+// catchUp does one step towards having something to deliver, or waits.
+func (s *Subscription) catchUp() error {
+	conn, _, _ := s.c.current()
+	if conn != nil && conn != s.where() {
+		return s.attach(s.ctx, conn)
+	}
+	if t, begin, end := s.gap(); t != nil {
+		return s.fetch(t, begin, end)
+	}
+	if conn == nil || !conn.Original() {
+		s.rest(nil)
+		return nil
+	}
+	due := time.NewTimer(countInterval)
+	defer due.Stop()
+	s.rest(due.C)
+	return s.attach(s.ctx, conn)
+}
+
+// rest waits for news, or until due.
+func (s *Subscription) rest(due <-chan time.Time) {
+	select {
+	case <-s.wake:
+	case <-due:
+	case <-s.ctx.Done():
+	}
+}
+
+// survives tells trouble that passes from what ends a subscription, and waits a
+// little before the next attempt.
+func (s *Subscription) survives(err error) bool {
+	switch code := CodeOf(err); {
+	case errors.Is(err, ErrNotOffered), code != "" && !passing[code]:
+		return false
+	}
+	const retry = 200 * time.Millisecond
+	return pause(s.ctx, retry)
+}
+
+// passing are the refusals after which trying again makes sense.
+var passing = map[Code]bool{
+	Busy: true, StorageUnavailable: true, OutcomeUnknown: true, TooOften: true, TooManyMessages: true, OutOfRange: true,
+}
+
+// finish leaves the wire as if it had not been.
+func (s *Subscription) finish() {
+	defer close(s.events)
+	s.cancel()
+	s.c.remove(s)
+	conn, _, _ := s.c.current()
+	if conn == nil || conn != s.where() || conn.Original() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(s.c.ctx, s.c.o.Timeout)
+	defer cancel()
+	if !enter(ctx, s.c.wiring) {
+		return
+	}
+	defer leave(s.c.wiring)
+	if !s.c.listens(s.at) {
+		_ = conn.Unsubscribe(ctx, s.at.server, s.at.channel) // ended already, or with the connection
+	}
+}
+
+// end says why it ends; what is complete is still delivered.
+func (s *Subscription) end(cause error) {
+	s.mu.Lock()
+	if s.cause == nil {
+		s.cause = cause
+	}
+	s.mu.Unlock()
+	s.nudge()
+}
+
+// over reports whether it has ended and all is delivered; called when nothing
+// is ready.
+func (s *Subscription) over() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.cause != nil
+}
+
+// where is the connection it is attached to.
+func (s *Subscription) where() *Conn {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.attached
+}

@@ -1,0 +1,159 @@
+package client_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+
+	"elemental/client"
+	"elemental/cmd/elemental/providertest"
+)
+
+// TestSubscription hears what is posted from now on, others' and one's own.
+func TestSubscription(t *testing.T) {
+	p := providertest.Start(t, program)
+	alice := member(t, p.Addr, "alice", "s", client.Options{})
+	bob := member(t, p.Addr, "bob", "s", client.Options{})
+	post(t, alice, "s", "general", "before")
+	s := subscribe(t, bob, "s", "general")
+	for i := range 20 {
+		from, who := alice, "alice"
+		if i%3 == 0 {
+			from, who = bob, "bob"
+		}
+		m := post(t, from, "s", "general", fmt.Sprint(i))
+		if e := next(t, s); e.Message != m || e.Author != who || e.Index != int64(i+1) {
+			t.Fatalf("heard %+v, posted %+v", e, m)
+		}
+	}
+	s.Close()
+	if err := ends(t, s); !errors.Is(err, client.ErrClosed) {
+		t.Errorf("closed with %v", err)
+	}
+}
+
+// TestSubscribeFrom joins history and what comes.
+func TestSubscribeFrom(t *testing.T) {
+	p := providertest.Start(t, program)
+	alice := member(t, p.Addr, "alice", "s", client.Options{})
+	var texts []string
+	for i := range 250 {
+		texts = append(texts, fmt.Sprint(i))
+		post(t, alice, "s", "general", texts[i])
+	}
+	s, err := alice.SubscribeFrom(within(t), "s", "general", 3)
+	must(t, err)
+	beyond, err := alice.SubscribeFrom(within(t), "s", "general", 1000)
+	must(t, err)
+	post(t, alice, "s", "general", "now")
+	hear(t, s, "general", 3, append(texts[3:], "now")...)
+	hear(t, beyond, "general", 250, "now")
+	if _, err := alice.SubscribeFrom(within(t), "s", "", 3); err == nil {
+		t.Error("a place in no channel was accepted")
+	}
+}
+
+// TestWholeServer hears all channels, also later ones, and a deletion in between.
+func TestWholeServer(t *testing.T) {
+	p := providertest.Start(t, program)
+	ctx := within(t)
+	alice := member(t, p.Addr, "alice", "s", client.Options{})
+	bob := member(t, p.Addr, "bob", "s", client.Options{})
+	s, one := subscribe(t, bob, "s", ""), subscribe(t, bob, "s", "general")
+	post(t, alice, "s", "general", "a")
+	hear(t, s, "general", 0, "a")
+	hear(t, one, "general", 0, "a")
+	must(t, alice.CreateChannel(ctx, "s", "tea"))
+	post(t, alice, "s", "tea", "b")
+	hear(t, s, "tea", 0, "b")
+	post(t, bob, "s", "tea", "c")
+	hear(t, s, "tea", 1, "c")
+	must(t, alice.DeleteChannel(ctx, "s", "tea"))
+	if e := next(t, s); e.Kind != client.Deleted || e.Channel != "tea" {
+		t.Fatalf("heard %+v where a channel was deleted", e)
+	}
+	must(t, alice.CreateChannel(ctx, "s", "tea"))
+	post(t, alice, "s", "tea", "anew")
+	hear(t, s, "tea", 0, "anew")
+	must(t, alice.DeleteChannel(ctx, "s", "general"))
+	if err := ends(t, one); client.CodeOf(err) != client.ChannelGone {
+		t.Errorf("the deleted channel's subscription ended with %v", err)
+	}
+	must(t, alice.DeleteServer(ctx, "s", "pw"))
+	for e := range s.Events() {
+		if e.Kind == client.Posted {
+			t.Errorf("heard %+v after the end", e)
+		}
+	}
+	if client.CodeOf(s.Err()) != client.ServerGone {
+		t.Errorf("the deleted server's subscription ended with %v", s.Err())
+	}
+}
+
+// TestSubscriptionEnds with what it depends on.
+func TestSubscriptionEnds(t *testing.T) {
+	p := providertest.Start(t, program)
+	ctx := within(t)
+	alice := member(t, p.Addr, "alice", "s", client.Options{})
+	bob := login(t, p.Addr, "bob", client.Options{})
+	if _, err := bob.Subscribe(ctx, "s", "general"); client.CodeOf(err) != client.NotInServer {
+		t.Errorf("a stranger's subscription: %v", err)
+	}
+	if _, err := alice.Subscribe(ctx, "s", "nowhere"); client.CodeOf(err) != client.NoSuchChannel {
+		t.Errorf("a missing channel's subscription: %v", err)
+	}
+	left := subscribe(t, alice, "s", "")
+	must(t, alice.LeaveServer(ctx, "s"))
+	if err := ends(t, left); client.CodeOf(err) != client.MembershipEnded {
+		t.Errorf("after leaving: %v", err)
+	}
+	must(t, alice.JoinServer(ctx, "s", "pw"))
+	out := subscribe(t, alice, "s", "general")
+	must(t, alice.Logout(ctx))
+	if err := ends(t, out); client.CodeOf(err) != client.NotLoggedIn {
+		t.Errorf("after logout: %v", err)
+	}
+	must(t, alice.Login(ctx, "alice", "pw-alice"))
+	closed := subscribe(t, alice, "s", "general")
+	alice.Close()
+	if err := ends(t, closed); !errors.Is(err, client.ErrClosed) {
+		t.Errorf("after Close: %v", err)
+	}
+}
+
+// TestAgainAtOnce subscribes while an earlier subscription to the same place ends.
+func TestAgainAtOnce(t *testing.T) {
+	p := providertest.Start(t, program)
+	alice := member(t, p.Addr, "alice", "s", client.Options{})
+	bob := member(t, p.Addr, "bob", "s", client.Options{})
+	for i := range 50 {
+		s := subscribe(t, bob, "s", "general")
+		text := fmt.Sprint(i)
+		post(t, alice, "s", "general", text)
+		hear(t, s, "general", int64(i), text)
+		s.Close()
+	}
+}
+
+// TestSlowConsumer takes nothing for long; everybody else goes on, and all is
+// there when it does.
+func TestSlowConsumer(t *testing.T) {
+	t.Parallel()
+	p := providertest.Start(t, program)
+	alice := member(t, p.Addr, "alice", "s", client.Options{})
+	bob := member(t, p.Addr, "bob", "s", client.Options{})
+	slow, fast := subscribe(t, bob, "s", "general"), subscribe(t, bob, "s", "")
+	const amount = 2000
+	for i := range amount {
+		from := alice
+		if i%5 == 0 {
+			from = bob // its calls and posts are not held up
+		}
+		text := fmt.Sprint(i)
+		post(t, from, "s", "general", text)
+		hear(t, fast, "general", int64(i), text)
+	}
+	for i := range amount {
+		hear(t, slow, "general", int64(i), fmt.Sprint(i))
+	}
+}

@@ -1,0 +1,58 @@
+package client
+
+import (
+	"math/rand/v2"
+	"testing"
+)
+
+// TestTrackDeliversOnce gives a track pushes that are late, doubled, reordered
+// and missing, and the history where it asks for it: out comes each message
+// once and in order, and never is more held than the bound and a page.
+func TestTrackDeliversOnce(t *testing.T) {
+	for seed := range uint64(300) {
+		random := rand.New(rand.NewPCG(seed, 1))
+		total, from := int64(random.IntN(1500)), int64(0)
+		tr := &track{}
+		started, delivered := false, int64(0)
+		for step := 0; delivered < total-from || !started; step++ {
+			if step > 100_000 {
+				t.Fatalf("seed %d: stuck at %d of %d", seed, delivered, total)
+			}
+			switch random.IntN(6) {
+			case 0:
+				if !started {
+					from = random.Int64N(total + 1)
+					tr.start(from, total)
+					started = true
+				}
+			case 1, 2, 3:
+				if total > 0 {
+					near := max(0, min(total-1, from+delivered+random.Int64N(40)-10))
+					tr.push(Message{Index: near})
+				}
+			case 4:
+				if begin, end, missing := tr.gap(); missing {
+					tr.fill(history(begin, min(end, begin+random.Int64N(historyPage)+1)))
+				}
+			case 5:
+				for m, ready := tr.pop(); ready; m, ready = tr.pop() {
+					if m.Index != from+delivered {
+						t.Fatalf("seed %d: delivered %d where %d was due", seed, m.Index, from+delivered)
+					}
+					delivered++
+				}
+			}
+			if len(tr.held) > maxHeld+historyPage {
+				t.Fatalf("seed %d: %d are held", seed, len(tr.held))
+			}
+		}
+	}
+}
+
+func history(begin, end int64) []Message {
+	var page []Message
+	for i := begin; i < end; i++ {
+		page = append(page, Message{Index: i})
+	}
+	return page
+}
