@@ -130,17 +130,24 @@ func (c *Conn) Close() {
 
 // fail ends the connection; the first cause is kept.
 func (c *Conn) fail(cause error) {
+	if c.finish(cause) {
+		_ = c.net.Close() // the connection is given up, whatever closing says
+	}
+}
+
+// finish notes the end, and reports whether it was the first to.
+func (c *Conn) finish(cause error) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.ended != nil {
-		return
+		return false
 	}
 	if c.final != nil {
 		cause = c.final
 	}
 	c.ended = cause
 	close(c.done)
-	_ = c.net.Close() // the connection is given up, whatever closing says
+	return true
 }
 
 // lastWord is the refusal with which the provider ended the connection, if it did.

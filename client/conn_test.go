@@ -10,6 +10,8 @@ import (
 
 	"elemental/client"
 	"elemental/cmd/elemental/providertest"
+
+	"go.uber.org/goleak"
 )
 
 func connectOne(t *testing.T, addr string, o client.Options, hear func(client.Event)) *client.Conn {
@@ -106,4 +108,25 @@ func TestConnHears(t *testing.T) {
 	if err := c.Unsubscribe(ctx, "s", "general"); client.CodeOf(err) != client.NotSubscribed {
 		t.Errorf("unsubscribed: %v", err)
 	}
+}
+
+// TestCloseLeavesNothing behind: no goroutine of a client, its connection and
+// its subscriptions is left.
+func TestCloseLeavesNothing(t *testing.T) {
+	p := providertest.Start(t, program)
+	before := goleak.IgnoreCurrent()
+	c, err := client.Dial(within(t), p.Addr, quick())
+	must(t, err)
+	must(t, c.Register(within(t), "alice", "x"))
+	must(t, c.Login(within(t), "alice", "x"))
+	must(t, c.CreateServer(within(t), "s", "x"))
+	subscribe(t, c, "s", "")
+	subscribe(t, c, "s", "general")
+	post(t, c, "s", "general", "never taken")
+	p.Kill()
+	c.Close()
+	one, err := client.Connect(within(t), address, client.Options{}, nil)
+	must(t, err)
+	one.Close()
+	goleak.VerifyNone(t, before)
 }

@@ -113,26 +113,17 @@ func (c *Client) ChangePassword(ctx context.Context, old, new string) error {
 // signing does a change of who is logged in, one at a time, so that a reconnect
 // meanwhile finds either the old or the new one.
 func (c *Client) signing(ctx context.Context, call string, harmless bool, change func(context.Context, *Conn) error) error {
-	ctx, cancel := within(ctx, c.o.Timeout)
-	defer cancel()
-	pauses := newPauses(50*time.Millisecond, time.Second)
-	for {
-		conn, err := c.online(ctx)
-		if err != nil {
-			return fmt.Errorf("%s: %w", call, err)
-		}
-		if !enter(ctx, c.signIn) {
-			return fmt.Errorf("%s: not sent: %w", call, ctx.Err())
-		}
-		err = change(ctx, conn)
-		leave(c.signIn)
-		if err == nil || !c.again(ctx, err, harmless) {
-			return err
-		}
-		if CodeOf(err) != "" && !pause(ctx, pauses.NextBackOff()) {
-			return err
-		}
-	}
+	return c.persist(ctx, attempt{
+		call: call,
+		make: func(ctx context.Context, conn *Conn) error {
+			if !enter(ctx, c.signIn) {
+				return fmt.Errorf("%s: not sent: %w", call, ctx.Err())
+			}
+			defer leave(c.signIn)
+			return change(ctx, conn)
+		},
+		harmless: func(*Conn, int) bool { return harmless },
+	})
 }
 
 // resume logs in on a new connection as whoever was logged in before. It gives
@@ -183,27 +174,17 @@ func (c *Client) renew(ctx context.Context, conn *Conn) error {
 	if who.key == "" || conn.Original() || time.Since(who.used) < renewal {
 		return nil
 	}
-	return c.signingOn(ctx, conn, func() error {
-		who := c.credentials()
-		if who.key == "" {
-			return nil
-		}
-		key, err := conn.LoginByKey(ctx, who.user, who.key)
-		if err == nil {
-			who.key, who.used = key, time.Now()
-			c.setCredentials(who)
-		}
-		return err
-	})
-}
-
-func (c *Client) signingOn(ctx context.Context, conn *Conn, change func() error) error {
 	if !enter(ctx, c.signIn) {
 		return ctx.Err()
 	}
 	defer leave(c.signIn)
-	if conn.Err() != nil {
-		return conn.Err()
+	if who = c.credentials(); who.key == "" {
+		return nil // logged out meanwhile
 	}
-	return change()
+	key, err := conn.LoginByKey(ctx, who.user, who.key)
+	if err == nil {
+		who.key, who.used = key, time.Now()
+		c.setCredentials(who)
+	}
+	return err
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/tls"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -197,5 +198,47 @@ func TestTLS(t *testing.T) {
 	o.TLS, o.DialTimeout = nil, 5*time.Second
 	if _, err := client.Dial(within(t), p.Addr, o); err == nil {
 		t.Error("a plain connection to a TLS port was made")
+	}
+}
+
+// TestKeyIsRenewed uses the key now and then, so that it is good for a login
+// after a loss also when the client was connected for hours.
+func TestKeyIsRenewed(t *testing.T) {
+	p := providertest.Start(t, program)
+	o := quick()
+	o.Heartbeat = time.Millisecond
+	c := member(t, p.Addr, "alice", "s", o)
+	s := subscribe(t, c, "s", "general")
+	client.AgeKey(c, time.Hour)
+	for deadline := time.Now().Add(patience); client.KeyAge(c) > 30*time.Minute; {
+		if time.Now().After(deadline) {
+			t.Fatal("the key was not used")
+		}
+		must(t, c.Ping(within(t)))
+	}
+	post(t, c, "s", "general", "still subscribed")
+	hear(t, s, "general", 0, "still subscribed")
+}
+
+// TestPausesGrow comes back less and less eagerly, and no two clients in step.
+func TestPausesGrow(t *testing.T) {
+	p := providertest.Start(t, program)
+	const first, most = time.Millisecond, 64 * time.Millisecond
+	var all [2][]time.Duration
+	heard := [2]states{make(states, 1000), make(states, 1000)}
+	for i := range heard {
+		connect(t, p.Addr, client.Options{MinDelay: first, MaxDelay: most, Status: heard[i].hear})
+	}
+	p.Stop()
+	for i := range heard {
+		for range 10 {
+			all[i] = append(all[i], heard[i].until(t, client.Offline).Pause)
+		}
+		if all[i][0] > 2*first || all[i][9] < 4*first || slices.Max(all[i]) > most*3/2 {
+			t.Errorf("pauses %v", all[i])
+		}
+	}
+	if slices.Equal(all[0], all[1]) {
+		t.Errorf("both clients paused %v", all[0])
 	}
 }

@@ -64,8 +64,6 @@ func (c *Client) SubscribeFrom(ctx context.Context, server, channel string, inde
 }
 
 func (c *Client) subscribe(ctx context.Context, at place, from int64) (*Subscription, error) {
-	ctx, cancel := within(ctx, c.o.Timeout)
-	defer cancel()
 	s := &Subscription{
 		c: c, at: at, from: from,
 		events: make(chan Event, 64), wake: make(chan struct{}, 1),
@@ -87,20 +85,11 @@ func (c *Client) subscribe(ctx context.Context, at place, from int64) (*Subscrip
 
 // begin attaches for the first time.
 func (s *Subscription) begin(ctx context.Context) error {
-	pauses := newPauses(50*time.Millisecond, time.Second)
-	for {
-		conn, err := s.c.online(ctx)
-		if err != nil {
-			return fmt.Errorf("subscribe: %w", err)
-		}
-		err = s.attach(ctx, conn)
-		if err == nil || !s.c.again(ctx, err, true) {
-			return err
-		}
-		if CodeOf(err) != "" && !pause(ctx, pauses.NextBackOff()) {
-			return err
-		}
-	}
+	return s.c.persist(ctx, attempt{
+		call:     "subscribe",
+		make:     s.attach,
+		harmless: func(*Conn, int) bool { return true },
+	})
 }
 
 // Events delivers until the subscription ends; then it is closed, and Err says why.

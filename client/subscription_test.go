@@ -32,6 +32,27 @@ func TestSubscription(t *testing.T) {
 	}
 }
 
+// TestNamesAsTheyAreTyped uses names that are spelled in another form than the
+// provider keeps them in.
+func TestNamesAsTheyAreTyped(t *testing.T) {
+	p := providertest.Start(t, program)
+	zoe := member(t, p.Addr, "zoe\u0308", "s\u00e4", quick())
+	must(t, zoe.CreateChannel(within(t), "sa\u0308", "u\u0308"))
+	for _, channel := range []string{"u\u0308", ""} {
+		s := subscribe(t, zoe, "sa\u0308", channel)
+		posted := post(t, zoe, "sa\u0308", "u\u0308", "hello")
+		e := next(t, s)
+		if e.Message != posted || e.Author != "zo\u00eb" || e.Server != "s\u00e4" || e.Channel != "\u00fc" {
+			t.Errorf("posted %+v, heard %+v", posted, e.Message)
+		}
+		zoe.Reconnect()
+		again := post(t, zoe, "s\u00e4", "\u00fc", "again")
+		if e = next(t, s); e.Kind != client.Posted || e.Message != again {
+			t.Errorf("posted %+v, heard %+v", again, e)
+		}
+	}
+}
+
 // TestSubscribeFrom joins history and what comes.
 func TestSubscribeFrom(t *testing.T) {
 	p := providertest.Start(t, program)

@@ -27,7 +27,7 @@ func TestTrackDeliversOnce(t *testing.T) {
 				}
 			case 1, 2, 3:
 				if total > 0 {
-					near := max(0, min(total-1, from+delivered+random.Int64N(40)-10))
+					near := max(0, min(total-1, from+delivered+random.Int64N(600)-10))
 					tr.push(Message{Index: near})
 				}
 			case 4:
@@ -55,4 +55,27 @@ func history(begin, end int64) []Message {
 		page = append(page, Message{Index: i})
 	}
 	return page
+}
+
+// TestTrackIsBounded pushes more than is held; the history brings the rest.
+func TestTrackIsBounded(t *testing.T) {
+	tr := &track{}
+	tr.start(0, 0)
+	const amount = 5 * maxHeld
+	for i := range int64(amount) {
+		tr.push(Message{Index: i})
+	}
+	if len(tr.held) != maxHeld {
+		t.Errorf("%d are held", len(tr.held))
+	}
+	for next := int64(0); next < amount; {
+		if begin, end, missing := tr.gap(); missing {
+			tr.fill(history(begin, end))
+		}
+		m, ready := tr.pop()
+		if !ready || m.Index != next {
+			t.Fatalf("delivered %d (%v) where %d was due", m.Index, ready, next)
+		}
+		next++
+	}
 }

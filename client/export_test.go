@@ -1,0 +1,13 @@
+package client
+
+import "time"
+
+// AgeKey makes the client believe that its key was not used for that long.
+func AgeKey(c *Client, by time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.who.used = c.who.used.Add(-by)
+}
+
+// KeyAge is how long ago the client used its key.
+func KeyAge(c *Client) time.Duration { return time.Since(c.credentials().used) }
