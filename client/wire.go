@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"time"
 
 	"elemental/protocol"
@@ -54,14 +55,23 @@ func (c *Conn) read() {
 			c.trace(false, func() []byte { return in.AppendMasked(nil) })
 			err = c.take(heard)
 		}
-		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-			err = errEnded
-		}
 		if err != nil {
-			c.fail(err)
+			c.fail(readable(err))
 			return
 		}
 	}
+}
+
+// readable is the end of a stream without what the layers above have added.
+func readable(err error) error {
+	var wire *net.OpError
+	switch {
+	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
+		return errEnded
+	case errors.As(err, &wire):
+		return wire
+	}
+	return err
 }
 
 // take gives an answer to its waiter and an event to the hearer.

@@ -1,0 +1,77 @@
+package commands
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"elemental/client"
+)
+
+// mostImage bounds an image file; providers take less.
+const mostImage = 8 << 20
+
+func setServerImage(ctx context.Context, c *client.Client, at Place, args []string) (Outcome, error) {
+	if at.Server == "" {
+		return Outcome{}, errNowhere
+	}
+	image, err := readImage(args[0])
+	if err != nil {
+		return Outcome{}, &failure{"couldn't set image", err}
+	}
+	if err := c.SetImage(ctx, at.Server, image); err != nil {
+		return failed("couldn't set image", err)
+	}
+	return told(fmt.Sprintf("server image has been set (%d bytes, %s)", len(image), http.DetectContentType(image))), nil
+}
+
+func getServerImage(ctx context.Context, c *client.Client, at Place, _ []string) (Outcome, error) {
+	if at.Server == "" {
+		return Outcome{}, errNowhere
+	}
+	image, err := c.Image(ctx, at.Server)
+	if err != nil {
+		return failed("couldn't get image", err)
+	}
+	return Outcome{Lines: []string{"got server image"}, Image: image, ImageOf: at.Server}, nil
+}
+
+// readImage is the file at a path, or what base64 stands for.
+func readImage(written string) ([]byte, error) {
+	path := written
+	if after, inHome := strings.CutPrefix(path, "~/"); inHome {
+		if home, err := os.UserHomeDir(); err == nil {
+			path = filepath.Join(home, after)
+		}
+	}
+	if info, err := os.Stat(path); err == nil {
+		return readFile(path, info)
+	}
+	image, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(written), ""))
+	if err != nil || len(image) == 0 {
+		return nil, usage("that is neither a file nor base64")
+	}
+	return image, nil
+}
+
+func readFile(path string, info os.FileInfo) (_ []byte, err error) {
+	if !info.Mode().IsRegular() {
+		return nil, usage("%s is not a regular file", path)
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	image, err := io.ReadAll(io.LimitReader(file, mostImage+1))
+	if err == nil && len(image) > mostImage {
+		err = usage("%s is larger than %d bytes", path, mostImage)
+	}
+	return image, err
+}

@@ -1,0 +1,66 @@
+package commands
+
+import (
+	"strings"
+
+	"elemental/cmd/etttc/visible"
+)
+
+// unknown is the error for a name that no command has. A name that is close to
+// one is taken for a slip.
+func unknown(name string) error {
+	const mostShown = 32 // characters of a word that may be anything
+	shown := []rune(visible.Line(name))
+	if len(shown) > mostShown {
+		shown = append(shown[:mostShown], '…')
+	}
+	if near := nearest(name); near != "" {
+		return usage("unknown command /%s, did you mean /%s?", string(shown), near)
+	}
+	return usage("unknown command /%s, try /help", string(shown))
+}
+
+// nearest is the command that is fewest slips away, if those are few, or that
+// alone begins like that.
+func nearest(name string) string {
+	const mostSlips = 2
+	name = strings.ToLower(name)
+	if name == "" || len(name) > 2*len("deletechannel") {
+		return ""
+	}
+	best, fewest, begin := "", mostSlips+1, []string{}
+	for _, c := range All() {
+		if n := slips(name, c.Name); n < fewest && n < len(name) {
+			best, fewest = c.Name, n
+		}
+		if strings.HasPrefix(c.Name, name) {
+			begin = append(begin, c.Name)
+		}
+	}
+	if best == "" && len(begin) == 1 {
+		return begin[0]
+	}
+	return best
+}
+
+// slips is how many letters have to be inserted, removed or changed to make one
+// word of the other (Levenshtein's distance).
+func slips(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			changed := diagonal
+			if a[i] != b[j] {
+				changed++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(changed, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,176 @@
+package commands
+
+import (
+	"context"
+	"slices"
+
+	"elemental/client"
+	"elemental/cmd/etttc/visible"
+	"elemental/protocol"
+)
+
+// generalChannel is what every server begins with.
+const generalChannel = "general"
+
+// errNowhere is what a command that needs a server says outside of one.
+var errNowhere error = &UsageError{"not connected to server"}
+
+func createServer(ctx context.Context, c *client.Client, _ Place, args []string) (Outcome, error) {
+	if err := c.CreateServer(ctx, args[0], args[1]); err != nil {
+		return failed("server not created", err)
+	}
+	return moved("server created", arrival(ctx, c, args[0])), nil
+}
+
+func joinServer(ctx context.Context, c *client.Client, _ Place, args []string) (Outcome, error) {
+	if err := c.JoinServer(ctx, args[0], args[1]); err != nil {
+		return failed("unable to join server", err)
+	}
+	return moved("successfully joined server", arrival(ctx, c, args[0])), nil
+}
+
+func gotoServer(ctx context.Context, c *client.Client, _ Place, args []string) (Outcome, error) {
+	servers, err := c.Servers(ctx)
+	if err != nil {
+		return failed("couldn't get list of servers", err)
+	}
+	server, known := listed(servers, args[0])
+	if !known {
+		return Outcome{}, usage("not in that server")
+	}
+	channels, err := c.Channels(ctx, server)
+	if err != nil {
+		return failed("couldn't get list of channels", err)
+	}
+	channel := entrance(channels)
+	if channel == "" {
+		return moved("entered server, it has no channels", Place{Server: server}), nil
+	}
+	return moved("entered server and joined #"+visible.Line(channel), Place{server, channel}), nil
+}
+
+func deleteServer(ctx context.Context, c *client.Client, at Place, args []string) (Outcome, error) {
+	if err := c.DeleteServer(ctx, args[0], args[1]); err != nil {
+		return failed("server not deleted", err)
+	}
+	return gone("server successfully deleted", at, args[0]), nil
+}
+
+func leaveServer(ctx context.Context, c *client.Client, at Place, args []string) (Outcome, error) {
+	server := at.Server
+	if len(args) > 0 {
+		server = args[0]
+	}
+	if err := c.LeaveServer(ctx, server); err != nil {
+		return failed("couldn't leave server", err)
+	}
+	return gone("left server "+visible.Line(server), at, server), nil
+}
+
+func listServers(ctx context.Context, c *client.Client, _ Place, _ []string) (Outcome, error) {
+	servers, err := c.Servers(ctx)
+	if err != nil {
+		return failed("couldn't list servers", err)
+	}
+	if len(servers) == 0 {
+		return told("you are in no server, try /joinserver or /createserver"), nil
+	}
+	return told(servers...), nil
+}
+
+func listMembers(ctx context.Context, c *client.Client, at Place, _ []string) (Outcome, error) {
+	if at.Server == "" {
+		return Outcome{}, errNowhere
+	}
+	all, err := c.Members(ctx, at.Server)
+	if err != nil {
+		return failed("couldn't list members", err)
+	}
+	return told(memberLines(all)...), nil
+}
+
+func memberLines(all client.Members) []string {
+	var lines []string
+	ownerListed := false
+	for _, m := range all.Members {
+		line := m.User + ", offline"
+		if m.Online {
+			line = m.User + ", online"
+		}
+		if m.User == all.Owner {
+			line += ", owner"
+			ownerListed = true
+		}
+		lines = append(lines, line)
+	}
+	if !ownerListed {
+		lines = append(lines, all.Owner+", owner, not a member")
+	}
+	return lines
+}
+
+// arrival is where one is after entering a server: under its name as the
+// provider has it, in its main channel. What cannot be found out is guessed,
+// since the entering itself has succeeded.
+func arrival(ctx context.Context, c *client.Client, server string) Place {
+	if servers, err := c.Servers(ctx); err == nil {
+		server, _ = listed(servers, server)
+	}
+	channels, err := c.Channels(ctx, server)
+	if err != nil {
+		return Place{server, generalChannel}
+	}
+	return Place{server, entrance(channels)}
+}
+
+// entrance is the channel where one lands: general, else the first, if any.
+func entrance(channels []string) string {
+	switch {
+	case len(channels) == 0:
+		return ""
+	case slices.Contains(channels, generalChannel):
+		return generalChannel
+	}
+	return channels[0]
+}
+
+// listed is the name in the list that was meant: as it was written, or in the
+// form that providers give to names.
+func listed(names []string, written string) (string, bool) {
+	if slices.Contains(names, written) {
+		return written, true
+	}
+	clean, _ := protocol.CleanName(written)
+	if slices.Contains(names, clean) {
+		return clean, true
+	}
+	return written, false
+}
+
+// same reports whether what was written means that name.
+func same(name, written string) bool {
+	_, yes := listed([]string{name}, written)
+	return yes
+}
+
+// told is an outcome of nothing but lines.
+func told(lines ...string) Outcome {
+	shown := make([]string, len(lines))
+	for i, line := range lines {
+		shown[i] = visible.Line(line)
+	}
+	return Outcome{Lines: shown}
+}
+
+func moved(line string, to Place) Outcome {
+	return Outcome{Lines: []string{line}, Goto: &to, Changed: true}
+}
+
+// gone is the outcome of a server's end; who was there is nowhere then.
+func gone(line string, at Place, server string) Outcome {
+	out := Outcome{Lines: []string{line}, Changed: true}
+	if same(at.Server, server) {
+		out.Goto = &Place{}
+	}
+	return out
+}

@@ -1,0 +1,140 @@
+package e2e_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"elemental/cmd/elemental/providertest"
+	"elemental/cmd/etttc/terminaltest"
+)
+
+// inGeneral is alice's screen, in the channel general of a server of hers.
+func inGeneral(t *testing.T, args ...string) (*user, *terminaltest.Terminal) {
+	t.Helper()
+	p := providertest.Start(t, elemental)
+	alice := newUser(t, p.Addr, "alice")
+	alice.makes("gophers", "random")
+	term := open(t, p.Addr, as(t, "alice", args...)...)
+	term.WaitFor("#general in gophers")
+	waitForMatch(term, `members 1/1`)
+	return alice, term
+}
+
+func TestPaste(t *testing.T) {
+	alice, term := inGeneral(t)
+	term.Type("see: ")
+	term.Paste("func main() {\n    println(\"日本\")\n}")
+	waitForMatch(term, `› see: func main\(\) \{\n +println\("日本"\)\n +\}`)
+	term.Key("enter")
+	waitForMatch(term, `alice +see: func main\(\) \{`)
+	term.WaitFor("message to #general")
+	want := "see: func main() {\n    println(\"日本\")\n}"
+	if got := alice.history("gophers", "general"); !slices.Equal(got, []string{want}) {
+		t.Errorf("posted %q", got)
+	}
+}
+
+func TestCompletion(t *testing.T) {
+	alice, term := inGeneral(t)
+	term.Type("/gotoc")
+	term.Key("tab")
+	waitForMatch(term, `› /gotochannel`)
+	term.Type("ra")
+	term.Key("tab")
+	waitForMatch(term, `› /gotochannel random`)
+	term.Key("enter")
+	term.WaitFor("#random in gophers")
+	term.Type("it was al")
+	term.Key("tab")
+	waitForMatch(term, `› it was alice`)
+	term.Type("indeed")
+	term.Key("enter")
+	waitForMatch(term, `alice +it was alice indeed`)
+	if got := alice.history("gophers", "random"); !slices.Equal(got, []string{"it was alice indeed"}) {
+		t.Errorf("posted %q", got)
+	}
+	term.Key("up")
+	waitForMatch(term, `› it was alice indeed`)
+	term.Key("up")
+	waitForMatch(term, `› /gotochannel random`)
+}
+
+func TestHelpAndMistakes(t *testing.T) {
+	_, term := inGeneral(t)
+	enter(term, "/help")
+	for _, command := range strings.Fields("/createserver /deleteserver /listservers /listchannels /joinserver /gotoserver /gotochannel " +
+		"/createchannel /deletechannel /setserverimg /getserverimg /leaveserver /members /passwd /reconnect /help /quit") {
+		term.WaitFor(command)
+	}
+	enter(term, "/joinserfer x y")
+	term.WaitFor("/joinserver") // what was meant
+	enter(term, "/joinserver nowhere x")
+	term.WaitFor("server does not exist")
+}
+
+// TestTypingWhileMessagesArrive loses no key.
+func TestTypingWhileMessagesArrive(t *testing.T) {
+	alice, term := inGeneral(t)
+	var typed []string
+	for i := range 60 {
+		alice.posts("gophers", "general", fmt.Sprintf("noise %d", i))
+		typed = append(typed, fmt.Sprintf("word%d", i))
+		term.Type(typed[i] + " ")
+	}
+	term.Key("enter")
+	term.WaitFor("message to #general")
+	want := strings.Join(typed, " ")
+	waitForMatch(term, `alice +word0 word1`)
+	if got := alice.history("gophers", "general"); strings.TrimSpace(got[len(got)-1]) != want {
+		t.Errorf("posted %q, typed %q", got[len(got)-1], want)
+	}
+}
+
+// TestTerminated ends by a signal and leaves the terminal as it was.
+func TestTerminated(t *testing.T) {
+	_, term := inGeneral(t)
+	term.Signal(syscall.SIGTERM)
+	if code := term.Wait(); code != 143 {
+		t.Errorf("exit code %d", code)
+	}
+	checkLeft(t, term)
+}
+
+// checkLeft wants the terminal as it was before the program.
+func checkLeft(t *testing.T, term *terminaltest.Terminal) {
+	t.Helper()
+	state := term.State()
+	state.Title = "" // terminals cannot tell what it was
+	if state != (terminaltest.State{Cursor: true}) {
+		t.Errorf("the terminal is left as %+v", state)
+	}
+}
+
+// TestQuit leaves the terminal as it was, however it ends.
+func TestQuit(t *testing.T) {
+	for name, leave := range map[string]func(*terminaltest.Terminal){
+		"command": func(term *terminaltest.Terminal) { enter(term, "/quit") },
+		"key":     func(term *terminaltest.Terminal) { term.Key("ctrl+d") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := providertest.Start(t, elemental)
+			newUser(t, p.Addr, "alice").makes("gophers")
+			script := `"$0" "$@"; echo "exit code $?"; stty -a`
+			term := terminaltest.Start(t, cols, rows, "sh", append([]string{"-c", script, etttc}, as(t, "alice", p.Addr)...), nil)
+			term.WaitFor("#general in gophers")
+			if state := term.State(); !state.AltScreen || !state.Mouse || !state.Paste {
+				t.Errorf("not a full screen: %+v", state)
+			}
+			leave(term)
+			term.WaitFor("exit code 0")
+			waitForMatch(term, `\Wicanon\W(.|\n)*\Wecho\W`)
+			if code := term.Wait(); code != 0 {
+				t.Errorf("exit code %d", code)
+			}
+			checkLeft(t, term)
+		})
+	}
+}

@@ -1,0 +1,140 @@
+// Package e2e_test runs the real client in pseudo-terminals against real
+// providers, both built with the race detector, and looks at the screens as
+// their users do.
+package e2e_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"elemental/client"
+	"elemental/cmd/elemental/providertest"
+	"elemental/cmd/etttc/terminaltest"
+)
+
+// The built programs.
+var etttc, elemental string
+
+func TestMain(m *testing.M) { os.Exit(buildAndRun(m)) }
+
+func buildAndRun(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "e2e-test")
+	if err == nil {
+		defer func() { _ = os.RemoveAll(dir) }()
+		etttc, err = providertest.Build(dir, "elemental/cmd/etttc")
+	}
+	if err == nil {
+		elemental, err = providertest.Build(dir, "elemental/cmd/elemental")
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return m.Run()
+}
+
+// passwordOf keeps the passwords of users and servers apart from all else that
+// is on a screen.
+func passwordOf(name string) string { return "s3cret-of-" + name }
+
+// user is somebody who talks to the provider through the library, for what the
+// test does not watch on a screen.
+type user struct {
+	*client.Client
+	t   *testing.T
+	ctx context.Context
+}
+
+// newUser registers somebody and logs them in.
+func newUser(t *testing.T, addr, name string) *user {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), providertest.Patience)
+	t.Cleanup(cancel)
+	who, err := client.Dial(ctx, addr, client.Options{MinDelay: time.Millisecond, MaxDelay: 20 * time.Millisecond, Timeout: providertest.Patience})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(who.Close)
+	u := &user{who, t, ctx}
+	u.must(who.Register(ctx, name, passwordOf(name)))
+	u.must(who.Login(ctx, name, passwordOf(name)))
+	return u
+}
+
+func (u *user) must(err error) {
+	u.t.Helper()
+	if err != nil {
+		u.t.Fatal(err)
+	}
+}
+
+func (u *user) makes(server string, channels ...string) {
+	u.t.Helper()
+	u.must(u.CreateServer(u.ctx, server, passwordOf(server)))
+	for _, channel := range channels {
+		u.must(u.CreateChannel(u.ctx, server, channel))
+	}
+}
+
+func (u *user) joins(server string) {
+	u.t.Helper()
+	u.must(u.JoinServer(u.ctx, server, passwordOf(server)))
+}
+
+func (u *user) posts(server, channel string, texts ...string) {
+	u.t.Helper()
+	for _, text := range texts {
+		_, err := u.Post(u.ctx, server, channel, text)
+		u.must(err)
+	}
+}
+
+// history is all texts of a channel.
+func (u *user) history(server, channel string) []string {
+	u.t.Helper()
+	page, err := u.Latest(u.ctx, server, channel, 5000, -1)
+	u.must(err)
+	texts := make([]string, len(page.Messages))
+	for i, m := range page.Messages {
+		texts[i] = m.Text
+	}
+	return texts
+}
+
+// size of a usual terminal.
+const cols, rows = 120, 40
+
+// open starts the client with arguments before the address.
+func open(t *testing.T, addr string, args ...string) *terminaltest.Terminal {
+	t.Helper()
+	return terminaltest.Start(t, cols, rows, etttc, append(args, addr), nil)
+}
+
+// as are the arguments that log a user in.
+func as(t *testing.T, name string, more ...string) []string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "password")
+	if err := os.WriteFile(file, []byte(passwordOf(name)+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return append([]string{"--user", name, "--passwordfile", file}, more...)
+}
+
+// enter types a line and sends it.
+func enter(term *terminaltest.Terminal, line string) {
+	term.Type(line)
+	term.Key("enter")
+}
+
+// numbered are texts that a test finds again.
+func numbered(from, to int) []string {
+	var texts []string
+	for i := from; i < to; i++ {
+		texts = append(texts, fmt.Sprintf("text-%04d", i))
+	}
+	return texts
+}

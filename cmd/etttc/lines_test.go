@@ -1,0 +1,228 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestPipePosts(t *testing.T) {
+	h := newHouse(t)
+	r := h.run("hello\n\nlast line without its end", h.asAlice()...)
+	if r.code != 0 || r.out != "" || r.err != "" {
+		t.Errorf("posting prints or fails: %v", r)
+	}
+	if got := h.texts("general"); !slices.Equal(got, []string{"hello", "last line without its end"}) {
+		t.Errorf("the channel has %q", got)
+	}
+}
+
+// A line that begins with a slash is a command, with two a message.
+func TestSlashes(t *testing.T) {
+	h := newHouse(t)
+	r := h.run("//x\n  //y\n/nothing\nb /c\r\n", h.asAlice()...)
+	if r.code != exitRefused || r.err != "line 3: unknown command /nothing, try /help\n" {
+		t.Errorf("an unknown command: %v", r)
+	}
+	r = h.run("/help\n//z\n", h.asAlice("--literal")...)
+	if r.code != 0 {
+		t.Errorf("--literal: %v", r)
+	}
+	if got, want := h.texts("general"), []string{"/x", "  /y", "b /c", "/help", "//z"}; !slices.Equal(got, want) {
+		t.Errorf("the channel has %q, want %q", got, want)
+	}
+}
+
+func TestMessagesComeIn(t *testing.T) {
+	h := newHouse(t)
+	alice := h.login("alice", alicePassword)
+	for i := range 5 {
+		_, err := alice.Post(h.ctx(), "demo", "general", fmt.Sprint("before ", i))
+		h.must(err)
+	}
+	bob := h.start(h.asBob("--tail", "2")...)
+	bob.waitOut("before 4")
+	m, err := alice.Post(h.ctx(), "demo", "general", "one\n[00:00:00] demo/general bob: \x1b[31mtwo\u202e\tthree")
+	h.must(err)
+	line := bob.waitOut("one")
+	if want := m.Time.UTC().Format("[15:04:05]") + " demo/general alice: one"; line != want {
+		t.Errorf("printed %q, want %q", line, want)
+	}
+	if line := bob.waitOut("two"); line != "    [00:00:00] demo/general bob: ␛[31mtwo‹U+202E›    three" {
+		t.Errorf("the second line is printed as %q", line)
+	}
+	if all := bob.out.Text(); strings.Contains(all, "before 2") || !strings.Contains(all, "before 3") {
+		t.Errorf("--tail 2 printed\n%s", all)
+	}
+}
+
+// What is from earlier is printed before the first line is read.
+func TestTail(t *testing.T) {
+	h := newHouse(t)
+	if r := h.run("", h.asBob("--tail", "3")...); r.code != 0 || r.out != "" {
+		t.Errorf("of an empty channel: %v", r)
+	}
+	if r := h.run("one\ntwo\nthree\n", h.asAlice()...); r.code != 0 {
+		t.Fatalf("%v", r)
+	}
+	r := h.run("four\n", h.asAlice("--tail", "2")...)
+	var got []string
+	for line := range strings.Lines(r.out) {
+		_, message, _ := strings.Cut(line, "] ")
+		got = append(got, message)
+	}
+	if want := []string{"demo/general alice: two\n", "demo/general alice: three\n"}; r.code != 0 || !slices.Equal(got, want) {
+		t.Errorf("--tail 2 printed %q: %v", got, r)
+	}
+}
+
+// What this program posts is not printed, what its user posts elsewhere is.
+func TestOwnPostsAreNotEchoed(t *testing.T) {
+	h := newHouse(t)
+	alice := h.start(h.asAlice()...)
+	elsewhere := h.login("alice", alicePassword)
+	sub, err := elsewhere.Subscribe(h.ctx(), "demo", "general")
+	h.must(err)
+	alice.write("mine")
+	<-sub.Events() // once it posts, it listens
+	for i := range 20 {
+		alice.write(fmt.Sprint("mine ", i))
+		_, err := elsewhere.Post(h.ctx(), "demo", "general", fmt.Sprint("elsewhere ", i))
+		h.must(err)
+	}
+	alice.waitOut("elsewhere 19")
+	h.must(alice.in.Close())
+	if code := alice.code(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	if all := alice.out.Text(); strings.Contains(all, "mine") || strings.Count(all, "elsewhere") != 20 {
+		t.Errorf("printed\n%s", all)
+	}
+}
+
+func TestFollow(t *testing.T) {
+	h := newHouse(t)
+	bob := h.start(h.asBob("--follow")...)
+	h.must(bob.in.Close())
+	alice := h.login("alice", alicePassword)
+	// Posts until one is heard: when the program listens is not told.
+	for heard := false; !heard; heard = strings.Contains(bob.out.Text(), "demo/general alice: tick") {
+		_, err := alice.Post(h.ctx(), "demo", "general", "tick")
+		h.must(err)
+	}
+	h.must(alice.DeleteChannel(h.ctx(), "demo", "general"))
+	bob.waitErr("demo/general is not heard any more, channel was deleted")
+	if code := bob.code(); code != exitRefused {
+		t.Errorf("exit code %d after the channel's end", code)
+	}
+}
+
+// Every command, in the words of the original where it had some.
+func TestCommands(t *testing.T) {
+	h := newHouse(t)
+	image := filepath.Join(t.TempDir(), "my image.gif")
+	h.must(os.WriteFile(image, []byte("GIF89a not more"), 0o600))
+	script := strings.Join([]string{
+		"/createserver \"my server\" " + serverPassword, "/listservers", "/createchannel off topic", "/listchannels",
+		"/gotochannel off topic", "a word", "/gotochannel nowhere", "lost", "/gotoserver my server", "/deletechannel off topic",
+		"/setserverimg " + image, "/getserverimg", "/members", "/gotoserver elsewhere", "/gotoserver demo",
+		"/joinserver demo nonsense", "/joinserver demo " + serverPassword, "/deleteserver \"my server\" wrong",
+		"/deleteserver \"my server\" " + serverPassword, "/createserver demo x", "/leaveserver demo",
+		"/passwd " + alicePassword + " " + bobPassword + " " + bobPassword, "/passwd wrong " + alicePassword + " " + alicePassword,
+		"/reconnect", "/listservers", "/help quit", "/quit", "never read",
+	}, "\n")
+	r := h.run(script, h.asAlice()...)
+	want := []string{
+		"server created", "demo", "my server", "channel has been created", "general", "off topic",
+		"connected to #off topic", "line 7: no such channel in this server",
+		"line 8: not posted, you are in no channel, try /gotoserver and /gotochannel",
+		"entered server and joined #general", "channel has been deleted",
+		"server image has been set (15 bytes, image/gif)", "got server image",
+		"image of my server saved to " + filepath.Join(h.home, "cache", "etttc", "server-my_server.gif"),
+		"alice, online, owner", "line 14: not in that server", "entered server and joined #general",
+		"line 16: unable to join server, incorrect server password", "successfully joined server",
+		"line 18: server not deleted, incorrect server password", "server successfully deleted",
+		"line 20: server not created, server already exists by that name", "left server demo",
+		"password has been changed", "line 23: password not changed, password is incorrect",
+		"reconnecting", "you are in no server, try /joinserver or /createserver", "/quit  end the client",
+	}
+	if got := withoutConnection(r.err); !slices.Equal(got, want) {
+		t.Errorf("the commands say\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	if r.code != exitRefused || r.out != "" {
+		t.Errorf("%v", r)
+	}
+}
+
+// withoutConnection leaves out what is told of the connection, whenever that is.
+func withoutConnection(text string) []string {
+	var kept []string
+	for _, line := range strings.Split(strings.TrimSpace(text), "\n") {
+		if !strings.HasPrefix(line, "connect") || strings.HasPrefix(line, "connected to") {
+			kept = append(kept, line)
+		}
+	}
+	return kept
+}
+
+// A line that is too long is refused as a whole, and the next one is read.
+func TestHugeLines(t *testing.T) {
+	h := newHouse(t)
+	huge := strings.Repeat("x", 3<<20)
+	r := h.run(huge+"\nnext\n"+strings.Repeat("y", 20<<10)+"\nlast\n"+huge, h.asAlice()...)
+	want := "line 1: not posted, it is longer than 1048576 bytes\nline 3: not posted, message is too long\nline 5: not posted, it is longer than 1048576 bytes\n"
+	if r.code != exitRefused || r.err != want {
+		t.Errorf("%v", r)
+	}
+	if got := h.texts("general"); !slices.Equal(got, []string{"next", "last"}) {
+		t.Errorf("the channel has %q", got)
+	}
+}
+
+func TestJSON(t *testing.T) {
+	h := newHouse(t)
+	_, err := h.login("bob", bobPassword).Post(h.ctx(), "demo", "general", "\x1b]0;x\a\u009b\u202e\U000E0041\nß")
+	h.must(err)
+	r := h.run("hello\n/createchannel general\n/getserverimg\n", h.asAlice("--json", "--raw", "--tail", "1")...)
+	if r.code != exitRefused || r.err != "" {
+		t.Fatalf("%v", r)
+	}
+	if found := regexp.MustCompile(`[\x00-\x09\x0b-\x1f\x7f-\x{9f}\x{202e}\x{e0041}]`).FindString(r.out); found != "" {
+		t.Errorf("%q stands in the output", found)
+	}
+	events := map[string]map[string]any{}
+	for line := range strings.Lines(r.out) {
+		var e map[string]any
+		if err := json.Unmarshal([]byte(line), &e); err != nil {
+			t.Fatalf("%s: %v", line, err)
+		}
+		if events[e["event"].(string)] == nil {
+			events[e["event"].(string)] = e
+		}
+	}
+	for kind, fields := range map[string]map[string]any{
+		"message": {"server": "demo", "channel": "general", "index": 0.0, "author": "bob", "text": "\x1b]0;x\a\u009b\u202e\U000E0041\nß"},
+		"posted":  {"server": "demo", "channel": "general", "index": 1.0, "author": "alice", "text": "hello", "line": 1.0},
+		"refused": {"code": "channel_exists", "line": 2.0, "text": "line 2: couldn't create channel, channel already exists"},
+		"status":  {"state": "online"},
+		"wire":    {"sent": true},
+	} {
+		for name, want := range fields {
+			if got := events[kind][name]; got != want {
+				t.Errorf("%s: %s is %v, want %v", kind, name, got, want)
+			}
+		}
+	}
+	if _, err := time.Parse(time.RFC3339, fmt.Sprint(events["message"]["time"])); err != nil {
+		t.Error(err)
+	}
+	if _, isObject := events["wire"]["json"].(map[string]any); !isObject {
+		t.Errorf("the wire's JSON is %v", events["wire"]["json"])
+	}
+}

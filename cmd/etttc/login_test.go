@@ -1,0 +1,223 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/creack/pty"
+	xterm "golang.org/x/term"
+
+	"elemental/cmd/elemental/providertest"
+)
+
+// terminal is the program with a terminal, and somebody who types.
+type terminal struct {
+	*running
+	keys *os.File
+}
+
+func (h *house) startTerminal(args ...string) *terminal {
+	h.t.Helper()
+	cmd := h.command(args...)
+	r := &running{h: h, cmd: cmd, out: providertest.NewLines(), err: providertest.NewLines(), exited: make(chan struct{})}
+	keys, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: 24, Cols: 80})
+	h.must(err)
+	term := &terminal{r, keys}
+	go func() {
+		defer close(r.exited)
+		b := make([]byte, 4096)
+		for {
+			n, err := keys.Read(b)
+			_, _ = r.out.Write([]byte(strings.ReplaceAll(string(b[:n]), "\r\n", "\n"))) // it never fails
+			if err != nil {
+				break // the program has ended
+			}
+		}
+		_ = cmd.Wait() // its result is in ProcessState
+	}()
+	h.t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		<-r.exited
+		_ = keys.Close()
+		if h.t.Failed() {
+			h.t.Logf("the terminal:\n%s", r.out.Text())
+		}
+		h.checkClean(r.out.Text())
+	})
+	return term
+}
+
+// answer waits for a question and types.
+func (term *terminal) answer(question, answer string) {
+	term.h.t.Helper()
+	term.question(question)
+	term.press(answer + "\n")
+}
+
+// question waits until the terminal shows a question and nothing after it.
+func (term *terminal) question(question string) {
+	term.h.t.Helper()
+	deadline := time.After(patience)
+	for tick := time.NewTicker(5 * time.Millisecond); !strings.HasSuffix(term.out.Text(), question); {
+		select {
+		case <-tick.C:
+		case <-term.exited:
+			term.h.t.Fatalf("the program ended before %q", question)
+		case <-deadline:
+			term.h.t.Fatalf("no %q after %v", question, patience)
+		}
+	}
+}
+
+func (term *terminal) press(keys string) {
+	term.h.t.Helper()
+	if _, err := term.keys.WriteString(keys); err != nil {
+		term.h.t.Fatal(err)
+	}
+}
+
+// Somebody registers and logs in as with the original, is corrected on the way,
+// and is remembered; passwords are not seen.
+func TestLoginByAsking(t *testing.T) {
+	h := newHouse(t)
+	term := h.startTerminal(h.p.Addr, "--plain")
+	term.answer("(r)egister or (l)ogin: ", "x")
+	term.waitOut("invalid option")
+	term.answer("(r)egister or (l)ogin: ", "l")
+	term.answer("username: ", "carol")
+	term.answer("password: ", "PLANTED-carol-password")
+	term.waitOut("login failed, username does not exist")
+	term.answer("(r)egister or (l)ogin: ", "r")
+	term.answer("username: ", "carol")
+	term.answer("password: ", "PLANTED-carol-password")
+	term.waitOut("logged in as carol at LOCALPROVIDER")
+	term.waitOut("welcome to")
+
+	term.press("/joinserver\n")
+	term.answer("server name: ", "demo")
+	term.answer("server password: ", serverPassword)
+	term.waitOut("successfully joined server")
+	term.press("hello from carol\n")
+	term.press("/passwd\n")
+	term.answer("old password: ", "PLANTED-carol-password")
+	term.answer("new password: ", "PLANTED-other")
+	term.answer("new password again: ", "PLANTED-other")
+	term.waitOut("password has been changed")
+	term.press("/quit\n")
+	if code := term.code(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	if got := h.texts("general"); len(got) != 1 || got[0] != "hello from carol" {
+		t.Errorf("the channel has %q", got)
+	}
+
+	again := h.startTerminal("--plain", "--server", "demo")
+	again.answer("(r)egister or (l)ogin: ", "l")
+	again.answer("username (carol): ", "")
+	again.answer("password: ", "PLANTED-other")
+	again.waitOut("demo/general carol: hello from carol") // the last ones are shown
+	again.press("\x04")
+	h.checkFolder(h.home)
+}
+
+// checkFolder fails for a secret in a file, or a file that others can read.
+func (h *house) checkFolder(folder string) {
+	h.t.Helper()
+	files := 0
+	h.must(filepath.Walk(folder, func(path string, info os.FileInfo, err error) error {
+		if err != nil || info.IsDir() {
+			return err
+		}
+		files++
+		text, err := os.ReadFile(path)
+		if strings.Contains(string(text), "PLANTED") || info.Mode().Perm() != 0o600 {
+			h.t.Errorf("%s, %v:\n%s", path, info.Mode(), text)
+		}
+		return err
+	}))
+	if files == 0 {
+		h.t.Errorf("there is no file in %s", folder)
+	}
+}
+
+// Ctrl-C in a question for a password leaves the terminal with its echo.
+func TestInterruptedQuestion(t *testing.T) {
+	h := newHouse(t)
+	term := h.startTerminal(h.p.Addr, "--plain", "--user", "alice")
+	term.answer("password: ", "wrong")
+	term.waitOut("login failed, password is incorrect")
+	term.question("password: ")
+	term.press("\x03")
+	if code := term.code(); code != 130 {
+		t.Errorf("exit code %d", code)
+	}
+	keys, screen, err := pty.Open()
+	h.must(err)
+	defer func() { _, _ = keys.Close(), screen.Close() }()
+	want, err := xterm.GetState(int(keys.Fd()))
+	h.must(err)
+	if got, err := xterm.GetState(int(term.keys.Fd())); err != nil || *got != *want {
+		t.Errorf("the terminal is left as %v, a new one is %v, %v", got, want, err)
+	}
+}
+
+func TestPasswordFromEnvironment(t *testing.T) {
+	h := newHouse(t)
+	cmd := h.command(h.p.Addr, "--json")
+	cmd.Env = append(cmd.Env, "ETTTC_USER=alice", "ETTTC_PASSWORD="+alicePassword, "ETTTC_SERVER=demo", "ETTTC_SEVER=x")
+	cmd.Stdin = strings.NewReader("hello\n")
+	r := h.finish(cmd)
+	if r.code != 0 || !strings.Contains(r.out, `"posted"`) || r.err != "etttc: warning: unknown environment variable ETTTC_SEVER\n" {
+		t.Errorf("%v", r)
+	}
+}
+
+func TestPasswordFileOthersCanRead(t *testing.T) {
+	h := newHouse(t)
+	args := h.asAlice()
+	h.must(os.Chmod(args[5], 0o644))
+	r := h.run("", args...)
+	if r.code != 0 || r.err != "etttc: warning: "+args[5]+" can be read by others\n" {
+		t.Errorf("%v", r)
+	}
+}
+
+// Secrets that went through the program are in nothing that it prints.
+func TestSecretsStayInside(t *testing.T) {
+	h := newHouse(t)
+	script := strings.Join([]string{
+		"/createserver two PLANTED-two", "/joinserver demo " + serverPassword, "/joinserver demo PLANTED-wrong", "/joinserver two words PLANTED-three",
+		"/joinserver \"demo PLANTED-open", "/deleteserver two PLANTED-wrong", "/jionserver demo PLANTED-typo",
+		"/passwd " + alicePassword + " PLANTED-new PLANTED-other", "/passwd " + alicePassword + " PLANTED-new PLANTED-new", "/reconnect", "hello",
+	}, "\n")
+	for _, form := range [][]string{{"--raw"}, {"--raw", "--json"}} {
+		r := h.run(script, h.asAlice(form...)...) // checks what it prints
+		if r.code != exitRefused || !strings.Contains(r.out+r.err, `"***"`) {
+			t.Errorf("%v: %v", form, r)
+		}
+		h.must(h.login("alice", "PLANTED-new").ChangePassword(h.ctx(), "PLANTED-new", alicePassword))
+	}
+}
+
+func TestTLS(t *testing.T) {
+	certFile, keyFile := makeCertificate(t)
+	h := newEmptyHouse(t, "--tlscert", certFile, "--tlskey", keyFile)
+	args := []string{h.p.Addr, "--plain", "--user", "alice", "--passwordfile", h.passwordFile(alicePassword), "--register"}
+	for _, c := range []struct {
+		more []string
+		code int
+		err  string
+	}{
+		{[]string{"--cafile", certFile}, exitOK, ""},
+		{[]string{"--tlsskipverify"}, exitLogin, "no certificate is checked"}, // registered by now
+		{[]string{"--tls"}, exitTrouble, "certificate"},
+		{nil, exitTrouble, h.p.Addr},
+	} {
+		if r := h.run("", append(args, c.more...)...); r.code != c.code || !strings.Contains(r.err, c.err) {
+			t.Errorf("%v: %v", c.more, r)
+		}
+	}
+}

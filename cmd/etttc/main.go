@@ -1,0 +1,149 @@
+// Command etttc is the terminal client of an elemental provider: a full screen,
+// or lines for pipes and scripts.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"golang.org/x/term"
+
+	"elemental/client"
+	"elemental/cmd/etttc/commands"
+	"elemental/cmd/etttc/plain"
+	"elemental/cmd/etttc/screen"
+	"elemental/cmd/etttc/visible"
+)
+
+// The exit codes. One that was ended by a signal exits with exitSignal and the
+// signal's number, as shells do: 130 after Ctrl-C.
+const (
+	exitOK      = 0
+	exitTrouble = 1 // the provider cannot be reached, or was lost
+	exitUsage   = 2 // a mistake in the options
+	exitLogin   = 3 // the login was refused
+	exitRefused = 4 // something else that was asked for was refused
+	exitSignal  = 128
+)
+
+func main() { os.Exit(command(os.Args[1:])) }
+
+// command is the whole program; it gives the exit code.
+func command(args []string) int {
+	opts, parser, err := parseOptions(args)
+	if err != nil {
+		complain(err)
+		return exitUsage
+	}
+	for _, name := range unknownVariables(parser) {
+		warn("unknown environment variable %s", name)
+	}
+	if !opts.Plain && !(isTerminal(os.Stdin) && isTerminal(os.Stdout)) {
+		complain(errors.New("the full screen needs a terminal; use --plain in pipes and scripts"))
+		return exitUsage
+	}
+	m, err := newMemory()
+	if err != nil {
+		warn("%v; nothing is remembered", err)
+	}
+	ctx, stop := endBySignal(!opts.Plain)
+	defer stop()
+	err = run(ctx, opts, m)
+	if m.failed != nil {
+		warn("the host and the user are not remembered: %v", m.failed)
+	}
+	return finish(ctx, err)
+}
+
+// run runs the screen or the line mode.
+func run(ctx context.Context, opts *options, m *memory) error {
+	address, err := opts.address(m)
+	if err != nil {
+		return &usageError{err}
+	}
+	password, err := opts.password()
+	if err != nil {
+		return &usageError{err}
+	}
+	wire, err := opts.wire()
+	if err != nil {
+		return &usageError{err}
+	}
+	remember := func(user string) { m.remember(address, user) }
+	at := commands.Place{Server: opts.Server, Channel: opts.Channel}
+	if opts.Plain {
+		return runPlain(ctx, opts, plain.Config{
+			Address: address, Options: wire, User: opts.User, Suggest: m.userAt(address), Password: password,
+			At: at, LoggedIn: remember,
+		})
+	}
+	user := opts.User
+	if user == "" {
+		user = m.userAt(address)
+	}
+	return screen.Run(ctx, screen.Config{
+		Address: address, Options: wire, User: user, Password: password, Register: opts.Register,
+		At: at, Raw: opts.Raw, Folder: opts.images(), LoggedIn: remember, In: os.Stdin, Out: os.Stdout,
+	})
+}
+
+func runPlain(ctx context.Context, opts *options, c plain.Config) error {
+	c.Register, c.Tail, c.Follow, c.Literal = opts.Register, opts.Tail, opts.Follow, opts.Literal
+	c.JSON, c.Raw, c.Timeout, c.Folder = opts.JSON, opts.Raw, opts.Timeout, opts.images()
+	c.In, c.Out, c.Err = os.Stdin, os.Stdout, os.Stderr
+	if !isTerminal(os.Stdin) {
+		c.LoggedIn = nil // a script's login is not the one that a person wants to find again
+	}
+	return plain.Run(ctx, c)
+}
+
+// usageError is a mistake in the options that shows when they are used.
+type usageError struct{ error }
+
+func (e *usageError) Unwrap() error { return e.error }
+
+// finish tells what is to be told in the end and gives the exit code.
+func finish(ctx context.Context, err error) int {
+	var ended *signalError
+	bySignal := errors.As(context.Cause(ctx), &ended)
+	known := err == nil || errors.Is(err, plain.ErrRefused) || bySignal && err.Error() == ended.Error()
+	if !known {
+		complain(err)
+	}
+	if bySignal {
+		return ended.code()
+	}
+	return codeOf(err)
+}
+
+func codeOf(err error) int {
+	var usage *usageError
+	var refusal *client.Refusal
+	var mistake *commands.UsageError
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.As(err, &usage) || errors.Is(err, plain.ErrUsage):
+		return exitUsage
+	case errors.Is(err, plain.ErrLogin):
+		return exitLogin
+	case errors.Is(err, plain.ErrRefused) || errors.As(err, &refusal) || errors.As(err, &mistake):
+		return exitRefused
+	}
+	return exitTrouble
+}
+
+func isTerminal(file *os.File) bool { return term.IsTerminal(int(file.Fd())) }
+
+// complain tells the user what is wrong, on one line.
+func complain(err error) {
+	text := strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; ")
+	fmt.Fprintln(os.Stderr, "etttc:", visible.Line(text))
+}
+
+func warn(format string, args ...any) {
+	fmt.Fprintln(os.Stderr, "etttc: warning:", visible.Line(fmt.Sprintf(format, args...)))
+}

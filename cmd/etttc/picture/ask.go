@@ -1,0 +1,100 @@
+package picture
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/charmbracelet/x/ansi"
+	"github.com/muesli/cancelreader"
+	"golang.org/x/term"
+)
+
+const (
+	patience   = 500 * time.Millisecond // for a terminal's answer
+	mostAnswer = 4 << 10                // bytes of it, with what was typed before
+)
+
+// abilities are what a terminal says it can.
+type abilities struct {
+	kitty, sixel bool
+	cell         size // of one character
+}
+
+// usual is what is assumed of a terminal that does not say.
+var usual = abilities{cell: size{width: 8, height: 16}}
+
+// The questions. Every terminal answers the last (its primary attributes), and
+// answers come in order: when that is there, no other is to be waited for.
+var questions = ansi.KittyGraphics([]byte("AAAA"), "i=31", "s=1", "v=1", "a=q", "t=d", "f=24") +
+	"\x1b[16t" + ansi.RequestPrimaryDeviceAttributes
+
+// The answers.
+var (
+	kittyAnswer = regexp.MustCompile(`\x1b_Gi=31;OK`)
+	cellAnswer  = regexp.MustCompile(`\x1b\[6;(\d{1,4});(\d{1,4})t`)
+	lastAnswer  = regexp.MustCompile(`\x1b\[\?([\d;]*)c`)
+)
+
+// ask asks the terminal what it can. What is no terminal, or says nothing, can
+// nothing.
+func ask(in, out *os.File) (can abilities, err error) {
+	if !term.IsTerminal(int(in.Fd())) || !term.IsTerminal(int(out.Fd())) {
+		return usual, nil
+	}
+	before, err := term.MakeRaw(int(in.Fd()))
+	if err != nil {
+		return usual, fmt.Errorf("asking the terminal: %w", err)
+	}
+	defer func() { err = errors.Join(err, term.Restore(int(in.Fd()), before)) }()
+	if _, err := io.WriteString(out, questions); err != nil {
+		return usual, fmt.Errorf("asking the terminal: %w", err)
+	}
+	answer, err := listen(in)
+	return understand(answer), err
+}
+
+// listen reads up to the last answer, and no further, since what follows is
+// typing. A terminal that does not answer in time ends it too.
+func listen(in *os.File) (answer string, err error) {
+	reader, err := cancelreader.NewReader(in)
+	if err != nil {
+		return "", fmt.Errorf("asking the terminal: %w", err)
+	}
+	defer func() { err = errors.Join(err, reader.Close()) }()
+	timer := time.AfterFunc(patience, func() { reader.Cancel() })
+	defer timer.Stop()
+	var read []byte
+	for b := make([]byte, 1); len(read) < mostAnswer; {
+		n, err := reader.Read(b)
+		read = append(read, b[:n]...)
+		if err != nil || n == 1 && b[0] == 'c' && lastAnswer.Match(read) {
+			break // nothing more comes, or none is needed
+		}
+	}
+	return string(read), nil
+}
+
+func understand(answer string) abilities {
+	can := usual
+	last := lastAnswer.FindStringSubmatch(answer)
+	if last == nil {
+		return can
+	}
+	const sixelAttribute = ";4;"
+	can.sixel = strings.Contains(";"+last[1]+";", sixelAttribute)
+	can.kitty = kittyAnswer.MatchString(answer)
+	if cell := cellAnswer.FindStringSubmatch(answer); cell != nil {
+		height, _ := strconv.Atoi(cell[1]) // digits, as the pattern has it
+		width, _ := strconv.Atoi(cell[2])
+		if width > 0 && height > 0 {
+			can.cell = size{width, height}
+		}
+	}
+	return can
+}

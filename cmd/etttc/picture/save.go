@@ -1,0 +1,81 @@
+package picture
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"unicode"
+)
+
+// Save saves image in dir under a name made from name, never over another file,
+// and returns its path. Only the user can read it.
+func Save(image []byte, dir, name string) (string, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", fmt.Errorf("saving the image: %w", err)
+	}
+	const mostAttempts = 1000
+	for n := range mostAttempts {
+		path := filepath.Join(dir, fileName(name, n)+extension(image))
+		err := write(path, image)
+		if err == nil {
+			return path, nil
+		}
+		if !errors.Is(err, fs.ErrExist) {
+			return "", fmt.Errorf("saving the image: %w", err)
+		}
+	}
+	return "", fmt.Errorf("saving the image: %s has too many of that name", dir)
+}
+
+func write(path string, image []byte) error {
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(image)
+	if err = errors.Join(err, file.Close()); err != nil {
+		return errors.Join(err, os.Remove(path))
+	}
+	return nil
+}
+
+// fileName is a file's name for the n-th image of a server. The server's name
+// may be anything; with a word before it and only harmless characters in it,
+// the file is never hidden, a device, an option or elsewhere.
+func fileName(server string, n int) string {
+	const mostRunes = 40
+	clean := []rune(strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) || r == '-' {
+			return r
+		}
+		return '_'
+	}, server))
+	file := "server-" + string(clean[:min(len(clean), mostRunes)])
+	if n > 0 {
+		file += fmt.Sprintf("-%d", n+1)
+	}
+	return file
+}
+
+// extension is the ending for what the image is, whatever it was said to be.
+func extension(image []byte) string {
+	switch http.DetectContentType(image) {
+	case "image/png":
+		return ".png"
+	case "image/jpeg":
+		return ".jpg"
+	case "image/gif":
+		return ".gif"
+	case "image/webp":
+		return ".webp"
+	case "image/bmp":
+		return ".bmp"
+	case "image/x-icon":
+		return ".ico"
+	}
+	return ".bin"
+}

@@ -1,0 +1,100 @@
+package plain
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"golang.org/x/term"
+)
+
+// mostLine bounds a line of the input.
+const mostLine = 1 << 20
+
+// errTooLong is a line beyond mostLine; it was read to its end.
+var errTooLong = fmt.Errorf("it is longer than %d bytes", mostLine)
+
+// console reads lines and asks questions. A terminal gives one line per read,
+// so nothing of a secret is ever in the reader's buffer.
+type console struct {
+	in     *os.File
+	reader *bufio.Reader
+	out    io.Writer // where questions go
+}
+
+func newConsole(in *os.File, out io.Writer) *console {
+	return &console{in: in, reader: bufio.NewReaderSize(in, 64<<10), out: out}
+}
+
+// next is the next line without its end. io.EOF comes alone, after the last line.
+func (c *console) next() (string, error) {
+	var line []byte
+	tooLong := false
+	for {
+		part, err := c.reader.ReadSlice('\n')
+		if len(line)+len(part) > mostLine+len("\r\n") {
+			tooLong, line = true, line[:0]
+		}
+		line = append(line, part...)
+		if errors.Is(err, bufio.ErrBufferFull) {
+			continue
+		}
+		text := strings.TrimSuffix(strings.TrimSuffix(string(line), "\n"), "\r")
+		switch {
+		case err != nil && (!errors.Is(err, io.EOF) || text == "" && !tooLong):
+			return "", err
+		case tooLong || len(text) > mostLine:
+			return "", errTooLong
+		}
+		return text, nil
+	}
+}
+
+// line asks a question.
+func (c *console) line(question string) (string, error) {
+	if _, err := io.WriteString(c.out, question); err != nil {
+		return "", err
+	}
+	text, err := c.next()
+	return strings.TrimSpace(text), err
+}
+
+// secret asks a question and does not show the answer. The question comes when
+// the echo is off, so that nothing that is typed at once is seen.
+func (c *console) secret(question string) (string, error) {
+	type answer struct {
+		text []byte
+		err  error
+	}
+	terminal := int(c.in.Fd())
+	before, err := term.GetState(terminal)
+	if err != nil {
+		return "", err
+	}
+	answers := make(chan answer, 1)
+	go func() {
+		text, err := term.ReadPassword(terminal)
+		answers <- answer{text, err}
+	}()
+	waitForChange(terminal, before)
+	_, err = io.WriteString(c.out, question)
+	got := <-answers
+	_, told := io.WriteString(c.out, "\n") // the one that was typed was not shown either
+	return string(got.text), errors.Join(got.err, err, told)
+}
+
+// waitForChange waits until a terminal has left a state; there is nothing that
+// tells, so it looks. One that had no echo before does not change.
+func waitForChange(terminal int, before *term.State) {
+	const looks, pause = 100, time.Millisecond
+	for range looks {
+		if now, err := term.GetState(terminal); err != nil || *now != *before {
+			return
+		}
+		time.Sleep(pause)
+	}
+}

@@ -1,0 +1,210 @@
+package plain
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"elemental/client"
+	"elemental/cmd/etttc/commands"
+	"elemental/cmd/etttc/picture"
+	"elemental/cmd/etttc/visible"
+)
+
+// errEnding ends work that found, on coming back to it, that the run is over.
+var errEnding = errors.New("the run is over")
+
+// readInput does what the lines say until there are no more, or one is /quit.
+func (s *session) readInput(ctx context.Context) (quit bool, err error) {
+	for !quit && err == nil {
+		var line string
+		line, err = s.ask.next()
+		s.line++
+		if errors.Is(err, io.EOF) {
+			return false, nil
+		}
+		if err != nil && !errors.Is(err, errTooLong) {
+			return false, fmt.Errorf("reading standard input: %w", err)
+		}
+		if !s.begin() {
+			return false, context.Cause(ctx)
+		}
+		quit, err = s.do(context.WithoutCancel(ctx), line, err)
+		if errors.Is(err, errEnding) {
+			return false, context.Cause(ctx)
+		}
+		<-s.working
+	}
+	return quit, err
+}
+
+// begin takes the place of who works, unless the run is to end.
+func (s *session) begin() bool {
+	select {
+	case <-s.stillDone:
+		return false
+	default:
+	}
+	select {
+	case s.working <- struct{}{}:
+		return true
+	case <-s.stillDone:
+		return false
+	}
+}
+
+// do does what one line says. An error ends the run.
+func (s *session) do(ctx context.Context, line string, unread error) (quit bool, err error) {
+	switch {
+	case unread != nil:
+		return false, s.failed("not posted", unread)
+	case line == "":
+		return false, nil
+	case s.c.Literal:
+		return false, s.post(ctx, line)
+	case commands.IsCommand(line):
+		return s.command(ctx, line)
+	}
+	return false, s.post(ctx, commands.Message(line))
+}
+
+// post posts a message and waits until it is acknowledged.
+func (s *session) post(ctx context.Context, text string) error {
+	if s.at.Channel == "" {
+		return s.failed("not posted", errors.New("you are in no channel, try /gotoserver and /gotochannel"))
+	}
+	s.pending.Store(int64(s.line))
+	var m client.Message
+	s.hearing.postBegins()
+	err := s.within(ctx, func(ctx context.Context) (err error) {
+		m, err = s.who.Post(ctx, s.at.Server, s.at.Channel, text)
+		return err
+	})
+	s.hearing.postEnds(m, err == nil)
+	if err != nil {
+		return s.failed("not posted", err)
+	}
+	s.pending.Store(0)
+	s.posted.Add(1)
+	s.out.posted(m, s.line)
+	return nil
+}
+
+// failed tells that a line was not done: what that means, where the error does
+// not say it, and why. Where nobody sees that, trouble with the provider ends
+// the run, since the lines after it would fare no better.
+func (s *session) failed(what string, err error) error {
+	why := commands.Explain(err)
+	if what != "" {
+		why = what + ", " + why
+	}
+	code := client.CodeOf(err)
+	if !s.interactive && code == "" && isTrouble(err) {
+		return fmt.Errorf("%s; %w", why, s.unacknowledged(int64(s.line)))
+	}
+	s.pending.Store(0)
+	s.refused.Store(true)
+	if !s.interactive && s.line > 0 {
+		why = fmt.Sprintf("line %d: %s", s.line, why)
+	}
+	s.out.refused(why, code, s.line)
+	return nil
+}
+
+// isTrouble tells a provider that cannot be asked from a "no" and from a mistake.
+func isTrouble(err error) bool {
+	return errors.Is(err, client.ErrLost) || errors.Is(err, client.ErrUncertain) || errors.Is(err, client.ErrClosed) ||
+		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
+}
+
+// command does a line that is a command.
+func (s *session) command(ctx context.Context, line string) (quit bool, err error) {
+	c, args, err := commands.Parse(line)
+	if err != nil {
+		return false, s.failed("", err)
+	}
+	if s.interactive {
+		args, err = s.complete(c, args)
+		if errors.Is(err, errEnding) {
+			return false, err
+		}
+		if err != nil {
+			return false, s.failed("", err)
+		}
+	}
+	quit, err = s.run(ctx, c, args)
+	if err == nil {
+		return quit, s.listen(ctx)
+	}
+	if c.Moves && !s.interactive {
+		s.at = commands.Place{} // what follows was meant for elsewhere
+	}
+	return false, errors.Join(s.failed("", err), s.listen(ctx))
+}
+
+// complete asks for the arguments that are missing. That is no work that the
+// end would have to wait for.
+func (s *session) complete(c *commands.Command, args []string) ([]string, error) {
+	for _, arg := range c.Missing(args, s.at) {
+		ask := s.ask.line
+		if arg.Kind == commands.Secret {
+			ask = s.ask.secret
+		}
+		<-s.working
+		answer, err := ask(arg.Ask + ": ")
+		if !s.begin() {
+			return nil, errEnding
+		}
+		if err != nil {
+			return nil, err
+		}
+		args = append(args, answer)
+	}
+	return args, nil
+}
+
+// run runs a command, tells what it did and goes where it leads.
+func (s *session) run(ctx context.Context, c *commands.Command, args []string) (quit bool, err error) {
+	did, err := s.outcome(ctx, c, args)
+	for _, line := range did.Lines {
+		s.out.notice(line)
+	}
+	if did.Goto != nil {
+		s.at = *did.Goto
+	}
+	if did.Image != nil {
+		err = errors.Join(err, s.show(did.Image, did.ImageOf))
+	}
+	return did.Quit, err
+}
+
+// outcome runs a command with Timeout.
+func (s *session) outcome(ctx context.Context, c *commands.Command, args []string) (did commands.Outcome, err error) {
+	err = s.within(ctx, func(ctx context.Context) (err error) {
+		did, err = c.Run(ctx, s.who, s.at, args)
+		return err
+	})
+	return did, err
+}
+
+// show shows an image to somebody who sits there, and saves it otherwise.
+func (s *session) show(image []byte, server string) error {
+	if s.interactive && !s.c.JSON {
+		line, err := picture.Show(s.c.In, s.c.Out, image, s.c.Folder, server)
+		if err == nil {
+			s.out.notice(line)
+		}
+		return err
+	}
+	path, err := picture.Save(image, s.c.Folder, server)
+	if err == nil {
+		s.out.saved(server, path)
+	}
+	return err
+}
+
+// place is a place in words, safe to show.
+func place(at commands.Place) string {
+	return visible.Line(at.Server) + "/" + visible.Line(at.Channel)
+}

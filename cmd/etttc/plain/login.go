@@ -1,0 +1,165 @@
+package plain
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+
+	"elemental/client"
+	"elemental/cmd/etttc/commands"
+	"elemental/cmd/etttc/visible"
+)
+
+// connect connects and logs in.
+func (s *session) connect(ctx context.Context) error {
+	dialing, cancel := context.WithTimeout(ctx, s.c.Timeout)
+	defer cancel()
+	who, err := client.Dial(dialing, s.c.Address, s.c.Options)
+	if err != nil {
+		return fmt.Errorf("%s: %s", s.c.Address, commands.Explain(err))
+	}
+	s.who = who
+	s.toClose.Store(who)
+	if s.c.User != "" && s.c.Password != "" {
+		err = s.loginAs(ctx, s.c.Register, s.c.User, s.c.Password)
+	} else {
+		err = s.loginByAsking(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	if s.c.LoggedIn != nil {
+		s.c.LoggedIn(who.User())
+	}
+	return nil
+}
+
+// loginAs logs in, or fails for good.
+func (s *session) loginAs(ctx context.Context, register bool, user, password string) error {
+	if register {
+		if err := s.within(ctx, func(ctx context.Context) error { return s.who.Register(ctx, user, password) }); err != nil {
+			return notLoggedIn("registration failed", err)
+		}
+	}
+	err := s.within(ctx, func(ctx context.Context) error { return s.who.Login(ctx, user, password) })
+	if err != nil {
+		return notLoggedIn("login failed", err)
+	}
+	return nil
+}
+
+// loginError is a provider's "no" to a login.
+type loginError struct {
+	what  string
+	cause error
+}
+
+func (e *loginError) Error() string   { return e.what + ", " + commands.Explain(e.cause) }
+func (e *loginError) Unwrap() []error { return []error{ErrLogin, e.cause} }
+
+// notLoggedIn tells a provider's "no" from one that could not be asked.
+func notLoggedIn(what string, err error) error {
+	if client.CodeOf(err) == "" {
+		return fmt.Errorf("%s, %s", what, commands.Explain(err))
+	}
+	return &loginError{what, err}
+}
+
+// loginByAsking asks until somebody is logged in, as far as the options do not say it.
+func (s *session) loginByAsking(ctx context.Context) error {
+	for register := s.c.Register; ; register = false {
+		register, user, password, err := s.askLogin(register)
+		if err != nil {
+			return fmt.Errorf("%w: %w", ErrLogin, err)
+		}
+		var refused *loginError
+		if err = s.loginAs(ctx, register, user, password); !errors.As(err, &refused) {
+			return err
+		}
+		s.out.notice(refused.Error())
+	}
+}
+
+func (s *session) askLogin(register bool) (really bool, user, password string, err error) {
+	really, user = register, s.c.User
+	if user == "" {
+		if really, err = s.askChoice(); err != nil {
+			return false, "", "", err
+		}
+		if user, err = s.askUser(); err != nil {
+			return false, "", "", err
+		}
+	}
+	password, err = s.ask.secret("password: ")
+	return really, user, password, err
+}
+
+func (s *session) askUser() (string, error) {
+	if s.c.Suggest == "" {
+		return s.ask.line("username: ")
+	}
+	user, err := s.ask.line("username (" + visible.Line(s.c.Suggest) + "): ")
+	return cmp.Or(user, s.c.Suggest), err
+}
+
+func (s *session) askChoice() (register bool, err error) {
+	for {
+		choice, err := s.ask.line("(r)egister or (l)ogin: ")
+		switch {
+		case err != nil:
+			return false, err
+		case choice == "r" || choice == "l":
+			return choice == "r", nil
+		}
+		s.out.notice("invalid option")
+	}
+}
+
+// within does a call that gets Timeout.
+func (s *session) within(ctx context.Context, call func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, s.c.Timeout)
+	defer cancel()
+	return call(ctx)
+}
+
+// enter goes where the options say. In a pipe, a refusal ends the run: the
+// lines were meant for that place.
+func (s *session) enter(ctx context.Context) error {
+	if s.interactive {
+		s.welcome(ctx)
+	}
+	for _, step := range []struct{ command, where string }{{"gotoserver", s.c.At.Server}, {"gotochannel", s.c.At.Channel}} {
+		if step.where == "" {
+			continue
+		}
+		did, err := s.outcome(ctx, commands.Find(step.command), []string{step.where})
+		if err != nil && !s.interactive {
+			return fmt.Errorf("%s: %w", visible.Line(step.where), err)
+		}
+		if err != nil {
+			s.out.notice(commands.Explain(err))
+			break
+		}
+		s.at = *did.Goto
+	}
+	if s.interactive && s.at.Channel != "" {
+		s.out.notice("connected to " + place(s.at))
+	}
+	return s.listen(ctx)
+}
+
+// welcome tells a person where they are. It is not worth ending for.
+func (s *session) welcome(ctx context.Context) {
+	var about client.Provider
+	err := s.within(ctx, func(ctx context.Context) (err error) {
+		about, err = s.who.Provider(ctx)
+		return err
+	})
+	if err != nil {
+		s.out.notice("the provider does not say its name, " + commands.Explain(err))
+		return
+	}
+	s.out.notice("logged in as " + visible.Line(s.who.User()) + " at " + visible.Line(about.Name))
+	s.out.notice(visible.Line(about.Welcome))
+}

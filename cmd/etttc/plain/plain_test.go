@@ -1,0 +1,192 @@
+package plain
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"elemental/client"
+	"elemental/cmd/etttc/commands"
+	"elemental/cmd/etttc/visible"
+)
+
+// consoleOf reads a file with that text.
+func consoleOf(t *testing.T, text string) *console {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "input")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = file.Close() })
+	return newConsole(file, io.Discard)
+}
+
+func TestLines(t *testing.T) {
+	longest := strings.Repeat("x", mostLine)
+	for text, want := range map[string][]string{
+		"":                               {},
+		"one":                            {"one"},
+		"one\n":                          {"one"},
+		"one\r\ntwo\r\n\nthree":          {"one", "two", "", "three"},
+		longest + "\nnext":               {longest, "next"},
+		longest + "\r\nnext":             {longest, "next"},
+		longest:                          {longest},
+		longest + "x\nnext":              {"too long", "next"},
+		longest + longest + "\nnext\n":   {"too long", "next"},
+		longest + longest:                {"too long"},
+		"\n" + longest + "x":             {"", "too long"},
+		strings.Repeat("y", 64<<10) + "": {strings.Repeat("y", 64<<10)},
+	} {
+		c := consoleOf(t, text)
+		var got []string
+		for {
+			line, err := c.next()
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if errors.Is(err, errTooLong) {
+				line = "too long"
+			}
+			got = append(got, line)
+		}
+		if fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Errorf("%.20q… of %d bytes gives %d lines, want %d: %.100q", text, len(text), len(got), len(want), got)
+		}
+	}
+}
+
+func TestOwn(t *testing.T) {
+	o := newOwn("alice")
+	post := func(index int64, text string) {
+		o.begin()
+		o.finish(client.Message{Index: index, Text: text, Author: "alice"}, true)
+	}
+	post(3, "mine")
+	post(5, "mine")
+	for _, c := range []struct {
+		m    client.Message
+		mine bool
+	}{
+		{client.Message{Index: 2, Author: "alice", Text: "mine"}, false},
+		{client.Message{Index: 3, Author: "alice", Text: "mine"}, true},
+		{client.Message{Index: 4, Author: "bob", Text: "mine"}, false},
+		{client.Message{Index: 5, Author: "alice", Text: "mine"}, true},
+		{client.Message{Index: 6, Author: "alice", Text: "mine"}, false},
+	} {
+		if got := o.is(c.m); got != c.mine {
+			t.Errorf("message %d: %v", c.m.Index, got)
+		}
+	}
+	post(-1, "unknown place") // the original does not say where
+	if o.is(client.Message{Index: 7, Author: "alice", Text: "another"}) || !o.is(client.Message{Index: 8, Author: "alice", Text: "unknown place"}) {
+		t.Error("a post whose place is unknown is not found by its text")
+	}
+}
+
+// Whether a message is ours is not known while a post is under way.
+func TestOwnWaitsForThePost(t *testing.T) {
+	o := newOwn("alice")
+	o.begin()
+	found := make(chan bool)
+	go func() { found <- o.is(client.Message{Index: 0, Author: "alice"}) }()
+	o.finish(client.Message{Index: 0, Author: "alice"}, true)
+	if !<-found {
+		t.Error("the post that was under way is not ours")
+	}
+	o.begin()
+	go func() { found <- o.is(client.Message{Index: 1, Author: "alice"}) }()
+	o.end()
+	if <-found {
+		t.Error("a post that was never answered is ours")
+	}
+}
+
+// Posts that nobody hears come to an end.
+func TestOwnIsBounded(t *testing.T) {
+	o := newOwn("alice")
+	for i := range mostUnheard {
+		o.begin()
+		o.finish(client.Message{Index: int64(i), Author: "alice"}, true)
+	}
+	begun := make(chan bool)
+	go func() {
+		o.begin()
+		begun <- true
+	}()
+	select {
+	case <-begun:
+		t.Fatal("one more post begins")
+	default:
+	}
+	o.is(client.Message{Index: 0, Author: "alice"})
+	<-begun
+	o.end()
+	if len(o.unheard) != 0 {
+		t.Error("posts are kept after the end")
+	}
+}
+
+func TestTextClock(t *testing.T) {
+	zone := time.FixedZone("east", 3600)
+	now := time.Date(2026, 5, 4, 0, 30, 0, 0, zone)
+	var out bytes.Buffer
+	teller := &textTeller{out: &output{w: &out}, err: &output{w: io.Discard}, now: func() time.Time { return now }}
+	for _, when := range []time.Time{now.Add(-time.Minute).UTC(), now.Add(-time.Hour)} {
+		teller.message(client.Message{Server: "de\x1bmo", Channel: "a\nb", Author: "al\u202eice", Text: "x\ny", Time: when})
+	}
+	want := "[00:29:00] de␛mo/a⏎b al‹U+202E›ice: x\n    y\n[2026-05-03 23:30:00] de␛mo/a⏎b al‹U+202E›ice: x\n    y\n"
+	if out.String() != want {
+		t.Errorf("printed\n%swant\n%s", out.String(), want)
+	}
+}
+
+type fullDisk struct{}
+
+func (fullDisk) Write([]byte) (int, error) { return 0, errors.New("no space left") }
+
+func TestPrintingFails(t *testing.T) {
+	teller := &jsonTeller{out: &output{w: fullDisk{}}}
+	teller.notice("x")
+	teller.deleted(commands.Place{})
+	if err := teller.broken(); err == nil || err.Error() != "printing: no space left" {
+		t.Errorf("a full disk gives %v", err)
+	}
+}
+
+func FuzzJSON(f *testing.F) {
+	f.Add("hello")
+	f.Add("\x1b[31m\u202e\U000E0041\u0085\x7f\xff\"\\u0000")
+	f.Fuzz(func(t *testing.T, text string) {
+		var out bytes.Buffer
+		teller := &jsonTeller{out: &output{w: &out}}
+		teller.message(client.Message{Text: text, Server: text, Author: text})
+		line := out.String()
+		if strings.Count(line, "\n") != 1 || !utf8.ValidString(line) {
+			t.Fatalf("%q is not one line", line)
+		}
+		for _, r := range strings.TrimSuffix(line, "\n") {
+			if !visible.Rune(r) {
+				t.Fatalf("%U in %q", r, line)
+			}
+		}
+		var back event
+		if err := json.Unmarshal([]byte(line), &back); err != nil {
+			t.Fatal(err)
+		}
+		if *back.Text != string([]rune(text)) {
+			t.Fatalf("%q comes back as %q", text, *back.Text)
+		}
+	})
+}

@@ -1,0 +1,219 @@
+package screen
+
+import (
+	"sort"
+	"strings"
+	"unicode"
+
+	"elemental/cmd/etttc/visible"
+)
+
+// longestInput bounds what can be typed and pasted, in bytes. Providers take
+// messages of 16 KiB unless told otherwise.
+const longestInput = 64 << 10
+
+// editor is a text being typed, and the place of the cursor in it: a byte
+// offset, always between two characters as a reader counts them.
+type editor struct {
+	text   string
+	cursor int
+}
+
+// typed makes what the keyboard or a paste brought fit to be edited: line
+// breaks are \n, a tab is spaces, other control characters are left out.
+func typed(s string) string {
+	s = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\t", "    ").Replace(s)
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && r != '\n' {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(s, "�"))
+}
+
+// insert puts s at the cursor, and reports false where there is no room for it.
+func (e *editor) insert(s string) bool {
+	if len(e.text)+len(s) > longestInput {
+		return false
+	}
+	e.text = e.text[:e.cursor] + s + e.text[e.cursor:]
+	e.cursor += len(s)
+	return true
+}
+
+// set replaces the text, with the cursor at its end.
+func (e *editor) set(s string) { e.text, e.cursor = s, len(s) }
+
+// replace puts s in place of the text from start to the cursor.
+func (e *editor) replace(start int, s string) {
+	e.text = e.text[:start] + s + e.text[e.cursor:]
+	e.cursor = start + len(s)
+}
+
+// before and after are the places of the cursor one character back and on.
+func (e *editor) before() int {
+	at, last := 0, 0
+	if line := strings.LastIndexByte(e.text[:e.cursor], '\n'); line >= 0 && line < e.cursor-1 {
+		at, last = line+1, line+1
+	} else if line >= 0 {
+		return line
+	}
+	for at < e.cursor {
+		last = at
+		size, _ := cells{}.cluster(e.text[at:])
+		at += size
+	}
+	return last
+}
+
+func (e *editor) after() int {
+	if e.cursor == len(e.text) {
+		return e.cursor
+	}
+	size, _ := cells{}.cluster(e.text[e.cursor:])
+	return e.cursor + size
+}
+
+// wordBefore and wordAfter are the places of the cursor one word back and on.
+func (e *editor) wordBefore() int {
+	return strings.LastIndexFunc(strings.TrimRightFunc(e.text[:e.cursor], unicode.IsSpace), unicode.IsSpace) + 1
+}
+
+func (e *editor) wordAfter() int {
+	rest := e.text[e.cursor:]
+	skipped := len(rest) - len(strings.TrimLeftFunc(rest, unicode.IsSpace))
+	end := strings.IndexFunc(rest[skipped:], unicode.IsSpace)
+	if end < 0 {
+		return len(e.text)
+	}
+	return e.cursor + skipped + end
+}
+
+// lineStart and lineEnd are the ends of the line the cursor is in.
+func (e *editor) lineStart() int { return strings.LastIndexByte(e.text[:e.cursor], '\n') + 1 }
+
+func (e *editor) lineEnd() int {
+	if end := strings.IndexByte(e.text[e.cursor:], '\n'); end >= 0 {
+		return e.cursor + end
+	}
+	return len(e.text)
+}
+
+// remove deletes from the cursor to another place, in either direction.
+func (e *editor) remove(to int) {
+	from, to := min(e.cursor, to), max(e.cursor, to)
+	e.text, e.cursor = e.text[:from]+e.text[to:], from
+}
+
+// key does what an editing key means, and reports false for other keys.
+func (e *editor) key(name string) bool {
+	switch name {
+	case "left", "ctrl+b":
+		e.cursor = e.before()
+	case "right", "ctrl+f":
+		e.cursor = e.after()
+	case "ctrl+left", "alt+left", "alt+b":
+		e.cursor = e.wordBefore()
+	case "ctrl+right", "alt+right", "alt+f":
+		e.cursor = e.wordAfter()
+	case "home":
+		e.cursor = e.lineStart()
+	case "end", "ctrl+e":
+		e.cursor = e.lineEnd()
+	case "ctrl+a":
+		e.cursor = e.lineStart()
+	case "backspace", "shift+backspace", "ctrl+h":
+		e.remove(e.before())
+	case "delete":
+		e.remove(e.after())
+	case "ctrl+w", "alt+backspace", "ctrl+backspace":
+		e.remove(e.wordBefore())
+	case "ctrl+u":
+		e.remove(e.lineStart())
+	case "ctrl+k":
+		e.remove(e.lineEnd())
+	default:
+		return false
+	}
+	return true
+}
+
+// shownText is a text as it may be shown, and where each character of the
+// edited text stands in it.
+type shownText struct {
+	text   string
+	places []place // one per character, and the end
+}
+
+type place struct{ edited, shown int }
+
+// shown is the text as it may be shown. What secret tells to be one, by its
+// place, is shown as stars.
+func (e *editor) shown(secret func(at int) bool) shownText {
+	var out strings.Builder
+	places := make([]place, 0, len(e.text)+1)
+	for at := 0; at < len(e.text); {
+		places = append(places, place{at, out.Len()})
+		size, _ := cells{}.cluster(e.text[at:])
+		switch {
+		case secret(at):
+			out.WriteByte('*')
+		case e.text[at] == '\n':
+			out.WriteByte('\n')
+		default:
+			out.WriteString(visible.Line(e.text[at : at+size]))
+		}
+		at += size
+	}
+	return shownText{out.String(), append(places, place{len(e.text), out.Len()})}
+}
+
+// cursor is where the cursor stands in the shown text.
+func (s shownText) cursor(edited int) int {
+	i := sort.Search(len(s.places)-1, func(i int) bool { return s.places[i].edited >= edited })
+	return s.places[i].shown
+}
+
+func noSecret(int) bool  { return false }
+func allSecret(int) bool { return true }
+
+// typing is what an editor looks like on the screen: its rows, and the cursor's.
+type typing struct {
+	rows []string
+	x, y int
+}
+
+// lay lays the text out in width columns, the last of which stays free for the cursor.
+func (e *editor) lay(c cells, width int, secret func(at int) bool) typing {
+	width = max(width-1, 2)
+	s := e.shown(secret)
+	cursor := s.cursor(e.cursor)
+	var t typing
+	for i, r := range c.rows(s.text, width) {
+		t.rows = append(t.rows, c.cut(s.text[r.start:r.end], width))
+		if cursor >= r.start {
+			t.x, t.y = min(c.width(s.text[r.start:cursor]), width), i
+		}
+	}
+	return t
+}
+
+// vertical moves the cursor a row up or down, and reports false at the edge.
+func (e *editor) vertical(c cells, width, by int) bool {
+	t := e.lay(c, width, noSecret)
+	if to := t.y + by; to < 0 || to >= len(t.rows) {
+		return false
+	}
+	s := e.shown(noSecret)
+	rows := c.rows(s.text, max(width-1, 2))
+	target, next := rows[t.y+by], len(s.text)+1
+	if t.y+by+1 < len(rows) {
+		next = rows[t.y+by+1].start
+	}
+	for _, p := range s.places {
+		if p.shown >= target.start && p.shown < next && c.width(s.text[target.start:p.shown]) <= t.x {
+			e.cursor = p.edited
+		}
+	}
+	return true
+}

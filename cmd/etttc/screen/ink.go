@@ -1,0 +1,159 @@
+package screen
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"charm.land/lipgloss/v2"
+
+	"elemental/client"
+	"elemental/cmd/etttc/visible"
+)
+
+// ink draws the items of a room in a width.
+type ink struct {
+	cells   cells
+	theme   theme
+	zone    *time.Location
+	width   int
+	me      string
+	newFrom int64
+	loading loading
+	online  bool
+}
+
+func (m *model) ink(r *room, width int) ink {
+	return ink{
+		cells: m.cells, theme: m.theme, zone: m.zone, width: max(width-1, 12), me: m.user,
+		newFrom: r.newFrom, loading: r.loading, online: m.online(),
+	}
+}
+
+// The columns of a line: a mark, the time, the name, the text. On a narrow pane
+// the text follows its name.
+const (
+	timeEnd     = 1 + 5 + 1 // mark, "15:04", a space
+	nameColumns = 12
+	widthInCols = 56
+)
+
+// message draws one of the messages, with the lines that stand before it: the
+// day, if it is another one than that of the message before, and the unread line.
+func (k ink) message(all []client.Message, i int) []string {
+	m := all[i]
+	var lines []string
+	if i == 0 || !k.sameDay(all[i-1].Time, m.Time) {
+		lines = append(lines, k.rule(m.Time.In(k.zone).Format("Monday, 2 January 2006"), k.theme.dim))
+	}
+	if m.Index == k.newFrom {
+		lines = append(lines, k.rule("new", k.theme.mention))
+	}
+	text := k.theme.plain
+	mark := " "
+	if m.Author != k.me && mentions(m.Text, k.me) {
+		text, mark = k.theme.mention, k.theme.mention.Render("▌")
+	}
+	prefix := mark + k.theme.dim.Render(m.Time.In(k.zone).Format("15:04")) + " "
+	return append(lines, k.said(prefix, m.Author, k.theme.nick(m.Author), m.Text, text)...)
+}
+
+func (k ink) sameDay(a, b time.Time) bool {
+	y1, m1, d1 := a.In(k.zone).Date()
+	y2, m2, d2 := b.In(k.zone).Date()
+	return y1 == y2 && m1 == m2 && d1 == d2
+}
+
+// said is a text with its author, the text's further lines under its first.
+func (k ink) said(prefix, author string, nick lipgloss.Style, said string, text lipgloss.Style) []string {
+	name := visible.Line(author)
+	hang := timeEnd + nameColumns + 1
+	var head string
+	if k.width >= widthInCols {
+		head = prefix + nick.Render(k.cells.fit(name, nameColumns)) + " "
+	} else {
+		name = k.cells.cut(name, max(k.width/2-timeEnd, 6))
+		head = prefix + nick.Render(name) + " "
+		hang = timeEnd + 2
+	}
+	first := k.cells.width(head)
+	return k.hanging(head, first, hang, visible.Text(said), text)
+}
+
+// hanging wraps a text after a head that is first columns wide; the lines after
+// its first begin at column hang.
+func (k ink) hanging(head string, first, hang int, said string, style lipgloss.Style) []string {
+	pad := strings.Repeat(" ", max(first-hang, 0)) // stands for the head in the first line
+	indent := strings.Repeat(" ", hang)
+	rows := k.cells.wrap(pad+said, k.width-hang)
+	lines := make([]string, len(rows))
+	for i, row := range rows {
+		if i == 0 {
+			lines[i] = head + style.Render(strings.TrimPrefix(row, pad))
+			continue
+		}
+		lines[i] = indent + style.Render(row)
+	}
+	return lines
+}
+
+// notice draws a notice, without a name and with a mark of its kind.
+func (k ink) notice(n notice) []string {
+	mark, style := "·", k.theme.dim
+	switch n.tone {
+	case warns:
+		mark, style = "!", k.theme.warning
+	case greets:
+		mark, style = "*", k.theme.accent
+	}
+	head := " " + k.theme.dim.Render(n.at.In(k.zone).Format("15:04")) + " " + style.Render(mark) + " "
+	return k.hanging(head, timeEnd+2, timeEnd+2, k.narrowed(n.text, k.width-timeEnd-2), style)
+}
+
+// narrowed is a text whose lines stand in two columns, without these where they
+// are too wide.
+func (k ink) narrowed(text string, width int) string {
+	lines := strings.Split(text, "\n")
+	if !slices.ContainsFunc(lines, func(line string) bool { return k.cells.width(line) > width }) {
+		return text
+	}
+	for i, line := range lines {
+		if left, right, two := strings.Cut(line, "  "); two && left != "" {
+			lines[i] = left + " — " + strings.TrimLeft(right, " ")
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+// pending draws what is about to be posted.
+func (k ink) pending(p pending) []string {
+	state := "     …"
+	if !k.online {
+		state = " waits"
+	}
+	return k.said(k.theme.pending.Render(state)+" ", k.me, k.theme.pending, p.text, k.theme.pending)
+}
+
+// head is the line above the first message that is held.
+func (k ink) head(r *room) []string {
+	switch {
+	case r.place.Channel == "":
+		return []string{""}
+	case r.loading == olderPage || r.loading == newestPage:
+		return []string{k.rule("loading…", k.theme.dim)}
+	case !r.loaded:
+		return []string{""}
+	case r.history.first == 0:
+		return []string{k.rule("beginning of #"+visible.Line(r.place.Channel), k.theme.dim)}
+	}
+	return []string{k.rule("⋮", k.theme.dim)}
+}
+
+// rule is a line across the pane with a word in it.
+func (k ink) rule(word string, style lipgloss.Style) string {
+	word = k.cells.cut(word, k.width-8)
+	rest := k.width - k.cells.width(word) - 4
+	left := min(rest/2, max(rest-2, 0))
+	return " " + k.theme.line.Render(strings.Repeat("─", left)) + " " + style.Render(word) + " " +
+		k.theme.line.Render(strings.Repeat("─", max(rest-left, 0)))
+}

@@ -1,0 +1,251 @@
+package screen
+
+import (
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+
+	"elemental/cmd/etttc/commands"
+)
+
+// binding is a key of the screen and what it does, for help too.
+type binding struct {
+	keys []string
+	name string // as help writes it
+	help string
+	do   func(m *model) tea.Cmd
+}
+
+// bindings are all keys but those of editing. One table drives both what they
+// do and what F1 tells.
+func bindings() []binding {
+	return []binding{
+		{[]string{"f1"}, "F1", "commands and keys", (*model).help},
+		{[]string{"f2"}, "F2", "the JSON that goes over the wire", (*model).toggleWire},
+		{[]string{"f3", "ctrl+l"}, "F3, Ctrl+L", "the list of servers and channels", (*model).toggleSide},
+		{[]string{"f4"}, "F4", "the list of members", (*model).toggleMembers},
+		{[]string{"ctrl+n", "alt+down"}, "Ctrl+N, Alt+↓", "next channel", stepping(1)},
+		{[]string{"ctrl+p", "alt+up"}, "Ctrl+P, Alt+↑", "previous channel", stepping(-1)},
+		{[]string{"alt+a"}, "Alt+A", "next channel with something unread", (*model).toUnread},
+		{[]string{"pgup"}, "PgUp", "older messages", paging(-1)},
+		{[]string{"pgdown"}, "PgDn", "newer messages", paging(1)},
+		{[]string{"ctrl+home"}, "Home, Ctrl+Home", "the oldest message that is loaded, and on", (*model).toOldest},
+		{[]string{"ctrl+end"}, "End, Ctrl+End", "the newest message", (*model).end},
+		{[]string{"enter", "kpenter"}, "Enter", "send", (*model).submit},
+		{[]string{"alt+enter", "shift+enter", "ctrl+j"}, "Alt+Enter, Ctrl+J", "a line break", (*model).breakLine},
+		{[]string{"tab"}, "Tab", "complete a name or a command, again: the next", completing(1)},
+		{[]string{"shift+tab"}, "Shift+Tab", "the candidate before", completing(-1)},
+		{[]string{"up"}, "↑", "what was entered before", recalling(1)},
+		{[]string{"down"}, "↓", "what was entered after that", recalling(-1)},
+		{[]string{"esc"}, "Esc", "close lists and panes, back to the newest", (*model).escape},
+		{[]string{"ctrl+c"}, "Ctrl+C", "clear the input; quit where it is empty", (*model).interrupt},
+		{[]string{"ctrl+d"}, "Ctrl+D", "quit, where the input is empty", (*model).endOfInput},
+	}
+}
+
+// key is a key pressed.
+func (m *model) key(msg tea.KeyPressMsg) tea.Cmd {
+	name := msg.String()
+	if m.dialog != nil {
+		switch name {
+		case "ctrl+c", "f2", "ctrl+d":
+		default:
+			return m.dialogKey(msg)
+		}
+	}
+	if name != "tab" && name != "shift+tab" {
+		m.input.completion = completion{}
+	}
+	if m.input.text == "" && (name == "home" || name == "end") {
+		name = "ctrl+" + name
+	}
+	for _, b := range bindings() {
+		for _, k := range b.keys {
+			if k == name {
+				return b.do(m)
+			}
+		}
+	}
+	if !m.input.key(name) && msg.Key().Text != "" && !m.input.insert(typed(msg.Key().Text)) {
+		m.tell(warns, "the input is full")
+	}
+	return nil
+}
+
+func stepping(by int) func(*model) tea.Cmd {
+	return func(m *model) tea.Cmd { m.step(by); return nil }
+}
+
+func paging(by int) func(*model) tea.Cmd {
+	return func(m *model) tea.Cmd { m.scrollBy(by * max(m.layout().body-2, 1)); return nil }
+}
+
+func completing(by int) func(*model) tea.Cmd {
+	return func(m *model) tea.Cmd { m.input.complete(by, m.names()); return nil }
+}
+
+// recalling moves the cursor between the input's rows, and past its edge
+// through what was entered before.
+func recalling(by int) func(*model) tea.Cmd {
+	return func(m *model) tea.Cmd {
+		const prompt = 2
+		if !m.input.vertical(m.cells, m.layout().width-prompt, -by) {
+			m.input.recall(by)
+		}
+		return nil
+	}
+}
+
+func (m *model) toUnread() tea.Cmd { m.nextUnread(); return nil }
+
+// scrollBy moves through the room by lines; below 0 is upwards.
+func (m *model) scrollBy(by int) {
+	l := m.layout()
+	if l.pane <= 0 {
+		return
+	}
+	r, f := m.here(), m.flow(l.pane)
+	at := f.spot(r.scroll, l.body)
+	if by < 0 {
+		at = f.up(at, -by)
+		if lines, _ := f.above(at, l.body); len(lines) < l.body {
+			at = f.down(at, l.body-len(lines))
+		}
+	} else {
+		at = f.down(at, by)
+	}
+	r.scroll = f.hold(at, r.scroll)
+}
+
+func (m *model) toOldest() tea.Cmd {
+	r, l := m.here(), m.layout()
+	if f := m.flow(max(l.pane, 1)); l.pane > 0 {
+		r.scroll = f.hold(f.spot(scroll{held: true}, l.body), r.scroll)
+	}
+	return nil
+}
+
+// toNewest looks at the newest message; where that was dropped, it is loaded.
+func (m *model) toNewest() {
+	r := m.here()
+	if !r.history.current() {
+		total := r.history.total
+		r.history.clear()
+		r.history.total, r.loaded, r.loading = total, false, nothing
+		r.epoch++
+	}
+	r.scroll = scroll{}
+}
+
+func (m *model) end() tea.Cmd { m.toNewest(); return nil }
+
+func (m *model) breakLine() tea.Cmd {
+	if !m.input.insert("\n") {
+		m.tell(warns, "the input is full")
+	}
+	return nil
+}
+
+func (m *model) toggleWire() tea.Cmd { m.panes.wire = !m.panes.wire; return nil }
+
+func (m *model) toggleSide() tea.Cmd {
+	m.panes.side = toggled(m.layout().side > 0)
+	if m.width < widthForSide {
+		m.panes.members = byWidth
+	}
+	return nil
+}
+
+func (m *model) toggleMembers() tea.Cmd {
+	m.panes.members = toggled(m.layout().members > 0)
+	if m.width < widthForSide {
+		m.panes.side = byWidth
+	}
+	return nil
+}
+
+func toggled(on bool) choice {
+	if on {
+		return hidden
+	}
+	return shown
+}
+
+// escape closes what lies over the messages, then goes back to the newest one.
+func (m *model) escape() tea.Cmd {
+	l := m.layout()
+	switch {
+	case l.pane <= 0:
+		m.panes.side, m.panes.members = byWidth, byWidth
+	case m.panes.wire:
+		m.panes.wire = false
+	case m.here().scroll.held:
+		m.toNewest()
+	default:
+		m.here().newFrom = -1
+	}
+	return nil
+}
+
+// interrupt clears the input, and quits where there is nothing in it.
+func (m *model) interrupt() tea.Cmd {
+	switch {
+	case m.quits:
+		return tea.Quit
+	case m.dialog != nil && m.dialog.command != nil:
+		return m.closeDialog()
+	case m.dialog == nil && m.input.text != "":
+		if m.user != "" {
+			m.input.remember(m.input.text)
+		}
+		m.input.set("")
+		return nil
+	}
+	return m.quit()
+}
+
+func (m *model) endOfInput() tea.Cmd {
+	if m.dialog == nil && m.input.text != "" {
+		m.input.key("delete")
+		return nil
+	}
+	return m.interrupt()
+}
+
+// help tells the commands, as /help does, and the keys.
+func (m *model) help() tea.Cmd {
+	lines := []string{"Keys:"}
+	for _, b := range bindings() {
+		lines = append(lines, m.cells.fit(b.name, 17)+"  "+b.help)
+	}
+	m.toNewest()
+	m.tell(tells, strings.Join(lines, "\n"))
+	cmd, _ := m.runAtOnce("/help")
+	return cmd
+}
+
+// click goes to the channel under the mouse.
+func (m *model) click(mouse tea.Mouse) {
+	l := m.layout()
+	if mouse.Button != tea.MouseLeft || m.dialog != nil || mouse.X >= l.side {
+		return
+	}
+	rows := m.sideRows(l.side, 1+l.body+l.wire)
+	if mouse.Y < len(rows) && rows[mouse.Y].at != (commands.Place{}) {
+		m.enterPlace(rows[mouse.Y].at)
+		if l.pane <= 0 {
+			m.panes.side = byWidth
+		}
+	}
+}
+
+// wheel scrolls the messages.
+func (m *model) wheel(mouse tea.Mouse) {
+	const lines = 3
+	switch mouse.Button {
+	case tea.MouseWheelUp:
+		m.scrollBy(-lines)
+	case tea.MouseWheelDown:
+		m.scrollBy(lines)
+	}
+}

@@ -1,0 +1,89 @@
+package screen
+
+// The least size of a terminal that the screen is drawn in.
+const (
+	leastWidth  = 40
+	leastHeight = 10
+)
+
+// Widths from which on the lists at the sides are there by themselves.
+const (
+	widthForSide    = 64
+	widthForMembers = 80
+)
+
+// layout is where everything is on the screen. From top to bottom: a head line,
+// the body, a rule, the input, the status line. The body is the side list, the
+// messages, the members; a dialog takes the place of rule and input.
+type layout struct {
+	width, height int
+	side, members int // widths without their border; 0 is hidden
+	pane          int // width of the messages
+	body          int // height of the messages, the wire pane not counted
+	wire          int // height of the wire pane, its rule counted
+	input         int // rows of the input
+}
+
+// layout follows the terminal's size and the user's choices. On a narrow
+// terminal a list takes the messages' place.
+func (m *model) layout() layout {
+	l := layout{width: m.width, height: m.height, pane: m.width}
+	switch {
+	case m.width >= widthForSide:
+		l.side = min(max(m.width/5, 16), 26)
+		l.members = min(max(m.width/6, 13), 20)
+	case m.dialog != nil:
+	case m.panes.side == shown:
+		return l.alone(m, m.width, 0)
+	case m.panes.members == shown:
+		return l.alone(m, 0, m.width)
+	}
+	if m.user == "" || m.panes.side == hidden {
+		l.side = 0
+	}
+	if !m.showsMembers() {
+		l.members = 0
+	}
+	if l.side > 0 {
+		l.pane -= l.side + 1
+	}
+	if l.members > 0 {
+		l.pane -= l.members + 1
+	}
+	return l.tall(m)
+}
+
+func (m *model) showsMembers() bool {
+	_, known := m.members[m.at.Server]
+	wide := m.width >= widthForMembers && m.panes.members == byWidth
+	return known && m.user != "" && (wide || m.panes.members == shown)
+}
+
+// alone is a layout of one list.
+func (l layout) alone(m *model, side, members int) layout {
+	l.side, l.members, l.pane = side, members, 0
+	return l.tall(m)
+}
+
+// tall divides the height.
+func (l layout) tall(m *model) layout {
+	l.body = l.height - 2
+	if m.dialog == nil {
+		most := max(min(6, l.height/4), 1)
+		l.input = min(len(m.input.lay(m.cells, l.width).rows), most)
+		l.body -= 1 + l.input
+	}
+	if m.panes.wire && l.pane > 0 {
+		l.wire = min(l.body/2, 20)
+		l.body -= l.wire
+	}
+	return l
+}
+
+// paneX is the first column of the messages.
+func (l layout) paneX() int {
+	if l.side > 0 && l.pane > 0 {
+		return l.side + 1
+	}
+	return 0
+}

@@ -1,0 +1,91 @@
+package screen
+
+import (
+	"time"
+
+	"elemental/client"
+	"elemental/cmd/etttc/commands"
+)
+
+// What Update hears besides the terminal's own messages.
+type (
+	// endMsg: the program's context has ended.
+	endMsg struct{}
+	// tickMsg comes every second.
+	tickMsg struct {
+		now time.Time
+		lag time.Duration
+	}
+	statusMsg  struct{ client.Status }
+	trafficMsg struct {
+		traffic []client.Traffic
+		missed  int64
+	}
+	// eventsMsg is what a server's subscription delivered.
+	eventsMsg struct {
+		server string
+		events []client.Event
+	}
+	// unsubscribedMsg: a server's subscription has ended.
+	unsubscribedMsg struct {
+		server string
+		err    error
+	}
+	// subscribedMsg answers subscribe.
+	subscribedMsg struct {
+		server string
+		err    error
+	}
+	// loggedInMsg answers logIn; registered tells whether that part is done.
+	loggedInMsg struct {
+		user       string
+		registered bool
+		err        error
+	}
+	providerMsg struct {
+		provider client.Provider
+		err      error
+	}
+	// listedMsg is the servers of the user with their channels.
+	listedMsg struct {
+		servers []server
+		err     error
+	}
+	// membersMsg is who is in a server, and its channels, which have no events.
+	membersMsg struct {
+		server   string
+		members  client.Members
+		channels []string
+		err      error
+	}
+	// pageMsg answers a request for a part of a room's history.
+	pageMsg struct {
+		place commands.Place
+		epoch int
+		which loading
+		page  client.Page
+		err   error
+	}
+	// postedMsg answers the posting of the outbox's first text.
+	postedMsg struct {
+		id      int64
+		message client.Message
+		err     error
+	}
+	// retryMsg: the outbox's first text may be tried again.
+	retryMsg struct{ id int64 }
+	// ranMsg is what a command did; aside tells that no line waited for it.
+	ranMsg struct {
+		aside   bool
+		at      commands.Place
+		outcome commands.Outcome
+		err     error
+	}
+	// picturedMsg: the image was shown or saved.
+	picturedMsg struct {
+		line string
+		err  error
+	}
+	// graceMsg: pending posts had their moment, quit.
+	graceMsg struct{}
+)

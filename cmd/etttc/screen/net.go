@@ -1,0 +1,192 @@
+package screen
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"elemental/client"
+	"elemental/cmd/etttc/commands"
+	"elemental/cmd/etttc/picture"
+)
+
+// Times that things outside may take.
+const (
+	askTime     = 30 * time.Second // a question to the provider
+	commandTime = 60 * time.Second // a command of the user
+	postTime    = 5 * time.Minute  // a post; then it is tried again under its nonce
+	graceTime   = 2 * time.Second  // what is pending when the user quits
+	memberTime  = 10 * time.Second // between two looks at the members
+)
+
+// net is what leads outside. Its methods make commands, which may block and
+// answer with a message; none of them touches the model.
+type net struct {
+	ctx      context.Context
+	who      *client.Client
+	feeds    *feeds
+	folder   string
+	in, out  *os.File
+	loggedIn func(user string)
+}
+
+// asking runs a question to the provider in its time.
+func (n *net) asking(question func(ctx context.Context) tea.Msg) tea.Cmd {
+	return n.within(askTime, question)
+}
+
+func (n *net) within(limit time.Duration, question func(ctx context.Context) tea.Msg) tea.Cmd {
+	return func() tea.Msg {
+		ctx, cancel := context.WithTimeout(n.ctx, limit)
+		defer cancel()
+		return question(ctx)
+	}
+}
+
+// tick tells the time and the lag in a second.
+func (n *net) tick() tea.Cmd {
+	return tea.Tick(time.Second, func(now time.Time) tea.Msg { return tickMsg{now, n.who.Lag()} })
+}
+
+// logIn registers first if that is asked for, and then logs in.
+func (n *net) logIn(user, secret string, register bool) tea.Cmd {
+	return n.asking(func(ctx context.Context) tea.Msg {
+		if register {
+			if err := n.who.Register(ctx, user, secret); err != nil {
+				return loggedInMsg{user: user, err: err}
+			}
+		}
+		if err := n.who.Login(ctx, user, secret); err != nil {
+			return loggedInMsg{user: user, registered: register, err: err}
+		}
+		if n.loggedIn != nil {
+			n.loggedIn(user)
+		}
+		return loggedInMsg{user: user, registered: register}
+	})
+}
+
+func (n *net) aboutProvider() tea.Cmd {
+	return n.asking(func(ctx context.Context) tea.Msg {
+		provider, err := n.who.Provider(ctx)
+		return providerMsg{provider, err}
+	})
+}
+
+// list asks for the servers and their channels. A server that went away
+// between the two questions is left out.
+func (n *net) list() tea.Cmd {
+	return n.asking(func(ctx context.Context) tea.Msg {
+		names, err := n.who.Servers(ctx)
+		if err != nil {
+			return listedMsg{err: err}
+		}
+		var servers []server
+		for _, name := range names {
+			channels, err := n.who.Channels(ctx, name)
+			if code := client.CodeOf(err); code == client.NoSuchServer || code == client.NotInServer {
+				continue
+			}
+			if err != nil {
+				return listedMsg{err: err}
+			}
+			servers = append(servers, server{name: name, channels: channels})
+		}
+		return listedMsg{servers: servers}
+	})
+}
+
+// subscribe begins to hear a whole server. The subscription outlives the command.
+func (n *net) subscribe(name string) tea.Cmd {
+	return n.asking(func(ctx context.Context) tea.Msg {
+		s, err := n.who.Subscribe(ctx, name, "")
+		if err != nil {
+			return subscribedMsg{name, err}
+		}
+		go n.feeds.passEvents(name, s)
+		return subscribedMsg{name, nil}
+	})
+}
+
+func (n *net) askMembers(name string) tea.Cmd {
+	return n.asking(func(ctx context.Context) tea.Msg {
+		channels, err := n.who.Channels(ctx, name)
+		if err != nil {
+			return membersMsg{server: name, err: err}
+		}
+		members, err := n.who.Members(ctx, name)
+		return membersMsg{name, members, channels, err}
+	})
+}
+
+// page asks for up to count messages before an index; below 0, for the newest.
+func (n *net) page(r *room, which loading, count int, before int64) tea.Cmd {
+	at, epoch := r.place, r.epoch
+	return n.asking(func(ctx context.Context) tea.Msg {
+		page, err := n.who.Latest(ctx, at.Server, at.Channel, count, before)
+		return pageMsg{at, epoch, which, page, err}
+	})
+}
+
+func (n *net) post(p post) tea.Cmd {
+	return n.within(postTime, func(ctx context.Context) tea.Msg {
+		message, err := n.who.PostOnce(ctx, p.at.Server, p.at.Channel, p.text, p.nonce)
+		return postedMsg{p.id, message, err}
+	})
+}
+
+func (n *net) retry(id int64) tea.Cmd {
+	return tea.Tick(time.Second, func(time.Time) tea.Msg { return retryMsg{id} })
+}
+
+func (n *net) run(c *commands.Command, at commands.Place, args []string, aside bool) tea.Cmd {
+	return n.within(commandTime, func(ctx context.Context) tea.Msg {
+		outcome, err := c.Run(ctx, n.who, at, args)
+		return ranMsg{aside, at, outcome, err}
+	})
+}
+
+func (n *net) grace() tea.Cmd {
+	return tea.Tick(graceTime, func(time.Time) tea.Msg { return graceMsg{} })
+}
+
+// show gives the terminal away to show an image on it.
+func (n *net) show(image []byte, name string) tea.Cmd {
+	s := &showing{net: n, image: image, name: name}
+	return tea.Exec(s, func(err error) tea.Msg { return picturedMsg{s.line, err} })
+}
+
+// showing is the program that has the terminal while an image is shown.
+type showing struct {
+	net   *net
+	image []byte
+	name  string
+	line  string // what was done
+}
+
+// Run shows the image and waits for Enter.
+func (s *showing) Run() error {
+	line, err := picture.Show(s.net.in, s.net.out, s.image, s.net.folder, s.name)
+	if err != nil {
+		return err
+	}
+	s.line = line
+	if _, err := fmt.Fprintf(s.net.out, "\n%s\npress Enter to return\n", line); err != nil {
+		return err
+	}
+	if _, err := bufio.NewReader(s.net.in).ReadString('\n'); err != nil && err != io.EOF {
+		return err
+	}
+	return nil
+}
+
+// SetStdin, SetStdout and SetStderr are for programs that are started; the
+// terminal's own files are at hand here.
+func (s *showing) SetStdin(io.Reader)  {}
+func (s *showing) SetStdout(io.Writer) {}
+func (s *showing) SetStderr(io.Writer) {}

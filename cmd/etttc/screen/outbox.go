@@ -1,0 +1,234 @@
+package screen
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"slices"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"elemental/client"
+	"elemental/cmd/etttc/commands"
+	"elemental/cmd/etttc/visible"
+)
+
+// mostWaiting bounds the lines and posts that wait for their turn.
+const mostWaiting = 100
+
+// line is what the user entered, and where.
+type line struct {
+	id   int64
+	at   commands.Place
+	text string
+}
+
+// lineQueue holds what was entered while a command was under way that may
+// move the user elsewhere: what follows it has to wait.
+type lineQueue struct {
+	waiting []line
+	running string // the command under way, as it may be shown; "" is none
+}
+
+// post is a message on its way to the provider.
+type post struct {
+	line
+	nonce string
+}
+
+// outbox posts one message at a time, so that they keep their order.
+type outbox struct {
+	posts   []post
+	sending bool // the first is under way
+	landed  []landed
+}
+
+// landed is a message that the original provider has, which does not tell its
+// place: it stays on the screen until the next look at the channel finds it.
+type landed struct {
+	line
+	at time.Time
+}
+
+// landedTime is how long that is waited for.
+const landedTime = 15 * time.Second
+
+// pending is what a room shows of both.
+type pending struct {
+	id   int64
+	text string
+}
+
+// pendingIn is what is about to be posted or done in a place.
+func (m *model) pendingIn(at commands.Place) []pending {
+	var all []pending
+	for _, l := range m.outbox.landed {
+		if l.line.at == at {
+			all = append(all, pending{l.id, l.text})
+		}
+	}
+	for _, p := range m.outbox.posts {
+		if p.at == at {
+			all = append(all, pending{p.id, p.text})
+		}
+	}
+	for _, l := range m.lines.waiting {
+		if l.at == at {
+			all = append(all, pending{l.id, commands.Masked(l.text)})
+		}
+	}
+	return all
+}
+
+// unsent are the texts that were entered to be posted and are not known to be.
+func (m *model) unsent() []string {
+	var all []string
+	for _, p := range m.outbox.posts {
+		all = append(all, p.text)
+	}
+	for _, l := range m.lines.waiting {
+		if !commands.IsCommand(l.text) {
+			all = append(all, l.text)
+		}
+	}
+	if text := m.input.text; text != "" && !commands.IsCommand(text) {
+		all = append(all, text)
+	}
+	return all
+}
+
+// enter takes a line of the input.
+func (m *model) enter(text string) tea.Cmd {
+	m.notices++
+	m.lines.waiting = append(m.lines.waiting, line{m.notices, m.at, text})
+	return m.pump()
+}
+
+// full reports whether no more lines can be taken.
+func (m *model) full() bool { return len(m.lines.waiting)+len(m.outbox.posts) >= mostWaiting }
+
+// pump takes up the lines that need not wait any more.
+func (m *model) pump() tea.Cmd {
+	var cmds []tea.Cmd
+	for len(m.lines.waiting) > 0 && m.lines.running == "" && m.dialog == nil {
+		next := m.lines.waiting[0]
+		m.lines.waiting = slices.Clone(m.lines.waiting[1:])
+		if commands.IsCommand(next.text) {
+			cmds = append(cmds, m.command(next.text))
+		} else {
+			cmds = append(cmds, m.say(next))
+		}
+	}
+	return tea.Batch(cmds...)
+}
+
+// say puts a message into the outbox.
+func (m *model) say(l line) tea.Cmd {
+	if l.at.Channel == "" {
+		return m.refused(l, "you are in no channel, try /gotochannel, /joinserver or /createserver")
+	}
+	l.text = commands.Message(l.text)
+	m.outbox.posts = append(m.outbox.posts, post{l, rand.Text()})
+	return m.postNext()
+}
+
+func (m *model) postNext() tea.Cmd {
+	if m.outbox.sending || len(m.outbox.posts) == 0 {
+		return nil
+	}
+	m.outbox.sending = true
+	return m.net.post(m.outbox.posts[0])
+}
+
+// posted hears how the first post of the outbox fared. Under its nonce it can
+// be repeated without being posted twice, save with the original provider.
+func (m *model) posted(msg postedMsg) tea.Cmd {
+	if len(m.outbox.posts) == 0 || m.outbox.posts[0].id != msg.id {
+		return nil
+	}
+	m.outbox.sending = false
+	first := m.outbox.posts[0]
+	if msg.err != nil && m.repeatable(msg.err) {
+		m.outbox.sending = true // until it is tried again
+		return m.net.retry(first.id)
+	}
+	m.outbox.posts = slices.Clone(m.outbox.posts[1:])
+	if msg.err == nil {
+		m.land(first.line, msg.message)
+		return tea.Batch(m.postNext(), m.quitWhenDone())
+	}
+	m.refused(first.line, commands.Explain(msg.err))
+	return tea.Batch(m.postNext(), m.quitWhenDone())
+}
+
+// land shows a message that was posted, before its event comes.
+func (m *model) land(l line, posted client.Message) {
+	if posted.Index < 0 {
+		m.outbox.landed = append(m.outbox.landed, landed{l, m.now})
+		return
+	}
+	m.room(l.at).history.merge([]client.Message{posted})
+}
+
+// found forgets a landed message that has come back, and those that nobody
+// has found in time.
+func (m *model) found(at commands.Place, posted []client.Message) {
+	for _, e := range posted {
+		i := slices.IndexFunc(m.outbox.landed, func(l landed) bool { return l.line.at == at && l.text == e.Text })
+		if i >= 0 && e.Author == m.user {
+			m.outbox.landed = slices.Delete(slices.Clone(m.outbox.landed), i, i+1)
+		}
+	}
+	m.outbox.landed = slices.DeleteFunc(m.outbox.landed, func(l landed) bool { return m.now.Sub(l.at) > landedTime })
+}
+
+func (m *model) repeatable(err error) bool {
+	unknown := errors.Is(err, client.ErrUncertain) || client.CodeOf(err) == client.OutcomeUnknown
+	switch {
+	case unknown:
+		return !m.link.Original
+	case errors.Is(err, client.ErrClosed), errors.Is(err, context.Canceled):
+		return false
+	case errors.Is(err, client.ErrLost), errors.Is(err, context.DeadlineExceeded):
+		return true
+	}
+	code := client.CodeOf(err)
+	return code == client.Busy || code == client.TooOften || code == client.NotLoggedIn && m.user != ""
+}
+
+// retry posts the first of the outbox once more, under the same nonce.
+func (m *model) retry(msg retryMsg) tea.Cmd {
+	if len(m.outbox.posts) == 0 || m.outbox.posts[0].id != msg.id {
+		return nil
+	}
+	return m.net.post(m.outbox.posts[0])
+}
+
+// refused tells why a text was not posted, and gives it back.
+func (m *model) refused(l line, why string) tea.Cmd {
+	text := "not posted: " + why
+	switch {
+	case m.input.text == "":
+		m.input.set(l.text)
+		text += " (the text is in the input again)"
+	default:
+		text += " (↑ brings the text back: " + m.cells.cut(visible.Line(l.text), 30) + ")"
+	}
+	at := l.at
+	if m.rooms[at] == nil {
+		at = m.at
+	}
+	m.tellIn(at, warns, text)
+	return nil
+}
+
+// drop gives up the texts that wait for a place that is gone.
+func (m *model) drop(gone func(commands.Place) bool) {
+	for _, l := range m.lines.waiting {
+		if gone(l.at) {
+			m.refused(line{l.id, m.at, l.text}, "the place is gone")
+		}
+	}
+	m.lines.waiting = slices.DeleteFunc(m.lines.waiting, func(l line) bool { return gone(l.at) })
+}

@@ -1,0 +1,136 @@
+package screen
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"elemental/client"
+	"elemental/cmd/etttc/commands"
+)
+
+func TestPostsKeepTheirOrderAndShowAsPending(t *testing.T) {
+	u := alice(t, 80, 24).page(0).types("one").presses("enter").types("two").presses("enter")
+	u.sees("… alice one", "… alice two", "› message to #general")
+	if len(u.m.outbox.posts) != 2 || !u.m.outbox.sending {
+		t.Fatal("not one at a time")
+	}
+	first := u.m.outbox.posts[0]
+	u.gets(postedMsg{id: first.id, message: said(0, "alice", "one")}).seesNot("… alice one").sees("… alice two")
+	u.posted(said(0, "alice", "one")) // the event of the same message
+	if n := strings.Count(u.screen(), "alice one"); n != 1 {
+		t.Errorf("the message is there %d times", n)
+	}
+	u.gets(statusMsg{client.Status{State: client.Offline}}).sees("waits alice two")
+	nonce := u.m.outbox.posts[0].nonce
+	u.gets(postedMsg{id: u.m.outbox.posts[0].id, err: fmt.Errorf("message: %w", client.ErrUncertain)})
+	if len(u.m.outbox.posts) != 1 || u.m.outbox.posts[0].nonce != nonce {
+		t.Error("an uncertain post is not repeated under its nonce")
+	}
+}
+
+func TestRefusedTextComesBack(t *testing.T) {
+	refusal := &client.Refusal{Code: client.MessageTooLong, Reason: "message is too long"}
+	u := alice(t, 120, 24).page(0).types("much too long").presses("enter")
+	u.gets(postedMsg{id: u.m.outbox.posts[0].id, err: refusal})
+	u.sees("not posted: message is too long", "› much too long").seesNot("… alice")
+
+	u.presses("enter").types("being typed")
+	u.gets(postedMsg{id: u.m.outbox.posts[0].id, err: refusal}).sees("› being typed", "↑ brings the text back")
+	u.presses("up").sees("› much too long").presses("down").sees("› being typed")
+}
+
+func TestUncertainPostToTheOriginalIsNotRepeated(t *testing.T) {
+	u := alice(t, 120, 24).page(0).gets(statusMsg{client.Status{State: client.Online, Original: true}}).sees("online (polling)")
+	u.types("once").presses("enter").gets(postedMsg{id: u.m.outbox.posts[0].id, err: client.ErrUncertain})
+	u.sees("it may have been done", "› once")
+}
+
+func TestPostToTheOriginalStaysUntilItIsFound(t *testing.T) {
+	u := alice(t, 80, 24).page(3, numbered(0, 3)...).types("hello").presses("enter")
+	u.gets(postedMsg{id: u.m.outbox.posts[0].id, message: client.Message{Index: -1}}).sees("… alice hello")
+	u.posted(said(3, "alice", "hello")).seesNot("… alice").sees("alice hello", "4 messages")
+	u.types("on a page").presses("enter").gets(postedMsg{id: u.m.outbox.posts[0].id, message: client.Message{Index: -1}})
+	u.gets(subscribedMsg{server: "gophers"}).page(5, said(4, "alice", "on a page")).seesNot("… alice").sees("on a page")
+	u.types("lost").presses("enter").gets(postedMsg{id: u.m.outbox.posts[0].id, message: client.Message{Index: -1}})
+	u.gets(tickMsg{now: noon.Add(time.Minute)}).seesNot("lost")
+}
+
+func TestSlashes(t *testing.T) {
+	u := alice(t, 80, 24).page(0).types("//shrug").presses("enter")
+	if got := u.m.outbox.posts[0].text; got != "/shrug" {
+		t.Errorf("%q is posted", got)
+	}
+	u.types("/nonsense").presses("enter").sees("!")
+	if len(u.m.outbox.posts) != 1 {
+		t.Error("an unknown command is posted")
+	}
+}
+
+func TestLinesAfterACommandWaitForIt(t *testing.T) {
+	u := alice(t, 80, 24).page(0).types("/gotochannel news").presses("enter").types("hello news").presses("enter")
+	if len(u.m.outbox.posts) != 0 {
+		t.Fatal("posted before the command has led elsewhere")
+	}
+	to := commands.Place{Server: "gophers", Channel: "news"}
+	u.gets(ranMsg{at: general, outcome: commands.Outcome{Goto: &to}})
+	if len(u.m.outbox.posts) != 1 || u.m.outbox.posts[0].at != to {
+		t.Errorf("posts: %+v", u.m.outbox.posts)
+	}
+}
+
+func TestQuittingWaitsForWhatIsPending(t *testing.T) {
+	u := alice(t, 80, 24).page(0).types("last words").presses("enter")
+	_, cmd := u.m.Update(keyNamed("ctrl+c"))
+	if quits(cmd) {
+		t.Fatal("it ends at once")
+	}
+	u.sees("sending what is pending")
+	_, cmd = u.m.Update(postedMsg{id: u.m.outbox.posts[0].id, message: said(0, "alice", "last words")})
+	if !quits(cmd) {
+		t.Fatal("it does not end when all is sent")
+	}
+}
+
+func TestWhatWasNotSentIsToldInTheEnd(t *testing.T) {
+	u := alice(t, 80, 24).page(0).types("never sent\x1b").presses("enter").types("half")
+	var out bytes.Buffer
+	if err := u.m.tellUnsent(&out); err != nil {
+		t.Fatal(err)
+	}
+	if got := out.String(); got != "not sent: never sent\nnot sent: half\n" {
+		t.Errorf("%q", got)
+	}
+}
+
+func quits(cmd tea.Cmd) bool {
+	if cmd == nil {
+		return false
+	}
+	done := make(chan tea.Msg, 1)
+	go func() { done <- cmd() }()
+	select {
+	case msg := <-done:
+		_, ends := msg.(tea.QuitMsg)
+		return ends
+	case <-time.After(100 * time.Millisecond):
+		return false
+	}
+}
+
+func TestPostThatIsTriedAgainHoldsUpTheOthers(t *testing.T) {
+	u := alice(t, 80, 24).page(0).types("one").presses("enter").types("two").presses("enter")
+	first := u.m.outbox.posts[0]
+	u.gets(postedMsg{id: first.id, err: &client.Refusal{Code: client.Busy, Reason: "busy, try again"}})
+	if !u.m.outbox.sending || u.m.outbox.posts[0].nonce != first.nonce {
+		t.Error("another is posted meanwhile, or the same under another nonce")
+	}
+	u.gets(retryMsg{first.id}, postedMsg{id: first.id, message: said(0, "alice", "one")})
+	if next := u.m.outbox.posts[0]; next.text != "two" || !u.m.outbox.sending {
+		t.Errorf("%q is next", next.text)
+	}
+}

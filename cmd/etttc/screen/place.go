@@ -1,0 +1,242 @@
+package screen
+
+import (
+	"slices"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"elemental/client"
+	"elemental/cmd/etttc/commands"
+	"elemental/cmd/etttc/visible"
+)
+
+// Sizes of what is loaded and kept of a channel.
+const (
+	pageSize  = 200 // messages asked for at once
+	nearEdge  = 40  // items from the edge of what is held at which more is asked for
+	keptAside = 300 // messages kept of a channel that the user has left
+)
+
+// enterPlace moves the user. What the place they leave holds shrinks to its
+// newest part.
+func (m *model) enterPlace(to commands.Place) {
+	if to == m.at {
+		return
+	}
+	left := m.here()
+	left.newFrom, left.scroll = -1, scroll{}
+	if left.history.current() {
+		left.history.newest(keptAside)
+	} else {
+		left.history.messages, left.loaded = nil, false
+	}
+	m.at = to
+	if s := m.server(to.Server); s != nil && to.Channel != "" && !slices.Contains(s.channels, to.Channel) {
+		s.channels = append(slices.Clone(s.channels), to.Channel) // made by others; the next listing knows
+	}
+	if left.place == (commands.Place{}) { // what was told before there was a place
+		for _, n := range left.notices {
+			m.here().tell(n)
+		}
+		left.notices = nil
+	}
+}
+
+// step goes some channels on or back in the side bar, around its ends.
+func (m *model) step(by int) {
+	all := m.places()
+	if len(all) == 0 {
+		return
+	}
+	i := slices.Index(all, m.at)
+	if i < 0 && by < 0 {
+		i = 0
+	}
+	m.enterPlace(all[(i+by+len(all))%len(all)])
+}
+
+// nextUnread goes to the next channel with something unread, one where the
+// user is mentioned first.
+func (m *model) nextUnread() {
+	all := m.places()
+	i := slices.Index(all, m.at)
+	for _, mentioned := range []bool{true, false} {
+		for k := 1; k <= len(all); k++ {
+			at := all[(i+k+len(all))%len(all)]
+			r := m.rooms[at]
+			if r != nil && r.unread > 0 && (r.mentioned || !mentioned) {
+				m.enterPlace(at)
+				return
+			}
+		}
+	}
+}
+
+// happened takes in what a subscription delivered.
+func (m *model) happened(msg eventsMsg) tea.Cmd {
+	stale, stranger := false, false
+	for events := msg.events; len(events) > 0; {
+		n := run(events)
+		at := commands.Place{Server: msg.server, Channel: events[0].Channel}
+		if events[0].Kind == client.Deleted {
+			m.channelDeleted(at)
+			stale = true
+		} else {
+			stale = m.postedIn(at, events[:n]) || stale
+			stranger = stranger || m.strangers(at.Server, events[:n])
+		}
+		events = events[n:]
+	}
+	var cmds []tea.Cmd
+	if stale {
+		cmds = append(cmds, m.relist())
+	}
+	if stranger && m.now.Sub(m.asked) >= time.Second {
+		cmds = append(cmds, m.askMembers())
+	}
+	return tea.Batch(cmds...)
+}
+
+// strangers reports whether somebody wrote who is not among the members that
+// are listed as online.
+func (m *model) strangers(name string, events []client.Event) bool {
+	all, known := m.members[name]
+	return known && name == m.at.Server && slices.ContainsFunc(events, func(e client.Event) bool {
+		return !slices.Contains(all.Members, client.Member{User: e.Author, Online: true})
+	})
+}
+
+// run is how many events at the start are posts in one channel; a deletion is
+// one by itself.
+func run(events []client.Event) int {
+	n := 1
+	for n < len(events) && events[0].Kind == client.Posted && events[n].Kind == client.Posted &&
+		events[n].Channel == events[0].Channel {
+		n++
+	}
+	return n
+}
+
+// postedIn takes in new messages of a channel, and reports whether the channel is a new one.
+func (m *model) postedIn(at commands.Place, events []client.Event) bool {
+	posted := make([]client.Message, len(events))
+	for i, e := range events {
+		posted[i] = e.Message
+	}
+	m.found(at, posted)
+	looking := at == m.at && !m.here().scroll.held
+	m.room(at).take(posted, m.user, looking, looking && m.focused)
+	return !m.has(at)
+}
+
+// channelDeleted empties a channel; the next listing tells whether a new one
+// has its name.
+func (m *model) channelDeleted(at commands.Place) {
+	m.room(at).deleted()
+	if s := m.server(at.Server); s != nil {
+		s.channels = slices.DeleteFunc(slices.Clone(s.channels), func(c string) bool { return c == at.Channel })
+	}
+	if m.at == at {
+		m.settlePlace()
+		if m.doing("deletechannel") {
+			return
+		}
+		m.tell(warns, "the channel #"+visible.Line(at.Channel)+" was deleted")
+	}
+}
+
+// askMembers asks who is in the present server.
+func (m *model) askMembers() tea.Cmd {
+	m.asked, m.askedOf = m.now, m.at.Server
+	if m.user == "" || m.at.Server == "" || !m.online() {
+		return nil
+	}
+	return m.net.askMembers(m.at.Server)
+}
+
+// told takes in who is in a server and which channels it has.
+func (m *model) told(msg membersMsg) tea.Cmd {
+	s := m.server(msg.server)
+	if s == nil {
+		return nil
+	}
+	if msg.channels != nil && !slices.Equal(s.channels, msg.channels) {
+		s.channels = msg.channels
+		m.settlePlace()
+	}
+	if msg.err != nil {
+		delete(m.members, msg.server) // not offered, or not a member any more
+		return nil
+	}
+	m.members[msg.server] = msg.members
+	return nil
+}
+
+// page takes in a part of a room's history.
+func (m *model) page(msg pageMsg) tea.Cmd {
+	r := m.rooms[msg.place]
+	if r == nil || r.epoch != msg.epoch || r.loading != msg.which {
+		return nil
+	}
+	r.loading = nothing
+	if msg.err == nil {
+		m.found(r.place, msg.page.Messages)
+		r.load(msg.which, msg.page)
+		return nil
+	}
+	r.again = m.now.Add(3 * time.Second)
+	if client.CodeOf(msg.err) != "" {
+		r.again = m.now.Add(15 * time.Second)
+		m.tellIn(msg.place, warns, "no history: "+commands.Explain(msg.err))
+	}
+	return nil
+}
+
+// settle does what follows from any change: it counts what is looked at as
+// read, and asks for the history that the user is about to reach.
+func (m *model) settle() tea.Cmd {
+	if m.at.Server != m.askedOf {
+		return tea.Batch(m.askMembers(), m.settle())
+	}
+	l := m.layout()
+	r := m.here()
+	if l.pane <= 0 || m.user == "" || m.at.Channel == "" {
+		return nil
+	}
+	f := m.flow(l.pane)
+	at := f.spot(r.scroll, l.body)
+	if r.scroll.held {
+		r.scroll = f.hold(at, r.scroll)
+	}
+	if !r.scroll.held {
+		r.seen()
+	}
+	_, top := f.above(at, l.body)
+	which, before := r.needs(top, at.item, f.last())
+	if which == nothing || !m.online() || r.loading != nothing || m.now.Before(r.again) {
+		return nil
+	}
+	r.loading = which
+	return m.net.page(r, which, pageSize, before)
+}
+
+// needs tells which page the user is about to reach, and the index it ends
+// before. Where all is well it bounds what is held.
+func (r *room) needs(top, bottom, last int) (loading, int64) {
+	h := &r.history
+	switch {
+	case !r.loaded || r.stale:
+		return newestPage, -1
+	case h.first > 0 && top < nearEdge:
+		return olderPage, h.first
+	case !h.current() && bottom > last-nearEdge:
+		return newerPage, min(h.end()+pageSize, h.total)
+	}
+	if bottom > last-top {
+		h.trim(h.end())
+	} else {
+		h.trim(h.first)
+	}
+	return nothing, 0
+}

@@ -1,0 +1,129 @@
+package screen
+
+import (
+	"slices"
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+
+	"elemental/cmd/etttc/commands"
+	"elemental/cmd/etttc/visible"
+)
+
+// command runs a command line, or asks for what is missing in it first.
+func (m *model) command(text string) tea.Cmd {
+	c, args, err := commands.Parse(text)
+	if err != nil {
+		m.tell(warns, commands.Explain(err))
+		return nil
+	}
+	if missing := c.Missing(args, m.at); len(missing) > 0 {
+		m.dialog = argsDialog(c, args, missing)
+		return nil
+	}
+	return m.runCommand(c, args)
+}
+
+func (m *model) runCommand(c *commands.Command, args []string) tea.Cmd {
+	m.lines.running = "/" + c.Name
+	return m.net.run(c, m.at, args, false)
+}
+
+// doing reports whether one of these commands is under way: what happens then
+// is no news to the user.
+func (m *model) doing(names ...string) bool {
+	return slices.Contains(names, strings.TrimPrefix(m.lines.running, "/"))
+}
+
+// atOnce are the commands that wait for no other one.
+var atOnce = map[string]bool{"quit": true, "help": true, "reconnect": true}
+
+// runAtOnce runs a line of such a command, and reports false for other lines.
+func (m *model) runAtOnce(text string) (tea.Cmd, bool) {
+	if !commands.IsCommand(text) {
+		return nil, false
+	}
+	c, args, err := commands.Parse(text)
+	if err != nil || !atOnce[c.Name] {
+		return nil, false
+	}
+	return m.net.run(c, m.at, args, true), true
+}
+
+// ran takes in what a command did.
+func (m *model) ran(msg ranMsg) tea.Cmd {
+	if !msg.aside {
+		m.lines.running = ""
+	}
+	var cmds []tea.Cmd
+	if to := msg.outcome.Goto; to != nil {
+		m.rebind(msg.at, *to)
+	}
+	if len(msg.outcome.Lines) > 0 {
+		m.tell(tells, strings.Join(msg.outcome.Lines, "\n"))
+	}
+	if msg.err != nil {
+		m.tell(warns, commands.Explain(msg.err))
+	}
+	if msg.outcome.Changed {
+		cmds = append(cmds, m.relist(), m.net.askMembers(m.at.Server))
+	}
+	if msg.outcome.Image != nil {
+		cmds = append(cmds, m.net.show(msg.outcome.Image, msg.outcome.ImageOf))
+	}
+	if msg.outcome.Quit {
+		cmds = append(cmds, m.quit())
+	}
+	return tea.Batch(append(cmds, m.pump())...)
+}
+
+// rebind moves the user, and the lines that wait, to where a command led.
+func (m *model) rebind(from, to commands.Place) {
+	if to.Server == "" {
+		to = m.elsewhere(from.Server)
+	}
+	if m.at == from {
+		m.enterPlace(to)
+	}
+	for i := range m.lines.waiting {
+		if m.lines.waiting[i].at == from {
+			m.lines.waiting[i].at = to
+		}
+	}
+}
+
+// elsewhere is a place outside of a server.
+func (m *model) elsewhere(name string) commands.Place {
+	for _, s := range m.servers {
+		if s.name != name {
+			return s.entrance()
+		}
+	}
+	return commands.Place{}
+}
+
+func (m *model) pictured(msg picturedMsg) tea.Cmd {
+	if msg.err != nil {
+		m.tell(warns, commands.Explain(msg.err))
+	} else if msg.line != "" {
+		m.tell(tells, visible.Line(msg.line))
+	}
+	return nil
+}
+
+// quit ends the program, after a moment for what is being posted.
+func (m *model) quit() tea.Cmd {
+	if m.quits || len(m.outbox.posts) == 0 {
+		return tea.Quit
+	}
+	m.quits = true
+	m.tell(warns, "sending what is pending before the end, Ctrl+C ends at once")
+	return m.net.grace()
+}
+
+func (m *model) quitWhenDone() tea.Cmd {
+	if m.quits && len(m.outbox.posts) == 0 {
+		return tea.Quit
+	}
+	return nil
+}

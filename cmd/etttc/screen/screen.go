@@ -1,0 +1,74 @@
+// Package screen is the full-screen client.
+//
+// It has the form of Elm: a model, changed by one message at a time (update.go),
+// and drawn by pure functions of it (view.go). What takes time runs outside, in
+// commands (net.go) and feeds (feed.go), and comes back as messages.
+package screen
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"elemental/client"
+	"elemental/cmd/etttc/commands"
+	"elemental/cmd/etttc/visible"
+)
+
+// Config is what the screen starts with.
+type Config struct {
+	Address  string // host:port, for the connection and for showing
+	Options  client.Options
+	User     string         // filled into the login dialog, or used with Password
+	Password string         // if given, logs in without asking
+	Register bool           // register User first
+	At       commands.Place // where to go after login, as far as given
+	Raw      bool           // open the wire pane
+	Folder   string         // where images are saved
+	LoggedIn func(user string)
+	In, Out  *os.File
+}
+
+// framesPerSecond is how often the terminal is drawn at most. The library draws
+// at this pace also while nothing happens; its usual 60 take twice the processor.
+const framesPerSecond = 30
+
+// Run shows the screen until the user quits or ctx ends. Signals are the
+// caller's: one that is to end the program ends ctx. What was typed and could
+// not be sent any more is told on Out in the end.
+func Run(ctx context.Context, c Config) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	f := newFeeds(ctx)
+	c.Options.Status, c.Options.Trace = f.status, f.trace
+	who, err := client.Open(c.Address, c.Options)
+	if err != nil {
+		return err
+	}
+	m := newModel(c)
+	m.net = &net{ctx: ctx, who: who, feeds: f, folder: c.Folder, in: c.In, out: c.Out, loggedIn: c.LoggedIn}
+	m.zone, m.now = time.Local, time.Now()
+	program := tea.NewProgram(m, tea.WithInput(c.In), tea.WithOutput(c.Out), tea.WithFPS(framesPerSecond), tea.WithoutSignalHandler())
+	f.start(program.Send)
+	stop := context.AfterFunc(ctx, func() { program.Send(endMsg{}) })
+	_, err = program.Run()
+	stop()
+	cancel()
+	who.Close()
+	return errors.Join(err, m.tellUnsent(c.Out))
+}
+
+// tellUnsent writes what was typed and not sent, so that it is not lost.
+func (m *model) tellUnsent(out io.Writer) error {
+	for _, text := range m.unsent() {
+		if _, err := fmt.Fprintf(out, "not sent: %s\n", visible.Line(text)); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,220 @@
+package screen
+
+import (
+	"slices"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"elemental/client"
+	"elemental/cmd/etttc/commands"
+	"elemental/cmd/etttc/visible"
+)
+
+// login is the way to being logged in.
+type login struct {
+	user, secret string // what is tried, or will be; the secret goes once it is done
+	register     bool
+	wanted       bool // as soon as the provider is reachable
+	asking       bool // under way
+}
+
+func newLogin(c Config) login {
+	return login{user: c.User, secret: c.Password, register: c.Register, wanted: c.Password != ""}
+}
+
+func (m *model) online() bool { return m.link.State == client.Online }
+
+// tryLogin logs in as soon as that can succeed.
+func (m *model) tryLogin() tea.Cmd {
+	if !m.login.wanted || m.login.asking || !m.online() {
+		return nil
+	}
+	m.login.asking = true
+	return m.net.logIn(m.login.user, m.login.secret, m.login.register)
+}
+
+// loggedIn hears how it went. A provider that was lost meanwhile is waited for;
+// what it refuses is shown, and asked again.
+func (m *model) loggedIn(msg loggedInMsg) tea.Cmd {
+	m.login.asking = false
+	if msg.registered {
+		m.login.register = false
+		m.tell(tells, "registration completed, now login")
+	}
+	if msg.err != nil {
+		if !m.online() && client.CodeOf(msg.err) == "" {
+			return nil // the next connection tries again
+		}
+		m.refuseLogin(msg)
+		return nil
+	}
+	m.user, m.login, m.dialog = msg.user, login{user: msg.user}, nil
+	m.tell(tells, "login completed, logged in as "+visible.Line(msg.user))
+	return tea.Batch(m.relist(), m.net.aboutProvider(), m.pump())
+}
+
+func (m *model) refuseLogin(msg loggedInMsg) {
+	what := "login failed, "
+	if m.login.register {
+		what = "registration failed, "
+	}
+	m.login.wanted = false
+	m.dialog = m.loginDialog(what + commands.Explain(msg.err))
+	m.login.secret = ""
+	if client.CodeOf(msg.err) == client.WrongPassword {
+		m.dialog.at = loginSecret
+	}
+}
+
+// linked takes in a change of the connection.
+func (m *model) linked(s client.Status) tea.Cmd {
+	original := m.link.Original
+	m.link.Status = s
+	if s.State != client.Online {
+		m.link.Original = original
+		m.link.retry = m.now.Add(s.Pause)
+		return nil
+	}
+	if s.Err != nil && m.user != "" {
+		m.login = login{user: m.user}
+		m.user = ""
+		m.dialog = m.loginDialog("logged out, " + commands.Explain(s.Err))
+		return nil
+	}
+	if m.user == "" {
+		return tea.Batch(m.tryLogin(), m.net.aboutProvider())
+	}
+	return tea.Batch(m.relist(), m.askMembers())
+}
+
+// about shows the provider's name and welcome, as the first of the messages.
+func (m *model) about(msg providerMsg) tea.Cmd {
+	if msg.err != nil {
+		return nil // it is asked again after the login, and after a reconnect
+	}
+	first := m.provider.Name == ""
+	m.provider = msg.provider
+	if first && msg.provider.Welcome != "" {
+		m.tell(greets, visible.Line(msg.provider.Welcome))
+	}
+	return nil
+}
+
+// relist asks for the servers and channels; what is asked meanwhile is asked after.
+func (m *model) relist() tea.Cmd {
+	if m.user == "" {
+		return nil
+	}
+	m.side.stale = m.side.asking
+	if m.side.asking {
+		return nil
+	}
+	m.side.asking = true
+	return m.net.list()
+}
+
+// listed brings the side bar up to date. Rooms keep what is known of them.
+func (m *model) listed(msg listedMsg) tea.Cmd {
+	m.side.asking = false
+	if m.side.stale {
+		return m.relist()
+	}
+	if msg.err != nil {
+		m.side.again = m.now.Add(5 * time.Second)
+		return nil
+	}
+	gone := slices.DeleteFunc(slices.Clone(m.servers), func(s server) bool {
+		return slices.ContainsFunc(msg.servers, func(t server) bool { return t.name == s.name })
+	})
+	m.servers = msg.servers
+	m.known = true
+	m.settlePlace()
+	for _, s := range gone {
+		m.forget(s.name)
+	}
+	return tea.Batch(m.subscribe(), m.askMembers(), m.pump())
+}
+
+// subscribe hears the servers that are not heard yet.
+func (m *model) subscribe() tea.Cmd {
+	var cmds []tea.Cmd
+	for _, s := range m.servers {
+		if !m.side.heard[s.name] {
+			m.side.heard[s.name] = true
+			cmds = append(cmds, m.net.subscribe(s.name))
+		}
+	}
+	return tea.Batch(cmds...)
+}
+
+// subscribed: a subscription that failed is tried again after the next listing.
+func (m *model) subscribed(msg subscribedMsg) tea.Cmd {
+	if msg.err != nil {
+		delete(m.side.heard, msg.server)
+		m.side.again = m.now.Add(5 * time.Second)
+		return nil
+	}
+	for at, r := range m.rooms {
+		if at.Server == msg.server {
+			r.heard()
+		}
+	}
+	return nil
+}
+
+// unsubscribed takes a server away whose subscription the provider has ended.
+func (m *model) unsubscribed(msg unsubscribedMsg) tea.Cmd {
+	delete(m.side.heard, msg.server)
+	if client.CodeOf(msg.err) == "" {
+		return m.relist()
+	}
+	if m.server(msg.server) == nil {
+		return nil
+	}
+	m.servers = slices.DeleteFunc(m.servers, func(s server) bool { return s.name == msg.server })
+	m.settlePlace()
+	m.forget(msg.server)
+	if !m.doing("leaveserver", "deleteserver") {
+		m.tell(warns, visible.Line(msg.server)+": "+commands.Explain(msg.err))
+	}
+	return m.relist()
+}
+
+// forget drops the rooms of a server that is gone, and that the user has left.
+func (m *model) forget(name string) {
+	m.drop(func(at commands.Place) bool { return at.Server == name })
+	for at := range m.rooms {
+		if at.Server == name {
+			delete(m.rooms, at)
+		}
+	}
+	delete(m.members, name)
+}
+
+// settlePlace makes the user be somewhere that exists, and where they wanted to.
+func (m *model) settlePlace() {
+	if want := m.wanted; want.Server != "" && m.known {
+		m.wanted = commands.Place{}
+		if s := m.server(want.Server); s == nil {
+			m.tell(warns, "you are not in the server "+visible.Line(want.Server))
+		} else if want.Channel == "" {
+			m.enterPlace(s.entrance())
+		} else if m.has(want) {
+			m.enterPlace(want)
+		} else {
+			m.enterPlace(s.entrance())
+			m.tell(warns, "there is no channel #"+visible.Line(want.Channel))
+		}
+	}
+	if m.at.Channel != "" && m.has(m.at) {
+		return
+	}
+	if s := m.server(m.at.Server); s != nil {
+		m.enterPlace(s.entrance())
+	} else if len(m.servers) > 0 {
+		m.enterPlace(m.servers[0].entrance())
+	} else {
+		m.enterPlace(commands.Place{})
+	}
+}

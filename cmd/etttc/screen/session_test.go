@@ -1,0 +1,129 @@
+package screen
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"elemental/client"
+	"elemental/cmd/etttc/commands"
+)
+
+func TestRegisteringGoesOnToLogin(t *testing.T) {
+	u := start(t, Config{}, 80, 24).sees("(r)egister or (l)ogin: l", "username:", "password:", "LOCALPROVIDER")
+	u.types("r").presses("enter").types("alice").presses("enter").types("pass word")
+	u.sees("(r)egister or (l)ogin: r", "alice", "*********").seesNot("pass word")
+	u.presses("enter").sees("registering…")
+	u.gets(loggedInMsg{user: "alice", registered: true}).sees("registration completed, now login", "logged in as alice").seesNot("password:")
+	if u.m.login.secret != "" {
+		t.Error("the password is kept after the login")
+	}
+}
+
+func TestRefusedLoginIsToldAndAskedAgain(t *testing.T) {
+	u := start(t, Config{User: "alice"}, 80, 24).presses("enter", "enter").types("wrong").presses("enter").sees("logging in…")
+	u.gets(loggedInMsg{user: "alice", err: &client.Refusal{Code: client.NoSuchUser, Reason: "username does not exist"}})
+	u.sees("login failed, username does not exist", "alice").types("r").presses("enter", "enter").types("new").presses("enter")
+	u.sees("registering…").gets(loggedInMsg{user: "alice", err: &client.Refusal{Code: client.UserExists, Reason: "user already exists"}})
+	u.sees("registration failed, user already exists")
+}
+
+func TestLoginWaitsForTheProvider(t *testing.T) {
+	u := start(t, Config{}, 80, 24)
+	u.gets(statusMsg{client.Status{State: client.Offline, Pause: 3 * time.Second, Err: context.DeadlineExceeded}})
+	u.presses("enter").types("alice").presses("enter").types("secret").presses("enter")
+	u.sees("waiting for the provider", "○ offline, again in 3 s")
+	u.gets(tickMsg{now: noon.Add(2 * time.Second)}).sees("again in 1 s")
+	if u.m.login.asking {
+		t.Fatal("it logs in without a connection")
+	}
+	u.gets(statusMsg{client.Status{State: client.Online}})
+	if !u.m.login.asking {
+		t.Fatal("it does not log in when the provider is there")
+	}
+	u.gets(loggedInMsg{user: "alice"}).sees("logged in as alice")
+}
+
+func TestGivenPasswordNeedsNoDialog(t *testing.T) {
+	u := start(t, Config{User: "alice", Password: "secret"}, 80, 24).seesNot("username:")
+	u.gets(loggedInMsg{user: "alice", err: &client.Refusal{Code: client.WrongPassword, Reason: "password is incorrect"}})
+	u.sees("password is incorrect", "username:", "alice").seesNot("secret")
+}
+
+func TestLostLoginIsAskedForAgain(t *testing.T) {
+	u := alice(t, 80, 24).page(0)
+	u.gets(statusMsg{client.Status{State: client.Online, Err: &client.Refusal{Code: client.WrongPassword, Reason: "password is incorrect"}}})
+	u.sees("logged out, password is incorrect", "username:", "alice")
+}
+
+func TestPlaceFromTheConfigIsEntered(t *testing.T) {
+	servers := listedMsg{servers: []server{{"a", []string{"general"}}, {"b", []string{"general", "news"}}}}
+	for _, c := range []struct{ at, want commands.Place }{
+		{commands.Place{}, commands.Place{Server: "a", Channel: "general"}},
+		{commands.Place{Server: "b"}, commands.Place{Server: "b", Channel: "general"}},
+		{commands.Place{Server: "b", Channel: "news"}, commands.Place{Server: "b", Channel: "news"}},
+		{commands.Place{Server: "b", Channel: "gone"}, commands.Place{Server: "b", Channel: "general"}},
+		{commands.Place{Server: "gone"}, commands.Place{Server: "a", Channel: "general"}},
+	} {
+		u := start(t, Config{User: "alice", Password: "secret", At: c.at}, 80, 24).gets(loggedInMsg{user: "alice"}, servers)
+		if u.m.at != c.want {
+			t.Errorf("from %v to %v, want %v", c.at, u.m.at, c.want)
+		}
+	}
+}
+
+func TestServerThatEndsLeavesTheSideBar(t *testing.T) {
+	u := alice(t, 80, 24).page(0)
+	u.gets(unsubscribedMsg{"gophers", &client.Refusal{Code: client.ServerGone, Reason: "server was deleted"}})
+	u.sees("gophers: server was deleted", "rustaceans/#general").seesNot("#news")
+	u.gets(unsubscribedMsg{"rustaceans", &client.Refusal{Code: client.MembershipEnded, Reason: "membership has ended"}})
+	u.sees("rustaceans: membership has ended", "no servers yet", "not connected")
+	for at := range u.m.rooms {
+		if at != (commands.Place{}) {
+			t.Errorf("the room %v is kept", at)
+		}
+	}
+}
+
+func TestDeletedChannelIsLeft(t *testing.T) {
+	u := alice(t, 80, 24).page(1, said(0, "bob", "an old message"))
+	u.gets(eventsMsg{"gophers", []client.Event{{Kind: client.Deleted, Message: client.Message{Server: "gophers", Channel: "general"}}}})
+	u.sees("#general was deleted", "gophers/#news").seesNot("an old message")
+	u.posted(said(0, "bob", "a new channel")) // of the same name
+	u.presses("ctrl+n", "ctrl+n", "ctrl+n")
+	if r := u.m.room(general); r.unread != 1 || len(r.history.messages) != 1 {
+		t.Errorf("%d unread of %d messages", r.unread, len(r.history.messages))
+	}
+}
+
+func TestListingAgainKeepsWhatIsUnread(t *testing.T) {
+	u := alice(t, 80, 24).page(0)
+	u.posted(client.Message{Server: "gophers", Channel: "news", Author: "bob", Text: "x"}).sees("#news      1")
+	u.gets(statusMsg{client.Status{State: client.Offline}}, statusMsg{client.Status{State: client.Online}})
+	u.gets(listedMsg{servers: []server{{"gophers", []string{"general", "news", "new"}}, {"another", []string{"general"}}}})
+	u.sees("#news      1", "another", "#new ").seesNot("rustaceans")
+	if !u.m.side.heard["another"] {
+		t.Error("the new server is not subscribed")
+	}
+}
+
+func TestServerJoinedAgainIsHeardAgain(t *testing.T) {
+	u := alice(t, 80, 24).page(0)
+	u.gets(unsubscribedMsg{"rustaceans", &client.Refusal{Code: client.MembershipEnded}})
+	if u.m.side.heard["rustaceans"] {
+		t.Fatal("still taken for heard")
+	}
+	u.gets(listedMsg{}, listedMsg{servers: []server{{"gophers", []string{"general"}}, {"rustaceans", []string{"general"}}}})
+	if !u.m.side.heard["rustaceans"] {
+		t.Error("not subscribed again")
+	}
+}
+
+func TestListFromBeforeAChangeIsAskedForAgain(t *testing.T) {
+	u := alice(t, 80, 24).page(0)
+	u.m.relist()
+	to := commands.Place{Server: "new", Channel: "general"}
+	u.gets(ranMsg{at: general, outcome: commands.Outcome{Goto: &to, Changed: true}})
+	u.gets(listedMsg{servers: []server{{"gophers", []string{"general"}}}}).sees("new/#general", "rustaceans")
+	u.gets(listedMsg{servers: []server{{"new", []string{"general"}}}}).sees("new/#general").seesNot("rustaceans")
+}

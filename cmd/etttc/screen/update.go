@@ -1,0 +1,109 @@
+package screen
+
+import (
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
+)
+
+// Init begins: the clock, and the login if it needs no dialog.
+func (m *model) Init() tea.Cmd {
+	return tea.Batch(m.net.tick(), tea.RequestBackgroundColor)
+}
+
+// Update takes in one message. It never waits for anything.
+func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	cmd := m.take(msg)
+	return m, tea.Batch(cmd, m.settle())
+}
+
+func (m *model) take(msg tea.Msg) tea.Cmd {
+	switch msg := msg.(type) {
+	case tea.KeyPressMsg:
+		return m.key(msg)
+	case tea.PasteMsg:
+		m.paste(msg.Content)
+	case tea.MouseClickMsg:
+		m.click(msg.Mouse())
+	case tea.MouseWheelMsg:
+		m.wheel(msg.Mouse())
+	case tea.WindowSizeMsg, tea.BackgroundColorMsg, tea.ModeReportMsg, tea.FocusMsg, tea.BlurMsg:
+		m.terminal(msg)
+	case tickMsg:
+		return m.ticked(msg)
+	case trafficMsg:
+		m.wire.take(msg)
+	case endMsg, graceMsg:
+		return tea.Quit
+	default:
+		return m.outside(msg)
+	}
+	return nil
+}
+
+// terminal takes in how the terminal is.
+func (m *model) terminal(msg tea.Msg) {
+	switch msg := msg.(type) {
+	case tea.WindowSizeMsg:
+		m.width, m.height = msg.Width, msg.Height
+	case tea.BackgroundColorMsg:
+		m.theme = newTheme(msg.IsDark())
+	case tea.ModeReportMsg: // the renderer measures by graphemes from now on, where the terminal can
+		if msg.Mode == ansi.ModeUnicodeCore && (msg.Value == ansi.ModeReset || msg.Value == ansi.ModeSet || msg.Value == ansi.ModePermanentlySet) {
+			m.cells = cells{ansi.GraphemeWidth}
+		}
+	case tea.FocusMsg:
+		m.focused = true
+	case tea.BlurMsg:
+		m.focused = false
+	}
+}
+
+// outside takes in what the provider answered and did.
+func (m *model) outside(msg tea.Msg) tea.Cmd {
+	switch msg := msg.(type) {
+	case statusMsg:
+		return m.linked(msg.Status)
+	case loggedInMsg:
+		return m.loggedIn(msg)
+	case providerMsg:
+		return m.about(msg)
+	case listedMsg:
+		return m.listed(msg)
+	case subscribedMsg:
+		return m.subscribed(msg)
+	case unsubscribedMsg:
+		return m.unsubscribed(msg)
+	case eventsMsg:
+		return m.happened(msg)
+	case membersMsg:
+		return m.told(msg)
+	case pageMsg:
+		return m.page(msg)
+	case postedMsg:
+		return m.posted(msg)
+	case retryMsg:
+		return m.retry(msg)
+	case ranMsg:
+		return m.ran(msg)
+	case picturedMsg:
+		return m.pictured(msg)
+	}
+	return nil
+}
+
+// ticked is a second later.
+func (m *model) ticked(msg tickMsg) tea.Cmd {
+	m.now, m.link.lag = msg.now, msg.lag
+	m.found(m.at, nil)
+	cmds := []tea.Cmd{m.net.tick()}
+	if m.now.Sub(m.asked) >= memberTime {
+		cmds = append(cmds, m.askMembers())
+	}
+	if !m.side.again.IsZero() && !m.now.Before(m.side.again) {
+		m.side.again = time.Time{}
+		cmds = append(cmds, m.relist())
+	}
+	return tea.Batch(cmds...)
+}

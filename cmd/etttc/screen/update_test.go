@@ -1,0 +1,176 @@
+package screen
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"elemental/client"
+	"elemental/cmd/etttc/commands"
+)
+
+func TestCommandAsksForWhatIsMissing(t *testing.T) {
+	u := alice(t, 80, 24).page(0).types("/joinserver").presses("enter").sees("server name:", "server password:")
+	u.types("demo").presses("enter").types("burrow").sees("******").seesNot("burrow").presses("enter")
+	u.sees("/joinserver…").seesNot("server password:")
+	to := commands.Place{Server: "demo", Channel: "general"}
+	u.gets(ranMsg{at: general, outcome: commands.Outcome{Lines: []string{"successfully joined server"}, Goto: &to, Changed: true}})
+	if u.sees("successfully joined server").seesNot("/joinserver…"); u.m.at != to {
+		t.Errorf("the user is in %v", u.m.at)
+	}
+	u.types("/joinserver").presses("enter", "esc").seesNot("server name:").types("x").sees("› x")
+}
+
+func TestSecretsAreNeitherShownNorKept(t *testing.T) {
+	u := alice(t, 80, 24).page(0).types("/joinserver demo burrow").sees("/joinserver demo ******").seesNot("burrow")
+	u.presses("enter").gets(ranMsg{at: general, err: &client.Refusal{Reason: "incorrect server password"}})
+	u.sees("incorrect server password").presses("up").sees("/joinserver demo ***").seesNot("burrow")
+	for _, line := range u.m.input.past {
+		if strings.Contains(line, "burrow") {
+			t.Errorf("%q is kept", line)
+		}
+	}
+}
+
+func TestInputHistory(t *testing.T) {
+	u := alice(t, 80, 24).page(0)
+	for _, text := range []string{"one", "two", "two"} {
+		u.types(text).presses("enter")
+	}
+	u.types("draft").presses("up").sees("› two").presses("up").sees("› one").presses("up").sees("› one")
+	u.presses("down", "down").sees("› draft")
+	u.presses("ctrl+c").sees("› message to").presses("up").sees("› draft")
+}
+
+func TestSeveralLines(t *testing.T) {
+	u := alice(t, 80, 24).page(0).types("/help").presses("enter").types("first").presses("alt+enter").types("second").presses("ctrl+j")
+	u.gets(tea.PasteMsg{Content: "third\r\nfourth"}).sees("› first\n  second\n  third\n  fourth")
+	u.presses("up", "up", "up").types("!").sees("› first!")
+	u.presses("up").seesNot("first!").presses("down").sees("first!").presses("enter")
+	if got := u.m.outbox.posts[0].text; got != "first!\nsecond\nthird\nfourth" {
+		t.Errorf("%q is posted", got)
+	}
+	u.gets(tea.PasteMsg{Content: strings.Repeat("line\n", 30)}).fits(80, 24)
+	u.gets(tea.PasteMsg{Content: strings.Repeat("x", longestInput)}).sees("too much to be pasted")
+}
+
+func TestTabCompletes(t *testing.T) {
+	u := alice(t, 80, 24).page(0)
+	u.types("/gotos").presses("tab").sees("› /gotoserver")
+	u.types("rus").presses("tab").sees("› /gotoserver rustaceans").presses("ctrl+u")
+	u.types("/goto").presses("tab").sees("[/gotoserver] /gotochannel", "› /gotoserver")
+	u.presses("tab").sees("/gotoserver [/gotochannel]", "› /gotochannel").presses("tab").sees("› /gotoserver")
+	u.presses("shift+tab").sees("› /gotochannel").types(" ").seesNot("[/goto").types("ne").presses("tab").sees("› /gotochannel news")
+	u.presses("ctrl+u").types("hi @car").presses("tab").sees("› hi @carol")
+}
+
+func TestUnreadAndMentions(t *testing.T) {
+	in := func(channel string, index int64, text string) client.Message {
+		return client.Message{Server: "gophers", Channel: channel, Index: index, Author: "bob", Text: text, Time: noon}
+	}
+	u := alice(t, 80, 24).page(0).posted(in("news", 7, "malice"), in("news", 8, "x"))
+	u.sees("#news      2").seesNot("@")
+	u.posted(in("news", 9, "Alice, look")).sees("#news     @3")
+	u.posted(in("general", 0, "seen at once")).sees("seen at once", "#general     │")
+	u.presses("alt+a").sees("▸ #news     ", "─ new ─", "Alice, look").seesNot("@3")
+	u.page(10, in("news", 6, "before"), in("news", 7, "malice")).sees("before")
+	if screen := u.screen(); strings.Index(screen, "before") > strings.Index(screen, "─ new ─") {
+		t.Errorf("the unread line is not after what was read:\n%s", screen)
+	}
+	u.presses("ctrl+p", "ctrl+n").seesNot("─ new ─")
+}
+
+func TestMovingBetweenChannels(t *testing.T) {
+	u := alice(t, 80, 24).page(0)
+	for _, step := range []struct{ key, want string }{
+		{"ctrl+n", "gophers/#news"}, {"alt+down", "rustaceans/#general"}, {"ctrl+n", "gophers/#general"},
+		{"ctrl+p", "rustaceans/#general"}, {"alt+up", "gophers/#news"},
+	} {
+		u.presses(step.key).sees(step.want)
+	}
+	u.gets(tea.MouseClickMsg{Button: tea.MouseLeft, X: 5, Y: 5}).sees("rustaceans/#general")
+	u.gets(tea.MouseClickMsg{Button: tea.MouseLeft, X: 5, Y: 20}).sees("rustaceans/#general")
+}
+
+func TestWheelScrolls(t *testing.T) {
+	u := alice(t, 80, 24).page(100, numbered(0, 100)...)
+	u.gets(tea.MouseWheelMsg{Button: tea.MouseWheelUp}).seesNot("message 99.").sees("message 98.")
+	u.gets(tea.MouseWheelMsg{Button: tea.MouseWheelDown}).sees("message 99.")
+}
+
+func TestMembers(t *testing.T) {
+	u := alice(t, 120, 24).page(0).sees("members 2/3", "● alice, owner", "● bob", "○ carol")
+	u.presses("f4").seesNot("● bob").presses("f4").sees("● bob")
+	u.gets(membersMsg{server: "gophers", err: client.ErrNotOffered}).seesNot("members")
+}
+
+func TestNarrowTerminalShowsOneListAtATime(t *testing.T) {
+	u := alice(t, 40, 10).page(1, said(0, "bob", "hello")).sees("hello").seesNot("rustaceans", "members")
+	u.presses("f3").sees("rustaceans").seesNot("hello").presses("f4").sees("members", "carol").seesNot("rustaceans")
+	u.presses("esc").sees("hello").gets(tea.WindowSizeMsg{Width: 39, Height: 10}).sees("too small")
+}
+
+func TestWirePane(t *testing.T) {
+	u := alice(t, 80, 24).page(0).gets(trafficMsg{traffic: []client.Traffic{{Sent: true, Time: noon, JSON: []byte(`{"call":"ping"}`)}, {Time: noon, JSON: []byte(`{"resp":true}`)}}, missed: 3})
+	u.seesNot("ping").presses("f2").sees(`→ {"call":"ping"}`, `← {"resp":true}`, "3 not shown").presses("esc").seesNot("ping")
+	for range 10 {
+		u.gets(trafficMsg{traffic: make([]client.Traffic, 100)})
+	}
+	if n := len(u.m.wire.objects); n != mostWire {
+		t.Errorf("%d objects are kept", n)
+	}
+	start(t, Config{Raw: true}, 80, 24).sees("wire, F2 closes")
+}
+
+// quits reports whether a command ends the program at once.
+
+func TestMentionsAreWords(t *testing.T) {
+	for text, want := range map[string]bool{
+		"alice": true, "@Alice!": true, "hi ALICE": true, "malice": false, "alices": false, "alice_x": false,
+		"malice alice": true, "": false, "élalice": false, "日本alice": false, "(alice)": true,
+	} {
+		if got := mentions(text, "alice"); got != want {
+			t.Errorf("%q: %v", text, got)
+		}
+	}
+}
+
+func TestHelpTellsCommandsAndKeys(t *testing.T) {
+	u := alice(t, 120, 40).page(0).presses("f1").sees("Ctrl+N, Alt+↓      next channel", "F2                 the JSON")
+	u.gets(ranMsg{aside: true, at: general, outcome: commands.Outcome{Lines: []string{"/one      first", "/two x    second"}}})
+	u.sees("/one      first", "/two x    second").gets(tea.WindowSizeMsg{Width: 60, Height: 40}).sees("F2 — the JSON")
+}
+
+func TestUnreadLineStandsWhereTheUserLookedAway(t *testing.T) {
+	u := alice(t, 80, 24).page(1, said(0, "bob", "seen")).gets(tea.BlurMsg{}).posted(said(1, "bob", "not seen"))
+	screen := u.sees("─ new ─").screen()
+	if line := strings.Index(screen, "─ new ─"); line < strings.Index(screen, "bob seen") || line > strings.Index(screen, "not seen") {
+		t.Errorf("the unread line is out of place:\n%s", screen)
+	}
+	u.gets(tea.FocusMsg{}).presses("esc").seesNot("─ new ─")
+}
+
+func TestStrangerMakesTheMembersBeAskedFor(t *testing.T) {
+	u := alice(t, 80, 24).page(0)
+	u.m.asked = noon.Add(-time.Minute)
+	u.posted(said(0, "bob", "a member"))
+	if u.m.asked.Equal(noon) {
+		t.Error("asked for because of a member")
+	}
+	u.posted(said(1, "dave", "I am new here"))
+	if !u.m.asked.Equal(noon) {
+		t.Error("not asked for because of a stranger")
+	}
+}
+
+// A list that was asked for before something changed is not believed.
+
+func TestChannelThatWasLeftKeepsItsNewest(t *testing.T) {
+	u := alice(t, 80, 24).page(1000, numbered(0, 1000)...).presses("ctrl+n")
+	if held := len(u.m.room(general).history.messages); held != keptAside {
+		t.Errorf("%d messages are held", held)
+	}
+	u.presses("ctrl+p").sees("message 999.")
+}

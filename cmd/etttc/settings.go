@@ -1,0 +1,94 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// settings are what is remembered from one run to the next. A password never is.
+type settings struct {
+	Address string `json:"address"` // host:port of the last login
+	User    string `json:"user"`
+}
+
+// memory is the file with the settings.
+type memory struct {
+	settings
+	path   string // "" where there is no place for it
+	failed error  // why something could not be remembered
+}
+
+// newMemory reads the settings. With an error the memory is empty and can be used.
+func newMemory() (*memory, error) {
+	folder, err := os.UserConfigDir()
+	if err != nil {
+		return &memory{}, err
+	}
+	m := &memory{path: filepath.Join(folder, "etttc", "settings.json")}
+	m.settings, err = readSettings(m.path)
+	return m, err
+}
+
+// readSettings reads the file; one that is not there is empty.
+func readSettings(path string) (s settings, err error) {
+	file, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return settings{}, nil
+	}
+	if err != nil {
+		return settings{}, err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	const most = 64 << 10
+	if err := json.NewDecoder(io.LimitReader(file, most)).Decode(&s); err != nil {
+		return settings{}, fmt.Errorf("%s is broken (%w)", path, err)
+	}
+	return s, nil
+}
+
+// userAt is who was logged in last, if it was there.
+func (m *memory) userAt(address string) string {
+	if m.Address == address {
+		return m.User
+	}
+	return ""
+}
+
+// remember keeps host and user of a login.
+func (m *memory) remember(address, user string) {
+	now := settings{Address: address, User: user}
+	if m.path == "" || m.settings == now {
+		return
+	}
+	m.settings = now
+	m.failed = write(m.path, now)
+}
+
+// write replaces the file as a whole, so that it is never half of one.
+func write(path string, s settings) (err error) {
+	text, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		return err
+	}
+	folder := filepath.Dir(path)
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return err
+	}
+	file, err := os.CreateTemp(folder, ".settings-*") // which only the user can read
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(append(text, '\n'))
+	if err = errors.Join(err, file.Close()); err == nil {
+		err = os.Rename(file.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(file.Name()))
+	}
+	return nil
+}
