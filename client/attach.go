@@ -77,16 +77,12 @@ func count(ctx context.Context, conn *Conn, server, channel string) (int64, erro
 }
 
 // findAnew finds the channels that were deleted and made again while nobody
-// listened: they are shorter than before, or hold another message where the
-// last one that was delivered should be.
+// listened: they hold another message, or none, where the last one that was
+// delivered should be.
 func (s *Subscription) findAnew(ctx context.Context, conn *Conn, found survey) (map[string]bool, error) {
 	anew := map[string]bool{}
-	for channel, amount := range found {
-		next, last := s.progress(channel)
-		if amount < next {
-			anew[channel] = true
-			continue
-		}
+	for channel := range found {
+		last := s.last(channel)
 		if last == nil {
 			continue
 		}
@@ -107,14 +103,14 @@ func same(a, b Message, original bool) bool {
 	return a.Author == b.Author && a.Text == b.Text && (original || a.Time.Equal(b.Time))
 }
 
-// progress is how far the subscription is in a channel.
-func (s *Subscription) progress(channel string) (next int64, last *Message) {
+// last is the message of a channel that was delivered last, or nil.
+func (s *Subscription) last(channel string) *Message {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if t := s.tracks[channel]; t != nil && t.settled {
-		return t.next, t.last
+	if t := s.tracks[channel]; t != nil {
+		return t.last
 	}
-	return 0, nil
+	return nil
 }
 
 // settle brings the tracks in line with what was found.

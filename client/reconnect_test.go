@@ -167,3 +167,40 @@ func TestAnswerLost(t *testing.T) {
 		t.Errorf("%d answers were lost", cut.count())
 	}
 }
+
+// TestNotSent loses a connection while calls wait for their turn on it: what was
+// not sent is sent on the next one, whatever it is.
+func TestNotSent(t *testing.T) {
+	p := providertest.Start(t, program)
+	cut := newCutter(t, p.Addr)
+	o := quick()
+	o.Window = 1
+	sent := make(chan struct{}, 1000)
+	o.Trace = func(traffic client.Traffic) {
+		if traffic.Sent {
+			sent <- struct{}{}
+		}
+	}
+	c := login(t, cut.addr(), "alice", o)
+	for len(sent) > 0 {
+		<-sent
+	}
+	p.Pause()
+	var callers sync.WaitGroup
+	callers.Go(func() {
+		if _, err := c.Servers(within(t)); err != nil {
+			t.Error(err)
+		}
+	})
+	<-sent // it has the one place now
+	for i := range 20 {
+		callers.Go(func() {
+			if err := c.CreateServer(within(t), fmt.Sprint("server ", i), "pw"); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	cut.cutAll()
+	p.Resume()
+	callers.Wait()
+}
