@@ -165,6 +165,9 @@ func (c *Calls) Messages(ctx context.Context, server, channel string, begin, end
 	if err != nil {
 		return nil, err
 	}
+	if int64(len(in.Messages)) != end-begin {
+		return nil, fmt.Errorf("getmessages: %d messages came, asked for %d", len(in.Messages), end-begin)
+	}
 	return messages(in, server, channel, func(i int) int64 { return begin + int64(i) }), nil
 }
 
@@ -206,7 +209,7 @@ func messages(in *protocol.Incoming, server, channel string, index func(i int) i
 	for i, m := range in.Messages {
 		list[i] = Message{
 			Server: server, Channel: channel, Index: index(i),
-			Time: time.UnixMicro(int64(m.Time)), Author: m.Author, Text: m.Text,
+			Time: time.UnixMicro(int64(m.Time)), Author: string(m.Author), Text: string(m.Text),
 		}
 	}
 	return list

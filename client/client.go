@@ -3,7 +3,6 @@ package client
 import (
 	"context"
 	"crypto/rand"
-	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -109,21 +108,30 @@ func (c *Client) Lag() time.Duration { return time.Duration(c.lag.Load()) }
 // and the calls that came later. False until a first connection was made.
 func (c *Client) Original() bool { return c.known.Load() }
 
-// Reconnect drops the connection, if there is one, and comes back at once.
+// Reconnect drops the connection, if there is one, and comes back at once. What
+// is called after it waits for the next connection.
 func (c *Client) Reconnect() {
+	c.mu.Lock()
+	conn := c.conn
+	c.conn, c.away = nil, errWanted
+	c.mu.Unlock()
+	if conn != nil {
+		conn.fail(errWanted)
+		return
+	}
 	select {
-	case c.hurry <- struct{}{}:
-	default: // it has been asked for already
+	case c.hurry <- struct{}{}: // ends a pause
+	default:
 	}
 }
 
 // Ping asks the provider for a sign of life.
 func (c *Client) Ping(ctx context.Context) error {
-	conn, err := c.online(ctx)
-	if err != nil {
-		return fmt.Errorf("ping: %w", err)
-	}
-	return conn.Ping(ctx)
+	return c.persist(ctx, attempt{
+		call:     "ping",
+		make:     func(ctx context.Context, conn *Conn) error { return conn.Ping(ctx) },
+		harmless: func(*Conn, int) bool { return true },
+	})
 }
 
 // Post posts a message under a nonce of its own, so that it is posted once
@@ -145,13 +153,26 @@ func (c *Client) PostOnce(ctx context.Context, server, channel, text, nonce stri
 // that place may be another one, so they read it from the history.
 func (c *Client) post(ctx context.Context, r *protocol.Request, mine bool) (Message, error) {
 	server, channel, user := clean(r.ServerName.Value), clean(r.Channel.Value), c.User()
-	c.eachAt(server, channel, func(s *Subscription) { s.postBegins(channel) })
-	in, err := c.do(ctx, r)
+	var underway []*ownPost
+	c.eachAt(server, channel, func(s *Subscription) { underway = append(underway, s.postBegins(channel)) })
+	var in *protocol.Incoming
+	var on *Conn
+	err := c.persist(ctx, attempt{
+		call: r.Call.Value,
+		make: func(ctx context.Context, conn *Conn) (err error) {
+			on = conn
+			in, err = conn.do(ctx, r)
+			return err
+		},
+		harmless: func(conn *Conn, tries int) bool { return repeatable(r, conn, tries) },
+	})
 	m := Message{Index: -1}
 	if err == nil {
-		m = posted(r, in, user, c.Original())
+		m = posted(r, in, user, on.Original())
 	}
-	c.eachAt(server, channel, func(s *Subscription) { s.postEnds(channel, m, mine) })
+	for _, own := range underway {
+		own.ends(on, m, mine && err == nil, err != nil && isDoubtful(err))
+	}
 	return m, err
 }
 

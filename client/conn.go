@@ -20,7 +20,7 @@ type Conn struct {
 	o     Options
 	net   net.Conn
 	codec *protocol.Codec
-	hear  func(Event)
+	hear  func(*Conn, Event)
 
 	isOriginal atomic.Bool   // found out before anybody else has the connection
 	counting   pacer         // paces gettotalmessages, for the original
@@ -28,6 +28,9 @@ type Conn struct {
 	wake       chan struct{} // something to write
 	done       chan struct{} // closed when the connection has ended
 	readerDone chan struct{} // closed when nothing will be heard any more
+
+	tracing   sync.Mutex   // one call of Options.Trace at a time
+	lastHeard atomic.Int64 // when bytes came last, in nanoseconds since 1970
 
 	mu      sync.Mutex
 	out     []byte    // requests that wait to be written
@@ -48,8 +51,17 @@ type waiter struct {
 
 // Connect makes a single connection and finds out which kind of provider it
 // is. Options.Status is not used. Pushes are told to hear, which may be nil,
-// from one goroutine and in their order; while it runs nothing else is read.
+// from one goroutine and in their order. While it runs nothing else is read, so
+// it must not wait for an answer.
 func Connect(ctx context.Context, address string, o Options, hear func(Event)) (*Conn, error) {
+	return connect(ctx, address, o, func(_ *Conn, e Event) {
+		if hear != nil {
+			hear(e)
+		}
+	})
+}
+
+func connect(ctx context.Context, address string, o Options, hear func(*Conn, Event)) (*Conn, error) {
 	o = o.filled()
 	codec, err := protocol.FindCodec(o.Encoding)
 	if err != nil {
@@ -99,7 +111,7 @@ func (c *Conn) greet(ctx context.Context) error {
 	case err != nil && c.lastWord() != nil:
 		return c.lastWord()
 	case err != nil:
-		return fmt.Errorf("no answer from a provider: %w", err)
+		return fmt.Errorf("no answer from a provider: %s", err.Error()) // that it was sent is nobody's concern
 	case in.Call == "ping":
 		c.isOriginal.Store(true)
 		c.window = make(chan struct{}, 1) // it loses requests that come together
@@ -193,9 +205,9 @@ func (c *Conn) roundTrip(ctx context.Context, r *protocol.Request) (*protocol.In
 	select {
 	case c.window <- struct{}{}:
 	case <-c.done:
-		return nil, fmt.Errorf("%s: %w (%w)", call, ErrLost, c.Err())
+		return nil, cutOff(call, false, c.Err())
 	case <-ctx.Done():
-		return nil, fmt.Errorf("%s: not sent: %w", call, ctx.Err())
+		return nil, givenUp(call, false, ctx.Err())
 	}
 	w, err := c.enqueue(r)
 	if err != nil {
@@ -205,7 +217,7 @@ func (c *Conn) roundTrip(ctx context.Context, r *protocol.Request) (*protocol.In
 	case in := <-w.answer:
 		return in, nil
 	case <-ctx.Done():
-		return nil, uncertain(call, ctx.Err())
+		return nil, givenUp(call, true, ctx.Err())
 	case <-c.done:
 	}
 	return c.afterTheEnd(w)
@@ -221,10 +233,7 @@ func (c *Conn) afterTheEnd(w *waiter) (*protocol.Incoming, error) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !w.sent {
-		return nil, fmt.Errorf("%s: %w (%w)", w.call, ErrLost, c.ended)
-	}
-	return nil, uncertain(w.call, c.ended)
+	return nil, cutOff(w.call, w.sent, c.ended)
 }
 
 // enqueue hands a request to the writer; it keeps its place in the window until
@@ -233,7 +242,7 @@ func (c *Conn) enqueue(r *protocol.Request) (*waiter, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.ended != nil {
-		return nil, fmt.Errorf("%s: %w (%w)", r.Call.Value, ErrLost, c.ended)
+		return nil, cutOff(r.Call.Value, false, c.ended)
 	}
 	numbered := *r
 	c.lastID++
@@ -254,6 +263,8 @@ func (c *Conn) enqueue(r *protocol.Request) (*waiter, error) {
 
 func (c *Conn) trace(sent bool, masked func() []byte) {
 	if c.o.Trace != nil {
+		c.tracing.Lock()
+		defer c.tracing.Unlock()
 		c.o.Trace(Traffic{Sent: sent, Time: time.Now(), JSON: masked()})
 	}
 }

@@ -65,11 +65,12 @@ func CodeOf(err error) Code {
 // What a call ends with when no provider answered it.
 var (
 	// ErrClosed: the client was closed by its owner.
-	ErrClosed = errors.New("client is closed")
-	// ErrLost: the connection ended before the request was sent; nothing was done.
-	ErrLost = errors.New("connection lost")
+	ErrClosed = errors.New("closed")
+	// ErrLost: there was no connection to send the request on; nothing was done.
+	ErrLost = errors.New("not connected")
 	// ErrUncertain: the connection ended, or the time was up, after the request
-	// was sent and before it was answered; it may have been done.
+	// was sent and before it was answered; it may have been done. It may come
+	// together with what went wrong when the request was repeated.
 	ErrUncertain = errors.New("no answer, it may have been done")
 	// ErrNotOffered: the original provider does not have this call.
 	ErrNotOffered = errors.New("this provider does not offer that")
@@ -84,7 +85,19 @@ func refusalOf(call string, in *protocol.Incoming) *Refusal {
 	return &Refusal{Call: call, Code: Code(code), Reason: in.Reason}
 }
 
-// uncertain wraps why an answer is missing.
-func uncertain(call string, cause error) error {
-	return fmt.Errorf("%s: %w (%w)", call, ErrUncertain, cause)
+// givenUp is a call whose time was up, before or after it was sent.
+func givenUp(call string, sent bool, ended error) error {
+	if sent {
+		return fmt.Errorf("%s: %w (%w)", call, ErrUncertain, ended)
+	}
+	return fmt.Errorf("%s: not sent: %w", call, ended)
+}
+
+// cutOff is a call whose connection has ended. The cause is told and not
+// wrapped: what ended a connection is no answer to the call.
+func cutOff(call string, sent bool, cause error) error {
+	if sent {
+		return fmt.Errorf("%s: %w (%s)", call, ErrUncertain, cause.Error())
+	}
+	return fmt.Errorf("%s: %w (%s)", call, ErrLost, cause.Error())
 }

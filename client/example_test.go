@@ -57,7 +57,7 @@ func ExampleClient_Subscribe() {
 	// 0 anna: one
 	// 1 anna: two
 	// 2 anna: three
-	// client is closed
+	// closed
 }
 
 // A refusal is an error with a code for programs and a reason for people.

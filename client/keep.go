@@ -39,7 +39,7 @@ func (c *Client) keep(first chan<- error) {
 		if err == nil {
 			began := time.Now()
 			err = c.attend(conn)
-			if time.Since(began) > stable || errors.Is(err, errWanted) {
+			if time.Since(began) > stable || isOurDoing(err) {
 				pauses.Reset()
 			}
 		}
@@ -58,7 +58,7 @@ func (c *Client) tell(s Status) {
 
 // connect makes a connection, logs in again, and only then lets calls use it.
 func (c *Client) connect() (*Conn, error) {
-	conn, err := Connect(c.ctx, c.address, c.o, c.hear)
+	conn, err := connect(c.ctx, c.address, c.o, c.hear)
 	if err != nil {
 		return nil, err
 	}
@@ -87,8 +87,6 @@ func (c *Client) attend(conn *Conn) error {
 	}()
 	select {
 	case <-conn.Done():
-	case <-c.hurry:
-		conn.fail(errWanted)
 	case <-c.ctx.Done():
 		conn.fail(ErrClosed)
 	}
@@ -100,9 +98,14 @@ func (c *Client) attend(conn *Conn) error {
 	return err
 }
 
+// isOurDoing tells the ends after which there is no reason to pause.
+func isOurDoing(end error) bool {
+	return errors.Is(end, errWanted) || errors.Is(end, errSilent) || errors.Is(end, errDoubt)
+}
+
 // rest tells that the client is away, and pauses unless somebody is in a hurry.
 func (c *Client) rest(err error, pauses *backoff.ExponentialBackOff) {
-	if c.ctx.Err() != nil || errors.Is(err, errWanted) {
+	if c.ctx.Err() != nil || isOurDoing(err) {
 		return
 	}
 	d := pauses.NextBackOff()
@@ -117,7 +120,8 @@ func (c *Client) rest(err error, pauses *backoff.ExponentialBackOff) {
 	}
 }
 
-// beat pings now and then; no answer ends the connection.
+// beat pings now and then. Where nothing at all comes, not even a part of some
+// long answer, it ends the connection.
 func (c *Client) beat(ctx context.Context, conn *Conn) {
 	if c.o.Heartbeat < 0 {
 		return
@@ -132,7 +136,7 @@ func (c *Client) beat(ctx context.Context, conn *Conn) {
 		}
 		late := asked.Err() != nil && ctx.Err() == nil
 		cancel()
-		if late {
+		if late && conn.silence() >= c.o.Timeout {
 			conn.fail(fmt.Errorf("no sign of life for %v: %w", c.o.Timeout, err))
 			return
 		}

@@ -11,14 +11,14 @@ func (c *Client) add(s *Subscription) {
 	c.subs[s.at][s] = true
 }
 
-// launch starts a subscription's goroutine, unless the client is being closed.
-func (c *Client) launch(s *Subscription) error {
+// launch starts a goroutine that Close waits for, unless the client is closed.
+func (c *Client) launch(f func()) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.conn == nil && c.away == ErrClosed {
 		return ErrClosed
 	}
-	c.running.Go(s.run)
+	c.running.Go(f)
 	return nil
 }
 
@@ -54,8 +54,8 @@ func (c *Client) eachAt(server, channel string, f func(*Subscription)) {
 }
 
 // hear hands a push to those whom it concerns.
-func (c *Client) hear(e Event) {
-	c.eachAt(e.Server, e.Channel, func(s *Subscription) { s.hear(e) })
+func (c *Client) hear(conn *Conn, e Event) {
+	c.eachAt(e.Server, e.Channel, func(s *Subscription) { s.hear(conn, e) })
 }
 
 // endAll ends all subscriptions.

@@ -25,7 +25,8 @@ var errLoggedOut = &Refusal{Call: "subscription", Code: NotLoggedIn, Reason: "no
 func (c *Client) User() string { return c.credentials().user }
 
 // Key is the key of the login. It stands for the password until it has not been
-// used for an hour; the client uses it now and then as long as it is connected.
+// used for an hour; the client uses it now and then as long as it is connected
+// and Options.Heartbeat is not below 0.
 func (c *Client) Key() string { return c.credentials().key }
 
 func (c *Client) credentials() credentials {
@@ -83,10 +84,13 @@ func (c *Client) Logout(ctx context.Context) error {
 		err := conn.Logout(ctx)
 		if errors.Is(err, ErrNotOffered) {
 			c.forget(errLoggedOut)
-			c.Reconnect()
+			c.Reconnect() // the next connection is nobody's
 			return nil
 		}
-		if err == nil || CodeOf(err) == NotLoggedIn {
+		if CodeOf(err) == NotLoggedIn {
+			err = nil // an earlier try whose answer was lost
+		}
+		if err == nil {
 			c.forget(errLoggedOut)
 		}
 		return err
@@ -110,6 +114,9 @@ func (c *Client) ChangePassword(ctx context.Context, old, new string) error {
 	})
 }
 
+// errDoubt ends a connection on which it is not certain who is logged in.
+var errDoubt = errors.New("it is not certain who is logged in")
+
 // signing does a change of who is logged in, one at a time, so that a reconnect
 // meanwhile finds either the old or the new one.
 func (c *Client) signing(ctx context.Context, call string, harmless bool, change func(context.Context, *Conn) error) error {
@@ -120,7 +127,11 @@ func (c *Client) signing(ctx context.Context, call string, harmless bool, change
 				return fmt.Errorf("%s: not sent: %w", call, ctx.Err())
 			}
 			defer leave(c.signIn)
-			return change(ctx, conn)
+			err := change(ctx, conn)
+			if isDoubtful(err) {
+				conn.fail(errDoubt) // who is logged in on the next one is certain
+			}
+			return err
 		},
 		harmless: func(*Conn, int) bool { return harmless },
 	})
@@ -182,8 +193,12 @@ func (c *Client) renew(ctx context.Context, conn *Conn) error {
 		return nil // logged out meanwhile
 	}
 	key, err := conn.LoginByKey(ctx, who.user, who.key)
-	if err == nil {
+	switch {
+	case err == nil:
 		who.key, who.used = key, time.Now()
+		c.setCredentials(who)
+	case isDenied(err):
+		who.key = "" // the password is left
 		c.setCredentials(who)
 	}
 	return err

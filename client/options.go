@@ -33,7 +33,7 @@ type Options struct {
 	Status func(Status)
 
 	// Trace hears each object that was sent or received, with secrets masked, in
-	// order per direction. The same rules as for Status.
+	// order per direction, one call at a time. It must not block, nor call the client.
 	Trace func(Traffic)
 }
 
@@ -50,7 +50,11 @@ const (
 
 // String is the state in one word.
 func (s State) String() string {
-	return [...]string{"connecting", "online", "offline", "closed"}[s]
+	names := [...]string{"connecting", "online", "offline", "closed"}
+	if s < 0 || int(s) >= len(names) {
+		return "unknown"
+	}
+	return names[s]
 }
 
 // Status is a change of a Client's connection.
@@ -71,12 +75,12 @@ type Traffic struct {
 // filled returns the options with every zero replaced by its default.
 func (o Options) filled() Options {
 	o.Encoding = cmp.Or(o.Encoding, protocol.DefaultEncoding)
-	o.DialTimeout = cmp.Or(o.DialTimeout, 10*time.Second)
-	o.Timeout = cmp.Or(o.Timeout, 30*time.Second)
+	o.DialTimeout = cmp.Or(max(o.DialTimeout, 0), 10*time.Second)
+	o.Timeout = cmp.Or(max(o.Timeout, 0), 30*time.Second)
 	o.Heartbeat = cmp.Or(o.Heartbeat, 15*time.Second)
-	o.Window = cmp.Or(o.Window, 64)
-	o.MinDelay = cmp.Or(o.MinDelay, 250*time.Millisecond)
-	o.MaxDelay = cmp.Or(o.MaxDelay, 30*time.Second)
+	o.Window = cmp.Or(max(o.Window, 0), 64)
+	o.MinDelay = cmp.Or(max(o.MinDelay, 0), 250*time.Millisecond)
+	o.MaxDelay = cmp.Or(max(o.MaxDelay, 0), 30*time.Second)
 	return o
 }
 

@@ -60,10 +60,13 @@ func (c *Conn) forOriginal(r *protocol.Request) *protocol.Request {
 func (c *Conn) sendOriginal(ctx context.Context, r *protocol.Request) (*protocol.Incoming, error) {
 	in, err := c.judged(ctx, r)
 	if errors.Is(err, ErrUncertain) {
-		c.fail(err)
+		c.fail(errSilent)
 	}
 	return in, err
 }
+
+// errSilent ends a connection to the original on which an answer is missing.
+var errSilent = errors.New("an answer did not come in time")
 
 // countOriginal counts when that is due. A count that came too early all the
 // same is asked once more, since network and clocks have their own mind.
@@ -77,7 +80,10 @@ func (c *Conn) countOriginal(ctx context.Context, r *protocol.Request) (*protoco
 
 func (c *Conn) countOnce(ctx context.Context, r *protocol.Request) (*protocol.Incoming, error) {
 	if err := c.counting.enter(ctx, c.done); err != nil {
-		return nil, fmt.Errorf("%s: not sent: %w", r.Call.Value, err)
+		if errors.Is(err, ErrLost) {
+			return nil, cutOff(r.Call.Value, false, c.Err())
+		}
+		return nil, givenUp(r.Call.Value, false, err)
 	}
 	defer c.counting.leave()
 	return c.sendOriginal(ctx, r)

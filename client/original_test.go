@@ -3,6 +3,7 @@ package client_test
 import (
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 	"sync"
@@ -157,5 +158,50 @@ func TestOriginalFails(t *testing.T) {
 		if _, err := c.Servers(within(t)); err != nil {
 			t.Errorf("after %s: %v", what, err)
 		}
+	}
+}
+
+// TestOriginalMadeAnew notices a channel made anew between two counts, with as
+// many messages as before.
+func TestOriginalMadeAnew(t *testing.T) {
+	t.Parallel()
+	p := startOriginal(t)
+	ctx := within(t)
+	alice := member(t, p.Addr, "alice", "s", quick())
+	bob := member(t, p.Addr, "bob", "s", quick())
+	s := subscribe(t, bob, "s", "general")
+	post(t, alice, "s", "general", "same")
+	hear(t, s, "general", 0, "same")
+	must(t, alice.DeleteChannel(ctx, "s", "general"))
+	must(t, alice.CreateChannel(ctx, "s", "general"))
+	post(t, alice, "s", "general", "same")
+	if e := next(t, s); e.Kind != client.Deleted {
+		t.Fatalf("heard %+v where the channel was made anew", e)
+	}
+	hear(t, s, "general", 0, "same")
+}
+
+// TestOriginalNumber reads a message that is no text, which the original takes.
+func TestOriginalNumber(t *testing.T) {
+	t.Parallel()
+	p := startOriginal(t)
+	alice := member(t, p.Addr, "alice", "s", quick())
+	s := subscribe(t, alice, "s", "general")
+	wire, err := net.Dial("tcp", p.Addr)
+	must(t, err)
+	defer func() { _ = wire.Close() }()
+	answer := make([]byte, 4096)
+	for _, request := range []string{
+		`{"call":"login","usernm":"alice","passwd":"pw-alice"}`,
+		`{"call":"message","servername":"s","channel":"general","usernm":"alice","msg":{"a":[5]}}`,
+	} {
+		_, err = wire.Write([]byte(request))
+		must(t, err)
+		_, err = wire.Read(answer)
+		must(t, err)
+	}
+	e := next(t, s)
+	if e.Index != 0 || strings.ReplaceAll(e.Text, " ", "") != `{"a":[5]}` {
+		t.Errorf("heard %+v", e)
 	}
 }

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"elemental/client"
@@ -203,4 +205,41 @@ func TestNotSent(t *testing.T) {
 	cut.cutAll()
 	p.Resume()
 	callers.Wait()
+}
+
+// TestRefusedForNow repeats what a provider refused for the moment, and asks for
+// smaller pages where one was too large.
+func TestRefusedForNow(t *testing.T) {
+	var posts atomic.Int64
+	f := newFake(t, func(a *asked) bool {
+		refuse := func(code string) bool {
+			a.say(`{"resp":false,"reason":"…","code":%q,"id":%v}`, code, a.values["id"])
+			return true
+		}
+		switch a.call() {
+		case "message":
+			if n := posts.Add(1); n < 4 {
+				return refuse([]string{"busy", "outcome_unknown", "busy"}[n-1])
+			}
+		case "getmessages":
+			if a.values["end"].(float64)-a.values["begin"].(float64) > 10 {
+				return refuse("too_many_messages")
+			}
+			fallthrough
+		case "getlatestmessages":
+			a.messages(strconv.Itoa, 100)
+			return true
+		}
+		return false
+	})
+	c := connect(t, f.addr(), quick())
+	post(t, c, "s", "general", "hello")
+	if posts.Load() != 4 {
+		t.Errorf("posted %d times", posts.Load())
+	}
+	s, err := c.SubscribeFrom(within(t), "s", "general", 0)
+	must(t, err)
+	for i := range 100 {
+		hear(t, s, "general", int64(i), strconv.Itoa(i))
+	}
 }

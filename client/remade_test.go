@@ -1,7 +1,11 @@
 package client_test
 
 import (
+	"fmt"
+	"strconv"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"elemental/client"
 	"elemental/cmd/elemental/providertest"
@@ -88,5 +92,164 @@ func TestGoneWhileAway(t *testing.T) {
 	}
 	if code := client.CodeOf(all.Err()); code != client.NoSuchServer {
 		t.Errorf("the server's subscription ended with %v", all.Err())
+	}
+}
+
+// TestMadeAnewUnheard notices a channel made anew also where nothing of the old
+// one was delivered.
+func TestMadeAnewUnheard(t *testing.T) {
+	p := providertest.Start(t, program)
+	cut := newCutter(t, p.Addr)
+	ctx := within(t)
+	alice := member(t, p.Addr, "alice", "s", quick())
+	bob := member(t, cut.addr(), "bob", "s", quick())
+	post(t, alice, "s", "general", "old")
+	s, all := subscribe(t, bob, "s", "general"), subscribe(t, bob, "s", "")
+	hold := cut.hold()
+	must(t, alice.DeleteChannel(ctx, "s", "general"))
+	must(t, alice.CreateChannel(ctx, "s", "general"))
+	post(t, alice, "s", "general", "new0")
+	post(t, alice, "s", "general", "new1")
+	hold()
+	for _, one := range []*client.Subscription{s, all} {
+		if e := next(t, one); e.Kind != client.Deleted {
+			t.Fatalf("heard %+v where the channel was made anew", e)
+		}
+		hear(t, one, "general", 0, "new0", "new1")
+	}
+}
+
+// TestOwnPostIntoNewChannel repeats a post on the next connection, where the
+// channel is another one, before the subscription has found that out.
+func TestOwnPostIntoNewChannel(t *testing.T) {
+	p := providertest.Start(t, program)
+	cut := newCutter(t, p.Addr)
+	ctx := within(t)
+	alice := member(t, p.Addr, "alice", "s", quick())
+	bob := member(t, cut.addr(), "bob", "s", quick())
+	for range 5 {
+		s := subscribe(t, bob, "s", "general")
+		post(t, alice, "s", "general", "old")
+		hear(t, s, "general", 0, "old")
+		hold := cut.hold()
+		must(t, alice.DeleteChannel(ctx, "s", "general"))
+		must(t, alice.CreateChannel(ctx, "s", "general"))
+		post(t, alice, "s", "general", "new")
+		posted := make(chan error, 1)
+		go func() {
+			_, err := bob.Post(ctx, "s", "general", "own")
+			posted <- err
+		}()
+		hold()
+		must(t, <-posted)
+		if e := next(t, s); e.Kind != client.Deleted {
+			t.Fatalf("heard %+v where the channel was made anew", e)
+		}
+		hear(t, s, "general", 0, "new", "own")
+		s.Close()
+		must(t, alice.DeleteChannel(ctx, "s", "general"))
+		must(t, alice.CreateChannel(ctx, "s", "general"))
+	}
+}
+
+// TestPushBeforeItIsFoundOut pushes a message of the channel made anew before
+// the subscription can know that it is another one.
+func TestPushBeforeItIsFoundOut(t *testing.T) {
+	texts := func(which string) func(int) string {
+		return func(i int) string { return which + strconv.Itoa(i) }
+	}
+	f := newFake(t, func(a *asked) bool {
+		which, total := texts("old"), 0
+		if a.n > 1 {
+			which, total = texts("new"), 4
+		}
+		switch a.call() {
+		case "subscribe":
+			a.yes("")
+			if a.n > 1 {
+				a.push(3, "new3")
+			}
+		case "getlatestmessages":
+			a.messages(which, total)
+			for i := range 3 {
+				if a.n == 1 {
+					a.push(i, which(i))
+				}
+			}
+		case "getmessages":
+			a.messages(which, total)
+		default:
+			return false
+		}
+		return true
+	})
+	c := connect(t, f.addr(), quick())
+	s := subscribe(t, c, "s", "general")
+	hear(t, s, "general", 0, "old0", "old1", "old2")
+	c.Reconnect()
+	if e := next(t, s); e.Kind != client.Deleted {
+		t.Fatalf("heard %+v where the channel was made anew", e)
+	}
+	hear(t, s, "general", 0, "new0", "new1", "new2", "new3")
+}
+
+// TestPageOverReconnect loses the answer to a page of the history, and then
+// finds another channel: no page of that is taken for the old one's.
+func TestPageOverReconnect(t *testing.T) {
+	f := newFake(t, func(a *asked) bool {
+		which := func(i int) string { return fmt.Sprint("connection ", a.n, " message ", i) }
+		switch a.call() {
+		case "getmessages":
+			if a.n == 1 && a.values["begin"] != 0.0 {
+				_ = a.conn.Close()
+				return true
+			}
+			a.messages(which, 350)
+		case "getlatestmessages":
+			a.messages(which, 350)
+		default:
+			return false
+		}
+		return true
+	})
+	c := connect(t, f.addr(), quick())
+	s, err := c.SubscribeFrom(within(t), "s", "general", 0)
+	must(t, err)
+	for i := range 100 {
+		hear(t, s, "general", int64(i), fmt.Sprint("connection 1 message ", i))
+	}
+	if e := next(t, s); e.Kind != client.Deleted {
+		t.Fatalf("heard %+v where the channel was made anew", e)
+	}
+	for i := range 350 {
+		hear(t, s, "general", int64(i), fmt.Sprint("connection 2 message ", i))
+	}
+}
+
+// TestShortPages wants a pause before it asks again where a page is not what
+// was asked for.
+func TestShortPages(t *testing.T) {
+	var pages atomic.Int64
+	f := newFake(t, func(a *asked) bool {
+		switch a.call() {
+		case "getmessages":
+			if pages.Add(1) < 3 {
+				a.yes(`"messages":[]`)
+				return true
+			}
+			fallthrough
+		case "getlatestmessages":
+			a.messages(strconv.Itoa, 10)
+			return true
+		}
+		return false
+	})
+	c := connect(t, f.addr(), quick())
+	began := time.Now()
+	s, err := c.SubscribeFrom(within(t), "s", "general", 0)
+	must(t, err)
+	hear(t, s, "general", 0, "0", "1")
+	if time.Since(began) < 300*time.Millisecond { // two pauses of 200 ms, whatever the machine
+		t.Error("it asked again at once")
 	}
 }

@@ -37,25 +37,44 @@ func (c *Client) persist(ctx context.Context, a attempt) error {
 	ctx, cancel := within(ctx, c.o.Timeout)
 	defer cancel()
 	pauses := newPauses(50*time.Millisecond, time.Second)
+	doubt := false // an earlier try may have been done
 	for tries := 1; ; tries++ {
 		conn, err := c.online(ctx)
 		if err != nil {
-			return fmt.Errorf("%s: %w", a.call, err)
+			return a.final(fmt.Errorf("%s: %w", a.call, err), doubt)
 		}
 		err = a.make(ctx, conn)
-		if err == nil || !c.again(ctx, err, a.harmless(conn, tries)) {
-			return c.final(a.call, err)
+		if err == nil {
+			return nil
 		}
+		if !c.again(ctx, err, a.harmless(conn, tries)) {
+			return a.final(c.asClosed(err), doubt)
+		}
+		doubt = doubt || isDoubtful(err)
 		if CodeOf(err) != "" && !pause(ctx, pauses.NextBackOff()) {
-			return err
+			return a.final(err, doubt)
 		}
 	}
 }
 
-// final is how a call ends that is not repeated.
-func (c *Client) final(call string, err error) error {
-	if err != nil && c.ctx.Err() != nil && CodeOf(err) == "" {
-		return fmt.Errorf("%s: %w", call, ErrClosed)
+// final is how an attempt ends that is not made again. Reading leaves nothing
+// behind, so there is no doubt about it.
+func (a attempt) final(err error, doubt bool) error {
+	if doubt && !harmless[a.call] && !errors.Is(err, ErrUncertain) {
+		return fmt.Errorf("%w (an earlier try: %w)", err, ErrUncertain)
+	}
+	return err
+}
+
+// isDoubtful tells an error after which something may have been done all the same.
+func isDoubtful(err error) bool {
+	return errors.Is(err, ErrUncertain) || CodeOf(err) == OutcomeUnknown
+}
+
+// asClosed says of what ended with the client that it did.
+func (c *Client) asClosed(err error) error {
+	if c.ctx.Err() != nil && CodeOf(err) == "" {
+		return fmt.Errorf("%w (%w)", err, ErrClosed)
 	}
 	return err
 }
@@ -74,10 +93,10 @@ func (c *Client) again(ctx context.Context, err error, harmless bool) bool {
 	return false
 }
 
-// harmless are the calls that may be sent twice.
+// harmless are the calls that leave nothing behind and may be sent twice.
 var harmless = map[string]bool{
 	"getjoinedservers": true, "getserverchannels": true, "getservermembers": true, "getserverimage": true,
-	"getmessages": true, "getlatestmessages": true, "gettotalmessages": true, "getprovidername": true,
+	"getmessages": true, "getlatestmessages": true, "gettotalmessages": true, "getprovidername": true, "ping": true,
 }
 
 // repeatable reports whether a request may be sent once more after that many
@@ -114,7 +133,7 @@ func (c *Client) online(ctx context.Context) (*Conn, error) {
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return nil, fmt.Errorf("not connected: %w (%w)", away, ctx.Err())
+			return nil, fmt.Errorf("%w: %s (%w)", ErrLost, away.Error(), ctx.Err()) // the cause is no answer to a call
 		case <-c.ctx.Done():
 			return nil, ErrClosed
 		}

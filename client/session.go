@@ -85,7 +85,7 @@ func topic(call, server, channel string) *protocol.Request {
 }
 
 // Post posts a message. When it returns, the message is on the provider's disk.
-// With the original provider, Index and Time of the result are unknown (-1 and zero).
+// With the original provider, and with an error, the Index of the result is -1.
 func (c *Conn) Post(ctx context.Context, server, channel, text string) (Message, error) {
 	return c.post(ctx, postRequest(server, channel, text, ""))
 }
@@ -99,7 +99,7 @@ func (c *Conn) PostOnce(ctx context.Context, server, channel, text, nonce string
 func (c *Conn) post(ctx context.Context, r *protocol.Request) (Message, error) {
 	in, err := c.do(ctx, r)
 	if err != nil {
-		return Message{}, err
+		return Message{Index: -1}, err
 	}
 	c.mu.Lock()
 	user := c.user

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -31,7 +32,8 @@ type Event struct {
 // index and without gaps, the client's own among them. A consumer that is slow
 // holds up nobody and loses nothing: what it could not take is read from the
 // history later. With the original provider it asks instead of being told, one
-// channel in 0.8 seconds.
+// channel in 0.8 seconds; to begin with a whole server takes that long for each
+// of its channels.
 type Subscription struct {
 	c      *Client
 	at     place
@@ -41,9 +43,13 @@ type Subscription struct {
 	cancel context.CancelFunc
 	wake   chan struct{}
 
+	delivered atomic.Bool // Events is closed
+
 	mu       sync.Mutex
 	begun    bool              // where delivery begins is known
-	attached *Conn             // the connection it is subscribed on
+	wired    *Conn             // the connection it has subscribed on
+	attached *Conn             // the same, once what it heard can be told apart
+	early    early             // what came before that
 	tracks   map[string]*track // by channel
 	dying    []*track          // of deleted channels, to be delivered to their end
 	cause    error             // why it has ended or is about to
@@ -55,7 +61,8 @@ func (c *Client) Subscribe(ctx context.Context, server, channel string) (*Subscr
 }
 
 // SubscribeFrom begins with the message of that index, so that history and what
-// comes meet without a gap. It is for one channel.
+// comes meet without a gap; an index beyond the end is the end. It is for one
+// channel.
 func (c *Client) SubscribeFrom(ctx context.Context, server, channel string, index int64) (*Subscription, error) {
 	if channel == "" || index < 0 {
 		return nil, fmt.Errorf("subscribe: from %d in channel %q of %q: it takes a channel and an index", index, channel, server)
@@ -73,14 +80,15 @@ func (c *Client) subscribe(ctx context.Context, at place, from int64) (*Subscrip
 	c.add(s)
 	err := s.begin(ctx)
 	if err == nil {
-		err = c.launch(s)
+		err = c.launch(s.run)
 	}
-	if err != nil {
-		s.cancel()
-		c.remove(s)
-		return nil, err
+	if err == nil {
+		return s, nil
 	}
-	return s, nil
+	s.cancel()
+	c.remove(s)
+	_ = c.launch(s.unwire) // a closed client has no wire
+	return nil, err
 }
 
 // begin attaches for the first time.
@@ -99,9 +107,7 @@ func (s *Subscription) Events() <-chan Event { return s.events }
 // subscription (the membership, the channel, the server or the login has
 // ended), or ErrClosed.
 func (s *Subscription) Err() error {
-	select {
-	case <-s.ctx.Done():
-	default:
+	if !s.delivered.Load() {
 		return nil
 	}
 	s.mu.Lock()
@@ -147,20 +153,31 @@ func (s *Subscription) run() {
 // catchUp does one step towards having something to deliver, or waits.
 func (s *Subscription) catchUp() error {
 	conn, _, _ := s.c.current()
-	if conn != nil && conn != s.where() {
-		return s.attach(s.ctx, conn)
-	}
-	if t, begin, end := s.gap(); t != nil {
-		return s.fetch(t, begin, end)
-	}
-	if conn == nil || !conn.Original() {
+	if conn == nil {
 		s.rest(nil)
 		return nil
 	}
-	due := time.NewTimer(countInterval)
+	if conn != s.where() {
+		return s.attach(s.ctx, conn)
+	}
+	t, begin, end, wait := s.gap()
+	if t != nil && wait <= 0 {
+		return s.fetch(conn, t, begin, end)
+	}
+	if t == nil && !conn.Original() {
+		s.rest(nil)
+		return nil
+	}
+	if conn.Original() {
+		wait = countInterval
+	}
+	due := time.NewTimer(wait)
 	defer due.Stop()
 	s.rest(due.C)
-	return s.attach(s.ctx, conn)
+	if conn.Original() {
+		return s.attach(s.ctx, conn)
+	}
+	return nil
 }
 
 // rest waits for news, or until due.
@@ -188,13 +205,19 @@ var passing = map[Code]bool{
 	Busy: true, StorageUnavailable: true, OutcomeUnknown: true, TooOften: true, TooManyMessages: true, OutOfRange: true,
 }
 
-// finish leaves the wire as if it had not been.
+// finish closes Events, and leaves the wire as if it had not been.
 func (s *Subscription) finish() {
-	defer close(s.events)
 	s.cancel()
 	s.c.remove(s)
-	conn, _, _ := s.c.current()
-	if conn == nil || conn != s.where() || conn.Original() {
+	s.delivered.Store(true)
+	close(s.events)
+	s.unwire()
+}
+
+// unwire unsubscribes on the wire, unless somebody else listens there.
+func (s *Subscription) unwire() {
+	conn := s.subscribedOn()
+	if conn == nil || conn.Original() || conn.Err() != nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(s.c.ctx, s.c.o.Timeout)
@@ -231,4 +254,11 @@ func (s *Subscription) where() *Conn {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.attached
+}
+
+// subscribedOn is the connection on which it may be subscribed.
+func (s *Subscription) subscribedOn() *Conn {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.wired
 }

@@ -3,6 +3,7 @@ package client
 import (
 	"cmp"
 	"slices"
+	"time"
 )
 
 // track is how far a subscription is in one channel. It turns what comes in
@@ -14,10 +15,14 @@ type track struct {
 	next    int64 // the index that is delivered next
 	known   int64 // the channel has at least that many messages
 	held    []Message
-	own     int      // posts of ours under way; their answers may fill a gap
-	dropped bool     // a push found no room
-	last    *Message // what was delivered last
+	own     int       // posts of ours under way; their answers may fill a gap
+	since   time.Time // when a gap was first left to them
+	dropped bool      // a push found no room
+	last    *Message  // what stands before next, if that is known
 }
+
+// ownPatience is how long a gap is left to posts of ours that are under way.
+const ownPatience = 100 * time.Millisecond
 
 // maxHeld is how many pushes of a channel wait for a slow consumer. What finds
 // no room is read from the history later.
@@ -51,9 +56,9 @@ func (t *track) insert(m Message) {
 	}
 }
 
-// start says where delivery begins.
-func (t *track) start(next, known int64) {
-	t.settled, t.next, t.known = true, next, max(t.known, known)
+// start says where delivery begins, and which message stands before that.
+func (t *track) start(next, known int64, last *Message) {
+	t.settled, t.next, t.known, t.last = true, next, max(t.known, known), last
 	t.held = slices.DeleteFunc(t.held, func(m Message) bool { return m.Index < next })
 }
 
@@ -69,7 +74,7 @@ func (t *track) pop() (Message, bool) {
 	t.held[0] = Message{}
 	t.held = t.held[1:]
 	t.next++
-	t.last = &m
+	t.last, t.since = &m, time.Time{}
 	if t.next >= t.known {
 		t.dropped = false
 	}
@@ -77,14 +82,20 @@ func (t *track) pop() (Message, bool) {
 }
 
 // gap is the part of the history that is missing before anything more can be
-// delivered.
-func (t *track) gap() (begin, end int64, missing bool) {
+// delivered; it is to be read after wait, unless it is filled by then.
+func (t *track) gap(now time.Time) (begin, end int64, wait time.Duration, missing bool) {
 	end = t.known
 	if len(t.held) > 0 {
 		end = t.held[0].Index
 	}
-	if !t.settled || t.next >= end || t.own > 0 && !t.dropped {
-		return 0, 0, false
+	if !t.settled || t.next >= end {
+		return 0, 0, 0, false
 	}
-	return t.next, end, true
+	if t.own > 0 && !t.dropped {
+		if t.since.IsZero() {
+			t.since = now
+		}
+		wait = max(t.since.Add(ownPatience).Sub(now), 0)
+	}
+	return t.next, end, wait, true
 }

@@ -3,6 +3,7 @@ package client
 import (
 	"math/rand/v2"
 	"testing"
+	"time"
 )
 
 // TestTrackDeliversOnce gives a track pushes that are late, doubled, reordered
@@ -22,7 +23,7 @@ func TestTrackDeliversOnce(t *testing.T) {
 			case 0:
 				if !started {
 					from = random.Int64N(total + 1)
-					tr.start(from, total)
+					tr.start(from, total, nil)
 					started = true
 				}
 			case 1, 2, 3:
@@ -31,7 +32,7 @@ func TestTrackDeliversOnce(t *testing.T) {
 					tr.push(Message{Index: near})
 				}
 			case 4:
-				if begin, end, missing := tr.gap(); missing {
+				if begin, end, _, missing := tr.gap(time.Now()); missing {
 					tr.fill(history(begin, min(end, begin+random.Int64N(historyPage)+1)))
 				}
 			case 5:
@@ -60,7 +61,7 @@ func history(begin, end int64) []Message {
 // TestTrackIsBounded pushes more than is held; the history brings the rest.
 func TestTrackIsBounded(t *testing.T) {
 	tr := &track{}
-	tr.start(0, 0)
+	tr.start(0, 0, nil)
 	const amount = 5 * maxHeld
 	for i := range int64(amount) {
 		tr.push(Message{Index: i})
@@ -69,7 +70,7 @@ func TestTrackIsBounded(t *testing.T) {
 		t.Errorf("%d are held", len(tr.held))
 	}
 	for next := int64(0); next < amount; {
-		if begin, end, missing := tr.gap(); missing {
+		if begin, end, _, missing := tr.gap(time.Now()); missing {
 			tr.fill(history(begin, end))
 		}
 		m, ready := tr.pop()

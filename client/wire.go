@@ -48,7 +48,7 @@ func (c *Conn) takeOut(empty []byte) []byte {
 
 func (c *Conn) read() {
 	defer close(c.readerDone)
-	in := protocol.NewIncomingReader(c.net, c.codec)
+	in := protocol.NewIncomingReader(heardReader{c}, c.codec)
 	for {
 		heard, err := in.Next()
 		if err == nil {
@@ -60,6 +60,20 @@ func (c *Conn) read() {
 			return
 		}
 	}
+}
+
+// heardReader notes when bytes come.
+type heardReader struct{ c *Conn }
+
+func (r heardReader) Read(p []byte) (int, error) {
+	n, err := r.c.net.Read(p)
+	r.c.lastHeard.Store(time.Now().UnixNano())
+	return n, err
+}
+
+// silence is for how long nothing has come.
+func (c *Conn) silence() time.Duration {
+	return time.Since(time.Unix(0, c.lastHeard.Load()))
 }
 
 // readable is the end of a stream without what the layers above have added.
@@ -83,9 +97,9 @@ func (c *Conn) take(in *protocol.Incoming) error {
 		return nil // its experimental pushes do not say which server they are of
 	case in.Call == protocol.CallDisconnected:
 		c.setFinal(in)
-	case c.hear != nil:
+	default:
 		if e, known := eventOf(in); known {
-			c.hear(e)
+			c.hear(c, e)
 		}
 	}
 	return nil
@@ -103,7 +117,7 @@ func (c *Conn) answer(in *protocol.Incoming) error {
 	c.mu.Lock()
 	if len(c.waiting) == 0 || !c.fits(in, c.waiting[0]) {
 		c.mu.Unlock()
-		if in.OK || in.Reason == "" {
+		if in.OK || in.Reason == "" || in.ID != nil {
 			return errors.New("an answer that belongs to no request")
 		}
 		c.setFinal(in)

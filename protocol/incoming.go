@@ -17,6 +17,9 @@ type Micros int64
 
 // UnmarshalJSON reads seconds.
 func (m *Micros) UnmarshalJSON(b []byte) error {
+	if string(b) == "null" {
+		return nil
+	}
 	seconds, err := strconv.ParseFloat(string(b), 64)
 	if err != nil {
 		return fmt.Errorf("timestamp: %w", err)
@@ -34,19 +37,19 @@ type Incoming struct {
 	Code   string         `json:"code"`
 	ID     jsontext.Value `json:"id"` // as the request had it
 
-	Key      string            `json:"key"`
-	Index    int64             `json:"index"`
-	Time     Micros            `json:"timestamp"`
-	Amount   int64             `json:"amount"`
-	Messages []IncomingMessage `json:"messages"`
-	Servers  []string          `json:"servers"`
-	Channels []string          `json:"channels"`
-	Owner    string            `json:"owner"`
-	Members  []IncomingMember  `json:"members"`
-	Name     string            `json:"name"`
-	Welcome  string            `json:"welcome"`
-	Icon     string            `json:"icon"`
-	Image    string            `json:"img"`
+	Key      string           `json:"key"`
+	Index    int64            `json:"index"`
+	Time     Micros           `json:"timestamp"`
+	Amount   int64            `json:"amount"`
+	Messages IncomingMessages `json:"messages"`
+	Servers  []string         `json:"servers"`
+	Channels []string         `json:"channels"`
+	Owner    string           `json:"owner"`
+	Members  []IncomingMember `json:"members"`
+	Name     string           `json:"name"`
+	Welcome  string           `json:"welcome"`
+	Icon     string           `json:"icon"`
+	Image    string           `json:"img"`
 
 	Message string `json:"message"` // with the event newmessage
 	Author  string `json:"author"`
@@ -57,11 +60,55 @@ type Incoming struct {
 // IncomingMessage is an element of Incoming.Messages; Index is told by
 // getlatestmessages alone.
 type IncomingMessage struct {
-	Text   string `json:"message"`
+	Text   Loose  `json:"message"`
 	Time   Micros `json:"timestamp"`
-	Author string `json:"author"`
+	Author Loose  `json:"author"`
 	Index  int64  `json:"index"`
 }
+
+// Loose is a text, or whatever else the original let somebody post in its
+// place, as JSON.
+type Loose string
+
+// UnmarshalJSON reads any value.
+func (l *Loose) UnmarshalJSON(b []byte) error {
+	if b[0] != '"' {
+		*l = Loose(b)
+		return nil
+	}
+	var text string
+	err := json.Unmarshal(b, &text, jsontext.AllowInvalidUTF8(true))
+	*l = Loose(text)
+	return err
+}
+
+// IncomingMessages is a list of bounded length, so that a small answer cannot
+// take much memory.
+type IncomingMessages []IncomingMessage
+
+// The most messages that one answer may have. Ours answers at most 10,000
+// unless told otherwise.
+const maxMessages = 1 << 18
+
+// UnmarshalJSONFrom reads a list, element by element.
+func (m *IncomingMessages) UnmarshalJSONFrom(d *jsontext.Decoder) error {
+	if token, err := d.ReadToken(); err != nil || token.Kind() != '[' {
+		return errors.Join(err, errNoList)
+	}
+	for d.PeekKind() != ']' {
+		var one IncomingMessage
+		if err := json.UnmarshalDecode(d, &one); err != nil {
+			return err
+		}
+		if *m = append(*m, one); len(*m) > maxMessages {
+			return errTooLong
+		}
+	}
+	_, err := d.ReadToken()
+	return err
+}
+
+var errNoList = errors.New("messages: not a list")
 
 // IncomingMember is an element of Incoming.Members.
 type IncomingMember struct {

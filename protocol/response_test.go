@@ -59,7 +59,7 @@ func TestClientReads(t *testing.T) {
 	want := []Incoming{
 		{OK: true, Key: "k", ID: []byte("1")},
 		{OK: true, Index: 8, Time: 1586562444123456},
-		{OK: true, Messages: []IncomingMessage{{m.Text, Micros(m.Timestamp), m.Author, 8}}},
+		{OK: true, Messages: []IncomingMessage{{Loose(m.Text), Micros(m.Timestamp), Loose(m.Author), 8}}},
 		{OK: true, Members: []IncomingMember{{"é", true}}},
 		{Reason: "busy, try again", Code: "busy"},
 		{Call: CallNewMessage, Message: m.Text, Author: m.Author, Time: Micros(m.Timestamp), Server: "s", Channel: "c", Index: 8},

@@ -1,0 +1,204 @@
+package client_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"elemental/client"
+	"elemental/cmd/elemental/providertest"
+)
+
+// What happens where a call was given up, or its answer lost, and it is not
+// known whether it was done.
+
+// giveUp is a context that ends soon; the provider is halted meanwhile.
+func giveUp(t testing.TB) context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Millisecond)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// TestLoginGivenUp gives up a login as somebody else: afterwards the client is
+// who it says it is.
+func TestLoginGivenUp(t *testing.T) {
+	p := providertest.Start(t, program)
+	member(t, p.Addr, "bob", "s", quick())
+	c := member(t, p.Addr, "alice", "s", quick())
+	p.Pause()
+	if err := c.Login(giveUp(t), "bob", "pw-bob"); err == nil {
+		t.Fatal("a halted provider answered")
+	}
+	p.Resume()
+	m := post(t, c, "s", "general", "who?")
+	there, err := c.Messages(within(t), "s", "general", m.Index, m.Index+1)
+	must(t, err)
+	if there[0].Author != c.User() || m.Author != c.User() {
+		t.Errorf("%q posted as %q, answered as %q", c.User(), there[0].Author, m.Author)
+	}
+}
+
+// TestLogoutGivenUp leaves either a login that works, or none and no subscription.
+func TestLogoutGivenUp(t *testing.T) {
+	p := providertest.Start(t, program)
+	bob := member(t, p.Addr, "bob", "s", quick())
+	c := member(t, p.Addr, "alice", "s", quick())
+	s := subscribe(t, c, "s", "general")
+	p.Pause()
+	if err := c.Logout(giveUp(t)); err == nil {
+		t.Fatal("a halted provider answered")
+	}
+	p.Resume()
+	post(t, bob, "s", "general", "hi")
+	hear(t, s, "general", 0, "hi")
+}
+
+// TestPostGivenUp is delivered all the same, if it was made.
+func TestPostGivenUp(t *testing.T) {
+	p := providertest.Start(t, program)
+	c := member(t, p.Addr, "alice", "s", quick())
+	s := subscribe(t, c, "s", "general")
+	p.Pause()
+	if _, err := c.Post(giveUp(t), "s", "general", "hello"); !errors.Is(err, client.ErrUncertain) {
+		t.Errorf("given up with %v", err)
+	}
+	p.Resume()
+	hear(t, s, "general", 0, "hello")
+}
+
+// TestErrorsTellOfDoubt also when what came last was something else.
+func TestErrorsTellOfDoubt(t *testing.T) {
+	p := providertest.Start(t, program)
+	cut := newCutter(t, p.Addr)
+	c := member(t, cut.addr(), "alice", "s", quick())
+	cut.swallow()
+	cut.limit(func() int { return 0 }) // nobody comes back
+	ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
+	defer cancel()
+	if _, err := c.Post(ctx, "s", "general", "hello"); !errors.Is(err, client.ErrUncertain) {
+		t.Errorf("a post that was made, with its answer lost: %v", err)
+	}
+	if err := c.CreateServer(giveUp(t), "x", "pw"); errors.Is(err, client.ErrUncertain) || !errors.Is(err, client.ErrLost) {
+		t.Errorf("a call that was never sent: %v", err)
+	}
+	cut.limit(func() int { return -1 })
+	_, err := c.Servers(within(t))
+	must(t, err)
+	p.Pause()
+	outcome := make(chan error, 1)
+	go func() {
+		_, err := c.Post(within(t), "s", "general", "on the way")
+		outcome <- err
+	}()
+	c.Close()
+	if err := <-outcome; !errors.Is(err, client.ErrClosed) {
+		t.Errorf("a call under way when the client is closed: %v", err)
+	}
+	p.Resume()
+}
+
+// TestConnectionsEndIsNoAnswer keeps a subscription whose connection the
+// provider ended with a word of its own.
+func TestConnectionsEndIsNoAnswer(t *testing.T) {
+	f := newFake(t, func(a *asked) bool {
+		switch {
+		case a.call() == "subscribe" && a.n == 2:
+			a.say(`{"call":"disconnected","reason":"reading too slowly","code":"slow_reader"}`)
+			_ = a.conn.Close()
+			return true
+		case a.call() == "subscribe" && a.n == 3:
+			a.yes("")
+			a.push(0, "still there")
+			return true
+		}
+		return false
+	})
+	c := connect(t, f.addr(), quick())
+	s := subscribe(t, c, "s", "general")
+	c.Reconnect()
+	hear(t, s, "general", 0, "still there")
+}
+
+// TestFailedSubscription leaves nothing on the wire.
+func TestFailedSubscription(t *testing.T) {
+	p := providertest.Start(t, program)
+	alice := member(t, p.Addr, "alice", "s", quick())
+	var pushes atomic.Int32
+	unsubscribed := make(chan struct{}, 10)
+	o := quick()
+	o.Trace = func(traffic client.Traffic) {
+		if bytes.Contains(traffic.JSON, []byte("newmessage")) {
+			pushes.Add(1)
+		}
+		if traffic.Sent && bytes.Contains(traffic.JSON, []byte("unsubscribe")) {
+			unsubscribed <- struct{}{}
+		}
+	}
+	bob := member(t, p.Addr, "bob", "s", o)
+	p.Pause()
+	if _, err := bob.Subscribe(giveUp(t), "s", "general"); err == nil {
+		t.Fatal("a halted provider answered")
+	}
+	p.Resume()
+	<-unsubscribed
+	_, err := bob.Servers(within(t)) // answered after it
+	must(t, err)
+	post(t, alice, "s", "general", "x")
+	_, err = bob.Servers(within(t))
+	must(t, err)
+	if pushes.Load() > 0 {
+		t.Error("a push came for nobody")
+	}
+}
+
+// TestClosedAtOnce closes Events also where the provider is silent.
+func TestClosedAtOnce(t *testing.T) {
+	p := providertest.Start(t, program)
+	c := member(t, p.Addr, "alice", "s", quick())
+	s := subscribe(t, c, "s", "general")
+	p.Pause()
+	defer p.Resume()
+	s.Close()
+	if err := ends(t, s); !errors.Is(err, client.ErrClosed) {
+		t.Error(err)
+	}
+}
+
+// TestSlowAnswer lets a long answer come on a thin line, however long it takes:
+// while something comes the provider is there.
+func TestSlowAnswer(t *testing.T) {
+	const parts = 40
+	f := newFake(t, func(a *asked) bool {
+		if a.call() != "getserverimage" {
+			return a.call() == "ping" && a.values["id"] != 1.0 // only the greeting is answered
+		}
+		_, _ = fmt.Fprint(a.conn, `{"resp":true,"img":"`)
+		for range parts {
+			_, _ = fmt.Fprint(a.conn, "eHh4")
+			<-time.After(10 * time.Millisecond) // the pace of the line
+		}
+		a.say(`","id":%v}`, a.values["id"])
+		return true
+	})
+	o := quick()
+	o.Timeout, o.Heartbeat = 100*time.Millisecond, time.Millisecond
+	c := connect(t, f.addr(), o)
+	image, err := c.Image(within(t), "s")
+	if err != nil || len(image) != 3*parts || f.conns.Load() != 1 {
+		t.Errorf("%d bytes over %d connections, %v", len(image), f.conns.Load(), err)
+	}
+}
+
+// TestReconnectThenCall does not send a call on the connection that was dropped.
+func TestReconnectThenCall(t *testing.T) {
+	p := providertest.Start(t, program)
+	c := login(t, p.Addr, "alice", quick())
+	for i := range 20 {
+		c.Reconnect()
+		must(t, c.CreateServer(within(t), fmt.Sprint("server ", i), "pw"))
+	}
+}

@@ -1,0 +1,213 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+)
+
+// What a subscription hears, and what it makes of it. A track takes messages
+// only from the connection that it is attached to: what an earlier one brought
+// may be of a channel that is no more.
+
+// early is what came on a connection before the subscription was attached to it.
+type early struct {
+	conn   *Conn
+	events []Event
+	missed bool // there was no room for more
+}
+
+// maxEarly bounds what is kept; beyond it the subscription attaches once more.
+const maxEarly = 1024
+
+// hear takes a push; it is called by the connection's reader and never waits.
+func (s *Subscription) hear(conn *Conn, e Event) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if conn == s.attached {
+		s.accept(e)
+		s.nudge()
+		return
+	}
+	if s.early.conn != conn {
+		s.early = early{conn: conn}
+	}
+	if len(s.early.events) >= maxEarly {
+		s.early.missed = true
+		return
+	}
+	s.early.events = append(s.early.events, e)
+}
+
+// letIn accepts what came early on the connection. Called with the lock held.
+func (s *Subscription) letIn(conn *Conn) {
+	came := s.early
+	s.early = early{}
+	if came.conn != conn {
+		return
+	}
+	for _, e := range came.events {
+		s.accept(e)
+	}
+	if came.missed {
+		s.attached = nil
+	}
+}
+
+// accept takes an event. Called with the lock held.
+func (s *Subscription) accept(e Event) {
+	switch {
+	case e.Kind == Posted:
+		s.track(e.Channel).push(e.Message)
+	case e.Channel == s.at.channel:
+		if s.cause == nil {
+			s.cause = e.Cause
+		}
+	case e.Cause.Code == ChannelGone:
+		s.retire(e.Channel)
+	}
+}
+
+// track is the channel's track. One that was not found by a survey is of a
+// channel made after it, and begins with its first message. Called with the
+// lock held.
+func (s *Subscription) track(channel string) *track {
+	t := s.tracks[channel]
+	if t == nil {
+		t = &track{channel: channel}
+		t.start(0, 0, nil)
+		s.tracks[channel] = t
+	}
+	return t
+}
+
+// retire ends the track of a deleted channel. Called with the lock held.
+func (s *Subscription) retire(channel string) {
+	if t := s.tracks[channel]; t != nil {
+		delete(s.tracks, channel)
+		s.dying = append(s.dying, t)
+	}
+}
+
+// last is the message that stands before what is delivered next in a channel,
+// if it is known, and whether the channel is.
+func (s *Subscription) last(channel string) (last *Message, started bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if t := s.tracks[channel]; t != nil {
+		return t.last, true
+	}
+	return nil, false
+}
+
+// started reports whether it was attached before.
+func (s *Subscription) started() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.begun
+}
+
+// ownPost is a post of ours that is under way. The provider does not push it to
+// us; its answer may fill a gap.
+type ownPost struct {
+	s *Subscription
+	t *track // of its channel, if there is one yet
+}
+
+func (s *Subscription) postBegins(channel string) *ownPost {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t := s.tracks[channel]
+	if t != nil && s.attached != nil && !s.attached.Original() {
+		t.own++
+		return &ownPost{s, t}
+	}
+	return &ownPost{s, nil}
+}
+
+// ends says what became of a post that was made on a connection. Its message is
+// heard like a push where it is certainly the one at that place; otherwise, and
+// where it is in doubt, the channel is counted anew.
+func (o *ownPost) ends(on *Conn, m Message, certain, doubtful bool) {
+	if certain && m.Index >= 0 {
+		o.s.hear(on, Event{Kind: Posted, Message: m})
+	}
+	o.s.mu.Lock()
+	defer o.s.mu.Unlock()
+	if o.t != nil {
+		o.t.own--
+	}
+	if doubtful || m.Index >= 0 && !certain {
+		o.s.attached = nil
+	}
+	o.s.nudge()
+}
+
+// take is the next event to deliver.
+func (s *Subscription) take() (Event, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for len(s.dying) > 0 {
+		t := s.dying[0]
+		if m, ready := t.pop(); ready {
+			return Event{Kind: Posted, Message: m}, true
+		}
+		s.dying = slices.Delete(s.dying, 0, 1)
+		if t.settled {
+			return Event{Kind: Deleted, Message: Message{Server: s.at.server, Channel: t.channel}}, true
+		}
+	}
+	for _, t := range s.tracks { // in no order, so that a busy channel does not keep others waiting
+		if m, ready := t.pop(); ready {
+			return Event{Kind: Posted, Message: m}, true
+		}
+	}
+	return Event{}, false
+}
+
+// gap is what is missing first, and how long to wait for it to be filled.
+func (s *Subscription) gap() (first *track, begin, end int64, wait time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	for _, t := range s.tracks {
+		b, e, w, missing := t.gap(now)
+		if missing && (first == nil || w < wait) {
+			first, begin, end, wait = t, b, e, w
+		}
+	}
+	return first, begin, end, wait
+}
+
+// historyPage is how many messages are asked for at once.
+const historyPage = 100
+
+// fetch reads a part of the history that is missing.
+func (s *Subscription) fetch(conn *Conn, t *track, begin, end int64) error {
+	end = min(end, begin+historyPage)
+	var page []Message
+	var err error
+	for {
+		page, err = conn.Messages(s.ctx, s.at.server, t.channel, begin, end)
+		if CodeOf(err) != TooManyMessages || end-begin < 2 {
+			break
+		}
+		end = begin + (end-begin)/2
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch code := CodeOf(err); {
+	case s.attached != conn || s.tracks[t.channel] != t || errors.Is(err, context.Canceled):
+		return nil // deleted, or over, meanwhile
+	case err == nil:
+		t.fill(page)
+	case code == OutOfRange: // shorter than it was: made anew
+		t.forget()
+		s.attached = nil
+	case code == NoSuchChannel && s.at.channel == "":
+		s.retire(t.channel)
+		return nil
+	}
+	return err
+}
