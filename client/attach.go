@@ -9,7 +9,8 @@ import (
 // finding is what a channel was found to have.
 type finding struct {
 	amount int64
-	before *Message // what stands before the place where delivery is, or is to begin
+	start  int64    // where delivery is to begin, if it has not begun
+	before *Message // what stands before that place
 	anew   bool     // it is another channel than the one that was delivered so far
 }
 
@@ -17,17 +18,17 @@ type finding struct {
 // out what was missed. The survey comes after the subscription, so that what is
 // posted in between is heard, or counted, or both.
 func (s *Subscription) attach(ctx context.Context, conn *Conn) error {
-	if err := s.subscribe(ctx, conn); err != nil {
+	from, err := s.subscribe(ctx, conn)
+	if err != nil {
 		return err
 	}
 	channels := []string{s.at.channel}
 	if s.at.channel == "" {
-		var err error
 		if channels, err = conn.Channels(ctx, s.at.server); err != nil {
 			return err
 		}
 	}
-	found, err := s.survey(ctx, conn, channels)
+	found, err := s.survey(ctx, conn, channels, from)
 	if err != nil {
 		return err
 	}
@@ -35,24 +36,28 @@ func (s *Subscription) attach(ctx context.Context, conn *Conn) error {
 	return nil
 }
 
-// subscribe asks for pushes, where there are such.
-func (s *Subscription) subscribe(ctx context.Context, conn *Conn) error {
+// subscribe asks for pushes, where there are such. It tells from which message
+// on they come, or -1 where that is not told.
+func (s *Subscription) subscribe(ctx context.Context, conn *Conn) (from int64, err error) {
 	if conn.Original() {
-		return nil
+		return -1, nil
 	}
 	if !enter(ctx, s.c.wiring) {
-		return fmt.Errorf("subscribe: %w", ctx.Err())
+		return -1, fmt.Errorf("subscribe: %w", ctx.Err())
 	}
 	defer leave(s.c.wiring)
 	s.mu.Lock()
 	s.wired = conn
 	s.mu.Unlock()
-	_, err := conn.Subscribe(ctx, s.at.server, s.at.channel)
-	return err
+	from, err = conn.Subscribe(ctx, s.at.server, s.at.channel)
+	if s.at.channel == "" {
+		from = -1
+	}
+	return from, err
 }
 
-// survey looks at channels, some at a time.
-func (s *Subscription) survey(ctx context.Context, conn *Conn, channels []string) (map[string]finding, error) {
+// survey looks at channels, some at a time; from is where pushes begin, or -1.
+func (s *Subscription) survey(ctx context.Context, conn *Conn, channels []string, from int64) (map[string]finding, error) {
 	const atOnce = 8
 	var mu sync.Mutex
 	var failed error
@@ -63,7 +68,7 @@ func (s *Subscription) survey(ctx context.Context, conn *Conn, channels []string
 		places <- struct{}{}
 		looking.Go(func() {
 			defer leave(places)
-			f, err := s.find(ctx, conn, channel)
+			f, err := s.find(ctx, conn, channel, from)
 			mu.Lock()
 			defer mu.Unlock()
 			switch {
@@ -81,17 +86,19 @@ func (s *Subscription) survey(ctx context.Context, conn *Conn, channels []string
 
 // find looks at one channel. Whether it is another one than before is told by
 // the message that was delivered last: a channel that was deleted and made again
-// holds another one in its place, or none.
-func (s *Subscription) find(ctx context.Context, conn *Conn, channel string) (finding, error) {
+// holds another one in its place, or none. from is where pushes begin, or -1.
+func (s *Subscription) find(ctx context.Context, conn *Conn, channel string, from int64) (finding, error) {
 	amount, newest, err := newest(ctx, conn, s.at.server, channel)
 	if err != nil {
 		return finding{}, err
 	}
-	f := finding{amount: amount, before: newest}
-	last, started := s.last(channel)
-	if !started {
-		if !s.started() && s.from >= 0 && s.from < amount {
-			f.before, err = s.look(ctx, conn, channel, s.from-1)
+	f := finding{amount: amount}
+	last, known := s.last(channel)
+	if !known && !s.started() {
+		f.start = s.startAt(amount, from)
+		f.before = newest
+		if newest != nil && newest.Index != f.start-1 {
+			f.before, err = s.look(ctx, conn, channel, f.start-1)
 		}
 		return f, err
 	}
@@ -104,6 +111,18 @@ func (s *Subscription) find(ctx context.Context, conn *Conn, channel string) (fi
 	}
 	f.anew = there == nil || *there != *last
 	return f, err
+}
+
+// startAt is where delivery begins in a channel: at the index that was wanted,
+// or else with what is pushed, or else with what comes after what was counted.
+func (s *Subscription) startAt(amount, pushed int64) int64 {
+	switch {
+	case s.from >= 0:
+		return min(s.from, amount)
+	case pushed >= 0:
+		return min(pushed, amount)
+	}
+	return amount
 }
 
 // newest is how many messages a channel has, and the last of them.
@@ -135,21 +154,15 @@ func (s *Subscription) look(ctx context.Context, conn *Conn, channel string, ind
 func (s *Subscription) settle(conn *Conn, found map[string]finding) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	first := !s.begun
 	s.begun, s.attached = true, conn
 	for channel, f := range found {
 		if t := s.tracks[channel]; t != nil && (f.anew || f.amount < t.next) {
 			s.retire(channel)
 		}
-		switch t := s.tracks[channel]; {
-		case t != nil:
+		if t := s.tracks[channel]; t != nil {
 			t.known = max(t.known, f.amount)
-		case first && s.from < 0:
-			s.track(channel).start(f.amount, f.amount, f.before)
-		case first:
-			s.track(channel).start(min(s.from, f.amount), f.amount, f.before)
-		default:
-			s.track(channel).start(0, f.amount, nil)
+		} else {
+			s.track(channel).start(f.start, f.amount, f.before)
 		}
 	}
 	for channel := range s.tracks {

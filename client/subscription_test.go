@@ -3,6 +3,7 @@ package client_test
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"testing"
 
 	"elemental/client"
@@ -177,4 +178,22 @@ func TestSlowConsumer(t *testing.T) {
 	for i := range amount {
 		hear(t, slow, "general", int64(i), fmt.Sprint(i))
 	}
+}
+
+// TestBeginsWherePushesBegin hears what was posted between the answer to the
+// subscription and what is asked after it.
+func TestBeginsWherePushesBegin(t *testing.T) {
+	f := newFake(t, func(a *asked) bool {
+		switch a.call() {
+		case "subscribe":
+			a.yes(`"amount":2`)
+		case "getmessages", "getlatestmessages":
+			a.messages(strconv.Itoa, 4)
+		default:
+			return false
+		}
+		return true
+	})
+	s := subscribe(t, connect(t, f.addr(), quick()), "s", "general")
+	hear(t, s, "general", 2, "2", "3")
 }
