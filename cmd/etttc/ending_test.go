@@ -44,6 +44,7 @@ func TestExitCodes(t *testing.T) {
 		{"a wrong password", []string{h.p.Addr, "--plain", "--user", "alice", "--passwordfile", wrong}, exitLogin, "login failed, password is incorrect"},
 		{"no such user", []string{h.p.Addr, "--plain", "--user", "carol", "--passwordfile", right}, exitLogin, "login failed, username does not exist"},
 		{"a user that is there", []string{h.p.Addr, "--plain", "--user", "alice", "--passwordfile", right, "--register"}, exitLogin, "registration failed, user already exists"},
+		{"nobody there, which TLS would not change", []string{nowhere, "--plain", "--user", "alice", "--passwordfile", right}, exitTrouble, "connection refused"},
 		{"no such server", []string{h.p.Addr, "--plain", "--user", "alice", "--passwordfile", right, "--server", "no\x1bwhere"}, exitRefused, "no␛where: not in that server"},
 		{"no such channel", h.asAlice("--channel", "nowhere"), exitRefused, "nowhere: no such channel in this server"},
 		{"no TLS there", h.asAlice("--tlsskipverify"), exitTrouble, "no certificate is checked"},
@@ -62,10 +63,30 @@ func TestHelpTellsExitCodes(t *testing.T) {
 	h := &house{t: t, home: t.TempDir()}
 	r := h.run("", "--help")
 	text := strings.Join(strings.Fields(r.out), " ")
-	for _, want := range []string{"1 trouble", "2 a mistake in the options", "3 the login was refused", "4 a post or command was refused", "130 ended by Ctrl-C"} {
+	for _, want := range []string{"141 since nobody reads the output", "1 trouble", "2 a mistake in the options", "3 the login was refused", "4 a post or command was refused", "130 ended by Ctrl-C"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("--help does not say %q", want)
 		}
+	}
+}
+
+// Who prints to a reader that has gone ends as the shell expects.
+func TestNobodyReads(t *testing.T) {
+	h := newHouse(t)
+	for i := range 3 {
+		_, err := h.login("bob", bobPassword).Post(h.ctx(), "demo", "general", fmt.Sprint("message ", i))
+		h.must(err)
+	}
+	cmd := h.command(h.asAlice("--follow", "--tail", "3")...)
+	reader, writer, err := os.Pipe()
+	h.must(err)
+	h.must(reader.Close())
+	cmd.Stdout = writer
+	h.must(cmd.Start())
+	h.must(writer.Close())
+	_ = cmd.Wait() // its result is in ProcessState
+	if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || status.Signal() != syscall.SIGPIPE {
+		t.Errorf("it ended with %v", cmd.ProcessState)
 	}
 }
 

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"elemental/cmd/etttc/commands"
 )
 
 func TestPipePosts(t *testing.T) {
@@ -183,6 +185,43 @@ func TestHugeLines(t *testing.T) {
 	if got := h.texts("general"); !slices.Equal(got, []string{"next", "last"}) {
 		t.Errorf("the channel has %q", got)
 	}
+}
+
+// The end of what the user has left is not told; that of what others ended is,
+// with its code.
+func TestEndOfAServer(t *testing.T) {
+	h := newHouse(t)
+	alice := h.login("alice", alicePassword)
+	h.must(alice.CreateServer(h.ctx(), "other", serverPassword))
+	script := "/leaveserver other\nhere\n/leaveserver\n/joinserver other " + serverPassword + "\n/deleteserver other " + serverPassword + "\n"
+	if r := h.run(script, h.asAlice()...); r.code != 0 || r.err != "left server other\nleft server demo\nsuccessfully joined server\nserver successfully deleted\n" {
+		t.Errorf("%v", r)
+	}
+	bob := h.start(h.asBob("--json", "--raw")...)
+	bob.waitOut(`"amount":1`)           // from here on it is subscribed
+	bob.write("/deletechannel general") // which is refused, and ends nothing
+	bob.waitOut(`"event":"refused"`)
+	h.must(alice.DeleteServer(h.ctx(), "demo", serverPassword))
+	bob.waitOut(`{"event":"notice","server":"demo","channel":"general","text":"demo/general is not heard any more, server was deleted","code":"server_gone"}`)
+}
+
+// A server that was joined elsewhere may be news for what shows the servers.
+func TestListingServersIsNews(t *testing.T) {
+	h := newHouse(t)
+	did, err := commands.Find("listservers").Run(h.ctx(), h.login("alice", alicePassword), commands.Place{}, nil)
+	if err != nil || !did.Changed || !slices.Equal(did.Lines, []string{"demo"}) {
+		t.Errorf("%+v, %v", did, err)
+	}
+}
+
+// Who is logged out elsewhere does not hear that their servers are the reason.
+func TestEndOfALogin(t *testing.T) {
+	h := newHouse(t)
+	bob := h.start(h.asBob("--json", "--raw")...)
+	bob.waitOut(`"amount":0`) // from here on it is subscribed
+	h.must(h.login("bob", bobPassword).ChangePassword(h.ctx(), bobPassword, "PLANTED-bob-new"))
+	bob.write("/reconnect")
+	bob.waitOut("demo/general is not heard any more, you are not logged in any more")
 }
 
 func TestJSON(t *testing.T) {

@@ -123,6 +123,30 @@ func TestLoginByAsking(t *testing.T) {
 	h.checkFolder(h.home)
 }
 
+// What others write while a question waits is not printed into its line. Where
+// it is too much to wait, the question is asked again.
+func TestQuestionIsNotInterrupted(t *testing.T) {
+	h := newHouse(t)
+	bob := h.login("bob", bobPassword)
+	term := h.startTerminal(h.asAlice()...)
+	term.waitOut("connected to demo/general")
+	term.press("/joinserver\n")
+	term.question("server name: ")
+	term.press("nowh")
+	term.question("nowh")
+	for _, text := range []string{"interrupting", "1", "2", "3", "4", "5"} {
+		_, err := bob.Post(h.ctx(), "demo", "general", strings.Repeat(text, 15_000/len(text)))
+		h.must(err)
+	}
+	term.question("\nserver name: ")
+	if all := term.out.Text(); !strings.Contains(all, "server name: nowh\n[") {
+		t.Errorf("the question was interrupted:\n%s", all)
+	}
+	term.press("ere\n")
+	term.answer("server password: ", "PLANTED-x")
+	term.waitOut("server does not exist")
+}
+
 // checkFolder fails for a secret in a file, or a file that others can read.
 func (h *house) checkFolder(folder string) {
 	h.t.Helper()
@@ -154,13 +178,20 @@ func TestInterruptedQuestion(t *testing.T) {
 	if code := term.code(); code != 130 {
 		t.Errorf("exit code %d", code)
 	}
+	term.checkCooked()
+}
+
+// checkCooked wants the terminal as a new one is.
+func (term *terminal) checkCooked() {
+	h := term.h
+	h.t.Helper()
 	keys, screen, err := pty.Open()
 	h.must(err)
 	defer func() { _, _ = keys.Close(), screen.Close() }()
 	want, err := xterm.GetState(int(keys.Fd()))
 	h.must(err)
 	if got, err := xterm.GetState(int(term.keys.Fd())); err != nil || *got != *want {
-		t.Errorf("the terminal is left as %v, a new one is %v, %v", got, want, err)
+		h.t.Errorf("the terminal is left as %v, a new one is %v, %v", got, want, err)
 	}
 }
 
@@ -214,7 +245,7 @@ func TestTLS(t *testing.T) {
 		{[]string{"--cafile", certFile}, exitOK, ""},
 		{[]string{"--tlsskipverify"}, exitLogin, "no certificate is checked"}, // registered by now
 		{[]string{"--tls"}, exitTrouble, "certificate"},
-		{nil, exitTrouble, h.p.Addr},
+		{nil, exitTrouble, h.p.Addr + ": no provider answers there, it may need --tls"},
 	} {
 		if r := h.run("", append(args, c.more...)...); r.code != c.code || !strings.Contains(r.err, c.err) {
 			t.Errorf("%v: %v", c.more, r)

@@ -51,7 +51,10 @@ func command(args []string) int {
 	}
 	ctx, stop := endBySignal(!opts.Plain)
 	defer stop()
-	err = run(ctx, opts, m)
+	onTerminal := isTerminal(os.Stdin)
+	if err = run(ctx, opts, m); err != nil {
+		awaitHangup(ctx, onTerminal)
+	}
 	if m.failed != nil {
 		warn("the host and the user are not remembered: %v", m.failed)
 	}
@@ -79,6 +82,11 @@ func run(ctx context.Context, opts *options, m *memory) error {
 			Address: address, Options: wire, User: opts.User, Suggest: m.userAt(address), Password: password,
 			At: at, LoggedIn: remember,
 		})
+	}
+	// With this variable, the library of the screen would write all input to a
+	// file, passwords too.
+	if err := os.Unsetenv("TEA_TRACE"); err != nil {
+		return err
 	}
 	user := opts.User
 	if user == "" {

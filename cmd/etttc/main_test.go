@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -196,10 +197,23 @@ type running struct {
 	exited   chan struct{}
 }
 
+// wrapped is the program, to be started by another one.
+func (h *house) wrapped(by []string, args ...string) *exec.Cmd {
+	cmd := h.command()
+	path, err := exec.LookPath(by[0])
+	h.must(err)
+	cmd.Path, cmd.Args = path, slices.Concat(by, []string{etttc}, args)
+	return cmd
+}
+
 // start starts the program with its input held open.
 func (h *house) start(args ...string) *running {
 	h.t.Helper()
-	cmd := h.command(args...)
+	return h.startCommand(h.command(args...))
+}
+
+func (h *house) startCommand(cmd *exec.Cmd) *running {
+	h.t.Helper()
 	in, err := cmd.StdinPipe()
 	h.must(err)
 	r := &running{h: h, cmd: cmd, in: in, out: providertest.NewLines(), err: providertest.NewLines(), exited: make(chan struct{})}

@@ -55,7 +55,7 @@ var groups = []kong.Group{
 const description = "The terminal client of an elemental provider.\n\n" +
 	"Each option is also an environment variable (ETTTC_USER). Host and user of the last login at a terminal are remembered, the password never is.\n\n" +
 	"Exit codes: 0 fine; 1 trouble, the provider cannot be reached or was lost; 2 a mistake in the options; 3 the login was refused; " +
-	"4 a post or command was refused; 130 ended by Ctrl-C, 143 by SIGTERM.\n\n" +
+	"4 a post or command was refused; 130 ended by Ctrl-C, 143 by SIGTERM, 129 by the end of the terminal, 141 since nobody reads the output any more.\n\n" +
 	"Example: echo hello | etttc --plain --user alice --passwordfile secret --server demo --channel general"
 
 func newParser(opts *options) (*kong.Kong, error) {
@@ -108,7 +108,11 @@ func (o *options) check() error {
 
 // address is where to connect: as told, else as remembered.
 func (o *options) address(m *memory) (string, error) {
-	return client.Address(cmp.Or(o.Host, m.Address))
+	address, err := client.Address(cmp.Or(o.Host, m.Address))
+	if err != nil && o.Host == "" {
+		return "", fmt.Errorf("%s: %w", m.path, err)
+	}
+	return address, err
 }
 
 // images is the folder for images.

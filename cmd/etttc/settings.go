@@ -20,6 +20,7 @@ type settings struct {
 type memory struct {
 	settings
 	path   string // "" where there is no place for it
+	broken bool   // the file is there and cannot be understood
 	failed error  // why something could not be remembered
 }
 
@@ -31,8 +32,12 @@ func newMemory() (*memory, error) {
 	}
 	m := &memory{path: filepath.Join(folder, "etttc", "settings.json")}
 	m.settings, err = readSettings(m.path)
+	m.broken = errors.Is(err, errBroken)
 	return m, err
 }
+
+// errBroken is what a file has that cannot be understood.
+var errBroken = errors.New("is broken")
 
 // readSettings reads the file; one that is not there is empty.
 func readSettings(path string) (s settings, err error) {
@@ -46,7 +51,7 @@ func readSettings(path string) (s settings, err error) {
 	defer func() { err = errors.Join(err, file.Close()) }()
 	const most = 64 << 10
 	if err := json.NewDecoder(io.LimitReader(file, most)).Decode(&s); err != nil {
-		return settings{}, fmt.Errorf("%s is broken (%w)", path, err)
+		return settings{}, fmt.Errorf("%s %w (%w)", path, errBroken, err)
 	}
 	return s, nil
 }
@@ -66,7 +71,20 @@ func (m *memory) remember(address, user string) {
 		return
 	}
 	m.settings = now
-	m.failed = write(m.path, now)
+	if m.failed = m.keepBroken(); m.failed == nil {
+		m.failed = write(m.path, now)
+	}
+}
+
+// keepBroken puts a file aside that cannot be understood: somebody may have
+// edited it by hand.
+func (m *memory) keepBroken() error {
+	if !m.broken {
+		return nil
+	}
+	err := os.Rename(m.path, m.path+".broken")
+	m.broken = err != nil
+	return err
 }
 
 // write replaces the file as a whole, so that it is never half of one.

@@ -53,8 +53,27 @@ func TestBrokenSettings(t *testing.T) {
 		t.Errorf("a broken file gives %+v, %v", m, err)
 	}
 	m.remember("localhost:5005", "alice")
+	if kept, err := os.ReadFile(first.path + ".broken"); err != nil || string(kept) != `{"address": "localh` {
+		t.Errorf("the broken one is kept as %q, %v", kept, err)
+	}
+	m.remember("localhost:5005", "bob")
+	m.remember("localhost:5005", "alice")
+	if kept, err := os.ReadFile(first.path + ".broken"); err != nil || string(kept) != `{"address": "localh` {
+		t.Errorf("the broken one is replaced by %q, %v", kept, err)
+	}
 	if again, err := newMemory(); err != nil || again.userAt("localhost:5005") != "alice" {
 		t.Errorf("after a login there is %+v, %v", again, err)
+	}
+}
+
+// A remembered address that is none is said to be the file's.
+func TestBrokenAddress(t *testing.T) {
+	m := &memory{settings: settings{Address: "a:b:c"}, path: "/home/settings.json"}
+	if _, err := new(options).address(m); err == nil || !strings.Contains(err.Error(), "/home/settings.json: ") {
+		t.Errorf("it says %v", err)
+	}
+	if _, err := (&options{Host: "d:e:f"}).address(m); err == nil || strings.Contains(err.Error(), "settings") {
+		t.Errorf("of an option it says %v", err)
 	}
 }
 

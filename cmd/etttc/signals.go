@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"golang.org/x/term"
 )
@@ -27,14 +28,17 @@ func (e *signalError) code() int {
 // hidden cursor, the mouse and bracketed paste.
 const leaveScreen = "\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?2004l\x1b[?1049l\x1b[?25h"
 
-// endBySignal is a context that the first SIGINT or SIGTERM ends. The second
-// one ends the program. Either way the terminal is left as it was found, with
+// endBySignal is a context that the first SIGINT, SIGTERM or SIGHUP (the
+// terminal was closed) ends. The second one ends the program. Either way the terminal is left as it was found, with
 // its echo, also from within a question for a password.
 func endBySignal(fullScreen bool) (ctx context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	restore := terminalState(os.Stdin)
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) { // nohup wants it to go on
+		signal.Notify(signals, syscall.SIGHUP)
+	}
 	go func() {
 		cancel(&signalError{<-signals})
 		second := &signalError{<-signals}
@@ -47,6 +51,17 @@ func endBySignal(fullScreen bool) (ctx context.Context, stop func()) {
 	return ctx, func() {
 		signal.Stop(signals)
 		restore()
+	}
+}
+
+// awaitHangup waits a moment for the signal that comes with a terminal's end,
+// where that has shown already as an error in using the terminal.
+func awaitHangup(ctx context.Context, wasTerminal bool) {
+	if wasTerminal && !isTerminal(os.Stdin) {
+		select {
+		case <-ctx.Done():
+		case <-time.After(time.Second):
+		}
 	}
 }
 

@@ -51,6 +51,7 @@ type Command struct {
 type Outcome struct {
 	Lines   []string // to be told, already safe to show
 	Goto    *Place   // where the user is from now on
+	Gone    string   // a server that the user has left or deleted
 	Changed bool     // servers, channels or members may have changed
 	Image   []byte   // an image to be shown, of the server ImageOf
 	ImageOf string

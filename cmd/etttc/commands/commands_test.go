@@ -4,8 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"elemental/client"
@@ -115,6 +119,20 @@ func TestMasked(t *testing.T) {
 		if got := Masked(line); got != want {
 			t.Errorf("Masked(%q) is %q, want %q", line, got, want)
 		}
+		kept := line
+		if want != line {
+			kept = strings.TrimRight(want, "* \t")
+		}
+		if got := WithoutSecrets(line); got != kept {
+			t.Errorf("WithoutSecrets(%q) is %q, want %q", line, got, kept)
+		}
+	}
+}
+
+// A secret may look like its mask.
+func TestStarsAsASecret(t *testing.T) {
+	if got := WithoutSecrets("/joinserver demo ***"); got != "/joinserver demo" {
+		t.Errorf("%q is kept", got)
 	}
 }
 
@@ -221,6 +239,10 @@ func mustRun(t *testing.T, line string) Outcome {
 // Commands that cannot be done say so without asking the provider.
 func TestCannotBeDone(t *testing.T) {
 	in := Place{Server: "demo"}
+	text := filepath.Join(t.TempDir(), "notes.txt")
+	if err := os.WriteFile(text, []byte("no image"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		line string
 		at   Place
@@ -237,6 +259,9 @@ func TestCannotBeDone(t *testing.T) {
 		{"/joinserver demo", Place{}, "password is missing: /joinserver <server> <password>"},
 		{"/passwd s3cret one two", Place{}, "password not changed, the new passwords are not the same"},
 		{"/setserverimg no such file", in, "couldn't set image, that is neither a file nor base64"},
+		{"/setserverimg logo", in, "couldn't set image, that is neither a file nor base64 of an image"},
+		{"/setserverimg aGVsbG8gd29ybGQ=", in, "neither a file nor base64 of an image"},
+		{"/setserverimg " + text, in, "notes.txt is no image (text/plain"},
 		{"/setserverimg " + t.TempDir(), in, "is not a regular file"},
 		{"/help foo", in, "unknown command /foo, try /help"},
 	} {
@@ -263,6 +288,41 @@ func TestFailedMayHaveChanged(t *testing.T) {
 	} {
 		if out, err := failed("server not created", c.err); out.Changed != c.changed || !errors.Is(err, c.err) {
 			t.Errorf("%v: changed %v, %v", c.err, out.Changed, err)
+		}
+	}
+}
+
+// A server that has ended by the user's wish is named as the provider names it.
+func TestGoneIsNamed(t *testing.T) {
+	for written, want := range map[string]string{"demo": "demo", "cafe\u0301": "caf\u00e9"} {
+		if out := gone("left", Place{Server: "elsewhere"}, written); out.Gone != want || out.Goto != nil || !out.Changed {
+			t.Errorf("%q: %+v", written, out)
+		}
+	}
+}
+
+func TestLoggedOut(t *testing.T) {
+	for code, want := range map[client.Code]bool{client.WrongPassword: true, client.NoSuchUser: true, client.NotLoggedIn: true, client.ServerGone: false, client.MembershipEnded: false, "": false} {
+		if got := LoggedOut(&client.Refusal{Code: code}); got != want {
+			t.Errorf("%q: %v", code, got)
+		}
+	}
+}
+
+func TestUnanswered(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		want bool
+	}{
+		{errors.New("no answer from a provider: EOF"), true},
+		{&net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}, false},
+		{fmt.Errorf("%w", &net.DNSError{Name: "nowhere"}), false},
+		{context.DeadlineExceeded, false},
+		{&client.Refusal{Code: client.TooOften}, false},
+		{nil, false},
+	} {
+		if got := Unanswered(c.err); got != c.want {
+			t.Errorf("%v: %v", c.err, got)
 		}
 	}
 }

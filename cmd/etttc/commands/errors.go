@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 
 	"elemental/client"
@@ -24,6 +25,26 @@ func (f *failure) Unwrap() error { return f.cause }
 func failed(what string, cause error) (Outcome, error) {
 	unknown := errors.Is(cause, client.ErrUncertain) || client.CodeOf(cause) == client.OutcomeUnknown
 	return Outcome{Changed: unknown}, &failure{what, cause}
+}
+
+// TryTLS is what Unanswered may mean to somebody who did not ask for TLS.
+const TryTLS = "no provider answers there, it may need --tls or another --encoding"
+
+// Unanswered reports whether a connection could not be made since what is there
+// did not answer, rather than that there is nothing.
+func Unanswered(err error) bool {
+	var network net.Error // of the connecting itself
+	return err != nil && client.CodeOf(err) == "" && !errors.As(err, &network) && !errors.Is(err, context.Canceled)
+}
+
+// LoggedOut reports whether something ended since the user is not logged in any
+// more, so that it says nothing of the server.
+func LoggedOut(err error) bool {
+	switch client.CodeOf(err) {
+	case client.NotLoggedIn, client.NoSuchUser, client.WrongPassword, client.WrongKey, client.KeyTooOld:
+		return true
+	}
+	return false
 }
 
 // UsageError is a command that cannot be done as it was written or where the

@@ -42,7 +42,8 @@ func getServerImage(ctx context.Context, c *client.Client, at Place, _ []string)
 	return Outcome{Lines: []string{"got server image"}, Image: image, ImageOf: at.Server}, nil
 }
 
-// readImage is the file at a path, or what base64 stands for.
+// readImage is the image in the file at a path, or that base64 stands for. What
+// is no image is refused: a mistyped file's name may be base64, too.
 func readImage(written string) ([]byte, error) {
 	path := written
 	if after, inHome := strings.CutPrefix(path, "~/"); inHome {
@@ -54,11 +55,13 @@ func readImage(written string) ([]byte, error) {
 		return readFile(path, info)
 	}
 	image, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(written), ""))
-	if err != nil || len(image) == 0 {
-		return nil, usage("that is neither a file nor base64")
+	if err != nil || !isImage(image) {
+		return nil, usage("that is neither a file nor base64 of an image")
 	}
 	return image, nil
 }
+
+func isImage(b []byte) bool { return strings.HasPrefix(http.DetectContentType(b), "image/") }
 
 func readFile(path string, info os.FileInfo) (_ []byte, err error) {
 	if !info.Mode().IsRegular() {
@@ -72,6 +75,9 @@ func readFile(path string, info os.FileInfo) (_ []byte, err error) {
 	image, err := io.ReadAll(io.LimitReader(file, mostImage+1))
 	if err == nil && len(image) > mostImage {
 		err = usage("%s is larger than %d bytes", path, mostImage)
+	}
+	if err == nil && !isImage(image) {
+		err = usage("%s is no image (%s)", path, http.DetectContentType(image))
 	}
 	return image, err
 }

@@ -1,29 +1,51 @@
 package commands
 
-import "strings"
+import (
+	"strings"
+	"unicode"
+)
 
 const stars = "***"
 
-// Masked is a line as it may be kept and shown: secrets that stand in it are
-// replaced by stars. Where it is not certain what is a secret (an unclosed
-// quote, a word too many, no known command), more is replaced, not less.
+// Masked is a line as it may be shown: secrets that stand in it are replaced by
+// stars. Where it is not certain what is a secret (an unclosed quote, a word too
+// many, no known command), more is replaced, not less.
 func Masked(line string) string {
-	if !IsCommand(line) {
+	before, found := withoutSecrets(line)
+	if !found {
 		return line
+	}
+	return before + stars
+}
+
+// WithoutSecrets is a line as it may be kept: it ends before its first secret,
+// so that entered again it asks for what is missing.
+func WithoutSecrets(line string) string {
+	before, found := withoutSecrets(line)
+	if !found {
+		return line
+	}
+	return strings.TrimRightFunc(before, unicode.IsSpace)
+}
+
+// withoutSecrets is what a line has before its secrets, if it has any.
+func withoutSecrets(line string) (before string, found bool) {
+	if !IsCommand(line) {
+		return line, false
 	}
 	name, rest := head(line)
 	if strings.TrimSpace(rest) == "" {
-		return line
+		return line, false
 	}
 	_, end := nameIn(line)
 	c := Find(name)
 	if c == nil {
-		return line[:end] + " " + stars
+		return line[:end] + " ", true
 	}
 	if secret := firstSecret(c, rest); secret >= 0 {
-		return line[:end+secret] + stars
+		return line[:end+secret], true
 	}
-	return line
+	return line, false
 }
 
 // firstSecret is where in rest secrets may begin, or -1.

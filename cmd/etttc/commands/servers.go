@@ -75,7 +75,9 @@ func listServers(ctx context.Context, c *client.Client, _ Place, _ []string) (Ou
 	if len(servers) == 0 {
 		return told("you are in no server, try /joinserver or /createserver"), nil
 	}
-	return told(servers...), nil
+	out := told(servers...)
+	out.Changed = true // one that was joined elsewhere is news
+	return out, nil
 }
 
 func listMembers(ctx context.Context, c *client.Client, at Place, _ []string) (Outcome, error) {
@@ -140,11 +142,18 @@ func listed(names []string, written string) (string, bool) {
 	if slices.Contains(names, written) {
 		return written, true
 	}
-	clean, _ := protocol.CleanName(written)
-	if slices.Contains(names, clean) {
+	if clean := normal(written); slices.Contains(names, clean) {
 		return clean, true
 	}
 	return written, false
+}
+
+// normal is a name in the form that providers give to it.
+func normal(written string) string {
+	if clean, valid := protocol.CleanName(written); valid {
+		return clean
+	}
+	return written
 }
 
 // same reports whether what was written means that name.
@@ -168,7 +177,7 @@ func moved(line string, to Place) Outcome {
 
 // gone is the outcome of a server's end; who was there is nowhere then.
 func gone(line string, at Place, server string) Outcome {
-	out := Outcome{Lines: []string{line}, Changed: true}
+	out := Outcome{Lines: []string{line}, Gone: normal(server), Changed: true}
 	if same(at.Server, server) {
 		out.Goto = &Place{}
 	}

@@ -47,21 +47,24 @@ func number(text string) int {
 	return n
 }
 
-// scroll presses a key until a text is on the screen.
+// scroll presses a key until a text is on the screen. While the history loads
+// it presses none: the screen that the last key leads to could not be told from
+// the one that what is loaded leads to.
 func (r *reader) scroll(key, until string) {
 	r.t.Helper()
 	for range 200 {
-		screen := r.term.Screen()
-		r.take(screen)
+		var screen string
+		r.term.WaitUntil("a loaded screen", func(now string) bool {
+			screen = now
+			return !strings.Contains(now, loading) && !strings.Contains(now, "─ ⋮ ─")
+		})
+		shown := r.take(screen)
 		if strings.Contains(screen, until) {
 			return
 		}
 		r.term.Key(key)
 		r.term.WaitUntil("another screen after "+key, func(now string) bool {
-			moved := !slices.Equal(numberedText.FindAllString(now, -1), numberedText.FindAllString(screen, -1))
-			// What is loading cannot be scrolled to yet: the key has to be pressed again.
-			loaded := strings.Contains(screen, loading) && !strings.Contains(now, loading)
-			return moved || loaded || strings.Contains(now, until)
+			return !slices.Equal(numberedText.FindAllString(now, -1), shown) || strings.Contains(now, until)
 		})
 	}
 	r.t.Fatalf("%s does not lead to %q:\n%s", key, until, r.term.Screen())

@@ -26,12 +26,12 @@ func inGeneral(t *testing.T, args ...string) (*user, *terminaltest.Terminal) {
 func TestPaste(t *testing.T) {
 	alice, term := inGeneral(t)
 	term.Type("see: ")
-	term.Paste("func main() {\n    println(\"日本\")\n}")
+	term.Paste("func main() {\n\tprintln(\"日本\")\n}")
 	waitForMatch(term, `› see: func main\(\) \{\n +println\("日本"\)\n +\}`)
 	term.Key("enter")
 	waitForMatch(term, `alice +see: func main\(\) \{`)
 	term.WaitFor("message to #general")
-	want := "see: func main() {\n    println(\"日本\")\n}"
+	want := "see: func main() {\n\tprintln(\"日本\")\n}"
 	if got := alice.history("gophers", "general"); !slices.Equal(got, []string{want}) {
 		t.Errorf("posted %q", got)
 	}

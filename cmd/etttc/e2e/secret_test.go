@@ -22,14 +22,17 @@ func TestWire(t *testing.T) {
 	term.WaitFor("incorrect server password")
 	enter(term, "/joinserver gophers "+passwordOf("gophers"))
 	term.WaitFor(`"call":"getservermembers"`)
+	waitForMatch(term, `(?s)successfully joined server.*F1 help`) // a dialog opens when no other command is under way
 	enter(term, "/passwd")
+	term.WaitFor("new password again:")
 	for _, answer := range []string{passwordOf("alice"), "s3cret-newer", "s3cret-newer"} {
 		enter(term, answer)
 	}
 	term.WaitFor(`"call":"changepasswd"`)
+	term.WaitFor("password has been changed")
 	term.Key("up")
 	term.Key("up")
-	waitForMatch(term, `› /joinserver gophers \*`)
+	waitForMatch(term, `› /joinserver gophers\n`)
 	term.Key("ctrl+c")
 	term.WaitFor("message to #general")
 	enter(term, "/quit")

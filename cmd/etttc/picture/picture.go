@@ -25,16 +25,17 @@ const mostPixels = 16 << 20
 
 // Show shows image on the terminal that in and out are, or saves it in dir
 // under a name made from name. It returns the line that tells the user what was
-// done. It asks the terminal what it can, so nobody else may read from it
+// done, and whether the image is on the terminal. It asks the terminal what it can, so nobody else may read from it
 // meanwhile; keys that are pressed while it asks, half a second at most, are lost.
-func Show(in, out *os.File, image []byte, dir, name string) (string, error) {
+func Show(in, out *os.File, image []byte, dir, name string) (line string, shown bool, err error) {
 	decoded, err := decode(image)
 	if err != nil {
-		return saved(image, dir, name, "this image cannot be shown")
+		line, err = saved(image, dir, name, "this image cannot be shown")
+		return line, false, err
 	}
 	able, err := ask(in, out)
 	if err != nil {
-		return "", err
+		return "", false, err
 	}
 	fitted := fit(decoded, able.room(out))
 	switch {
@@ -43,9 +44,10 @@ func Show(in, out *os.File, image []byte, dir, name string) (string, error) {
 	case able.sixel:
 		err = showSixel(out, fitted)
 	default:
-		return saved(image, dir, name, "this terminal shows no images")
+		line, err = saved(image, dir, name, "this terminal shows no images")
+		return line, false, err
 	}
-	return "image of " + visible.Line(name), err
+	return "image of " + visible.Line(name), true, err
 }
 
 func saved(image []byte, dir, name, why string) (string, error) {

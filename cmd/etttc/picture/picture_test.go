@@ -173,8 +173,8 @@ func TestShowWithKitty(t *testing.T) {
 		{100, 1000, 20, 200},  // 10 of 12 rows of 20 pixels
 	} {
 		dir, term := t.TempDir(), startTerminal(t, kittyTerminal)
-		line, err := Show(term.screen, term.screen, pngOf(t, drawing(c.width, c.height)), dir, "de\x1bmo")
-		if err != nil || line != "image of de␛mo" {
+		line, shown, err := Show(term.screen, term.screen, pngOf(t, drawing(c.width, c.height)), dir, "de\x1bmo")
+		if err != nil || !shown || line != "image of de␛mo" {
 			t.Fatalf("%q, %v", line, err)
 		}
 		checkDrawing(t, kittyImage(t, term.end(t)), c.shownWidth, c.shownHeight)
@@ -184,8 +184,8 @@ func TestShowWithKitty(t *testing.T) {
 
 func TestShowWithSixel(t *testing.T) {
 	dir, term := t.TempDir(), startTerminal(t, sixelTerminal)
-	line, err := Show(term.screen, term.screen, pngOf(t, drawing(800, 400)), dir, "demo")
-	if err != nil || line != "image of demo" {
+	line, shown, err := Show(term.screen, term.screen, pngOf(t, drawing(800, 400)), dir, "demo")
+	if err != nil || !shown || line != "image of demo" {
 		t.Fatalf("%q, %v", line, err)
 	}
 	checkDrawing(t, sixelImage(t, term.end(t)), 400, 200)
@@ -202,7 +202,7 @@ func TestShowOtherFormats(t *testing.T) {
 	}
 	for _, file := range [][]byte{jpg.Bytes(), gifs.Bytes()} {
 		term := startTerminal(t, kittyTerminal)
-		if line, err := Show(term.screen, term.screen, file, t.TempDir(), "demo"); err != nil || line != "image of demo" {
+		if line, _, err := Show(term.screen, term.screen, file, t.TempDir(), "demo"); err != nil || line != "image of demo" {
 			t.Fatalf("%q, %v", line, err)
 		}
 		checkDrawing(t, kittyImage(t, term.end(t)), 64, 64)
@@ -214,8 +214,8 @@ func TestShowSaves(t *testing.T) {
 	image := pngOf(t, drawing(8, 8))
 	for _, answer := range []string{bareTerminal, noKitty, ""} {
 		dir, term := t.TempDir(), startTerminal(t, answer)
-		line, err := Show(term.screen, term.screen, image, dir, "demo")
-		if err != nil {
+		line, isShown, err := Show(term.screen, term.screen, image, dir, "demo")
+		if err != nil || isShown {
 			t.Fatal(err)
 		}
 		path, found := strings.CutPrefix(line, "this terminal shows no images; saved to ")
@@ -232,8 +232,8 @@ func TestShowSaves(t *testing.T) {
 func TestShowSavesWhatIsNoImage(t *testing.T) {
 	for name, file := range map[string][]byte{"text": []byte("hello"), "bomb": hugePNG(4097), "cut": pngOf(t, drawing(64, 64))[:50], "empty": nil} {
 		dir, term := t.TempDir(), startTerminal(t, kittyTerminal)
-		line, err := Show(term.screen, term.screen, file, dir, name)
-		if err != nil {
+		line, isShown, err := Show(term.screen, term.screen, file, dir, name)
+		if err != nil || isShown {
 			t.Fatal(err)
 		}
 		path, found := strings.CutPrefix(line, "this image cannot be shown; saved to ")
@@ -273,7 +273,7 @@ func TestShowWithoutTerminal(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = out.Close() }()
-	line, err := Show(out, out, pngOf(t, drawing(8, 8)), t.TempDir(), "demo")
+	line, _, err := Show(out, out, pngOf(t, drawing(8, 8)), t.TempDir(), "demo")
 	if err != nil || !strings.Contains(line, "saved to") {
 		t.Errorf("%q, %v", line, err)
 	}
@@ -287,7 +287,7 @@ func TestShowLeavesTyping(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Show(term.screen, term.screen, pngOf(t, drawing(8, 8)), t.TempDir(), "demo"); err != nil {
+	if _, _, err := Show(term.screen, term.screen, pngOf(t, drawing(8, 8)), t.TempDir(), "demo"); err != nil {
 		t.Fatal(err)
 	}
 	typed := make(chan string, 1)

@@ -1,6 +1,7 @@
 package picture
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,7 +13,8 @@ import (
 )
 
 // Save saves image in dir under a name made from name, never over another file,
-// and returns its path. Only the user can read it.
+// and returns its path. One that was saved before is found again. Only the user
+// can read it.
 func Save(image []byte, dir, name string) (string, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", fmt.Errorf("saving the image: %w", err)
@@ -21,7 +23,7 @@ func Save(image []byte, dir, name string) (string, error) {
 	for n := range mostAttempts {
 		path := filepath.Join(dir, fileName(name, n)+extension(image))
 		err := write(path, image)
-		if err == nil {
+		if err == nil || errors.Is(err, fs.ErrExist) && holds(path, image) {
 			return path, nil
 		}
 		if !errors.Is(err, fs.ErrExist) {
@@ -29,6 +31,16 @@ func Save(image []byte, dir, name string) (string, error) {
 		}
 	}
 	return "", fmt.Errorf("saving the image: %s has too many of that name", dir)
+}
+
+// holds reports whether a file is that image, and no link to one.
+func holds(path string, image []byte) bool {
+	info, err := os.Lstat(path)
+	if err != nil || !info.Mode().IsRegular() || info.Size() != int64(len(image)) {
+		return false
+	}
+	there, err := os.ReadFile(path)
+	return err == nil && bytes.Equal(there, image)
 }
 
 func write(path string, image []byte) error {

@@ -47,6 +47,36 @@ func TestSaveNeverOverwrites(t *testing.T) {
 	}
 }
 
+// The same image again is the same file, and no link is taken for it.
+func TestSaveFindsWhatItSaved(t *testing.T) {
+	dir := t.TempDir()
+	save := func(image, want string) {
+		t.Helper()
+		path, err := Save([]byte(image), dir, "demo")
+		if err != nil || filepath.Base(path) != want {
+			t.Errorf("%q is saved as %s, %v", image, path, err)
+		}
+	}
+	for range 3 {
+		save("one", "server-demo.bin")
+		save("two", "server-demo-2.bin")
+	}
+	if err := os.Symlink(filepath.Join(dir, "server-demo.bin"), filepath.Join(dir, "server-demo-3.bin")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(filepath.Join(dir, "server-demo.bin"), filepath.Join(dir, "elsewhere")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("elsewhere", filepath.Join(dir, "server-demo.bin")); err != nil {
+		t.Fatal(err)
+	}
+	save("one", "server-demo-4.bin")
+	if err := os.WriteFile(filepath.Join(dir, "elsewhere"), []byte("elsewhere"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	save("elsewhere", "server-demo-5.bin") // although the link is as long
+}
+
 func TestSaveTellsWhy(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {

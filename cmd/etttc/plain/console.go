@@ -23,11 +23,11 @@ var errTooLong = fmt.Errorf("it is longer than %d bytes", mostLine)
 type console struct {
 	in     *os.File
 	reader *bufio.Reader
-	out    io.Writer // where questions go
+	hold   *hold // what keeps others out of a question's line
 }
 
 func newConsole(in *os.File, out io.Writer) *console {
-	return &console{in: in, reader: bufio.NewReaderSize(in, 64<<10), out: out}
+	return &console{in: in, reader: bufio.NewReaderSize(in, 64<<10), hold: &hold{terminal: out}}
 }
 
 // next is the next line without its end. io.EOF comes alone, after the last line.
@@ -56,7 +56,8 @@ func (c *console) next() (string, error) {
 
 // line asks a question.
 func (c *console) line(question string) (string, error) {
-	if _, err := io.WriteString(c.out, question); err != nil {
+	defer c.hold.answered()
+	if err := c.hold.ask(question); err != nil {
 		return "", err
 	}
 	text, err := c.next()
@@ -81,9 +82,10 @@ func (c *console) secret(question string) (string, error) {
 		answers <- answer{text, err}
 	}()
 	waitForChange(terminal, before)
-	_, err = io.WriteString(c.out, question)
+	defer c.hold.answered()
+	err = c.hold.ask(question)
 	got := <-answers
-	_, told := io.WriteString(c.out, "\n") // the one that was typed was not shown either
+	_, told := io.WriteString(c.hold.terminal, "\n") // the one that was typed was not shown either
 	return string(got.text), errors.Join(got.err, err, told)
 }
 

@@ -166,7 +166,10 @@ func (s *session) complete(c *commands.Command, args []string) ([]string, error)
 
 // run runs a command, tells what it did and goes where it leads.
 func (s *session) run(ctx context.Context, c *commands.Command, args []string) (quit bool, err error) {
+	h := s.hearing
+	h.leave()
 	did, err := s.outcome(ctx, c, args)
+	h.left(did.Gone, s.out)
 	for _, line := range did.Lines {
 		s.out.notice(line)
 	}
@@ -191,7 +194,7 @@ func (s *session) outcome(ctx context.Context, c *commands.Command, args []strin
 // show shows an image to somebody who sits there, and saves it otherwise.
 func (s *session) show(image []byte, server string) error {
 	if s.interactive && !s.c.JSON {
-		line, err := picture.Show(s.c.In, s.c.Out, image, s.c.Folder, server)
+		line, _, err := picture.Show(s.c.In, s.c.Out, image, s.c.Folder, server)
 		if err == nil {
 			s.out.notice(line)
 		}

@@ -68,6 +68,10 @@ func (t *jsonTeller) status(s client.Status, text string) {
 
 func (t *jsonTeller) notice(text string) { t.print(event{Event: "notice", Text: &text}) }
 
+func (t *jsonTeller) unheard(at commands.Place, why string, code client.Code) {
+	t.print(event{Event: "notice", Server: at.Server, Channel: at.Channel, Text: &why, Code: code})
+}
+
 func (t *jsonTeller) refused(why string, code client.Code, line int) {
 	t.print(event{Event: "refused", Text: &why, Code: code, Line: line})
 }
@@ -77,7 +81,8 @@ func (t *jsonTeller) saved(server, path string) {
 }
 
 func (t *jsonTeller) wire(w client.Traffic) {
-	t.print(event{Event: "wire", Sent: &w.Sent, Time: &w.Time, JSON: w.JSON})
+	utc := w.Time.UTC()
+	t.print(event{Event: "wire", Sent: &w.Sent, Time: &utc, JSON: w.JSON})
 }
 
 func (t *jsonTeller) broken() error { return t.out.broken() }

@@ -3,6 +3,7 @@ package plain
 import (
 	"context"
 	"fmt"
+	"sync"
 
 	"elemental/client"
 	"elemental/cmd/etttc/commands"
@@ -17,6 +18,10 @@ type hearing struct {
 	tail int64         // index before which messages are from earlier
 	old  chan struct{} // closed when those have been printed
 	done chan struct{} // closed when nothing is printed any more
+
+	mu      sync.Mutex
+	leaving bool  // a command is under way that may end it: why it ends is held back
+	why     error // why it has ended, where that was held back
 }
 
 // listen makes the hearing follow to where we are. Messages from earlier are
@@ -85,9 +90,47 @@ func (h *hearing) print(out teller) {
 			h.tail = 0
 		}
 	}
-	if err := h.sub.Err(); client.CodeOf(err) != "" {
-		out.notice(fmt.Sprintf("%s is not heard any more, %s", place(h.at), commands.Explain(err)))
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.why = h.sub.Err()
+	if !h.leaving {
+		h.tellEnd(out)
 	}
+}
+
+// tellEnd tells why nothing is heard any more, unless that is our own doing.
+func (h *hearing) tellEnd(out teller) {
+	cause := h.why
+	h.why = nil // told once
+	code := client.CodeOf(cause)
+	if code == "" {
+		return
+	}
+	why := commands.Explain(cause)
+	if commands.LoggedOut(cause) {
+		why = "you are not logged in any more"
+	}
+	out.unheard(h.at, fmt.Sprintf("%s is not heard any more, %s", place(h.at), why), code)
+}
+
+// leave holds back why the hearing ends, since the user may be about to end it.
+func (h *hearing) leave() {
+	if h != nil {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.leaving = true
+	}
+}
+
+// left ends that. A server that is gone by the user's own doing is no news.
+func (h *hearing) left(gone string, out teller) {
+	if h == nil || h.at.Server == gone {
+		return
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.leaving = false
+	h.tellEnd(out)
 }
 
 // close ends it, and waits until nothing is printed any more.

@@ -16,6 +16,9 @@ func (s *session) connect(ctx context.Context) error {
 	dialing, cancel := context.WithTimeout(ctx, s.c.Timeout)
 	defer cancel()
 	who, err := client.Dial(dialing, s.c.Address, s.c.Options)
+	if s.c.Options.TLS == nil && commands.Unanswered(err) {
+		return fmt.Errorf("%s: %s", s.c.Address, commands.TryTLS)
+	}
 	if err != nil {
 		return fmt.Errorf("%s: %s", s.c.Address, commands.Explain(err))
 	}

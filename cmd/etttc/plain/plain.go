@@ -100,6 +100,7 @@ func Run(ctx context.Context, c Config) error {
 		who.Close()
 	}
 	told()
+	s.ask.hold.end()
 	return errors.Join(s.verdict(err), s.out.broken())
 }
 
@@ -110,7 +111,7 @@ func newSession(c Config) *session {
 		working:     make(chan struct{}, 1),
 		stillDone:   make(chan struct{}),
 	}
-	s.out = newTeller(c)
+	s.out = newTeller(c, s.ask.hold)
 	if c.Tail < 0 && s.interactive {
 		const usual = 15
 		s.c.Tail = usual

@@ -152,6 +152,40 @@ func TestTextClock(t *testing.T) {
 	}
 }
 
+// While a question waits nothing is printed into its line; too much is not held.
+func TestQuestionHoldsBack(t *testing.T) {
+	var screen bytes.Buffer
+	h := &hold{terminal: &screen}
+	out := &output{w: &screen, hold: h}
+	shows := func(want string) {
+		t.Helper()
+		if got := screen.String(); got != want {
+			t.Errorf("printed\n%q, want\n%q", got, want)
+		}
+		screen.Reset()
+	}
+	out.write("before\n")
+	if err := h.ask("name: "); err != nil {
+		t.Fatal(err)
+	}
+	out.write("one\n")
+	out.write("two\n")
+	shows("before\nname: ")
+	h.answered()
+	out.write("after\n")
+	shows("one\ntwo\nafter\n")
+
+	if err := h.ask("name: "); err != nil {
+		t.Fatal(err)
+	}
+	long := strings.Repeat("x", mostHeld) + "\n"
+	out.write(long)
+	out.write("held\n")
+	shows("name: \n" + long + "name: ")
+	h.end()
+	shows("\nheld\n")
+}
+
 type fullDisk struct{}
 
 func (fullDisk) Write([]byte) (int, error) { return 0, errors.New("no space left") }
@@ -162,6 +196,18 @@ func TestPrintingFails(t *testing.T) {
 	teller.deleted(commands.Place{})
 	if err := teller.broken(); err == nil || err.Error() != "printing: no space left" {
 		t.Errorf("a full disk gives %v", err)
+	}
+}
+
+// All times of JSON events are in the same zone.
+func TestJSONTimes(t *testing.T) {
+	var out bytes.Buffer
+	teller := &jsonTeller{out: &output{w: &out}}
+	when := time.Date(2026, 5, 4, 0, 30, 0, 0, time.FixedZone("east", 3600))
+	teller.wire(client.Traffic{Time: when, JSON: []byte("{}")})
+	teller.message(client.Message{Time: when})
+	if n := strings.Count(out.String(), `"time":"2026-05-03T23:30:00Z"`); n != 2 {
+		t.Errorf("printed\n%s", out.String())
 	}
 }
 

@@ -4,9 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"sync"
 	"time"
+
+	"golang.org/x/term"
 
 	"elemental/client"
 	"elemental/cmd/etttc/commands"
@@ -16,32 +19,50 @@ import (
 // teller prints what happens, for people or for programs. Its methods may be
 // called from any goroutine; texts they are given are safe to show, messages not.
 type teller interface {
-	message(m client.Message)                       // somebody wrote something
-	posted(m client.Message, line int)              // a line of ours is on the provider's disk
-	deleted(at commands.Place)                      // the channel was
-	status(s client.Status, text string)            // the connection's, text may be ""
-	notice(text string)                             // anything that is worth knowing
-	refused(why string, code client.Code, line int) // a line was not done
-	saved(server, path string)                      // a server's image was
-	wire(t client.Traffic)                          // goes over the wire
-	broken() error                                  // what went wrong with printing
+	message(m client.Message)                                // somebody wrote something
+	posted(m client.Message, line int)                       // a line of ours is on the provider's disk
+	deleted(at commands.Place)                               // the channel was
+	unheard(at commands.Place, why string, code client.Code) // its subscription has ended
+	status(s client.Status, text string)                     // the connection's, text may be ""
+	notice(text string)                                      // anything that is worth knowing
+	refused(why string, code client.Code, line int)          // a line was not done
+	saved(server, path string)                               // a server's image was
+	wire(t client.Traffic)                                   // goes over the wire
+	broken() error                                           // what went wrong with printing
 }
 
-func newTeller(c Config) teller {
-	if c.JSON {
-		return &jsonTeller{out: &output{w: c.Out}}
+// newTeller makes the teller that a Config asks for. What it prints to a
+// terminal, questions hold back.
+func newTeller(c Config, questions *hold) teller {
+	out, err := &output{w: c.Out}, &output{w: c.Err}
+	for _, o := range []*output{out, err} {
+		if file, ok := o.w.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
+			o.hold = questions
+		}
 	}
-	return &textTeller{out: &output{w: c.Out}, err: &output{w: c.Err}, now: time.Now}
+	if c.JSON {
+		return &jsonTeller{out: out}
+	}
+	return &textTeller{out: out, err: err, now: time.Now}
 }
 
 // output writes whole pieces, one at a time, and remembers what went wrong.
 type output struct {
-	mu  sync.Mutex
-	w   io.Writer
-	bad error
+	mu   sync.Mutex
+	w    io.Writer
+	bad  error
+	hold *hold // nil where no question can be
 }
 
 func (o *output) write(text string) {
+	if o.hold != nil {
+		o.hold.write(o, text)
+	} else {
+		o.print(text)
+	}
+}
+
+func (o *output) print(text string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.bad == nil {
@@ -96,6 +117,8 @@ func (t *textTeller) status(_ client.Status, text string) {
 func (t *textTeller) notice(text string) { t.err.write(text + "\n") }
 
 func (t *textTeller) refused(why string, _ client.Code, _ int) { t.notice(why) }
+
+func (t *textTeller) unheard(_ commands.Place, why string, _ client.Code) { t.notice(why) }
 
 func (t *textTeller) saved(server, path string) {
 	t.notice("image of " + visible.Line(server) + " saved to " + visible.Line(path))

@@ -13,18 +13,20 @@ import (
 const longestInput = 64 << 10
 
 // editor is a text being typed, and the place of the cursor in it: a byte
-// offset, always between two characters as a reader counts them.
+// offset, always between two characters as a reader counts them. (The textarea
+// of bubbles, which dialogs' fields are cousins of, edits by rune, cuts pastes
+// that do not fit without a word, and has no stars for secrets.)
 type editor struct {
 	text   string
 	cursor int
 }
 
 // typed makes what the keyboard or a paste brought fit to be edited: line
-// breaks are \n, a tab is spaces, other control characters are left out.
+// breaks are \n, tabs stay, other control characters are left out.
 func typed(s string) string {
-	s = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\t", "    ").Replace(s)
+	s = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(s)
 	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) && r != '\n' {
+		if unicode.IsControl(r) && r != '\n' && r != '\t' {
 			return -1
 		}
 		return r
@@ -158,10 +160,8 @@ func (e *editor) shown(secret func(at int) bool) shownText {
 		switch {
 		case secret(at):
 			out.WriteByte('*')
-		case e.text[at] == '\n':
-			out.WriteByte('\n')
-		default:
-			out.WriteString(visible.Line(e.text[at : at+size]))
+		default: // line breaks stay, and tabs are spaces
+			out.WriteString(visible.Text(e.text[at : at+size]))
 		}
 		at += size
 	}
@@ -174,46 +174,53 @@ func (s shownText) cursor(edited int) int {
 	return s.places[i].shown
 }
 
-func noSecret(int) bool  { return false }
-func allSecret(int) bool { return true }
+func noSecret(int) bool { return false }
 
-// typing is what an editor looks like on the screen: its rows, and the cursor's.
-type typing struct {
-	rows []string
-	x, y int
+// laid is a text laid out in rows of a width, and where its characters stand.
+type laid struct {
+	shownText
+	width int
+	rows  []row
+	lines []string // the rows as they are drawn
 }
 
 // lay lays the text out in width columns, the last of which stays free for the cursor.
-func (e *editor) lay(c cells, width int, secret func(at int) bool) typing {
+func (e *editor) lay(c cells, width int, secret func(at int) bool) laid {
 	width = max(width-1, 2)
-	s := e.shown(secret)
-	cursor := s.cursor(e.cursor)
-	var t typing
-	for i, r := range c.rows(s.text, width) {
-		t.rows = append(t.rows, c.cut(s.text[r.start:r.end], width))
-		if cursor >= r.start {
-			t.x, t.y = min(c.width(s.text[r.start:cursor]), width), i
-		}
+	l := laid{shownText: e.shown(secret), width: width}
+	l.rows = c.rows(l.text, width)
+	for _, r := range l.rows {
+		l.lines = append(l.lines, c.cut(l.text[r.start:r.end], width))
 	}
-	return t
+	return l
+}
+
+// spot is the column and the row of a cursor. Only the part of its row before
+// it is measured.
+func (l *laid) spot(edited int, measure func(string) int) (x, y int) {
+	at := l.cursor(edited)
+	y = sort.Search(len(l.rows), func(i int) bool { return l.rows[i].start > at }) - 1
+	return min(measure(l.text[l.rows[y].start:at]), l.width), y
 }
 
 // vertical moves the cursor a row up or down, and reports false at the edge.
 func (e *editor) vertical(c cells, width, by int) bool {
-	t := e.lay(c, width, noSecret)
-	if to := t.y + by; to < 0 || to >= len(t.rows) {
+	l := e.lay(c, width, noSecret)
+	x, y := l.spot(e.cursor, c.width)
+	to := y + by
+	if to < 0 || to >= len(l.rows) {
 		return false
 	}
-	s := e.shown(noSecret)
-	rows := c.rows(s.text, max(width-1, 2))
-	target, next := rows[t.y+by], len(s.text)+1
-	if t.y+by+1 < len(rows) {
-		next = rows[t.y+by+1].start
+	start, next := l.rows[to].start, len(l.text)+1
+	if to+1 < len(l.rows) {
+		next = l.rows[to+1].start
 	}
-	for _, p := range s.places {
-		if p.shown >= target.start && p.shown < next && c.width(s.text[target.start:p.shown]) <= t.x {
-			e.cursor = p.edited
+	first := sort.Search(len(l.places), func(i int) bool { return l.places[i].shown >= start })
+	for _, p := range l.places[first:] {
+		if p.shown >= next || c.width(l.text[start:p.shown]) > x {
+			break
 		}
+		e.cursor = p.edited
 	}
 	return true
 }

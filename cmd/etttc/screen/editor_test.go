@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	tea "charm.land/bubbletea/v2"
 )
 
 func TestEditing(t *testing.T) {
@@ -78,8 +80,18 @@ func TestUpAndDownKeepTheColumn(t *testing.T) {
 }
 
 func TestWhatIsPastedBecomesText(t *testing.T) {
-	if got := typed("a\r\nb\rc\td\x1b[31m\x00e\u009b\xff"); got != "a\nb\nc    d[31me�" {
+	if got := typed("a\r\nb\rc\td\x1b[31m\x00e\u009b\xff"); got != "a\nb\nc\td[31me�" {
 		t.Errorf("%q", got)
+	}
+}
+
+// A tab is posted as it is, looks like spaces, and is one character to edit.
+func TestPastedTabsStay(t *testing.T) {
+	u := alice(t, 80, 24).page(0).gets(tea.PasteMsg{Content: "if x {\r\treturn\r}"}).sees("› if x {\n      return\n  }").fits(80, 24)
+	u.presses("up", "home", "delete").sees("› if x {\n  return\n  }").gets(tea.PasteMsg{Content: "\t\t"}).sees("\n          return\n")
+	u.presses("enter")
+	if got := u.m.outbox.posts[0].text; got != "if x {\n\t\treturn\n}" {
+		t.Errorf("%q is posted", got)
 	}
 }
 
@@ -87,5 +99,48 @@ func TestEditorIsBounded(t *testing.T) {
 	e := editor{}
 	if !e.insert(strings.Repeat("x", longestInput)) || e.insert("y") || len(e.text) != longestInput {
 		t.Errorf("%d bytes", len(e.text))
+	}
+}
+
+// However long the text is, only the part of its row before the cursor is measured.
+func TestCursorIsFoundByMeasuringItsRow(t *testing.T) {
+	const width = 40
+	for _, text := range []string{strings.Repeat("日本", 8<<10), strings.Repeat("👩‍🚀", 4<<10), strings.Repeat("words and\n", 5<<10)} {
+		e := editor{}
+		e.set(text)
+		l := e.lay(cells{}, width, noSecret)
+		calls, bytes := 0, 0
+		for _, cursor := range []int{0, len(text) / 2, len(text)} {
+			l.spot(cursor, func(s string) int { calls++; bytes += len(s); return cells{}.width(s) })
+		}
+		if calls != 3 || bytes > 3*width*len("👩‍🚀") {
+			t.Errorf("%d bytes are measured in %d calls to find three places in %d bytes", bytes, calls, len(text))
+		}
+	}
+}
+
+// The text is laid out when it changes, not whenever it is drawn.
+func TestInputIsLaidOutOncePerChange(t *testing.T) {
+	u := alice(t, 80, 24).page(0).gets(tea.PasteMsg{Content: strings.Repeat("one two\n", 4<<10)})
+	before := &u.m.input.layout.rows[0]
+	u.presses("left", "left").gets(tickMsg{now: noon}).sees("one two")
+	if before != &u.m.input.layout.rows[0] {
+		t.Error("it is laid out again though it is the same")
+	}
+	if u.types("X").sees("one twX"); before == &u.m.input.layout.rows[0] {
+		t.Error("it is not laid out again")
+	}
+	u.gets(tea.WindowSizeMsg{Width: 40, Height: 10}).sees("one twX").fits(40, 10)
+}
+
+func BenchmarkTypingInALongText(b *testing.B) {
+	for name, text := range map[string]string{"ascii": "word ", "wide": "日本", "emoji": "👩‍🚀"} {
+		b.Run(name, func(b *testing.B) {
+			u := alice(b, 80, 24).gets(tea.PasteMsg{Content: strings.Repeat(text, 60<<10/len(text))})
+			for b.Loop() {
+				u.types("x").m.View()
+				u.presses("backspace").m.View()
+			}
+		})
 	}
 }

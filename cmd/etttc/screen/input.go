@@ -21,6 +21,15 @@ type input struct {
 	back       int      // how far back in it the user is; 0 is at the text being typed
 	draft      string   // the text being typed, while they are in the past
 	completion completion
+	layout     inputLayout
+}
+
+// inputLayout is the input as it was last laid out, kept since a message asks
+// for it several times.
+type inputLayout struct {
+	laid
+	of    string
+	cells cells
 }
 
 // completion is a word being completed: Tab puts one candidate after the other
@@ -32,9 +41,12 @@ type completion struct {
 }
 
 // lay is the input as it looks on the screen.
-func (in *input) lay(c cells, width int) typing {
-	const prompt = 2
-	return in.editor.lay(c, width-prompt, in.secret())
+func (in *input) lay(c cells, width int) *laid {
+	const prompt, free = 2, 1
+	if l := &in.layout; l.rows == nil || l.of != in.text || l.cells != c || l.width != width-prompt-free {
+		*l = inputLayout{in.editor.lay(c, width-prompt, in.secret()), in.text, c}
+	}
+	return &in.layout.laid
 }
 
 // secret tells which places of the input hold a secret: what Masked hides.
@@ -47,15 +59,32 @@ func (in *input) secret() func(at int) bool {
 	return func(at int) bool { return at >= from }
 }
 
-// remember keeps a line in the history.
+// remember keeps a line in the history, up to where secrets begin: recalled and
+// entered, it asks for them.
 func (in *input) remember(text string) {
-	text = commands.Masked(text)
+	text = commands.WithoutSecrets(text)
 	in.past = slices.DeleteFunc(in.past, func(old string) bool { return old == text })
 	in.past = append(in.past, text)
 	if len(in.past) > mostRemembered {
 		in.past = in.past[1:]
 	}
 	in.back = 0
+}
+
+// setAside moves what is being typed to the history, and reports whether there
+// was anything.
+func (in *input) setAside() bool {
+	text, recalled := in.text, in.back > 0
+	if recalled && strings.TrimSpace(in.draft) != "" {
+		in.remember(in.draft)
+	}
+	in.completion, in.back = completion{}, 0
+	in.set("")
+	if strings.TrimSpace(text) == "" {
+		return false
+	}
+	in.remember(text)
+	return true
 }
 
 // recall goes back in the history by some lines, or on.
@@ -128,14 +157,11 @@ func (m *model) candidatesLine(width int) string {
 	if len(c.candidates) < 2 {
 		return ""
 	}
-	from := 0 // so that the chosen one is in it
-	for m.candidatesWidth(c.candidates[from:c.chosen+1]) > width-4 && from < c.chosen {
-		from++
-	}
+	from, to := c.around(width-2, m.cells.width)
 	var words []string
-	for i, candidate := range c.candidates[from:] {
-		word := visible.Line(candidate)
-		if from+i == c.chosen {
+	for i := from; i < to; i++ {
+		word := visible.Line(c.candidates[i])
+		if i == c.chosen {
 			word = m.theme.chosen.Render("[" + word + "]")
 		}
 		words = append(words, word)
@@ -143,12 +169,23 @@ func (m *model) candidatesLine(width int) string {
 	return m.cells.cut(strings.Join(words, " "), width-2)
 }
 
-func (m *model) candidatesWidth(candidates []string) int {
-	width := 2
-	for _, c := range candidates {
-		width += m.cells.width(visible.Line(c)) + 1
+// around are the candidates that a line of a width shows, the chosen one as its
+// last where not all before it have room. Others are not measured.
+func (c *completion) around(width int, measure func(string) int) (from, to int) {
+	const brackets, space = 2, 1
+	columns := func(i int) int { return measure(visible.Line(c.candidates[i])) + space }
+	taken := brackets + columns(c.chosen)
+	for from = c.chosen; from > 0; from-- {
+		before := columns(from - 1)
+		if taken+before > width-brackets {
+			break
+		}
+		taken += before
 	}
-	return width
+	for to = c.chosen + 1; to < len(c.candidates) && taken <= width; to++ {
+		taken += columns(to)
+	}
+	return from, to
 }
 
 // submit enters what was typed.
@@ -175,14 +212,15 @@ func (m *model) submit() tea.Cmd {
 
 // paste inserts what the terminal pasted.
 func (m *model) paste(text string) {
-	e := &m.input.editor
-	text = typed(text)
-	if m.dialog != nil {
-		e = &m.dialog.field().editor
-		text = strings.ReplaceAll(strings.TrimRight(text, "\n"), "\n", " ")
-	}
 	m.input.completion = completion{}
-	if !e.insert(text) {
+	fits := true
+	switch {
+	case m.dialog == nil:
+		fits = m.input.insert(typed(text))
+	case !m.trying() && !m.dialog.passes(m.now):
+		fits = m.dialog.field().paste(typed(text))
+	}
+	if !fits {
 		m.tell(warns, "that is too much to be pasted")
 	}
 }

@@ -3,6 +3,8 @@ package screen
 import (
 	"strings"
 
+	"charm.land/bubbles/v2/help"
+	"charm.land/bubbles/v2/key"
 	tea "charm.land/bubbletea/v2"
 
 	"elemental/cmd/etttc/commands"
@@ -10,66 +12,73 @@ import (
 
 // binding is a key of the screen and what it does, for help too.
 type binding struct {
-	keys []string
-	name string // as help writes it
-	help string
-	do   func(m *model) tea.Cmd
+	key.Binding
+	do func(m *model) tea.Cmd
+}
+
+// on binds keys, which help tells as name.
+func on(keys []string, name, help string, do func(m *model) tea.Cmd) binding {
+	return binding{key.NewBinding(key.WithKeys(keys...), key.WithHelp(name, help)), do}
 }
 
 // bindings are all keys but those of editing. One table drives both what they
 // do and what F1 tells.
 func bindings() []binding {
 	return []binding{
-		{[]string{"f1"}, "F1", "commands and keys", (*model).help},
-		{[]string{"f2"}, "F2", "the JSON that goes over the wire", (*model).toggleWire},
-		{[]string{"f3", "ctrl+l"}, "F3, Ctrl+L", "the list of servers and channels", (*model).toggleSide},
-		{[]string{"f4"}, "F4", "the list of members", (*model).toggleMembers},
-		{[]string{"ctrl+n", "alt+down"}, "Ctrl+N, Alt+↓", "next channel", stepping(1)},
-		{[]string{"ctrl+p", "alt+up"}, "Ctrl+P, Alt+↑", "previous channel", stepping(-1)},
-		{[]string{"alt+a"}, "Alt+A", "next channel with something unread", (*model).toUnread},
-		{[]string{"pgup"}, "PgUp", "older messages", paging(-1)},
-		{[]string{"pgdown"}, "PgDn", "newer messages", paging(1)},
-		{[]string{"ctrl+home"}, "Home, Ctrl+Home", "the oldest message that is loaded, and on", (*model).toOldest},
-		{[]string{"ctrl+end"}, "End, Ctrl+End", "the newest message", (*model).end},
-		{[]string{"enter", "kpenter"}, "Enter", "send", (*model).submit},
-		{[]string{"alt+enter", "shift+enter", "ctrl+j"}, "Alt+Enter, Ctrl+J", "a line break", (*model).breakLine},
-		{[]string{"tab"}, "Tab", "complete a name or a command, again: the next", completing(1)},
-		{[]string{"shift+tab"}, "Shift+Tab", "the candidate before", completing(-1)},
-		{[]string{"up"}, "↑", "what was entered before", recalling(1)},
-		{[]string{"down"}, "↓", "what was entered after that", recalling(-1)},
-		{[]string{"esc"}, "Esc", "close lists and panes, back to the newest", (*model).escape},
-		{[]string{"ctrl+c"}, "Ctrl+C", "clear the input; quit where it is empty", (*model).interrupt},
-		{[]string{"ctrl+d"}, "Ctrl+D", "quit, where the input is empty", (*model).endOfInput},
+		on([]string{"f1"}, "F1", "commands and keys", (*model).help),
+		on([]string{"f2"}, "F2", "the JSON that goes over the wire", (*model).toggleWire),
+		on([]string{"f3", "ctrl+l"}, "F3, Ctrl+L", "the list of servers and channels", (*model).toggleSide),
+		on([]string{"f4"}, "F4", "the list of members", (*model).toggleMembers),
+		on([]string{"ctrl+n", "alt+down"}, "Ctrl+N, Alt+↓", "next channel", stepping(1)),
+		on([]string{"ctrl+p", "alt+up"}, "Ctrl+P, Alt+↑", "previous channel", stepping(-1)),
+		on([]string{"alt+a"}, "Alt+A", "next channel with something unread", (*model).toUnread),
+		on([]string{"pgup"}, "PgUp", "older messages", paging(-1)),
+		on([]string{"pgdown"}, "PgDn", "newer messages", paging(1)),
+		on([]string{"shift+pgup", "alt+pgup"}, "Shift+PgUp", "older JSON, in the wire pane (Alt+PgUp, too)", pagingWire(-1)),
+		on([]string{"shift+pgdown", "alt+pgdown"}, "Shift+PgDn", "newer JSON, in the wire pane (Alt+PgDn, too)", pagingWire(1)),
+		on([]string{"ctrl+home"}, "Home, Ctrl+Home", "the oldest message that is loaded, and on", (*model).toOldest),
+		on([]string{"ctrl+end"}, "End, Ctrl+End", "the newest message", (*model).end),
+		on([]string{"enter", "kpenter"}, "Enter", "send", (*model).submit),
+		on([]string{"alt+enter", "shift+enter", "ctrl+j"}, "Alt+Enter, Ctrl+J", "a line break", (*model).breakLine),
+		on([]string{"tab"}, "Tab", "complete a name or a command, again: the next", completing(1)),
+		on([]string{"shift+tab"}, "Shift+Tab", "the candidate before", completing(-1)),
+		on([]string{"up"}, "↑", "what was entered before", recalling(1)),
+		on([]string{"down"}, "↓", "what was entered after that", recalling(-1)),
+		on([]string{"esc"}, "Esc", "close lists and panes, back to the newest", (*model).escape),
+		on([]string{"ctrl+c"}, "Ctrl+C", "clear the input; quit where it is empty", (*model).interrupt),
+		on([]string{"ctrl+d"}, "Ctrl+D", "quit, where the input is empty", (*model).endOfInput),
 	}
 }
 
+// inDialogsToo are those that work while a dialog is open.
+var inDialogsToo = key.NewBinding(key.WithKeys("ctrl+c", "ctrl+d", "f2", "shift+pgup", "shift+pgdown", "alt+pgup", "alt+pgdown"))
+
 // key is a key pressed.
 func (m *model) key(msg tea.KeyPressMsg) tea.Cmd {
-	name := msg.String()
-	if m.dialog != nil {
-		switch name {
-		case "ctrl+c", "f2", "ctrl+d":
-		default:
-			return m.dialogKey(msg)
-		}
+	if m.dialog != nil && !key.Matches(msg, inDialogsToo) {
+		return m.dialogKey(msg)
 	}
+	name := msg.String()
 	if name != "tab" && name != "shift+tab" {
 		m.input.completion = completion{}
 	}
 	if m.input.text == "" && (name == "home" || name == "end") {
-		name = "ctrl+" + name
+		msg.Mod |= tea.ModCtrl
 	}
 	for _, b := range bindings() {
-		for _, k := range b.keys {
-			if k == name {
-				return b.do(m)
-			}
+		if key.Matches(msg, b.Binding) {
+			return b.do(m)
 		}
 	}
-	if !m.input.key(name) && msg.Key().Text != "" && !m.input.insert(typed(msg.Key().Text)) {
+	if !m.input.key(name) && msg.Text != "" && !m.input.insert(typed(msg.Text)) {
 		m.tell(warns, "the input is full")
 	}
 	return nil
+}
+
+// keysLine tells what keys do, in one line.
+func keysLine(keys ...key.Binding) string {
+	return help.Model{ShortSeparator: ", "}.ShortHelpView(keys)
 }
 
 func stepping(by int) func(*model) tea.Cmd {
@@ -146,8 +155,6 @@ func (m *model) breakLine() tea.Cmd {
 	return nil
 }
 
-func (m *model) toggleWire() tea.Cmd { m.panes.wire = !m.panes.wire; return nil }
-
 func (m *model) toggleSide() tea.Cmd {
 	m.panes.side = toggled(m.layout().side > 0)
 	if m.width < widthForSide {
@@ -216,7 +223,7 @@ func (m *model) endOfInput() tea.Cmd {
 func (m *model) help() tea.Cmd {
 	lines := []string{"Keys:"}
 	for _, b := range bindings() {
-		lines = append(lines, m.cells.fit(b.name, 17)+"  "+b.help)
+		lines = append(lines, m.cells.fit(b.Help().Key, 17)+"  "+b.Help().Desc)
 	}
 	m.toNewest()
 	m.tell(tells, strings.Join(lines, "\n"))
@@ -230,7 +237,7 @@ func (m *model) click(mouse tea.Mouse) {
 	if mouse.Button != tea.MouseLeft || m.dialog != nil || mouse.X >= l.side {
 		return
 	}
-	rows := m.sideRows(l.side, 1+l.body+l.wire)
+	rows := m.sideRows(1 + l.body + l.wire)
 	if mouse.Y < len(rows) && rows[mouse.Y].at != (commands.Place{}) {
 		m.enterPlace(rows[mouse.Y].at)
 		if l.pane <= 0 {
@@ -239,13 +246,22 @@ func (m *model) click(mouse tea.Mouse) {
 	}
 }
 
-// wheel scrolls the messages.
+// wheel scrolls what is under the mouse: the wire pane, or else the messages.
 func (m *model) wheel(mouse tea.Mouse) {
 	const lines = 3
+	by := lines
 	switch mouse.Button {
 	case tea.MouseWheelUp:
-		m.scrollBy(-lines)
+		by = -lines
 	case tea.MouseWheelDown:
-		m.scrollBy(lines)
+	default:
+		return
+	}
+	l := m.layout()
+	wireY := 1 + l.body
+	if l.wire > 0 && mouse.Y >= wireY && mouse.Y < wireY+l.wire && mouse.X >= l.paneX() && mouse.X < l.paneX()+l.pane {
+		m.scrollWire(by)
+	} else {
+		m.scrollBy(by)
 	}
 }

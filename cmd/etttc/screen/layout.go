@@ -75,6 +75,12 @@ func (l layout) tall(m *model) layout {
 	}
 	if m.panes.wire && l.pane > 0 {
 		l.wire = min(l.body/2, 20)
+		if m.dialog != nil { // comes first; a rule alone would be of no use
+			l.wire = min(l.wire, l.body-m.dialog.height())
+			if l.wire < 2 {
+				l.wire = 0
+			}
+		}
 		l.body -= l.wire
 	}
 	return l

@@ -23,11 +23,12 @@ type model struct {
 	theme         theme
 	focused       bool // the terminal is in front, as far as it tells
 
-	address  string
-	provider client.Provider
-	link     link
-	user     string // who is logged in, or ""
-	login    login
+	address   string
+	encrypted bool
+	provider  client.Provider
+	link      link
+	user      string // who is logged in, or ""
+	login     login
 
 	servers []server // in the order of the provider
 	side    bar
@@ -54,6 +55,32 @@ type link struct {
 	client.Status
 	retry time.Time // in Offline: when the next attempt comes
 	lag   time.Duration
+	since time.Time // in Online: since when
+	heard time.Time // when the provider sent something
+	open  time.Time // since when something of ours waits for an answer; zero is nothing
+}
+
+// silence is how long the provider owes an answer and has sent nothing at all.
+func (l *link) silence(now time.Time) time.Duration {
+	if l.State != client.Online || l.open.IsZero() {
+		return 0
+	}
+	from := l.open
+	for _, sign := range []time.Time{l.since, l.heard} {
+		if sign.After(from) {
+			from = sign
+		}
+	}
+	return now.Sub(from)
+}
+
+// hear notes when the provider sent something.
+func (l *link) hear(traffic []client.Traffic) {
+	for _, t := range traffic {
+		if !t.Sent && t.Time.After(l.heard) {
+			l.heard = t.Time
+		}
+	}
 }
 
 // server is one server of the side bar.
@@ -68,6 +95,8 @@ type bar struct {
 	stale  bool            // it has to be asked for again, since something changed meanwhile
 	again  time.Time       // when to ask again after a failure; zero is not at all
 	heard  map[string]bool // the servers that are subscribed
+	ending map[string]bool // those of which the user knows that they are about to end
+	asked  time.Time       // when the list was asked for
 }
 
 // panes are the parts of the screen that the user switches on and off; the side
@@ -89,8 +118,8 @@ const (
 func newModel(c Config) *model {
 	m := &model{
 		zone: time.UTC, theme: newTheme(true), cells: cells{ansi.WcWidth}, focused: true,
-		address: c.Address, wanted: c.At, panes: panes{wire: c.Raw},
-		side:  bar{heard: map[string]bool{}},
+		address: c.Address, encrypted: c.Options.TLS != nil, wanted: c.At, panes: panes{wire: c.Raw},
+		side: bar{heard: map[string]bool{}, ending: map[string]bool{}}, wire: newWire(),
 		rooms: map[commands.Place]*room{}, members: map[string]client.Members{},
 	}
 	m.login = newLogin(c)

@@ -11,10 +11,12 @@ import (
 type (
 	// endMsg: the program's context has ended.
 	endMsg struct{}
-	// tickMsg comes every second.
+	// tickMsg comes every second; open is since when a question waits for its
+	// answer, zero if none does.
 	tickMsg struct {
-		now time.Time
-		lag time.Duration
+		now  time.Time
+		lag  time.Duration
+		open time.Time
 	}
 	statusMsg  struct{ client.Status }
 	trafficMsg struct {

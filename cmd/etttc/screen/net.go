@@ -1,18 +1,15 @@
 package screen
 
 import (
-	"bufio"
 	"context"
-	"fmt"
-	"io"
 	"os"
+	"sync"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
 
 	"elemental/client"
 	"elemental/cmd/etttc/commands"
-	"elemental/cmd/etttc/picture"
 )
 
 // Times that things outside may take.
@@ -22,7 +19,42 @@ const (
 	postTime    = 5 * time.Minute  // a post; then it is tried again under its nonce
 	graceTime   = 2 * time.Second  // what is pending when the user quits
 	memberTime  = 10 * time.Second // between two looks at the members
+	listTime    = 30 * time.Second // and at the servers, which another client of the user may join
 )
+
+// open are the questions that wait for their answers, by when they were asked.
+// The zero value has none.
+type open struct {
+	mu    sync.Mutex
+	since map[*time.Time]bool
+}
+
+// begin notes a question, and gives what notes its end.
+func (o *open) begin(now time.Time) (end func()) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.since == nil {
+		o.since = map[*time.Time]bool{}
+	}
+	o.since[&now] = true
+	return func() {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		delete(o.since, &now)
+	}
+}
+
+// oldest is when the one was asked that waits longest, zero where none does.
+func (o *open) oldest() (at time.Time) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for since := range o.since {
+		if at.IsZero() || since.Before(at) {
+			at = *since
+		}
+	}
+	return at
+}
 
 // net is what leads outside. Its methods make commands, which may block and
 // answer with a message; none of them touches the model.
@@ -30,6 +62,7 @@ type net struct {
 	ctx      context.Context
 	who      *client.Client
 	feeds    *feeds
+	open     open
 	folder   string
 	in, out  *os.File
 	loggedIn func(user string)
@@ -44,13 +77,14 @@ func (n *net) within(limit time.Duration, question func(ctx context.Context) tea
 	return func() tea.Msg {
 		ctx, cancel := context.WithTimeout(n.ctx, limit)
 		defer cancel()
+		defer n.open.begin(time.Now())()
 		return question(ctx)
 	}
 }
 
 // tick tells the time and the lag in a second.
 func (n *net) tick() tea.Cmd {
-	return tea.Tick(time.Second, func(now time.Time) tea.Msg { return tickMsg{now, n.who.Lag()} })
+	return tea.Tick(time.Second, func(now time.Time) tea.Msg { return tickMsg{now, n.who.Lag(), n.open.oldest()} })
 }
 
 // logIn registers first if that is asked for, and then logs in.
@@ -154,39 +188,3 @@ func (n *net) run(c *commands.Command, at commands.Place, args []string, aside b
 func (n *net) grace() tea.Cmd {
 	return tea.Tick(graceTime, func(time.Time) tea.Msg { return graceMsg{} })
 }
-
-// show gives the terminal away to show an image on it.
-func (n *net) show(image []byte, name string) tea.Cmd {
-	s := &showing{net: n, image: image, name: name}
-	return tea.Exec(s, func(err error) tea.Msg { return picturedMsg{s.line, err} })
-}
-
-// showing is the program that has the terminal while an image is shown.
-type showing struct {
-	net   *net
-	image []byte
-	name  string
-	line  string // what was done
-}
-
-// Run shows the image and waits for Enter.
-func (s *showing) Run() error {
-	line, err := picture.Show(s.net.in, s.net.out, s.image, s.net.folder, s.name)
-	if err != nil {
-		return err
-	}
-	s.line = line
-	if _, err := fmt.Fprintf(s.net.out, "\n%s\npress Enter to return\n", line); err != nil {
-		return err
-	}
-	if _, err := bufio.NewReader(s.net.in).ReadString('\n'); err != nil && err != io.EOF {
-		return err
-	}
-	return nil
-}
-
-// SetStdin, SetStdout and SetStderr are for programs that are started; the
-// terminal's own files are at hand here.
-func (s *showing) SetStdin(io.Reader)  {}
-func (s *showing) SetStdout(io.Writer) {}
-func (s *showing) SetStderr(io.Writer) {}

@@ -33,9 +33,16 @@ type lineQueue struct {
 
 // post is a message on its way to the provider.
 type post struct {
-	line
+	line         // as it was entered
+	text  string // what is posted
 	nonce string
+
+	left      bool // it was handed over, and there is or was a connection
+	uncertain bool // an earlier try was not answered
 }
+
+// doubtful reports whether it may be with the provider, which has not said so.
+func (p *post) doubtful() bool { return p.left || p.uncertain }
 
 // outbox posts one message at a time, so that they keep their order.
 type outbox struct {
@@ -81,21 +88,22 @@ func (m *model) pendingIn(at commands.Place) []pending {
 	return all
 }
 
-// unsent are the texts that were entered to be posted and are not known to be.
-func (m *model) unsent() []string {
-	var all []string
+// unsent are the texts that were entered to be posted and are not known to be:
+// those that may have been, and those that were not.
+func (m *model) unsent() (doubtful, not []string) {
 	for _, p := range m.outbox.posts {
-		all = append(all, p.text)
+		if p.doubtful() {
+			doubtful = append(doubtful, p.line.text)
+		} else {
+			not = append(not, p.line.text)
+		}
 	}
 	for _, l := range m.lines.waiting {
 		if !commands.IsCommand(l.text) {
-			all = append(all, l.text)
+			not = append(not, l.text)
 		}
 	}
-	if text := m.input.text; text != "" && !commands.IsCommand(text) {
-		all = append(all, text)
-	}
-	return all
+	return doubtful, not
 }
 
 // enter takes a line of the input.
@@ -128,8 +136,7 @@ func (m *model) say(l line) tea.Cmd {
 	if l.at.Channel == "" {
 		return m.refused(l, "you are in no channel, try /gotochannel, /joinserver or /createserver")
 	}
-	l.text = commands.Message(l.text)
-	m.outbox.posts = append(m.outbox.posts, post{l, rand.Text()})
+	m.outbox.posts = append(m.outbox.posts, post{line: l, text: commands.Message(l.text), nonce: rand.Text()})
 	return m.postNext()
 }
 
@@ -138,7 +145,20 @@ func (m *model) postNext() tea.Cmd {
 		return nil
 	}
 	m.outbox.sending = true
+	return m.handOver()
+}
+
+// handOver gives the first post to the client.
+func (m *model) handOver() tea.Cmd {
+	m.outbox.posts[0].left = m.online()
 	return m.net.post(m.outbox.posts[0])
+}
+
+// reachable is told when the connection is there: what waits for it leaves.
+func (o *outbox) reachable() {
+	if o.sending {
+		o.posts[0].left = true
+	}
 }
 
 // posted hears how the first post of the outbox fared. Under its nonce it can
@@ -148,14 +168,15 @@ func (m *model) posted(msg postedMsg) tea.Cmd {
 		return nil
 	}
 	m.outbox.sending = false
-	first := m.outbox.posts[0]
+	first := &m.outbox.posts[0]
 	if msg.err != nil && m.repeatable(msg.err) {
+		first.left, first.uncertain = false, first.uncertain || isUncertain(msg.err)
 		m.outbox.sending = true // until it is tried again
 		return m.net.retry(first.id)
 	}
 	m.outbox.posts = slices.Clone(m.outbox.posts[1:])
 	if msg.err == nil {
-		m.land(first.line, msg.message)
+		m.land(line{first.id, first.at, first.text}, msg.message)
 		return tea.Batch(m.postNext(), m.quitWhenDone())
 	}
 	m.refused(first.line, commands.Explain(msg.err))
@@ -184,9 +205,8 @@ func (m *model) found(at commands.Place, posted []client.Message) {
 }
 
 func (m *model) repeatable(err error) bool {
-	unknown := errors.Is(err, client.ErrUncertain) || client.CodeOf(err) == client.OutcomeUnknown
 	switch {
-	case unknown:
+	case isUncertain(err):
 		return !m.link.Original
 	case errors.Is(err, client.ErrClosed), errors.Is(err, context.Canceled):
 		return false
@@ -197,26 +217,32 @@ func (m *model) repeatable(err error) bool {
 	return code == client.Busy || code == client.TooOften || code == client.NotLoggedIn && m.user != ""
 }
 
+// isUncertain reports whether what failed may have been done.
+func isUncertain(err error) bool {
+	return errors.Is(err, client.ErrUncertain) || client.CodeOf(err) == client.OutcomeUnknown
+}
+
 // retry posts the first of the outbox once more, under the same nonce.
 func (m *model) retry(msg retryMsg) tea.Cmd {
 	if len(m.outbox.posts) == 0 || m.outbox.posts[0].id != msg.id {
 		return nil
 	}
-	return m.net.post(m.outbox.posts[0])
+	return m.handOver()
 }
 
-// refused tells why a text was not posted, and gives it back.
+// refused tells why a text was not posted, and gives it back; into the input
+// only where it was entered.
 func (m *model) refused(l line, why string) tea.Cmd {
 	text := "not posted: " + why
 	switch {
-	case m.input.text == "":
+	case m.input.text == "" && l.at == m.at:
 		m.input.set(l.text)
 		text += " (the text is in the input again)"
 	default:
 		text += " (↑ brings the text back: " + m.cells.cut(visible.Line(l.text), 30) + ")"
 	}
 	at := l.at
-	if m.rooms[at] == nil {
+	if !m.has(at) {
 		at = m.at
 	}
 	m.tellIn(at, warns, text)
@@ -227,7 +253,7 @@ func (m *model) refused(l line, why string) tea.Cmd {
 func (m *model) drop(gone func(commands.Place) bool) {
 	for _, l := range m.lines.waiting {
 		if gone(l.at) {
-			m.refused(line{l.id, m.at, l.text}, "the place is gone")
+			m.refused(l, "the place is gone")
 		}
 	}
 	m.lines.waiting = slices.DeleteFunc(m.lines.waiting, func(l line) bool { return gone(l.at) })

@@ -2,6 +2,7 @@ package screen
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -39,7 +40,10 @@ func TestRefusedTextComesBack(t *testing.T) {
 	u.gets(postedMsg{id: u.m.outbox.posts[0].id, err: refusal})
 	u.sees("not posted: message is too long", "› much too long").seesNot("… alice")
 
-	u.presses("enter").types("being typed")
+	u.presses("ctrl+c").types("//quit not").presses("enter").sees(" /quit not").seesNot("//quit")
+	u.gets(postedMsg{id: u.m.outbox.posts[0].id, err: refusal}).sees("› //quit not") // as it was entered: no command
+
+	u.presses("ctrl+c").types("much too long").presses("enter").types("being typed")
 	u.gets(postedMsg{id: u.m.outbox.posts[0].id, err: refusal}).sees("› being typed", "↑ brings the text back")
 	u.presses("up").sees("› much too long").presses("down").sees("› being typed")
 }
@@ -97,13 +101,53 @@ func TestQuittingWaitsForWhatIsPending(t *testing.T) {
 }
 
 func TestWhatWasNotSentIsToldInTheEnd(t *testing.T) {
-	u := alice(t, 80, 24).page(0).types("never sent\x1b").presses("enter").types("half")
+	u := alice(t, 80, 24).page(0).types("half")
 	var out bytes.Buffer
-	if err := u.m.tellUnsent(&out); err != nil {
+	if err := u.m.tellUnsent(&out); err != nil { // which was not entered
 		t.Fatal(err)
 	}
-	if got := out.String(); got != "not sent: never sent\nnot sent: half\n" {
+	if got := out.String(); got != "not sent: half\n" {
 		t.Errorf("%q", got)
+	}
+}
+
+// A post under way may be with the provider; what waits behind it is not.
+func TestWhatMayHaveBeenSentIsToldInTheEnd(t *testing.T) {
+	const doubtful, not = "not acknowledged, it may have been sent: //one\n", "not sent: //one\n"
+	online, offline := statusMsg{client.Status{State: client.Online}}, statusMsg{client.Status{State: client.Offline}}
+	busy := &client.Refusal{Code: client.Busy}
+	for _, c := range []struct {
+		first  client.State
+		then   []tea.Msg
+		answer error
+		want   string
+	}{
+		{client.Online, nil, nil, doubtful},
+		{client.Online, []tea.Msg{offline}, nil, doubtful},
+		{client.Offline, nil, nil, not},
+		{client.Offline, []tea.Msg{online}, nil, doubtful},
+		{client.Online, nil, busy, not},
+		{client.Online, nil, client.ErrLost, not},
+		{client.Online, nil, client.ErrUncertain, doubtful},
+	} {
+		u := alice(t, 80, 24).page(0).gets(statusMsg{client.Status{State: c.first}}).types("//one").presses("enter").types("two").presses("enter").gets(c.then...)
+		id := u.m.outbox.posts[0].id
+		if c.answer != nil {
+			u.gets(postedMsg{id: id, err: c.answer})
+		}
+		checkUnsent(t, u, c.want+"not sent: two\n")
+		if c.want == doubtful && c.answer != nil { // a later try makes it no less so
+			u.gets(retryMsg{id}, postedMsg{id: id, err: busy})
+			checkUnsent(t, u, c.want+"not sent: two\n")
+		}
+	}
+}
+
+func checkUnsent(t *testing.T, u *user, want string) {
+	t.Helper()
+	var out bytes.Buffer
+	if err := u.m.tellUnsent(&out); !errors.Is(err, ErrUnsent) || out.String() != want {
+		t.Errorf("%v, and told is\n%s, want\n%s", err, out.String(), want)
 	}
 }
 

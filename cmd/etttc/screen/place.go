@@ -15,7 +15,9 @@ import (
 const (
 	pageSize  = 200 // messages asked for at once
 	nearEdge  = 40  // items from the edge of what is held at which more is asked for
-	keptAside = 300 // messages kept of a channel that the user has left
+	keptAside = 300 // messages kept of a channel that is not on the screen
+
+	keptBytes = 256 << 10 // and at most these bytes of their texts
 )
 
 // enterPlace moves the user. What the place they leave holds shrinks to its
@@ -26,11 +28,7 @@ func (m *model) enterPlace(to commands.Place) {
 	}
 	left := m.here()
 	left.newFrom, left.scroll = -1, scroll{}
-	if left.history.current() {
-		left.history.newest(keptAside)
-	} else {
-		left.history.messages, left.loaded = nil, false
-	}
+	left.shrink()
 	m.at = to
 	if s := m.server(to.Server); s != nil && to.Channel != "" && !slices.Contains(s.channels, to.Channel) {
 		s.channels = append(slices.Clone(s.channels), to.Channel) // made by others; the next listing knows
@@ -126,7 +124,13 @@ func (m *model) postedIn(at commands.Place, events []client.Event) bool {
 	}
 	m.found(at, posted)
 	looking := at == m.at && !m.here().scroll.held
-	m.room(at).take(posted, m.user, looking, looking && m.focused)
+	r := m.room(at)
+	r.take(posted, m.user, looking, looking && m.focused)
+	if at != m.at {
+		r.shrink()
+	} else if m.layout().pane <= 0 { // a list covers it, so that settle does not bound it
+		r.history.trim(r.around())
+	}
 	return !m.has(at)
 }
 
@@ -139,11 +143,35 @@ func (m *model) channelDeleted(at commands.Place) {
 	}
 	if m.at == at {
 		m.settlePlace()
-		if m.doing("deletechannel") {
-			return
-		}
-		m.tell(warns, "the channel #"+visible.Line(at.Channel)+" was deleted")
 	}
+}
+
+// moveOut leads the user out of a place that is gone, or into the first one. Who
+// did not ask for that is told, and what they were typing was for the other
+// place: it goes, so that Enter does not post it in this one.
+func (m *model) moveOut(to commands.Place) {
+	from := m.at
+	if to == from {
+		return
+	}
+	m.enterPlace(to)
+	switch {
+	case from.Server == "", from.Channel == "" && from.Server == to.Server:
+		return // there was nothing to be posted in
+	case m.doing("deletechannel", "leaveserver", "deleteserver"):
+		return
+	}
+	text := "the channel #" + visible.Line(from.Channel) + " was deleted, you are in #" + visible.Line(to.Channel)
+	switch {
+	case to.Channel == "":
+		text = written(from) + " is gone"
+	case from.Server != to.Server:
+		text = "you are not in " + visible.Line(from.Server) + " any more, but in " + written(to)
+	}
+	if m.input.setAside() {
+		text += " (↑ brings back what you typed)"
+	}
+	m.tell(warns, text)
 }
 
 // askMembers asks who is in the present server.
@@ -155,22 +183,28 @@ func (m *model) askMembers() tea.Cmd {
 	return m.net.askMembers(m.at.Server)
 }
 
-// told takes in who is in a server and which channels it has.
+// told takes in who is in a server and which channels it has. That the user's
+// own is not among them may be older than the channel: a listing decides.
 func (m *model) told(msg membersMsg) tea.Cmd {
 	s := m.server(msg.server)
 	if s == nil {
 		return nil
 	}
-	if msg.channels != nil && !slices.Equal(s.channels, msg.channels) {
+	var cmd tea.Cmd
+	switch {
+	case msg.channels == nil || slices.Equal(s.channels, msg.channels):
+	case msg.server == m.at.Server && m.at.Channel != "" && !slices.Contains(msg.channels, m.at.Channel):
+		cmd = m.relist()
+	default:
 		s.channels = msg.channels
 		m.settlePlace()
 	}
 	if msg.err != nil {
 		delete(m.members, msg.server) // not offered, or not a member any more
-		return nil
+		return cmd
 	}
 	m.members[msg.server] = msg.members
-	return nil
+	return cmd
 }
 
 // page takes in a part of a room's history.
@@ -222,9 +256,14 @@ func (m *model) settle() tea.Cmd {
 }
 
 // needs tells which page the user is about to reach, and the index it ends
-// before. Where all is well it bounds what is held.
+// before. It bounds what is held, too.
 func (r *room) needs(top, bottom, last int) (loading, int64) {
 	h := &r.history
+	if bottom > last-top {
+		h.trim(h.end())
+	} else {
+		h.trim(h.first)
+	}
 	switch {
 	case !r.loaded || r.stale:
 		return newestPage, -1
@@ -232,11 +271,6 @@ func (r *room) needs(top, bottom, last int) (loading, int64) {
 		return olderPage, h.first
 	case !h.current() && bottom > last-nearEdge:
 		return newerPage, min(h.end()+pageSize, h.total)
-	}
-	if bottom > last-top {
-		h.trim(h.end())
-	} else {
-		h.trim(h.first)
 	}
 	return nothing, 0
 }

@@ -95,6 +95,24 @@ func (r *room) take(posted []client.Message, me string, looking, attending bool)
 	}
 }
 
+// shrink keeps the newest part of a room that is not on the screen; where that
+// is not held, it is loaded when the user comes.
+func (r *room) shrink() {
+	if r.history.current() {
+		r.history.newest(keptAside, keptBytes)
+	} else {
+		r.history.messages, r.loaded = nil, false
+	}
+}
+
+// around is the index that the user looks at.
+func (r *room) around() int64 {
+	if r.scroll.held && r.scroll.bottom.kind == messageItem {
+		return r.scroll.bottom.id
+	}
+	return r.history.end()
+}
+
 // load takes in a page of the history.
 func (r *room) load(which loading, page client.Page) {
 	r.history.merge(page.Messages)

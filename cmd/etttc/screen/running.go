@@ -56,6 +56,9 @@ func (m *model) ran(msg ranMsg) tea.Cmd {
 		m.lines.running = ""
 	}
 	var cmds []tea.Cmd
+	if gone := msg.outcome.Gone; m.side.heard[gone] {
+		m.side.ending[gone] = true
+	}
 	if to := msg.outcome.Goto; to != nil {
 		m.rebind(msg.at, *to)
 	}

@@ -11,9 +11,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
+	"golang.org/x/term"
 
 	"elemental/client"
 	"elemental/cmd/etttc/commands"
@@ -40,7 +42,8 @@ const framesPerSecond = 30
 
 // Run shows the screen until the user quits or ctx ends. Signals are the
 // caller's: one that is to end the program ends ctx. What was typed and could
-// not be sent any more is told on Out in the end.
+// not be sent any more is told on Out in the end; ErrUnsent tells that some of
+// that had been entered.
 func Run(ctx context.Context, c Config) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -53,22 +56,54 @@ func Run(ctx context.Context, c Config) error {
 	m := newModel(c)
 	m.net = &net{ctx: ctx, who: who, feeds: f, folder: c.Folder, in: c.In, out: c.Out, loggedIn: c.LoggedIn}
 	m.zone, m.now = time.Local, time.Now()
+	restore, err := terminalState(c.In)
+	if err != nil {
+		return err
+	}
 	program := tea.NewProgram(m, tea.WithInput(c.In), tea.WithOutput(c.Out), tea.WithFPS(framesPerSecond), tea.WithoutSignalHandler())
 	f.start(program.Send)
 	stop := context.AfterFunc(ctx, func() { program.Send(endMsg{}) })
 	_, err = program.Run()
+	restore()
 	stop()
 	cancel()
 	who.Close()
 	return errors.Join(err, m.tellUnsent(c.Out))
 }
 
-// tellUnsent writes what was typed and not sent, so that it is not lost.
+// terminalState returns what brings a terminal back to its state of now. The
+// library does that too, but takes what it finds after an image for that state.
+func terminalState(file *os.File) (restore func(), err error) {
+	state, err := term.GetState(int(file.Fd()))
+	if err != nil {
+		return nil, fmt.Errorf("the terminal: %w", err)
+	}
+	return func() { _ = term.Restore(int(file.Fd()), state) }, nil // it may be gone
+}
+
+// ErrUnsent is what Run ends with when messages were entered that the provider
+// has not acknowledged. They have been told.
+var ErrUnsent = errors.New("not every message was acknowledged")
+
+// tellUnsent writes what was typed and is not known to be sent, so that it is
+// not lost. The draft in the input is no reason for ErrUnsent.
 func (m *model) tellUnsent(out io.Writer) error {
-	for _, text := range m.unsent() {
-		if _, err := fmt.Fprintf(out, "not sent: %s\n", visible.Line(text)); err != nil {
-			return err
+	doubtful, not := m.unsent()
+	var result error
+	if len(doubtful)+len(not) > 0 {
+		result = ErrUnsent
+	}
+	if text := m.input.text; text != "" && !commands.IsCommand(text) {
+		not = append(not, text)
+	}
+	for i, text := range slices.Concat(doubtful, not) {
+		word := "not sent"
+		if i < len(doubtful) {
+			word = "not acknowledged, it may have been sent"
+		}
+		if _, err := fmt.Fprintf(out, "%s: %s\n", word, visible.Line(text)); err != nil {
+			return errors.Join(result, err)
 		}
 	}
-	return nil
+	return result
 }

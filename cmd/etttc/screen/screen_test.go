@@ -122,10 +122,13 @@ func keyNamed(name string) tea.KeyPressMsg {
 func (u *user) screen() string {
 	rows, _ := u.m.draw()
 	for i := range rows {
-		rows[i] = strings.TrimRight(ansi.Strip(rows[i]), " ")
+		rows[i] = strings.TrimRight(u.plain(rows[i]), " ")
 	}
 	return strings.Join(rows, "\n") + "\n"
 }
+
+// plain is a row without styles.
+func (u *user) plain(row string) string { return ansi.Strip(row) }
 
 func (u *user) sees(parts ...string) *user {
 	u.t.Helper()

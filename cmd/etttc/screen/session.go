@@ -17,10 +17,18 @@ type login struct {
 	register     bool
 	wanted       bool // as soon as the provider is reachable
 	asking       bool // under way
+
+	greeted bool     // the provider has told about itself, or could not
+	after   []string // what is to be told then
 }
 
 func newLogin(c Config) login {
 	return login{user: c.User, secret: c.Password, register: c.Register, wanted: c.Password != ""}
+}
+
+// done forgets all that a login needs but its user.
+func (l *login) done(user string) {
+	*l = login{user: user, greeted: l.greeted, after: l.after}
 }
 
 func (m *model) online() bool { return m.link.State == client.Online }
@@ -40,7 +48,7 @@ func (m *model) loggedIn(msg loggedInMsg) tea.Cmd {
 	m.login.asking = false
 	if msg.registered {
 		m.login.register = false
-		m.tell(tells, "registration completed, now login")
+		m.tellAfterWelcome("registration completed, now login")
 	}
 	if msg.err != nil {
 		if !m.online() && client.CodeOf(msg.err) == "" {
@@ -49,8 +57,9 @@ func (m *model) loggedIn(msg loggedInMsg) tea.Cmd {
 		m.refuseLogin(msg)
 		return nil
 	}
-	m.user, m.login, m.dialog = msg.user, login{user: msg.user}, nil
-	m.tell(tells, "login completed, logged in as "+visible.Line(msg.user))
+	m.user, m.dialog = msg.user, nil
+	m.login.done(msg.user)
+	m.tellAfterWelcome("login completed, logged in as " + visible.Line(msg.user))
 	return tea.Batch(m.relist(), m.net.aboutProvider(), m.pump())
 }
 
@@ -60,10 +69,14 @@ func (m *model) refuseLogin(msg loggedInMsg) {
 		what = "registration failed, "
 	}
 	m.login.wanted = false
-	m.dialog = m.loginDialog(what + commands.Explain(msg.err))
 	m.login.secret = ""
+	if m.dialog == nil || m.dialog.command != nil { // it was not asked for in the dialog
+		m.popLogin(what + commands.Explain(msg.err))
+		return
+	}
+	m.dialog = m.loginDialog(what + commands.Explain(msg.err))
 	if client.CodeOf(msg.err) == client.WrongPassword {
-		m.dialog.at = loginSecret
+		m.dialog.to(loginSecret)
 	}
 }
 
@@ -76,10 +89,12 @@ func (m *model) linked(s client.Status) tea.Cmd {
 		m.link.retry = m.now.Add(s.Pause)
 		return nil
 	}
+	m.outbox.reachable()
+	m.link.since = m.now
 	if s.Err != nil && m.user != "" {
-		m.login = login{user: m.user}
+		m.login.done(m.user)
 		m.user = ""
-		m.dialog = m.loginDialog("logged out, " + commands.Explain(s.Err))
+		m.popLogin("logged out, " + commands.Explain(s.Err))
 		return nil
 	}
 	if m.user == "" {
@@ -88,21 +103,36 @@ func (m *model) linked(s client.Status) tea.Cmd {
 	return tea.Batch(m.relist(), m.askMembers())
 }
 
-// about shows the provider's name and welcome, as the first of the messages.
+// about shows the provider's name and welcome, as the first of the messages. One
+// that has failed is asked again after the login, and after a reconnect.
 func (m *model) about(msg providerMsg) tea.Cmd {
-	if msg.err != nil {
-		return nil // it is asked again after the login, and after a reconnect
-	}
 	first := m.provider.Name == ""
-	m.provider = msg.provider
-	if first && msg.provider.Welcome != "" {
+	if msg.err == nil {
+		m.provider = msg.provider
+	}
+	if msg.err == nil && first && msg.provider.Welcome != "" {
 		m.tell(greets, visible.Line(msg.provider.Welcome))
 	}
+	for _, text := range m.login.after {
+		m.tell(tells, text)
+	}
+	m.login.after, m.login.greeted = nil, true
 	return nil
+}
+
+// tellAfterWelcome tells how the login goes, but not before the provider's
+// welcome: its answer may come later than that of the login.
+func (m *model) tellAfterWelcome(text string) {
+	if m.login.greeted {
+		m.tell(tells, text)
+	} else {
+		m.login.after = append(m.login.after, text)
+	}
 }
 
 // relist asks for the servers and channels; what is asked meanwhile is asked after.
 func (m *model) relist() tea.Cmd {
+	m.side.asked = m.now
 	if m.user == "" {
 		return nil
 	}
@@ -165,8 +195,10 @@ func (m *model) subscribed(msg subscribedMsg) tea.Cmd {
 
 // unsubscribed takes a server away whose subscription the provider has ended.
 func (m *model) unsubscribed(msg unsubscribedMsg) tea.Cmd {
+	known := m.side.ending[msg.server]
 	delete(m.side.heard, msg.server)
-	if client.CodeOf(msg.err) == "" {
+	delete(m.side.ending, msg.server)
+	if client.CodeOf(msg.err) == "" || commands.LoggedOut(msg.err) { // the server is as it was
 		return m.relist()
 	}
 	if m.server(msg.server) == nil {
@@ -175,7 +207,7 @@ func (m *model) unsubscribed(msg unsubscribedMsg) tea.Cmd {
 	m.servers = slices.DeleteFunc(m.servers, func(s server) bool { return s.name == msg.server })
 	m.settlePlace()
 	m.forget(msg.server)
-	if !m.doing("leaveserver", "deleteserver") {
+	if !known && !m.doing("leaveserver", "deleteserver") {
 		m.tell(warns, visible.Line(msg.server)+": "+commands.Explain(msg.err))
 	}
 	return m.relist()
@@ -211,10 +243,10 @@ func (m *model) settlePlace() {
 		return
 	}
 	if s := m.server(m.at.Server); s != nil {
-		m.enterPlace(s.entrance())
+		m.moveOut(s.entrance())
 	} else if len(m.servers) > 0 {
-		m.enterPlace(m.servers[0].entrance())
+		m.moveOut(m.servers[0].entrance())
 	} else {
-		m.enterPlace(commands.Place{})
+		m.moveOut(commands.Place{})
 	}
 }

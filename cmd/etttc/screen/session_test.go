@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	tea "charm.land/bubbletea/v2"
+
 	"elemental/client"
 	"elemental/cmd/etttc/commands"
 )
@@ -18,6 +20,19 @@ func TestRegisteringGoesOnToLogin(t *testing.T) {
 	if u.m.login.secret != "" {
 		t.Error("the password is kept after the login")
 	}
+}
+
+// Whichever answer comes first, the welcome is told before the login.
+func TestWelcomeComesBeforeTheLogin(t *testing.T) {
+	welcome := providerMsg{provider: client.Provider{Name: "LOCALPROVIDER", Welcome: "welcome to your LOCALPROVIDER"}}
+	for _, answers := range [][]tea.Msg{{welcome, loggedInMsg{user: "alice", registered: true}}, {loggedInMsg{user: "alice", registered: true}, welcome}} {
+		u := &user{t, newModel(Config{Address: "localhost:5005", User: "alice", Password: "secret"})}
+		u.gets(tea.WindowSizeMsg{Width: 60, Height: 24}).gets(answers...)
+		u.sees("welcome to your LOCALPROVIDER\n 00:00 · registration completed, now login\n 00:00 · login completed, logged in as alice\n")
+	}
+	u := &user{t, newModel(Config{Address: "localhost:5005", User: "alice", Password: "secret"})}
+	u.gets(tea.WindowSizeMsg{Width: 60, Height: 24}, loggedInMsg{user: "alice"}, providerMsg{err: client.ErrNotOffered})
+	u.sees("login completed") // also where nobody bids welcome
 }
 
 func TestRefusedLoginIsToldAndAskedAgain(t *testing.T) {
@@ -54,6 +69,80 @@ func TestLostLoginIsAskedForAgain(t *testing.T) {
 	u := alice(t, 80, 24).page(0)
 	u.gets(statusMsg{client.Status{State: client.Online, Err: &client.Refusal{Code: client.WrongPassword, Reason: "password is incorrect"}}})
 	u.sees("logged out, password is incorrect", "username:", "alice")
+}
+
+// What the user has ended is no alarm, whichever comes first: the command's
+// answer or the end.
+func TestOwnServersEndIsNoAlarm(t *testing.T) {
+	ended := func(u *user, server string) {
+		u.gets(unsubscribedMsg{server, &client.Refusal{Code: client.ServerGone, Reason: "server was deleted"}})
+	}
+	did := ranMsg{at: general, outcome: commands.Outcome{Lines: []string{"server successfully deleted"}, Gone: "gophers", Goto: &commands.Place{}, Changed: true}}
+	for _, answerFirst := range []bool{true, false} {
+		u := alice(t, 80, 24).page(0).types("/deleteserver gophers x").presses("enter")
+		if answerFirst {
+			u.gets(did)
+			ended(u, "gophers")
+		} else {
+			ended(u, "gophers")
+			u.gets(did)
+		}
+		u.sees("rustaceans/#general", "server successfully deleted").seesNot("gophers", "was deleted")
+		u.gets(listedMsg{servers: []server{{"rustaceans", []string{"general"}}}}, listedMsg{servers: []server{{"gophers", []string{"general"}}, {"rustaceans", []string{"general"}}}})
+		ended(u, "gophers") // one of that name, made by somebody else
+		u.sees("gophers: server was deleted")
+	}
+	u := alice(t, 80, 24).page(0).gets(did)
+	ended(u, "rustaceans")
+	u.sees("rustaceans: server was deleted")
+}
+
+// Who is logged out has lost no server.
+func TestLostLoginDoesNotBlameServers(t *testing.T) {
+	denied := &client.Refusal{Code: client.WrongPassword, Reason: "password is incorrect"}
+	msgs := []tea.Msg{statusMsg{client.Status{State: client.Online, Err: denied}}, unsubscribedMsg{"gophers", denied}}
+	for _, first := range []int{0, 1} {
+		u := alice(t, 80, 24).page(0).types("draft").gets(msgs[first], msgs[1-first])
+		u.sees("logged out, password is incorrect").seesNot("gophers: ", "you are not in")
+		u.gets(loggedInMsg{user: "alice"}, listedMsg{}, listedMsg{servers: []server{{"gophers", []string{"general"}}}})
+		if !u.m.side.heard["gophers"] {
+			t.Error("the server is not heard again after the login")
+		}
+	}
+}
+
+// A server that another client of the same user has joined shows up in a while.
+func TestServersAreListedNowAndThen(t *testing.T) {
+	u := alice(t, 80, 24).page(0).gets(tickMsg{now: noon.Add(29 * time.Second)})
+	if u.m.side.asking {
+		t.Fatal("asked too soon")
+	}
+	u.gets(tickMsg{now: noon.Add(31 * time.Second)})
+	if !u.m.side.asking {
+		t.Fatal("not asked")
+	}
+	u.gets(listedMsg{servers: []server{{"gophers", []string{"general"}}, {"elsewhere", []string{"general"}}}}).sees("elsewhere")
+	u.gets(statusMsg{client.Status{State: client.Offline}}, tickMsg{now: noon.Add(time.Hour)})
+	if u.m.side.asking {
+		t.Error("asked without a connection")
+	}
+}
+
+// What is typed while the dialog comes up by itself is no answer of it.
+func TestLostLoginDoesNotTakeWhatIsBeingTyped(t *testing.T) {
+	loggedOut := statusMsg{client.Status{State: client.Online, Err: &client.Refusal{Code: client.WrongPassword, Reason: "password is incorrect"}}}
+	u := alice(t, 80, 24).page(0).types("dra").gets(loggedOut)
+	u.types("ft two").presses("enter", "up").gets(tea.PasteMsg{Content: "pasted"}, tickMsg{now: noon.Add(time.Second)}).types("r")
+	u.gets(tickMsg{now: noon.Add(2 * time.Second)}).types("r").gets(tickMsg{now: noon.Add(3 * time.Second)}).types("r")
+	u.sees("(r)egister or (l)ogin: l", "username:              alice", "› password:").seesNot("password:              *")
+	if u.m.login.wanted {
+		t.Fatal("it logs in with what was typed")
+	}
+	u.gets(tickMsg{now: noon.Add(5 * time.Second)}).types("secret").sees("› password:              ******").presses("enter").sees("logging in…")
+	if u.m.login.user != "alice" || u.m.login.secret != "secret" || u.m.login.register {
+		t.Errorf("it logs in as %q", u.m.login.user)
+	}
+	u.gets(loggedInMsg{user: "alice"}).sees("› dra")
 }
 
 func TestPlaceFromTheConfigIsEntered(t *testing.T) {

@@ -3,20 +3,31 @@ package screen
 import (
 	"strconv"
 
+	"elemental/client"
 	"elemental/cmd/etttc/commands"
 	"elemental/cmd/etttc/visible"
 )
 
 // sideRow is a row of the side bar: a server, or one of its channels.
 type sideRow struct {
+	kind sideKind
 	at   commands.Place // where a click on it leads
-	text string
 }
 
+type sideKind int
+
+const (
+	providerRow sideKind = iota
+	serverRow
+	placeRow
+	noServersRow
+)
+
 // sideRows is the part of the side bar that height has room for, around the
-// present place: the provider's name, and each server with its channels.
-func (m *model) sideRows(width, height int) []sideRow {
-	rows, current := m.allSideRows(width)
+// present place: the provider's name, and each server with its channels. Only
+// these are styled (sideRowText): there may be thousands.
+func (m *model) sideRows(height int) []sideRow {
+	rows, current := m.allSideRows()
 	from := 0
 	if current >= height {
 		from = min(current-height/2, len(rows)-height)
@@ -25,26 +36,38 @@ func (m *model) sideRows(width, height int) []sideRow {
 	return rows[:min(len(rows), height)]
 }
 
-func (m *model) allSideRows(width int) (rows []sideRow, current int) {
-	name := visible.Line(m.provider.Name)
-	if name == "" {
-		name = visible.Line(m.address)
-	}
-	rows = []sideRow{{m.at, m.theme.accent.Render(m.cells.fit(" "+name, width))}}
+func (m *model) allSideRows() (rows []sideRow, current int) {
+	rows = []sideRow{{providerRow, m.at}}
 	for _, s := range m.servers {
-		rows = append(rows, sideRow{s.entrance(), m.theme.strong.Render(m.cells.fit(" "+visible.Line(s.name), width))})
+		rows = append(rows, sideRow{serverRow, s.entrance()})
 		for _, channel := range s.channels {
 			at := commands.Place{Server: s.name, Channel: channel}
 			if at == m.at {
 				current = len(rows)
 			}
-			rows = append(rows, sideRow{at, m.channelRow(at, width)})
+			rows = append(rows, sideRow{placeRow, at})
 		}
 	}
 	if m.known && len(m.servers) == 0 {
-		rows = append(rows, sideRow{text: m.theme.dim.Render(m.cells.fit(" no servers yet", width))})
+		rows = append(rows, sideRow{kind: noServersRow})
 	}
 	return rows, current
+}
+
+func (m *model) sideRowText(row sideRow, width int) string {
+	style, text := m.theme.dim, "no servers yet"
+	switch row.kind {
+	case placeRow:
+		return m.channelRow(row.at, width)
+	case serverRow:
+		style, text = m.theme.strong, visible.Line(row.at.Server)
+	case providerRow:
+		style, text = m.theme.accent, visible.Line(m.provider.Name)
+		if text == "" {
+			text = visible.Line(m.address)
+		}
+	}
+	return style.Render(m.cells.fit(" "+text, width))
 }
 
 // channelRow is a channel with what is unread in it: a count, and "@" where the
@@ -76,25 +99,47 @@ func (m *model) memberRows(width, height int) []string {
 	if !known {
 		return []string{m.theme.dim.Render(m.cells.fit(" not told here", width))}
 	}
-	var online, offline []string
-	for _, member := range all.Members {
-		name := visible.Line(member.User)
-		if member.User == all.Owner {
-			name = m.ownerName(name, width-3)
-		}
-		if member.Online {
-			online = append(online, m.theme.plain.Render(m.cells.fit(" ● "+name, width)))
-		} else {
-			offline = append(offline, m.theme.dim.Render(m.cells.fit(" ○ "+name, width)))
-		}
+	room := len(all.Members)
+	if room >= height {
+		room = max(height-2, 0) // besides the title, and how many more there are
 	}
-	title := " members " + strconv.Itoa(len(online)) + "/" + strconv.Itoa(len(all.Members))
-	rows := append([]string{m.theme.strong.Render(m.cells.fit(title, width))}, append(online, offline...)...)
-	if len(rows) > height {
-		rest := " … " + strconv.Itoa(len(rows)-height+1) + " more"
-		rows = append(rows[:max(height-1, 0)], m.theme.dim.Render(m.cells.fit(rest, width)))
+	first, online := onlineFirst(all.Members, room)
+	title := " members " + strconv.Itoa(online) + "/" + strconv.Itoa(len(all.Members))
+	rows := []string{m.theme.strong.Render(m.cells.fit(title, width))}
+	for _, member := range first {
+		rows = append(rows, m.memberRow(member, all.Owner, width))
+	}
+	if rest := len(all.Members) - room; rest > 0 {
+		rows = append(rows, m.theme.dim.Render(m.cells.fit(" … "+strconv.Itoa(rest)+" more", width)))
 	}
 	return rows
+}
+
+// onlineFirst are the first n members, those online before the others, and how
+// many are online in all.
+func onlineFirst(all []client.Member, n int) (first []client.Member, online int) {
+	for _, which := range []bool{true, false} {
+		for _, member := range all {
+			if member.Online == which && len(first) < n {
+				first = append(first, member)
+			}
+			if member.Online && which {
+				online++
+			}
+		}
+	}
+	return first, online
+}
+
+func (m *model) memberRow(member client.Member, owner string, width int) string {
+	name := visible.Line(member.User)
+	if member.User == owner {
+		name = m.ownerName(name, width-3)
+	}
+	if member.Online {
+		return m.theme.plain.Render(m.cells.fit(" ● "+name, width))
+	}
+	return m.theme.dim.Render(m.cells.fit(" ○ "+name, width))
 }
 
 // ownerName marks the owner's name, with a word where there is room for one.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"time"
 
 	"elemental/client"
 	"elemental/cmd/etttc/commands"
@@ -30,11 +31,17 @@ func (m *model) statusLine() string {
 	return left + t.bar.Render(fmt.Sprintf("%*s", m.width-m.cells.width(left), ""))
 }
 
+// silenceTold is how long an answer may take before the user is told.
+const silenceTold = 2 * time.Second
+
 // linkState is the connection in words; the mark before them has another form
 // for each state.
 func (m *model) linkState() (string, style) {
 	switch m.link.State {
 	case client.Online:
+		if silent := m.link.silence(m.now); silent > silenceTold {
+			return "◍ no answer for " + strconv.Itoa(int(silent.Seconds())) + " s", m.theme.barWarning
+		}
 		text := "● online"
 		if m.link.Original {
 			text += " (polling)"
@@ -121,6 +128,9 @@ func (m *model) hint() string {
 func (m *model) linkError() string {
 	if m.link.State != client.Offline || m.link.Err == nil {
 		return ""
+	}
+	if m.link.since.IsZero() && !m.encrypted && commands.Unanswered(m.link.Err) {
+		return commands.TryTLS
 	}
 	cause := m.link.Err
 	for deeper := errors.Unwrap(cause); deeper != nil && client.CodeOf(cause) == ""; deeper = errors.Unwrap(cause) {

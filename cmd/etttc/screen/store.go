@@ -71,9 +71,16 @@ func (h *history) trim(around int64) {
 	h.first += int64(gone)
 }
 
-// newest keeps only the last n messages that are held.
-func (h *history) newest(n int) {
-	if gone := len(h.messages) - n; gone > 0 {
+// newest keeps only the last n messages that are held, and of these no more
+// than have their texts in so many bytes.
+func (h *history) newest(n, bytes int) {
+	gone := len(h.messages)
+	for ; gone > 0 && len(h.messages)-gone < n; gone-- {
+		if bytes -= len(h.messages[gone-1].Text); bytes < 0 {
+			break
+		}
+	}
+	if gone > 0 {
 		h.messages = slices.Clone(h.messages[gone:])
 		h.first += int64(gone)
 	}

@@ -76,7 +76,7 @@ func TestHistoryIsBounded(t *testing.T) {
 	var h history
 	h.merge(indexes(0, 400))
 	h.trim(0)
-	h.newest(300)
+	h.newest(300, 1000)
 	spans(t, &h, 100, 400, 400)
 }
 

@@ -14,8 +14,9 @@ func (m *model) Init() tea.Cmd {
 
 // Update takes in one message. It never waits for anything.
 func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
-	cmd := m.take(msg)
-	return m, tea.Batch(cmd, m.settle())
+	cmd := tea.Batch(m.take(msg), m.settle())
+	m.layWire()
+	return m, cmd
 }
 
 func (m *model) take(msg tea.Msg) tea.Cmd {
@@ -33,6 +34,7 @@ func (m *model) take(msg tea.Msg) tea.Cmd {
 	case tickMsg:
 		return m.ticked(msg)
 	case trafficMsg:
+		m.link.hear(msg.traffic)
 		m.wire.take(msg)
 	case endMsg, graceMsg:
 		return tea.Quit
@@ -95,13 +97,14 @@ func (m *model) outside(msg tea.Msg) tea.Cmd {
 
 // ticked is a second later.
 func (m *model) ticked(msg tickMsg) tea.Cmd {
-	m.now, m.link.lag = msg.now, msg.lag
+	m.now, m.link.lag, m.link.open = msg.now, msg.lag, msg.open
 	m.found(m.at, nil)
+	m.dialog.paused(m.now)
 	cmds := []tea.Cmd{m.net.tick()}
 	if m.now.Sub(m.asked) >= memberTime {
 		cmds = append(cmds, m.askMembers())
 	}
-	if !m.side.again.IsZero() && !m.now.Before(m.side.again) {
+	if !m.side.again.IsZero() && !m.now.Before(m.side.again) || m.online() && m.now.Sub(m.side.asked) >= listTime {
 		m.side.again = time.Time{}
 		cmds = append(cmds, m.relist())
 	}

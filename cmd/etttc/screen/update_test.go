@@ -26,12 +26,13 @@ func TestCommandAsksForWhatIsMissing(t *testing.T) {
 func TestSecretsAreNeitherShownNorKept(t *testing.T) {
 	u := alice(t, 80, 24).page(0).types("/joinserver demo burrow").sees("/joinserver demo ******").seesNot("burrow")
 	u.presses("enter").gets(ranMsg{at: general, err: &client.Refusal{Reason: "incorrect server password"}})
-	u.sees("incorrect server password").presses("up").sees("/joinserver demo ***").seesNot("burrow")
+	u.sees("incorrect server password").presses("up").sees("› /joinserver demo").seesNot("burrow", "***")
 	for _, line := range u.m.input.past {
 		if strings.Contains(line, "burrow") {
 			t.Errorf("%q is kept", line)
 		}
 	}
+	u.presses("enter").sees("server password:").types("right").presses("enter").sees("/joinserver…")
 }
 
 func TestInputHistory(t *testing.T) {

@@ -75,8 +75,8 @@ func (m *model) drawBody(l layout) ([]string, *tea.Cursor) {
 
 func (m *model) sideText(width, height int) []string {
 	var text []string
-	for _, row := range m.sideRows(width, height) {
-		text = append(text, row.text)
+	for _, row := range m.sideRows(height) {
+		text = append(text, m.sideRowText(row, width))
 	}
 	return text
 }
@@ -141,20 +141,21 @@ func (m *model) drawMessages(l layout) []string {
 
 // drawInput is the rows of the input around the cursor, below row y.
 func (m *model) drawInput(l layout, y int) ([]string, *tea.Cursor) {
-	t := m.input.lay(m.cells, l.width)
-	from := max(t.y-l.input+1, 0)
+	laid := m.input.lay(m.cells, l.width)
+	x, row := laid.spot(m.input.cursor, m.cells.width)
+	from := max(row-l.input+1, 0)
 	rows := make([]string, l.input)
 	for i := range rows {
 		prompt := "  "
 		if from+i == 0 {
 			prompt = m.theme.accent.Render("› ")
 		}
-		rows[i] = m.cells.fit(prompt+t.rows[from+i], l.width)
+		rows[i] = m.cells.fit(prompt+laid.lines[from+i], l.width)
 	}
 	if m.input.text == "" {
 		rows[0] = m.cells.fit(m.theme.accent.Render("› ")+m.theme.dim.Render(m.placeholder()), l.width)
 	}
-	return rows, tea.NewCursor(min(2+t.x, l.width-1), y+t.y-from)
+	return rows, tea.NewCursor(min(2+x, l.width-1), y+row-from)
 }
 
 // placeholder says in an empty input what may be typed.

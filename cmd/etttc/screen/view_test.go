@@ -137,7 +137,7 @@ func TestNothingOverflows(t *testing.T) {
 }
 
 // fits checks the size of the screen, and that the cursor is on it.
-func (u *user) fits(width, height int) {
+func (u *user) fits(width, height int) *user {
 	u.t.Helper()
 	rows, cursor := u.m.draw()
 	if len(rows) != height {
@@ -151,6 +151,7 @@ func (u *user) fits(width, height int) {
 	if cursor != nil && (cursor.X < 0 || cursor.X >= width || cursor.Y < 0 || cursor.Y >= height) {
 		u.t.Fatalf("the cursor is at %d, %d in %d×%d", cursor.X, cursor.Y, width, height)
 	}
+	return u
 }
 
 // Names, reasons and texts of others reach the terminal as text only.

@@ -1,0 +1,149 @@
+package screen
+
+import (
+	"strings"
+	"testing"
+
+	"elemental/client"
+	"elemental/cmd/etttc/commands"
+)
+
+// deleted are the ways in which the user hears that #general of gophers is gone.
+var deleted = map[string]func(u *user){
+	"event": func(u *user) {
+		u.gets(eventsMsg{"gophers", []client.Event{{Kind: client.Deleted, Message: client.Message{Server: "gophers", Channel: "general"}}}})
+	},
+	"listing": func(u *user) {
+		u.gets(listedMsg{servers: []server{{"gophers", []string{"news"}}, {"rustaceans", []string{"general"}}}})
+	},
+	"members, and then a listing": func(u *user) {
+		u.m.members, u.m.side.asking = map[string]client.Members{}, false
+		u.gets(membersMsg{server: "gophers", channels: []string{"news"}})
+		if !u.m.side.asking {
+			u.t.Fatal("no listing is asked for")
+		}
+		u.gets(listedMsg{servers: []server{{"gophers", []string{"news"}}, {"rustaceans", []string{"general"}}}})
+	},
+}
+
+// What was typed for a channel that is gone must not go to another one.
+func TestDraftDoesNotMoveToAnotherChannel(t *testing.T) {
+	for name, happens := range deleted {
+		t.Run(name, func(t *testing.T) {
+			u := alice(t, 40, 10).page(0).types("only for general")
+			happens(u)
+			u.sees("gophers/#news", "the channel #general was", "deleted, you are in #news (↑", "› message to #news").fits(40, 10)
+			u.seesNot("only for general").presses("enter")
+			if n := len(u.m.outbox.posts); n != 0 {
+				t.Fatalf("%q is posted", u.m.outbox.posts[0].text)
+			}
+			u.presses("up").sees("› only for general")
+		})
+	}
+}
+
+func TestDraftDoesNotMoveToAnotherServer(t *testing.T) {
+	for name, happens := range map[string]func(u *user){
+		"ended": func(u *user) {
+			u.gets(unsubscribedMsg{"gophers", &client.Refusal{Code: client.ServerGone, Reason: "server was deleted"}})
+		},
+		"listed": func(u *user) { u.gets(listedMsg{servers: []server{{"rustaceans", []string{"general"}}}}) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			u := alice(t, 80, 24).page(0).types("sent before").presses("enter").types("draft").presses("up").sees("› sent before")
+			happens(u)
+			u.sees("you are not in gophers any more, but in", "rustaceans/#general", "› message to #general")
+			u.presses("up").sees("› sent before").presses("up").sees("› draft") // both can be had again
+		})
+	}
+}
+
+// A completion under way ends with the text that it was for.
+func TestDraftThatGoesTakesItsCompletionAlong(t *testing.T) {
+	u := alice(t, 80, 24).page(0).types("hello @").presses("tab").sees("[@alice] @bob")
+	deleted["event"](u)
+	u.seesNot("[@alice]").presses("tab").sees("› message to #news")
+}
+
+func TestMovesThatTheUserMakesKeepTheDraft(t *testing.T) {
+	alice(t, 80, 24).page(0).types("draft").presses("ctrl+n").sees("› draft", "gophers/#news").seesNot("was deleted")
+	u := alice(t, 80, 24).page(0).types("/deletechannel general").presses("enter").types("draft")
+	deleted["event"](u)
+	u.sees("› draft", "gophers/#news").seesNot("was deleted")
+	u = alice(t, 80, 24).page(0).types("draft")
+	u.gets(membersMsg{server: "rustaceans", channels: []string{"other"}}).sees("› draft", "gophers/#general").seesNot("was deleted")
+}
+
+// An answer from before a channel was made does not lead out of it.
+func TestOlderAnswerDoesNotLeadOutOfANewChannel(t *testing.T) {
+	u := alice(t, 80, 24).page(0)
+	to := commands.Place{Server: "gophers", Channel: "fresh"}
+	u.gets(ranMsg{at: general, outcome: commands.Outcome{Goto: &to, Changed: true}}).types("draft")
+	u.gets(membersMsg{server: "gophers", channels: []string{"general", "news"}}).sees("gophers/#fresh", "› draft").seesNot("was deleted")
+}
+
+// A post that is refused since its channel is gone does not come up in another one.
+func TestRefusedPostStaysOutOfAnotherChannel(t *testing.T) {
+	u := alice(t, 80, 24).page(0).types("only for general").presses("enter")
+	id := u.m.outbox.posts[0].id
+	deleted["event"](u)
+	u.gets(postedMsg{id: id, err: &client.Refusal{Code: client.NoSuchChannel, Reason: "channel does not exist"}})
+	u.sees("not posted: channel does not exist", "(↑", "brings the text back", "› message to #news")
+	u.presses("up").sees("› only for general")
+}
+
+// flood posts long messages to a channel of gophers, and gives the bytes held of it.
+func (u *user) flood(channel string, count int) (held int) {
+	text := strings.Repeat("x", 16<<10)
+	for i := range count {
+		u.posted(client.Message{Server: "gophers", Channel: channel, Index: int64(i), Author: "bob", Text: text, Time: noon})
+	}
+	for _, message := range u.m.room(commands.Place{Server: "gophers", Channel: channel}).history.messages {
+		held += len(message.Text)
+	}
+	return held
+}
+
+func TestChannelsNobodyLooksAtAreBounded(t *testing.T) {
+	u := alice(t, 80, 24).page(0)
+	if held := u.flood("news", 1000); held > keptBytes {
+		t.Errorf("%d bytes are held", held)
+	}
+	u.sees("999+").presses("ctrl+n")
+	if r := u.m.here(); r.loading != newestPage || r.history.end() != 1000 {
+		t.Errorf("page %v is asked for after %d", r.loading, r.history.end())
+	}
+	for i := range int64(1000) { // short ones
+		u.posted(said(i, "bob", "x"))
+	}
+	if n := len(u.m.room(general).history.messages); n != keptAside {
+		t.Errorf("%d messages are held", n)
+	}
+}
+
+func TestChannelUnderAListIsBounded(t *testing.T) {
+	for _, list := range []string{"f3", "f4"} {
+		u := alice(t, 40, 10).page(0).presses(list)
+		for i := int64(0); i < 2*mostKept; i += batch {
+			u.posted(numbered(i, i+batch)...)
+		}
+		if n := len(u.m.here().history.messages); n > mostKept {
+			t.Errorf("%d messages are held", n)
+		}
+		u.presses("esc").sees("message 6143.")
+	}
+}
+
+// Also while the user is at the top, and waits for older messages.
+func TestChannelIsBoundedWhileItWaitsForHistory(t *testing.T) {
+	u := alice(t, 80, 24).page(1200, numbered(1000, 1200)...).presses("ctrl+home").sees("message 1000.")
+	if loading := u.m.here().loading; loading != olderPage {
+		t.Fatalf("page %v is asked for", loading)
+	}
+	for i := int64(1200); i < 1200+2*mostKept; i += batch {
+		u.posted(numbered(i, i+batch)...)
+	}
+	if n := len(u.sees("message 1000.").m.here().history.messages); n > mostKept {
+		t.Errorf("%d messages are held", n)
+	}
+}
