@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -111,7 +112,7 @@ func (c *Conn) greet(ctx context.Context) error {
 	case err != nil && c.lastWord() != nil:
 		return c.lastWord()
 	case err != nil:
-		return fmt.Errorf("no answer from a provider: %s", err.Error()) // that it was sent is nobody's concern
+		return fmt.Errorf("no answer from a provider: %w", cmp.Or(c.Err(), ctx.Err(), err))
 	case in.Call == "ping":
 		c.isOriginal.Store(true)
 		c.window = make(chan struct{}, 1) // it loses requests that come together

@@ -127,8 +127,8 @@ func (s *Subscription) postBegins(channel string) *ownPost {
 }
 
 // ends says what became of a post that was made on a connection. Its message is
-// heard like a push where it is certainly the one at that place; otherwise, and
-// where it is in doubt, the channel is counted anew.
+// heard like a push where it is certainly the one at that place, and read from
+// the history otherwise. Where it is in doubt the channel is counted anew.
 func (o *ownPost) ends(on *Conn, m Message, certain, doubtful bool) {
 	if certain && m.Index >= 0 {
 		o.s.hear(on, Event{Kind: Posted, Message: m})
@@ -138,8 +138,12 @@ func (o *ownPost) ends(on *Conn, m Message, certain, doubtful bool) {
 	if o.t != nil {
 		o.t.own--
 	}
-	if doubtful || m.Index >= 0 && !certain {
+	switch {
+	case doubtful || m.Index >= 0 && on != o.s.attached:
 		o.s.attached = nil
+	case m.Index >= 0 && !certain:
+		t := o.s.track(m.Channel)
+		t.known = max(t.known, m.Index+1)
 	}
 	o.s.nudge()
 }
