@@ -152,15 +152,13 @@ func (o *ownPost) ends(on *Conn, m Message, certain, doubtful bool) {
 func (s *Subscription) take() (Event, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for len(s.dying) > 0 {
+	if len(s.dying) > 0 {
 		t := s.dying[0]
 		if m, ready := t.pop(); ready {
 			return Event{Kind: Posted, Message: m}, true
 		}
 		s.dying = slices.Delete(s.dying, 0, 1)
-		if t.settled {
-			return Event{Kind: Deleted, Message: Message{Server: s.at.server, Channel: t.channel}}, true
-		}
+		return Event{Kind: Deleted, Message: Message{Server: s.at.server, Channel: t.channel}}, true
 	}
 	for _, t := range s.tracks { // in no order, so that a busy channel does not keep others waiting
 		if m, ready := t.pop(); ready {

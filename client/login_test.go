@@ -186,7 +186,7 @@ func TestTrace(t *testing.T) {
 
 // TestTLS talks to a provider with a certificate, and to nobody else.
 func TestTLS(t *testing.T) {
-	cert, key, roots := certificate(t)
+	cert, key, roots := providertest.Certificate(t)
 	p := providertest.Start(t, program, "--tlscert", cert, "--tlskey", key)
 	o := quick()
 	o.TLS = &tls.Config{RootCAs: roots}

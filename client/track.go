@@ -11,7 +11,6 @@ import (
 // missing is told by gap and brought by fill.
 type track struct {
 	channel string
-	settled bool  // next is known
 	next    int64 // the index that is delivered next
 	known   int64 // the channel has at least that many messages
 	held    []Message
@@ -47,7 +46,7 @@ func (t *track) fill(page []Message) {
 
 // insert keeps held in order, each index once.
 func (t *track) insert(m Message) {
-	if t.settled && m.Index < t.next {
+	if m.Index < t.next {
 		return
 	}
 	i, there := slices.BinarySearchFunc(t.held, m, func(a, b Message) int { return cmp.Compare(a.Index, b.Index) })
@@ -58,7 +57,7 @@ func (t *track) insert(m Message) {
 
 // start says where delivery begins, and which message stands before that.
 func (t *track) start(next, known int64, last *Message) {
-	t.settled, t.next, t.known, t.last = true, next, max(t.known, known), last
+	t.next, t.known, t.last = next, max(t.known, known), last
 	t.held = slices.DeleteFunc(t.held, func(m Message) bool { return m.Index < next })
 }
 
@@ -67,7 +66,7 @@ func (t *track) forget() { t.known, t.held = t.next, nil }
 
 // pop is the next message, if it is there.
 func (t *track) pop() (Message, bool) {
-	if !t.settled || len(t.held) == 0 || t.held[0].Index != t.next {
+	if len(t.held) == 0 || t.held[0].Index != t.next {
 		return Message{}, false
 	}
 	m := t.held[0]
@@ -88,7 +87,7 @@ func (t *track) gap(now time.Time) (begin, end int64, wait time.Duration, missin
 	if len(t.held) > 0 {
 		end = t.held[0].Index
 	}
-	if !t.settled || t.next >= end {
+	if t.next >= end {
 		return 0, 0, 0, false
 	}
 	if t.own > 0 && !t.dropped {

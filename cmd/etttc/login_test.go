@@ -234,7 +234,7 @@ func TestSecretsStayInside(t *testing.T) {
 }
 
 func TestTLS(t *testing.T) {
-	certFile, keyFile := makeCertificate(t)
+	certFile, keyFile, _ := providertest.Certificate(t)
 	h := newEmptyHouse(t, "--tlscert", certFile, "--tlskey", keyFile)
 	args := []string{h.p.Addr, "--plain", "--user", "alice", "--passwordfile", h.passwordFile(alicePassword), "--register"}
 	for _, c := range []struct {

@@ -1,4 +1,4 @@
-package main
+package providertest
 
 import (
 	"crypto/ecdsa"
@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"math/big"
 	"net"
 	"os"
@@ -14,8 +15,9 @@ import (
 	"time"
 )
 
-// makeCertificate writes a certificate of its own authority, and its key.
-func makeCertificate(t *testing.T) (certFile, keyFile string) {
+// Certificate writes a certificate for 127.0.0.1 that is its own authority, and
+// its key. Who trusts roots trusts it.
+func Certificate(t testing.TB) (certFile, keyFile string, roots *x509.CertPool) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -35,12 +37,12 @@ func makeCertificate(t *testing.T) (certFile, keyFile string) {
 	}
 	dir := t.TempDir()
 	certFile, keyFile = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
-	for file, block := range map[string]*pem.Block{
-		certFile: {Type: "CERTIFICATE", Bytes: cert}, keyFile: {Type: "PRIVATE KEY", Bytes: secret},
-	} {
-		if err := os.WriteFile(file, pem.EncodeToMemory(block), 0o600); err != nil {
-			t.Fatal(err)
-		}
+	public := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert})
+	private := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret})
+	if err = errors.Join(os.WriteFile(certFile, public, 0o600), os.WriteFile(keyFile, private, 0o600)); err != nil {
+		t.Fatal(err)
 	}
-	return certFile, keyFile
+	roots = x509.NewCertPool()
+	roots.AppendCertsFromPEM(public)
+	return certFile, keyFile, roots
 }
