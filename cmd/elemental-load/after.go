@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"golang.org/x/term"
+
+	"elemental/cmd/elemental-load/plan"
+	"elemental/cmd/elemental-load/result"
+)
+
+// run makes the files of runs again.
+func (o *reportOptions) run() (int, error) {
+	for _, dir := range o.Dir {
+		if _, err := result.Rewrite(dir); err != nil {
+			return exitTrouble, err
+		}
+		fmt.Printf("%s: made again\n", dir)
+	}
+	return exitOK, nil
+}
+
+// run compares runs.
+func (o *compareOptions) run() (int, error) {
+	if len(o.Run) < 2 {
+		return exitUsage, errors.New("compare: it takes two runs or more")
+	}
+	var sides []result.Side
+	for _, dir := range o.Run {
+		side, err := result.ReadSide(dir)
+		if err != nil {
+			return exitTrouble, err
+		}
+		sides = append(sides, side)
+	}
+	if err := result.Compare(os.Stdout, sides, coloured(os.Stdout)); err != nil {
+		return exitTrouble, err
+	}
+	return exitOK, nil
+}
+
+func listScenarios() (int, error) {
+	for _, s := range plan.Scenarios {
+		fmt.Printf("%-10s %s\n%-10s alone: %d clients, %g/s\n", s.Name, s.About, "", s.Clients, s.Rate)
+	}
+	fmt.Printf("%-10s %s\n", plan.Mixed, "chat 70%, history 15%, poll 10%, churn 5%")
+	return exitOK, nil
+}
+
+// coloured tells whether colour is wanted there.
+func coloured(f *os.File) bool {
+	return os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && term.IsTerminal(int(f.Fd()))
+}
+
+func hostOf(address string) string {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return address
+	}
+	return host
+}
+
+// signalled is why a run was ended early.
+type signalled struct {
+	name   string
+	number int
+}
+
+func (s *signalled) Error() string { return s.name }
+
+// signals gives a context that the first SIGINT, SIGTERM or SIGHUP ends; the second
+// ends the program at once.
+func signals() (work context.Context, stop func()) {
+	work, cancel := context.WithCancelCause(context.Background())
+	caught := make(chan os.Signal, 2)
+	signal.Notify(caught, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	over := make(chan struct{})
+	go func() {
+		for range 2 {
+			select {
+			case s := <-caught:
+				number, _ := s.(syscall.Signal)
+				if work.Err() != nil {
+					os.Exit(exitSignal + int(number))
+				}
+				cancel(&signalled{s.String(), int(number)})
+			case <-over:
+				return
+			}
+		}
+	}()
+	return work, func() {
+		signal.Stop(caught)
+		close(over)
+	}
+}

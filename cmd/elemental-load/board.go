@@ -1,0 +1,80 @@
+package main
+
+import (
+	"sync"
+	"time"
+
+	"elemental/cmd/elemental-load/live"
+	"elemental/cmd/elemental-load/plan"
+	"elemental/cmd/elemental-load/result"
+)
+
+// board shows the load while it is under way.
+type board struct {
+	display *live.Display
+	length  time.Duration
+	main    string // the operation whose latency is shown
+
+	mu     sync.Mutex
+	latest live.Progress
+}
+
+func newBoard(d *live.Display, p *plan.Plan) *board {
+	first, _ := plan.Find(p.Mix[0].Scenario)
+	return &board{display: d, length: p.Length(), main: first.Main}
+}
+
+// redraw is how often the time is shown anew.
+const redraw = 100 * time.Millisecond
+
+// begin shows the load from start on, until the function that it gives is called.
+func (b *board) begin(start time.Time, connections int) (end func()) {
+	b.mu.Lock()
+	b.latest = live.Progress{Phase: "load", Of: b.length, Connections: connections}
+	b.mu.Unlock()
+	over, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		tick := time.NewTicker(redraw)
+		defer tick.Stop()
+		for {
+			b.show(time.Since(start))
+			select {
+			case <-tick.C:
+			case <-over:
+				b.show(time.Since(start))
+				return
+			}
+		}
+	}()
+	return func() {
+		close(over)
+		<-ended
+	}
+}
+
+func (b *board) show(elapsed time.Duration) {
+	b.mu.Lock()
+	b.latest.Elapsed = max(min(elapsed, b.length), 0)
+	if elapsed > b.length+time.Second {
+		b.latest.Note = "waiting for the last answers"
+	}
+	now := b.latest
+	b.mu.Unlock()
+	b.display.Update(now)
+}
+
+// second takes what a second of the load came to.
+func (b *board) second(s result.Second) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	all := int64(0)
+	for _, o := range s.Operations {
+		all += o.Done
+	}
+	b.latest.Rate = float64(s.Operations[b.main].Done)
+	b.latest.P99 = time.Duration(s.Operations[b.main].P99 * float64(time.Millisecond))
+	b.latest.Errors += s.Refused + s.Failed
+	b.latest.Connections = s.Connections
+	b.latest.Done += all
+}

@@ -1,0 +1,321 @@
+package check_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"elemental/cmd/elemental-load/check"
+)
+
+// desk is a book with one channel, and a provider played by hand: what the history
+// has is what the test says.
+type desk struct {
+	t    *testing.T
+	book *check.Book
+	c    *check.Channel
+}
+
+func newDesk(t *testing.T) *desk {
+	b := check.New("load-abc", 0)
+	return &desk{t, b, b.Channel("gophers", "general")}
+}
+
+// post is the next message of a lane.
+func (d *desk) post(l *check.Lane) (check.Stamp, string) {
+	s := l.Next(3*time.Millisecond, 4*time.Millisecond)
+	return s, string(d.book.AppendText(nil, s, 120))
+}
+
+// posts are messages that are acknowledged at the indexes from the first on.
+func (d *desk) posts(l *check.Lane, first int64, n int) (texts []string) {
+	for i := range n {
+		s, text := d.post(l)
+		l.Acknowledged(s.Number, first+int64(i))
+		texts = append(texts, text)
+	}
+	return texts
+}
+
+// history has the book judge a history of these texts.
+func (d *desk) history(texts ...string) {
+	h := d.c.History()
+	for _, text := range texts {
+		h.Read(-1, []byte(text))
+	}
+	h.Finish()
+}
+
+// want expects these violations and no others: "lost 2".
+func (d *desk) want(violations ...string) {
+	d.t.Helper()
+	var got []string
+	for _, r := range d.book.Reports() {
+		got = append(got, string(r.Kind)+" "+strings.Repeat("I", int(r.Count)))
+		if len(r.Examples) == 0 || !strings.Contains(r.Examples[0], "gophers/general") {
+			d.t.Errorf("the examples do not say where: %q", r.Examples)
+		}
+	}
+	if strings.Join(got, ", ") != strings.Join(violations, ", ") {
+		d.t.Errorf("found %q, wanted %q", got, violations)
+	}
+}
+
+func TestAllIsWell(t *testing.T) {
+	d := newDesk(t)
+	a, b := d.c.Lane(), d.c.Lane()
+	one, two := d.posts(a, 0, 2), d.posts(b, 2, 2)
+	s := d.c.Stream(b)
+	s.Begin(0)
+	for i, text := range one {
+		if stamp, ok := s.Pushed(int64(i), []byte(text)); !ok || stamp.Sent != 4*time.Millisecond || stamp.Due != 3*time.Millisecond {
+			t.Errorf("%+v %v", stamp, ok)
+		}
+	}
+	s.Own(2)
+	s.Own(3)
+	d.history(append(one, two...)...)
+	d.want()
+	if got := d.book.Counts(); got != (check.Counts{Acknowledged: 4, Found: 4, Pushes: 2, Streams: 1}) {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestLost(t *testing.T) {
+	d := newDesk(t)
+	texts := d.posts(d.c.Lane(), 0, 4)
+	d.history(texts[0], texts[1], texts[3])
+	d.want("lost I", "misplaced I") // what comes after it stands where another was told
+}
+
+func TestLastLost(t *testing.T) {
+	d := newDesk(t)
+	texts := d.posts(d.c.Lane(), 0, 4)
+	d.history(texts[:2]...)
+	d.want("lost II")
+}
+
+// TestLostWithoutIndex is for a provider that does not tell indexes.
+func TestLostWithoutIndex(t *testing.T) {
+	d := newDesk(t)
+	l := d.c.Lane()
+	var texts []string
+	for range 4 {
+		s, text := d.post(l)
+		l.Acknowledged(s.Number, -1)
+		texts = append(texts, text)
+	}
+	d.history(texts[0], texts[2], texts[3])
+	d.want("lost I")
+}
+
+func TestDoubled(t *testing.T) {
+	d := newDesk(t)
+	l := d.c.Lane()
+	s, text := d.post(l)
+	l.Acknowledged(s.Number, -1)
+	d.history(text, text)
+	d.want("doubled I")
+}
+
+func TestReordered(t *testing.T) {
+	d := newDesk(t)
+	l := d.c.Lane()
+	a, one := d.post(l)
+	b, two := d.post(l)
+	l.Acknowledged(a.Number, -1)
+	l.Acknowledged(b.Number, -1)
+	d.history(two, one)
+	d.want("reordered I")
+}
+
+func TestSameIndexTwice(t *testing.T) {
+	d := newDesk(t)
+	l := d.c.Lane()
+	a, _ := d.post(l)
+	b, _ := d.post(l)
+	l.Acknowledged(a.Number, 0)
+	l.Acknowledged(b.Number, 0)
+	d.want("misplaced I")
+}
+
+// TestWithoutAnAnswer: it may be there or not; a refused one must not.
+func TestWithoutAnAnswer(t *testing.T) {
+	d := newDesk(t)
+	l := d.c.Lane()
+	a, one := d.post(l)
+	b, _ := d.post(l)
+	c, three := d.post(l)
+	l.Unsure(a.Number)
+	l.Unsure(b.Number)
+	l.Refused(c.Number)
+	d.history(one, three)
+	d.want("refused-done I")
+}
+
+func TestForeign(t *testing.T) {
+	d := newDesk(t)
+	l := d.c.Lane()
+	text := d.posts(l, 0, 1)[0]
+	unsent := string(d.book.AppendText(nil, check.Stamp{Lane: l.ID, Number: 7}, 120))
+	other := strings.Replace(text, "load-abc", "load-xyz", 1)
+	d.history(text, unsent, text[:len(text)-1], text+"x", other, "hello", "")
+	d.want("foreign IIIIII")
+}
+
+// TestAnotherProcess: what another process of the run has posted is nobody's business here.
+func TestAnotherProcess(t *testing.T) {
+	d := newDesk(t)
+	other := check.New("load-abc", 1).Channel("gophers", "general").Lane()
+	text := string(d.book.AppendText(nil, other.Next(0, 0), 120))
+	d.history(append(d.posts(d.c.Lane(), 0, 1), text)...)
+	d.want()
+}
+
+func TestPushLost(t *testing.T) {
+	d := newDesk(t)
+	texts := d.posts(d.c.Lane(), 0, 5)
+	s := d.c.Stream(nil)
+	s.Begin(1)
+	s.Pushed(2, []byte(texts[2]))
+	if behind := d.c.Behind(5); behind != 3 {
+		t.Errorf("%d behind", behind)
+	}
+	d.history(texts...)
+	d.want("push-lost III") // 1, 3 and 4
+}
+
+// TestPushAfterTheEnd: a stream that has ended is owed no more, but for what it had
+// passed over.
+func TestPushAfterTheEnd(t *testing.T) {
+	d := newDesk(t)
+	texts := d.posts(d.c.Lane(), 0, 5)
+	s := d.c.Stream(nil)
+	s.Begin(0)
+	s.Pushed(0, []byte(texts[0]))
+	s.Pushed(2, []byte(texts[2]))
+	s.Stop()
+	if behind := d.c.Behind(5); behind != 0 {
+		t.Errorf("%d behind", behind)
+	}
+	d.history(texts...)
+	d.want("push-lost I")
+}
+
+func TestPushDoubled(t *testing.T) {
+	d := newDesk(t)
+	texts := d.posts(d.c.Lane(), 0, 2)
+	s := d.c.Stream(nil)
+	s.Begin(0)
+	for _, i := range []int64{0, 1, 1, 0} {
+		s.Pushed(i, []byte(texts[i]))
+	}
+	d.want("push-doubled II")
+}
+
+func TestPushReordered(t *testing.T) {
+	d := newDesk(t)
+	texts := d.posts(d.c.Lane(), 0, 3)
+	s := d.c.Stream(nil)
+	s.Begin(0)
+	for _, i := range []int64{0, 2, 1} {
+		s.Pushed(i, []byte(texts[i]))
+	}
+	d.history(texts...)
+	d.want("push-reordered I")
+}
+
+// TestOwnAnswerFirst: the answer to an own post may come before the push of one that
+// stands before it.
+func TestOwnAnswerFirst(t *testing.T) {
+	d := newDesk(t)
+	other, own := d.c.Lane(), d.c.Lane()
+	texts := append(d.posts(other, 0, 1), d.posts(own, 1, 1)...)
+	texts = append(texts, d.posts(other, 2, 1)...)
+	s := d.c.Stream(own)
+	s.Begin(0)
+	s.Own(1)
+	s.Pushed(0, []byte(texts[0]))
+	s.Pushed(2, []byte(texts[2]))
+	d.history(texts...)
+	d.want()
+}
+
+// TestOwnWithoutAnswer: an own post whose answer was lost is not pushed either.
+func TestOwnWithoutAnswer(t *testing.T) {
+	d := newDesk(t)
+	own := d.c.Lane()
+	a, text := d.post(own)
+	own.Unsure(a.Number)
+	s := d.c.Stream(own)
+	s.Begin(0)
+	d.history(text)
+	d.want()
+}
+
+// TestPushBeforeAnswer: a push may overtake the answer to the subscription.
+func TestPushBeforeAnswer(t *testing.T) {
+	d := newDesk(t)
+	texts := d.posts(d.c.Lane(), 0, 3)
+	s := d.c.Stream(nil)
+	s.Pushed(1, []byte(texts[1]))
+	s.Begin(1)
+	s.Pushed(2, []byte(texts[2]))
+	d.history(texts...)
+	d.want()
+}
+
+// TestReadersDisagree: what was pushed at a place, and what was read there, is one
+// message.
+func TestReadersDisagree(t *testing.T) {
+	d := newDesk(t)
+	l := d.c.Lane()
+	_, one := d.post(l)
+	_, two := d.post(l)
+	s := d.c.Stream(nil)
+	s.Begin(0)
+	s.Pushed(0, []byte(one))
+	d.c.Saw(0, []byte(two))
+	d.want("misplaced I")
+}
+
+// TestNonsenseIndex: an index out of all proportion takes no memory.
+func TestNonsenseIndex(t *testing.T) {
+	d := newDesk(t)
+	l := d.c.Lane()
+	a, text := d.post(l)
+	l.Acknowledged(a.Number, 1<<60)
+	s := d.c.Stream(nil)
+	s.Begin(0)
+	s.Pushed(1<<60, []byte(text))
+	d.want("misplaced III")
+}
+
+func TestTextSizes(t *testing.T) {
+	b := check.New("load-abc", 5)
+	l := b.Channel("s", "c").Lane()
+	for _, size := range []int{1, check.LeastSize, 100, 4000, 1 << 20, 1 << 30} {
+		s := l.Next(time.Hour, 2*time.Hour)
+		text := b.AppendText(nil, s, size)
+		if want := min(max(size, check.LeastSize), 1<<20); len(text) != want {
+			t.Errorf("%d bytes for %d", len(text), size)
+		}
+		if got, ok := b.Read(text); !ok || got != s {
+			t.Errorf("%d bytes: %+v %v", size, got, ok)
+		}
+	}
+}
+
+func BenchmarkPushed(b *testing.B) {
+	book := check.New("load-abc", 0)
+	c := book.Channel("s", "c")
+	l := c.Lane()
+	s := c.Stream(nil)
+	s.Begin(0)
+	var text []byte
+	b.ReportAllocs()
+	for i := range int64(b.N) {
+		text = book.AppendText(text[:0], l.Next(0, 0), 200)
+		s.Pushed(i, text)
+	}
+}

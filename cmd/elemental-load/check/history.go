@@ -1,0 +1,85 @@
+package check
+
+// History compares what a channel's history has with the book: all its messages in
+// order, then Finish.
+type History struct {
+	c    *Channel
+	next int64
+}
+
+// History begins to compare.
+func (c *Channel) History() *History { return &History{c: c} }
+
+// Read takes the next message. Index is what the provider says is its place, below
+// 0 where it does not.
+func (h *History) Read(index int64, text []byte) {
+	c, at := h.c, h.next
+	h.next++
+	if index >= 0 && index != at {
+		c.book.report(Misplaced, "%s: the history tells index %d at place %d", c, index, at)
+	}
+	s, ok := c.book.Read(text)
+	if !ok {
+		c.book.report(Foreign, "%s at %d: %.80q", c, at, text)
+		return
+	}
+	c.mu.Lock()
+	c.note(at, s, "history")
+	lane := c.lanes[s.Lane]
+	c.mu.Unlock()
+	switch {
+	case lane != nil:
+		lane.read(s.Number, at)
+	case c.book.ours(s.Lane):
+		c.book.report(Foreign, "%s at %d: lane %d, which is not of this channel", c, at, s.Lane)
+	}
+}
+
+// Finish judges, after the last message, what is missing: in the history, and of
+// what subscribers were owed.
+func (h *History) Finish() {
+	c := h.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, lane := range c.lanes {
+		lane.finish()
+	}
+	for index := h.next; index < int64(len(c.places)); index++ {
+		if p := c.places[index]; p != 0 && !c.book.ours(p.lane()) { // ours were told by their lane
+			c.book.report(Lost, "%s at %d: %v, which was told before", c, index, p)
+		}
+	}
+	for _, s := range c.streams {
+		s.finish(h.next)
+	}
+}
+
+// FinishUnread judges the streams alone, where the history is not read. Total is
+// how many messages the channel has.
+func (c *Channel) FinishUnread(total int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, s := range c.streams {
+		s.finish(total)
+	}
+}
+
+// Saw takes a message that a reader of the history got while the load was under way, and
+// returns its stamp; false for a text that nobody posted.
+func (c *Channel) Saw(index int64, text []byte) (Stamp, bool) {
+	s, ok := c.book.Read(text)
+	if !ok {
+		c.book.report(Foreign, "%s at %d, read: %.80q", c, index, text)
+		return s, false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.note(index, s, "read")
+	return s, true
+}
+
+// Short reports an answer that has fewer messages, or more, than there are from
+// begin up to end.
+func (c *Channel) Short(begin, end int64, got int) {
+	c.book.report(Lost, "%s: %d messages were answered for %d up to %d", c, got, begin, end)
+}

@@ -1,0 +1,160 @@
+package check
+
+import (
+	"slices"
+	"sync"
+)
+
+// Stream is what one connection hears of a channel, and what it is owed: every
+// message from the moment of its subscription on, but for its own.
+type Stream struct {
+	c   *Channel
+	own *Lane // of the same connection, nil if it does not post
+
+	mu      sync.Mutex
+	begun   bool
+	ended   bool
+	early   []int64        // heard before the subscription was answered
+	next    int64          // behind all that it knows of
+	latest  int64          // the index of the latest push, -1 before
+	missing map[int64]bool // passed over: yet to come, its own, or lost
+}
+
+// Stream begins a stream. Own is the lane of the same connection in this channel,
+// or nil.
+func (c *Channel) Stream(own *Lane) *Stream {
+	s := &Stream{c: c, own: own, latest: -1, missing: map[int64]bool{}}
+	c.book.streams.Add(1)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.streams = append(c.streams, s)
+	return s
+}
+
+// Begin says from which index on messages are owed: the amount that the answer to
+// the subscription told.
+func (s *Stream) Begin(amount int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.begun, s.next = true, amount
+	for _, index := range s.early {
+		if index >= amount {
+			s.heard(index)
+		}
+	}
+	s.early = nil
+}
+
+// mostEarly bounds what is kept of what comes before a subscription is answered.
+const mostEarly = 1 << 16
+
+// Pushed takes a push. It returns the message's stamp, false where its text is
+// nobody's.
+func (s *Stream) Pushed(index int64, text []byte) (Stamp, bool) {
+	s.c.book.pushes.Add(1)
+	stamp, ok := s.c.book.Read(text)
+	if ok {
+		s.c.mu.Lock()
+		s.c.note(index, stamp, "pushed")
+		s.c.mu.Unlock()
+	} else {
+		s.c.book.report(Foreign, "%s at %d, pushed: %.80q", s.c, index, text)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.begun {
+		s.heard(index)
+	} else if len(s.early) < mostEarly {
+		s.early = append(s.early, index)
+	}
+	return stamp, ok
+}
+
+// Own notes where a post of the same connection stands, which is not pushed to it.
+func (s *Stream) Own(index int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case !s.begun || s.ended:
+	case index >= s.next:
+		s.passOver(index)
+	default:
+		delete(s.missing, index)
+	}
+}
+
+// heard judges the index of a push. Called with the lock held.
+func (s *Stream) heard(index int64) {
+	switch {
+	case s.ended:
+		return
+	case index >= s.next:
+		s.passOver(index)
+	case !s.missing[index]:
+		s.c.book.report(PushDoubled, "%s: %d", s.c, index)
+		return
+	case index < s.latest:
+		s.c.book.report(PushReordered, "%s: %d after %d", s.c, index, s.latest)
+	}
+	delete(s.missing, index) // the answer to an own, later post may come first
+	s.latest = max(s.latest, index)
+}
+
+// passOver goes on behind an index that was heard. Called with the lock held.
+func (s *Stream) passOver(index int64) {
+	if index-s.next > mostGap {
+		s.c.book.report(Misplaced, "%s: a push tells index %d where %d was due", s.c, index, s.next)
+		return
+	}
+	for ; s.next < index; s.next++ {
+		s.missing[s.next] = true
+	}
+	s.next++
+}
+
+// behind is how many of the channel's messages up to total have not come, its own
+// ones that were not told among them.
+func (s *Stream) behind(total int64) int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.begun || s.ended {
+		return 0
+	}
+	return max(total-s.next, 0) + int64(len(s.missing))
+}
+
+// Stop ends the stream with its connection or subscription. What had not come by
+// then is owed no more; what a later message has passed over is.
+func (s *Stream) Stop() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ended = true
+}
+
+// finish reports what never came, once the history has told whose each place is.
+// Called with the channel's lock held.
+func (s *Stream) finish(total int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.begun && !s.ended {
+		for ; s.next < total; s.next++ {
+			s.missing[s.next] = true
+		}
+	}
+	lost := make([]int64, 0, len(s.missing))
+	for index := range s.missing {
+		if !s.isOwn(index) {
+			lost = append(lost, index)
+		}
+	}
+	slices.Sort(lost)
+	for _, index := range lost {
+		s.c.book.report(PushLost, "%s: %d", s.c, index)
+	}
+	s.ended = true
+}
+
+// isOwn tells a post of the same connection whose answer did not say its place.
+func (s *Stream) isOwn(index int64) bool {
+	return s.own != nil && index < int64(len(s.c.places)) && s.c.places[index] != 0 && s.c.places[index].lane() == s.own.ID
+}

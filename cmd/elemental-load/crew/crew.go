@@ -1,0 +1,63 @@
+// Package crew has one or several processes make the load of a run together.
+package crew
+
+import (
+	"context"
+	"time"
+
+	"elemental/cmd/elemental-load/check"
+	"elemental/cmd/elemental-load/drive"
+	"elemental/cmd/elemental-load/measure"
+)
+
+// Crew is who makes the load. Its steps are called one after the other.
+type Crew interface {
+	// Connect connects all clients.
+	Connect(ctx context.Context, tell drive.Tell) error
+	// Load makes the load from start on; the end of the context ends it early. It
+	// gives how long it took until all that was begun was over.
+	Load(ctx context.Context, start time.Time) (time.Duration, error)
+	// Check gives what each process has found.
+	Check(ctx context.Context, history bool, tell drive.Tell) ([]*drive.Outcome, error)
+	// Close ends what may be left.
+	Close()
+}
+
+// alone is a crew of this process.
+type alone struct {
+	worker  *drive.Worker
+	collect *measure.Collector
+}
+
+// Alone makes the load in this process. The book is the one that the world was
+// made with.
+func Alone(world *drive.World, book *check.Book, collect *measure.Collector) (Crew, error) {
+	worker, err := drive.NewWorker(world, 0, 1, book)
+	if err != nil {
+		return nil, err
+	}
+	return &alone{worker, collect}, nil
+}
+
+// Connect connects all clients.
+func (a *alone) Connect(ctx context.Context, tell drive.Tell) error {
+	taken, err := a.worker.Connect(ctx, tell)
+	a.collect.Connected(taken)
+	return err
+}
+
+// Load makes the load.
+func (a *alone) Load(ctx context.Context, start time.Time) (time.Duration, error) {
+	a.worker.Load(ctx, start, a.collect.Second)
+	return time.Since(start), nil
+}
+
+// Check checks.
+func (a *alone) Check(ctx context.Context, history bool, tell drive.Tell) ([]*drive.Outcome, error) {
+	o, err := a.worker.Check(ctx, history, tell)
+	a.collect.Late(o.Late)
+	return []*drive.Outcome{o}, err
+}
+
+// Close hangs up.
+func (a *alone) Close() { a.worker.Close() }

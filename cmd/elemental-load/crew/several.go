@@ -1,0 +1,250 @@
+package crew
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"sync"
+	"time"
+
+	"elemental/cmd/elemental-load/check"
+	"elemental/cmd/elemental-load/drive"
+	"elemental/cmd/elemental-load/measure"
+)
+
+// several is a crew of processes of this program.
+type several struct {
+	collect *measure.Collector
+	world   *drive.World
+	book    *check.Book // of what the preparation has posted
+	members []*process
+}
+
+// process is the leader's side of a member.
+type process struct {
+	cmd    *exec.Cmd
+	in     io.WriteCloser
+	orders *json.Encoder
+	words  chan *word // closed when it has ended
+}
+
+// Most is how many processes a run can have: the book's first is the leader's.
+const Most = check.MostWorkers - 1
+
+// Several starts count processes of the program and gives each its share. Their
+// standard errors go to errors.
+func Several(world *drive.World, book *check.Book, collect *measure.Collector, count int, program string, args []string, stderr io.Writer) (Crew, error) {
+	s := &several{collect: collect, world: world, book: book}
+	for i := range count {
+		p, err := launch(program, args, stderr)
+		if err == nil {
+			s.members = append(s.members, p)
+			err = p.orders.Encode(order{Join: &join{World: world, Number: i + 1, Of: count}})
+		}
+		if err != nil {
+			s.Close()
+			return nil, fmt.Errorf("starting process %d of %d: %w", i+1, count, err)
+		}
+	}
+	err := s.each(func(p *process) error {
+		_, err := p.until(func(w *word) bool { return w.Joined })
+		return err
+	})
+	if err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func launch(program string, args []string, stderr io.Writer) (*process, error) {
+	p := &process{cmd: exec.Command(program, args...), words: make(chan *word, 64)}
+	p.cmd.Stderr = stderr
+	ownGroup(p.cmd) // the terminal's Ctrl-C is for the leader
+	var err error
+	if p.in, err = p.cmd.StdinPipe(); err != nil {
+		return nil, err
+	}
+	out, err := p.cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err = p.cmd.Start(); err != nil {
+		return nil, err
+	}
+	p.orders = json.NewEncoder(p.in)
+	go p.listen(out)
+	return p, nil
+}
+
+// listen takes in what the member says, until it has ended.
+func (p *process) listen(out io.Reader) {
+	defer close(p.words)
+	in := json.NewDecoder(out)
+	for {
+		w := &word{}
+		if in.Decode(w) != nil {
+			return
+		}
+		p.words <- w
+	}
+}
+
+// until hears words until one ends a step, and gives that one.
+func (p *process) until(ends func(*word) bool, others ...func(*word)) (*word, error) {
+	for w := range p.words {
+		if ends(w) {
+			if w.Error != "" {
+				return w, errors.New(w.Error)
+			}
+			return w, nil
+		}
+		for _, hear := range others {
+			hear(w)
+		}
+	}
+	return nil, fmt.Errorf("process %d of the load tester has ended before its time", p.cmd.Process.Pid)
+}
+
+// each does a step with all members at once.
+func (s *several) each(step func(*process) error) error {
+	var all sync.WaitGroup
+	found := make([]error, len(s.members))
+	for i, p := range s.members {
+		all.Go(func() { found[i] = step(p) })
+	}
+	all.Wait()
+	return errors.Join(found...)
+}
+
+// order gives an order to all, and stops them when the context ends before stopped
+// is called.
+func (s *several) order(ctx context.Context, o order) (stopped func() bool, err error) {
+	for _, p := range s.members {
+		err = errors.Join(err, p.orders.Encode(o))
+	}
+	return context.AfterFunc(ctx, func() {
+		for _, p := range s.members {
+			_ = p.orders.Encode(order{Stop: true}) // one that has ended is told of elsewhere
+		}
+	}), err
+}
+
+// Connect has all connect.
+func (s *several) Connect(ctx context.Context, tell drive.Tell) error {
+	stopped, err := s.order(ctx, order{Connect: true})
+	if err != nil {
+		return err
+	}
+	defer stopped()
+	sum := newSum(tell)
+	return s.each(func(p *process) error {
+		w, err := p.until(func(w *word) bool { return w.Connected != nil }, sum.of(p))
+		if w != nil {
+			s.collect.Connected(w.Connected)
+		}
+		return err
+	})
+}
+
+// Load has all make their load.
+func (s *several) Load(ctx context.Context, start time.Time) (time.Duration, error) {
+	stopped, err := s.order(ctx, order{Load: &start})
+	if err != nil {
+		return 0, err
+	}
+	defer stopped()
+	var mu sync.Mutex
+	var longest time.Duration
+	err = s.each(func(p *process) error {
+		w, err := p.until(func(w *word) bool { return w.Loaded != 0 }, func(w *word) {
+			if w.Second != nil {
+				s.collect.Second(w.Second.Number, w.Second.Measured)
+			}
+		})
+		if w != nil {
+			mu.Lock()
+			longest = max(longest, w.Loaded)
+			mu.Unlock()
+		}
+		return err
+	})
+	return longest, err
+}
+
+// Check has all check, and checks what the preparation has posted.
+func (s *several) Check(ctx context.Context, history bool, tell drive.Tell) ([]*drive.Outcome, error) {
+	stopped, err := s.order(ctx, order{Check: &checking{history}})
+	if err != nil {
+		return nil, err
+	}
+	defer stopped()
+	var mu sync.Mutex
+	var all []*drive.Outcome
+	sum := newSum(tell)
+	err = s.each(func(p *process) error {
+		w, err := p.until(func(w *word) bool { return w.Checked != nil }, sum.of(p))
+		if w != nil {
+			s.collect.Late(w.Checked.Late)
+			mu.Lock()
+			all = append(all, w.Checked)
+			mu.Unlock()
+		}
+		return err
+	})
+	if err != nil || !history {
+		return all, err
+	}
+	own, err := drive.CheckPrepared(ctx, s.world, s.book, func(string, string, int64, int64) {})
+	if own != nil {
+		all = append(all, own)
+	}
+	return all, err
+}
+
+// Close ends the members: a closed input is the last order.
+func (s *several) Close() {
+	const patience = 5 * time.Second
+	for _, p := range s.members {
+		_ = p.in.Close()
+	}
+	for _, p := range s.members {
+		late := time.AfterFunc(patience, func() { _ = p.cmd.Process.Kill() })
+		for range p.words {
+		}
+		_ = p.cmd.Wait() // how it ends is of no interest any more
+		late.Stop()
+	}
+}
+
+// sum adds up how far several members are.
+type sum struct {
+	tell drive.Tell
+	mu   sync.Mutex
+	all  map[*process]progress
+}
+
+func newSum(tell drive.Tell) *sum { return &sum{tell: tell, all: map[*process]progress{}} }
+
+func (s *sum) of(p *process) func(*word) {
+	return func(w *word) {
+		if w.Tell == nil {
+			return
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.all[p] = *w.Tell
+		var done, total int64
+		for _, one := range s.all {
+			done, total = done+one.Done, total+one.Total
+		}
+		s.tell(w.Tell.Phase, w.Tell.Unit, done, total)
+	}
+}
+
+// Self is the path of this program.
+func Self() (string, error) { return os.Executable() }

@@ -1,0 +1,221 @@
+package drive
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+
+	"elemental/cmd/elemental-load/check"
+	"elemental/cmd/elemental-load/wire"
+	"elemental/protocol"
+)
+
+// client is one client of a scenario. It comes back when its connection is lost.
+type client struct {
+	part   *part
+	number int // within the scenario, over all processes
+	turn   int // spreads the recording
+	me     Account
+	server *Server        // its home, nil in scenarios without servers
+	home   *check.Channel // likewise
+
+	busy  atomic.Bool  // in scenarios in which a client does one thing at a time
+	steps int          // that it has taken, in those scenarios
+	place atomic.Int64 // how far it has read
+	slow  bool         // it subscribes and then reads no more
+
+	mu   sync.Mutex
+	link *link // nil while it is away
+}
+
+// link is one connection of a client, from its login on.
+type link struct {
+	c      *client
+	conn   *wire.Conn
+	post   *poster       // nil in scenarios without servers
+	stream *check.Stream // nil if it is not subscribed
+	ended  bool          // guarded by the client's lock
+	gone   bool          // guarded by the watch's lock
+}
+
+// online is the client's connection, nil while it is away.
+func (c *client) online() *link {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.link
+}
+
+// newLink prepares a connection.
+func (c *client) newLink() *link {
+	l := &link{c: c}
+	if c.home == nil {
+		return l
+	}
+	lane := c.home.Lane()
+	l.post = newPoster(c.part.w.world, lane, c.me.Name)
+	if c.part.scenario.subscribes(c) {
+		l.stream = c.home.Stream(lane)
+	}
+	return l
+}
+
+// connect dials, logs in, and does what the scenario's clients do on arrival. Due is
+// when it should have begun.
+func (c *client) connect(ctx context.Context, due time.Time) error {
+	l := c.newLink()
+	conn, err := c.dial(ctx, l, due)
+	if err != nil {
+		return err
+	}
+	l.conn = conn
+	if err = c.arrive(l); err == nil && !c.settle(l) {
+		err = conn.Err()
+	}
+	if err == nil && c.slow {
+		conn.Pause()
+	}
+	if err != nil {
+		conn.End(err)
+	}
+	return err
+}
+
+// settle makes a connection the client's, unless it has ended already.
+func (c *client) settle(l *link) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if l.ended {
+		return false
+	}
+	if c.link != nil {
+		c.link.conn.Close()
+	}
+	c.link = l
+	return true
+}
+
+// dial is a new connection of the client's user.
+func (c *client) dial(ctx context.Context, l *link, due time.Time) (*wire.Conn, error) {
+	w := c.part.w
+	begun := time.Now()
+	conn, err := w.dialer.Dial(ctx, l)
+	if err != nil {
+		w.rec.Failed(c.turn, opConnect, err)
+		return nil, err
+	}
+	w.watch.add(l, conn)
+	w.rec.Done(c.turn, opConnect, due, begun, time.Now())
+	return conn, nil
+}
+
+// arrive logs in and subscribes.
+func (c *client) arrive(l *link) error {
+	world := c.part.w.world
+	late := time.AfterFunc(world.Reach.Timeout, func() { l.conn.End(errNoAnswer) })
+	defer late.Stop()
+	if err := problem("login", c.ask(l.conn, opLogin, time.Now(), world.login(c.me))); err != nil || c.home == nil {
+		return err
+	}
+	if l.stream == nil {
+		return nil
+	}
+	return l.subscribe()
+}
+
+func (l *link) subscribe() error {
+	r := l.c.part.w.world.inChannel("subscribe", l.c.me.Name, l.c.home.Server, l.c.home.Name)
+	build := func(dst []byte, _ time.Time) []byte { return protocol.AppendRequest(dst, r) }
+	a := l.conn.Call(build, func(a *wire.Answer) {
+		if a.OK {
+			l.stream.Begin(a.Amount)
+		}
+	})
+	l.c.judge(opSubscribe, a.Sent, a)
+	return problem("subscribe", a)
+}
+
+// Heard takes a push. It is called by who reads the connection. Of other channels
+// than its own a client hears where the provider subscribes everybody to everything.
+func (l *link) Heard(e *wire.Event) {
+	if l.stream == nil || string(e.Server) != l.c.home.Server {
+		return
+	}
+	w := l.c.part.w
+	switch {
+	case e.Kind == wire.Unsubscribed:
+		l.stream.Stop()
+		w.rec.Refused(l.c.turn, opSubscribe, e.Code, "the subscription has ended")
+	case string(e.Channel) == l.c.home.Name:
+		stamp, ok := l.stream.Pushed(e.Index, e.Text)
+		if start := w.began(); ok && !start.IsZero() && !l.c.slow {
+			w.rec.Done(l.c.turn, opDelivered, start.Add(stamp.Due), start.Add(stamp.Sent), e.At)
+		}
+	}
+}
+
+// Ended notes the end of the connection. The client comes back, unless the end was
+// wanted or the run is over.
+func (l *link) Ended(cause error) {
+	c, w := l.c, l.c.part.w
+	w.watch.remove(l)
+	if l.stream != nil {
+		l.stream.Stop()
+	}
+	c.mu.Lock()
+	l.ended = true
+	lost := c.link == l
+	if lost {
+		c.link = nil
+	}
+	c.mu.Unlock()
+	switch {
+	case !lost || errors.Is(cause, wire.ErrClosed) || w.life.Err() != nil:
+	case c.slow:
+		c.part.noteCut(cause)
+	default:
+		w.rec.Failed(c.turn, opConnection, cause)
+		w.tasks.Go(func() { c.comeBack(w.life) })
+	}
+}
+
+// comeBack connects anew, after growing pauses.
+func (c *client) comeBack(ctx context.Context) {
+	pauses := backoff.NewExponentialBackOff()
+	pauses.InitialInterval, pauses.MaxInterval = 100*time.Millisecond, 5*time.Second
+	for (plainClock{}).Until(ctx, time.Now().Add(pauses.NextBackOff())) == nil {
+		if c.connect(ctx, time.Now()) == nil {
+			return
+		}
+	}
+}
+
+// hangUp closes the connection, if there is one.
+func (c *client) hangUp() {
+	if l := c.online(); l != nil {
+		l.conn.Close()
+	}
+}
+
+// ask sends a request and records it.
+func (c *client) ask(conn *wire.Conn, operation string, due time.Time, r *protocol.Request) *wire.Answer {
+	a := conn.Ask(r)
+	c.judge(operation, due, a)
+	return a
+}
+
+// judge records what became of a request.
+func (c *client) judge(operation string, due time.Time, a *wire.Answer) {
+	rec := c.part.w.rec
+	switch {
+	case a.Err != nil:
+		rec.Failed(c.turn, operation, a.Err)
+	case !a.OK:
+		rec.Refused(c.turn, operation, a.Code, a.Reason)
+	default:
+		rec.Done(c.turn, operation, due, a.Sent, a.At)
+	}
+}

@@ -1,0 +1,255 @@
+package drive
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"elemental/cmd/elemental-load/measure"
+	"elemental/cmd/elemental-load/plan"
+)
+
+// fakeClock is a time that passes only when somebody waits for it, or when it is
+// told to.
+type fakeClock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func (c *fakeClock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *fakeClock) Until(ctx context.Context, moment time.Time) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if moment.After(c.now) {
+		c.now = moment
+	}
+	return ctx.Err()
+}
+
+func (c *fakeClock) Close() {}
+
+// pass lets time go by without the pacer having waited for it.
+func (c *fakeClock) pass(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// paced is a part without connections whose actions the test plays.
+func paced(stages []plan.Stage, slots, actors int, act func(c *client, due time.Time)) *part {
+	w := &Worker{world: &World{}, rec: measure.NewRecorder(), slots: make(chan struct{}, slots)}
+	p := &part{w: w, schedule: plan.NewSchedule(stages, 1), free: make(chan struct{}, 1), scenario: scenario{act: act}}
+	for i := range actors {
+		p.actors = append(p.actors, &client{part: p, number: i})
+	}
+	return p
+}
+
+// TestPacer starts every action at the moment that the schedule says, through a ramp,
+// a spike and a pause, spread evenly over the clients.
+func TestPacer(t *testing.T) {
+	stages := []plan.Stage{
+		{For: time.Second, From: 0, To: 100}, {For: 100 * time.Millisecond, From: 2000, To: 2000},
+		{For: time.Second, From: 0, To: 0}, {For: time.Second, From: 10, To: 10},
+	}
+	var mu sync.Mutex
+	var dues []time.Duration
+	share := map[int]int{}
+	p := paced(stages, 10_000, 4, func(c *client, due time.Time) {
+		mu.Lock()
+		defer mu.Unlock()
+		dues = append(dues, due.Sub(epoch))
+		share[c.number]++
+	})
+	clock := &fakeClock{now: epoch}
+	p.open(context.Background(), clock, epoch)
+	slices.Sort(dues)
+	if int64(len(dues)) != p.schedule.Total() || len(dues) != 50+200+10 {
+		t.Fatalf("%d actions, %d were due", len(dues), p.schedule.Total())
+	}
+	for k, due := range dues {
+		if want, _ := p.schedule.At(int64(k)); due != want {
+			t.Fatalf("action %d was due at %v, the schedule says %v", k, due, want)
+		}
+	}
+	if share[0] != 65 || share[3] != 65 {
+		t.Errorf("actions by client: %v", share)
+	}
+	if passed := clock.Now().Sub(epoch); passed != p.schedule.Length() {
+		t.Errorf("it ended after %v", passed)
+	}
+}
+
+// TestPacerCatchesUp: a generator that was held up starts at once what became due
+// meanwhile, and that they are late, and for whose fault, is told.
+func TestPacerCatchesUp(t *testing.T) {
+	begun := make(chan struct{})
+	p := paced([]plan.Stage{{For: time.Second, From: 100, To: 100}}, 10_000, 1, func(*client, time.Time) { begun <- struct{}{} })
+	clock := &stallingClock{fakeClock: &fakeClock{now: epoch}, begun: begun, at: epoch.Add(300 * time.Millisecond), stall: 200 * time.Millisecond}
+	p.open(context.Background(), clock, epoch)
+	taken := p.w.rec.Take()
+	if taken.Started[0] != 100 || taken.Finished[0] != 100 {
+		t.Fatalf("%d started, %d finished", taken.Started[0], taken.Finished[0])
+	}
+	late := taken.Late.Histogram()
+	if late.TotalCount() != 100 || taken.HeldBack != 0 {
+		t.Errorf("%d judged for lateness, %d excused", late.TotalCount(), taken.HeldBack)
+	}
+	// Those due from 300 ms on, up to 490 ms, began 200 ms to 10 ms late.
+	if taken.TooLate < 18 || taken.TooLate > 20 || late.Max() < 199_000 || late.Max() > 201_000 {
+		t.Errorf("%d too late, at most %d µs", taken.TooLate, late.Max())
+	}
+}
+
+// stallingClock lets no time pass before the action that was started has begun, and
+// oversleeps once.
+type stallingClock struct {
+	*fakeClock
+	begun   chan struct{}
+	waited  bool
+	at      time.Time
+	stall   time.Duration
+	stalled bool
+}
+
+func (c *stallingClock) Until(ctx context.Context, moment time.Time) error {
+	if c.waited {
+		<-c.begun
+	}
+	c.waited = true
+	err := c.fakeClock.Until(ctx, moment)
+	if !moment.Before(c.at) && !c.stalled {
+		c.stalled = true
+		c.pass(c.stall)
+	}
+	return err
+}
+
+// TestPacerHoldsBack: no more actions are under way than there may be; those that
+// wait for that are excused, since the provider is to blame, and keep the time at
+// which they were due.
+func TestPacerHoldsBack(t *testing.T) {
+	clock := &fakeClock{now: epoch}
+	release := make(chan struct{})
+	var mu sync.Mutex
+	under, most := 0, 0
+	var dues []time.Duration
+	p := paced([]plan.Stage{{For: time.Second, From: 10, To: 10}}, 3, 1, func(_ *client, due time.Time) {
+		mu.Lock()
+		under++
+		most = max(most, under)
+		dues = append(dues, due.Sub(epoch))
+		mu.Unlock()
+		<-release
+		mu.Lock()
+		under--
+		mu.Unlock()
+	})
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		p.open(context.Background(), clock, epoch)
+	}()
+	for range 3 {
+		release <- struct{}{} // the first three hang until here, which holds the fourth back
+	}
+	clock.pass(5 * time.Second)
+	close(release)
+	<-over
+	if most > 3 {
+		t.Errorf("%d actions at once", most)
+	}
+	slices.Sort(dues)
+	for k, due := range dues {
+		if due != time.Duration(k)*100*time.Millisecond {
+			t.Errorf("action %d was due at %v", k, due)
+		}
+	}
+	if taken := p.w.rec.Take(); taken.HeldBack == 0 || taken.Started[0] != 10 {
+		t.Errorf("%d held back, %d started", taken.HeldBack, taken.Started[0])
+	}
+}
+
+// TestOneAtATime: where a client does one thing at a time, an action goes to one that
+// is free.
+func TestOneAtATime(t *testing.T) {
+	var mu sync.Mutex
+	busy := map[*client]bool{}
+	both := make(chan struct{}, 2)
+	p := paced([]plan.Stage{{For: time.Second, From: 50, To: 50}}, 100, 2, func(c *client, _ time.Time) {
+		mu.Lock()
+		if busy[c] {
+			t.Error("a client does two things at a time")
+		}
+		busy[c] = true
+		mu.Unlock()
+		both <- struct{}{} // room for two, so that they meet
+		<-both
+		mu.Lock()
+		busy[c] = false
+		mu.Unlock()
+	})
+	p.scenario.alone = true
+	p.open(context.Background(), &fakeClock{now: epoch}, epoch)
+	if taken := p.w.rec.Take(); taken.Finished[0] != 50 {
+		t.Errorf("%d finished", taken.Finished[0])
+	}
+}
+
+// TestPacerEnds with the context, whatever it waits for.
+func TestPacerEnds(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	hang := make(chan struct{})
+	p := paced([]plan.Stage{{For: time.Hour, From: 1000, To: 1000}}, 1, 1, func(*client, time.Time) {
+		cancel()
+		<-hang
+	})
+	time.AfterFunc(time.Millisecond, func() { close(hang) }) // the action itself may end whenever it likes
+	p.open(ctx, &fakeClock{now: epoch}, epoch)
+}
+
+// TestRealClock waits no shorter than it should, and ends with the context.
+func TestRealClock(t *testing.T) {
+	c := newClock()
+	defer c.Close()
+	for _, wait := range []time.Duration{0, time.Microsecond, 300 * time.Microsecond, 45 * time.Millisecond} {
+		moment := time.Now().Add(wait)
+		if err := c.Until(context.Background(), moment); err != nil || time.Now().Before(moment) {
+			t.Errorf("%v: it is %v before its time, %v", wait, time.Until(moment), err)
+		}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := c.Until(ctx, time.Now().Add(time.Hour)); err == nil {
+		t.Error("it waits on after the end of the context")
+	}
+}
+
+// TestEveryScenarioIsKnown: what can be planned can be done, and is counted under
+// the names that there are.
+func TestEveryScenarioIsKnown(t *testing.T) {
+	known := map[string]bool{}
+	for _, o := range Operations {
+		known[o.Name] = true
+	}
+	for _, s := range plan.Scenarios {
+		if scenarios[s.Name].act == nil {
+			t.Errorf("nobody does %s", s.Name)
+		}
+		if !known[s.Main] {
+			t.Errorf("%s is about %q, which is not measured", s.Name, s.Main)
+		}
+	}
+	if len(scenarios) != len(plan.Scenarios) {
+		t.Errorf("%d scenarios can be done, %d planned", len(scenarios), len(plan.Scenarios))
+	}
+}

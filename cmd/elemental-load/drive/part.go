@@ -1,0 +1,254 @@
+package drive
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"elemental/cmd/elemental-load/check"
+	"elemental/cmd/elemental-load/plan"
+)
+
+// part is this process's share of one scenario.
+type part struct {
+	w        *Worker
+	number   int
+	name     string
+	scenario scenario
+	interval time.Duration // least time between two actions of a client
+	clients  []*client
+	actors   []*client // those that act
+	schedule *plan.Schedule
+	free     chan struct{} // somebody who does one thing at a time is done
+	cut      cuts
+}
+
+// cuts counts how slow readers were parted with.
+type cuts struct {
+	mu           sync.Mutex
+	told, untold int
+}
+
+func (p *part) noteCut(cause error) {
+	p.cut.mu.Lock()
+	defer p.cut.mu.Unlock()
+	if isLastWord(cause) {
+		p.cut.told++
+	} else {
+		p.cut.untold++
+	}
+}
+
+// newPart makes the clients of every process's turn: the number-th of of.
+func newPart(w *Worker, number int) *part {
+	share := w.world.Plan.Mix[number]
+	known, _ := plan.Find(share.Scenario)
+	p := &part{
+		w: w, number: number, name: share.Scenario, scenario: scenarios[share.Scenario],
+		interval: time.Duration(known.Interval * float64(time.Second)),
+		free:     make(chan struct{}, 1),
+	}
+	channels := p.channels()
+	allActors := 0
+	for i := range w.world.Plan.ClientsOf(number) {
+		acts := p.scenario.acts == nil || p.scenario.acts(i)
+		if acts {
+			allActors++
+		}
+		if i%w.of != w.number {
+			continue
+		}
+		c := p.newClient(i, channels)
+		p.clients = append(p.clients, c)
+		if acts {
+			p.actors = append(p.actors, c)
+		}
+	}
+	mine := float64(len(p.actors)) / float64(max(allActors, 1))
+	if known.Waves && len(p.actors) > 0 {
+		p.actors, mine = p.actors[:1], 1 // one starts the wave of all clients of the process
+	}
+	p.schedule = plan.NewSchedule(w.world.Plan.Stages, w.world.Plan.ShareOf(number)*mine)
+	return p
+}
+
+// channels are the book's channels of the part's servers, made once.
+func (p *part) channels() [][]*check.Channel {
+	var all [][]*check.Channel
+	for _, s := range p.w.world.Parts[p.number].Servers {
+		var in []*check.Channel
+		for _, name := range s.Channels {
+			in = append(in, p.w.book.Channel(s.Name, name))
+		}
+		all = append(all, in)
+	}
+	return all
+}
+
+// newClient gives a client its user, server and channel, by its number.
+func (p *part) newClient(number int, channels [][]*check.Channel) *client {
+	at, account := p.w.world.home(p.number, number)
+	c := &client{part: p, number: number, turn: number, me: p.w.world.Accounts[account]}
+	c.slow = p.name == "slow" && !p.scenario.acts(number)
+	if servers := p.w.world.Parts[p.number].Servers; len(servers) > 0 {
+		c.server = &servers[at]
+		c.home = channels[at][number/len(servers)%len(channels[at])]
+	}
+	return c
+}
+
+// load does the part's share, until the schedule or the context ends and all that
+// was begun is over.
+func (p *part) load(ctx context.Context, start time.Time) {
+	if len(p.actors) == 0 {
+		return
+	}
+	if p.w.world.Plan.Model == plan.Closed {
+		p.closed(ctx, start)
+		return
+	}
+	c := newClock()
+	defer c.Close()
+	p.open(ctx, c, start)
+}
+
+// open starts each action when it is due, whether those before have been answered
+// or not.
+func (p *part) open(ctx context.Context, c clock, start time.Time) {
+	var actions sync.WaitGroup
+	defer actions.Wait()
+	var excused time.Time // what was due before that waited for the provider
+	for k := int64(0); ; k++ {
+		after, more := p.schedule.At(k)
+		if !more {
+			_ = c.Until(ctx, start.Add(p.schedule.Length())) // the load lasts as long as it was said to
+			return
+		}
+		due := start.Add(after)
+		if c.Until(ctx, due) != nil {
+			return
+		}
+		actor, waited := p.acquire(ctx, k)
+		if actor == nil {
+			return
+		}
+		if waited {
+			excused = c.Now()
+		}
+		excuse := due.Before(excused)
+		actions.Go(func() {
+			p.perform(actor, due, c.Now().Sub(due), excuse)
+			p.release(actor)
+		})
+	}
+}
+
+// perform does one action.
+func (p *part) perform(c *client, due time.Time, late time.Duration, excused bool) {
+	p.w.rec.Started(c.turn, p.number, late, excused)
+	p.scenario.act(c, due)
+	p.w.rec.Finished(c.turn, p.number)
+}
+
+// acquire finds who does the k-th action; waited tells that nobody was free. Nil at
+// the end of the context.
+func (p *part) acquire(ctx context.Context, k int64) (c *client, waited bool) {
+	select {
+	case p.w.slots <- struct{}{}:
+	default:
+		waited = true
+		select {
+		case p.w.slots <- struct{}{}:
+		case <-ctx.Done():
+			return nil, waited
+		}
+	}
+	n := int64(len(p.actors))
+	if !p.scenario.alone && !p.w.world.Original {
+		return p.actors[k%n], waited
+	}
+	for {
+		for i := range n {
+			if c := p.actors[(k+i)%n]; c.busy.CompareAndSwap(false, true) {
+				return c, waited
+			}
+		}
+		waited = true
+		select {
+		case <-p.free:
+		case <-ctx.Done():
+			<-p.w.slots
+			return nil, waited
+		}
+	}
+}
+
+func (p *part) release(c *client) {
+	c.busy.Store(false)
+	<-p.w.slots
+	select {
+	case p.free <- struct{}{}:
+	default:
+	}
+}
+
+// closed has each client act again when its last action is over.
+func (p *part) closed(ctx context.Context, start time.Time) {
+	clock := plainClock{}
+	if clock.Until(ctx, start) != nil {
+		return
+	}
+	lanes := max(p.w.world.Plan.Pipeline, 1)
+	if p.scenario.alone || p.w.world.Original {
+		lanes = 1
+	}
+	pause := max(p.w.world.Plan.Think, p.interval)
+	var loops sync.WaitGroup
+	for rank, c := range p.actors {
+		for range lanes {
+			loops.Go(func() { p.loop(ctx, clock, start, rank, c, pause) })
+		}
+	}
+	loops.Wait()
+}
+
+// idle is how often a client looks whether its time has come.
+const idle = 20 * time.Millisecond
+
+// loop is one client of the closed model. It rests while the load is for fewer
+// clients, and while it is not connected.
+func (p *part) loop(ctx context.Context, clock plainClock, start time.Time, rank int, c *client, pause time.Duration) {
+	for ctx.Err() == nil {
+		now := time.Now()
+		if now.Sub(start) >= p.schedule.Length() {
+			return
+		}
+		away := !p.scenario.absent && c.online() == nil
+		if away || float64(rank) >= p.schedule.Level(now.Sub(start)) {
+			_ = clock.Until(ctx, now.Add(idle)) // the loop sees the end
+			continue
+		}
+		p.perform(c, now, 0, false)
+		if pause > 0 {
+			_ = clock.Until(ctx, time.Now().Add(pause)) // likewise
+		}
+	}
+}
+
+// outcome says in a sentence how the slow readers fared.
+func (p *part) outcome() string {
+	slow := 0
+	for _, c := range p.clients {
+		if c.slow {
+			slow++
+		}
+	}
+	if slow == 0 {
+		return ""
+	}
+	p.cut.mu.Lock()
+	defer p.cut.mu.Unlock()
+	return fmt.Sprintf("slow readers: %d stopped reading; %d were disconnected and told why, %d without a word, %d kept their connection",
+		slow, p.cut.told, p.cut.untold, slow-p.cut.told-p.cut.untold)
+}

@@ -1,0 +1,272 @@
+package drive
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"elemental/cmd/elemental-load/check"
+	"elemental/cmd/elemental-load/plan"
+	"elemental/cmd/elemental-load/wire"
+	"elemental/protocol"
+)
+
+// Tell hears how far a step is: of what, how much is done, of how much.
+type Tell func(phase, unit string, done, total int64)
+
+// RunName makes the name of a new run, which is a part of the names of all that it
+// makes.
+func RunName() string { return "load-" + strings.ToLower(rand.Text()[:6]) }
+
+// Settings are what a world is made with.
+type Settings struct {
+	Run      string
+	Plan     plan.Plan
+	Reach    Reach
+	Original bool
+	Users    string // what user names begin with; "" is the run's name, so that they are new
+	Password string // of the users; "" is one that nobody will ever know
+	Book     *check.Book
+}
+
+// Prepare makes users, servers, channels and their history. What it has made when
+// it fails is in the world, for Remove.
+func Prepare(ctx context.Context, s Settings, tell Tell) (*World, error) {
+	w := &World{Run: s.Run, Plan: s.Plan, Reach: s.Reach, Original: s.Original, Password: s.Password}
+	if w.Password == "" {
+		w.Password = rand.Text()
+	}
+	d, err := w.Reach.Dialer(0)
+	if err != nil {
+		return w, err
+	}
+	d.Original = s.Original
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel() // ends the visits
+	users := s.Users
+	if users == "" {
+		users = s.Run
+	}
+	if err = w.makeAccounts(ctx, d, users, tell); err != nil {
+		return w, fmt.Errorf("making users: %w", err)
+	}
+	if err = w.makeServers(ctx, d, s.Book, tell); err != nil {
+		return w, fmt.Errorf("making servers: %w", err)
+	}
+	return w, nil
+}
+
+// hands is how many requests of the preparation are under way at once.
+const hands = 16
+
+// inParallel calls do for 0 to n-1 and tells how far it is.
+func inParallel(ctx context.Context, n, hands int, tell func(done int64), do func(ctx context.Context, i int) error) error {
+	group, together := errgroup.WithContext(ctx)
+	group.SetLimit(hands)
+	var done atomic.Int64
+	for i := range n {
+		if together.Err() != nil {
+			break
+		}
+		group.Go(func() error {
+			if err := do(together, i); err != nil {
+				return err
+			}
+			tell(done.Add(1))
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	return ctx.Err()
+}
+
+func (w *World) makeAccounts(ctx context.Context, d *wire.Dialer, users string, tell Tell) error {
+	w.Accounts = make([]Account, w.Plan.Users)
+	count := func(done int64) { tell("users", "users", done, int64(len(w.Accounts))) }
+	return inParallel(ctx, len(w.Accounts), hands, count, func(ctx context.Context, i int) error {
+		w.Accounts[i].Name = fmt.Sprintf("%s-u%d", users, i)
+		return w.makeAccount(ctx, d, &w.Accounts[i])
+	})
+}
+
+func (w *World) makeAccount(ctx context.Context, d *wire.Dialer, a *Account) error {
+	c, err := d.Dial(ctx, wire.Nobody{})
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	register := &protocol.Request{
+		Call: protocol.String("register"), Usernm: protocol.String(a.Name), Passwd: protocol.String(w.Password),
+	}
+	if _, err = insist(ctx, c, register, w.Reach.Timeout); err != nil && codeOf(err) != "user_exists" {
+		return err
+	}
+	answer, err := insist(ctx, c, w.login(*a), w.Reach.Timeout)
+	if codeOf(err) == "wrong_password" {
+		return fmt.Errorf("user %s is there already, with another password", a.Name)
+	}
+	if err != nil {
+		return err
+	}
+	if !w.Original { // there the key is of no use
+		a.Key = answer.Key
+	}
+	return nil
+}
+
+func (w *World) makeServers(ctx context.Context, d *wire.Dialer, book *check.Book, tell Tell) error {
+	type spot struct{ part, server int }
+	var spots []spot
+	w.Parts = make([]Site, len(w.Plan.Mix))
+	for part, share := range w.Plan.Mix {
+		scenario, _ := plan.Find(share.Scenario)
+		if scenario.Servers == 0 {
+			continue // it needs none
+		}
+		w.Parts[part].Servers = make([]Server, w.Plan.Servers)
+		for i := range w.Parts[part].Servers {
+			spots = append(spots, spot{part, i})
+		}
+	}
+	count := func(done int64) { tell("servers", "servers", done, int64(len(spots))) }
+	err := inParallel(ctx, len(spots), hands, count, func(ctx context.Context, i int) error {
+		at := spots[i]
+		s := &w.Parts[at.part].Servers[at.server]
+		scenario := w.Plan.Mix[at.part].Scenario
+		s.Owner = i % len(w.Accounts)
+		return w.makeServer(ctx, d, s, fmt.Sprintf("%s-%s-%d", w.Run, scenario, at.server))
+	})
+	if err == nil {
+		err = w.makeMembers(ctx, d, tell)
+	}
+	if err != nil {
+		return err
+	}
+	return w.makeHistory(ctx, d, book, tell)
+}
+
+// home is the server of a client and its account, which follow from its number
+// alone, so that they are the same however many processes there are.
+func (w *World) home(part, number int) (server, account int) {
+	return number % max(len(w.Parts[part].Servers), 1), number % len(w.Accounts)
+}
+
+// makeMembers has each account join the servers of its clients: once, since it costs the
+// provider a password hash.
+func (w *World) makeMembers(ctx context.Context, d *wire.Dialer, tell Tell) error {
+	type member struct{ part, server, account int }
+	var members []member
+	known := map[member]bool{}
+	for part := range w.Plan.Mix {
+		for number := range w.Plan.ClientsOf(part) {
+			server, account := w.home(part, number)
+			m := member{part, server, account}
+			if len(w.Parts[part].Servers) > 0 && !known[m] && w.Parts[part].Servers[server].Owner != account {
+				known[m] = true
+				members = append(members, m)
+			}
+		}
+	}
+	count := func(done int64) { tell("members", "members", done, int64(len(members))) }
+	return inParallel(ctx, len(members), hands, count, func(ctx context.Context, i int) error {
+		m := members[i]
+		account := w.Accounts[m.account]
+		c, err := w.visit(ctx, d, account)
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		join := w.inServer("joinserver", account.Name, w.Parts[m.part].Servers[m.server].Name)
+		join.ServerPasswd = noPassword
+		_, err = insist(ctx, c, join, w.Reach.Timeout)
+		return err
+	})
+}
+
+func (w *World) makeServer(ctx context.Context, d *wire.Dialer, s *Server, name string) error {
+	owner := w.Accounts[s.Owner]
+	c, err := w.visit(ctx, d, owner)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	create := w.inServer("createserver", owner.Name, name)
+	create.ServerPasswd = noPassword
+	if _, err = insist(ctx, c, create, w.Reach.Timeout); err != nil {
+		return err
+	}
+	s.Name, s.Channels = name, []string{general}
+	for len(s.Channels) < w.Plan.Channels {
+		channel := fmt.Sprintf("channel-%d", len(s.Channels))
+		create := w.inServer("createchannel", owner.Name, name)
+		create.Name = protocol.String(channel)
+		if _, err = insist(ctx, c, create, w.Reach.Timeout); err != nil {
+			return err
+		}
+		s.Channels = append(s.Channels, channel)
+	}
+	return nil
+}
+
+// makeHistory fills the channels of the scenarios that read back.
+func (w *World) makeHistory(ctx context.Context, d *wire.Dialer, book *check.Book, tell Tell) error {
+	type spot struct {
+		server  *Server
+		channel string
+	}
+	var spots []spot
+	for part, share := range w.Plan.Mix {
+		scenario, _ := plan.Find(share.Scenario)
+		if scenario.History == 0 || w.Plan.History == 0 {
+			continue
+		}
+		for i := range w.Parts[part].Servers {
+			s := &w.Parts[part].Servers[i]
+			for _, channel := range s.Channels {
+				spots = append(spots, spot{s, channel})
+			}
+			s.History = int64(w.Plan.History)
+		}
+	}
+	total := int64(len(spots) * w.Plan.History)
+	var done atomic.Int64
+	return inParallel(ctx, len(spots), hands, func(int64) {}, func(ctx context.Context, i int) error {
+		at := spots[i]
+		lane := book.Channel(at.server.Name, at.channel).Lane()
+		return w.fill(ctx, d, book, lane, at.server.Owner, func() { tell("history", "messages", done.Add(1), total) })
+	})
+}
+
+// fill posts a channel's history, a window of requests at a time.
+func (w *World) fill(ctx context.Context, d *wire.Dialer, book *check.Book, lane *check.Lane, owner int, posted func()) error {
+	c, err := w.visit(ctx, d, w.Accounts[owner])
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	const window = 32
+	post := newPoster(w, lane, w.Accounts[owner].Name)
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(window)
+	for range w.Plan.History {
+		if ctx.Err() != nil {
+			break
+		}
+		group.Go(func() error {
+			a := post.send(c, book, time.Time{}, time.Time{}, nil)
+			if err := problem("message", a); err != nil {
+				return err
+			}
+			posted()
+			return nil
+		})
+	}
+	return group.Wait()
+}

@@ -1,0 +1,225 @@
+package drive
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"elemental/cmd/elemental-load/wire"
+	"elemental/protocol"
+)
+
+// scenario is what the clients of a plan.Scenario do.
+type scenario struct {
+	alone   bool // a client does one thing at a time
+	absent  bool // its clients hold no connection
+	listens func(*client) bool
+	acts    func(number int) bool    // which clients do; nil: all
+	act     func(*client, time.Time) // one action, due at that moment; it ends with its last answer
+}
+
+// scenarios are what there is to do, by the names of plan.Scenarios.
+var scenarios = map[string]scenario{
+	"chat":      {listens: everybody, act: (*client).chat},
+	"fanout":    {listens: allButPosters, acts: postsAlone, act: (*client).chat},
+	"history":   {act: (*client).readBack},
+	"poll":      {alone: true, act: (*client).poll},
+	"login":     {alone: true, absent: true, act: (*client).storm},
+	"connect":   {act: (*client).ping},
+	"churn":     {alone: true, act: (*client).churn},
+	"reconnect": {alone: true, listens: everybody, act: (*client).wave},
+	"slow":      {listens: everybody, acts: readsOn, act: (*client).chat},
+}
+
+func everybody(*client) bool { return true }
+
+// subscribes tells whether a client does. The original pushes nothing.
+func (s *scenario) subscribes(c *client) bool {
+	return s.listens != nil && !c.part.w.world.Original && s.listens(c)
+}
+
+// posters is how many clients of fanout post; all others listen.
+const posters = 4
+
+func allButPosters(c *client) bool { return c.number >= posters }
+
+func postsAlone(number int) bool { return number < posters }
+
+// oneInFive of the clients of slow do not read; the others chat.
+const oneInFive = 5
+
+func readsOn(number int) bool { return number%oneInFive != 0 }
+
+// chat posts a message.
+func (c *client) chat(due time.Time) {
+	if l := c.must(opPost); l != nil {
+		c.postOn(l, due)
+	}
+}
+
+func (c *client) postOn(l *link, due time.Time) {
+	w := c.part.w
+	a := l.post.send(l.conn, w.book, w.began(), due, func(a *wire.Answer) {
+		if a.OK && a.Index >= 0 && l.stream != nil {
+			l.stream.Own(a.Index)
+		}
+	})
+	c.judge(opPost, due, a)
+}
+
+// must is the client's connection; without one the operation has failed.
+func (c *client) must(operation string) *link {
+	l := c.online()
+	if l == nil {
+		c.part.w.rec.Failed(c.turn, operation, errAway)
+	}
+	return l
+}
+
+var errAway = errors.New("not connected")
+
+// page is how many messages a reader asks for at once.
+const page = 50
+
+// readBack reads the page before the one that it has read last, and begins at the
+// end again when it has come to the beginning.
+func (c *client) readBack(due time.Time) {
+	l := c.must(opPage)
+	if l == nil {
+		return
+	}
+	end := c.place.Add(-page) + page
+	if end <= 0 {
+		end = c.server.History
+		c.place.Store(end - page)
+	}
+	c.read(l, due, max(end-page, 0), end)
+}
+
+// read reads messages and compares them with what is known of their places.
+func (c *client) read(l *link, due time.Time, begin, end int64) []wire.Message {
+	r := c.part.w.world.inChannel("getmessages", c.me.Name, c.home.Server, c.home.Name)
+	r.Begin, r.End = protocol.Int(begin), protocol.Int(end)
+	a := c.ask(l.conn, opPage, due, r)
+	if a.OK && int64(len(a.Messages)) != end-begin {
+		c.home.Short(begin, end, len(a.Messages))
+	}
+	return a.Messages
+}
+
+// poll counts the channel's messages and reads what has come. Each tenth time it
+// posts instead.
+func (c *client) poll(due time.Time) {
+	const rarely = 10
+	c.steps++
+	if (c.steps+c.number)%rarely == 0 {
+		c.chat(due)
+		return
+	}
+	l := c.must(opCount)
+	if l == nil {
+		return
+	}
+	w := c.part.w
+	a := c.ask(l.conn, opCount, due, w.world.inChannel("gettotalmessages", c.me.Name, c.home.Server, c.home.Name))
+	begin, end := c.place.Load(), min(a.Amount, c.place.Load()+20*page)
+	if !a.OK || begin >= end {
+		return
+	}
+	for i, m := range c.read(l, time.Now(), begin, end) {
+		stamp, ok := c.home.Saw(begin+int64(i), []byte(m.Text))
+		if start := w.began(); ok && !start.IsZero() {
+			w.rec.Done(c.turn, opSeen, start.Add(stamp.Due), start.Add(stamp.Sent), time.Now())
+		}
+	}
+	c.place.Store(end)
+}
+
+// ping asks for a sign of life, the original for its name.
+func (c *client) ping(due time.Time) {
+	l := c.must(opPing)
+	if l == nil {
+		return
+	}
+	call := "ping"
+	if c.part.w.world.Original {
+		call = "getprovidername"
+	}
+	c.ask(l.conn, opPing, due, c.part.w.world.request(call, c.me.Name))
+}
+
+// newcomers numbers the users that storms make.
+var newcomers atomic.Int64
+
+// storm connects, registers a new user, logs in and leaves.
+func (c *client) storm(due time.Time) {
+	w := c.part.w
+	l := &link{c: c}
+	conn, err := c.dial(w.life, l, due)
+	if err != nil {
+		return
+	}
+	defer conn.Close()
+	user := protocol.String(fmt.Sprintf("%s-w%d-n%d", w.world.Run, w.number, newcomers.Add(1)))
+	password := protocol.String(w.world.Password)
+	register := &protocol.Request{Call: protocol.String("register"), Usernm: user, Passwd: password}
+	login := &protocol.Request{Call: protocol.String("login"), Usernm: user, Passwd: password}
+	if c.ask(conn, opRegister, time.Now(), register).OK {
+		c.ask(conn, opLogin, time.Now(), login)
+	}
+}
+
+// churn takes the next step of a circle: a server and a channel are made, a member
+// leaves and joins the scenario's common server, channel and server are deleted.
+func (c *client) churn(due time.Time) {
+	circle := []struct{ operation, call string }{
+		{opNewServer, "createserver"}, {opNewChannel, "createchannel"}, {opLeave, "leaveserver"},
+		{opJoin, "joinserver"}, {opEndChannel, "deletechannel"}, {opEndServer, "deleteserver"},
+	}
+	step := circle[c.steps%len(circle)]
+	l := c.must(step.operation)
+	if l == nil {
+		return
+	}
+	w := c.part.w.world
+	r := w.inServer(step.call, c.me.Name, c.ownServer())
+	switch step.operation {
+	case opLeave, opJoin:
+		r.ServerName = protocol.String(c.server.Name)
+		r.ServerPasswd = noPassword
+	case opNewServer, opEndServer:
+		r.ServerPasswd = noPassword
+	default:
+		r.Name = protocol.String("passing")
+	}
+	if a := c.ask(l.conn, step.operation, due, r); a.Err == nil && !passing[a.Code] {
+		c.steps++ // otherwise the same step once more
+	}
+}
+
+// ownServer is the name of the server that a client of churn makes and deletes.
+func (c *client) ownServer() string {
+	return fmt.Sprintf("%s-own-%d", c.part.w.world.Run, c.number)
+}
+
+// wave drops all clients of the part at once and has them return, each with a post.
+func (c *client) wave(due time.Time) {
+	var all sync.WaitGroup
+	for _, one := range c.part.clients {
+		all.Go(func() {
+			one.hangUp()
+			if one.connect(one.part.w.life, due) != nil {
+				one.part.w.rec.Failed(one.turn, opReturn, errNoReturn)
+				one.part.w.tasks.Go(func() { one.comeBack(one.part.w.life) })
+				return
+			}
+			one.part.w.rec.Done(one.turn, opReturn, due, due, time.Now())
+			one.chat(time.Now())
+		})
+	}
+	all.Wait()
+}
+
+var errNoReturn = errors.New("could not return at once")

@@ -1,0 +1,156 @@
+package drive
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"elemental/cmd/elemental-load/check"
+	"elemental/cmd/elemental-load/wire"
+	"elemental/protocol"
+)
+
+// verifying is how many channels are read back at once.
+const verifying = 8
+
+// ownerOf finds who made a server.
+func (w *World) ownerOf(server string) Account {
+	for _, site := range w.Parts {
+		for _, s := range site.Servers {
+			if s.Name == server {
+				return w.Accounts[s.Owner]
+			}
+		}
+	}
+	return Account{}
+}
+
+// count counts the messages of all channels that the book has something of.
+func (w *World) count(ctx context.Context, d *wire.Dialer, b *check.Book) (map[*check.Channel]int64, error) {
+	channels := used(b)
+	totals := make(map[*check.Channel]int64, len(channels))
+	var mu sync.Mutex
+	err := inParallel(ctx, len(channels), verifying, func(int64) {}, func(ctx context.Context, i int) error {
+		c := channels[i]
+		owner := w.ownerOf(c.Server)
+		visit, err := w.visit(ctx, d, owner)
+		if err != nil {
+			return err
+		}
+		defer visit.Close()
+		a, err := insist(ctx, visit, w.inChannel("gettotalmessages", owner.Name, c.Server, c.Name), w.Reach.Timeout)
+		if err != nil {
+			return err
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		totals[c] = a.Amount
+		return nil
+	})
+	return totals, err
+}
+
+// CheckPrepared checks what the preparation itself has posted, where other processes
+// make the load.
+func CheckPrepared(ctx context.Context, w *World, b *check.Book, tell Tell) (*Outcome, error) {
+	d, err := w.Reach.Dialer(0)
+	if err != nil {
+		return nil, err
+	}
+	d.Original = w.Original
+	totals, err := w.count(ctx, d, b)
+	if err == nil {
+		err = w.verify(ctx, d, b, totals, true, tell)
+	}
+	return &Outcome{Counts: b.Counts(), Reports: b.Reports()}, err
+}
+
+// verify reads the history of the channels that the book has something of, each
+// of the total that was counted, and has the book judge it. With history false
+// nothing is read and the subscriptions alone are judged.
+func (w *World) verify(ctx context.Context, d *wire.Dialer, b *check.Book, totals map[*check.Channel]int64, history bool, tell Tell) error {
+	channels := used(b)
+	var all int64
+	var read atomic.Int64
+	for _, c := range channels {
+		all += totals[c]
+	}
+	done := func(n int) { tell("checking", "messages", read.Add(int64(n)), all) }
+	return inParallel(ctx, len(channels), verifying, func(int64) {}, func(ctx context.Context, i int) error {
+		c := channels[i]
+		if !history {
+			c.FinishUnread(totals[c])
+			return nil
+		}
+		if err := w.readAll(ctx, d, c, totals[c], done); err != nil {
+			return fmt.Errorf("%s: %w", c, err)
+		}
+		return nil
+	})
+}
+
+// portion is how many messages are read back at once: well within what an answer
+// may have, at the sizes that messages may have.
+const portion = 500
+
+func (w *World) readAll(ctx context.Context, d *wire.Dialer, c *check.Channel, total int64, done func(n int)) error {
+	owner := w.ownerOf(c.Server)
+	visit, err := w.visit(ctx, d, owner)
+	if err != nil {
+		return err
+	}
+	defer visit.Close()
+	h := c.History()
+	for begin := int64(0); begin < total; begin += portion {
+		end := min(begin+portion, total)
+		r := w.inChannel("getmessages", owner.Name, c.Server, c.Name)
+		r.Begin, r.End = protocol.Int(begin), protocol.Int(end)
+		a, err := insist(ctx, visit, r, w.Reach.Timeout)
+		if err != nil {
+			return err
+		}
+		if len(a.Messages) != int(end-begin) {
+			c.Short(begin, end, len(a.Messages))
+		}
+		for _, m := range a.Messages {
+			h.Read(m.Index, []byte(m.Text))
+		}
+		done(len(a.Messages))
+	}
+	h.Finish()
+	return nil
+}
+
+// noPassword is that of every server of a run: who joins costs no hash.
+var noPassword = protocol.String("")
+
+// Remove deletes all servers of the world. Users stay: no provider can remove them.
+func Remove(ctx context.Context, w *World, tell Tell) error {
+	d, err := w.Reach.Dialer(0)
+	if err != nil {
+		return err
+	}
+	d.Original = w.Original
+	var servers []Server
+	for _, site := range w.Parts {
+		for _, s := range site.Servers {
+			if s.Name != "" {
+				servers = append(servers, s)
+			}
+		}
+	}
+	count := func(done int64) { tell("removing", "servers", done, int64(len(servers))) }
+	return inParallel(ctx, len(servers), hands, count, func(ctx context.Context, i int) error {
+		owner := w.Accounts[servers[i].Owner]
+		c, err := w.visit(ctx, d, owner)
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		r := w.inServer("deleteserver", owner.Name, servers[i].Name)
+		r.ServerPasswd = noPassword
+		_, err = insist(ctx, c, r, w.Reach.Timeout)
+		return err
+	})
+}

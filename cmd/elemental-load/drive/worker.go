@@ -1,0 +1,239 @@
+package drive
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"elemental/cmd/elemental-load/check"
+	"elemental/cmd/elemental-load/measure"
+	"elemental/cmd/elemental-load/wire"
+)
+
+// Worker is one process's share of a run. Its steps are called one after the other.
+type Worker struct {
+	world      *World
+	number, of int
+	dialer     *wire.Dialer
+	book       *check.Book
+	rec        *measure.Recorder
+	parts      []*part
+	watch      watch
+	slots      chan struct{} // actions under way
+
+	start atomic.Pointer[time.Time]
+	life  context.Context // until the clients are to stay away
+	leave context.CancelFunc
+	tasks sync.WaitGroup // clients that come back
+}
+
+// NewWorker is the number-th of of processes. The book is new, or, where there is one
+// process alone, the one that the world was made with.
+func NewWorker(world *World, number, of int, book *check.Book) (*Worker, error) {
+	w := &Worker{
+		world: world, number: number, of: of, book: book,
+		rec:   measure.NewRecorder(),
+		watch: watch{open: map[*link]*wire.Conn{}},
+		slots: make(chan struct{}, max(world.Reach.Outstanding, 1)),
+	}
+	connections := 0
+	for i := range world.Plan.Mix {
+		connections += world.Plan.ClientsOf(i)/of + 1
+	}
+	if err := wire.CheckFiles(connections); err != nil {
+		return nil, err
+	}
+	var err error
+	if w.dialer, err = world.Reach.Dialer(connections); err != nil {
+		return nil, err
+	}
+	w.dialer.Original = world.Original
+	for i := range world.Plan.Mix {
+		w.parts = append(w.parts, newPart(w, i))
+	}
+	w.life, w.leave = context.WithCancel(context.Background())
+	return w, nil
+}
+
+// began is when the load began, zero before.
+func (w *Worker) began() time.Time {
+	if start := w.start.Load(); start != nil {
+		return *start
+	}
+	return time.Time{}
+}
+
+// connecting is how many clients connect at once.
+const connecting = 64
+
+// Connect connects all clients. It gives what was measured meanwhile.
+func (w *Worker) Connect(ctx context.Context, tell Tell) (*measure.Interval, error) {
+	var all []*client
+	for _, p := range w.parts {
+		if !p.scenario.absent {
+			all = append(all, p.clients...)
+		}
+	}
+	count := func(done int64) { tell("connections", "connections", done, int64(len(all))) }
+	err := inParallel(ctx, len(all), connecting, count, func(ctx context.Context, i int) error {
+		if err := all[i].connect(ctx, time.Now()); err != nil {
+			return fmt.Errorf("connecting client %d of %d: %w", i+1, len(all), err)
+		}
+		return nil
+	})
+	taken := w.rec.Take()
+	taken.Connections = w.watch.count()
+	return taken, err
+}
+
+// Load makes the load, from start on. Took is called after each second with what
+// was measured in it, until all that was begun is over: for a while longer than
+// the plan, if the provider is slow. The end of the context ends the load early.
+func (w *Worker) Load(ctx context.Context, start time.Time, took func(second int, taken *measure.Interval)) {
+	w.start.Store(&start)
+	w.rec.Take() // what came before is not of the load
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		var parts sync.WaitGroup
+		for _, p := range w.parts {
+			parts.Go(func() { p.load(ctx, start) })
+		}
+		parts.Wait()
+	}()
+	usage := measure.Self()
+	second := 0
+	for running := true; running; second++ {
+		next := time.NewTimer(time.Until(start.Add(time.Duration(second+1) * time.Second)))
+		select {
+		case <-next.C:
+			w.watch.endSilent(w.world.Reach.Timeout)
+		case <-over:
+			running = false
+		}
+		next.Stop()
+		took(second, w.take(usage))
+	}
+}
+
+// take is what was measured since the last time.
+func (w *Worker) take(usage *measure.Process) *measure.Interval {
+	taken := w.rec.Take()
+	taken.Connections = w.watch.count()
+	taken.CPU, taken.Memory = usage.Sample()
+	return taken
+}
+
+// Outcome is what the checks have found.
+type Outcome struct {
+	Counts  check.Counts      `json:"counts"`
+	Reports []check.Report    `json:"reports"`
+	Notes   []string          `json:"notes"`
+	Late    *measure.Interval `json:"late"` // what was measured after the load
+}
+
+// Check waits until subscribers have heard all that they are owed, for a while,
+// then hangs up, reads all history back and compares. With history false it
+// judges the subscriptions alone.
+func (w *Worker) Check(ctx context.Context, history bool, tell Tell) (*Outcome, error) {
+	w.wakeSlow()
+	totals, err := w.world.count(ctx, w.dialer, w.book)
+	if err == nil {
+		w.awaitPushes(ctx, totals)
+	}
+	for _, p := range w.parts {
+		p.tidy()
+	}
+	w.hangUp()
+	if err == nil {
+		err = w.world.verify(ctx, w.dialer, w.book, totals, history, tell)
+	}
+	o := &Outcome{Counts: w.book.Counts(), Reports: w.book.Reports(), Late: w.rec.Take()}
+	for _, p := range w.parts {
+		if said := p.outcome(); said != "" {
+			o.Notes = append(o.Notes, said)
+		}
+	}
+	if err != nil {
+		return o, fmt.Errorf("checking: %w", err)
+	}
+	return o, nil
+}
+
+// hangUp closes all connections and has nobody come back.
+func (w *Worker) hangUp() {
+	w.leave()
+	w.tasks.Wait()
+	for _, c := range w.watch.all() {
+		c.Close()
+	}
+}
+
+// Close ends what may still be open.
+func (w *Worker) Close() { w.hangUp() }
+
+// wakeSlow has the slow readers read on.
+func (w *Worker) wakeSlow() {
+	for _, p := range w.parts {
+		for _, c := range p.clients {
+			if l := c.online(); c.slow && l != nil {
+				l.conn.Resume()
+			}
+		}
+	}
+}
+
+// How long subscribers are waited for: as long as something comes, at least
+// quiet, at most longest.
+const (
+	quiet   = 2 * time.Second
+	longest = 30 * time.Second
+	look    = 20 * time.Millisecond
+)
+
+// awaitPushes waits until nobody is behind, or nothing comes any more.
+func (w *Worker) awaitPushes(ctx context.Context, totals map[*check.Channel]int64) {
+	begun := time.Now()
+	last, changed := int64(-1), begun
+	for ctx.Err() == nil && time.Since(begun) < longest && time.Since(changed) < quiet {
+		behind := int64(0)
+		for c, total := range totals {
+			behind += c.Behind(total)
+		}
+		if behind == 0 {
+			return
+		}
+		if behind != last {
+			last, changed = behind, time.Now()
+		}
+		_ = (plainClock{}).Until(ctx, time.Now().Add(look)) // the loop sees the end
+	}
+}
+
+// tidy removes what clients have made and not yet deleted.
+func (p *part) tidy() {
+	if p.name != "churn" {
+		return
+	}
+	for _, c := range p.clients {
+		if l := c.online(); l != nil {
+			r := p.w.world.inServer("deleteserver", c.me.Name, c.ownServer())
+			r.ServerPasswd = noPassword
+			_, _ = ask(l.conn, r, p.w.world.Reach.Timeout) // most are not there
+		}
+	}
+}
+
+func isLastWord(cause error) bool {
+	var word *wire.Ended
+	return errors.As(cause, &word)
+}
+
+// used are the channels in which this book has something to judge.
+func used(b *check.Book) []*check.Channel {
+	return slices.DeleteFunc(b.Channels(), func(c *check.Channel) bool { return !c.Used() })
+}

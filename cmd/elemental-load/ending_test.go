@@ -1,0 +1,190 @@
+package main_test
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"elemental/cmd/elemental/providertest"
+)
+
+// TestInterrupted: a signal ends the run early, with its results, in order.
+func TestInterrupted(t *testing.T) {
+	p, address := at(t)
+	r := launch(t, "chat", address, "--clients=10", "--rate=50", "--duration=1h")
+	r.loads()
+	if err := r.cmd.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	kept := r.wait(130)
+	if !strings.HasPrefix(kept.Ended, "interrupted after ") || kept.Checked.Found == 0 || len(kept.Violations) > 0 {
+		t.Errorf("%s %+v %+v", kept.Ended, kept.Checked, kept.Violations)
+	}
+	if !strings.Contains(r.stdout.Text(), "interrupted") {
+		t.Errorf("the answer does not say so:\n%s", r.stdout.Text())
+	}
+	if left := serversIn(t, p.Dir); len(left) > 0 {
+		t.Errorf("servers are left: %q", left)
+	}
+}
+
+// TestExpectations: exit code 3 for one that is not met.
+func TestExpectations(t *testing.T) {
+	_, address := at(t)
+	small := []string{"chat", address, "--clients=4", "--rate=20", "--duration=1s"}
+	r, _ := load(t, 0, append(small, "--expect=errors=0", "--expect=p99<1h", "--expect=delivered.max<1h")...)
+	if len(r.Verdicts) != 3 || !r.Verdicts[2].Met {
+		t.Errorf("%+v", r.Verdicts)
+	}
+	r, _ = load(t, 3, append(small, "--expect=errors=0", "--expect=p99<1us")...)
+	if !r.Verdicts[0].Met || r.Verdicts[1].Met {
+		t.Errorf("%+v", r.Verdicts)
+	}
+}
+
+// TestProviderKilled in the middle of a run: what was measured is told, with the
+// reason why it could not be checked.
+func TestProviderKilled(t *testing.T) {
+	p, address := at(t)
+	r := launch(t, "chat", address, "--clients=10", "--rate=50", "--duration=4s")
+	r.loads()
+	p.Kill()
+	r.wait(1)
+	text := r.stdout.Text()
+	for _, want := range []string{"The run did not go to its end", "connection refused", "not connected"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("it does not say %q:\n%s", want, text)
+		}
+	}
+}
+
+// TestProviderRestarted: clients come back, what was unanswered is no violation.
+func TestProviderRestarted(t *testing.T) {
+	p, address := at(t)
+	r := launch(t, "chat", address, "--clients=10", "--rate=50", "--duration=6s")
+	r.loads()
+	p.Kill()
+	p.Start()
+	kept := r.wait(0)
+	if len(kept.Violations) > 0 || operation(t, kept, "connection").Failed != 10 {
+		t.Errorf("%+v\n%+v", kept.Violations, kept.Failures)
+	}
+	last := kept.Seconds[5]
+	if last.Operations["post"].Done == 0 {
+		t.Errorf("nobody came back: %+v", last)
+	}
+}
+
+// TestNothingThere says what helps, and sends nothing to other machines.
+func TestNothingThere(t *testing.T) {
+	socket, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	free := socket.Addr().String()
+	_ = socket.Close()
+	for want, args := range map[string][]string{
+		"--self-host":               {"--address=" + free},
+		"which is not this machine": {"--address=192.0.2.1:5005"},
+	} {
+		if _, run := load(t, 1, args...); !strings.Contains(run.stderr.Text(), want) {
+			t.Errorf("%q: %s", args, run.stderr.Text())
+		}
+	}
+}
+
+// TestMistakes are told with exit code 2, and nothing is sent.
+func TestMistakes(t *testing.T) {
+	for want, args := range map[string][]string{
+		`no scenario "dance"`:          {"dance"},
+		"unknown flag --speed":         {"--speed=3"},
+		"--workers: 0":                 {"--workers=0"},
+		"the closed model has no rate": {"--model=closed", "--rate=3"},
+		"neither open nor closed":      {"--model=ajar"},
+		"p98":                          {"--expect=p98<3ms"},
+		"leave out --tls":              {"--self-host", "--tls"},
+		"no such file":                 {"--file=/nowhere/at-all.yaml"},
+		"two runs or more":             {"compare", "somewhere"},
+	} {
+		out, err := exec.Command(program, args...).CombinedOutput()
+		if code := exitCode(err); code != 2 || !strings.Contains(string(out), want) {
+			t.Errorf("%q: exit code %d, %s", args, code, out)
+		}
+	}
+}
+
+func exitCode(err error) int {
+	if exit := new(exec.ExitError); errors.As(err, &exit) {
+		return exit.ExitCode()
+	}
+	return 0
+}
+
+// TestSelfHost starts a provider, uses it, and leaves nothing of it.
+func TestSelfHost(t *testing.T) {
+	r, run := load(t, 0, "chat", "--self-host", "--provider="+provider, "--provider-arg=--hashmemory=64", "--clients=4", "--rate=20", "--duration=1s")
+	clean(t, r)
+	if !r.Target.Started || r.Provider == nil || r.Provider.Memory == 0 {
+		t.Errorf("%+v %+v", r.Target, r.Provider)
+	}
+	if conn, err := net.Dial("tcp", r.Target.Address); err == nil {
+		_ = conn.Close()
+		t.Error("the provider still runs")
+	}
+	for _, file := range []string{"report.html", "seconds.csv", "post.hgrm", "delivered.hgrm"} {
+		if isGone(filepath.Join(run.dir, file)) {
+			t.Errorf("%s was not kept", file)
+		}
+	}
+}
+
+// TestWorkers shares a run among processes: together they do what one would.
+func TestWorkers(t *testing.T) {
+	p, address := at(t)
+	for name, args := range map[string]string{
+		"chat": "--clients=20 --rate=100", "fanout": "--clients=30 --rate=20", "history": "--clients=6 --rate=40 --history=60",
+	} {
+		r, _ := load(t, 0, append(strings.Fields(args), name, address, "--workers=3", "--duration=2s", fmt.Sprint("--pid=", p.Pid()))...)
+		clean(t, r)
+		part := r.Parts[0]
+		if r.Processes != 3 || part.Done < part.Scheduled-3 || part.Done > part.Scheduled+3 { // each rounds for itself
+			t.Errorf("%s: %+v", name, part)
+		}
+		if r.Provider == nil || r.Provider.Pid != p.Pid() {
+			t.Errorf("%+v", r.Provider)
+		}
+		if name == "fanout" && operation(t, r, "delivered").Done != operation(t, r, "post").Done*26 {
+			t.Errorf("%+v", r.Operations)
+		}
+	}
+}
+
+// TestWorkersInterrupted: the signal ends all of them.
+func TestWorkersInterrupted(t *testing.T) {
+	_, address := at(t)
+	r := launch(t, "chat", address, "--workers=2", "--clients=10", "--rate=50", "--duration=1h")
+	r.loads()
+	if err := r.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	kept := r.wait(143)
+	if kept.Checked.Found == 0 || len(kept.Violations) > 0 {
+		t.Errorf("%+v %+v", kept.Checked, kept.Violations)
+	}
+}
+
+// TestTLS connects as a provider with a certificate of its own needs it.
+func TestTLS(t *testing.T) {
+	cert, key, _ := providertest.Certificate(t)
+	_, address := at(t, "--tlscert="+cert, "--tlskey="+key)
+	r, _ := load(t, 0, "chat", address, "--tls", "--tlsca="+cert, "--clients=4", "--rate=20", "--duration=1s")
+	clean(t, r)
+	if _, run := load(t, 1, address, "--tls"); !strings.Contains(run.stderr.Text(), "certificate") {
+		t.Error(run.stderr.Text())
+	}
+}

@@ -1,0 +1,62 @@
+package main_test
+
+import (
+	"strings"
+	"testing"
+
+	"elemental/cmd/elemental-load/faultytest"
+)
+
+// TestFaults: a provider that drops, doubles or reorders is found out, and told of
+// first, with an exit code of its own.
+func TestFaults(t *testing.T) {
+	faults := map[string]struct {
+		fault  faultytest.Fault
+		at     int
+		caught string // one of these
+	}{
+		"push dropped":       {faultytest.DropPush, 20, "push-lost"},
+		"push doubled":       {faultytest.DoublePush, 20, "push-doubled"},
+		"pushes swapped":     {faultytest.SwapPushes, 20, "push-reordered"},
+		"push changed":       {faultytest.ChangePush, 20, "misplaced"},
+		"index told twice":   {faultytest.SameIndexTwice, 10, "misplaced"},
+		"done and refused":   {faultytest.RefuseDone, 10, "refused-done"},
+		"history: missing":   {faultytest.DropFromHistory, 1, "lost"},
+		"history: twice":     {faultytest.DoubleInHistory, 1, "doubled"},
+		"history: exchanged": {faultytest.SwapInHistory, 1, "misplaced reordered"},
+	}
+	p, _ := at(t)
+	for name, f := range faults {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			proxy := faultytest.Start(t, p.Addr, f.fault, f.at)
+			r, run := load(t, 4, "chat", "--address="+proxy.Addr, "--clients=6", "--servers=1", "--channels=1", "--rate=60", "--duration=1s")
+			if !proxy.Struck() {
+				t.Error("the fault has not struck")
+			}
+			if len(r.Violations) == 0 || !strings.Contains(" "+f.caught+" ", " "+r.Violations[0].Kind+" ") {
+				t.Errorf("found %+v, wanted %s", r.Violations, f.caught)
+			}
+			if !strings.HasPrefix(run.stdout.Text(), "VIOLATION") {
+				t.Errorf("it does not begin with the violation:\n%s", run.stdout.Text())
+			}
+		})
+	}
+}
+
+// TestNoFault: the same road without a fault is in order, also when a connection is
+// cut, which is a failure and no violation.
+func TestNoFault(t *testing.T) {
+	p, _ := at(t)
+	straight := faultytest.Start(t, p.Addr, faultytest.None, 1)
+	r, _ := load(t, 0, "chat", "--address="+straight.Addr, "--clients=6", "--channels=1", "--rate=60", "--duration=1s")
+	clean(t, r)
+	cut := faultytest.Start(t, p.Addr, faultytest.Cut, 10)
+	r, _ = load(t, 0, "chat", "--address="+cut.Addr, "--clients=6", "--channels=1", "--rate=60", "--duration=2s")
+	if len(r.Violations) > 0 || len(r.Failures) == 0 || r.Checked.Unsure == 0 {
+		t.Errorf("%+v %+v %+v", r.Violations, r.Failures, r.Checked)
+	}
+	if lost := operation(t, r, "connection"); lost.Failed != 1 {
+		t.Errorf("lost connections: %+v", lost)
+	}
+}

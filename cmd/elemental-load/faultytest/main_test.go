@@ -1,0 +1,160 @@
+package faultytest_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"testing"
+
+	"elemental/client"
+	"elemental/cmd/elemental-load/faultytest"
+	"elemental/cmd/elemental/providertest"
+)
+
+// program is the real provider.
+var program string
+
+func TestMain(m *testing.M) { os.Exit(buildAndRun(m)) }
+
+func buildAndRun(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "faultytest-*")
+	if err == nil {
+		defer func() { _ = os.RemoveAll(dir) }()
+		program, err = providertest.Build(dir, "elemental/cmd/elemental")
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return m.Run()
+}
+
+// chat is a server with an owner, who posts, and a member, who hears; both by
+// way of the proxy.
+type chat struct {
+	t     *testing.T
+	ctx   context.Context
+	proxy *faultytest.Proxy
+	owner *client.Conn
+	hears *client.Conn
+	heard chan client.Message
+}
+
+const (
+	server  = "gophers"
+	channel = "general"
+	secret  = "s3cret"
+)
+
+func newChat(t *testing.T, fault faultytest.Fault, at int) *chat {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), providertest.Patience)
+	t.Cleanup(cancel)
+	c := &chat{t: t, ctx: ctx, heard: make(chan client.Message, 100)}
+	c.proxy = faultytest.Start(t, providertest.Start(t, program).Addr, fault, at)
+	c.owner = c.connect("owner")
+	c.must(c.owner.CreateServer(ctx, server, secret))
+	c.hears = c.connect("member")
+	c.must(c.hears.JoinServer(ctx, server, secret))
+	if amount, err := c.hears.Subscribe(ctx, server, channel); amount != 0 || err != nil {
+		t.Fatal(amount, err)
+	}
+	return c
+}
+
+func (c *chat) must(err error) {
+	c.t.Helper()
+	if err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// connect logs somebody in, who is registered where that is needed.
+func (c *chat) connect(user string) *client.Conn {
+	c.t.Helper()
+	o := client.Options{Timeout: providertest.Patience, DialTimeout: providertest.Patience, Heartbeat: -1}
+	conn, err := client.Connect(c.ctx, c.proxy.Addr, o, func(e client.Event) {
+		if e.Kind == client.Posted {
+			c.heard <- e.Message
+		}
+	})
+	c.must(err)
+	c.t.Cleanup(conn.Close)
+	_, err = conn.Login(c.ctx, user, secret)
+	if err != nil {
+		c.must(conn.Register(c.ctx, user, secret))
+		_, err = conn.Login(c.ctx, user, secret)
+	}
+	c.must(err)
+	return conn
+}
+
+// posts posts texts and gives the indexes that are answered.
+func (c *chat) posts(texts ...string) []int64 {
+	c.t.Helper()
+	var indexes []int64
+	for _, text := range texts {
+		m, err := c.owner.Post(c.ctx, server, channel, text)
+		c.must(err)
+		indexes = append(indexes, m.Index)
+	}
+	return indexes
+}
+
+// pushes gives what is heard up to a text, as index and text.
+func (c *chat) pushes(last string) []string {
+	c.t.Helper()
+	var all []string
+	for {
+		select {
+		case m := <-c.heard:
+			all = append(all, fmt.Sprintf("%d %s", m.Index, m.Text))
+			if m.Text == last {
+				return all
+			}
+		case <-c.ctx.Done():
+			c.t.Fatalf("%q is not heard, but %q", last, all)
+		}
+	}
+}
+
+func (c *chat) total() int64 {
+	c.t.Helper()
+	total, err := c.owner.Total(c.ctx, server, channel)
+	c.must(err)
+	return total
+}
+
+// history is all texts of the channel.
+func (c *chat) history() []string {
+	c.t.Helper()
+	return c.pages(0, c.total())
+}
+
+func (c *chat) pages(begin, end int64) []string {
+	c.t.Helper()
+	messages, err := c.owner.Messages(c.ctx, server, channel, begin, end)
+	c.must(err)
+	texts := make([]string, len(messages))
+	for i, m := range messages {
+		texts[i] = m.Text
+	}
+	return texts
+}
+
+// same fails the test where two lists differ.
+func same[T comparable](t *testing.T, what string, got, want []T) {
+	t.Helper()
+	if !slices.Equal(got, want) {
+		t.Errorf("%s: %v, not %v", what, got, want)
+	}
+}
+
+// struck checks whether the fault has struck.
+func (c *chat) struck(want bool) {
+	c.t.Helper()
+	if c.proxy.Struck() != want {
+		c.t.Errorf("struck: %v", !want)
+	}
+}

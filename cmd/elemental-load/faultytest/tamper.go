@@ -1,0 +1,135 @@
+package faultytest
+
+import (
+	"bytes"
+	"encoding/json"
+	"slices"
+)
+
+// said is what matters of an answer or an event.
+type said struct {
+	Call     string            `json:"call"` // of an event alone
+	OK       bool              `json:"resp"`
+	Server   string            `json:"servername"`
+	Channel  string            `json:"channel"`
+	Text     json.RawMessage   `json:"message"`
+	Index    *int64            `json:"index"`
+	Amount   *int64            `json:"amount"`
+	Messages []json.RawMessage `json:"messages"`
+}
+
+// held is a push that is to come after the next one of its channel.
+type held struct {
+	place place
+	frame []byte
+}
+
+// tamper gives what the client is to hear instead of a frame. When goesOn is
+// false the connection ends after it.
+func (l *link) tamper(frame []byte) (heard []byte, goesOn bool) {
+	var s said
+	if json.Unmarshal(frame, &s) != nil {
+		return frame, true
+	}
+	l.p.mu.Lock()
+	defer l.p.mu.Unlock()
+	switch {
+	case s.Call == "newmessage":
+		return l.push(frame, s), true
+	case s.Call != "":
+		return frame, true
+	}
+	switch r := l.answered(); {
+	case r.Call == "message" && s.OK:
+		return l.post(frame, s, r)
+	case s.OK:
+		return l.p.history(frame, s, r), true
+	}
+	return frame, true
+}
+
+// push tampers with a push; the proxy's lock is held, as in all that follows.
+func (l *link) push(frame []byte, s said) []byte {
+	p, at := l.p, place{s.Server, s.Channel}
+	if lie := p.lies[at]; lie != nil && s.Index != nil {
+		frame = changed(frame, "index", lie.told(*s.Index))
+	}
+	before := l.last[at]
+	l.last[at] = s.Text
+	switch {
+	case p.strikes(DropPush):
+		return nil
+	case p.strikes(DoublePush):
+		return slices.Concat(frame, frame)
+	case before != nil && !bytes.Equal(before, s.Text) && p.strikes(ChangePush):
+		return changed(frame, "message", json.RawMessage(before))
+	case l.held != nil && l.held.place == at:
+		frame = slices.Concat(frame, l.held.frame)
+		l.held, p.struck = nil, true
+	case p.strikes(SwapPushes):
+		l.held, p.struck = &held{at, frame}, false // not before the next one has come
+		return nil
+	}
+	return frame
+}
+
+// release gives the push that waits for one that will not come: the connection
+// has ended. The next push is tried instead.
+func (l *link) release() []byte {
+	if l.held == nil {
+		return nil
+	}
+	l.p.mu.Lock()
+	defer l.p.mu.Unlock()
+	l.p.occasions--
+	return l.held.frame
+}
+
+// post tampers with the answer to a post that was done.
+func (l *link) post(frame []byte, s said, r request) (heard []byte, goesOn bool) {
+	p, at := l.p, r.place()
+	if s.Index == nil {
+		return frame, true
+	}
+	if lie := p.lies[at]; lie != nil {
+		frame = changed(frame, "index", lie.told(*s.Index))
+	}
+	before, hasBefore := p.posted[at]
+	p.posted[at] = *s.Index
+	switch {
+	case hasBefore && p.strikes(SameIndexTwice):
+		return changed(frame, "index", before), true
+	case p.strikes(RefuseDone):
+		return refused(frame), true
+	case p.strikes(Cut):
+		return frame[:len(frame)/2], false
+	}
+	return frame, true
+}
+
+// refused makes an answer a refusal, which leaves the request's id alone.
+func refused(frame []byte) []byte {
+	all := members(frame)
+	delete(all, "index")
+	delete(all, "timestamp")
+	all["resp"], all["reason"], all["code"] = encoded(false), encoded("busy, try again"), encoded("busy")
+	return append(encoded(all), '\n')
+}
+
+// changed is a frame with another value of a member.
+func changed(frame []byte, name string, value any) []byte {
+	all := members(frame)
+	all[name] = encoded(value)
+	return append(encoded(all), '\n')
+}
+
+func members(frame []byte) map[string]json.RawMessage {
+	all := map[string]json.RawMessage{}
+	_ = json.Unmarshal(frame, &all) // it was read before
+	return all
+}
+
+func encoded(value any) []byte {
+	raw, _ := json.Marshal(value) // of values that all can be
+	return raw
+}

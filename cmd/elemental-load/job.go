@@ -1,0 +1,318 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"slices"
+	"time"
+
+	"golang.org/x/term"
+
+	"elemental/client"
+	"elemental/cmd/elemental-load/check"
+	"elemental/cmd/elemental-load/crew"
+	"elemental/cmd/elemental-load/drive"
+	"elemental/cmd/elemental-load/live"
+	"elemental/cmd/elemental-load/measure"
+	"elemental/cmd/elemental-load/plan"
+	"elemental/cmd/elemental-load/result"
+	"elemental/cmd/elemental-load/selfhost"
+	"elemental/cmd/elemental-load/wire"
+)
+
+// memberCommand is the command of a process that takes part in a run.
+const memberCommand = "member-of-a-run"
+
+// job is one run, from the first look at the provider to the last file.
+type job struct {
+	options  *runOptions
+	plan     *plan.Plan
+	expect   []result.Expectation
+	password string
+
+	run_    string
+	started time.Time
+	display *live.Display
+	shown   *board
+
+	host     *selfhost.Provider // if it was started for the run
+	target   result.Target
+	reach    drive.Reach
+	book     *check.Book
+	world    *drive.World
+	collect  *measure.Collector
+	setup    time.Duration
+	elapsed  time.Duration
+	outcomes []*drive.Outcome
+	notes    []string
+}
+
+// run makes the run. The exit code says how it went; the error, why it could not be
+// made or not be finished.
+func (j *job) run() (int, error) {
+	work, stop := signals()
+	defer stop()
+	terminal := term.IsTerminal(int(os.Stderr.Fd())) && !j.options.Plain
+	j.display = live.New(os.Stderr, terminal, coloured(os.Stderr))
+	defer j.display.Close()
+	j.run_, j.started = drive.RunName(), time.Now()
+	j.book = check.New(j.run_, 0)
+	err := j.prepare(work)
+	if err == nil {
+		err = j.load(work)
+	}
+	err = errors.Join(err, j.cleanUp())
+	j.display.Close()
+	if j.elapsed == 0 { // there was no load: nothing to tell but why
+		return j.codeOf(work, nil, err), err
+	}
+	r, failed := j.result(work, err)
+	if failed == nil {
+		failed = j.tell(r)
+	}
+	err = errors.Join(err, failed)
+	return j.codeOf(work, r, err), err
+}
+
+// prepare finds or starts the provider, and makes the world.
+func (j *job) prepare(ctx context.Context) error {
+	if err := j.find(ctx); err != nil {
+		return err
+	}
+	j.shown = newBoard(j.display, j.plan)
+	j.collect = measure.NewCollector(j.plan, drive.Operations, j.options.Workers, j.provider(), j.shown.second)
+	j.collect.Before()
+	begun := time.Now()
+	var err error
+	j.world, err = drive.Prepare(ctx, drive.Settings{
+		Run: j.run_, Plan: *j.plan, Reach: j.reach, Original: j.target.Original,
+		Users: j.options.UserPrefix, Password: j.password, Book: j.book,
+	}, j.phase)
+	j.setup = time.Since(begun)
+	return err
+}
+
+// find resolves the provider's address, which it has after it was started, and
+// asks who it is.
+func (j *job) find(ctx context.Context) error {
+	o := j.options
+	address, err := client.Address(o.Address)
+	if err != nil {
+		return err
+	}
+	if o.SelfHost {
+		if address, err = j.start(ctx); err != nil {
+			return err
+		}
+	}
+	resolved, err := wire.Resolve(ctx, address, o.Remote)
+	if err != nil {
+		return err
+	}
+	j.target = result.Target{Address: address, Started: o.SelfHost, TLS: o.TLS}
+	j.reach = drive.Reach{
+		Address: resolved.String(), Sources: o.Sources, Timeout: time.Duration(o.Timeout), Outstanding: o.Outstanding,
+		TLS: o.TLS, CA: o.TLSCA, Insecure: o.TLSInsecure, ServerName: hostOf(address),
+	}
+	return j.probe(ctx, resolved)
+}
+
+func (j *job) probe(ctx context.Context, at netip.AddrPort) error {
+	d, err := j.reach.Dialer(0)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(j.options.Timeout))
+	defer cancel()
+	if j.target.Name, err = d.Probe(ctx); err != nil {
+		return fmt.Errorf("%s: %w (start one there with `elemental`, name another with --address, or add --self-host)", at, err)
+	}
+	j.target.Original = d.Original
+	for _, share := range j.plan.Mix {
+		if scenario, _ := plan.Find(share.Scenario); scenario.Pushes && d.Original {
+			return fmt.Errorf("%s is the original provider, which pushes nothing: the scenario %s needs that", at, share.Scenario)
+		}
+	}
+	if d.Original {
+		j.notes = append(j.notes, "This is the original Python provider: no pushes, no index in the answer to a post, one request of a client at a time.")
+	}
+	return nil
+}
+
+// start starts a provider for the run.
+func (j *job) start(ctx context.Context) (string, error) {
+	host, err := selfhost.Start(ctx, selfhost.Options{
+		Program: j.options.Provider, Args: j.options.ProviderArg, Keep: j.options.Keep, Log: j.display.Line,
+	})
+	if err != nil {
+		return "", err
+	}
+	j.host = host
+	if host.InMemory {
+		j.notes = append(j.notes, "The provider's folder was in memory, not on a disk: making messages durable cost nothing.")
+	}
+	return host.Addr, nil
+}
+
+// load connects the clients, makes the load and checks it.
+func (j *job) load(ctx context.Context) error {
+	c, err := j.crew()
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	begun := time.Now()
+	if err = c.Connect(ctx, j.phase); err != nil {
+		return err
+	}
+	j.setup += time.Since(begun)
+	const lead = 100 * time.Millisecond // for the order to reach all processes
+	start := time.Now().Add(lead)
+	loading := j.shown.begin(start, j.collect.Open())
+	j.elapsed, err = c.Load(ctx, start)
+	loading()
+	if err != nil {
+		return err
+	}
+	// An early end is no reason to leave out the check.
+	checking := context.WithoutCancel(ctx)
+	j.outcomes, err = c.Check(checking, !j.options.NoCheck, j.phase)
+	return err
+}
+
+// provider is the provider's process, if it is known.
+func (j *job) provider() *measure.Process {
+	pid := j.options.Pid
+	if j.host != nil {
+		pid = j.host.Pid
+	}
+	if pid == 0 {
+		return nil
+	}
+	p := measure.Watch(pid)
+	if !p.Known() {
+		j.notes = append(j.notes, fmt.Sprintf("What process %d uses could not be read.", pid))
+		return nil
+	}
+	return p
+}
+
+func (j *job) crew() (crew.Crew, error) {
+	if j.options.Workers == 1 {
+		return crew.Alone(j.world, j.book, j.collect)
+	}
+	self, err := crew.Self()
+	if err != nil {
+		return nil, err
+	}
+	return crew.Several(j.world, j.book, j.collect, j.options.Workers, self, []string{memberCommand}, os.Stderr)
+}
+
+// cleanUp removes what the run has made, and stops the provider that it started.
+func (j *job) cleanUp() (err error) {
+	const patience = 30 * time.Second
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	switch {
+	case j.host != nil:
+		return j.host.Stop(ctx)
+	case j.world != nil && !j.options.Keep:
+		if err = drive.Remove(ctx, j.world, j.phase); err != nil {
+			return fmt.Errorf("the servers of the run, %s-…, could not all be removed: %w", j.run_, err)
+		}
+	}
+	return nil
+}
+
+// phase shows how far a step is.
+func (j *job) phase(phase, unit string, done, total int64) {
+	j.display.Update(live.Progress{Phase: phase, Unit: unit, Done: done, Total: total})
+}
+
+// result puts together what the run has come to.
+func (j *job) result(work context.Context, trouble error) (*result.Result, error) {
+	r := &result.Result{
+		Format: result.Format, Run: j.run_, Title: j.plan.Title(), Started: j.started, Ended: result.Completed,
+		Command: append([]string{"elemental-load"}, os.Args[1:]...),
+		Plan:    *j.plan, Target: j.target, Machine: measure.Machine(), Processes: j.options.Workers,
+		Setup: j.setup.Seconds(), Notes: j.notes,
+	}
+	if work.Err() != nil {
+		r.Ended = fmt.Sprintf("interrupted after %v", j.elapsed.Round(time.Millisecond))
+	}
+	if trouble != nil {
+		r.Notes = append(r.Notes, "The run did not go to its end: "+trouble.Error())
+	}
+	if err := j.collect.Fill(r, j.elapsed); err != nil {
+		return nil, err
+	}
+	j.judge(r)
+	for _, e := range j.expect {
+		r.Verdicts = append(r.Verdicts, e.Check(r))
+	}
+	return r, nil
+}
+
+// judge adds up what the processes have found.
+func (j *job) judge(r *result.Result) {
+	r.Checked.History = !j.options.NoCheck && len(j.outcomes) > 0
+	found := map[check.Violation]*result.Found{}
+	for _, o := range j.outcomes {
+		r.Notes = append(r.Notes, o.Notes...)
+		r.Checked.Acknowledged += o.Counts.Acknowledged
+		r.Checked.Found += o.Counts.Found
+		r.Checked.Unsure += o.Counts.Unsure
+		r.Checked.Pushes += o.Counts.Pushes
+		r.Checked.Streams += o.Counts.Streams
+		for _, report := range o.Reports {
+			f := found[report.Kind]
+			if f == nil {
+				f = &result.Found{Kind: string(report.Kind)}
+				found[report.Kind] = f
+			}
+			f.Count += report.Count
+			f.Examples = append(f.Examples, report.Examples[:min(len(report.Examples), mostExamples-min(len(f.Examples), mostExamples))]...)
+		}
+	}
+	for _, a := range check.About {
+		if f := found[a.Kind]; f != nil {
+			f.About = a.Says
+			r.Violations = append(r.Violations, *f)
+		}
+	}
+}
+
+// mostExamples is how many violations of a kind are told in full.
+const mostExamples = 5
+
+// tell prints the answer and keeps the files.
+func (j *job) tell(r *result.Result) error {
+	err := result.Text(os.Stdout, r, coloured(os.Stdout))
+	if j.options.Out == "" {
+		return err
+	}
+	if failed := result.Write(j.options.Out, r); failed != nil {
+		return errors.Join(err, failed)
+	}
+	fmt.Printf("\nKept in %s: open report.html in a browser.\n", j.options.Out)
+	return err
+}
+
+// codeOf is the exit code.
+func (j *job) codeOf(work context.Context, r *result.Result, err error) int {
+	var ended *signalled
+	switch {
+	case r != nil && len(r.Violations) > 0:
+		return exitViolation
+	case errors.As(context.Cause(work), &ended):
+		return exitSignal + ended.number
+	case err != nil:
+		return exitTrouble
+	case r != nil && slices.ContainsFunc(r.Verdicts, func(m result.Met) bool { return !m.Met }):
+		return exitUnmet
+	}
+	return exitOK
+}

@@ -1,0 +1,103 @@
+package live
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// phases decides which lines tell of a run where there is no terminal.
+type phases struct {
+	last     Progress
+	began    time.Time // the phase
+	told     time.Time // the last line in it
+	underWay bool
+}
+
+// lines are those that are due: of a phase's begin and end, and now and then in
+// between.
+func (s *phases) lines(p Progress, now time.Time) []string {
+	var lines []string
+	switch {
+	case !s.underWay || p.Phase != s.last.Phase:
+		lines = append(s.end(now), beginning(p))
+		s.underWay, s.began, s.told = true, now, now
+	case now.Sub(s.told) >= interval(now.Sub(s.began)) && !complete(p): // else its end is told at once
+		lines = []string{between(p)}
+		s.told = now
+	}
+	s.last = p
+	return lines
+}
+
+// interval is the time between two lines: long runs must not fill a log.
+func interval(since time.Duration) time.Duration {
+	switch {
+	case since <= 10*time.Second:
+		return time.Second
+	case since <= 2*time.Minute:
+		return 5 * time.Second
+	}
+	return 30 * time.Second
+}
+
+// end is the line at the end of the phase, if one is under way.
+func (s *phases) end(now time.Time) []string {
+	if !s.underWay {
+		return nil
+	}
+	s.underWay = false
+	p, took := s.last, now.Sub(s.began)
+	if p.Of > 0 {
+		return []string{ended(p) + ": " + strings.Join(append([]string{times(p)}, parts(p, long)...), ", ")}
+	}
+	text := ended(p) + ": "
+	if p.Done > 0 || p.Total > 0 {
+		text += amount(p) + " "
+	}
+	text += "in " + latency(took)
+	if p.Errors > 0 {
+		text += ", " + errorsPart(p, long)
+	}
+	return []string{text}
+}
+
+// complete tells whether all of a phase is done, if it is known what that is.
+func complete(p Progress) bool {
+	done, known := share(p)
+	return known && done == 1
+}
+
+func ended(p Progress) string {
+	if _, known := share(p); !known || complete(p) {
+		return printable(p.Phase) + " done"
+	}
+	return printable(p.Phase) + " ended early"
+}
+
+func beginning(p Progress) string {
+	switch {
+	case p.Of > 0:
+		return fmt.Sprintf("%s: for %s, %s", printable(p.Phase), seconds(p.Of), connectionsPart(p, long))
+	case p.Total > 0:
+		return strings.TrimSpace(fmt.Sprintf("%s: %s %s", printable(p.Phase), number(p.Total), printable(p.Unit)))
+	}
+	return printable(p.Phase) + ": begun"
+}
+
+// between is the line of a phase that is under way.
+func between(p Progress) string {
+	var words []string
+	if p.Of > 0 {
+		words = append([]string{times(p)}, parts(p, long)...)
+	} else {
+		words = append(words, amount(p))
+		if p.Errors > 0 {
+			words = append(words, errorsPart(p, long))
+		}
+	}
+	if p.Note != "" {
+		words = append(words, printable(p.Note))
+	}
+	return printable(p.Phase) + ": " + strings.Join(words, ", ")
+}

@@ -1,0 +1,149 @@
+package live_test
+
+import (
+	"fmt"
+	"os"
+	"os/signal"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"elemental/cmd/elemental-load/live"
+	"elemental/cmd/etttc/terminaltest"
+)
+
+// With this variable the test binary is a program with a display, whose value
+// says what it shows.
+const asProgram = "LIVE_PROGRAM"
+
+var shown = map[string]live.Progress{
+	"load": {
+		Phase: "load", Elapsed: 13 * time.Second, Of: 30 * time.Second, Rate: 12345, P99: 3214 * time.Microsecond, Connections: 200,
+	},
+	"trouble": {
+		Phase: "load", Elapsed: 13 * time.Second, Of: 30 * time.Second, Rate: 1234567, P99: 1250 * time.Millisecond,
+		Errors: 1234, Connections: 50000, Note: "the generator is behind: distrust the figures",
+	},
+	"users":   {Phase: "users", Done: 1999, Total: 2000, Unit: "users"},
+	"unknown": {Phase: "checking", Done: 5000, Unit: "messages", Connections: 1},
+}
+
+// program shows the same again and again until Ctrl-C.
+func program(how string) int {
+	interrupt := make(chan os.Signal, 1)
+	signal.Notify(interrupt, os.Interrupt)
+	name, noColour := strings.CutSuffix(how, " without colour")
+	d := live.New(os.Stderr, true, !noColour)
+	fmt.Println("before")
+	for i := 0; ; i++ {
+		d.Update(shown[name])
+		if i == 3 {
+			d.Line("a warning")
+		}
+		select {
+		case <-time.After(20 * time.Millisecond): // a pace for the updates
+		case <-interrupt:
+			d.Close()
+			fmt.Println("after")
+			return 7
+		}
+	}
+}
+
+func start(t *testing.T, cols, rows int, how string) *terminaltest.Terminal {
+	t.Helper()
+	return terminaltest.Start(t, cols, rows, os.Args[0], nil, []string{asProgram + "=" + how})
+}
+
+// shows waits until nothing but these lines is on the screen.
+func shows(term *terminaltest.Terminal, lines ...string) {
+	want := strings.Join(lines, "\n")
+	term.WaitUntil(fmt.Sprintf("%q", want), func(screen string) bool { return strings.TrimRight(screen, "\n") == want })
+}
+
+const (
+	loadAt80 = "load  █████████████████░░░░░░░░░░░░░░░░░░░░░░░   43%  13s of 30s"
+	loadAt40 = "load  ███████░░░░░░░░   43%  13s of 30s"
+)
+
+// TestBar looks at all that may be shown, in a usual and in a narrow terminal.
+func TestBar(t *testing.T) {
+	for _, c := range []struct {
+		how  string
+		cols int
+		want []string
+	}{
+		{"load", 80, []string{loadAt80, "12,345/s  p99 3.21ms  0 errors  200 connections"}},
+		{"load", 40, []string{loadAt40, "12.3k/s  p99 3.21ms  err 0  conn 200"}},
+		{"load", 20, []string{"load  ███░░░░   43%", "12.3k/s  p99 3.21m…"}},
+		{"load", 9, []string{"load   …", "12.3k/s…"}},
+		{"trouble", 80, []string{loadAt80, "1,234,567/s  p99 1.25s  1,234 errors  50,000 connections",
+			"the generator is behind: distrust the figures"}},
+		{"trouble", 40, []string{loadAt40, "1.2M/s  p99 1.25s  err 1.2k  conn 50.0k",
+			"the generator is behind: distrust the …"}},
+		{"users", 80, []string{"users  ████████████████████████████████████████   99%  1,999 of 2,000 users"}},
+		{"users", 40, []string{"users  ██████████████████████████   99%"}},
+		{"unknown", 40, []string{"checking  5,000 messages", "0/s  p99 -  0 errors  1 connection"}},
+	} {
+		t.Run(fmt.Sprintf("%s at %d", c.how, c.cols), func(t *testing.T) {
+			shows(start(t, c.cols, 12, c.how), append([]string{"before", "a warning"}, c.want...)...)
+		})
+	}
+}
+
+// TestCtrlC ends the program as a signal does, which a terminal in raw mode
+// would not send; nothing of the bar is left.
+func TestCtrlC(t *testing.T) {
+	term := start(t, 80, 10, "load")
+	term.WaitFor("a warning")
+	term.Key("ctrl+c")
+	if code := term.Wait(); code != 7 {
+		t.Errorf("exit code %d", code)
+	}
+	shows(term, "before", "a warning", "after")
+}
+
+// TestNothingIsSwitched is what leaves the terminal well also when the program is
+// killed: no mode was set, the cursor was there all the time.
+func TestNothingIsSwitched(t *testing.T) {
+	term := start(t, 80, 10, "trouble")
+	term.WaitFor("a warning")
+	if term.State() != (terminaltest.State{Cursor: true}) || strings.Contains(term.Output(), "\x1b[?") {
+		t.Errorf("%+v %q", term.State(), term.Output())
+	}
+}
+
+// TestResize makes the terminal narrower and wider.
+func TestResize(t *testing.T) {
+	term := start(t, 80, 10, "load")
+	shows(term, "before", "a warning", loadAt80, "12,345/s  p99 3.21ms  0 errors  200 connections")
+	term.Resize(40, 10)
+	shows(term, "before", "a warning", loadAt40, "12.3k/s  p99 3.21ms  err 0  conn 200")
+	term.Resize(100, 10)
+	shows(term, "before", "a warning", loadAt80, "12,345/s  p99 3.21ms  0 errors  200 connections")
+}
+
+// TestLowTerminal has fewer rows than the bar has lines.
+func TestLowTerminal(t *testing.T) {
+	shows(start(t, 80, 2, "trouble"), "a warning", loadAt80)
+}
+
+var styled = regexp.MustCompile(`\x1b\[[0-9;]*m`)
+
+// TestColours has the errors in red, if there are any, and nothing where no
+// colour is wanted.
+func TestColours(t *testing.T) {
+	for how, red := range map[string]bool{"load": false, "trouble": true} {
+		term := start(t, 80, 10, how)
+		term.WaitFor("a warning")
+		if got := strings.Contains(term.Output(), "\x1b[1;31m1,234 errors\x1b[m"); got != red || !styled.MatchString(term.Output()) {
+			t.Errorf("%s: %q", how, term.Output())
+		}
+	}
+	term := start(t, 80, 10, "trouble without colour")
+	term.WaitFor("a warning")
+	if found := styled.FindString(term.Output()); found != "" {
+		t.Errorf("without colour: %q in %q", found, term.Output())
+	}
+}

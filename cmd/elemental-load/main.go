@@ -1,0 +1,51 @@
+// Command elemental-load makes a provider work and tells how it fared: many
+// clients, latencies that hide nothing, and a check that nothing was lost. See
+// docs/load-testing.md.
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"elemental/cmd/elemental-load/crew"
+)
+
+// The exit codes.
+const (
+	exitOK        = 0
+	exitTrouble   = 1 // the run could not be made, or not to its end
+	exitUsage     = 2 // a mistake in the options or the scenario file
+	exitUnmet     = 3 // an expectation was not met
+	exitViolation = 4 // the provider did what must never happen
+	exitSignal    = 128
+)
+
+func main() { os.Exit(command(os.Args[1:])) }
+
+// command is the whole program; it gives the exit code.
+func command(args []string) int {
+	if len(args) == 1 && args[0] == memberCommand {
+		if err := crew.Serve(os.Stdin, os.Stdout); err != nil {
+			complain(err)
+			return exitTrouble
+		}
+		return exitOK
+	}
+	chosen, err := parse(args)
+	if err != nil {
+		complain(err)
+		return exitUsage
+	}
+	code, err := chosen()
+	if err != nil {
+		complain(err)
+	}
+	return code
+}
+
+// complain tells the user what is wrong, on one line.
+func complain(err error) {
+	text := strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; ")
+	fmt.Fprintln(os.Stderr, "elemental-load:", text)
+}

@@ -1,0 +1,150 @@
+package main_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"elemental/cmd/elemental-load/result"
+	"elemental/cmd/elemental/providertest"
+)
+
+// These tests run the real load tester against the real provider, both with the race
+// detector. Waits are for conditions; patience only bounds how long a failure takes.
+const patience = 2 * time.Minute
+
+var program, provider string // the built ones
+
+func TestMain(m *testing.M) { os.Exit(buildAndRun(m)) }
+
+func buildAndRun(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "elemental-load-test")
+	if err == nil {
+		defer func() { _ = os.RemoveAll(dir) }()
+		program, err = providertest.Build(dir, "elemental/cmd/elemental-load")
+	}
+	if err == nil {
+		provider, err = providertest.Build(dir, "elemental/cmd/elemental")
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return m.Run()
+}
+
+// tester is a run of the load tester.
+type tester struct {
+	t              *testing.T
+	dir            string // of its results
+	stdout, stderr *providertest.Lines
+	cmd            *exec.Cmd
+	exited         chan struct{}
+}
+
+// launch starts the load tester with these arguments, and has it keep its results.
+func launch(t *testing.T, args ...string) *tester {
+	t.Helper()
+	r := &tester{
+		t: t, dir: filepath.Join(t.TempDir(), "results"),
+		stdout: providertest.NewLines(), stderr: providertest.NewLines(), exited: make(chan struct{}),
+	}
+	r.cmd = exec.Command(program, append([]string{"--out", r.dir}, args...)...)
+	r.cmd.Stdout, r.cmd.Stderr = r.stdout, r.stderr
+	if err := r.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		_ = r.cmd.Wait() // its result is in ProcessState
+		close(r.exited)
+	}()
+	t.Cleanup(func() {
+		_ = r.cmd.Process.Kill() // most have ended
+		<-r.exited
+	})
+	return r
+}
+
+// wait waits for its end, wants this exit code, and gives its results.
+func (r *tester) wait(code int) *result.Result {
+	r.t.Helper()
+	select {
+	case <-r.exited:
+	case <-time.After(patience):
+		r.t.Fatalf("it does not end\n%s", r.stderr.Text())
+	}
+	if got := r.cmd.ProcessState.ExitCode(); got != code {
+		r.t.Fatalf("exit code %d, wanted %d\n%s\n%s", got, code, r.stdout.Text(), r.stderr.Text())
+	}
+	if strings.Contains(r.stderr.Text(), "DATA RACE") || strings.Contains(r.stderr.Text(), "panic:") {
+		r.t.Fatal(r.stderr.Text())
+	}
+	if code == 1 || code == 2 {
+		return nil
+	}
+	kept, err := result.Read(r.dir)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return kept
+}
+
+// underWay is a line about the load after a first second of it.
+var underWay = regexp.MustCompile(`^load: [0-9.]+\w* of `)
+
+// loads waits until the load is under way.
+func (r *tester) loads() {
+	r.t.Helper()
+	if _, err := r.stderr.Wait("the load", r.exited, underWay.MatchString); err != nil {
+		r.t.Fatalf("%v\n%s", err, r.stderr.Text())
+	}
+}
+
+// load runs it to its end.
+func load(t *testing.T, code int, args ...string) (*result.Result, *tester) {
+	t.Helper()
+	r := launch(t, args...)
+	return r.wait(code), r
+}
+
+// at starts a provider, and gives the option that names it.
+func at(t *testing.T, args ...string) (p *providertest.Provider, address string) {
+	t.Helper()
+	p = providertest.Start(t, provider, args...)
+	return p, "--address=" + p.Addr
+}
+
+// operation finds an operation of a result.
+func operation(t *testing.T, r *result.Result, name string) result.Operation {
+	t.Helper()
+	for _, o := range r.Operations {
+		if o.Name == name {
+			return o
+		}
+	}
+	t.Fatalf("%s was not measured", name)
+	return result.Operation{}
+}
+
+// clean wants a run in which nothing went wrong.
+func clean(t *testing.T, r *result.Result) {
+	t.Helper()
+	if len(r.Violations) > 0 || len(r.Refusals) > 0 || len(r.Failures) > 0 || r.Ended != result.Completed {
+		t.Errorf("violations %+v\nrefusals %+v\nfailures %+v\n%s", r.Violations, r.Refusals, r.Failures, r.Ended)
+	}
+	if r.Checked.Acknowledged != r.Checked.Found {
+		t.Errorf("%d acknowledged, %d found", r.Checked.Acknowledged, r.Checked.Found)
+	}
+}
+
+// isGone tells whether a folder is not there.
+func isGone(path string) bool {
+	_, err := os.Stat(path)
+	return errors.Is(err, os.ErrNotExist)
+}

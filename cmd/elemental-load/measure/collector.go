@@ -1,0 +1,307 @@
+package measure
+
+import (
+	"cmp"
+	"errors"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"elemental/cmd/elemental-load/plan"
+	"elemental/cmd/elemental-load/result"
+)
+
+// Kind is a kind of operation. Paced tells one that clients of the closed model do
+// at their own pace, so that a stall keeps some of them from being sent.
+type Kind struct {
+	Name, About string
+	Paced       bool
+}
+
+// Collector puts the intervals of all processes of a run together. Its methods may be
+// called from any goroutine.
+type Collector struct {
+	plan     *plan.Plan
+	kinds    []Kind // the main one first
+	workers  int
+	provider *Process // nil where it is not known
+	show     func(result.Second)
+
+	mu      sync.Mutex
+	pending map[int]*pending
+	total   Interval // warm-up left out
+	seconds []result.Second
+	usage   result.Usage
+	open    int // connections before the load
+	load    usage
+	due     []*plan.Schedule // of the parts
+}
+
+// pending is a second that not all processes have told yet.
+type pending struct {
+	told int
+	sum  Interval
+}
+
+// usage sums up what a process used, second by second.
+type usage struct {
+	cpu     float64
+	seconds int
+	memory  int64
+}
+
+func (u *usage) add(cpu float64, memory int64) {
+	u.cpu += cpu
+	u.seconds++
+	u.memory = max(u.memory, memory)
+}
+
+func (u *usage) mean() float64 { return u.cpu / float64(max(u.seconds, 1)) }
+
+// NewCollector collects a run of that many processes. Show hears each second when
+// all of them have told it.
+func NewCollector(p *plan.Plan, kinds []Kind, workers int, provider *Process, show func(result.Second)) *Collector {
+	c := &Collector{
+		plan: p, kinds: slices.Clone(kinds), workers: workers, provider: provider, show: show,
+		pending: map[int]*pending{}, total: newInterval(),
+	}
+	first, _ := plan.Find(p.Mix[0].Scenario)
+	slices.SortStableFunc(c.kinds, func(a, b Kind) int {
+		return cmp.Compare(rank(a.Name, first.Main), rank(b.Name, first.Main))
+	})
+	for i, share := range p.Mix {
+		times := 1.0
+		if scenario, _ := plan.Find(share.Scenario); scenario.Waves {
+			times = float64(workers)
+		}
+		c.due = append(c.due, plan.NewSchedule(p.Stages, p.ShareOf(i)*times))
+	}
+	return c
+}
+
+// rank puts the main operation before all others.
+func rank(name, main string) int {
+	if name == main {
+		return 0
+	}
+	return 1
+}
+
+// Before notes the provider's memory before anything is asked of it.
+func (c *Collector) Before() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.provider != nil {
+		_, c.usage.MemoryBefore = c.provider.Sample()
+	}
+}
+
+// Connected takes what a process measured while it connected its clients.
+func (c *Collector) Connected(i *Interval) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.open += i.Connections
+	c.total.Add(i)
+	if c.provider != nil {
+		_, c.usage.MemoryIdle = c.provider.Sample()
+	}
+}
+
+// Open is how many connections there were before the load.
+func (c *Collector) Open() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.open
+}
+
+// Second takes a second of a process.
+func (c *Collector) Second(second int, i *Interval) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p := c.pending[second]
+	if p == nil {
+		p = &pending{sum: newInterval()}
+		c.pending[second] = p
+	}
+	p.sum.Add(i)
+	if p.told++; p.told == c.workers {
+		c.complete(second, &p.sum)
+	}
+}
+
+// complete makes a second of the result. Called with the lock held.
+func (c *Collector) complete(second int, sum *Interval) {
+	delete(c.pending, second)
+	s := result.Second{
+		Second: second, Scheduled: c.scheduled(second), Connections: sum.Connections,
+		LoadCPU: sum.CPU, Operations: map[string]result.Slice{},
+	}
+	for _, n := range sum.Started {
+		s.Started += n
+	}
+	for name, o := range sum.Operations {
+		s.Refused += o.Refused
+		s.Failed += o.Failed
+		if o.Done > 0 {
+			h := o.Corrected.Histogram()
+			s.Operations[name] = result.Slice{
+				Done: o.Done, P50: millis(h.ValueAtPercentile(50)), P99: millis(h.ValueAtPercentile(99)), Max: millis(h.Max()),
+			}
+		}
+	}
+	if c.provider != nil {
+		s.CPU, s.Memory = c.provider.Sample()
+	}
+	c.seconds = append(c.seconds, s)
+	if time.Duration(second)*time.Second >= c.plan.Warmup {
+		c.total.Add(sum)
+		c.load.add(sum.CPU, sum.Memory)
+	}
+	c.show(s)
+}
+
+func millis(micros int64) float64 { return float64(micros) / 1000 }
+
+// scheduled is how many actions are due in a second, by all processes.
+func (c *Collector) scheduled(second int) (n int64) {
+	if c.plan.Model == plan.Closed {
+		return 0
+	}
+	from := time.Duration(second) * time.Second
+	for _, s := range c.due {
+		n += s.Due(from+time.Second) - s.Due(from)
+	}
+	return n
+}
+
+// Late takes what a process measured after the load, such as pushes.
+func (c *Collector) Late(i *Interval) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.total.Add(i)
+}
+
+// Fill writes all that was measured into a result. Elapsed is how long the load
+// took, until everything begun was over.
+func (c *Collector) Fill(r *result.Result, elapsed time.Duration) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, second := range slices.Sorted(maps.Keys(c.pending)) { // a process has told no more
+		c.complete(second, &c.pending[second].sum)
+	}
+	r.Duration, r.Warmup = (elapsed - c.plan.Warmup).Seconds(), c.plan.Warmup.Seconds()
+	r.Seconds = c.seconds
+	c.fillParts(r)
+	c.fillReasons(r)
+	return errors.Join(c.fillOperations(r), c.fillUsage(r))
+}
+
+func (c *Collector) fillParts(r *result.Result) {
+	for i, share := range c.plan.Mix {
+		part := result.Part{
+			Scenario: share.Scenario, Weight: share.Weight, Clients: c.plan.ClientsOf(i),
+			Started: c.total.Started[i], Done: c.total.Finished[i],
+		}
+		if c.plan.Model == plan.Open {
+			part.Scheduled = c.due[i].Total() - c.due[i].Due(c.plan.Warmup)
+		}
+		r.Parts = append(r.Parts, part)
+	}
+}
+
+// fillOperations puts the main operation first, then the others in their order.
+func (c *Collector) fillOperations(r *result.Result) error {
+	for _, kind := range c.kinds {
+		o := c.total.Operations[kind.Name]
+		if o == nil {
+			continue
+		}
+		out := result.Operation{Name: kind.Name, About: kind.About, Done: o.Done, Refused: o.Refused, Failed: o.Failed}
+		plain, corrected := o.Uncorrected.Histogram(), o.Corrected.Histogram()
+		var err, errA, errB error
+		if kind.Paced && c.plan.Model == plan.Closed {
+			usual := time.Duration(plain.ValueAtPercentile(50))*time.Microsecond + c.plan.Think
+			corrected, err = result.Correct(plain, usual)
+		}
+		if err == nil {
+			out.Corrected, errA = result.NewLatency(corrected)
+			out.Uncorrected, errB = result.NewLatency(plain)
+			err = errors.Join(errA, errB)
+		}
+		if err != nil {
+			return err
+		}
+		r.Operations = append(r.Operations, out)
+	}
+	return nil
+}
+
+func (c *Collector) fillReasons(r *result.Result) {
+	for reason, n := range c.total.Reasons {
+		if reason.Code != "" {
+			r.Refusals = append(r.Refusals, result.Refusal{Operation: reason.Operation, Code: reason.Code, Reason: reason.Text, Count: n})
+		} else {
+			r.Failures = append(r.Failures, result.Failure{Operation: reason.Operation, Cause: reason.Text, Count: n})
+		}
+	}
+	slices.SortFunc(r.Refusals, func(a, b result.Refusal) int {
+		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Operation+a.Reason, b.Operation+b.Reason))
+	})
+	slices.SortFunc(r.Failures, func(a, b result.Failure) int {
+		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Operation+a.Cause, b.Operation+b.Cause))
+	})
+}
+
+// muchLate is the share of late actions beyond which a run is marked.
+const muchLate = 0.01
+
+func (c *Collector) fillUsage(r *result.Result) (err error) {
+	g := &r.Generator
+	h := c.total.Late.Histogram()
+	if g.Late, err = result.NewLatency(h); err != nil {
+		return err
+	}
+	g.LateShare = float64(c.total.TooLate) / float64(max(h.TotalCount(), 1))
+	g.Behind = g.LateShare > muchLate
+	g.HeldBack, g.CPU, g.Memory = c.total.HeldBack, c.load.mean(), c.load.memory
+	if c.provider == nil || !c.provider.Known() {
+		return nil
+	}
+	var provider usage
+	least := c.usage.MemoryIdle
+	for _, s := range c.seconds {
+		if s.Memory == 0 {
+			continue // it had ended
+		}
+		if time.Duration(s.Second)*time.Second >= c.plan.Warmup {
+			provider.add(s.CPU, s.Memory)
+		}
+		least = min(least, s.Memory)
+	}
+	u := c.usage
+	u.Pid, u.CPU, u.Memory = c.provider.Pid(), provider.mean(), max(provider.memory, u.MemoryIdle)
+	u.PerConn = c.perConnection(least)
+	r.Provider = &u
+	return nil
+}
+
+// enoughConnections is how many it takes to tell what one costs.
+const enoughConnections = 5000
+
+// perConnection is what the provider's memory has grown by for each connection, at
+// most: what the users' logins have left behind is in it, and is the smaller a part the
+// more connections there are. Of idle ones it is the least that was seen, when garbage had
+// been collected.
+func (c *Collector) perConnection(least int64) float64 {
+	after := least
+	for _, share := range c.plan.Mix {
+		if share.Scenario != "connect" {
+			after = c.usage.MemoryIdle
+		}
+	}
+	if c.open < enoughConnections {
+		return 0
+	}
+	return max(float64(after-c.usage.MemoryBefore)/float64(c.open), 0)
+}

@@ -1,0 +1,211 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"elemental/cmd/elemental-load/crew"
+	"elemental/cmd/elemental-load/plan"
+	"elemental/cmd/elemental-load/result"
+)
+
+// commands is the command line.
+type commands struct {
+	Run       runOptions       `cmd:"" default:"withargs" help:"Make the load and tell how it went. This is what is done when no command is named."`
+	Report    reportOptions    `cmd:"" help:"Make the report and the other files of runs again, from their result.json."`
+	Compare   compareOptions   `cmd:"" help:"Put runs side by side and say what differs beyond noise. The first is the base."`
+	Scenarios struct{}         `cmd:"" help:"List the scenarios."`
+	Version   kong.VersionFlag `env:"-" help:"Print the version and exit."`
+}
+
+// runOptions are the options of a run. What is left out is left to the scenario.
+type runOptions struct {
+	Scenario []string `arg:"" optional:"" env:"-" help:"Scenarios, with weights if you like: chat, or chat:7 history:2 poll:1. Without one: chat. 'elemental-load scenarios' lists them."`
+
+	Address     string        `group:"target" default:"localhost:5005" help:"Provider to load, host:port."`
+	SelfHost    bool          `group:"target" help:"Start a provider for the run, in a temporary folder."`
+	Provider    string        `group:"target" placeholder:"PATH" help:"Its program. Without it one is looked for, or built from the source."`
+	ProviderArg []string      `group:"target" sep:"none" placeholder:"ARG" help:"An option for it, such as --provider-arg=--hashworkers=4. May be given again."`
+	Pid         int           `group:"target" help:"Process of a provider on this machine, for its CPU and memory."`
+	Remote      bool          `group:"target" help:"Allow a provider on another machine. Ask those who run it first."`
+	TLS         bool          `group:"target" help:"Connect with TLS."`
+	TLSCA       string        `group:"target" placeholder:"FILE" help:"Certificates (PEM) to trust in place of the system's."`
+	TLSInsecure bool          `group:"target" help:"Trust any certificate."`
+	Timeout     plan.Duration `group:"target" default:"30s" help:"Give a connection up that owes an answer for so long."`
+
+	File     string        `group:"load" short:"f" placeholder:"FILE" help:"Scenario file (YAML or JSON). Options go before it."`
+	Model    string        `group:"load" placeholder:"open|closed" help:"open: send on schedule (default). closed: each client sends when it is answered."`
+	Rate     float64       `group:"load" help:"Actions a second, of all scenarios together."`
+	Duration plan.Duration `group:"load" help:"Length of the load (10s)."`
+	Ramp     plan.Duration `group:"load" help:"Rise to the rate in this time, a part of the duration."`
+	Stages   []string      `group:"load" sep:"," placeholder:"STAGE" help:"In place of rate, duration and ramp: 500x10s,500-2000x20s,5000x3s. Actions a second (open) or clients (closed)."`
+	Warmup   plan.Duration `group:"load" help:"First part of the load that the figures leave out."`
+	Clients  int           `group:"load" help:"Connections."`
+	Users    int           `group:"load" help:"Accounts that they share."`
+	Servers  int           `group:"load" help:"Servers of each scenario."`
+	Channels int           `group:"load" help:"Channels of each server."`
+	History  int           `group:"load" help:"Messages in a channel before scenarios that read back begin."`
+	Size     plan.Range    `group:"load" placeholder:"BYTES" help:"Size of messages, 200 or 100-300."`
+	Pipeline int           `group:"load" help:"Closed model: requests of a client under way at once."`
+	Think    plan.Duration `group:"load" help:"Closed model: pause between an answer and the next request."`
+
+	Workers     int    `group:"reach" default:"1" help:"Processes that share the load."`
+	Sources     int    `group:"reach" help:"Local addresses to connect from, 127.0.0.1 and on. 0: as many as are needed."`
+	Outstanding int    `group:"reach" default:"10000" help:"Most actions of a process that may be under way."`
+	UserPrefix  string `group:"reach" placeholder:"NAME" help:"Use the users NAME-u0, NAME-u1, … again in each run; needs --password-file. Without it each run makes new ones, which stay."`
+	PasswordIn  string `group:"reach" name:"password-file" placeholder:"FILE" help:"Their password."`
+
+	Out     string   `group:"results" placeholder:"DIR" help:"Keep the results: result.json, report.html, .hgrm, seconds.csv."`
+	Expect  []string `group:"results" sep:"none" placeholder:"COND" help:"Such as 'p99<20ms', 'delivered.p99<50ms', 'errors=0', 'rate>900'; exit code 3 if it is not met. May be given again."`
+	NoCheck bool     `group:"results" help:"Do not read the history back. Pushes are checked all the same."`
+	Keep    bool     `group:"results" help:"Leave the run's servers, and the folder of a provider that was started, as they are."`
+	Plain   bool     `group:"results" help:"No progress bar, plain lines."`
+}
+
+type reportOptions struct {
+	Dir []string `arg:"" help:"Folders of runs (of --out)."`
+}
+
+type compareOptions struct {
+	Run []string `arg:"" help:"Two or more: each the folder of a run, or a folder of the folders of repeated runs."`
+}
+
+var groups = []kong.Group{
+	{Key: "target", Title: "What is loaded:"},
+	{Key: "load", Title: "The load:", Description: "Without these, what the scenario is usually like."},
+	{Key: "reach", Title: "Reach:"},
+	{Key: "results", Title: "Results:"},
+}
+
+const description = "Loads an elemental provider with many clients and tells how it fared.\n\n" +
+	"Without arguments: the scenario chat for ten seconds, against localhost:5005. " +
+	"Each option is also an environment variable (ELEMENTAL_LOAD_RATE)."
+
+// parse reads the command line, and gives what it asks for.
+func parse(args []string) (func() (int, error), error) {
+	chosen := &commands{}
+	parser, err := kong.New(chosen,
+		kong.Name("elemental-load"),
+		kong.Description(description),
+		kong.DefaultEnvars("ELEMENTAL_LOAD"),
+		kong.ExplicitGroups(groups),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110, NoExpandSubcommands: true}),
+		kong.Vars{"version": versionLine()},
+	)
+	if err != nil {
+		return nil, err
+	}
+	context, err := parser.Parse(args)
+	if err != nil {
+		return nil, err
+	}
+	switch name, _, _ := strings.Cut(context.Command(), " "); name {
+	case "report":
+		return chosen.Report.run, nil
+	case "compare":
+		return chosen.Compare.run, nil
+	case "scenarios":
+		return listScenarios, nil
+	}
+	job, err := chosen.Run.job()
+	if err != nil {
+		return nil, err
+	}
+	return job.run, nil
+}
+
+// spec is the plan as it was asked for: the options over the file.
+func (o *runOptions) spec() (*plan.Spec, error) {
+	below := &plan.Spec{}
+	if o.File != "" {
+		var err error
+		if below, err = plan.ReadSpec(o.File); err != nil {
+			return nil, err
+		}
+	}
+	mix, err := plan.ParseMix(o.Scenario)
+	if err != nil {
+		return nil, err
+	}
+	stages, err := plan.ParseStages(o.Stages)
+	if err != nil {
+		return nil, err
+	}
+	spec := plan.Spec{
+		Scenarios: mix, Model: plan.Model(o.Model), Rate: o.Rate, Stages: stages,
+		Duration: o.Duration, Ramp: o.Ramp, Warmup: o.Warmup,
+		Clients: o.Clients, Users: o.Users, Servers: o.Servers, Channels: o.Channels, History: o.History,
+		Size: o.Size, Pipeline: o.Pipeline, Think: o.Think, Expect: o.Expect,
+	}.Over(below)
+	return &spec, nil
+}
+
+// job makes what is to be done of the options.
+func (o *runOptions) job() (*job, error) {
+	spec, err := o.spec()
+	if err != nil {
+		return nil, err
+	}
+	j := &job{options: o}
+	if j.plan, err = spec.Build(); err != nil {
+		return nil, err
+	}
+	for _, text := range spec.Expect {
+		e, err := result.ParseExpectation(text)
+		if err != nil {
+			return nil, err
+		}
+		j.expect = append(j.expect, e)
+	}
+	if o.PasswordIn != "" {
+		text, err := os.ReadFile(o.PasswordIn)
+		if err != nil {
+			return nil, fmt.Errorf("--password-file: %w", err)
+		}
+		j.password = strings.TrimRight(string(text), "\r\n")
+	}
+	return j, o.check(j.password)
+}
+
+// check finds what no single option shows.
+func (o *runOptions) check(password string) error {
+	switch {
+	case o.Workers < 1 || o.Workers > crew.Most:
+		return fmt.Errorf("--workers: %d is out of range, 1 to %d", o.Workers, crew.Most)
+	case o.Outstanding < 1:
+		return fmt.Errorf("--outstanding: %d is out of range, it must be at least 1", o.Outstanding)
+	case o.Sources < 0 || o.Pid < 0:
+		return errors.New("--sources and --pid: a negative number makes no sense")
+	case (o.UserPrefix == "") != (password == ""):
+		return errors.New("--user-prefix and --password-file need each other, and a password that is not empty")
+	case (o.TLSCA != "" || o.TLSInsecure) && !o.TLS:
+		return errors.New("--tlsca and --tls-insecure are for --tls")
+	case o.SelfHost && (o.TLS || o.Pid != 0 || o.Remote):
+		return errors.New("--self-host starts the provider itself: leave out --tls, --pid and --remote")
+	case !o.SelfHost && (o.Provider != "" || len(o.ProviderArg) > 0):
+		return errors.New("--provider and --provider-arg are for --self-host")
+	case time.Duration(o.Timeout) < time.Second:
+		return errors.New("--timeout: it must be at least 1s")
+	}
+	return nil
+}
+
+func versionLine() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "elemental-load (devel)"
+	}
+	line := "elemental-load " + info.Main.Version
+	for _, setting := range info.Settings {
+		if setting.Key == "vcs.revision" {
+			line += " " + setting.Value
+		}
+	}
+	return line + " (" + info.GoVersion + ")"
+}

@@ -1,0 +1,253 @@
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"strings"
+	"time"
+)
+
+// What holds where nobody says otherwise.
+const (
+	defaultScenario = "chat"
+	defaultDuration = 10 * time.Second
+)
+
+// Build makes a plan of a spec: defaults of its scenarios are filled in, and what
+// cannot be done is refused, in words for who wrote it.
+func (s *Spec) Build() (*Plan, error) {
+	mix, err := s.mix()
+	if err != nil {
+		return nil, err
+	}
+	base := together
+	if len(mix) == 1 {
+		base, _ = Find(mix[0].Scenario)
+	}
+	p := &Plan{
+		Mix: mix, Model: cmp.Or(s.Model, Open),
+		Clients: cmp.Or(s.Clients, base.Clients), Servers: cmp.Or(s.Servers, base.Servers),
+		Channels: cmp.Or(s.Channels, base.Channels), History: cmp.Or(s.History, base.History),
+		Size: cmp.Or(s.Size, base.Size), Warmup: time.Duration(s.Warmup),
+		Pipeline: cmp.Or(s.Pipeline, 1), Think: time.Duration(s.Think),
+	}
+	p.Users = cmp.Or(s.Users, base.Users)
+	if p.Stages, err = s.stages(p, base); err != nil {
+		return nil, err
+	}
+	if s.Clients == 0 && p.Model == Open {
+		p.Clients = max(p.Clients, p.fewest())
+	}
+	if s.Users == 0 {
+		p.Users = max(p.Users, p.ownUsers())
+	}
+	if s.Servers == 0 && s.Channels == 0 {
+		p.crowd()
+	}
+	return p, p.check(s)
+}
+
+// crowd has no more channels than there are circles of friends: with one client in
+// each nobody would hear anything.
+func (p *Plan) crowd() {
+	const circle = 5
+	for p.Servers*p.Channels > max(p.Clients/circle, 1) {
+		if p.Servers > p.Channels {
+			p.Servers--
+		} else {
+			p.Channels--
+		}
+	}
+}
+
+// fewest is how many clients it takes for those who may not act all the time to
+// act at the rate.
+func (p *Plan) fewest() int {
+	longest := 0.0
+	for _, share := range p.Mix {
+		scenario, _ := Find(share.Scenario)
+		longest = max(longest, scenario.Interval)
+	}
+	return int(math.Ceil(p.peak() * longest))
+}
+
+// mix is the scenarios, "mixed" taken apart, each once.
+func (s *Spec) mix() ([]Share, error) {
+	asked := s.Scenarios
+	if len(asked) == 0 {
+		asked = Mix{{defaultScenario, 1}}
+	}
+	var mix []Share
+	add := func(name string, weight float64) {
+		for i := range mix {
+			if mix[i].Scenario == name {
+				mix[i].Weight += weight
+				return
+			}
+		}
+		mix = append(mix, Share{name, weight})
+	}
+	for _, a := range asked {
+		if a.Scenario == Mixed {
+			for _, m := range mixed {
+				add(m.Scenario, a.Weight*m.Weight/100)
+			}
+			continue
+		}
+		if _, known := Find(a.Scenario); !known {
+			return nil, fmt.Errorf("no scenario %q: there are %s", a.Scenario, names())
+		}
+		add(a.Scenario, a.Weight)
+	}
+	return mix, nil
+}
+
+// ownUsers is how many users the scenarios need whose clients cannot share one.
+func (p *Plan) ownUsers() int {
+	most := 0
+	for i, share := range p.Mix {
+		if scenario, _ := Find(share.Scenario); scenario.OwnUsers {
+			most = max(most, p.ClientsOf(i))
+		}
+	}
+	return most
+}
+
+// stages are those that were given, or one at the rate, after a ramp.
+func (s *Spec) stages(p *Plan, base Scenario) ([]Stage, error) {
+	if len(s.Stages) > 0 {
+		if s.Rate != 0 || s.Duration != 0 || s.Ramp != 0 {
+			return nil, fmt.Errorf("stages say rates and times: leave out rate, duration and ramp")
+		}
+		return s.Stages, nil
+	}
+	level := cmp.Or(s.Rate, base.Rate)
+	if p.Model == Closed {
+		if s.Rate != 0 {
+			return nil, fmt.Errorf("the closed model has no rate: its clients send when they are answered; use clients, think, or the open model")
+		}
+		level = float64(p.Clients)
+	}
+	length, ramp := cmp.Or(time.Duration(s.Duration), defaultDuration), time.Duration(s.Ramp)
+	if ramp >= length {
+		return nil, fmt.Errorf("a ramp of %v leaves nothing of a duration of %v", ramp, length)
+	}
+	if ramp == 0 {
+		return []Stage{{length, level, level}}, nil
+	}
+	return []Stage{{ramp, 0, level}, {length - ramp, level, level}}, nil
+}
+
+// most bounds what one run may be told to do.
+const (
+	mostClients  = 1_000_000
+	mostUsers    = 100_000
+	mostServers  = 100_000
+	mostChannels = 100_000
+	mostHistory  = 10_000_000
+	mostSize     = 1 << 20
+	mostPipeline = 1024
+	mostRate     = 10_000_000
+)
+
+// check finds what no single value shows.
+func (p *Plan) check(s *Spec) error {
+	for _, v := range []struct {
+		name        string
+		value, most int
+	}{
+		{"clients", p.Clients, mostClients}, {"users", p.Users, mostUsers}, {"servers", p.Servers, mostServers},
+		{"channels", p.Channels, mostChannels}, {"history", p.History, mostHistory}, {"pipeline", p.Pipeline, mostPipeline},
+		{"size", p.Size.Max, mostSize},
+	} {
+		if v.value < 0 || v.value > v.most {
+			return fmt.Errorf("%s: %d is out of range, 1 to %d", v.name, v.value, v.most)
+		}
+	}
+	if p.Model != Open && p.Model != Closed {
+		return fmt.Errorf("model: %q is neither open nor closed", p.Model)
+	}
+	if s.Rate < 0 || p.peak() > mostRate {
+		return fmt.Errorf("rate: it must be above 0 and at most %d a second", mostRate)
+	}
+	if p.Warmup >= p.Length() {
+		return fmt.Errorf("a warm-up of %v leaves nothing of a run of %v", p.Warmup, p.Length())
+	}
+	if p.Model == Open && (s.Pipeline > 1 || s.Think > 0) {
+		return fmt.Errorf("pipeline and think are for the closed model: the open one sends on schedule")
+	}
+	if p.Model == Closed && p.peak() > float64(p.Clients) {
+		return fmt.Errorf("stages: %v clients are more than the %d that there are", p.peak(), p.Clients)
+	}
+	return p.checkScenarios()
+}
+
+func (p *Plan) checkScenarios() error {
+	for i, share := range p.Mix {
+		scenario, _ := Find(share.Scenario)
+		clients := p.ClientsOf(i)
+		if clients < scenario.Least {
+			return fmt.Errorf("%s has %d clients, it needs %d", scenario.Name, clients, scenario.Least)
+		}
+		if scenario.OwnUsers && p.Users < clients {
+			return fmt.Errorf("%s needs a user for each client: %d users for %d clients are too few", scenario.Name, p.Users, clients)
+		}
+		most := float64(clients) / max(scenario.Interval, 1e-9)
+		if peak := p.peak() * p.ShareOf(i); p.Model == Open && peak > most*1.0001 {
+			return fmt.Errorf("%s: %.0f a second need %.0f clients, it has %d: each may ask every %v s",
+				scenario.Name, peak, math.Ceil(peak*scenario.Interval), clients, scenario.Interval)
+		}
+	}
+	return nil
+}
+
+// peak is the highest level of the stages.
+func (p *Plan) peak() float64 {
+	highest := 0.0
+	for _, s := range p.Stages {
+		highest = max(highest, s.From, s.To)
+	}
+	return highest
+}
+
+// Length is how long the load lasts.
+func (p *Plan) Length() (all time.Duration) {
+	for _, s := range p.Stages {
+		all += s.For
+	}
+	return all
+}
+
+// Title says in a line what the plan is.
+func (p *Plan) Title() string {
+	var names []string
+	for i, s := range p.Mix {
+		name := s.Scenario
+		if len(p.Mix) > 1 {
+			name = fmt.Sprintf("%s %.0f%%", name, p.ShareOf(i)*100)
+		}
+		names = append(names, name)
+	}
+	return fmt.Sprintf("%s, %s model, %s", strings.Join(names, " + "), p.Model, p.pace())
+}
+
+// pace says the stages in words.
+func (p *Plan) pace() string {
+	unit := "/s"
+	if p.Model == Closed {
+		unit = " clients"
+	}
+	if len(p.Stages) > 3 {
+		return fmt.Sprintf("%d stages up to %g%s in %v", len(p.Stages), p.peak(), unit, p.Length())
+	}
+	var words []string
+	for _, s := range p.Stages {
+		level := fmt.Sprintf("%g", s.From)
+		if s.From != s.To {
+			level = fmt.Sprintf("%g to %g", s.From, s.To)
+		}
+		words = append(words, fmt.Sprintf("%s%s for %v", level, unit, s.For))
+	}
+	return strings.Join(words, ", then ")
+}

@@ -1,0 +1,223 @@
+package plan
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml"
+)
+
+// Spec is what a person asks for, in a file or on the command line. What is zero is
+// left to the scenario.
+type Spec struct {
+	Scenarios Mix      `yaml:"scenarios"`
+	Model     Model    `yaml:"model"`
+	Rate      float64  `yaml:"rate"`
+	Stages    Stages   `yaml:"stages"`
+	Duration  Duration `yaml:"duration"`
+	Ramp      Duration `yaml:"ramp"`
+	Warmup    Duration `yaml:"warmup"`
+	Clients   int      `yaml:"clients"`
+	Users     int      `yaml:"users"`
+	Servers   int      `yaml:"servers"`
+	Channels  int      `yaml:"channels"`
+	History   int      `yaml:"history"`
+	Size      Range    `yaml:"size"`
+	Pipeline  int      `yaml:"pipeline"`
+	Think     Duration `yaml:"think"`
+	Expect    []string `yaml:"expect"`
+}
+
+// ReadSpec reads a scenario file: YAML, of which JSON is a part. Unknown keys are
+// refused, with their line.
+func ReadSpec(path string) (*Spec, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("scenario file: %w", err)
+	}
+	spec := &Spec{}
+	err = yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(spec)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("scenario file %s: %s", path, yaml.FormatError(err, false, false))
+	}
+	return spec, nil
+}
+
+// Over gives the spec with what another one says in place of its own.
+func (s Spec) Over(below *Spec) Spec {
+	all := *below
+	take(&all.Scenarios, s.Scenarios, len(s.Scenarios) > 0)
+	take(&all.Model, s.Model, s.Model != "")
+	take(&all.Stages, s.Stages, len(s.Stages) > 0)
+	take(&all.Expect, s.Expect, len(s.Expect) > 0)
+	take(&all.Size, s.Size, s.Size != Range{})
+	take(&all.Rate, s.Rate, s.Rate != 0)
+	for _, d := range []struct{ to, from *Duration }{
+		{&all.Duration, &s.Duration}, {&all.Ramp, &s.Ramp}, {&all.Warmup, &s.Warmup}, {&all.Think, &s.Think},
+	} {
+		take(d.to, *d.from, *d.from != 0)
+	}
+	for _, n := range []struct{ to, from *int }{
+		{&all.Clients, &s.Clients}, {&all.Users, &s.Users}, {&all.Servers, &s.Servers},
+		{&all.Channels, &s.Channels}, {&all.History, &s.History}, {&all.Pipeline, &s.Pipeline},
+	} {
+		take(n.to, *n.from, *n.from != 0)
+	}
+	if (s.Rate != 0 || s.Duration != 0) && len(s.Stages) == 0 {
+		all.Stages = nil // the file's stages have another rate and length
+	}
+	return all
+}
+
+func take[T any](to *T, from T, given bool) {
+	if given {
+		*to = from
+	}
+}
+
+// Mix is scenarios and their weights: "chat:3" or "chat", which is "chat:1".
+type Mix []Share
+
+// ParseMix reads words such as "chat:3".
+func ParseMix(words []string) (Mix, error) {
+	var m Mix
+	for _, word := range words {
+		name, weight, weighted := strings.Cut(word, ":")
+		share := Share{Scenario: name, Weight: 1}
+		if weighted {
+			n, err := strconv.ParseFloat(weight, 64)
+			if err != nil || !(n > 0) || math.IsInf(n, 0) {
+				return nil, fmt.Errorf("%q: the weight is no number above 0", word)
+			}
+			share.Weight = n
+		}
+		m = append(m, share)
+	}
+	return m, nil
+}
+
+// UnmarshalYAML reads a mapping of names to weights, a list of words, or one word.
+func (m *Mix) UnmarshalYAML(text []byte) (err error) {
+	var ordered yaml.MapSlice
+	if yaml.Unmarshal(text, &ordered) == nil && len(ordered) > 0 {
+		var words []string
+		for _, item := range ordered {
+			words = append(words, fmt.Sprintf("%v:%v", item.Key, item.Value))
+		}
+		*m, err = ParseMix(words)
+		return err
+	}
+	var words []string
+	if err := yaml.Unmarshal(text, &words); err != nil {
+		var word string
+		if err := yaml.Unmarshal(text, &word); err != nil {
+			return fmt.Errorf("scenarios: a name, a list of names, or names with weights")
+		}
+		words = strings.Fields(word)
+	}
+	*m, err = ParseMix(words)
+	return err
+}
+
+// Stages are stretches such as "500x10s" or "500-2000x20s".
+type Stages []Stage
+
+// ParseStages reads words such as "500x10s".
+func ParseStages(words []string) (Stages, error) {
+	var all Stages
+	for _, word := range words {
+		s, err := parseStage(word)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, s)
+	}
+	return all, nil
+}
+
+// UnmarshalYAML reads a list of words, or words in one text.
+func (s *Stages) UnmarshalYAML(text []byte) (err error) {
+	var words []string
+	if yaml.Unmarshal(text, &words) != nil {
+		var word string
+		if err := yaml.Unmarshal(text, &word); err != nil {
+			return fmt.Errorf("stages: a list such as [500x10s, 500-2000x20s]")
+		}
+		words = strings.Fields(word)
+	}
+	*s, err = ParseStages(words)
+	return err
+}
+
+func parseStage(word string) (Stage, error) {
+	level, length, found := strings.Cut(word, "x")
+	from, to, changes := strings.Cut(level, "-")
+	if !changes {
+		to = from
+	}
+	a, errA := strconv.ParseFloat(from, 64)
+	b, errB := strconv.ParseFloat(to, 64)
+	d, errD := time.ParseDuration(length)
+	if !found || errors.Join(errA, errB, errD) != nil || a < 0 || b < 0 || a+b == 0 || d <= 0 || math.IsInf(a+b, 0) {
+		return Stage{}, fmt.Errorf("%q is no stage such as 500x10s (500 for 10 seconds) or 500-2000x20s (rising)", word)
+	}
+	return Stage{For: d, From: a, To: b}, nil
+}
+
+// UnmarshalText reads "200" or "100-300", in bytes.
+func (r *Range) UnmarshalText(text []byte) error {
+	from, to, ranges := strings.Cut(string(text), "-")
+	if !ranges {
+		to = from
+	}
+	least, errA := strconv.Atoi(from)
+	most, errB := strconv.Atoi(to)
+	if errors.Join(errA, errB) != nil || least < 1 || most < least {
+		return fmt.Errorf("%q is no size such as 200 or 100-300 (bytes)", text)
+	}
+	r.Min, r.Max = least, most
+	return nil
+}
+
+// MarshalText writes it like that.
+func (r Range) MarshalText() ([]byte, error) {
+	if r.Min == r.Max {
+		return strconv.AppendInt(nil, int64(r.Min), 10), nil
+	}
+	return fmt.Appendf(nil, "%d-%d", r.Min, r.Max), nil
+}
+
+// Duration is a Go duration ("1m30s"), or plain seconds ("0.75").
+type Duration time.Duration
+
+// UnmarshalText reads it.
+func (d *Duration) UnmarshalText(text []byte) error {
+	if parsed, err := time.ParseDuration(string(text)); err == nil && parsed >= 0 {
+		*d = Duration(parsed)
+		return nil
+	}
+	const most = 1e6 // seconds, more than a week
+	seconds, err := strconv.ParseFloat(string(text), 64)
+	if err != nil || !(seconds >= 0 && seconds <= most) {
+		return fmt.Errorf("%q is no duration such as 750ms, 1m30s or 0.75 (seconds)", text)
+	}
+	*d = Duration(seconds * float64(time.Second))
+	return nil
+}
+
+// names lists the scenarios that there are.
+func names() string {
+	var all []string
+	for _, s := range Scenarios {
+		all = append(all, s.Name)
+	}
+	return strings.Join(append(slices.Clone(all), Mixed), ", ")
+}

@@ -1,0 +1,187 @@
+package plan_test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"elemental/cmd/elemental-load/plan"
+)
+
+func write(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "scenario.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+const evening = `
+# an evening
+scenarios: {chat: 7, history: 2, poll: 1}
+stages: [10x5s, 10-200x10s, 1000x1s]
+clients: 1000
+users: 50
+servers: 3
+channels: 6
+history: 100
+size: 100-400
+warmup: 2s
+expect: [p99<20ms, errors=0]
+`
+
+// TestScenarioFile reads a file with everything, as YAML and as JSON.
+func TestScenarioFile(t *testing.T) {
+	asJSON := `{"scenarios": {"chat": 7, "history": 2, "poll": 1}, "stages": ["10x5s", "10-200x10s", "1000x1s"],
+		"clients": 1000, "users": 50, "servers": 3, "channels": 6, "history": 100, "size": "100-400",
+		"warmup": 2, "expect": ["p99<20ms", "errors=0"]}`
+	for _, text := range []string{evening, asJSON} {
+		spec, err := plan.ReadSpec(write(t, text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := spec.Build()
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := &plan.Plan{
+			Mix:   []plan.Share{{Scenario: "chat", Weight: 7}, {Scenario: "history", Weight: 2}, {Scenario: "poll", Weight: 1}},
+			Model: plan.Open, Clients: 1000, Users: 50, Servers: 3, Channels: 6, History: 100,
+			Size: plan.Range{Min: 100, Max: 400}, Warmup: 2 * second, Pipeline: 1,
+			Stages: []plan.Stage{{For: 5 * second, From: 10, To: 10}, {For: 10 * second, From: 10, To: 200}, {For: second, From: 1000, To: 1000}},
+		}
+		if !reflect.DeepEqual(p, want) {
+			t.Errorf("\n got %+v\nwant %+v", p, want)
+		}
+		if len(spec.Expect) != 2 {
+			t.Errorf("expectations %q", spec.Expect)
+		}
+	}
+}
+
+// TestOptionsGoBefore: what the command line says holds, the rest is the file's. A
+// rate takes the place of the file's stages.
+func TestOptionsGoBefore(t *testing.T) {
+	file, err := plan.ReadSpec(write(t, evening))
+	if err != nil {
+		t.Fatal(err)
+	}
+	over := plan.Spec{Clients: 90, Rate: 20, Duration: plan.Duration(4 * second)}.Over(file)
+	p, err := over.Build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.Clients != 90 || p.Users != 50 || len(p.Mix) != 3 {
+		t.Errorf("%+v", p)
+	}
+	if want := []plan.Stage{{For: 4 * second, From: 20, To: 20}}; !reflect.DeepEqual(p.Stages, want) {
+		t.Errorf("stages %+v", p.Stages)
+	}
+}
+
+// TestDefaults builds every scenario without a word, in both models, and finds all
+// that it needs.
+func TestDefaults(t *testing.T) {
+	names := []string{plan.Mixed}
+	for _, s := range plan.Scenarios {
+		names = append(names, s.Name)
+	}
+	for _, name := range names {
+		for _, model := range []plan.Model{plan.Open, plan.Closed} {
+			spec := plan.Spec{Scenarios: plan.Mix{{Scenario: name, Weight: 1}}, Model: model}
+			p, err := spec.Build()
+			if err != nil {
+				t.Errorf("%s, %s: %v", name, model, err)
+				continue
+			}
+			if p.Length() != 10*second || p.Clients == 0 || p.Users == 0 || p.Size.Max == 0 {
+				t.Errorf("%s, %s: %+v", name, model, p)
+			}
+		}
+	}
+}
+
+// TestRateGrowsClients: who may ask only now and then needs more clients for a
+// higher rate.
+func TestRateGrowsClients(t *testing.T) {
+	spec := plan.Spec{Scenarios: plan.Mix{{Scenario: "poll", Weight: 1}}, Rate: 1000}
+	p, err := spec.Build()
+	if err != nil || p.Clients != 1000 {
+		t.Errorf("%+v, %v", p, err)
+	}
+}
+
+// TestCrowd: few clients have few channels, so that they meet; who names a number
+// gets it.
+func TestCrowd(t *testing.T) {
+	few := plan.Spec{Clients: 11}
+	p, err := few.Build()
+	if err != nil || p.Servers*p.Channels != 2 {
+		t.Errorf("%+v, %v", p, err)
+	}
+	few.Servers = 3
+	if p, err = few.Build(); err != nil || p.Servers != 3 || p.Channels != 4 {
+		t.Errorf("%+v, %v", p, err)
+	}
+}
+
+// TestRefusals: each mistake is named.
+func TestRefusals(t *testing.T) {
+	for text, want := range map[string]string{
+		"scenarios: dance":                        `no scenario "dance": there are chat, fanout`,
+		"scenarios: {chat: 0}":                    `"chat:0": the weight is no number above 0`,
+		"scenarios: {chat: many}":                 `the weight is no number`,
+		"model: ajar":                             `"ajar" is neither open nor closed`,
+		"rate: -1":                                `rate: it must be above 0`,
+		"model: closed\nrate: 100":                `the closed model has no rate`,
+		"think: 1s":                               `think are for the closed model`,
+		"model: closed\nstages: [500x1s]":         `500 clients are more than the 100 that there are`,
+		"stages: [fast]":                          `"fast" is no stage such as 500x10s`,
+		"stages: [5x0s]":                          `"5x0s" is no stage`,
+		"stages: [5x1s]\nrate: 5":                 `leave out rate`,
+		"ramp: 20s":                               `a ramp of 20s leaves nothing of a duration of 10s`,
+		"warmup: 10s":                             `a warm-up of 10s leaves nothing`,
+		"clients: -5":                             `clients: -5 is out of range`,
+		"clients: 5000000":                        `clients: 5000000 is out of range`,
+		"size: big":                               `"big" is no size such as 200 or 100-300`,
+		"size: 300-100":                           `"300-100" is no size`,
+		"duration: long":                          `"long" is no duration`,
+		"scenarios: fanout\nclients: 3":           `fanout has 3 clients, it needs 5`,
+		"scenarios: poll\nclients: 10\nrate: 100": `100 a second need 100 clients, it has 10`,
+		"scenarios: churn\nclients: 20\nusers: 3": `3 users for 20 clients are too few`,
+		"speed: 5":                                `unknown field "speed"`,
+	} {
+		spec, err := plan.ReadSpec(write(t, text))
+		if err == nil {
+			_, err = spec.Build()
+		}
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v\nwanted %q", text, err, want)
+		}
+	}
+}
+
+// TestPlanSurvivesJSON: a plan goes to other processes and into result.json.
+func TestPlanSurvivesJSON(t *testing.T) {
+	spec := plan.Spec{Scenarios: plan.Mix{{Scenario: plan.Mixed, Weight: 1}}, Ramp: plan.Duration(time.Second)}
+	p, err := spec.Build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var again plan.Plan
+	if err := json.Unmarshal(text, &again); err != nil || !reflect.DeepEqual(*p, again) {
+		t.Errorf("%v\n got %+v\nwant %+v", err, again, *p)
+	}
+	if got := p.Title(); got != "chat 70% + history 15% + poll 10% + churn 5%, open model, 0 to 300/s for 1s, then 300/s for 9s" {
+		t.Error(got)
+	}
+}

@@ -1,0 +1,184 @@
+package result
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Expectation is a threshold that a run is to meet, such as "post.p99<20ms".
+// ParseExpectation makes it.
+type Expectation struct {
+	text        string
+	operation   string // "" for the main one, or for the whole run
+	uncorrected bool
+	figure      string
+	operator    string
+	value       float64 // in milliseconds, bytes, or as it is
+}
+
+// String is the expectation as it was given.
+func (e Expectation) String() string { return e.text }
+
+// kind is how the value of a figure is written.
+type kind int
+
+const (
+	aTime kind = iota
+	aNumber
+	aSize
+	aRate
+	aPercent
+)
+
+// figure is something that can be expected of a run.
+type figure struct {
+	name         string
+	kind         kind
+	ofOperations bool // may, or can only, be of one operation
+	ofRun        bool // without an operation it is of the whole run, not of the main operation
+}
+
+// figures is all there is, in the order in which mistakes are answered.
+var figures = []figure{
+	{"p50", aTime, true, false}, {"p90", aTime, true, false}, {"p95", aTime, true, false}, {"p99", aTime, true, false},
+	{"p99.9", aTime, true, false}, {"p99.99", aTime, true, false}, {"max", aTime, true, false},
+	{"mean", aTime, true, false}, {"min", aTime, true, false},
+	{"rate", aRate, true, false}, {"done", aNumber, true, false},
+	{"errors", aNumber, true, true}, {"refused", aNumber, true, true}, {"failed", aNumber, true, true},
+	{"violations", aNumber, false, true}, {"behind", aNumber, false, true}, {"heldback", aNumber, false, true},
+	{"cpu", aPercent, false, true}, {"memory", aSize, false, true}, {"memoryperconn", aSize, false, true},
+}
+
+// operators, the longer ones first, since a shorter one begins them.
+var operators = []string{"<=", ">=", "!=", "<", ">", "="}
+
+// ParseExpectation understands
+//
+//	[operation.][uncorrected.]figure operator value
+//
+// with the operators < <= > >= = !=. The figures p50 to p99.99, max, mean and min
+// are corrected latencies and take a time (20ms, 1.5s, 800us); with rate (done in
+// a second) and done they are of the main operation where none is named. errors
+// (refused and failed), refused and failed are of all operations together, or of
+// the named one. violations, behind (0 or 1), heldback, cpu (percent of a core),
+// memory and memoryperconn (sizes such as 200MiB) are of the whole run. Whether
+// the operation exists shows in Check.
+func ParseExpectation(text string) (Expectation, error) {
+	e, err := parseExpectation(strings.TrimSpace(text))
+	if err != nil {
+		return Expectation{}, fmt.Errorf("the expectation %q: %w", text, err)
+	}
+	return e, nil
+}
+
+func parseExpectation(text string) (Expectation, error) {
+	at := strings.IndexAny(text, "<>=!")
+	if at < 0 {
+		return Expectation{}, fmt.Errorf("there is no operator; it is one of %s, as in p99<20ms", strings.Join(operators, " "))
+	}
+	e := Expectation{text: text}
+	for _, o := range operators {
+		if strings.HasPrefix(text[at:], o) {
+			e.operator = o
+			break
+		}
+	}
+	if e.operator == "" {
+		return Expectation{}, fmt.Errorf("the operator is one of %s", strings.Join(operators, " "))
+	}
+	what, err := e.subject(strings.TrimSpace(text[:at]))
+	if err != nil {
+		return Expectation{}, err
+	}
+	e.value, err = what.parse(strings.TrimSpace(text[at+len(e.operator):]))
+	return e, err
+}
+
+// subject takes apart what stands before the operator.
+func (e *Expectation) subject(text string) (figure, error) {
+	at := slices.IndexFunc(figures, func(f figure) bool { return text == f.name || strings.HasSuffix(text, "."+f.name) })
+	if at < 0 {
+		return figure{}, fmt.Errorf("there is no figure %q; there are %s", text, figureNames())
+	}
+	what := figures[at]
+	e.figure = what.name
+	e.operation = strings.TrimSuffix(strings.TrimSuffix(text, what.name), ".")
+	if before, found := strings.CutSuffix("."+e.operation, ".uncorrected"); found {
+		e.uncorrected, e.operation = true, strings.TrimPrefix(before, ".")
+	}
+	if strings.HasPrefix(text, ".") || strings.HasSuffix(e.operation, ".") {
+		return figure{}, fmt.Errorf("before a dot stands an operation, as in post.p99")
+	}
+	if e.uncorrected && what.kind != aTime {
+		return figure{}, fmt.Errorf("%s is no latency: there is nothing uncorrected about it", what.name)
+	}
+	if e.operation != "" && !what.ofOperations {
+		return figure{}, fmt.Errorf("%s is of the whole run, not of an operation", what.name)
+	}
+	return what, nil
+}
+
+func figureNames() string {
+	names := make([]string, len(figures))
+	for i, f := range figures {
+		names[i] = f.name
+	}
+	return strings.Join(names, " ")
+}
+
+// parse understands the value that the figure is compared with.
+func (f figure) parse(text string) (float64, error) {
+	switch f.kind {
+	case aTime:
+		d, err := time.ParseDuration(text)
+		if err != nil || d < 0 {
+			return 0, fmt.Errorf("%s is compared with a time such as 800us, 20ms or 1.5s, not with %q", f.name, text)
+		}
+		return float64(d) / float64(time.Millisecond), nil
+	case aSize:
+		return parseSize(f.name, text)
+	case aRate:
+		text = strings.TrimSuffix(text, "/s")
+	case aPercent:
+		text = strings.TrimSuffix(text, "%")
+	}
+	v, err := parseNumber(text)
+	if err != nil {
+		return 0, fmt.Errorf("%s is compared with a number, not with %q", f.name, text)
+	}
+	return v, nil
+}
+
+// sizeUnits in the order in which they are looked for at the end of a text: "B"
+// ends all the others.
+var sizeUnits = []struct {
+	name  string
+	bytes float64
+}{
+	{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"kB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"B", 1},
+}
+
+func parseSize(name, text string) (float64, error) {
+	for _, u := range sizeUnits {
+		if before, found := strings.CutSuffix(text, u.name); found {
+			if v, err := parseNumber(strings.TrimSpace(before)); err == nil {
+				return v * u.bytes, nil
+			}
+			break
+		}
+	}
+	return 0, fmt.Errorf("%s is compared with a size in B, KiB, MiB, GiB, kB, MB or GB, such as 200MiB, not with %q", name, text)
+}
+
+// parseNumber takes what is finite and not below zero.
+func parseNumber(text string) (float64, error) {
+	v, err := strconv.ParseFloat(text, 64)
+	if err == nil && (v < 0 || math.IsInf(v, 0) || math.IsNaN(v)) {
+		err = strconv.ErrRange
+	}
+	return v, err
+}

@@ -1,0 +1,110 @@
+package result
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+)
+
+// The histograms of this program: of microseconds, up to an hour, within a
+// thousandth of the value.
+const (
+	leastMicros = 1
+	mostMicros  = 3_600_000_000
+	digits      = 3
+)
+
+// NewHistogram is an empty histogram for NewLatency: of microseconds, up to an
+// hour, with three digits.
+func NewHistogram() *hdrhistogram.Histogram {
+	return hdrhistogram.New(leastMicros, mostMicros, digits)
+}
+
+// NewLatency is what a histogram of microseconds says, in milliseconds. That of
+// an empty one is the zero Latency.
+func NewLatency(h *hdrhistogram.Histogram) (Latency, error) {
+	if h.TotalCount() == 0 {
+		return Latency{}, nil
+	}
+	packed, err := h.Encode(hdrhistogram.V2CompressedEncodingCookieBase)
+	if err != nil {
+		return Latency{}, fmt.Errorf("packing a histogram: %w", err)
+	}
+	at := func(percentile float64) float64 { return millis(h.ValueAtPercentile(percentile)) }
+	return Latency{
+		Count: h.TotalCount(), Mean: h.Mean() / 1000, Min: at(0), Max: at(100),
+		P50: at(50), P90: at(90), P95: at(95), P99: at(99), P999: at(99.9), P9999: at(99.99),
+		Histogram: string(packed),
+	}, nil
+}
+
+func millis(micros int64) float64 { return float64(micros) / 1000 }
+
+// Decode is the way back from NewLatency: a new histogram of microseconds, empty
+// for the zero Latency. What NewLatency did not write is an error.
+func (l *Latency) Decode() (*hdrhistogram.Histogram, error) {
+	if l.Histogram == "" {
+		if l.Count != 0 {
+			return nil, fmt.Errorf("a latency of %d values has no histogram", l.Count)
+		}
+		return NewHistogram(), nil
+	}
+	h, err := hdrhistogram.Decode([]byte(l.Histogram))
+	if err != nil {
+		return nil, fmt.Errorf("unpacking a histogram: %w", err)
+	}
+	if h.LowestTrackableValue() != leastMicros || h.HighestTrackableValue() != mostMicros || h.SignificantFigures() != digits {
+		return nil, fmt.Errorf("a histogram from %d to %d with %d digits is not one of microseconds up to an hour",
+			h.LowestTrackableValue(), h.HighestTrackableValue(), h.SignificantFigures())
+	}
+	if h.TotalCount() != l.Count {
+		return nil, fmt.Errorf("a latency of %d values has a histogram of %d", l.Count, h.TotalCount())
+	}
+	return h, nil
+}
+
+// Correct is a copy of a histogram of microseconds with the values put in that a
+// closed model could not measure: whoever waits v and would otherwise have sent
+// every interval has missed requests of v-interval, v-2*interval and so on, down
+// to the interval. An interval below a microsecond counts as one, and one of 0
+// or less corrects nothing. Its work is bounded by the histogram's size, however
+// short the interval. The only error is a count beyond 63 bits.
+func Correct(h *hdrhistogram.Histogram, interval time.Duration) (*hdrhistogram.Histogram, error) {
+	corrected := h.Clone()
+	if interval <= 0 {
+		return corrected, nil
+	}
+	step := max(interval.Microseconds(), 1)
+	bars := h.Distribution()
+	for i, bar := range slices.Backward(bars) {
+		if bar.Count == 0 {
+			continue
+		}
+		if err := putMissing(corrected, bars[:i+1], step); err != nil {
+			return nil, fmt.Errorf("correcting by an interval of %v: %w", interval, err)
+		}
+	}
+	return corrected, nil
+}
+
+// putMissing records what is missing below the last bar. Values that fall into
+// the same bar go in together, so that it takes no more rounds than bars.
+func putMissing(into *hdrhistogram.Histogram, bars []hdrhistogram.Bar, step int64) error {
+	last := len(bars) - 1
+	count := bars[last].Count
+	missing := bars[last].To - step
+	for at := last; missing >= step; {
+		for bars[at].From > missing {
+			at--
+		}
+		least := max(bars[at].From, step)
+		together := (missing-least)/step + 1
+		if err := into.RecordValues(missing, together*count); err != nil {
+			return err
+		}
+		missing -= together * step
+	}
+	return nil
+}

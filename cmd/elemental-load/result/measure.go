@@ -1,0 +1,120 @@
+package result
+
+import (
+	"math"
+	"slices"
+)
+
+// measure is a figure that sides are compared by. What is not known is not a
+// number.
+type measure struct {
+	name       string
+	show       func(float64) string
+	moreIsGood bool
+	ofRun      func(*Result) float64
+	ofSeconds  func(stretch) float64 // nil: a second of it tells nothing
+}
+
+// measures are those of all operations that any side has, in the order of the
+// first one that has them, and those of the whole run.
+func measures(sides []Side) []measure {
+	var all []measure
+	seen := map[string]bool{}
+	for _, s := range sides {
+		for _, r := range s.Runs {
+			for _, o := range r.Operations {
+				if !seen[o.Name] {
+					seen[o.Name] = true
+					all = append(all, measuresOf(o.Name)...)
+				}
+			}
+		}
+	}
+	return append(all, measuresOfProvider...)
+}
+
+func measuresOf(name string) []measure {
+	of := func(figure func(*Result, *Operation) float64) func(*Result) float64 {
+		return func(r *Result) float64 {
+			if o := r.operation(name); o != nil {
+				return figure(r, o)
+			}
+			return math.NaN()
+		}
+	}
+	took := func(figure func(*Latency) float64) func(*Result) float64 {
+		return of(func(_ *Result, o *Operation) float64 {
+			if o.Corrected.Count == 0 {
+				return math.NaN()
+			}
+			return figure(&o.Corrected)
+		})
+	}
+	second := func(figure func(stretchOf) float64) func(stretch) float64 {
+		return func(x stretch) float64 { return figure(x.of(name)) }
+	}
+	return []measure{
+		{name + " rate", rate, true, of(func(r *Result, o *Operation) float64 { return r.perSecond(o.Done) }),
+			second(func(x stretchOf) float64 { return x.done })},
+		{name + " p50", latency, false, took(func(l *Latency) float64 { return l.P50 }), second(func(x stretchOf) float64 { return x.p50 })},
+		{name + " p99", latency, false, took(func(l *Latency) float64 { return l.P99 }), second(func(x stretchOf) float64 { return x.p99 })},
+		{name + " p99.9", latency, false, took(func(l *Latency) float64 { return l.P999 }), nil},
+		{name + " max", latency, false, took(func(l *Latency) float64 { return l.Max }), second(func(x stretchOf) float64 { return x.max })},
+		{name + " errors", counted, false, of(func(_ *Result, o *Operation) float64 { return float64(o.Refused + o.Failed) }), nil},
+	}
+}
+
+func counted(n float64) string { return number(int64(math.Round(n))) }
+
+// measuresOfProvider leave the seconds of its memory out: it grows and stays, so
+// that one second says nothing that the next does not.
+var measuresOfProvider = []measure{
+	{"CPU per action", latency, false, cpuPerAction, func(x stretch) float64 { return perAction(x.cpu, x.started) }},
+	{"memory", size, false, func(r *Result) float64 {
+		if r.Provider == nil {
+			return math.NaN()
+		}
+		return float64(r.Provider.Memory)
+	}, nil},
+}
+
+// cpuPerAction is the provider's CPU time for one action, in milliseconds.
+func cpuPerAction(r *Result) float64 {
+	if r.Provider == nil {
+		return math.NaN()
+	}
+	_, done := r.actions()
+	return perAction(r.Provider.CPU, r.perSecond(done))
+}
+
+func perAction(cpuPercent, perSecond float64) float64 {
+	if perSecond <= 0 {
+		return math.NaN()
+	}
+	const millisPerPercent = 10 // of a second
+	return cpuPercent * millisPerPercent / perSecond
+}
+
+// of is the figure of a side: the median of its runs.
+func (m *measure) of(s *Side) float64 {
+	var values []float64
+	for _, r := range s.Runs {
+		if v := m.ofRun(r); !math.IsNaN(v) {
+			values = append(values, v)
+		}
+	}
+	return median(values)
+}
+
+// shown is a figure of a side as text.
+func (m *measure) shown(v float64) string {
+	if math.IsNaN(v) {
+		return "–"
+	}
+	return m.show(v)
+}
+
+// known reports whether any of the sides has the figure.
+func (m *measure) known(sides []Side) bool {
+	return slices.ContainsFunc(sides, func(s Side) bool { return !math.IsNaN(m.of(&s)) })
+}

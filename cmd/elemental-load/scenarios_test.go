@@ -1,0 +1,161 @@
+package main_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"elemental/client"
+	"elemental/client/originaltest"
+	"elemental/cmd/elemental-load/result"
+)
+
+// scenarioRuns are a run of two seconds for each scenario: how large, and which
+// operations it has to have measured.
+var scenarioRuns = map[string]struct{ args, operations string }{
+	"chat":      {"--clients 20 --rate 100", "post delivered login subscribe connect"},
+	"fanout":    {"--clients 60 --rate 10", "post delivered"},
+	"history":   {"--clients 10 --rate 100 --history 120", "page"},
+	"poll":      {"--clients 40 --rate 25", "count post page seen"},
+	"login":     {"--rate 20", "register login connect"},
+	"connect":   {"--clients 300 --rate 50", "ping connect"},
+	"churn":     {"--clients 6 --rate 60", "newserver newchannel leave join endchannel endserver"},
+	"reconnect": {"--clients 30 --rate 1", "return post delivered"},
+	"slow":      {"--clients 10 --rate 50", "post delivered"},
+	"mixed":     {"--clients 80 --rate 40 --history 60", "post delivered page count newserver"},
+}
+
+// TestScenarios runs each scenario against the real provider: all that was due is
+// done, nothing is lost, nothing is left behind.
+func TestScenarios(t *testing.T) {
+	p, address := at(t)
+	for name, run := range scenarioRuns {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			args := append(strings.Fields(run.args), name, address, "--duration=2s", "--plain")
+			r, _ := load(t, 0, args...)
+			clean(t, r)
+			for _, o := range strings.Fields(run.operations) {
+				if got := operation(t, r, o); got.Done == 0 || got.Corrected.Count != got.Done {
+					t.Errorf("%s: %+v", o, got)
+				}
+			}
+			for _, part := range r.Parts {
+				if part.Scheduled == 0 || part.Done != part.Scheduled || part.Started != part.Done {
+					t.Errorf("%+v", part)
+				}
+			}
+			checkPushes(t, r)
+		})
+	}
+	t.Run("left behind", func(t *testing.T) { t.Parallel() }) // after all
+	t.Cleanup(func() {
+		if left := serversIn(t, p.Dir); len(left) > 0 {
+			t.Errorf("servers are left: %q", left)
+		}
+	})
+}
+
+// checkPushes: where somebody listens, everybody hears everything.
+func checkPushes(t *testing.T, r *result.Result) {
+	t.Helper()
+	listens := map[string]bool{"chat": true, "fanout": true, "reconnect": true, "slow": true}
+	wanted := false
+	for _, part := range r.Parts {
+		wanted = wanted || listens[part.Scenario]
+	}
+	if wanted != (r.Checked.Pushes > 0) || wanted != (r.Checked.Streams > 0) {
+		t.Errorf("%+v", r.Checked)
+	}
+}
+
+// serversIn finds what servers a provider's folder holds, by the names of its files.
+func serversIn(t *testing.T, dir string) (found []string) {
+	t.Helper()
+	err := filepath.Walk(dir, func(path string, info os.FileInfo, err error) error {
+		if err == nil && info.IsDir() && strings.Contains(path, "servers") && strings.Contains(info.Name(), "load-") {
+			found = append(found, path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+// TestClosed: the closed model, pipelined, with more and then fewer clients at work.
+func TestClosed(t *testing.T) {
+	_, address := at(t)
+	r, _ := load(t, 0, "chat", address, "--model=closed", "--clients=8", "--pipeline=4", "--stages=2x1s,8x1s", "--warmup=1s")
+	clean(t, r)
+	post := operation(t, r, "post")
+	if post.Done == 0 || r.Warmup != 1 || r.Parts[0].Scheduled != 0 {
+		t.Errorf("%+v %+v", post, r.Parts)
+	}
+	if r.Checked.Acknowledged <= post.Done {
+		t.Errorf("the warm-up's posts are counted in the figures: %d, %d in all", post.Done, r.Checked.Acknowledged)
+	}
+	_, address = at(t)
+	r, _ = load(t, 0, "poll", address, "--model=closed", "--clients=4", "--duration=2s")
+	clean(t, r) // who may ask every 0.75 s is not made to ask more often
+}
+
+// TestOriginal loads the original provider: what needs no push, and every scenario
+// that does is refused.
+func TestOriginal(t *testing.T) {
+	original, err := originaltest.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(original.Close)
+	for _, name := range []string{"chat", "history", "poll", "connect", "churn", "login"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r, _ := load(t, 0, name, "--address="+original.Addr, "--clients=20", "--rate=12", "--history=60", "--duration=2s")
+			clean(t, r)
+			if !r.Target.Original || r.Parts[0].Done != r.Parts[0].Scheduled {
+				t.Errorf("%+v %+v", r.Target, r.Parts)
+			}
+		})
+	}
+	for _, name := range []string{"fanout", "slow"} {
+		_, run := load(t, 1, name, "--address="+original.Addr)
+		if !strings.Contains(run.stderr.Text(), "the original provider, which pushes nothing") {
+			t.Errorf("%s: %s", name, run.stderr.Text())
+		}
+	}
+}
+
+// TestUsersAgain uses the users of the run before.
+func TestUsersAgain(t *testing.T) {
+	p, address := at(t)
+	secret := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(secret, []byte("open sesame\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	args := []string{address, "--user-prefix=again", "--password-file=" + secret, "--clients=4", "--users=2", "--rate=20", "--duration=1s"}
+	for range 2 {
+		r, run := load(t, 0, args...)
+		clean(t, r)
+		kept, err := os.ReadFile(filepath.Join(run.dir, "result.json"))
+		if err != nil || strings.Contains(string(kept)+run.stdout.Text()+run.stderr.Text(), "sesame") {
+			t.Errorf("the password is in the results (%v)", err)
+		}
+	}
+	c, err := client.Dial(t.Context(), p.Addr, client.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := c.Login(t.Context(), "again-u1", "open sesame"); err != nil {
+		t.Error(err)
+	}
+	if err := os.WriteFile(secret, []byte("another"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, run := load(t, 1, args...); !strings.Contains(run.stderr.Text(), "is there already, with another password") {
+		t.Error(run.stderr.Text())
+	}
+}

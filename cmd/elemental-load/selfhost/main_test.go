@@ -1,0 +1,99 @@
+package selfhost_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"testing"
+
+	"elemental/cmd/elemental-load/selfhost"
+	"elemental/cmd/elemental/providertest"
+)
+
+// patience bounds every wait.
+const patience = providertest.Patience
+
+// program is the real provider.
+var program string
+
+// With this variable, the test binary is a small load tester: it starts a
+// provider, tells its address, and stops it when its standard input ends. The
+// value is the way in which it starts it.
+const asLoadTester = "SELFHOST_LOADTESTER"
+
+func TestMain(m *testing.M) {
+	if way := os.Getenv(asLoadTester); way != "" {
+		os.Exit(loadTester(way))
+	}
+	os.Exit(testAll(m))
+}
+
+func testAll(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "selfhost-*")
+	if err == nil {
+		defer func() { _ = os.RemoveAll(dir) }()
+		program, err = providertest.Build(dir, "elemental/cmd/elemental")
+	}
+	// The race detector makes each exit wait a second unless told otherwise.
+	if err = errors.Join(err, os.Setenv("GORACE", "atexit_sleep_ms=0")); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return m.Run()
+}
+
+// The ways of the small load tester.
+const (
+	simply         = "simply"
+	onDoomedThread = "on a thread that ends"
+)
+
+// The first thread never ends: it is kept for the main goroutine, so that no other
+// runs on it.
+func init() {
+	if os.Getenv(asLoadTester) == onDoomedThread {
+		runtime.LockOSThread()
+	}
+}
+
+func loadTester(way string) int {
+	o := selfhost.Options{Program: os.Getenv("SELFHOST_PROGRAM"), Log: func(text string) { fmt.Println(text) }}
+	var p *selfhost.Provider
+	var err error
+	done := make(chan struct{})
+	go func() {
+		if way == onDoomedThread {
+			runtime.LockOSThread() // and never unlocked: the thread ends with this function
+		}
+		p, err = selfhost.Start(context.Background(), o)
+		close(done)
+	}()
+	<-done
+	if err != nil {
+		fmt.Println("error:", err)
+		return 1
+	}
+	fmt.Println("addr:", p.Addr)
+	_, _ = io.Copy(io.Discard, os.Stdin)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err = p.Stop(ctx); err != nil {
+		fmt.Println("error:", err)
+		return 1
+	}
+	return 0
+}
+
+// script writes a program.
+func script(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "program")
+	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+text+"\n"), 0o700); err != nil { //nolint:gosec // it is to be run
+		t.Fatal(err)
+	}
+	return path
+}

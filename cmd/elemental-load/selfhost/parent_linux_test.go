@@ -1,0 +1,42 @@
+package selfhost_test
+
+import (
+	"errors"
+	"os"
+	"syscall"
+	"testing"
+
+	"elemental/cmd/elemental-load/selfhost"
+)
+
+// TestEndsWithTheLoadTester kills the load tester: the provider goes too.
+func TestEndsWithTheLoadTester(t *testing.T) {
+	r := run(t, this(t), ".", "SELFHOST_PROGRAM="+program)
+	r.hosts()
+	conn := dial(t, r.addr)
+	if err := r.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("the provider outlives it (%v)", err)
+	}
+}
+
+// TestOutlivesTheThread ends the thread on which Start was called: the provider
+// must not take that for the end of the load tester.
+func TestOutlivesTheThread(t *testing.T) {
+	r := run(t, this(t), ".", "SELFHOST_PROGRAM="+program, asLoadTester+"="+onDoomedThread)
+	r.hosts()
+	ask(t, dial(t, r.addr), `{"call":"getprovidername"}`)
+	if got, want := r.finish(), "addr: "+r.addr+"\n"; got != want {
+		t.Errorf("it says %q", got)
+	}
+}
+
+// TestOwnProcessGroup is what keeps the terminal's Ctrl-C from the provider.
+func TestOwnProcessGroup(t *testing.T) {
+	p := start(t, selfhost.Options{})
+	if group, err := syscall.Getpgid(p.Pid); err != nil || group != p.Pid {
+		t.Errorf("it is in group %d (%v)", group, err)
+	}
+}

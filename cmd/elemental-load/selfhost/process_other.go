@@ -1,0 +1,16 @@
+//go:build !unix
+
+package selfhost
+
+import (
+	"errors"
+	"os"
+	"syscall"
+)
+
+func attributes() *syscall.SysProcAttr { return nil }
+
+// signalTerminate fails: here a program cannot be asked to end.
+func signalTerminate(*os.Process) error { return errors.ErrUnsupported }
+
+func signalKill(process *os.Process) error { return process.Kill() }

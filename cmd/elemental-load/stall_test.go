@@ -1,0 +1,42 @@
+package main_test
+
+import (
+	"testing"
+	"time"
+
+	"elemental/cmd/elemental-load/result"
+)
+
+// stalled is a run in the middle of which the provider is halted for a second. The
+// second is what is measured, not a wait for something.
+func stalled(t *testing.T, args ...string) *result.Result {
+	t.Helper()
+	p, address := at(t)
+	r := launch(t, append(args, "chat", address, "--clients=1", "--servers=1", "--channels=1", "--duration=5s")...)
+	r.loads()
+	p.Pause()
+	<-time.After(time.Second)
+	p.Resume()
+	kept := r.wait(0)
+	clean(t, kept)
+	return kept
+}
+
+// TestStall: of a provider that halts for one of five seconds, the open model says
+// that a tenth of all posts took half a second and more. A client of the closed
+// model waits with its next post until it is answered: one of thousands took long,
+// and only the correction tells what the others missed.
+func TestStall(t *testing.T) {
+	const half = 500 // milliseconds
+	open := operation(t, stalled(t, "--rate=100"), "post")
+	if open.Corrected.P90 < half/2 || open.Corrected.P99 < half || open.Corrected.Max < 900 {
+		t.Errorf("open: %+v", open.Corrected)
+	}
+	closed := operation(t, stalled(t, "--model=closed"), "post")
+	if closed.Uncorrected.P99 > half {
+		t.Errorf("closed, uncorrected: it is seen by those who do not look for it: %+v", closed.Uncorrected)
+	}
+	if closed.Uncorrected.Max < 900 || closed.Corrected.P99 < half {
+		t.Errorf("closed: %+v\ncorrected %+v", closed.Uncorrected, closed.Corrected)
+	}
+}

@@ -1,0 +1,133 @@
+package wire
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"sync/atomic"
+	"time"
+
+	"elemental/protocol"
+)
+
+// Dialer makes connections to one provider.
+type Dialer struct {
+	Address  netip.AddrPort
+	Sources  []netip.Addr // local addresses, taken in turn; none: the system chooses
+	TLS      *tls.Config  // nil: plain TCP
+	Timeout  time.Duration
+	Original bool // set by Probe
+
+	turn atomic.Uint64
+}
+
+// Resolve finds the address of host:port. Every one of them has to be of this
+// machine, unless remote.
+func Resolve(ctx context.Context, hostPort string, remote bool) (netip.AddrPort, error) {
+	host, port, err := net.SplitHostPort(hostPort)
+	if err != nil {
+		return netip.AddrPort{}, err
+	}
+	number, err := net.DefaultResolver.LookupPort(ctx, "tcp", port)
+	if err != nil {
+		return netip.AddrPort{}, err
+	}
+	found, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	if err != nil {
+		return netip.AddrPort{}, err
+	}
+	best := found[0]
+	for _, a := range found {
+		if !a.Unmap().IsLoopback() && !remote {
+			return netip.AddrPort{}, fmt.Errorf("%s is %s, which is not this machine; to load another machine, that of somebody who agrees to it, add --remote", host, a.Unmap())
+		}
+		if a.Unmap().Is4() && !best.Unmap().Is4() {
+			best = a
+		}
+	}
+	return netip.AddrPortFrom(best.Unmap(), uint16(number)), nil
+}
+
+// Handler is told what happens on a connection, by the goroutine that reads it: it
+// must not wait.
+type Handler interface {
+	// Heard takes an event.
+	Heard(*Event)
+	// Ended comes once, after everything else and after all who waited for answers
+	// were told.
+	Ended(cause error)
+}
+
+// Nobody is a Handler that does nothing.
+type Nobody struct{}
+
+// Heard does nothing.
+func (Nobody) Heard(*Event) {}
+
+// Ended does nothing.
+func (Nobody) Ended(error) {}
+
+// Dial makes a connection.
+func (d *Dialer) Dial(ctx context.Context, h Handler) (*Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, d.Timeout)
+	defer cancel()
+	raw, err := d.dialer().DialContext(ctx, "tcp", d.Address.String())
+	if err != nil {
+		return nil, shortened(err)
+	}
+	if d.TLS != nil {
+		secure := tls.Client(raw, d.TLS)
+		if err = secure.HandshakeContext(ctx); err != nil {
+			return nil, errors.Join(err, raw.Close())
+		}
+		raw = secure
+	}
+	c := &Conn{net: raw, original: d.Original, handler: h}
+	go c.read()
+	return c, nil
+}
+
+func (d *Dialer) dialer() *net.Dialer {
+	if len(d.Sources) == 0 {
+		return &net.Dialer{}
+	}
+	source := d.Sources[d.turn.Add(1)%uint64(len(d.Sources))]
+	return &net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(source, 0))}
+}
+
+// shortened leaves out the local address, which would make each error another one.
+func shortened(err error) error {
+	var op *net.OpError
+	if errors.As(err, &op) {
+		return fmt.Errorf("connecting: %w", op.Err)
+	}
+	return err
+}
+
+// Probe asks who answers there: its name, and whether it is the original Python
+// provider, which sends calls that it does not know back as they came.
+func (d *Dialer) Probe(ctx context.Context) (name string, err error) {
+	c, err := d.Dial(ctx, Nobody{})
+	if err != nil {
+		return "", err
+	}
+	defer c.Close()
+	stop := context.AfterFunc(ctx, func() { c.End(ctx.Err()) })
+	defer stop()
+	hello := c.Ask(&protocol.Request{Call: protocol.String("ping")})
+	if hello.Err != nil {
+		return "", fmt.Errorf("no answer from a provider: %w", hello.Err)
+	}
+	d.Original = hello.echo
+	about := c.Ask(&protocol.Request{Call: protocol.String("getprovidername")})
+	if about.Err != nil {
+		return "", fmt.Errorf("no answer from a provider: %w", about.Err)
+	}
+	if !about.OK {
+		return "", fmt.Errorf("the provider does not tell its name: %s", about.Reason)
+	}
+	return about.Name, nil
+}

@@ -1,0 +1,6 @@
+//go:build !unix
+
+package wire
+
+// fileLimit is not known here.
+func fileLimit() (uint64, bool) { return 0, false }
