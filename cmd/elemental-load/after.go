@@ -26,6 +26,22 @@ func (o *reportOptions) run() (int, error) {
 	return exitOK, nil
 }
 
+// run prints runs as a table.
+func (o *tableOptions) run() (int, error) {
+	var runs []*result.Result
+	for _, dir := range o.Dir {
+		r, err := result.Read(dir)
+		if err != nil {
+			return exitTrouble, err
+		}
+		runs = append(runs, r)
+	}
+	if err := result.Markdown(os.Stdout, runs); err != nil {
+		return exitTrouble, err
+	}
+	return exitOK, nil
+}
+
 // run compares runs.
 func (o *compareOptions) run() (int, error) {
 	if len(o.Run) < 2 {
@@ -75,8 +91,8 @@ type signalled struct {
 func (s *signalled) Error() string { return s.name }
 
 // signals gives a context that the first SIGINT, SIGTERM or SIGHUP ends; the second
-// ends the program at once.
-func signals() (work context.Context, stop func()) {
+// ends the program at once, after abandon.
+func signals(abandon func()) (work context.Context, stop func()) {
 	work, cancel := context.WithCancelCause(context.Background())
 	caught := make(chan os.Signal, 2)
 	signal.Notify(caught, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
@@ -87,6 +103,7 @@ func signals() (work context.Context, stop func()) {
 			case s := <-caught:
 				number, _ := s.(syscall.Signal)
 				if work.Err() != nil {
+					abandon()
 					os.Exit(exitSignal + int(number))
 				}
 				cancel(&signalled{s.String(), int(number)})

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -176,6 +177,41 @@ func TestWorkersInterrupted(t *testing.T) {
 	if kept.Checked.Found == 0 || len(kept.Violations) > 0 {
 		t.Errorf("%+v %+v", kept.Checked, kept.Violations)
 	}
+}
+
+// TestWorkerKilled: the others end at once, what all have measured is told.
+func TestWorkerKilled(t *testing.T) {
+	_, address := at(t)
+	r := launch(t, "chat", address, "--workers=2", "--clients=10", "--rate=50", "--duration=1h")
+	r.loads()
+	child := childOf(t, r.cmd.Process.Pid)
+	if err := syscall.Kill(child, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	r.wait(1)
+	if !strings.Contains(r.stderr.Text(), "has ended before its time") || !strings.Contains(r.stdout.Text(), "post") {
+		t.Errorf("%s\n%s", r.stdout.Text(), r.stderr.Text())
+	}
+}
+
+// childOf is a process that another one has started.
+func childOf(t *testing.T, pid int) (child int) {
+	t.Helper()
+	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid)) // one for each thread
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := fmt.Sscan(string(text), &child); err == nil {
+			return child
+		}
+	}
+	t.Skip("this system does not tell the processes of a process")
+	return 0
 }
 
 // TestTLS connects as a provider with a certificate of its own needs it.

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/term"
@@ -33,12 +34,12 @@ type job struct {
 	expect   []result.Expectation
 	password string
 
-	run_    string
+	name    string // of the run
 	started time.Time
 	display *live.Display
 	shown   *board
 
-	host     *selfhost.Provider // if it was started for the run
+	host     atomic.Pointer[selfhost.Provider] // if it was started for the run
 	target   result.Target
 	reach    drive.Reach
 	book     *check.Book
@@ -53,13 +54,13 @@ type job struct {
 // run makes the run. The exit code says how it went; the error, why it could not be
 // made or not be finished.
 func (j *job) run() (int, error) {
-	work, stop := signals()
+	work, stop := signals(j.abandon)
 	defer stop()
 	terminal := term.IsTerminal(int(os.Stderr.Fd())) && !j.options.Plain
 	j.display = live.New(os.Stderr, terminal, coloured(os.Stderr))
 	defer j.display.Close()
-	j.run_, j.started = drive.RunName(), time.Now()
-	j.book = check.New(j.run_, 0)
+	j.name, j.started = drive.RunName(), time.Now()
+	j.book = check.New(j.name, 0)
 	err := j.prepare(work)
 	if err == nil {
 		err = j.load(work)
@@ -88,7 +89,7 @@ func (j *job) prepare(ctx context.Context) error {
 	begun := time.Now()
 	var err error
 	j.world, err = drive.Prepare(ctx, drive.Settings{
-		Run: j.run_, Plan: *j.plan, Reach: j.reach, Original: j.target.Original,
+		Run: j.name, Plan: *j.plan, Reach: j.reach, Original: j.target.Original,
 		Users: j.options.UserPrefix, Password: j.password, Book: j.book,
 	}, j.phase)
 	j.setup = time.Since(begun)
@@ -150,7 +151,7 @@ func (j *job) start(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	j.host = host
+	j.host.Store(host)
 	if host.InMemory {
 		j.notes = append(j.notes, "The provider's folder was in memory, not on a disk: making messages durable cost nothing.")
 	}
@@ -186,8 +187,8 @@ func (j *job) load(ctx context.Context) error {
 // provider is the provider's process, if it is known.
 func (j *job) provider() *measure.Process {
 	pid := j.options.Pid
-	if j.host != nil {
-		pid = j.host.Pid
+	if host := j.host.Load(); host != nil {
+		pid = host.Pid
 	}
 	if pid == 0 {
 		return nil
@@ -216,15 +217,25 @@ func (j *job) cleanUp() (err error) {
 	const patience = 30 * time.Second
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
+	host := j.host.Load()
 	switch {
-	case j.host != nil:
-		return j.host.Stop(ctx)
+	case host != nil:
+		return host.Stop(ctx)
 	case j.world != nil && !j.options.Keep:
 		if err = drive.Remove(ctx, j.world, j.phase); err != nil {
-			return fmt.Errorf("the servers of the run, %s-…, could not all be removed: %w", j.run_, err)
+			return fmt.Errorf("the servers of the run, %s-…, could not all be removed: %w", j.name, err)
 		}
 	}
 	return nil
+}
+
+// abandon leaves nothing running when the user does not want to wait any more.
+func (j *job) abandon() {
+	if host := j.host.Load(); host != nil {
+		over, cancel := context.WithCancel(context.Background())
+		cancel()
+		_ = host.Stop(over) // killed at once
+	}
 }
 
 // phase shows how far a step is.
@@ -235,7 +246,7 @@ func (j *job) phase(phase, unit string, done, total int64) {
 // result puts together what the run has come to.
 func (j *job) result(work context.Context, trouble error) (*result.Result, error) {
 	r := &result.Result{
-		Format: result.Format, Run: j.run_, Title: j.plan.Title(), Started: j.started, Ended: result.Completed,
+		Format: result.Format, Run: j.name, Title: j.plan.Title(), Started: j.started, Ended: result.Completed,
 		Command: append([]string{"elemental-load"}, os.Args[1:]...),
 		Plan:    *j.plan, Target: j.target, Machine: measure.Machine(), Processes: j.options.Workers,
 		Setup: j.setup.Seconds(), Notes: j.notes,

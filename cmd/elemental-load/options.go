@@ -20,6 +20,7 @@ type commands struct {
 	Run       runOptions       `cmd:"" default:"withargs" help:"Make the load and tell how it went. This is what is done when no command is named."`
 	Report    reportOptions    `cmd:"" help:"Make the report and the other files of runs again, from their result.json."`
 	Compare   compareOptions   `cmd:"" help:"Put runs side by side and say what differs beyond noise. The first is the base."`
+	Table     tableOptions     `cmd:"" help:"Print runs as a Markdown table."`
 	Scenarios struct{}         `cmd:"" help:"List the scenarios."`
 	Version   kong.VersionFlag `env:"-" help:"Print the version and exit."`
 }
@@ -72,6 +73,10 @@ type reportOptions struct {
 	Dir []string `arg:"" help:"Folders of runs (of --out)."`
 }
 
+type tableOptions struct {
+	Dir []string `arg:"" help:"Folders of runs (of --out)."`
+}
+
 type compareOptions struct {
 	Run []string `arg:"" help:"Two or more: each the folder of a run, or a folder of the folders of repeated runs."`
 }
@@ -85,6 +90,8 @@ var groups = []kong.Group{
 
 const description = "Loads an elemental provider with many clients and tells how it fared.\n\n" +
 	"Without arguments: the scenario chat for ten seconds, against localhost:5005. " +
+	"'elemental-load run --help' lists the options of a run; 'run' itself may be left out, as in " +
+	"'elemental-load chat:7 history:3 --rate 500 --self-host'. " +
 	"Each option is also an environment variable (ELEMENTAL_LOAD_RATE)."
 
 // parse reads the command line, and gives what it asks for.
@@ -108,6 +115,8 @@ func parse(args []string) (func() (int, error), error) {
 	switch name, _, _ := strings.Cut(context.Command(), " "); name {
 	case "report":
 		return chosen.Report.run, nil
+	case "table":
+		return chosen.Table.run, nil
 	case "compare":
 		return chosen.Compare.run, nil
 	case "scenarios":

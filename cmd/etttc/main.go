@@ -12,10 +12,10 @@ import (
 	"golang.org/x/term"
 
 	"elemental/client"
+	"elemental/client/visible"
 	"elemental/cmd/etttc/commands"
 	"elemental/cmd/etttc/plain"
 	"elemental/cmd/etttc/screen"
-	"elemental/cmd/etttc/visible"
 )
 
 // The exit codes. One that was ended by a signal exits with exitSignal and the

@@ -26,10 +26,18 @@ type several struct {
 
 // process is the leader's side of a member.
 type process struct {
-	cmd    *exec.Cmd
-	in     io.WriteCloser
+	cmd   *exec.Cmd
+	in    io.WriteCloser
+	words chan *word // closed when it has ended
+
+	mu     sync.Mutex
 	orders *json.Encoder
-	words  chan *word // closed when it has ended
+}
+
+func (p *process) order(o order) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.orders.Encode(o)
 }
 
 // Most is how many processes a run can have: the book's first is the leader's.
@@ -43,7 +51,7 @@ func Several(world *drive.World, book *check.Book, collect *measure.Collector, c
 		p, err := launch(program, args, stderr)
 		if err == nil {
 			s.members = append(s.members, p)
-			err = p.orders.Encode(order{Join: &join{World: world, Number: i + 1, Of: count}})
+			err = p.order(order{Join: &join{World: world, Number: i + 1, Of: count}})
 		}
 		if err != nil {
 			s.Close()
@@ -110,28 +118,36 @@ func (p *process) until(ends func(*word) bool, others ...func(*word)) (*word, er
 	return nil, fmt.Errorf("process %d of the load tester has ended before its time", p.cmd.Process.Pid)
 }
 
-// each does a step with all members at once.
+// each does a step with all members at once. Where one fails, the others end early.
 func (s *several) each(step func(*process) error) error {
 	var all sync.WaitGroup
+	var once sync.Once
 	found := make([]error, len(s.members))
 	for i, p := range s.members {
-		all.Go(func() { found[i] = step(p) })
+		all.Go(func() {
+			if found[i] = step(p); found[i] != nil {
+				once.Do(s.stop)
+			}
+		})
 	}
 	all.Wait()
 	return errors.Join(found...)
+}
+
+// stop has all members end what they are at.
+func (s *several) stop() {
+	for _, p := range s.members {
+		_ = p.order(order{Stop: true}) // one that has ended is told of elsewhere
+	}
 }
 
 // order gives an order to all, and stops them when the context ends before stopped
 // is called.
 func (s *several) order(ctx context.Context, o order) (stopped func() bool, err error) {
 	for _, p := range s.members {
-		err = errors.Join(err, p.orders.Encode(o))
+		err = errors.Join(err, p.order(o))
 	}
-	return context.AfterFunc(ctx, func() {
-		for _, p := range s.members {
-			_ = p.orders.Encode(order{Stop: true}) // one that has ended is told of elsewhere
-		}
-	}), err
+	return context.AfterFunc(ctx, s.stop), err
 }
 
 // Connect has all connect.

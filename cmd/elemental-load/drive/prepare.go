@@ -64,6 +64,15 @@ func Prepare(ctx context.Context, s Settings, tell Tell) (*World, error) {
 // hands is how many requests of the preparation are under way at once.
 const hands = 16
 
+// atOnce is n, and 1 for the original, which loses its way when two change a file at
+// a time.
+func (w *World) atOnce(n int) int {
+	if w.Original {
+		return 1
+	}
+	return n
+}
+
 // inParallel calls do for 0 to n-1 and tells how far it is.
 func inParallel(ctx context.Context, n, hands int, tell func(done int64), do func(ctx context.Context, i int) error) error {
 	group, together := errgroup.WithContext(ctx)
@@ -90,7 +99,7 @@ func inParallel(ctx context.Context, n, hands int, tell func(done int64), do fun
 func (w *World) makeAccounts(ctx context.Context, d *wire.Dialer, users string, tell Tell) error {
 	w.Accounts = make([]Account, w.Plan.Users)
 	count := func(done int64) { tell("users", "users", done, int64(len(w.Accounts))) }
-	return inParallel(ctx, len(w.Accounts), hands, count, func(ctx context.Context, i int) error {
+	return inParallel(ctx, len(w.Accounts), w.atOnce(hands), count, func(ctx context.Context, i int) error {
 		w.Accounts[i].Name = fmt.Sprintf("%s-u%d", users, i)
 		return w.makeAccount(ctx, d, &w.Accounts[i])
 	})
@@ -136,7 +145,7 @@ func (w *World) makeServers(ctx context.Context, d *wire.Dialer, book *check.Boo
 		}
 	}
 	count := func(done int64) { tell("servers", "servers", done, int64(len(spots))) }
-	err := inParallel(ctx, len(spots), hands, count, func(ctx context.Context, i int) error {
+	err := inParallel(ctx, len(spots), w.atOnce(hands), count, func(ctx context.Context, i int) error {
 		at := spots[i]
 		s := &w.Parts[at.part].Servers[at.server]
 		scenario := w.Plan.Mix[at.part].Scenario
@@ -175,7 +184,7 @@ func (w *World) makeMembers(ctx context.Context, d *wire.Dialer, tell Tell) erro
 		}
 	}
 	count := func(done int64) { tell("members", "members", done, int64(len(members))) }
-	return inParallel(ctx, len(members), hands, count, func(ctx context.Context, i int) error {
+	return inParallel(ctx, len(members), w.atOnce(hands), count, func(ctx context.Context, i int) error {
 		m := members[i]
 		account := w.Accounts[m.account]
 		c, err := w.visit(ctx, d, account)
@@ -237,7 +246,7 @@ func (w *World) makeHistory(ctx context.Context, d *wire.Dialer, book *check.Boo
 	}
 	total := int64(len(spots) * w.Plan.History)
 	var done atomic.Int64
-	return inParallel(ctx, len(spots), hands, func(int64) {}, func(ctx context.Context, i int) error {
+	return inParallel(ctx, len(spots), w.atOnce(hands), func(int64) {}, func(ctx context.Context, i int) error {
 		at := spots[i]
 		lane := book.Channel(at.server.Name, at.channel).Lane()
 		return w.fill(ctx, d, book, lane, at.server.Owner, func() { tell("history", "messages", done.Add(1), total) })

@@ -31,7 +31,7 @@ func (w *World) count(ctx context.Context, d *wire.Dialer, b *check.Book) (map[*
 	channels := used(b)
 	totals := make(map[*check.Channel]int64, len(channels))
 	var mu sync.Mutex
-	err := inParallel(ctx, len(channels), verifying, func(int64) {}, func(ctx context.Context, i int) error {
+	err := inParallel(ctx, len(channels), w.atOnce(verifying), func(int64) {}, func(ctx context.Context, i int) error {
 		c := channels[i]
 		owner := w.ownerOf(c.Server)
 		visit, err := w.visit(ctx, d, owner)
@@ -77,7 +77,7 @@ func (w *World) verify(ctx context.Context, d *wire.Dialer, b *check.Book, total
 		all += totals[c]
 	}
 	done := func(n int) { tell("checking", "messages", read.Add(int64(n)), all) }
-	return inParallel(ctx, len(channels), verifying, func(int64) {}, func(ctx context.Context, i int) error {
+	return inParallel(ctx, len(channels), w.atOnce(verifying), func(int64) {}, func(ctx context.Context, i int) error {
 		c := channels[i]
 		if !history {
 			c.FinishUnread(totals[c])
@@ -141,7 +141,7 @@ func Remove(ctx context.Context, w *World, tell Tell) error {
 		}
 	}
 	count := func(done int64) { tell("removing", "servers", done, int64(len(servers))) }
-	return inParallel(ctx, len(servers), hands, count, func(ctx context.Context, i int) error {
+	return inParallel(ctx, len(servers), w.atOnce(hands), count, func(ctx context.Context, i int) error {
 		owner := w.Accounts[servers[i].Owner]
 		c, err := w.visit(ctx, d, owner)
 		if err != nil {

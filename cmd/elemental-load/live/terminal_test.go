@@ -29,14 +29,19 @@ var shown = map[string]live.Progress{
 	"unknown": {Phase: "checking", Done: 5000, Unit: "messages", Connections: 1},
 }
 
-// program shows the same again and again until Ctrl-C.
+// program shows the same again and again until Ctrl-C; given two names, the second
+// one from some time on.
 func program(how string) int {
 	interrupt := make(chan os.Signal, 1)
 	signal.Notify(interrupt, os.Interrupt)
-	name, noColour := strings.CutSuffix(how, " without colour")
+	names, noColour := strings.CutSuffix(how, " without colour")
 	d := live.New(os.Stderr, true, !noColour)
 	fmt.Println("before")
+	name, next, both := strings.Cut(names, " then ")
 	for i := 0; ; i++ {
+		if i == 20 && both {
+			name = next
+		}
 		d.Update(shown[name])
 		if i == 3 {
 			d.Line("a warning")
@@ -124,6 +129,13 @@ func TestResize(t *testing.T) {
 	shows(term, "before", "a warning", loadAt80, "12,345/s  p99 3.21ms  0 errors  200 connections")
 }
 
+// TestFewerLines has a phase with fewer lines than the one before it.
+func TestFewerLines(t *testing.T) {
+	term := start(t, 80, 10, "trouble then users")
+	term.WaitFor("distrust")
+	shows(term, "before", "a warning", "users  ████████████████████████████████████████   99%  1,999 of 2,000 users")
+}
+
 // TestLowTerminal has fewer rows than the bar has lines.
 func TestLowTerminal(t *testing.T) {
 	shows(start(t, 80, 2, "trouble"), "a warning", loadAt80)
@@ -137,7 +149,7 @@ func TestColours(t *testing.T) {
 	for how, red := range map[string]bool{"load": false, "trouble": true} {
 		term := start(t, 80, 10, how)
 		term.WaitFor("a warning")
-		if got := strings.Contains(term.Output(), "\x1b[1;31m1,234 errors\x1b[m"); got != red || !styled.MatchString(term.Output()) {
+		if got := strings.Contains(term.Output(), "\x1b[1;31m"); got != red || !styled.MatchString(term.Output()) {
 			t.Errorf("%s: %q", how, term.Output())
 		}
 	}

@@ -192,19 +192,19 @@ func (c *Collector) Fill(r *result.Result, elapsed time.Duration) error {
 	}
 	r.Duration, r.Warmup = (elapsed - c.plan.Warmup).Seconds(), c.plan.Warmup.Seconds()
 	r.Seconds = c.seconds
-	c.fillParts(r)
+	c.fillParts(r, elapsed)
 	c.fillReasons(r)
 	return errors.Join(c.fillOperations(r), c.fillUsage(r))
 }
 
-func (c *Collector) fillParts(r *result.Result) {
+func (c *Collector) fillParts(r *result.Result, elapsed time.Duration) {
 	for i, share := range c.plan.Mix {
 		part := result.Part{
 			Scenario: share.Scenario, Weight: share.Weight, Clients: c.plan.ClientsOf(i),
 			Started: c.total.Started[i], Done: c.total.Finished[i],
 		}
 		if c.plan.Model == plan.Open {
-			part.Scheduled = c.due[i].Total() - c.due[i].Due(c.plan.Warmup)
+			part.Scheduled = max(c.due[i].Due(elapsed)-c.due[i].Due(c.plan.Warmup), 0)
 		}
 		r.Parts = append(r.Parts, part)
 	}
@@ -253,8 +253,12 @@ func (c *Collector) fillReasons(r *result.Result) {
 	})
 }
 
-// muchLate is the share of late actions beyond which a run is marked.
-const muchLate = 0.01
+// A run is marked where more than this share of its actions, and more than a few,
+// began late.
+const (
+	muchLate = 0.01
+	fewLate  = 5
+)
 
 func (c *Collector) fillUsage(r *result.Result) (err error) {
 	g := &r.Generator
@@ -263,7 +267,7 @@ func (c *Collector) fillUsage(r *result.Result) (err error) {
 		return err
 	}
 	g.LateShare = float64(c.total.TooLate) / float64(max(h.TotalCount(), 1))
-	g.Behind = g.LateShare > muchLate
+	g.Behind = g.LateShare > muchLate && c.total.TooLate > fewLate
 	g.HeldBack, g.CPU, g.Memory = c.total.HeldBack, c.load.mean(), c.load.memory
 	if c.provider == nil || !c.provider.Known() {
 		return nil

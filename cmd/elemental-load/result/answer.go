@@ -146,6 +146,8 @@ func (r *Result) checks() []string {
 	switch {
 	case !c.History:
 		said = append(said, "The history was not read back.")
+	case c.Acknowledged == 0 && c.Found == 0:
+		said = append(said, "Nothing was posted.")
 	case c.Found == c.Acknowledged:
 		said = append(said, plural(c.Acknowledged, "acknowledged message", "acknowledged messages")+", all found once and in order.")
 	default:
@@ -174,13 +176,13 @@ func (r *Result) used() []string {
 	}
 	said := []string{"CPU " + cores(u.CPU), "memory " + size(float64(u.Memory)) + " at most"}
 	if u.MemoryBefore > 0 {
-		said = append(said, size(float64(u.MemoryBefore))+" before the first connection")
+		said = append(said, size(float64(u.MemoryBefore))+" before the run")
 	}
 	if u.MemoryIdle > 0 {
 		said = append(said, size(float64(u.MemoryIdle))+" with all connections")
 	}
 	if u.PerConn != 0 {
-		said = append(said, size(u.PerConn)+" a connection")
+		said = append(said, "at most "+size(u.PerConn)+" a connection")
 	}
 	return said
 }
@@ -189,7 +191,7 @@ func (r *Result) used() []string {
 func (r *Result) generated() []string {
 	g := &r.Generator
 	said := []string{"CPU " + cores(g.CPU), "memory " + size(float64(g.Memory)) + " at most"}
-	if g.Late.Count > 0 {
+	if g.Late.Count > 0 && r.Plan.Model != plan.Closed { // there nothing is due at a time
 		said = append(said, fmt.Sprintf("99%% of the actions began within %s of their time, the last within %s", latency(g.Late.P99), latency(g.Late.Max)),
 			share(g.LateShare)+" more than 10 ms late for its own fault")
 	}

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"elemental/cmd/etttc/visible"
+	"elemental/client/visible"
 )
 
 // Compare puts sides beside each other and says of each how it differs from the

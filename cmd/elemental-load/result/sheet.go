@@ -6,7 +6,7 @@ import (
 	"charm.land/lipgloss/v2"
 	"github.com/charmbracelet/x/ansi"
 
-	"elemental/cmd/etttc/visible"
+	"elemental/client/visible"
 )
 
 const (

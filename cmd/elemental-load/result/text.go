@@ -5,7 +5,7 @@ import (
 	"io"
 	"strings"
 
-	"elemental/cmd/etttc/visible"
+	"elemental/client/visible"
 )
 
 // mostListed is how many refusals, failures and examples the text names.

@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"elemental/client"
-	"elemental/cmd/etttc/visible"
+	"elemental/client/visible"
 )
 
 func listChannels(ctx context.Context, c *client.Client, at Place, _ []string) (Outcome, error) {

@@ -5,7 +5,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"elemental/cmd/etttc/visible"
+	"elemental/client/visible"
 )
 
 // Names are what completion knows.

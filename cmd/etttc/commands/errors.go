@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"elemental/client"
-	"elemental/cmd/etttc/visible"
+	"elemental/client/visible"
 )
 
 // failure is what did not come about, and why.

@@ -3,7 +3,7 @@ package commands
 import (
 	"strings"
 
-	"elemental/cmd/etttc/visible"
+	"elemental/client/visible"
 )
 
 // unknown is the error for a name that no command has. A name that is close to

@@ -5,7 +5,7 @@ import (
 	"slices"
 
 	"elemental/client"
-	"elemental/cmd/etttc/visible"
+	"elemental/client/visible"
 	"elemental/protocol"
 )
 

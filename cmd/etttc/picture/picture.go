@@ -17,7 +17,7 @@ import (
 	"github.com/charmbracelet/x/ansi/sixel"
 	"golang.org/x/term"
 
-	"elemental/cmd/etttc/visible"
+	"elemental/client/visible"
 )
 
 // mostPixels bounds what is decoded: a small file can claim to be huge.

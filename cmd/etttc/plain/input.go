@@ -7,9 +7,9 @@ import (
 	"io"
 
 	"elemental/client"
+	"elemental/client/visible"
 	"elemental/cmd/etttc/commands"
 	"elemental/cmd/etttc/picture"
-	"elemental/cmd/etttc/visible"
 )
 
 // errEnding ends work that found, on coming back to it, that the run is over.

@@ -9,8 +9,8 @@ import (
 	"unicode/utf16"
 
 	"elemental/client"
+	"elemental/client/visible"
 	"elemental/cmd/etttc/commands"
-	"elemental/cmd/etttc/visible"
 )
 
 // jsonTeller prints one JSON object per line.

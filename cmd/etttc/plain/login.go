@@ -7,8 +7,8 @@ import (
 	"fmt"
 
 	"elemental/client"
+	"elemental/client/visible"
 	"elemental/cmd/etttc/commands"
-	"elemental/cmd/etttc/visible"
 )
 
 // connect connects and logs in.

@@ -14,8 +14,8 @@ import (
 	"unicode/utf8"
 
 	"elemental/client"
+	"elemental/client/visible"
 	"elemental/cmd/etttc/commands"
-	"elemental/cmd/etttc/visible"
 )
 
 // consoleOf reads a file with that text.

@@ -12,8 +12,8 @@ import (
 	"golang.org/x/term"
 
 	"elemental/client"
+	"elemental/client/visible"
 	"elemental/cmd/etttc/commands"
-	"elemental/cmd/etttc/visible"
 )
 
 // teller prints what happens, for people or for programs. Its methods may be

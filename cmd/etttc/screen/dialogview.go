@@ -4,7 +4,7 @@ import (
 	"strings"
 
 	"elemental/client"
-	"elemental/cmd/etttc/visible"
+	"elemental/client/visible"
 )
 
 // state is what the dialog says below its fields, and whether that is bad news.

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"unicode"
 
-	"elemental/cmd/etttc/visible"
+	"elemental/client/visible"
 )
 
 // longestInput bounds what can be typed and pasted, in bytes. Providers take

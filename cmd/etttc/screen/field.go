@@ -8,7 +8,7 @@ import (
 	"charm.land/bubbles/v2/textinput"
 	tea "charm.land/bubbletea/v2"
 
-	"elemental/cmd/etttc/visible"
+	"elemental/client/visible"
 )
 
 // field is one value of a dialog. The text input edits it; it is drawn here

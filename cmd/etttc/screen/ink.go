@@ -8,7 +8,7 @@ import (
 	"charm.land/lipgloss/v2"
 
 	"elemental/client"
-	"elemental/cmd/etttc/visible"
+	"elemental/client/visible"
 )
 
 // ink draws the items of a room in a width.

@@ -6,8 +6,8 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"elemental/client/visible"
 	"elemental/cmd/etttc/commands"
-	"elemental/cmd/etttc/visible"
 )
 
 // mostRemembered bounds the input's history.

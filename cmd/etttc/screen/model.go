@@ -7,8 +7,8 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"elemental/client"
+	"elemental/client/visible"
 	"elemental/cmd/etttc/commands"
-	"elemental/cmd/etttc/visible"
 )
 
 // model is all that the screen shows, and all that it needs to know for that.

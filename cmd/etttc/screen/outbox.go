@@ -10,8 +10,8 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"elemental/client"
+	"elemental/client/visible"
 	"elemental/cmd/etttc/commands"
-	"elemental/cmd/etttc/visible"
 )
 
 // mostWaiting bounds the lines and posts that wait for their turn.

@@ -18,8 +18,8 @@ import (
 	"golang.org/x/term"
 
 	"elemental/client"
+	"elemental/client/visible"
 	"elemental/cmd/etttc/commands"
-	"elemental/cmd/etttc/visible"
 )
 
 // Config is what the screen starts with.

@@ -4,8 +4,8 @@ import (
 	"strconv"
 
 	"elemental/client"
+	"elemental/client/visible"
 	"elemental/cmd/etttc/commands"
-	"elemental/cmd/etttc/visible"
 )
 
 // sideRow is a row of the side bar: a server, or one of its channels.

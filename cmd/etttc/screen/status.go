@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"elemental/client"
+	"elemental/client/visible"
 	"elemental/cmd/etttc/commands"
-	"elemental/cmd/etttc/visible"
 )
 
 // statusLine tells how the connection is, who the user is and where.

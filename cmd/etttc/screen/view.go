@@ -7,7 +7,7 @@ import (
 	"charm.land/lipgloss/v2"
 
 	"elemental/client"
-	"elemental/cmd/etttc/visible"
+	"elemental/client/visible"
 )
 
 type style = lipgloss.Style

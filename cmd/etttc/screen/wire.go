@@ -8,7 +8,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"elemental/client"
-	"elemental/cmd/etttc/visible"
+	"elemental/client/visible"
 )
 
 // Bounds of the wire pane.

@@ -1,0 +1,212 @@
+package measure_test
+
+import (
+	"encoding/json"
+	"errors"
+	"testing"
+	"time"
+
+	"elemental/cmd/elemental-load/measure"
+	"elemental/cmd/elemental-load/plan"
+	"elemental/cmd/elemental-load/result"
+)
+
+var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+var kinds = []measure.Kind{{Name: "post", About: "a post", Paced: true}, {Name: "ping", About: "a ping", Paced: true}, {Name: "delivered"}}
+
+// second is a second of a process: posts that were due at the epoch, were sent a
+// millisecond later and took that long from then on.
+func second(n int, took time.Duration) *measure.Interval {
+	r := measure.NewRecorder()
+	for i := range n {
+		r.Started(i, 0, time.Millisecond, false)
+		r.Done(i, "post", epoch, epoch.Add(time.Millisecond), epoch.Add(time.Millisecond+took))
+		r.Finished(i, 0)
+	}
+	return r.Take()
+}
+
+// sent is an interval after its way to another process.
+func sent(t *testing.T, i *measure.Interval) *measure.Interval {
+	t.Helper()
+	text, err := json.Marshal(i)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got measure.Interval
+	if err := json.Unmarshal(text, &got); err != nil {
+		t.Fatal(err)
+	}
+	return &got
+}
+
+func open(rate float64, length time.Duration) *plan.Plan {
+	return &plan.Plan{
+		Mix: []plan.Share{{Scenario: "chat", Weight: 1}}, Model: plan.Open, Clients: 10,
+		Stages: []plan.Stage{{For: length, From: rate, To: rate}},
+	}
+}
+
+func fill(t *testing.T, c *measure.Collector, elapsed time.Duration) *result.Result {
+	t.Helper()
+	var r result.Result
+	if err := c.Fill(&r, elapsed); err != nil {
+		t.Fatal(err)
+	}
+	return &r
+}
+
+// near allows what the histograms' three digits do not hold.
+func near(got, want float64) bool { return got > want*0.998 && got < want*1.002 }
+
+// TestTwoProcesses: their seconds become one when both have told it, in whatever order,
+// and the histograms are merged, not averaged.
+func TestTwoProcesses(t *testing.T) {
+	var shown []result.Second
+	c := measure.NewCollector(open(200, 2*time.Second), kinds, 2, nil, func(s result.Second) { shown = append(shown, s) })
+	c.Second(0, sent(t, second(99, 4*time.Millisecond)))
+	c.Second(1, sent(t, second(100, 4*time.Millisecond)))
+	if len(shown) != 0 {
+		t.Fatal("a second is shown before all have told it")
+	}
+	c.Second(0, sent(t, second(101, 80*time.Millisecond)))
+	c.Second(1, sent(t, second(100, 4*time.Millisecond)))
+	if len(shown) != 2 || shown[0].Operations["post"].Done != 200 || shown[0].Scheduled != 200 || shown[0].Started != 200 {
+		t.Fatalf("%+v", shown)
+	}
+	r := fill(t, c, 2*time.Second)
+	post := r.Operations[0]
+	if post.Done != 400 || !near(post.Corrected.P50, 5) || !near(post.Corrected.P90, 81) || !near(post.Uncorrected.Max, 80) {
+		t.Errorf("%+v", post)
+	}
+	if p := r.Parts[0]; p.Scheduled != 400 || p.Started != 400 || p.Done != 400 {
+		t.Errorf("%+v", p)
+	}
+	if !near(r.Generator.Late.P99, 1) || r.Generator.Behind {
+		t.Errorf("%+v", r.Generator)
+	}
+}
+
+// TestWarmup is shown and not counted.
+func TestWarmup(t *testing.T) {
+	p := open(100, 3*time.Second)
+	p.Warmup = time.Second
+	c := measure.NewCollector(p, kinds, 1, nil, func(result.Second) {})
+	c.Second(0, second(100, 500*time.Millisecond))
+	c.Second(1, second(100, time.Millisecond))
+	c.Second(2, second(100, time.Millisecond))
+	r := fill(t, c, 3*time.Second)
+	if o := r.Operations[0]; o.Done != 200 || o.Corrected.Max > 3 || len(r.Seconds) != 3 || r.Duration != 2 || r.Parts[0].Scheduled != 200 {
+		t.Errorf("%+v, %d seconds, %v s, %+v", o, len(r.Seconds), r.Duration, r.Parts)
+	}
+}
+
+// TestClosedIsCorrected: one client that waited for a second has missed some two
+// hundred posts of 4 ms. What nobody paces is left as it is.
+func TestClosedIsCorrected(t *testing.T) {
+	p := open(0, time.Second)
+	p.Model, p.Stages = plan.Closed, []plan.Stage{{For: 2 * time.Second, From: 1, To: 1}}
+	c := measure.NewCollector(p, kinds, 1, nil, func(result.Second) {})
+	r := measure.NewRecorder()
+	for range 250 {
+		r.Done(0, "post", epoch, epoch, epoch.Add(4*time.Millisecond))
+		r.Done(0, "delivered", epoch, epoch, epoch.Add(4*time.Millisecond))
+	}
+	r.Done(0, "post", epoch, epoch, epoch.Add(time.Second))
+	r.Done(0, "delivered", epoch, epoch, epoch.Add(time.Second))
+	c.Second(0, r.Take())
+	got := fill(t, c, 2*time.Second)
+	post, delivered := got.Operations[0], got.Operations[1]
+	if post.Uncorrected.Count != 251 || post.Corrected.Count < 499 || post.Corrected.Count > 501 || post.Corrected.P90 < 700 {
+		t.Errorf("%+v\n%+v", post.Uncorrected, post.Corrected)
+	}
+	if delivered.Corrected.Count != 251 || delivered.Corrected.P90 > 5 {
+		t.Errorf("%+v", delivered.Corrected)
+	}
+}
+
+// TestReasons counts refusals and failures apart, by what was said.
+func TestReasons(t *testing.T) {
+	r := measure.NewRecorder()
+	for turn := range 10 {
+		r.Refused(turn, "post", "busy", "busy, try again")
+	}
+	r.Failed(1, "post", errors.New("cut"))
+	r.Failed(2, "post", errors.New("cut"))
+	r.Failed(3, "ping", errors.New("cut"))
+	c := measure.NewCollector(open(10, time.Second), kinds, 1, nil, func(result.Second) {})
+	c.Second(0, sent(t, r.Take()))
+	got := fill(t, c, time.Second)
+	if len(got.Refusals) != 1 || got.Refusals[0] != (result.Refusal{Operation: "post", Code: "busy", Reason: "busy, try again", Count: 10}) {
+		t.Errorf("%+v", got.Refusals)
+	}
+	if len(got.Failures) != 2 || got.Failures[0] != (result.Failure{Operation: "post", Cause: "cut", Count: 2}) {
+		t.Errorf("%+v", got.Failures)
+	}
+	if s := got.Seconds[0]; s.Refused != 10 || s.Failed != 3 {
+		t.Errorf("%+v", s)
+	}
+}
+
+// TestBehind: a run is marked when the generator itself begins too much too late, and
+// not for what the provider has held back.
+func TestBehind(t *testing.T) {
+	for late, behind := range map[int]bool{0: false, 5: false, 20: true} {
+		r := measure.NewRecorder()
+		for i := range 1000 {
+			took := time.Duration(0)
+			if i < late {
+				took = time.Second
+			}
+			r.Started(i, 0, took, false)
+			r.Started(i, 0, time.Minute, true)
+		}
+		c := measure.NewCollector(open(10, time.Second), kinds, 1, nil, func(result.Second) {})
+		c.Second(0, r.Take())
+		if g := fill(t, c, time.Second).Generator; g.Behind != behind || g.HeldBack != 1000 || g.LateShare != float64(late)/1000 {
+			t.Errorf("%d late: %+v", late, g)
+		}
+	}
+}
+
+// TestMainFirst: the operation that the first scenario is about comes first.
+func TestMainFirst(t *testing.T) {
+	p := open(10, time.Second)
+	p.Mix[0].Scenario = "connect"
+	r := measure.NewRecorder()
+	r.Done(0, "post", epoch, epoch, epoch)
+	r.Done(0, "ping", epoch, epoch, epoch)
+	c := measure.NewCollector(p, kinds, 1, nil, func(result.Second) {})
+	c.Connected(r.Take())
+	if got := fill(t, c, time.Second).Operations; len(got) != 2 || got[0].Name != "ping" {
+		t.Errorf("%+v", got)
+	}
+}
+
+// TestOutOfRange: a time beyond the histogram counts as its end, a negative one (a
+// clock of another machine) as nothing.
+func TestOutOfRange(t *testing.T) {
+	r := measure.NewRecorder()
+	r.Done(0, "post", epoch, epoch, epoch.Add(5*time.Hour))
+	r.Done(0, "post", epoch, epoch, epoch.Add(-time.Hour))
+	c := measure.NewCollector(open(10, time.Second), kinds, 1, nil, func(result.Second) {})
+	c.Second(0, r.Take())
+	if o := fill(t, c, time.Second).Operations[0]; o.Corrected.Count != 2 || o.Corrected.Min != 0 || !near(o.Corrected.Max, 3_600_000) {
+		t.Errorf("%+v", o.Corrected)
+	}
+}
+
+// TestSelf looks at this process, where the system tells.
+func TestSelf(t *testing.T) {
+	p := measure.Self()
+	if !p.Known() {
+		t.Skip("this system does not tell what a process uses")
+	}
+	if _, memory := p.Sample(); memory < 1<<20 {
+		t.Errorf("this process has %d bytes", memory)
+	}
+	if measure.Watch(1 << 30).Known() {
+		t.Error("a process that is not there is known")
+	}
+}
