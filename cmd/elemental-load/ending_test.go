@@ -90,7 +90,7 @@ func TestNothingThere(t *testing.T) {
 	free := socket.Addr().String()
 	_ = socket.Close()
 	for want, args := range map[string][]string{
-		"--self-host":               {"--address=" + free},
+		"--selfhost":                {"--address=" + free},
 		"which is not this machine": {"--address=192.0.2.1:5005"},
 	} {
 		if _, run := load(t, 1, args...); !strings.Contains(run.stderr.Text(), want) {
@@ -108,7 +108,7 @@ func TestMistakes(t *testing.T) {
 		"the closed model has no rate": {"--model=closed", "--rate=3"},
 		"neither open nor closed":      {"--model=ajar"},
 		"p98":                          {"--expect=p98<3ms"},
-		"leave out --tls":              {"--self-host", "--tls"},
+		"leave out --tls":              {"--selfhost", "--tls"},
 		"no such file":                 {"--file=/nowhere/at-all.yaml"},
 		"two runs or more":             {"compare", "somewhere"},
 	} {
@@ -128,7 +128,7 @@ func exitCode(err error) int {
 
 // TestSelfHost starts a provider, uses it, and leaves nothing of it.
 func TestSelfHost(t *testing.T) {
-	r, run := load(t, 0, "chat", "--self-host", "--provider="+provider, "--provider-arg=--hashmemory=64", "--clients=4", "--rate=20", "--duration=1s")
+	r, run := load(t, 0, "chat", "--selfhost", "--provider="+provider, "--providerarg=--hashmemory=64", "--clients=4", "--rate=20", "--duration=1s")
 	clean(t, r)
 	if !r.Target.Started || r.Provider == nil || r.Provider.Memory == 0 {
 		t.Errorf("%+v %+v", r.Target, r.Provider)

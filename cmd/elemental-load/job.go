@@ -129,7 +129,7 @@ func (j *job) probe(ctx context.Context, at netip.AddrPort) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(j.options.Timeout))
 	defer cancel()
 	if j.target.Name, err = d.Probe(ctx); err != nil {
-		return fmt.Errorf("%s: %w (start one there with `elemental`, name another with --address, or add --self-host)", at, err)
+		return fmt.Errorf("%s: %w (start one there with `elemental`, name another with --address, or add --selfhost)", at, err)
 	}
 	j.target.Original = d.Original
 	for _, share := range j.plan.Mix {

@@ -32,8 +32,8 @@ type runOptions struct {
 	Address     string        `group:"target" default:"localhost:5005" help:"Provider to load, host:port."`
 	SelfHost    bool          `group:"target" help:"Start a provider for the run, in a temporary folder."`
 	Provider    string        `group:"target" placeholder:"PATH" help:"Its program. Without it one is looked for, or built from the source."`
-	ProviderArg []string      `group:"target" sep:"none" placeholder:"ARG" help:"An option for it, such as --provider-arg=--hashworkers=4. May be given again."`
-	Pid         int           `group:"target" help:"Process of a provider on this machine, for its CPU and memory."`
+	ProviderArg []string      `group:"target" sep:"none" placeholder:"ARG" help:"An option for it, such as --providerarg=--hashworkers=4. May be given again."`
+	Pid         int           `group:"target" placeholder:"N" help:"Process of a provider on this machine, for its CPU and memory."`
 	Remote      bool          `group:"target" help:"Allow a provider on another machine. Ask those who run it first."`
 	TLS         bool          `group:"target" help:"Connect with TLS."`
 	TLSCA       string        `group:"target" placeholder:"FILE" help:"Certificates (PEM) to trust in place of the system's."`
@@ -42,25 +42,25 @@ type runOptions struct {
 
 	File     string        `group:"load" short:"f" placeholder:"FILE" help:"Scenario file (YAML or JSON). Options go before it."`
 	Model    string        `group:"load" placeholder:"open|closed" help:"open: send on schedule (default). closed: each client sends when it is answered."`
-	Rate     float64       `group:"load" help:"Actions a second, of all scenarios together."`
-	Duration plan.Duration `group:"load" help:"Length of the load (10s)."`
-	Ramp     plan.Duration `group:"load" help:"Rise to the rate in this time, a part of the duration."`
+	Rate     float64       `group:"load" placeholder:"N" help:"Actions a second, of all scenarios together."`
+	Duration plan.Duration `group:"load" placeholder:"TIME" help:"Length of the load (10s)."`
+	Ramp     plan.Duration `group:"load" placeholder:"TIME" help:"Rise to the rate in this time, a part of the duration."`
 	Stages   []string      `group:"load" sep:"," placeholder:"STAGE" help:"In place of rate, duration and ramp: 500x10s,500-2000x20s,5000x3s. Actions a second (open) or clients (closed)."`
-	Warmup   plan.Duration `group:"load" help:"First part of the load that the figures leave out."`
-	Clients  int           `group:"load" help:"Connections."`
-	Users    int           `group:"load" help:"Accounts that they share."`
-	Servers  int           `group:"load" help:"Servers of each scenario."`
-	Channels int           `group:"load" help:"Channels of each server."`
-	History  int           `group:"load" help:"Messages in a channel before scenarios that read back begin."`
+	Warmup   plan.Duration `group:"load" placeholder:"TIME" help:"First part of the load that the figures leave out."`
+	Clients  int           `group:"load" placeholder:"N" help:"Connections."`
+	Users    int           `group:"load" placeholder:"N" help:"Accounts that they share."`
+	Servers  int           `group:"load" placeholder:"N" help:"Servers of each scenario."`
+	Channels int           `group:"load" placeholder:"N" help:"Channels of each server."`
+	History  int           `group:"load" placeholder:"N" help:"Messages in a channel before scenarios that read back begin."`
 	Size     plan.Range    `group:"load" placeholder:"BYTES" help:"Size of messages, 200 or 100-300."`
-	Pipeline int           `group:"load" help:"Closed model: requests of a client under way at once."`
-	Think    plan.Duration `group:"load" help:"Closed model: pause between an answer and the next request."`
+	Pipeline int           `group:"load" placeholder:"N" help:"Closed model: requests of a client under way at once."`
+	Think    plan.Duration `group:"load" placeholder:"TIME" help:"Closed model: pause between an answer and the next request."`
 
-	Workers     int    `group:"reach" default:"1" help:"Processes that share the load."`
-	Sources     int    `group:"reach" help:"Local addresses to connect from, 127.0.0.1 and on. 0: as many as are needed."`
-	Outstanding int    `group:"reach" default:"10000" help:"Most actions of a process that may be under way."`
-	UserPrefix  string `group:"reach" placeholder:"NAME" help:"Use the users NAME-u0, NAME-u1, … again in each run; needs --password-file. Without it each run makes new ones, which stay."`
-	PasswordIn  string `group:"reach" name:"password-file" placeholder:"FILE" help:"Their password."`
+	Workers      int    `group:"reach" default:"1" help:"Processes that share the load."`
+	Sources      int    `group:"reach" placeholder:"N" help:"Local addresses to connect from, 127.0.0.1 and on. 0: as many as are needed."`
+	Outstanding  int    `group:"reach" default:"10000" help:"Most actions of a process that may be under way."`
+	UserPrefix   string `group:"reach" placeholder:"NAME" help:"Use the users NAME-u0, NAME-u1, … again in each run; needs --passwordfile. Without it each run makes new ones, which stay."`
+	PasswordFile string `group:"reach" placeholder:"FILE" help:"Their password."`
 
 	Out     string   `group:"results" placeholder:"DIR" help:"Keep the results: result.json, report.html, .hgrm, seconds.csv."`
 	Expect  []string `group:"results" sep:"none" placeholder:"COND" help:"Such as 'p99<20ms', 'delivered.p99<50ms', 'errors=0', 'rate>900'; exit code 3 if it is not met. May be given again."`
@@ -91,7 +91,7 @@ var groups = []kong.Group{
 const description = "Loads an elemental provider with many clients and tells how it fared.\n\n" +
 	"Without arguments: the scenario chat for ten seconds, against localhost:5005. " +
 	"'elemental-load run --help' lists the options of a run; 'run' itself may be left out, as in " +
-	"'elemental-load chat:7 history:3 --rate 500 --self-host'. " +
+	"'elemental-load chat:7 history:3 --rate 500 --selfhost'. " +
 	"Each option is also an environment variable (ELEMENTAL_LOAD_RATE)."
 
 // parse reads the command line, and gives what it asks for.
@@ -100,8 +100,10 @@ func parse(args []string) (func() (int, error), error) {
 	parser, err := kong.New(chosen,
 		kong.Name("elemental-load"),
 		kong.Description(description),
+		kong.FlagNamer(strings.ToLower),
 		kong.DefaultEnvars("ELEMENTAL_LOAD"),
 		kong.ExplicitGroups(groups),
+		kong.ValueFormatter(func(value *kong.Value) string { return value.Help }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110, NoExpandSubcommands: true}),
 		kong.Vars{"version": versionLine()},
 	)
@@ -172,10 +174,10 @@ func (o *runOptions) job() (*job, error) {
 		}
 		j.expect = append(j.expect, e)
 	}
-	if o.PasswordIn != "" {
-		text, err := os.ReadFile(o.PasswordIn)
+	if o.PasswordFile != "" {
+		text, err := os.ReadFile(o.PasswordFile)
 		if err != nil {
-			return nil, fmt.Errorf("--password-file: %w", err)
+			return nil, fmt.Errorf("--passwordfile: %w", err)
 		}
 		j.password = strings.TrimRight(string(text), "\r\n")
 	}
@@ -192,13 +194,13 @@ func (o *runOptions) check(password string) error {
 	case o.Sources < 0 || o.Pid < 0:
 		return errors.New("--sources and --pid: a negative number makes no sense")
 	case (o.UserPrefix == "") != (password == ""):
-		return errors.New("--user-prefix and --password-file need each other, and a password that is not empty")
+		return errors.New("--userprefix and --passwordfile need each other, and a password that is not empty")
 	case (o.TLSCA != "" || o.TLSInsecure) && !o.TLS:
-		return errors.New("--tlsca and --tls-insecure are for --tls")
+		return errors.New("--tlsca and --tlsinsecure are for --tls")
 	case o.SelfHost && (o.TLS || o.Pid != 0 || o.Remote):
-		return errors.New("--self-host starts the provider itself: leave out --tls, --pid and --remote")
+		return errors.New("--selfhost starts the provider itself: leave out --tls, --pid and --remote")
 	case !o.SelfHost && (o.Provider != "" || len(o.ProviderArg) > 0):
-		return errors.New("--provider and --provider-arg are for --self-host")
+		return errors.New("--provider and --providerarg are for --selfhost")
 	case time.Duration(o.Timeout) < time.Second:
 		return errors.New("--timeout: it must be at least 1s")
 	}

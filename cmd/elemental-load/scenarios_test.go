@@ -135,7 +135,7 @@ func TestUsersAgain(t *testing.T) {
 	if err := os.WriteFile(secret, []byte("open sesame\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	args := []string{address, "--user-prefix=again", "--password-file=" + secret, "--clients=4", "--users=2", "--rate=20", "--duration=1s"}
+	args := []string{address, "--userprefix=again", "--passwordfile=" + secret, "--clients=4", "--users=2", "--rate=20", "--duration=1s"}
 	for range 2 {
 		r, run := load(t, 0, args...)
 		clean(t, r)

@@ -241,6 +241,20 @@ func TestOwnAnswerFirst(t *testing.T) {
 	d.want()
 }
 
+// TestCutBehindOwnAnswer: a push that was on its way when the connection ended is
+// owed to nobody, though the answer to a later, own post had come.
+func TestCutBehindOwnAnswer(t *testing.T) {
+	d := newDesk(t)
+	other, own := d.c.Lane(), d.c.Lane()
+	texts := append(d.posts(other, 0, 1), d.posts(own, 1, 1)...)
+	s := d.c.Stream(own)
+	s.Begin(0)
+	s.Own(1)
+	s.Stop()
+	d.history(texts...)
+	d.want()
+}
+
 // TestOwnWithoutAnswer: an own post whose answer was lost is not pushed either.
 func TestOwnWithoutAnswer(t *testing.T) {
 	d := newDesk(t)

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"maps"
 	"slices"
 	"sync"
 )
@@ -124,11 +125,12 @@ func (s *Stream) behind(total int64) int64 {
 }
 
 // Stop ends the stream with its connection or subscription. What had not come by
-// then is owed no more; what a later message has passed over is.
+// then is owed no more, but for what a later push has passed over.
 func (s *Stream) Stop() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ended = true
+	maps.DeleteFunc(s.missing, func(index int64, _ bool) bool { return index > s.latest })
 }
 
 // finish reports what never came, once the history has told whose each place is.

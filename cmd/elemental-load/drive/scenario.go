@@ -90,6 +90,7 @@ func (c *client) readBack(due time.Time) {
 	if l == nil {
 		return
 	}
+	page := c.part.w.world.portion(page)
 	end := c.place.Add(-page) + page
 	if end <= 0 {
 		end = c.server.History
@@ -124,7 +125,7 @@ func (c *client) poll(due time.Time) {
 	}
 	w := c.part.w
 	a := c.ask(l.conn, opCount, due, w.world.inChannel("gettotalmessages", c.me.Name, c.home.Server, c.home.Name))
-	begin, end := c.place.Load(), min(a.Amount, c.place.Load()+20*page)
+	begin, end := c.place.Load(), min(a.Amount, c.place.Load()+w.world.portion(1000))
 	if !a.OK || begin >= end {
 		return
 	}

@@ -39,16 +39,24 @@ func (w *World) count(ctx context.Context, d *wire.Dialer, b *check.Book) (map[*
 			return err
 		}
 		defer visit.Close()
-		a, err := insist(ctx, visit, w.inChannel("gettotalmessages", owner.Name, c.Server, c.Name), w.Reach.Timeout)
+		total, err := w.total(ctx, visit, owner, c)
 		if err != nil {
 			return err
 		}
 		mu.Lock()
 		defer mu.Unlock()
-		totals[c] = a.Amount
+		totals[c] = total
 		return nil
 	})
 	return totals, err
+}
+
+func (w *World) total(ctx context.Context, visit *wire.Conn, who Account, c *check.Channel) (int64, error) {
+	a, err := insist(ctx, visit, w.inChannel("gettotalmessages", who.Name, c.Server, c.Name), w.Reach.Timeout)
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", c, err)
+	}
+	return a.Amount, nil
 }
 
 // CheckPrepared checks what the preparation itself has posted, where other processes
@@ -66,9 +74,9 @@ func CheckPrepared(ctx context.Context, w *World, b *check.Book, tell Tell) (*Ou
 	return &Outcome{Counts: b.Counts(), Reports: b.Reports()}, err
 }
 
-// verify reads the history of the channels that the book has something of, each
-// of the total that was counted, and has the book judge it. With history false
-// nothing is read and the subscriptions alone are judged.
+// verify reads the history of the channels that the book has something of, and has the
+// book judge it. With history false nothing is read, and the subscriptions alone
+// are judged by the totals.
 func (w *World) verify(ctx context.Context, d *wire.Dialer, b *check.Book, totals map[*check.Channel]int64, history bool, tell Tell) error {
 	channels := used(b)
 	var all int64
@@ -83,32 +91,38 @@ func (w *World) verify(ctx context.Context, d *wire.Dialer, b *check.Book, total
 			c.FinishUnread(totals[c])
 			return nil
 		}
-		if err := w.readAll(ctx, d, c, totals[c], done); err != nil {
-			return fmt.Errorf("%s: %w", c, err)
-		}
-		return nil
+		return w.readAll(ctx, d, c, done)
 	})
 }
 
-// portion is how many messages are read back at once: well within what an answer
-// may have, at the sizes that messages may have.
-const portion = 500
+// portion is how many messages are asked for at once: at most that many, and well
+// within the 8 MiB that a provider answers at once.
+func (w *World) portion(most int64) int64 {
+	const bytes = 4 << 20
+	return max(min(most, bytes/int64(w.Plan.Size.Max)), 1)
+}
 
-func (w *World) readAll(ctx context.Context, d *wire.Dialer, c *check.Channel, total int64, done func(n int)) error {
+// readAll reads a channel. Its messages are counted anew: what came after the first
+// count, from a connection that was cut, may have been pushed since.
+func (w *World) readAll(ctx context.Context, d *wire.Dialer, c *check.Channel, done func(n int)) error {
 	owner := w.ownerOf(c.Server)
 	visit, err := w.visit(ctx, d, owner)
 	if err != nil {
 		return err
 	}
 	defer visit.Close()
-	h := c.History()
+	total, err := w.total(ctx, visit, owner, c)
+	if err != nil {
+		return err
+	}
+	h, portion := c.History(), w.portion(500)
 	for begin := int64(0); begin < total; begin += portion {
 		end := min(begin+portion, total)
 		r := w.inChannel("getmessages", owner.Name, c.Server, c.Name)
 		r.Begin, r.End = protocol.Int(begin), protocol.Int(end)
 		a, err := insist(ctx, visit, r, w.Reach.Timeout)
 		if err != nil {
-			return err
+			return fmt.Errorf("%s: %w", c, err)
 		}
 		if len(a.Messages) != int(end-begin) {
 			c.Short(begin, end, len(a.Messages))

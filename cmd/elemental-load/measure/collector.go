@@ -190,7 +190,7 @@ func (c *Collector) Fill(r *result.Result, elapsed time.Duration) error {
 	for _, second := range slices.Sorted(maps.Keys(c.pending)) { // a process has told no more
 		c.complete(second, &c.pending[second].sum)
 	}
-	r.Duration, r.Warmup = (elapsed - c.plan.Warmup).Seconds(), c.plan.Warmup.Seconds()
+	r.Duration, r.Warmup = max(elapsed-c.plan.Warmup, 0).Seconds(), c.plan.Warmup.Seconds()
 	r.Seconds = c.seconds
 	c.fillParts(r, elapsed)
 	c.fillReasons(r)

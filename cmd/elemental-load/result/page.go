@@ -115,7 +115,7 @@ func (r *Result) cards() []card {
 	cards = append(cards, card{"Errors", number(r.refused() + r.failed()),
 		number(r.refused()) + " refused, " + number(r.failed()) + " failed"})
 	if u := r.Provider; u != nil {
-		cards = append(cards, card{"Provider", decimal(u.CPU) + "% CPU", size(float64(u.Memory)) + " memory at most"})
+		cards = append(cards, card{"Provider's CPU", decimal(u.CPU) + "%", size(float64(u.Memory)) + " memory at most"})
 	}
 	return cards
 }
