@@ -1,8 +1,11 @@
 package main
 
 import (
+	"os"
 	"sync"
 	"time"
+
+	"golang.org/x/term"
 
 	"elemental/cmd/elemental-load/live"
 	"elemental/cmd/elemental-load/plan"
@@ -77,4 +80,9 @@ func (b *board) second(s result.Second) {
 	b.latest.Errors += s.Refused + s.Failed
 	b.latest.Connections = s.Connections
 	b.latest.Done += all
+}
+
+// coloured tells whether colour is wanted there.
+func coloured(f *os.File) bool {
+	return os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && term.IsTerminal(int(f.Fd()))
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"slices"
@@ -119,6 +120,14 @@ func (j *job) find(ctx context.Context) error {
 		TLS: o.TLS, CA: o.TLSCA, Insecure: o.TLSInsecure, ServerName: hostOf(address),
 	}
 	return j.probe(ctx, resolved)
+}
+
+func hostOf(address string) string {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return address
+	}
+	return host
 }
 
 func (j *job) probe(ctx context.Context, at netip.AddrPort) error {

@@ -15,8 +15,8 @@ import (
 	"elemental/cmd/elemental-load/result"
 )
 
-// commands is the command line.
-type commands struct {
+// commandLine is what can be said to the program.
+type commandLine struct {
 	Run       runOptions       `cmd:"" default:"withargs" help:"Make the load and tell how it went. This is what is done when no command is named."`
 	Report    reportOptions    `cmd:"" help:"Make the report and the other files of runs again, from their result.json."`
 	Compare   compareOptions   `cmd:"" help:"Put runs side by side and say what differs beyond noise. The first is the base."`
@@ -96,7 +96,7 @@ const description = "Loads an elemental provider with many clients and tells how
 
 // parse reads the command line, and gives what it asks for.
 func parse(args []string) (func() (int, error), error) {
-	chosen := &commands{}
+	chosen := &commandLine{}
 	parser, err := kong.New(chosen,
 		kong.Name("elemental-load"),
 		kong.Description(description),

@@ -55,11 +55,18 @@ func times(p Progress) string { return seconds(p.Elapsed) + " of " + seconds(p.O
 
 // amount is how far another phase is.
 func amount(p Progress) string {
-	text := number(p.Done)
 	if p.Total > 0 {
-		text += " of " + number(p.Total)
+		return amountOf(number(p.Done)+" of "+number(p.Total), p.Total, p.Unit)
 	}
-	return strings.TrimSpace(text + " " + printable(p.Unit))
+	return amountOf(number(p.Done), p.Done, p.Unit)
+}
+
+// amountOf puts the unit, which is a word for several, behind a number.
+func amountOf(text string, n int64, unit string) string {
+	if n == 1 {
+		unit = strings.TrimSuffix(unit, "s")
+	}
+	return strings.TrimSpace(text + " " + printable(unit))
 }
 
 // share is how far the phase is, from 0 to 1, if that is known.

@@ -80,7 +80,7 @@ func beginning(p Progress) string {
 	case p.Of > 0:
 		return fmt.Sprintf("%s: for %s, %s", printable(p.Phase), seconds(p.Of), connectionsPart(p, long))
 	case p.Total > 0:
-		return strings.TrimSpace(fmt.Sprintf("%s: %s %s", printable(p.Phase), number(p.Total), printable(p.Unit)))
+		return printable(p.Phase) + ": " + amountOf(number(p.Total), p.Total, p.Unit)
 	}
 	return printable(p.Phase) + ": begun"
 }

@@ -1,15 +1,9 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
-	"os/signal"
-	"syscall"
-
-	"golang.org/x/term"
 
 	"elemental/cmd/elemental-load/plan"
 	"elemental/cmd/elemental-load/result"
@@ -67,53 +61,4 @@ func listScenarios() (int, error) {
 	}
 	fmt.Printf("%-10s %s\n", plan.Mixed, "chat 70%, history 15%, poll 10%, churn 5%")
 	return exitOK, nil
-}
-
-// coloured tells whether colour is wanted there.
-func coloured(f *os.File) bool {
-	return os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && term.IsTerminal(int(f.Fd()))
-}
-
-func hostOf(address string) string {
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		return address
-	}
-	return host
-}
-
-// signalled is why a run was ended early.
-type signalled struct {
-	name   string
-	number int
-}
-
-func (s *signalled) Error() string { return s.name }
-
-// signals gives a context that the first SIGINT, SIGTERM or SIGHUP ends; the second
-// ends the program at once, after abandon.
-func signals(abandon func()) (work context.Context, stop func()) {
-	work, cancel := context.WithCancelCause(context.Background())
-	caught := make(chan os.Signal, 2)
-	signal.Notify(caught, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
-	over := make(chan struct{})
-	go func() {
-		for range 2 {
-			select {
-			case s := <-caught:
-				number, _ := s.(syscall.Signal)
-				if work.Err() != nil {
-					abandon()
-					os.Exit(exitSignal + int(number))
-				}
-				cancel(&signalled{s.String(), int(number)})
-			case <-over:
-				return
-			}
-		}
-	}()
-	return work, func() {
-		signal.Stop(caught)
-		close(over)
-	}
 }

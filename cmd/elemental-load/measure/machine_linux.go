@@ -1,0 +1,21 @@
+package measure
+
+import (
+	"github.com/prometheus/procfs"
+
+	"elemental/cmd/elemental-load/result"
+)
+
+// describe adds what this system tells of its hardware.
+func describe(m *result.Machine) {
+	fs, err := procfs.NewDefaultFS()
+	if err != nil {
+		return // a system without /proc
+	}
+	if cpus, err := fs.CPUInfo(); err == nil && len(cpus) > 0 {
+		m.CPU = cpus[0].ModelName
+	}
+	if memory, err := fs.Meminfo(); err == nil && memory.MemTotalBytes != nil {
+		m.Memory = int64(*memory.MemTotalBytes)
+	}
+}
