@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"elemental/client"
 	"elemental/client/originaltest"
@@ -105,7 +106,8 @@ func TestClosed(t *testing.T) {
 // TestOriginal loads the original provider: what needs no push, and every scenario
 // that does is refused.
 func TestOriginal(t *testing.T) {
-	original, err := originaltest.Start()
+	// Its usual interval begins with the provider: whoever asks at once is refused.
+	original, err := originaltest.StartWith(10 * time.Millisecond)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,6 +24,8 @@ type client struct {
 	home   *check.Channel // likewise
 
 	busy  atomic.Bool  // in scenarios in which a client does one thing at a time
+	turns sync.Mutex   // likewise, where it may do so only every so often
+	over  time.Time    // when it did so last, guarded by turns
 	steps int          // that it has taken, in those scenarios
 	place atomic.Int64 // how far it has read
 	slow  bool         // it subscribes and then reads no more

@@ -205,6 +205,28 @@ func TestOneAtATime(t *testing.T) {
 	}
 }
 
+// TestRests: a client that may act only every so often does so, though its last
+// answer came late; another one does not take its turn.
+func TestRests(t *testing.T) {
+	const interval = 50 * time.Millisecond
+	var mu sync.Mutex
+	last, shortest := -time.Hour, time.Hour
+	begun := time.Now()
+	p := paced([]plan.Stage{{For: 400 * time.Millisecond, From: 20, To: 20}}, 100, 1, func(*client, time.Time) {
+		mu.Lock()
+		defer mu.Unlock()
+		shortest = min(shortest, time.Since(begun)-last)
+		<-time.After(interval / 2) // a slow answer
+		last = time.Since(begun)
+	})
+	p.scenario.alone, p.interval = true, interval
+	p.w.life = t.Context()
+	p.open(context.Background(), plainClock{}, begun)
+	if taken := p.w.rec.Take(); taken.Finished[0] != 8 || shortest < interval*8/10 {
+		t.Errorf("%d finished, one %v after the one before", taken.Finished[0], shortest)
+	}
+}
+
 // TestPacerEnds with the context, whatever it waits for.
 func TestPacerEnds(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())

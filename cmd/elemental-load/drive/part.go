@@ -138,7 +138,8 @@ func (p *part) open(ctx context.Context, c clock, start time.Time) {
 		}
 		excuse := due.Before(excused)
 		actions.Go(func() {
-			p.perform(actor, due, c.Now().Sub(due), excuse)
+			rested := p.rest(actor)
+			p.perform(actor, due, c.Now().Sub(due), excuse || rested)
 			p.release(actor)
 		})
 	}
@@ -165,7 +166,7 @@ func (p *part) acquire(ctx context.Context, k int64) (c *client, waited bool) {
 		}
 	}
 	n := int64(len(p.actors))
-	if !p.scenario.alone && !p.w.world.Original {
+	if p.interval > 0 || !p.scenario.alone && !p.w.world.Original {
 		return p.actors[k%n], waited
 	}
 	for {
@@ -184,7 +185,28 @@ func (p *part) acquire(ctx context.Context, k int64) (c *client, waited bool) {
 	}
 }
 
+// rest waits until a client that may act only every so often may act again: each has
+// a timer of its own, and is late after a slow answer. It tells whether it waited.
+func (p *part) rest(c *client) (waited bool) {
+	if p.interval == 0 {
+		return false
+	}
+	const enough = 0.8 // of the interval: its timer need not be later than the schedule
+	waited = !c.turns.TryLock()
+	if waited {
+		c.turns.Lock()
+	}
+	until := c.over.Add(time.Duration(enough * float64(p.interval)))
+	waited = waited || time.Now().Before(until)
+	_ = (plainClock{}).Until(p.w.life, until) // at the end of the run it acts at once
+	return waited
+}
+
 func (p *part) release(c *client) {
+	if p.interval > 0 {
+		c.over = time.Now()
+		c.turns.Unlock()
+	}
 	c.busy.Store(false)
 	<-p.w.slots
 	select {
