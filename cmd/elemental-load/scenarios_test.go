@@ -71,6 +71,20 @@ func checkPushes(t *testing.T, r *result.Result) {
 	}
 }
 
+// TestSlowReader: who stops reading is parted with by the provider, which is told,
+// and is no violation. The messages are more than all buffers on the way hold.
+func TestSlowReader(t *testing.T) {
+	_, address := at(t)
+	r, _ := load(t, 0, "slow", address, "--clients=5", "--rate=150", "--size=16000", "--duration=5s")
+	if len(r.Violations) > 0 {
+		t.Errorf("%+v", r.Violations)
+	}
+	said := strings.Join(r.Notes, " ")
+	if !strings.Contains(said, "1 stopped reading") || !strings.Contains(said, "0 kept their connection") {
+		t.Errorf("%q", r.Notes)
+	}
+}
+
 // serversIn finds what servers a provider's folder holds, by the names of its files.
 func serversIn(t *testing.T, dir string) (found []string) {
 	t.Helper()
