@@ -69,7 +69,7 @@ func newPart(w *Worker, number int) *part {
 	if known.Waves && len(p.actors) > 0 {
 		p.actors, mine = p.actors[:1], 1 // one starts the wave of all clients of the process
 	}
-	p.schedule = plan.NewSchedule(w.world.Plan.Stages, w.world.Plan.ShareOf(number)*mine)
+	p.schedule = w.world.Plan.ScheduleOf(number, mine)
 	return p
 }
 

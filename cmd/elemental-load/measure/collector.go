@@ -75,7 +75,7 @@ func NewCollector(p *plan.Plan, kinds []Kind, workers int, provider *Process, sh
 		if scenario, _ := plan.Find(share.Scenario); scenario.Waves {
 			times = float64(workers)
 		}
-		c.due = append(c.due, plan.NewSchedule(p.Stages, p.ShareOf(i)*times))
+		c.due = append(c.due, p.ScheduleOf(i, times))
 	}
 	return c
 }

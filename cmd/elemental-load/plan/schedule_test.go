@@ -84,3 +84,20 @@ func TestScheduleAgrees(t *testing.T) {
 		}
 	}
 }
+
+// TestWavesInAMix: the rate is shared out among single actions; waves of all clients
+// keep their pace.
+func TestWavesInAMix(t *testing.T) {
+	p := &plan.Plan{
+		Mix: []plan.Share{{Scenario: "chat", Weight: 3}, {Scenario: "reconnect", Weight: 1}}, Model: plan.Open,
+		Stages: []plan.Stage{{For: 10 * second, From: 1000, To: 1000}},
+	}
+	if chat, waves := p.ScheduleOf(0, 1).Total(), p.ScheduleOf(1, 1).Total(); chat != 7500 || waves != 5 {
+		t.Errorf("%d posts and %d waves", chat, waves)
+	}
+	p.Mix = p.Mix[1:]
+	p.Stages[0].From, p.Stages[0].To = 0.2, 0.2
+	if waves := p.ScheduleOf(0, 1).Total(); waves != 2 {
+		t.Errorf("%d waves", waves)
+	}
+}
