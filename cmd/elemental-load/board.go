@@ -75,8 +75,10 @@ func (b *board) second(s result.Second) {
 	for _, o := range s.Operations {
 		all += o.Done
 	}
-	b.latest.Rate = float64(s.Operations[b.main].Done)
-	b.latest.P99 = time.Duration(s.Operations[b.main].P99 * float64(time.Millisecond))
+	if time.Duration(s.Second+1)*time.Second <= b.length { // a last one that is not whole says nothing
+		b.latest.Rate = float64(s.Operations[b.main].Done)
+		b.latest.P99 = time.Duration(s.Operations[b.main].P99 * float64(time.Millisecond))
+	}
 	b.latest.Errors += s.Refused + s.Failed
 	b.latest.Connections = s.Connections
 	b.latest.Done += all

@@ -10,14 +10,16 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"elemental/cmd/elemental/providertest"
 )
 
 // TestInterrupted: a signal ends the run early, with its results, in order.
 func TestInterrupted(t *testing.T) {
+	t.Parallel()
 	p, address := at(t)
-	r := launch(t, "chat", address, "--clients=10", "--rate=50", "--duration=1h")
+	r := launch(t, append(named(t), "chat", address, "--clients=10", "--rate=50", "--duration=1h")...)
 	r.loads()
 	if err := r.cmd.Process.Signal(syscall.SIGINT); err != nil {
 		t.Fatal(err)
@@ -29,13 +31,42 @@ func TestInterrupted(t *testing.T) {
 	if !strings.Contains(r.stdout.Text(), "interrupted") {
 		t.Errorf("the answer does not say so:\n%s", r.stdout.Text())
 	}
-	if left := serversIn(t, p.Dir); len(left) > 0 {
-		t.Errorf("servers are left: %q", left)
+	nothingLeft(t, p.Addr)
+}
+
+// TestTimeout gives connections up on which the provider is silent; they come back,
+// and what had no answer does not make the percentiles look well.
+func TestTimeout(t *testing.T) {
+	t.Parallel()
+	p, address := at(t)
+	r := launch(t, "chat", address, "--clients=4", "--rate=50", "--duration=6s", "--timeout=1s", "--expect=max<1h")
+	r.loads()
+	p.Pause()
+	<-time.After(3 * time.Second) // what is measured
+	p.Resume()
+	kept := r.wait(3)
+	post := operation(t, kept, "post")
+	if len(kept.Violations) > 0 || post.Failed == 0 || post.Done == 0 || operation(t, kept, "connection").Failed < 4 {
+		t.Errorf("%+v\n%+v", kept.Violations, kept.Failures)
+	}
+	if text := r.stdout.Text(); !strings.Contains(text, "did not keep up") || !strings.Contains(text, "no answer in time") {
+		t.Error(text)
+	}
+}
+
+// TestNothingDone is no success, though nobody has failed.
+func TestNothingDone(t *testing.T) {
+	t.Parallel()
+	_, address := at(t, "--maxmessage=50")
+	_, run := load(t, 1, "chat", address, "--clients=4", "--rate=20", "--duration=1s")
+	if text := run.stdout.Text(); !strings.Contains(text, "Nothing was done") || !strings.Contains(text, "message is too long") {
+		t.Error(text)
 	}
 }
 
 // TestExpectations: exit code 3 for one that is not met.
 func TestExpectations(t *testing.T) {
+	t.Parallel()
 	_, address := at(t)
 	small := []string{"chat", address, "--clients=4", "--rate=20", "--duration=1s"}
 	r, _ := load(t, 0, append(small, "--expect=errors=0", "--expect=p99<1h", "--expect=delivered.max<1h")...)
@@ -51,13 +82,14 @@ func TestExpectations(t *testing.T) {
 // TestProviderKilled in the middle of a run: what was measured is told, with the
 // reason why it could not be checked.
 func TestProviderKilled(t *testing.T) {
+	t.Parallel()
 	p, address := at(t)
 	r := launch(t, "chat", address, "--clients=10", "--rate=50", "--duration=4s")
 	r.loads()
 	p.Kill()
 	r.wait(1)
 	text := r.stdout.Text()
-	for _, want := range []string{"The run did not go to its end", "connection refused", "not connected"} {
+	for _, want := range []string{"The run ended early", "connection refused", "not connected", "was not compared"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("it does not say %q:\n%s", want, text)
 		}
@@ -66,6 +98,7 @@ func TestProviderKilled(t *testing.T) {
 
 // TestProviderRestarted: clients come back, what was unanswered is no violation.
 func TestProviderRestarted(t *testing.T) {
+	t.Parallel()
 	p, address := at(t)
 	r := launch(t, "chat", address, "--clients=10", "--rate=50", "--duration=6s")
 	r.loads()
@@ -83,6 +116,7 @@ func TestProviderRestarted(t *testing.T) {
 
 // TestNothingThere says what helps, and sends nothing to other machines.
 func TestNothingThere(t *testing.T) {
+	t.Parallel()
 	socket, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -101,6 +135,7 @@ func TestNothingThere(t *testing.T) {
 
 // TestMistakes are told with exit code 2, and nothing is sent.
 func TestMistakes(t *testing.T) {
+	t.Parallel()
 	for want, args := range map[string][]string{
 		`no scenario "dance"`:          {"dance"},
 		"unknown flag --speed":         {"--speed=3"},
@@ -128,6 +163,7 @@ func exitCode(err error) int {
 
 // TestSelfHost starts a provider, uses it, and leaves nothing of it.
 func TestSelfHost(t *testing.T) {
+	t.Parallel()
 	r, run := load(t, 0, "chat", "--selfhost", "--provider="+provider, "--providerarg=--hashmemory=64", "--clients=4", "--rate=20", "--duration=1s")
 	clean(t, r)
 	if !r.Target.Started || r.Provider == nil || r.Provider.Memory == 0 {
@@ -146,6 +182,7 @@ func TestSelfHost(t *testing.T) {
 
 // TestWorkers shares a run among processes: together they do what one would.
 func TestWorkers(t *testing.T) {
+	t.Parallel()
 	p, address := at(t)
 	for name, args := range map[string]string{
 		"chat": "--clients=20 --rate=100", "fanout": "--clients=30 --rate=20", "history": "--clients=6 --rate=40 --history=60",
@@ -167,6 +204,7 @@ func TestWorkers(t *testing.T) {
 
 // TestWorkersInterrupted: the signal ends all of them.
 func TestWorkersInterrupted(t *testing.T) {
+	t.Parallel()
 	_, address := at(t)
 	r := launch(t, "chat", address, "--workers=2", "--clients=10", "--rate=50", "--duration=1h")
 	r.loads()
@@ -181,6 +219,7 @@ func TestWorkersInterrupted(t *testing.T) {
 
 // TestWorkerKilled: the others end at once, what all have measured is told.
 func TestWorkerKilled(t *testing.T) {
+	t.Parallel()
 	_, address := at(t)
 	r := launch(t, "chat", address, "--workers=2", "--clients=10", "--rate=50", "--duration=1h")
 	r.loads()
@@ -220,6 +259,7 @@ func childOf(t *testing.T, pid int) (child int) {
 
 // TestTLS connects as a provider with a certificate of its own needs it.
 func TestTLS(t *testing.T) {
+	t.Parallel()
 	cert, key, _ := providertest.Certificate(t)
 	_, address := at(t, "--tlscert="+cert, "--tlskey="+key)
 	r, _ := load(t, 0, "chat", address, "--tls", "--tlsca="+cert, "--clients=4", "--rate=20", "--duration=1s")

@@ -10,12 +10,14 @@ import (
 // TestFaults: a provider that drops, doubles or reorders is found out, and told of
 // first, with an exit code of its own.
 func TestFaults(t *testing.T) {
+	t.Parallel()
 	faults := map[string]struct {
 		fault  faultytest.Fault
 		at     int
 		caught string // one of these
 	}{
 		"push dropped":       {faultytest.DropPush, 20, "push-lost"},
+		"last push dropped":  {faultytest.DropPush, 300, "push-lost"}, // 60 posts to 5 others
 		"push doubled":       {faultytest.DoublePush, 20, "push-doubled"},
 		"pushes swapped":     {faultytest.SwapPushes, 20, "push-reordered"},
 		"push changed":       {faultytest.ChangePush, 20, "misplaced"},
@@ -47,6 +49,7 @@ func TestFaults(t *testing.T) {
 // TestNoFault: the same road without a fault is in order, also when a connection is
 // cut, which is a failure and no violation.
 func TestNoFault(t *testing.T) {
+	t.Parallel()
 	p, _ := at(t)
 	straight := faultytest.Start(t, p.Addr, faultytest.None, 1)
 	r, _ := load(t, 0, "chat", "--address="+straight.Addr, "--clients=6", "--channels=1", "--rate=60", "--duration=1s")

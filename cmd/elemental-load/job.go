@@ -49,6 +49,7 @@ type job struct {
 	setup    time.Duration
 	elapsed  time.Duration
 	outcomes []*drive.Outcome
+	checked  bool // to the end
 	notes    []string
 }
 
@@ -62,7 +63,10 @@ func (j *job) run() (int, error) {
 	defer j.display.Close()
 	j.name, j.started = drive.RunName(), time.Now()
 	j.book = check.New(j.name, 0)
-	err := j.prepare(work)
+	err := j.canKeep()
+	if err == nil {
+		err = j.prepare(work)
+	}
 	if err == nil {
 		err = j.load(work)
 	}
@@ -77,6 +81,24 @@ func (j *job) run() (int, error) {
 	}
 	err = errors.Join(err, failed)
 	return j.codeOf(work, r, err), err
+}
+
+// canKeep tries early whether the results can be kept.
+func (j *job) canKeep() error {
+	if j.options.Out == "" {
+		return nil
+	}
+	err := os.MkdirAll(j.options.Out, 0o755)
+	if err == nil {
+		var trial *os.File
+		if trial, err = os.CreateTemp(j.options.Out, ".trial-*"); err == nil {
+			err = errors.Join(trial.Close(), os.Remove(trial.Name()))
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("--out: the results could not be kept: %w", err)
+	}
+	return nil
 }
 
 // prepare finds or starts the provider, and makes the world.
@@ -112,6 +134,9 @@ func (j *job) find(ctx context.Context) error {
 	}
 	resolved, err := wire.Resolve(ctx, address, o.Remote)
 	if err != nil {
+		return err
+	}
+	if err = wire.CheckFiles(j.plan.Clients/o.Workers + len(j.plan.Mix)); err != nil {
 		return err
 	}
 	j.target = result.Target{Address: address, Started: o.SelfHost, TLS: o.TLS}
@@ -190,6 +215,7 @@ func (j *job) load(ctx context.Context) error {
 	// An early end is no reason to leave out the check.
 	checking := context.WithoutCancel(ctx)
 	j.outcomes, err = c.Check(checking, !j.options.NoCheck, j.phase)
+	j.checked = err == nil
 	return err
 }
 
@@ -260,11 +286,14 @@ func (j *job) result(work context.Context, trouble error) (*result.Result, error
 		Plan:    *j.plan, Target: j.target, Machine: measure.Machine(), Processes: j.options.Workers,
 		Setup: j.setup.Seconds(), Notes: j.notes,
 	}
-	if work.Err() != nil {
+	switch {
+	case work.Err() != nil:
 		r.Ended = fmt.Sprintf("interrupted after %v", j.elapsed.Round(time.Millisecond))
+	case trouble != nil:
+		r.Ended = fmt.Sprintf("after %v, for trouble", j.elapsed.Round(time.Millisecond))
 	}
 	if trouble != nil {
-		r.Notes = append(r.Notes, "The run did not go to its end: "+trouble.Error())
+		r.Notes = append(r.Notes, "The run did not go to its end: "+oneLine(trouble))
 	}
 	if err := j.collect.Fill(r, j.elapsed); err != nil {
 		return nil, err
@@ -278,10 +307,14 @@ func (j *job) result(work context.Context, trouble error) (*result.Result, error
 
 // judge adds up what the processes have found.
 func (j *job) judge(r *result.Result) {
-	r.Checked.History = !j.options.NoCheck && len(j.outcomes) > 0
+	r.Checked.History, r.Checked.Streamed = j.checked && !j.options.NoCheck, j.checked
+	var slow drive.SlowReaders
+	var strays int64
 	found := map[check.Violation]*result.Found{}
 	for _, o := range j.outcomes {
 		r.Notes = append(r.Notes, o.Notes...)
+		slow.Add(o.Slow)
+		strays += o.Strays
 		r.Checked.Acknowledged += o.Counts.Acknowledged
 		r.Checked.Found += o.Counts.Found
 		r.Checked.Unsure += o.Counts.Unsure
@@ -296,6 +329,13 @@ func (j *job) judge(r *result.Result) {
 			f.Count += report.Count
 			f.Examples = append(f.Examples, report.Examples[:min(len(report.Examples), mostExamples-min(len(f.Examples), mostExamples))]...)
 		}
+	}
+	if slow.All > 0 {
+		r.Notes = append(r.Notes, fmt.Sprintf("Slow readers: %d stopped reading; %d were disconnected and told why, %d without a word, %d kept their connection.",
+			slow.All, slow.Told, slow.Untold, slow.All-slow.Told-slow.Untold))
+	}
+	if strays > 0 {
+		r.Notes = append(r.Notes, fmt.Sprintf("%d pushes came that nobody had subscribed to: the provider tells everybody everything (--sendotherusersdata), or it leaks.", strays))
 	}
 	for _, a := range check.About {
 		if f := found[a.Kind]; f != nil {
@@ -329,7 +369,7 @@ func (j *job) codeOf(work context.Context, r *result.Result, err error) int {
 		return exitViolation
 	case errors.As(context.Cause(work), &ended):
 		return exitSignal + ended.number
-	case err != nil:
+	case err != nil, r != nil && r.NothingDone():
 		return exitTrouble
 	case r != nil && slices.ContainsFunc(r.Verdicts, func(m result.Met) bool { return !m.Met }):
 		return exitUnmet

@@ -46,6 +46,8 @@ func command(args []string) int {
 
 // complain tells the user what is wrong, on one line.
 func complain(err error) {
-	text := strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; ")
-	fmt.Fprintln(os.Stderr, "elemental-load:", text)
+	fmt.Fprintln(os.Stderr, "elemental-load:", oneLine(err))
 }
+
+// oneLine is an error without line breaks.
+func oneLine(err error) string { return strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; ") }

@@ -30,7 +30,8 @@ var scenarioRuns = map[string]struct{ args, operations string }{
 // TestScenarios runs each scenario against the real provider: all that was due is
 // done, nothing is lost, nothing is left behind.
 func TestScenarios(t *testing.T) {
-	p, address := at(t)
+	t.Parallel()
+	_, address := at(t)
 	for name, run := range scenarioRuns {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -48,14 +49,13 @@ func TestScenarios(t *testing.T) {
 				}
 			}
 			checkPushes(t, r)
+			for _, o := range r.Operations {
+				if o.Name == "return" && o.Corrected.Min == 0 {
+					t.Errorf("a return in no time: %+v", o)
+				}
+			}
 		})
 	}
-	t.Run("left behind", func(t *testing.T) { t.Parallel() }) // after all
-	t.Cleanup(func() {
-		if left := serversIn(t, p.Dir); len(left) > 0 {
-			t.Errorf("servers are left: %q", left)
-		}
-	})
 }
 
 // checkPushes: where somebody listens, everybody hears everything.
@@ -74,6 +74,7 @@ func checkPushes(t *testing.T, r *result.Result) {
 // TestSlowReader: who stops reading is parted with by the provider, which is told,
 // and is no violation. The messages are more than all buffers on the way hold.
 func TestSlowReader(t *testing.T) {
+	t.Parallel()
 	_, address := at(t)
 	r, _ := load(t, 0, "slow", address, "--clients=5", "--rate=150", "--size=16000", "--duration=5s")
 	if len(r.Violations) > 0 {
@@ -85,23 +86,38 @@ func TestSlowReader(t *testing.T) {
 	}
 }
 
-// serversIn finds what servers a provider's folder holds, by the names of its files.
-func serversIn(t *testing.T, dir string) (found []string) {
+// named are options with which a test knows the run's users, with the password
+// "open sesame".
+func named(t *testing.T) []string {
 	t.Helper()
-	err := filepath.Walk(dir, func(path string, info os.FileInfo, err error) error {
-		if err == nil && info.IsDir() && strings.Contains(path, "servers") && strings.Contains(info.Name(), "load-") {
-			found = append(found, path)
-		}
-		return err
-	})
+	secret := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(secret, []byte("open sesame\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return []string{"--userprefix=again", "--passwordfile=" + secret, "--users=3"}
+}
+
+// nothingLeft wants the users of a run with named to be in no server any more.
+func nothingLeft(t *testing.T, provider string) {
+	t.Helper()
+	c, err := client.Dial(t.Context(), provider, client.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return found
+	defer c.Close()
+	for _, user := range []string{"again-u0", "again-u1", "again-u2"} {
+		if err := c.Login(t.Context(), user, "open sesame"); err != nil {
+			t.Fatal(err)
+		}
+		if left, err := c.Servers(t.Context()); err != nil || len(left) > 0 {
+			t.Errorf("%s is still in %q (%v)", user, left, err)
+		}
+	}
 }
 
 // TestClosed: the closed model, pipelined, with more and then fewer clients at work.
 func TestClosed(t *testing.T) {
+	t.Parallel()
 	_, address := at(t)
 	r, _ := load(t, 0, "chat", address, "--model=closed", "--clients=8", "--pipeline=4", "--stages=2x1s,8x1s", "--warmup=1s")
 	clean(t, r)
@@ -120,6 +136,7 @@ func TestClosed(t *testing.T) {
 // TestOriginal loads the original provider: what needs no push, and every scenario
 // that does is refused.
 func TestOriginal(t *testing.T) {
+	t.Parallel()
 	// Its usual interval begins with the provider: whoever asks at once is refused.
 	original, err := originaltest.StartWith(10 * time.Millisecond)
 	if err != nil {
@@ -144,14 +161,11 @@ func TestOriginal(t *testing.T) {
 	}
 }
 
-// TestUsersAgain uses the users of the run before.
+// TestUsersAgain uses the users of the run before, and leaves no server behind.
 func TestUsersAgain(t *testing.T) {
+	t.Parallel()
 	p, address := at(t)
-	secret := filepath.Join(t.TempDir(), "secret")
-	if err := os.WriteFile(secret, []byte("open sesame\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	args := []string{address, "--userprefix=again", "--passwordfile=" + secret, "--clients=4", "--users=2", "--rate=20", "--duration=1s"}
+	args := append(named(t), address, "chat", "history", "--clients=6", "--history=20", "--rate=20", "--duration=1s")
 	for range 2 {
 		r, run := load(t, 0, args...)
 		clean(t, r)
@@ -159,19 +173,29 @@ func TestUsersAgain(t *testing.T) {
 		if err != nil || strings.Contains(string(kept)+run.stdout.Text()+run.stderr.Text(), "sesame") {
 			t.Errorf("the password is in the results (%v)", err)
 		}
+		nothingLeft(t, p.Addr)
 	}
-	c, err := client.Dial(t.Context(), p.Addr, client.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	if err := c.Login(t.Context(), "again-u1", "open sesame"); err != nil {
-		t.Error(err)
-	}
-	if err := os.WriteFile(secret, []byte("another"), 0o600); err != nil {
+	if err := os.WriteFile(strings.TrimPrefix(args[1], "--passwordfile="), []byte("another"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if _, run := load(t, 1, args...); !strings.Contains(run.stderr.Text(), "is there already, with another password") {
 		t.Error(run.stderr.Text())
+	}
+}
+
+// TestOddProviders: keys that end during the run, and a provider that tells everybody
+// everything, are no trouble and no violation.
+func TestOddProviders(t *testing.T) {
+	t.Parallel()
+	_, address := at(t, "--keylifetime=500ms")
+	r, _ := load(t, 0, "chat:3", "reconnect:1", address, "--clients=8", "--rate=40", "--duration=3s")
+	if len(r.Violations) > 0 || !r.Checked.History || r.Checked.Found == 0 {
+		t.Errorf("%+v %+v", r.Violations, r.Checked)
+	}
+	_, address = at(t, "--sendotherusersdata")
+	r, _ = load(t, 0, "reconnect", "chat", address, "--clients=30", "--rate=60", "--duration=3s")
+	clean(t, r)
+	if !strings.Contains(strings.Join(r.Notes, " "), "sendotherusersdata") {
+		t.Errorf("%q", r.Notes)
 	}
 }

@@ -20,7 +20,10 @@ func (s *signalled) Error() string { return s.name }
 func signals(abandon func()) (work context.Context, stop func()) {
 	work, cancel := context.WithCancelCause(context.Background())
 	caught := make(chan os.Signal, 2)
-	signal.Notify(caught, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	signal.Notify(caught, syscall.SIGINT, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) { // as under nohup
+		signal.Notify(caught, syscall.SIGHUP)
+	}
 	over := make(chan struct{})
 	go func() {
 		for range 2 {

@@ -12,7 +12,7 @@ import (
 func stalled(t *testing.T, args ...string) *result.Result {
 	t.Helper()
 	p, address := at(t)
-	r := launch(t, append(args, "chat", address, "--clients=1", "--servers=1", "--channels=1", "--duration=5s")...)
+	r := launch(t, append(args, "chat", address, "--clients=2", "--servers=1", "--channels=1", "--duration=5s")...)
 	r.loads()
 	p.Pause()
 	<-time.After(time.Second)
@@ -27,10 +27,15 @@ func stalled(t *testing.T, args ...string) *result.Result {
 // model waits with its next post until it is answered: one of thousands took long,
 // and only the correction tells what the others missed.
 func TestStall(t *testing.T) {
+	t.Parallel()
 	const half = 500 // milliseconds
-	open := operation(t, stalled(t, "--rate=100"), "post")
+	r := stalled(t, "--rate=100")
+	open := operation(t, r, "post")
 	if open.Corrected.P90 < half/2 || open.Corrected.P99 < half || open.Corrected.Max < 900 {
 		t.Errorf("open: %+v", open.Corrected)
+	}
+	if delivered := operation(t, r, "delivered"); delivered.Corrected.P99 < half || delivered.Corrected.Max < 900 {
+		t.Errorf("open, delivered: %+v", delivered.Corrected)
 	}
 	closed := operation(t, stalled(t, "--model=closed"), "post")
 	if closed.Uncorrected.P99 > half {

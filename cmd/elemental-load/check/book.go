@@ -184,7 +184,7 @@ func (c *Channel) note(index int64, s Stamp, from string) {
 	}
 }
 
-// Used tells whether anybody has posted or listened in the channel.
+// Used tells whether anybody has posted, listened or read in the channel.
 func (c *Channel) Used() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -193,7 +193,7 @@ func (c *Channel) Used() bool {
 			return true
 		}
 	}
-	return len(c.streams) > 0
+	return len(c.streams) > 0 || len(c.places) > 0
 }
 
 // Behind is how much the channel's subscribers have not heard of its first total
@@ -205,4 +205,14 @@ func (c *Channel) Behind(total int64) (all int64) {
 		all += s.behind(total)
 	}
 	return all
+}
+
+// Settle ends all subscriptions of the channel at a moment at which its first total
+// messages should have come to them.
+func (c *Channel) Settle(total int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, s := range c.streams {
+		s.settle(total)
+	}
 }

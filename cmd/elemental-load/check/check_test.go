@@ -39,6 +39,7 @@ func (d *desk) posts(l *check.Lane, first int64, n int) (texts []string) {
 
 // history has the book judge a history of these texts.
 func (d *desk) history(texts ...string) {
+	d.c.Settle(int64(len(texts)))
 	h := d.c.History()
 	for _, text := range texts {
 		h.Read(-1, []byte(text))
@@ -85,7 +86,7 @@ func TestLost(t *testing.T) {
 	d := newDesk(t)
 	texts := d.posts(d.c.Lane(), 0, 4)
 	d.history(texts[0], texts[1], texts[3])
-	d.want("lost I", "misplaced I") // what comes after it stands where another was told
+	d.want("lost I", "misplaced II") // what comes after it stands elsewhere than was told
 }
 
 func TestLastLost(t *testing.T) {
@@ -303,6 +304,76 @@ func TestNonsenseIndex(t *testing.T) {
 	s.Begin(0)
 	s.Pushed(1<<60, []byte(text))
 	d.want("misplaced III")
+}
+
+// TestPushedThenLost: what was pushed was on disk, so it must not vanish, whatever its
+// sender was told.
+func TestPushedThenLost(t *testing.T) {
+	d := newDesk(t)
+	l := d.c.Lane()
+	texts := d.posts(l, 0, 1)
+	a, two := d.post(l)
+	s := d.c.Stream(nil)
+	s.Begin(0)
+	s.Pushed(0, []byte(texts[0]))
+	s.Pushed(1, []byte(two))
+	l.Unsure(a.Number)
+	s.Stop()
+	d.history(texts[0])
+	d.want("lost I")
+}
+
+// TestLastPushesLost: also the last ones are owed, to the end of the run.
+func TestLastPushesLost(t *testing.T) {
+	d := newDesk(t)
+	texts := d.posts(d.c.Lane(), 0, 3)
+	s := d.c.Stream(nil)
+	s.Begin(0)
+	s.Pushed(0, []byte(texts[0]))
+	d.c.Settle(3)
+	s.Stop()
+	d.history(texts...)
+	d.want("push-lost II")
+}
+
+// TestPushOfAnotherChannel: a text that was posted elsewhere is foreign here.
+func TestPushOfAnotherChannel(t *testing.T) {
+	d := newDesk(t)
+	other := d.book.Channel("gophers", "other").Lane()
+	_, text := d.post(other)
+	s := d.c.Stream(nil)
+	s.Begin(0)
+	s.Pushed(0, []byte(text))
+	d.history()
+	d.want("lost I", "foreign I")
+}
+
+// TestPushBelowTheSubscription: a push on its way when a subscription begins is owed to
+// nobody, and no second one.
+func TestPushBelowTheSubscription(t *testing.T) {
+	d := newDesk(t)
+	texts := d.posts(d.c.Lane(), 0, 2)
+	s := d.c.Stream(nil)
+	s.Begin(1)
+	s.Pushed(0, []byte(texts[0])) // on its way when the subscription began
+	s.Pushed(1, []byte(texts[1]))
+	d.history(texts...)
+	d.want()
+}
+
+// TestUnread: where the history is not read, a place that may be an own post without
+// an answer is not called lost.
+func TestUnread(t *testing.T) {
+	d := newDesk(t)
+	own, other := d.c.Lane(), d.c.Lane()
+	a, _ := d.post(own)
+	own.Unsure(a.Number)
+	d.posts(other, 1, 2)
+	s := d.c.Stream(own)
+	s.Begin(0)
+	d.c.Settle(3)
+	d.c.FinishUnread()
+	d.want("push-lost II")
 }
 
 func TestTextSizes(t *testing.T) {

@@ -45,22 +45,21 @@ func (h *History) Finish() {
 		lane.finish()
 	}
 	for index := h.next; index < int64(len(c.places)); index++ {
-		if p := c.places[index]; p != 0 && !c.book.ours(p.lane()) { // ours were told by their lane
-			c.book.report(Lost, "%s at %d: %v, which was told before", c, index, p)
+		if p := c.places[index]; p != 0 {
+			c.beyond(index, p)
 		}
 	}
 	for _, s := range c.streams {
-		s.finish(h.next)
+		s.finish(true)
 	}
 }
 
-// FinishUnread judges the streams alone, where the history is not read. Total is
-// how many messages the channel has.
-func (c *Channel) FinishUnread(total int64) {
+// FinishUnread judges the streams alone, where the history is not read.
+func (c *Channel) FinishUnread() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, s := range c.streams {
-		s.finish(total)
+		s.finish(false)
 	}
 }
 
@@ -82,4 +81,21 @@ func (c *Channel) Saw(index int64, text []byte) (Stamp, bool) {
 // begin up to end.
 func (c *Channel) Short(begin, end int64, got int) {
 	c.book.report(Lost, "%s: %d messages were answered for %d up to %d", c, got, begin, end)
+}
+
+// beyond reports a message that was told to stand behind the end of the history. Called
+// with the lock held, after the lanes are finished.
+func (c *Channel) beyond(index int64, p place) {
+	l := c.lanes[p.lane()]
+	if l == nil { // another process's
+		c.book.report(Lost, "%s at %d: %v, which was told before", c, index, p)
+		return
+	}
+	_, acknowledged, _ := l.outcome(p.number())
+	switch missing := l.skipped[p.number()]; {
+	case !missing:
+		c.book.report(Misplaced, "%s at %d: %v, which the history has elsewhere", c, index, p)
+	case !acknowledged: // its lane has told of the others
+		c.book.report(Lost, "%s at %d: %v, which was told before", c, index, p)
+	}
 }

@@ -82,6 +82,18 @@ func (l *Lane) ended(number uint32, how outcome) {
 	l.odd[number] = how
 }
 
+// unsure is how many posts have an outcome that nobody knows.
+func (l *Lane) unsure() (n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, how := range l.odd {
+		if how == unsure {
+			n++
+		}
+	}
+	return n
+}
+
 func (l *Lane) used() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

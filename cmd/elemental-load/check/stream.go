@@ -16,6 +16,7 @@ type Stream struct {
 	begun   bool
 	ended   bool
 	early   []int64        // heard before the subscription was answered
+	from    int64          // the first that is owed
 	next    int64          // behind all that it knows of
 	latest  int64          // the index of the latest push, -1 before
 	missing map[int64]bool // passed over: yet to come, its own, or lost
@@ -25,7 +26,6 @@ type Stream struct {
 // or nil.
 func (c *Channel) Stream(own *Lane) *Stream {
 	s := &Stream{c: c, own: own, latest: -1, missing: map[int64]bool{}}
-	c.book.streams.Add(1)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.streams = append(c.streams, s)
@@ -37,7 +37,8 @@ func (c *Channel) Stream(own *Lane) *Stream {
 func (s *Stream) Begin(amount int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.begun, s.next = true, amount
+	s.begun, s.from, s.next = true, amount, amount
+	s.c.book.streams.Add(1)
 	for _, index := range s.early {
 		if index >= amount {
 			s.heard(index)
@@ -57,8 +58,10 @@ func (s *Stream) Pushed(index int64, text []byte) (Stamp, bool) {
 	if ok {
 		s.c.mu.Lock()
 		s.c.note(index, stamp, "pushed")
+		ok = s.c.lanes[stamp.Lane] != nil || !s.c.book.ours(stamp.Lane)
 		s.c.mu.Unlock()
-	} else {
+	}
+	if !ok {
 		s.c.book.report(Foreign, "%s at %d, pushed: %.80q", s.c, index, text)
 	}
 	s.mu.Lock()
@@ -87,7 +90,7 @@ func (s *Stream) Own(index int64) {
 // heard judges the index of a push. Called with the lock held.
 func (s *Stream) heard(index int64) {
 	switch {
-	case s.ended:
+	case s.ended, index >= 0 && index < s.from: // owed no more, and not yet
 		return
 	case index >= s.next:
 		s.passOver(index)
@@ -124,25 +127,38 @@ func (s *Stream) behind(total int64) int64 {
 	return max(total-s.next, 0) + int64(len(s.missing))
 }
 
+// settle ends the stream when all of the channel's first total messages should have
+// come: what is missing of them is lost, whatever comes later.
+func (s *Stream) settle(total int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.begun || s.ended {
+		return
+	}
+	for ; s.next < total; s.next++ {
+		s.missing[s.next] = true
+	}
+	s.ended = true
+}
+
 // Stop ends the stream with its connection or subscription. What had not come by
 // then is owed no more, but for what a later push has passed over.
 func (s *Stream) Stop() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.ended {
+		return
+	}
 	s.ended = true
 	maps.DeleteFunc(s.missing, func(index int64, _ bool) bool { return index > s.latest })
 }
 
-// finish reports what never came, once the history has told whose each place is.
-// Called with the channel's lock held.
-func (s *Stream) finish(total int64) {
+// finish reports what never came. Called with the channel's lock held, once the
+// history has told whose each place is; where it was not read, as many places as the
+// connection has posts of unknown outcome may be its own.
+func (s *Stream) finish(read bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.begun && !s.ended {
-		for ; s.next < total; s.next++ {
-			s.missing[s.next] = true
-		}
-	}
 	lost := make([]int64, 0, len(s.missing))
 	for index := range s.missing {
 		if !s.isOwn(index) {
@@ -150,10 +166,12 @@ func (s *Stream) finish(total int64) {
 		}
 	}
 	slices.Sort(lost)
+	if s.own != nil && !read {
+		lost = lost[min(s.own.unsure(), len(lost)):]
+	}
 	for _, index := range lost {
 		s.c.book.report(PushLost, "%s: %d", s.c, index)
 	}
-	s.ended = true
 }
 
 // isOwn tells a post of the same connection whose answer did not say its place.

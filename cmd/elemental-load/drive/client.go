@@ -38,8 +38,8 @@ type client struct {
 type link struct {
 	c      *client
 	conn   *wire.Conn
-	post   *poster       // nil in scenarios without servers
-	stream *check.Stream // nil if it is not subscribed
+	post   *poster       // nil in scenarios without servers; set before it is online
+	stream *check.Stream // guarded by the client's lock; nil if it is not subscribed
 	ended  bool          // guarded by the client's lock
 	gone   bool          // guarded by the watch's lock
 }
@@ -51,24 +51,10 @@ func (c *client) online() *link {
 	return c.link
 }
 
-// newLink prepares a connection.
-func (c *client) newLink() *link {
-	l := &link{c: c}
-	if c.home == nil {
-		return l
-	}
-	lane := c.home.Lane()
-	l.post = newPoster(c.part.w.world, lane, c.me.Name)
-	if c.part.scenario.subscribes(c) {
-		l.stream = c.home.Stream(lane)
-	}
-	return l
-}
-
 // connect dials, logs in, and does what the scenario's clients do on arrival. Due is
 // when it should have begun.
 func (c *client) connect(ctx context.Context, due time.Time) error {
-	l := c.newLink()
+	l := &link{c: c}
 	conn, err := c.dial(ctx, l, due)
 	if err != nil {
 		return err
@@ -84,6 +70,66 @@ func (c *client) connect(ctx context.Context, due time.Time) error {
 		conn.End(err)
 	}
 	return err
+}
+
+// arrive logs in and subscribes.
+func (c *client) arrive(l *link) error {
+	late := time.AfterFunc(c.part.w.world.Reach.Timeout, func() { l.conn.End(errNoAnswer) })
+	defer late.Stop()
+	if err := c.logIn(l.conn); err != nil || c.home == nil {
+		return err
+	}
+	if stream := c.equip(l); stream != nil {
+		return l.subscribe(stream)
+	}
+	return nil
+}
+
+// logIn logs in by key, and by password where the key has become too old.
+func (c *client) logIn(conn *wire.Conn) error {
+	world := c.part.w.world
+	err := problem("login", c.ask(conn, opLogin, time.Now(), world.login(c.me)))
+	for passing[codeOf(err)] {
+		const pause = 100 * time.Millisecond
+		_ = (plainClock{}).Until(c.part.w.life, time.Now().Add(pause)) // the connection ends in time
+		err = problem("login", c.ask(conn, opLogin, time.Now(), world.login(c.me)))
+	}
+	if keyIsOld(err) {
+		err = problem("login", c.ask(conn, opLogin, time.Now(), world.login(Account{Name: c.me.Name})))
+	}
+	return err
+}
+
+// equip gives a connection that is logged in its lane, and its stream if it is to
+// subscribe.
+func (c *client) equip(l *link) *check.Stream {
+	lane := c.home.Lane()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	l.post = newPoster(c.part.w.world, lane, c.me.Name)
+	if c.part.scenario.subscribes(c) && !l.ended {
+		l.stream = c.home.Stream(lane)
+	}
+	return l.stream
+}
+
+// listening is the connection's stream, nil if it has none.
+func (l *link) listening() *check.Stream {
+	l.c.mu.Lock()
+	defer l.c.mu.Unlock()
+	return l.stream
+}
+
+func (l *link) subscribe(stream *check.Stream) error {
+	r := l.c.part.w.world.inChannel("subscribe", l.c.me.Name, l.c.home.Server, l.c.home.Name)
+	build := func(dst []byte, _ time.Time) []byte { return protocol.AppendRequest(dst, r) }
+	a := l.conn.Call(build, func(a *wire.Answer) {
+		if a.OK {
+			stream.Begin(a.Amount)
+		}
+	})
+	l.c.judge(opSubscribe, a.Sent, a)
+	return problem("subscribe", a)
 }
 
 // settle makes a connection the client's, unless it has ended already.
@@ -114,66 +160,45 @@ func (c *client) dial(ctx context.Context, l *link, due time.Time) (*wire.Conn, 
 	return conn, nil
 }
 
-// arrive logs in and subscribes.
-func (c *client) arrive(l *link) error {
-	world := c.part.w.world
-	late := time.AfterFunc(world.Reach.Timeout, func() { l.conn.End(errNoAnswer) })
-	defer late.Stop()
-	if err := problem("login", c.ask(l.conn, opLogin, time.Now(), world.login(c.me))); err != nil || c.home == nil {
-		return err
-	}
-	if l.stream == nil {
-		return nil
-	}
-	return l.subscribe()
-}
-
-func (l *link) subscribe() error {
-	r := l.c.part.w.world.inChannel("subscribe", l.c.me.Name, l.c.home.Server, l.c.home.Name)
-	build := func(dst []byte, _ time.Time) []byte { return protocol.AppendRequest(dst, r) }
-	a := l.conn.Call(build, func(a *wire.Answer) {
-		if a.OK {
-			l.stream.Begin(a.Amount)
-		}
-	})
-	l.c.judge(opSubscribe, a.Sent, a)
-	return problem("subscribe", a)
-}
-
 // Heard takes a push. It is called by who reads the connection. Of other channels
 // than its own a client hears where the provider subscribes everybody to everything.
 func (l *link) Heard(e *wire.Event) {
-	if l.stream == nil || string(e.Server) != l.c.home.Server {
-		return
-	}
-	w := l.c.part.w
+	stream, w := l.listening(), l.c.part.w
 	switch {
+	case stream == nil || string(e.Server) != l.c.home.Server:
+		w.strays.Add(1)
 	case e.Kind == wire.Unsubscribed:
-		l.stream.Stop()
+		stream.Stop()
 		w.rec.Refused(l.c.turn, opSubscribe, e.Code, "the subscription has ended")
+		l.conn.End(errDeaf) // the client returns, and subscribes again
 	case string(e.Channel) == l.c.home.Name:
-		stamp, ok := l.stream.Pushed(e.Index, e.Text)
+		stamp, ok := stream.Pushed(e.Index, e.Text)
 		if start := w.began(); ok && !start.IsZero() && !l.c.slow {
 			w.rec.Done(l.c.turn, opDelivered, start.Add(stamp.Due), start.Add(stamp.Sent), e.At)
 		}
+	default:
+		w.strays.Add(1)
 	}
 }
+
+// errDeaf ends a connection whose subscription the provider has ended.
+var errDeaf = errors.New("the provider ended the subscription")
 
 // Ended notes the end of the connection. The client comes back, unless the end was
 // wanted or the run is over.
 func (l *link) Ended(cause error) {
 	c, w := l.c, l.c.part.w
 	w.watch.remove(l)
-	if l.stream != nil {
-		l.stream.Stop()
-	}
 	c.mu.Lock()
 	l.ended = true
-	lost := c.link == l
+	lost, stream := c.link == l, l.stream
 	if lost {
 		c.link = nil
 	}
 	c.mu.Unlock()
+	if stream != nil {
+		stream.Stop()
+	}
 	switch {
 	case !lost || errors.Is(cause, wire.ErrClosed) || w.life.Err() != nil:
 	case c.slow:

@@ -162,7 +162,7 @@ func TestPacerHoldsBack(t *testing.T) {
 	for range 3 {
 		release <- struct{}{} // the first three hang until here, which holds the fourth back
 	}
-	clock.pass(5 * time.Second)
+	clock.pass(1500 * time.Millisecond) // still within the time in which the load may end
 	close(release)
 	<-over
 	if most > 3 {
@@ -176,6 +176,25 @@ func TestPacerHoldsBack(t *testing.T) {
 	}
 	if taken := p.w.rec.Take(); taken.HeldBack == 0 || taken.Started[0] != 10 {
 		t.Errorf("%d held back, %d started", taken.HeldBack, taken.Started[0])
+	}
+}
+
+// TestPacerHasAnEnd: what was held back until long after the end is not begun.
+func TestPacerHasAnEnd(t *testing.T) {
+	clock := &fakeClock{now: epoch}
+	release := make(chan struct{})
+	p := paced([]plan.Stage{{For: time.Second, From: 10, To: 10}}, 3, 1, func(*client, time.Time) { <-release })
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		p.open(context.Background(), clock, epoch)
+	}()
+	release <- struct{}{} // three have begun
+	clock.pass(time.Minute)
+	close(release)
+	<-over
+	if taken := p.w.rec.Take(); taken.Started[0] < 3 || taken.Started[0] > 5 {
+		t.Errorf("%d started", taken.Started[0])
 	}
 }
 
@@ -220,7 +239,6 @@ func TestRests(t *testing.T) {
 		last = time.Since(begun)
 	})
 	p.scenario.alone, p.interval = true, interval
-	p.w.life = t.Context()
 	p.open(context.Background(), plainClock{}, begun)
 	if taken := p.w.rec.Take(); taken.Finished[0] != 8 || shortest < interval*8/10 {
 		t.Errorf("%d finished, one %v after the one before", taken.Finished[0], shortest)

@@ -2,11 +2,12 @@ package drive
 
 import (
 	"context"
-	"fmt"
+	"math"
 	"sync"
 	"time"
 
 	"elemental/cmd/elemental-load/check"
+	"elemental/cmd/elemental-load/measure"
 	"elemental/cmd/elemental-load/plan"
 )
 
@@ -69,7 +70,9 @@ func newPart(w *Worker, number int) *part {
 	if known.Waves && len(p.actors) > 0 {
 		p.actors, mine = p.actors[:1], 1 // one starts the wave of all clients of the process
 	}
-	p.schedule = w.world.Plan.ScheduleOf(number, mine)
+	const golden = 0.618 // spreads the scenarios of a mix
+	phase := float64(w.number)/float64(w.of) + golden*float64(number)
+	p.schedule = w.world.Plan.ScheduleOf(number, mine).Shifted(phase - math.Floor(phase))
 	return p
 }
 
@@ -119,6 +122,7 @@ func (p *part) open(ctx context.Context, c clock, start time.Time) {
 	var actions sync.WaitGroup
 	defer actions.Wait()
 	var excused time.Time // what was due before that waited for the provider
+	end := start.Add(p.schedule.Length() + overtime)
 	for k := int64(0); ; k++ {
 		after, more := p.schedule.At(k)
 		if !more {
@@ -126,8 +130,8 @@ func (p *part) open(ctx context.Context, c clock, start time.Time) {
 			return
 		}
 		due := start.Add(after)
-		if c.Until(ctx, due) != nil {
-			return
+		if c.Until(ctx, due) != nil || c.Now().After(end) {
+			return // what has not begun by then is not begun: the load has an end
 		}
 		actor, waited := p.acquire(ctx, k)
 		if actor == nil {
@@ -136,18 +140,28 @@ func (p *part) open(ctx context.Context, c clock, start time.Time) {
 		if waited {
 			excused = c.Now()
 		}
-		excuse := due.Before(excused)
+		blame := measure.Generator
+		if due.Before(excused) {
+			blame = measure.Provider
+		}
 		actions.Go(func() {
-			rested := p.rest(actor)
-			p.perform(actor, due, c.Now().Sub(due), excuse || rested)
-			p.release(actor)
+			defer p.release(actor)
+			if p.rest(ctx, actor) {
+				blame = measure.Nobody
+			}
+			if ctx.Err() == nil {
+				p.perform(actor, due, c.Now().Sub(due), blame)
+			}
 		})
 	}
 }
 
+// overtime is for how long after its end the load still begins what was held back.
+const overtime = time.Second
+
 // perform does one action.
-func (p *part) perform(c *client, due time.Time, late time.Duration, excused bool) {
-	p.w.rec.Started(c.turn, p.number, late, excused)
+func (p *part) perform(c *client, due time.Time, late time.Duration, blame measure.Blame) {
+	p.w.rec.Started(c.turn, p.number, late, blame)
 	p.scenario.act(c, due)
 	p.w.rec.Finished(c.turn, p.number)
 }
@@ -187,7 +201,7 @@ func (p *part) acquire(ctx context.Context, k int64) (c *client, waited bool) {
 
 // rest waits until a client that may act only every so often may act again: each has
 // a timer of its own, and is late after a slow answer. It tells whether it waited.
-func (p *part) rest(c *client) (waited bool) {
+func (p *part) rest(ctx context.Context, c *client) (waited bool) {
 	if p.interval == 0 {
 		return false
 	}
@@ -198,7 +212,7 @@ func (p *part) rest(c *client) (waited bool) {
 	}
 	until := c.over.Add(time.Duration(enough * float64(p.interval)))
 	waited = waited || time.Now().Before(until)
-	_ = (plainClock{}).Until(p.w.life, until) // at the end of the run it acts at once
+	_ = (plainClock{}).Until(ctx, until) // who called it sees the end
 	return waited
 }
 
@@ -251,26 +265,33 @@ func (p *part) loop(ctx context.Context, clock plainClock, start time.Time, rank
 			_ = clock.Until(ctx, now.Add(idle)) // the loop sees the end
 			continue
 		}
-		p.perform(c, now, 0, false)
+		p.perform(c, now, 0, measure.Nobody)
 		if pause > 0 {
 			_ = clock.Until(ctx, time.Now().Add(pause)) // likewise
 		}
 	}
 }
 
-// outcome says in a sentence how the slow readers fared.
-func (p *part) outcome() string {
-	slow := 0
+// SlowReaders is how those fared who stopped reading.
+type SlowReaders struct {
+	All    int `json:"all"`
+	Told   int `json:"told"`   // disconnected, and told why
+	Untold int `json:"untold"` // disconnected without a word
+}
+
+// Add adds those of another process or scenario.
+func (s *SlowReaders) Add(other SlowReaders) {
+	s.All, s.Told, s.Untold = s.All+other.All, s.Told+other.Told, s.Untold+other.Untold
+}
+
+func (p *part) slowReaders() (slow SlowReaders) {
 	for _, c := range p.clients {
 		if c.slow {
-			slow++
+			slow.All++
 		}
-	}
-	if slow == 0 {
-		return ""
 	}
 	p.cut.mu.Lock()
 	defer p.cut.mu.Unlock()
-	return fmt.Sprintf("slow readers: %d stopped reading; %d were disconnected and told why, %d without a word, %d kept their connection",
-		slow, p.cut.told, p.cut.untold, slow-p.cut.told-p.cut.untold)
+	slow.Told, slow.Untold = p.cut.told, p.cut.untold
+	return slow
 }

@@ -208,10 +208,11 @@ func (w *World) makeServer(ctx context.Context, d *wire.Dialer, s *Server, name 
 	defer c.Close()
 	create := w.inServer("createserver", owner.Name, name)
 	create.ServerPasswd = noPassword
+	s.Name = name // from now on it may be there, and has to be removed
 	if _, err = insist(ctx, c, create, w.Reach.Timeout); err != nil {
 		return err
 	}
-	s.Name, s.Channels = name, []string{general}
+	s.Channels = []string{general}
 	for len(s.Channels) < w.Plan.Channels {
 		channel := fmt.Sprintf("channel-%d", len(s.Channels))
 		create := w.inServer("createchannel", owner.Name, name)

@@ -138,6 +138,12 @@ func (w *World) login(a Account) *protocol.Request {
 	return r
 }
 
+// keyIsOld tells that a key is good no more, and the password still is.
+func keyIsOld(err error) bool {
+	code := codeOf(err)
+	return code == "key_too_old" || code == "wrong_key"
+}
+
 // visit is a connection of an account for a while, which ends with the context.
 func (w *World) visit(ctx context.Context, d *wire.Dialer, a Account) (*wire.Conn, error) {
 	c, err := d.Dial(ctx, wire.Nobody{})
@@ -145,7 +151,11 @@ func (w *World) visit(ctx context.Context, d *wire.Dialer, a Account) (*wire.Con
 		return nil, err
 	}
 	context.AfterFunc(ctx, func() { c.End(ctx.Err()) })
-	if _, err = insist(ctx, c, w.login(a), w.Reach.Timeout); err != nil {
+	_, err = insist(ctx, c, w.login(a), w.Reach.Timeout)
+	if keyIsOld(err) {
+		_, err = insist(ctx, c, w.login(Account{Name: a.Name}), w.Reach.Timeout)
+	}
+	if err != nil {
 		c.Close()
 		return nil, err
 	}

@@ -60,10 +60,10 @@ func (c *client) chat(due time.Time) {
 }
 
 func (c *client) postOn(l *link, due time.Time) {
-	w := c.part.w
+	w, stream := c.part.w, l.listening()
 	a := l.post.send(l.conn, w.book, w.began(), due, func(a *wire.Answer) {
-		if a.OK && a.Index >= 0 && l.stream != nil {
-			l.stream.Own(a.Index)
+		if a.OK && a.Index >= 0 && stream != nil {
+			stream.Own(a.Index)
 		}
 	})
 	c.judge(opPost, due, a)
@@ -96,10 +96,13 @@ func (c *client) readBack(due time.Time) {
 		end = c.server.History
 		c.place.Store(end - page)
 	}
-	c.read(l, due, max(end-page, 0), end)
+	begin := max(end-page, 0)
+	for i, m := range c.read(l, due, begin, end) {
+		c.home.Saw(begin+int64(i), []byte(m.Text))
+	}
 }
 
-// read reads messages and compares them with what is known of their places.
+// read reads messages, and reports it when they are not as many as there are.
 func (c *client) read(l *link, due time.Time, begin, end int64) []wire.Message {
 	r := c.part.w.world.inChannel("getmessages", c.me.Name, c.home.Server, c.home.Name)
 	r.Begin, r.End = protocol.Int(begin), protocol.Int(end)

@@ -88,7 +88,7 @@ func (w *World) verify(ctx context.Context, d *wire.Dialer, b *check.Book, total
 	return inParallel(ctx, len(channels), w.atOnce(verifying), func(int64) {}, func(ctx context.Context, i int) error {
 		c := channels[i]
 		if !history {
-			c.FinishUnread(totals[c])
+			c.FinishUnread()
 			return nil
 		}
 		return w.readAll(ctx, d, c, done)
@@ -164,7 +164,9 @@ func Remove(ctx context.Context, w *World, tell Tell) error {
 		defer c.Close()
 		r := w.inServer("deleteserver", owner.Name, servers[i].Name)
 		r.ServerPasswd = noPassword
-		_, err = insist(ctx, c, r, w.Reach.Timeout)
+		if _, err = insist(ctx, c, r, w.Reach.Timeout); codeOf(err) == "no_such_server" {
+			return nil // it was never made
+		}
 		return err
 	})
 }

@@ -24,6 +24,7 @@ type Worker struct {
 	parts      []*part
 	watch      watch
 	slots      chan struct{} // actions under way
+	strays     atomic.Int64
 
 	start atomic.Pointer[time.Time]
 	life  context.Context // until the clients are to stay away
@@ -97,6 +98,9 @@ func (w *Worker) Load(ctx context.Context, start time.Time, took func(second int
 	w.start.Store(&start)
 	w.rec.Take() // what came before is not of the load
 	over := make(chan struct{})
+	beating, still := context.WithCancel(ctx)
+	defer still()
+	w.tasks.Go(func() { w.beat(beating, start) })
 	go func() {
 		defer close(over)
 		var parts sync.WaitGroup
@@ -120,6 +124,17 @@ func (w *Worker) Load(ctx context.Context, start time.Time, took func(second int
 	}
 }
 
+// beat looks, a hundred times a second, how late this process is for what waits for
+// nobody: where it is starved, so are those who read answers.
+func (w *Worker) beat(ctx context.Context, start time.Time) {
+	c := newClock()
+	defer c.Close()
+	const pause = 10 * time.Millisecond
+	for due := start; c.Until(ctx, due) == nil; due = due.Add(pause) {
+		w.rec.Beat(c.Now().Sub(due))
+	}
+}
+
 // take is what was measured since the last time.
 func (w *Worker) take(usage *measure.Process) *measure.Interval {
 	taken := w.rec.Take()
@@ -132,6 +147,8 @@ func (w *Worker) take(usage *measure.Process) *measure.Interval {
 type Outcome struct {
 	Counts  check.Counts      `json:"counts"`
 	Reports []check.Report    `json:"reports"`
+	Slow    SlowReaders       `json:"slow"`
+	Strays  int64             `json:"strays"` // pushes of other channels than the client's
 	Notes   []string          `json:"notes"`
 	Late    *measure.Interval `json:"late"` // what was measured after the load
 }
@@ -141,9 +158,16 @@ type Outcome struct {
 // judges the subscriptions alone.
 func (w *Worker) Check(ctx context.Context, history bool, tell Tell) (*Outcome, error) {
 	w.wakeSlow()
+	o := &Outcome{}
 	totals, err := w.world.count(ctx, w.dialer, w.book)
-	if err == nil {
-		w.awaitPushes(ctx, totals)
+	switch {
+	case err != nil:
+	case w.awaitPushes(ctx, totals):
+		for c, total := range totals {
+			c.Settle(total)
+		}
+	default:
+		o.Notes = append(o.Notes, fmt.Sprintf("Pushes were still coming %v after the load; whether the last ones come was not waited for.", longest))
 	}
 	for _, p := range w.parts {
 		p.tidy()
@@ -152,12 +176,11 @@ func (w *Worker) Check(ctx context.Context, history bool, tell Tell) (*Outcome, 
 	if err == nil {
 		err = w.world.verify(ctx, w.dialer, w.book, totals, history, tell)
 	}
-	o := &Outcome{Counts: w.book.Counts(), Reports: w.book.Reports(), Late: w.rec.Take()}
+	o.Counts, o.Reports, o.Late = w.book.Counts(), w.book.Reports(), w.rec.Take()
 	for _, p := range w.parts {
-		if said := p.outcome(); said != "" {
-			o.Notes = append(o.Notes, said)
-		}
+		o.Slow.Add(p.slowReaders())
 	}
+	o.Strays = w.strays.Load()
 	if err != nil {
 		return o, fmt.Errorf("checking: %w", err)
 	}
@@ -190,28 +213,30 @@ func (w *Worker) wakeSlow() {
 // How long subscribers are waited for: as long as something comes, at least
 // quiet, at most longest.
 const (
-	quiet   = 2 * time.Second
+	quiet   = 5 * time.Second
 	longest = 30 * time.Second
 	look    = 20 * time.Millisecond
 )
 
-// awaitPushes waits until nobody is behind, or nothing comes any more.
-func (w *Worker) awaitPushes(ctx context.Context, totals map[*check.Channel]int64) {
+// awaitPushes waits until nobody is behind, or nothing comes any more. False means
+// that something was still coming.
+func (w *Worker) awaitPushes(ctx context.Context, totals map[*check.Channel]int64) bool {
 	begun := time.Now()
 	last, changed := int64(-1), begun
-	for ctx.Err() == nil && time.Since(begun) < longest && time.Since(changed) < quiet {
+	for ctx.Err() == nil && time.Since(begun) < longest {
 		behind := int64(0)
 		for c, total := range totals {
 			behind += c.Behind(total)
 		}
-		if behind == 0 {
-			return
-		}
 		if behind != last {
 			last, changed = behind, time.Now()
 		}
+		if behind == 0 || time.Since(changed) > quiet {
+			return true
+		}
 		_ = (plainClock{}).Until(ctx, time.Now().Add(look)) // the loop sees the end
 	}
+	return false
 }
 
 // tidy removes what clients have made and not yet deleted.

@@ -33,7 +33,8 @@ type Collector struct {
 	total   Interval // warm-up left out
 	seconds []result.Second
 	usage   result.Usage
-	open    int // connections before the load
+	open    int              // connections before the load
+	before  map[string]int64 // what was done by then, by operation
 	load    usage
 	due     []*plan.Schedule // of the parts
 }
@@ -64,7 +65,7 @@ func (u *usage) mean() float64 { return u.cpu / float64(max(u.seconds, 1)) }
 func NewCollector(p *plan.Plan, kinds []Kind, workers int, provider *Process, show func(result.Second)) *Collector {
 	c := &Collector{
 		plan: p, kinds: slices.Clone(kinds), workers: workers, provider: provider, show: show,
-		pending: map[int]*pending{}, total: newInterval(),
+		pending: map[int]*pending{}, total: newInterval(), before: map[string]int64{},
 	}
 	first, _ := plan.Find(p.Mix[0].Scenario)
 	slices.SortStableFunc(c.kinds, func(a, b Kind) int {
@@ -102,6 +103,9 @@ func (c *Collector) Connected(i *Interval) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.open += i.Connections
+	for name, o := range i.Operations {
+		c.before[name] += o.Done
+	}
 	c.total.Add(i)
 	if c.provider != nil {
 		_, c.usage.MemoryIdle = c.provider.Sample()
@@ -210,17 +214,36 @@ func (c *Collector) fillParts(r *result.Result, elapsed time.Duration) {
 	}
 }
 
+// steady tells whether every client repeats one kind of request, so that what a stall
+// kept it from sending is known.
+func (c *Collector) steady() bool {
+	for _, share := range c.plan.Mix {
+		if scenario, _ := plan.Find(share.Scenario); !scenario.Steady {
+			return false
+		}
+	}
+	return true
+}
+
 // fillOperations puts the main operation first, then the others in their order.
 func (c *Collector) fillOperations(r *result.Result) error {
-	for _, kind := range c.kinds {
+	if c.plan.Model == plan.Closed && !c.steady() {
+		r.Notes = append(r.Notes, "The clients of these scenarios do different things in turn, so nobody knows what a stall kept them from sending: the closed model's latencies are uncorrected here.")
+	}
+	for i, kind := range c.kinds {
 		o := c.total.Operations[kind.Name]
-		if o == nil {
+		switch {
+		case o != nil:
+		case i == 0: // also nothing done of what the run is about is a result
+			o = &Operation{}
+		default:
 			continue
 		}
 		out := result.Operation{Name: kind.Name, About: kind.About, Done: o.Done, Refused: o.Refused, Failed: o.Failed}
+		out.Setup = i > 0 && c.before[kind.Name]*2 > o.Done
 		plain, corrected := o.Uncorrected.Histogram(), o.Corrected.Histogram()
 		var err, errA, errB error
-		if kind.Paced && c.plan.Model == plan.Closed {
+		if kind.Paced && c.plan.Model == plan.Closed && c.steady() {
 			usual := time.Duration(plain.ValueAtPercentile(50))*time.Microsecond + c.plan.Think
 			corrected, err = result.Correct(plain, usual)
 		}

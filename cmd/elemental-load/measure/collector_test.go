@@ -20,7 +20,7 @@ var kinds = []measure.Kind{{Name: "post", About: "a post", Paced: true}, {Name: 
 func second(n int, took time.Duration) *measure.Interval {
 	r := measure.NewRecorder()
 	for i := range n {
-		r.Started(i, 0, time.Millisecond, false)
+		r.Started(i, 0, time.Millisecond, measure.Generator)
 		r.Done(i, "post", epoch, epoch.Add(time.Millisecond), epoch.Add(time.Millisecond+took))
 		r.Finished(i, 0)
 	}
@@ -159,8 +159,9 @@ func TestBehind(t *testing.T) {
 			if i < late {
 				took = time.Second
 			}
-			r.Started(i, 0, took, false)
-			r.Started(i, 0, time.Minute, true)
+			r.Started(i, 0, took, measure.Generator)
+			r.Started(i, 0, time.Minute, measure.Provider)
+			r.Started(i, 0, time.Minute, measure.Nobody)
 		}
 		c := measure.NewCollector(open(10, time.Second), kinds, 1, nil, func(result.Second) {})
 		c.Second(0, r.Take())

@@ -17,7 +17,7 @@ type Interval struct {
 	Finished   map[int]int64         `json:"finished"` // actions, by part
 	Reasons    Reasons               `json:"reasons"`
 
-	Late     Times `json:"late"`      // of actions that began late for the generator's own fault
+	Late     Times `json:"late"`      // by how much the generator itself was late, for actions and beats
 	TooLate  int64 `json:"too_late"`  // of them, those that anybody would notice
 	HeldBack int64 `json:"held_back"` // actions that waited since too many were unanswered
 
@@ -43,6 +43,13 @@ func newInterval() Interval {
 		Operations: map[string]*Operation{},
 		Started:    map[int]int64{}, Finished: map[int]int64{},
 		Reasons: Reasons{},
+	}
+}
+
+func (i *Interval) late(by time.Duration) {
+	i.Late.record(by)
+	if by > tooLate {
+		i.TooLate++
 	}
 }
 

@@ -62,20 +62,35 @@ func (r *Recorder) Failed(turn int, operation string, cause error) {
 	s.now.Reasons[Reason{operation, "", cause.Error()}]++
 }
 
-// Started records that an action of a part began, how long after it was due; a
-// delay that the provider is to blame for is excused.
-func (r *Recorder) Started(turn, part int, late time.Duration, excused bool) {
+// Blame is who is to blame when an action begins late.
+type Blame int
+
+// Who may be to blame.
+const (
+	Generator Blame = iota // this process was too slow
+	Provider               // too much was unanswered
+	Nobody                 // the client may act only every so often
+)
+
+// Started records that an action of a part began, how long after it was due.
+func (r *Recorder) Started(turn, part int, late time.Duration, blame Blame) {
 	s := r.enter(turn)
 	defer s.mu.Unlock()
 	s.now.Started[part]++
-	if excused {
+	switch blame {
+	case Generator:
+		s.now.late(late)
+	case Provider:
 		s.now.HeldBack++
-		return
 	}
-	s.now.Late.record(late)
-	if late > tooLate {
-		s.now.TooLate++
-	}
+}
+
+// Beat records how late this process was for something that waits for nobody: a
+// measure of how it fares, also where nothing is due.
+func (r *Recorder) Beat(late time.Duration) {
+	s := r.enter(0)
+	defer s.mu.Unlock()
+	s.now.late(late)
 }
 
 // tooLate is a delay of the generator's own that a reader has to know of.

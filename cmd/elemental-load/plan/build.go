@@ -168,8 +168,14 @@ func (p *Plan) check(s *Spec) error {
 	if p.Model != Open && p.Model != Closed {
 		return fmt.Errorf("model: %q is neither open nor closed", p.Model)
 	}
-	if s.Rate < 0 || p.peak() > mostRate {
+	if !(s.Rate >= 0 && p.peak() <= mostRate) { // neither holds of what is no number
 		return fmt.Errorf("rate: it must be above 0 and at most %d a second", mostRate)
+	}
+	if p.Warmup%time.Second != 0 {
+		return fmt.Errorf("a warm-up of %v: it has to be whole seconds, since the figures leave out whole ones", p.Warmup)
+	}
+	if p.Model == Open && NewSchedule(p.Stages, 1).Total() == 0 {
+		return fmt.Errorf("nothing is due in %v at that rate", p.Length())
 	}
 	if p.Warmup >= p.Length() {
 		return fmt.Errorf("a warm-up of %v leaves nothing of a run of %v", p.Warmup, p.Length())

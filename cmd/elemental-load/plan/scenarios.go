@@ -17,6 +17,7 @@ type Scenario struct {
 	OwnUsers bool    // each client needs a user of its own
 	Interval float64 // least seconds between two actions of a client, 0: none; poll stays well above a provider's 0.75
 	Pushes   bool    // needs a provider that pushes
+	Steady   bool    // a client repeats one kind of request
 	Waves    bool    // an action is one of all clients of a process at once
 	Main     string  // the operation that it is about
 }
@@ -24,23 +25,23 @@ type Scenario struct {
 // Scenarios are all there are.
 var Scenarios = []Scenario{
 	{Name: "chat", About: "posts spread over many channels; every client is subscribed to its channel",
-		Clients: 100, Users: 20, Rate: 1000, Servers: 5, Channels: 4, Size: Range{100, 300}, Main: "post"},
+		Clients: 100, Users: 20, Rate: 1000, Servers: 5, Channels: 4, Size: Range{100, 300}, Main: "post", Steady: true},
 	{Name: "fanout", About: "one large channel: a few clients post, all others are subscribed",
-		Clients: 1000, Users: 20, Rate: 50, Servers: 1, Channels: 1, Size: Range{100, 300}, Least: 5, Pushes: true, Main: "post"},
+		Clients: 1000, Users: 20, Rate: 50, Servers: 1, Channels: 1, Size: Range{100, 300}, Least: 5, Pushes: true, Main: "post", Steady: true},
 	{Name: "history", About: "paging back through channels, 50 messages at a time",
-		Clients: 50, Users: 20, Rate: 500, Servers: 2, Channels: 2, History: 2000, Size: Range{100, 300}, Main: "page"},
+		Clients: 50, Users: 20, Rate: 500, Servers: 2, Channels: 2, History: 2000, Size: Range{100, 300}, Main: "page", Steady: true},
 	{Name: "poll", About: "what the original etttc does: gettotalmessages and getmessages on a timer, a post now and then",
 		Clients: 200, Users: 20, Rate: 200, Servers: 5, Channels: 4, Size: Range{100, 300}, Interval: 1, Main: "count"},
 	{Name: "login", About: "a storm: connect, register a new user, log in, leave",
 		Clients: 200, Users: 1, Rate: 10, Size: Range{100, 100}, Main: "register"},
 	{Name: "connect", About: "idle connections that are logged in; one of them pings now and then",
-		Clients: 5000, Users: 2, Rate: 50, Size: Range{100, 100}, Main: "ping"},
+		Clients: 5000, Users: 2, Rate: 50, Size: Range{100, 100}, Main: "ping", Steady: true},
 	{Name: "churn", About: "servers and channels made and deleted, members who come and go",
 		Clients: 20, Rate: 20, Servers: 1, Channels: 1, Size: Range{100, 100}, OwnUsers: true, Main: "newserver"},
 	{Name: "reconnect", About: "all connections drop at once, return, log in, subscribe and post",
 		Clients: 300, Users: 20, Rate: 0.5, Servers: 5, Channels: 4, Size: Range{100, 300}, Main: "return", Waves: true},
 	{Name: "slow", About: "a fifth of the subscribers stops reading; the others chat on",
-		Clients: 50, Users: 20, Rate: 300, Servers: 1, Channels: 1, Size: Range{4000, 4000}, Least: 5, Pushes: true, Main: "post"},
+		Clients: 50, Users: 20, Rate: 300, Servers: 1, Channels: 1, Size: Range{4000, 4000}, Least: 5, Pushes: true, Main: "post", Steady: true},
 }
 
 // mixed is what "mixed" stands for.

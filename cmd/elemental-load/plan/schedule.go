@@ -11,6 +11,15 @@ type Schedule struct {
 	before []float64 // actions due before each stage
 	total  float64
 	length time.Duration
+	phase  float64
+}
+
+// Shifted is the schedule with each action later, by a part of the time to the next
+// one, from 0 to 1: so that several generators do not send at the same moments.
+func (s *Schedule) Shifted(phase float64) *Schedule {
+	shifted := *s
+	shifted.phase = phase
+	return &shifted
 }
 
 // NewSchedule makes the schedule of a share of a plan's stages; share is from 0 to 1.
@@ -33,7 +42,7 @@ func (s *Schedule) Length() time.Duration { return s.length }
 func (s *Schedule) Total() int64 { return int64(math.Round(s.total)) }
 
 // At is when action k, counted from 0, is due after the start; false when there
-// are no more. The first one is due at once.
+// are no more. The first one is due at once, unless the schedule is shifted.
 func (s *Schedule) At(k int64) (time.Duration, bool) {
 	if k >= s.Total() {
 		return 0, false
@@ -41,7 +50,7 @@ func (s *Schedule) At(k int64) (time.Duration, bool) {
 	var begun time.Duration
 	for i, stage := range s.stages {
 		size := (stage.From + stage.To) / 2 * stage.For.Seconds()
-		left := float64(k) - s.before[i]
+		left := float64(k) + s.phase - s.before[i]
 		if left < size || i == len(s.stages)-1 {
 			return begun + stage.reach(min(left, size)), true
 		}

@@ -85,6 +85,18 @@ func TestScheduleAgrees(t *testing.T) {
 	}
 }
 
+// TestShifted: two halves of a load, one shifted by half a step, send in turns.
+func TestShifted(t *testing.T) {
+	half := plan.NewSchedule([]plan.Stage{{For: second, From: 10, To: 10}}, 0.5)
+	for k := range half.Total() {
+		a, _ := half.At(k)
+		b, _ := half.Shifted(0.5).At(k)
+		if b-a != 100*time.Millisecond {
+			t.Errorf("action %d: %v and %v", k, a, b)
+		}
+	}
+}
+
 // TestWavesInAMix: the rate is shared out among single actions; waves of all clients
 // keep their pace.
 func TestWavesInAMix(t *testing.T) {

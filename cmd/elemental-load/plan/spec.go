@@ -33,7 +33,7 @@ type Spec struct {
 	Size      Range    `yaml:"size"`
 	Pipeline  int      `yaml:"pipeline"`
 	Think     Duration `yaml:"think"`
-	Expect    []string `yaml:"expect"`
+	Expect    Words    `yaml:"expect"`
 }
 
 // ReadSpec reads a scenario file: YAML, of which JSON is a part. Unknown keys are
@@ -115,16 +115,29 @@ func (m *Mix) UnmarshalYAML(text []byte) (err error) {
 		*m, err = ParseMix(words)
 		return err
 	}
-	var words []string
-	if err := yaml.Unmarshal(text, &words); err != nil {
-		var word string
-		if err := yaml.Unmarshal(text, &word); err != nil {
-			return fmt.Errorf("scenarios: a name, a list of names, or names with weights")
-		}
-		words = strings.Fields(word)
+	var words Words
+	if err := words.UnmarshalYAML(text); err != nil {
+		return fmt.Errorf("scenarios: a name, a list of names, or names with weights")
 	}
 	*m, err = ParseMix(words)
 	return err
+}
+
+// Words are a list of words, or words in one text.
+type Words []string
+
+// UnmarshalYAML reads either.
+func (w *Words) UnmarshalYAML(text []byte) error {
+	var list []string
+	if yaml.Unmarshal(text, &list) != nil {
+		var one string
+		if err := yaml.Unmarshal(text, &one); err != nil {
+			return fmt.Errorf("a list of words")
+		}
+		list = strings.Fields(one)
+	}
+	*w = list
+	return nil
 }
 
 // Stages are stretches such as "500x10s" or "500-2000x20s".
@@ -143,17 +156,13 @@ func ParseStages(words []string) (Stages, error) {
 	return all, nil
 }
 
-// UnmarshalYAML reads a list of words, or words in one text.
-func (s *Stages) UnmarshalYAML(text []byte) (err error) {
-	var words []string
-	if yaml.Unmarshal(text, &words) != nil {
-		var word string
-		if err := yaml.Unmarshal(text, &word); err != nil {
-			return fmt.Errorf("stages: a list such as [500x10s, 500-2000x20s]")
-		}
-		words = strings.Fields(word)
+// UnmarshalYAML reads words.
+func (s *Stages) UnmarshalYAML(text []byte) error {
+	var words Words
+	err := words.UnmarshalYAML(text)
+	if err == nil {
+		*s, err = ParseStages(words)
 	}
-	*s, err = ParseStages(words)
 	return err
 }
 
@@ -166,7 +175,7 @@ func parseStage(word string) (Stage, error) {
 	a, errA := strconv.ParseFloat(from, 64)
 	b, errB := strconv.ParseFloat(to, 64)
 	d, errD := time.ParseDuration(length)
-	if !found || errors.Join(errA, errB, errD) != nil || a < 0 || b < 0 || a+b == 0 || d <= 0 || math.IsInf(a+b, 0) {
+	if !found || errors.Join(errA, errB, errD) != nil || !(a >= 0 && b >= 0) || d <= 0 || math.IsInf(a+b, 0) {
 		return Stage{}, fmt.Errorf("%q is no stage such as 500x10s (500 for 10 seconds) or 500-2000x20s (rising)", word)
 	}
 	return Stage{For: d, From: a, To: b}, nil

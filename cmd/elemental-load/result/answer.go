@@ -37,7 +37,7 @@ func (r *Result) answer() []statement {
 	}
 	if r.Generator.Behind {
 		said = append(said, statement{doubt, fmt.Sprintf(
-			"The load generator fell behind its schedule (%s of the actions began more than 10 ms late for its own fault): distrust the figures.",
+			"The load generator fell behind (in %s of all cases it was more than 10 ms late for its own fault): distrust the figures.",
 			share(r.Generator.LateShare))})
 	}
 	return append(said, r.verdict())
@@ -67,6 +67,12 @@ func within99(l *Latency) string {
 func (r *Result) fared() (level, string) {
 	mishaps := r.refused()+r.failed() > 0
 	switch {
+	case r.Ended != Completed:
+		return plain, "Until then"
+	case r.Generator.Behind && (mishaps || r.overrun()):
+		return doubt, "Whether the provider kept up cannot be told"
+	case r.Generator.Behind:
+		return plain, "The provider answered what it was sent"
 	case r.Plan.Model == plan.Closed && mishaps:
 		return doubt, "The provider answered, but not all went well"
 	case r.Plan.Model == plan.Closed:
@@ -75,23 +81,42 @@ func (r *Result) fared() (level, string) {
 		return doubt, "The provider did not keep up"
 	case mishaps:
 		return doubt, "The provider kept up, but not all went well"
-	case r.Generator.Behind:
-		return plain, "The provider answered what it was sent"
 	default:
 		return good, "The provider kept up"
 	}
 }
 
-// overrun reports whether the provider did less than was due: actions had to
-// wait for answers, are missing, or were answered so late that a queue stood.
+// few is a share of all that does not count: the last ones may still be under way,
+// and several processes round each for itself.
+const few = 0.01
+
+// overrun reports whether the provider did less than was due: actions had to wait
+// for answers, failed or are missing, it all took longer than it should have, or
+// was answered so late that a queue stood.
 func (r *Result) overrun() bool {
 	const (
-		enough = 0.99 // of what was due; the last ones may still be under way
-		queue  = 1000 // milliseconds that half of the answers needed at least
+		queue = 1000 // milliseconds that half of the answers needed at least
+		slack = 1.05 // of the plan's length, and a second
 	)
 	scheduled, done := r.actions()
-	answered := float64(done + r.refused() + r.failed())
-	return r.Generator.HeldBack > 0 || answered < enough*float64(scheduled) || r.main().Corrected.P50 >= queue
+	planned := r.Plan.Length().Seconds()
+	return float64(r.Generator.HeldBack) > few*float64(scheduled) ||
+		float64(done) < (1-few)*float64(scheduled) ||
+		float64(r.failed()) > few*float64(r.asked()) ||
+		planned > 0 && r.Duration+r.Warmup > slack*planned+1 ||
+		r.main().Corrected.P50 >= queue
+}
+
+// notBegun is how many actions were held back until the load was over.
+func (r *Result) notBegun() int64 {
+	var scheduled, started int64
+	for _, p := range r.Parts {
+		scheduled, started = scheduled+p.Scheduled, started+p.Started
+	}
+	if missing := scheduled - started; r.Ended == Completed && float64(missing) > few*float64(scheduled) {
+		return missing
+	}
+	return 0
 }
 
 // mishaps ends a sentence with what did not go well.
@@ -105,6 +130,9 @@ func (r *Result) mishaps() string {
 	}
 	if n := r.Generator.HeldBack; n > 0 {
 		parts = append(parts, plural(n, "action", "actions")+" had to wait since too many were unanswered")
+	}
+	if n := r.notBegun(); n > 0 {
+		parts = append(parts, plural(n, "action was", "actions were")+" not begun before the end")
 	}
 	if len(parts) == 0 {
 		return ""
@@ -142,30 +170,39 @@ func share(of1 float64) string {
 // checks says what the checks looked at and, where nothing was found, that.
 func (r *Result) checks() []string {
 	c := &r.Checked
-	var said []string
-	switch {
-	case !c.History:
-		said = append(said, "The history was not read back.")
-	case c.Acknowledged == 0 && c.Found == 0:
-		said = append(said, "Nothing was posted.")
-	case c.Found == c.Acknowledged:
-		said = append(said, plural(c.Acknowledged, "acknowledged message", "acknowledged messages")+", all found once and in order.")
-	default:
-		said = append(said, fmt.Sprintf("%s of %s found once and in order.",
-			number(c.Found), plural(c.Acknowledged, "acknowledged message", "acknowledged messages")))
-	}
+	said := []string{r.historyChecked()}
 	if c.Unsure > 0 {
 		said = append(said, plural(c.Unsure, "post", "posts")+" without an answer may be in the history or not.")
 	}
 	if c.Streams > 0 {
 		ended := "none lost, doubled or out of order."
-		if r.violations() > 0 {
+		switch {
+		case !c.Streamed:
+			ended = "not judged."
+		case r.violations() > 0:
 			ended = "not all as they should be: see the violations."
 		}
 		said = append(said, fmt.Sprintf("%s on %s, %s", plural(c.Pushes, "push", "pushes"),
 			plural(c.Streams, "subscription", "subscriptions"), ended))
 	}
 	return said
+}
+
+func (r *Result) historyChecked() string {
+	c := &r.Checked
+	acknowledged := plural(c.Acknowledged, "acknowledged message", "acknowledged messages")
+	switch {
+	case !c.History:
+		return "The history was not compared (" + acknowledged + ")."
+	case c.Acknowledged == 0 && c.Found == 0:
+		return "Nothing was posted."
+	case r.violations() > 0:
+		return fmt.Sprintf("%s of %s found in the history; see the violations.", number(c.Found), acknowledged)
+	case c.Found == c.Acknowledged:
+		return acknowledged + ", all found once and in order."
+	default:
+		return fmt.Sprintf("%s of %s found once and in order.", number(c.Found), acknowledged)
+	}
 }
 
 // used says what the provider's process used; nil where it is not known.
@@ -191,9 +228,9 @@ func (r *Result) used() []string {
 func (r *Result) generated() []string {
 	g := &r.Generator
 	said := []string{"CPU " + cores(g.CPU), "memory " + size(float64(g.Memory)) + " at most"}
-	if g.Late.Count > 0 && r.Plan.Model != plan.Closed { // there nothing is due at a time
-		said = append(said, fmt.Sprintf("99%% of the actions began within %s of their time, the last within %s", latency(g.Late.P99), latency(g.Late.Max)),
-			share(g.LateShare)+" more than 10 ms late for its own fault")
+	if g.Late.Count > 0 {
+		said = append(said, fmt.Sprintf("in 99%% of all cases less than %s late, at most %s", latency(g.Late.P99), latency(g.Late.Max)),
+			share(g.LateShare)+" more than 10 ms")
 	}
 	return said
 }

@@ -21,19 +21,28 @@ func TestAnswers(t *testing.T) {
 			[]string{"doubt The provider kept up, but not all went well" + posts + "; 2 failed."}},
 		"refusals of something that was never done": {func(r *Result) { r.Refusals = []Refusal{{"login", "", "no", 2}} },
 			[]string{"doubt The provider kept up, but not all went well" + posts + "; 2 refused."}},
-		"held back": {func(r *Result) { r.Generator.HeldBack = 1 },
-			[]string{"doubt The provider did not keep up" + posts + "; 1 action had to wait since too many were unanswered."}},
-		"less done than due": {func(r *Result) { r.Parts[0].Scheduled = 4100 }, []string{"doubt The provider did not keep up" + posts + "."}},
+		"held back": {func(r *Result) { r.Generator.HeldBack = 60 },
+			[]string{"doubt The provider did not keep up" + posts + "; 60 actions had to wait since too many were unanswered."}},
+		"a few held back": {func(r *Result) { r.Generator.HeldBack = 3 },
+			[]string{"good The provider kept up" + posts + "; 3 actions had to wait since too many were unanswered."}},
+		"many failures": {func(r *Result) { r.Operations[0].Failed = 500 },
+			[]string{"doubt The provider did not keep up: 4,000 of 4,500 posts at 200/s, half within 1.2 ms, 99% within 3.4 ms; 500 failed."}},
+		"too long": {func(r *Result) { r.Duration = 24 },
+			[]string{"doubt The provider did not keep up: 4,000 of 4,000 posts at 167/s, half within 1.2 ms, 99% within 3.4 ms."}},
+		"less done than due": {func(r *Result) { r.Parts[0].Scheduled = 4100 }, []string{"doubt The provider did not keep up" + posts + "; 100 actions were not begun before the end."}},
 		"a queue": {func(r *Result) { r.Operations[0].Corrected.P50 = 1500 },
 			[]string{"doubt The provider did not keep up: 4,000 of 4,000 posts at 200/s, half within 1.5 s, 99% within 3.4 ms."}},
 		"behind": {func(r *Result) { r.Generator.Behind, r.Generator.LateShare = true, 0.0004 }, []string{
-			"doubt The load generator fell behind its schedule (less than 0.1% of the actions began more than 10 ms late for its own fault): distrust the figures.",
+			"doubt The load generator fell behind (in less than 0.1% of all cases it was more than 10 ms late for its own fault): distrust the figures.",
 			"plain The provider answered what it was sent" + posts + "."}},
+		"behind, and more": {func(r *Result) { r.Generator.Behind, r.Operations[0].Refused = true, 3 }, []string{
+			"doubt The load generator fell behind (in none of all cases it was more than 10 ms late for its own fault): distrust the figures.",
+			"doubt Whether the provider kept up cannot be told: 4,000 of 4,003 posts at 200/s, half within 1.2 ms, 99% within 3.4 ms; 3 refused."}},
 		"closed": {func(r *Result) { r.Plan.Model = plan.Closed }, []string{"good The provider answered all, each client waiting for its answers" + posts + "."}},
 		"closed with failures": {func(r *Result) { r.Plan.Model, r.Operations[1].Failed = plan.Closed, 1 },
 			[]string{"doubt The provider answered, but not all went well" + posts + "; 1 failed."}},
-		"ended early": {func(r *Result) { r.Ended = "interrupted" }, []string{"doubt The run ended early: interrupted.", "good The provider kept up" + posts + "."}},
-		"not ended":   {func(r *Result) { r.Ended = "" }, []string{"doubt The run did not end by itself.", "good The provider kept up" + posts + "."}},
+		"ended early": {func(r *Result) { r.Ended = "interrupted" }, []string{"doubt The run ended early: interrupted.", "plain Until then" + posts + "."}},
+		"not ended":   {func(r *Result) { r.Ended = "" }, []string{"doubt The run did not end by itself.", "plain Until then" + posts + "."}},
 		"a violation": {func(r *Result) { r.Violations = []Found{{Count: 1}} },
 			[]string{"bad 1 violation: what must never happen did happen.", "good The provider kept up" + posts + "."}},
 		"nothing done": {func(r *Result) { r.Operations[0].Done, r.Operations[0].Refused = 0, 9 }, []string{"bad Nothing was done; 9 refused."}},
@@ -55,12 +64,15 @@ func TestAnswers(t *testing.T) {
 
 func TestChecksAreTold(t *testing.T) {
 	for want, r := range map[string]*Result{
-		"The history was not read back.": {},
+		"The history was not compared (0 acknowledged messages).": {},
+		"Nothing was posted.": {Checked: Checked{History: true}},
 		"1 acknowledged message, all found once and in order.|1 post without an answer may be in the history or not.": {
 			Checked: Checked{History: true, Acknowledged: 1, Found: 1, Unsure: 1}},
-		"1,999 of 2,000 acknowledged messages found once and in order.|1 push on 1 subscription, not all as they should be: see the violations.": {
-			Checked: Checked{History: true, Acknowledged: 2000, Found: 1999, Pushes: 1, Streams: 1}, Violations: []Found{{Count: 1}}},
-		"The history was not read back.|0 pushes on 2 subscriptions, none lost, doubled or out of order.": {Checked: Checked{Streams: 2}},
+		"1,999 of 2,000 acknowledged messages found in the history; see the violations.|1 push on 1 subscription, not all as they should be: see the violations.": {
+			Checked: Checked{History: true, Streamed: true, Acknowledged: 2000, Found: 1999, Pushes: 1, Streams: 1}, Violations: []Found{{Count: 1}}},
+		"The history was not compared (7 acknowledged messages).|0 pushes on 2 subscriptions, none lost, doubled or out of order.": {
+			Checked: Checked{Streamed: true, Acknowledged: 7, Streams: 2}},
+		"The history was not compared (0 acknowledged messages).|5 pushes on 2 subscriptions, not judged.": {Checked: Checked{Pushes: 5, Streams: 2}},
 	} {
 		if got := strings.Join(r.checks(), "|"); got != want {
 			t.Errorf("%q, and not %q", got, want)

@@ -10,6 +10,18 @@ func (r *Result) perSecond(n int64) float64 {
 	return float64(n) / r.Duration
 }
 
+// NothingDone tells that nothing of what the run is about was done.
+func (r *Result) NothingDone() bool { return r.main() == nil || r.main().Done == 0 }
+
+// rateOf is how many of an operation were done in a second. Of what was mostly done
+// before the load it says nothing.
+func (r *Result) rateOf(o *Operation) string {
+	if o.Setup {
+		return "–"
+	}
+	return rate(r.perSecond(o.Done))
+}
+
 // main is the operation that the run is about; nil where nothing was done.
 func (r *Result) main() *Operation {
 	if len(r.Operations) == 0 {
@@ -57,6 +69,14 @@ func (r *Result) failed() int64 {
 func (r *Result) violations() (n int64) {
 	for _, v := range r.Violations {
 		n += v.Count
+	}
+	return n
+}
+
+// asked is how many operations were begun, of all kinds.
+func (r *Result) asked() (n int64) {
+	for _, o := range r.Operations {
+		n += o.Done + o.Refused + o.Failed
 	}
 	return n
 }

@@ -23,7 +23,7 @@ func measures(sides []Side) []measure {
 	for _, s := range sides {
 		for _, r := range s.Runs {
 			for _, o := range r.Operations {
-				if !seen[o.Name] {
+				if !seen[o.Name] && !o.Setup {
 					seen[o.Name] = true
 					all = append(all, measuresOf(o.Name)...)
 				}

@@ -79,7 +79,7 @@ func (e Expectation) measured(r *Result) (float64, error) {
 	case "failed":
 		return float64(o.Failed), nil
 	}
-	return e.latency(o)
+	return e.latency(r, o)
 }
 
 // of is the operation that is meant.
@@ -100,7 +100,9 @@ func (e Expectation) of(r *Result) (*Operation, error) {
 	return nil, fmt.Errorf("there is no operation %q; there are %s", e.operation, strings.Join(names, " "))
 }
 
-func (e Expectation) latency(o *Operation) (float64, error) {
+// latency is a latency of those that were answered; it is an error where so many had no
+// answer, or were not begun, that the figure cannot be told.
+func (e Expectation) latency(r *Result, o *Operation) (float64, error) {
 	l := &o.Corrected
 	if e.uncorrected {
 		l = &o.Uncorrected
@@ -108,10 +110,22 @@ func (e Expectation) latency(o *Operation) (float64, error) {
 	if l.Count == 0 {
 		return 0, fmt.Errorf("no %s was measured", o.Name)
 	}
+	without := o.Failed
+	if o == r.main() {
+		without += r.notBegun()
+	}
+	if answered := float64(l.Count) / float64(l.Count+without); answered < shares[e.figure] {
+		return 0, fmt.Errorf("%s %s had no answer", number(without), nounOf(o.Name))
+	}
 	return map[string]float64{
 		"p50": l.P50, "p90": l.P90, "p95": l.P95, "p99": l.P99, "p99.9": l.P999, "p99.99": l.P9999,
 		"max": l.Max, "mean": l.Mean, "min": l.Min,
 	}[e.figure], nil
+}
+
+// shares is of how many of all operations a figure needs the time; max of all.
+var shares = map[string]float64{
+	"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p99.9": 0.999, "p99.99": 0.9999, "max": 1, "mean": 0.99,
 }
 
 // ofRun is a figure of the whole run, if it is one.

@@ -124,7 +124,7 @@ func (r *Result) operationRows() []operationRow {
 	var rows []operationRow
 	for i := range r.Operations {
 		o := &r.Operations[i]
-		rows = append(rows, operationRow{o, rate(r.perSecond(o.Done)), o.Corrected.figures(), o.Uncorrected.figures()})
+		rows = append(rows, operationRow{o, r.rateOf(o), o.Corrected.figures(), o.Uncorrected.figures()})
 	}
 	return rows
 }

@@ -172,7 +172,7 @@ func steady(seed uint64, slower float64) *Result {
 	r.Plan = plan.Plan{Mix: []plan.Share{{Scenario: "chat", Weight: 1}}, Model: plan.Open, Clients: 50, Users: 50, Servers: 1, Channels: 10,
 		Size: plan.Range{Min: 20, Max: 200}, Stages: []plan.Stage{{For: 20 * time.Second, From: 200, To: 200}}, Warmup: 2 * time.Second}
 	r.Parts = []Part{{Scenario: "chat", Clients: 50, Scheduled: 4000, Started: 4000, Done: 4000, Weight: 1}}
-	r.Checked = Checked{History: true, Acknowledged: 4400, Found: 4400, Pushes: 21560, Streams: 50}
+	r.Checked = Checked{History: true, Streamed: true, Acknowledged: 4400, Found: 4400, Pushes: 21560, Streams: 50}
 	late := NewHistogram()
 	for range 4000 {
 		_ = late.RecordValue(w.micros(60))
@@ -226,7 +226,7 @@ func stalled() *Result {
 	r.Failures = []Failure{{"post", "the connection ended before the answer", 4}}
 	r.Violations = []Found{{"lost", "acknowledged messages are not in the history", 2, []string{
 		"load-7f3a-1/2: message 1712 of user 14, acknowledged at 14:03:17.201", "load-7f3a-1/3: message 9 of user 2, acknowledged at 14:03:17.204"}}}
-	r.Checked = Checked{History: true, Acknowledged: 9560, Found: 9558, Unsure: 4, Pushes: 19200, Streams: 120}
+	r.Checked = Checked{History: true, Streamed: true, Acknowledged: 9560, Found: 9558, Unsure: 4, Pushes: 19200, Streams: 120}
 	r.Generator = Generator{CPU: 44, Memory: 61 << 20, HeldBack: 110, LateShare: 0.0123, Behind: true}
 	r.Generator.Late = r.Operations[2].Uncorrected
 	r.Provider = &Usage{Pid: 99, CPU: 61, Memory: 127 << 20}

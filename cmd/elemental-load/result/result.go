@@ -73,7 +73,7 @@ type Part struct {
 	Scenario  string  `json:"scenario"`
 	Clients   int     `json:"clients"`
 	Scheduled int64   `json:"scheduled"` // actions that were due; 0 in the closed model
-	Started   int64   `json:"started"`
+	Started   int64   `json:"started"`   // fewer, where the provider held them back to the end
 	Done      int64   `json:"done"`
 	Weight    float64 `json:"weight"`
 }
@@ -85,6 +85,7 @@ type Operation struct {
 	Done    int64  `json:"done"`
 	Refused int64  `json:"refused"`
 	Failed  int64  `json:"failed"` // no answer, or the connection ended
+	Setup   bool   `json:"setup"`  // most of it was done before the load: its rate says nothing
 
 	// Corrected counts from the moment the operation was due, so that a stall
 	// delays all that was due in it. In the closed model nothing is due at a time:
@@ -135,7 +136,8 @@ type Found struct {
 
 // Checked is what the checks looked at.
 type Checked struct {
-	History      bool  `json:"history"` // the history was read back and compared
+	History      bool  `json:"history"`  // the history was read back and compared
+	Streamed     bool  `json:"streamed"` // what subscribers were told was compared
 	Acknowledged int64 `json:"acknowledged"`
 	Found        int64 `json:"found"`  // acknowledged messages that the history has, once and in order
 	Unsure       int64 `json:"unsure"` // posts without an answer; they may be in the history or not
@@ -145,8 +147,8 @@ type Checked struct {
 
 // Generator is how the load generator itself fared.
 type Generator struct {
-	Late      Latency `json:"late"`         // how long after they were due actions began, for its own fault
-	LateShare float64 `json:"late_share"`   // of actions that began more than 10 ms late for its own fault
+	Late      Latency `json:"late"`         // by how much it was late for what was due, for its own fault
+	LateShare float64 `json:"late_share"`   // of that, more than 10 ms late
 	Behind    bool    `json:"behind"`       // it could not keep the schedule: distrust the figures
 	HeldBack  int64   `json:"held_back"`    // actions that waited since too many were unanswered: the provider could not keep up
 	CPU       float64 `json:"cpu_percent"`  // of one core, in the mean

@@ -96,7 +96,7 @@ func (s *sheet) operations(r *Result) {
 	t := table{head: []string{"operation", "done", "rate", "p50", "p99", "p99.9", "p99.99", "max"}}
 	for i := range r.Operations {
 		o := &r.Operations[i]
-		t.add(ordinary, o.Name, number(o.Done), rate(r.perSecond(o.Done)), o.Corrected.show(o.Corrected.P50), o.Corrected.show(o.Corrected.P99),
+		t.add(ordinary, o.Name, number(o.Done), r.rateOf(o), o.Corrected.show(o.Corrected.P50), o.Corrected.show(o.Corrected.P99),
 			o.Corrected.show(o.Corrected.P999), o.Corrected.show(o.Corrected.P9999), o.Corrected.show(o.Corrected.Max))
 		if o.apart() {
 			t.add(dim, "  uncorrected", "", "", "", latency(o.Uncorrected.P99), "", "", latency(o.Uncorrected.Max))

@@ -148,6 +148,11 @@ func (c *Conn) first() (waiter, bool) {
 	w := c.waiting[c.head]
 	c.waiting[c.head] = waiter{}
 	c.head++
+	const many = 64 // a connection that is never idle must not grow for ever
+	if c.head >= many && c.head*2 >= len(c.waiting) {
+		c.waiting = c.waiting[:copy(c.waiting, c.waiting[c.head:])]
+		c.head = 0
+	}
 	return w, true
 }
 

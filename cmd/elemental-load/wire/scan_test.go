@@ -132,3 +132,25 @@ func BenchmarkPush(b *testing.B) {
 		}
 	})
 }
+
+// TestWaitingStaysSmall: a connection that always has a request under way does not
+// grow with the requests that it has had.
+func TestWaitingStaysSmall(t *testing.T) {
+	c := &Conn{}
+	for range 2 {
+		if err := c.await(waiter{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 100_000 {
+		if err := c.await(waiter{}); err != nil {
+			t.Fatal(err)
+		}
+		if _, waits := c.first(); !waits {
+			t.Fatal("a request got lost")
+		}
+	}
+	if len(c.waiting)-c.head != 2 || cap(c.waiting) > 1000 {
+		t.Errorf("%d under way, room for %d", len(c.waiting)-c.head, cap(c.waiting))
+	}
+}
