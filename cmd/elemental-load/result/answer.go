@@ -49,8 +49,7 @@ func (r *Result) verdict() statement {
 	if o == nil || o.Done == 0 {
 		return statement{bad, "Nothing was done" + r.mishaps() + "."}
 	}
-	asked := o.Done + o.Refused + o.Failed
-	figures := fmt.Sprintf("%s of %s %s at %s%s", number(o.Done), number(asked), nounOf(o.Name), rate(r.perSecond(o.Done)), within99(&o.Corrected))
+	figures := fmt.Sprintf("%s of %s %s at %s%s", number(o.Done), number(o.asked()), nounOf(o.Name), rate(r.perSecond(o.Done)), within99(&o.Corrected))
 	level, lead := r.fared()
 	return statement{level, lead + ": " + figures + r.mishaps() + "."}
 }
@@ -102,7 +101,7 @@ func (r *Result) overrun() bool {
 	planned := r.Plan.Length().Seconds()
 	return float64(r.Generator.HeldBack) > few*float64(scheduled) ||
 		float64(done) < (1-few)*float64(scheduled) ||
-		float64(r.failed()) > few*float64(r.asked()) ||
+		float64(r.main().Failed) > few*float64(r.main().asked()) ||
 		planned > 0 && r.Duration+r.Warmup > slack*planned+1 ||
 		r.main().Corrected.P50 >= queue
 }

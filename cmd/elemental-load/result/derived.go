@@ -73,13 +73,8 @@ func (r *Result) violations() (n int64) {
 	return n
 }
 
-// asked is how many operations were begun, of all kinds.
-func (r *Result) asked() (n int64) {
-	for _, o := range r.Operations {
-		n += o.Done + o.Refused + o.Failed
-	}
-	return n
-}
+// asked is how many were begun.
+func (o *Operation) asked() int64 { return o.Done + o.Refused + o.Failed }
 
 // actions is how much was scheduled and done by all scenarios.
 func (r *Result) actions() (scheduled, done int64) {
