@@ -33,22 +33,26 @@ func (w *World) count(ctx context.Context, d *wire.Dialer, b *check.Book) (map[*
 	var mu sync.Mutex
 	err := inParallel(ctx, len(channels), w.atOnce(verifying), func(int64) {}, func(ctx context.Context, i int) error {
 		c := channels[i]
-		owner := w.ownerOf(c.Server)
-		visit, err := w.visit(ctx, d, owner)
-		if err != nil {
+		return w.asOwner(ctx, d, c, func(visit *wire.Conn, owner Account) error {
+			total, err := w.total(ctx, visit, owner, c)
+			mu.Lock()
+			defer mu.Unlock()
+			totals[c] = total
 			return err
-		}
-		defer visit.Close()
-		total, err := w.total(ctx, visit, owner, c)
-		if err != nil {
-			return err
-		}
-		mu.Lock()
-		defer mu.Unlock()
-		totals[c] = total
-		return nil
+		})
 	})
 	return totals, err
+}
+
+// asOwner does something on a connection of who made a channel's server.
+func (w *World) asOwner(ctx context.Context, d *wire.Dialer, c *check.Channel, do func(visit *wire.Conn, owner Account) error) error {
+	owner := w.ownerOf(c.Server)
+	visit, err := w.visit(ctx, d, owner)
+	if err != nil {
+		return err
+	}
+	defer visit.Close()
+	return do(visit, owner)
 }
 
 func (w *World) total(ctx context.Context, visit *wire.Conn, who Account, c *check.Channel) (int64, error) {
@@ -76,7 +80,7 @@ func CheckPrepared(ctx context.Context, w *World, b *check.Book, tell Tell) (*Ou
 
 // verify reads the history of the channels that the book has something of, and has the
 // book judge it. With history false nothing is read, and the subscriptions alone
-// are judged by the totals.
+// are judged. The totals are for telling how far it is.
 func (w *World) verify(ctx context.Context, d *wire.Dialer, b *check.Book, totals map[*check.Channel]int64, history bool, tell Tell) error {
 	channels := used(b)
 	var all int64
@@ -105,12 +109,12 @@ func (w *World) portion(most int64) int64 {
 // readAll reads a channel. Its messages are counted anew: what came after the first
 // count, from a connection that was cut, may have been pushed since.
 func (w *World) readAll(ctx context.Context, d *wire.Dialer, c *check.Channel, done func(n int)) error {
-	owner := w.ownerOf(c.Server)
-	visit, err := w.visit(ctx, d, owner)
-	if err != nil {
-		return err
-	}
-	defer visit.Close()
+	return w.asOwner(ctx, d, c, func(visit *wire.Conn, owner Account) error {
+		return w.readAs(ctx, visit, owner, c, done)
+	})
+}
+
+func (w *World) readAs(ctx context.Context, visit *wire.Conn, owner Account, c *check.Channel, done func(n int)) error {
 	total, err := w.total(ctx, visit, owner, c)
 	if err != nil {
 		return err
