@@ -131,6 +131,11 @@ func TestClosed(t *testing.T) {
 	_, address = at(t)
 	r, _ = load(t, 0, "poll", address, "--model=closed", "--clients=4", "--duration=2s")
 	clean(t, r) // who may ask every 0.75 s is not made to ask more often
+	r, _ = load(t, 0, "connect", address, "--model=closed", "--clients=4", "--think=200ms", "--duration=2s")
+	clean(t, r)
+	if pings := operation(t, r, "ping").Done; pings == 0 || pings > 4*11 {
+		t.Errorf("%d pings of 4 clients that think for a tenth of the time each", pings)
+	}
 }
 
 // TestOriginal loads the original provider: what needs no push, and every scenario

@@ -376,6 +376,26 @@ func TestUnread(t *testing.T) {
 	d.want("push-lost II")
 }
 
+// TestShort: an answer with fewer messages than there are is a loss.
+func TestShort(t *testing.T) {
+	d := newDesk(t)
+	d.c.Short(0, 5, 3)
+	d.want("lost I")
+}
+
+// TestHistoryOfAnotherChannel: a text that was posted elsewhere is foreign in a history
+// too, and so is a place that the provider tells wrongly.
+func TestHistoryOfAnotherChannel(t *testing.T) {
+	d := newDesk(t)
+	_, text := d.post(d.book.Channel("gophers", "other").Lane())
+	mine := d.posts(d.c.Lane(), 1, 1)
+	h := d.c.History()
+	h.Read(0, []byte(text))
+	h.Read(7, []byte(mine[0]))
+	h.Finish()
+	d.want("misplaced I", "foreign I")
+}
+
 func TestTextSizes(t *testing.T) {
 	b := check.New("load-abc", 5)
 	l := b.Channel("s", "c").Lane()

@@ -1,0 +1,88 @@
+package drive
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"elemental/cmd/elemental-load/check"
+	"elemental/cmd/elemental-load/plan"
+	"elemental/cmd/elemental-load/wire"
+)
+
+// TestWhatBecomesOfAPost: only a refusal that says that nothing was done is one; of
+// all else it is not known. Whatever the answer, the message is in the history here.
+func TestWhatBecomesOfAPost(t *testing.T) {
+	for answer, violation := range map[string]check.Violation{
+		`{"resp":true,"index":0}`: "",
+		`{"resp":true}`:           "", // of the original
+		`{"resp":false,"reason":"no answer in time, it may have been done","code":"outcome_unknown"}`: "",
+		`{"resp":false,"reason":"busy, try again","code":"busy"}`:                                     check.Undone,
+		``: "", // the connection ends
+	} {
+		book := check.New("load-abc", 0)
+		channel := book.Channel("gophers", "general")
+		w := &World{Plan: plan.Plan{Size: plan.Range{Min: 100, Max: 200}}}
+		sent := postTo(t, answer, newPoster(w, channel.Lane(), "alice"), book)
+		h := channel.History()
+		h.Read(0, []byte(sent))
+		h.Finish()
+		reports := book.Reports()
+		if violation == "" && len(reports) > 0 || violation != "" && (len(reports) != 1 || reports[0].Kind != violation) {
+			t.Errorf("answered with %q: %+v, wanted %q", answer, reports, violation)
+		}
+	}
+}
+
+// postTo posts once to a provider that answers with a word and hangs up. It gives the
+// text that was posted.
+func postTo(t *testing.T, answer string, p *poster, book *check.Book) (text string) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = listener.Close() }()
+	var provider sync.WaitGroup
+	provider.Go(func() {
+		conn, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		defer func() { _ = conn.Close() }()
+		request, err := bufio.NewReader(conn).ReadString('}')
+		if err == nil {
+			_, text, _ = strings.Cut(strings.TrimSuffix(request, `"}`), `"msg":"`)
+			_, _ = fmt.Fprint(conn, answer) // who posted sees what came of it
+		}
+	})
+	d := &wire.Dialer{Address: netip.MustParseAddrPort(listener.Addr().String()), Timeout: time.Minute}
+	conn, err := d.Dial(context.Background(), wire.Nobody{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	p.send(conn, book, time.Time{}, time.Time{}, nil)
+	provider.Wait()
+	return text
+}
+
+// TestSizes spreads the sizes of messages over the range, both ends included.
+func TestSizes(t *testing.T) {
+	book := check.New("load-abc", 0)
+	w := &World{Plan: plan.Plan{Size: plan.Range{Min: 100, Max: 103}}}
+	p := newPoster(w, book.Channel("gophers", "general").Lane(), "alice")
+	seen := map[int]bool{}
+	for number := range uint32(1000) {
+		seen[p.size(number)] = true
+	}
+	if len(seen) != 4 || !seen[100] || !seen[103] {
+		t.Errorf("%v", seen)
+	}
+}
