@@ -240,7 +240,7 @@ func (j *job) crew() (crew.Crew, error) {
 	if j.options.Workers == 1 {
 		return crew.Alone(j.world, j.book, j.collect)
 	}
-	self, err := crew.Self()
+	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
@@ -249,15 +249,15 @@ func (j *job) crew() (crew.Crew, error) {
 
 // cleanUp removes what the run has made, and stops the provider that it started.
 func (j *job) cleanUp() (err error) {
-	const patience = 30 * time.Second
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
 	host := j.host.Load()
 	switch {
 	case host != nil:
+		const patience = 30 * time.Second
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
 		return host.Stop(ctx)
 	case j.world != nil && !j.options.Keep:
-		if err = drive.Remove(ctx, j.world, j.phase); err != nil {
+		if err = drive.Remove(context.Background(), j.world, j.phase); err != nil {
 			return fmt.Errorf("the servers of the run, %s-…, could not all be removed: %w", j.name, err)
 		}
 	}
@@ -327,7 +327,8 @@ func (j *job) judge(r *result.Result) {
 				found[report.Kind] = f
 			}
 			f.Count += report.Count
-			f.Examples = append(f.Examples, report.Examples[:min(len(report.Examples), mostExamples-min(len(f.Examples), mostExamples))]...)
+			f.Examples = append(f.Examples, report.Examples...)
+			f.Examples = f.Examples[:min(len(f.Examples), mostExamples)]
 		}
 	}
 	if slow.All > 0 {

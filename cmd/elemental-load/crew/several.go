@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"os/exec"
 	"sync"
 	"time"
@@ -261,6 +260,3 @@ func (s *sum) of(p *process) func(*word) {
 		s.tell(w.Tell.Phase, w.Tell.Unit, done, total)
 	}
 }
-
-// Self is the path of this program.
-func Self() (string, error) { return os.Executable() }

@@ -1,6 +1,7 @@
 package drive
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync"
@@ -89,9 +90,8 @@ func (c *client) arrive(l *link) error {
 func (c *client) logIn(conn *wire.Conn) error {
 	world := c.part.w.world
 	err := problem("login", c.ask(conn, opLogin, time.Now(), world.login(c.me)))
-	for passing[codeOf(err)] {
-		const pause = 100 * time.Millisecond
-		_ = (plainClock{}).Until(c.part.w.life, time.Now().Add(pause)) // the connection ends in time
+	const pause = 100 * time.Millisecond // between tries; the connection has its own end
+	for passing[codeOf(err)] && (plainClock{}).Until(c.part.w.life, time.Now().Add(pause)) == nil {
 		err = problem("login", c.ask(conn, opLogin, time.Now(), world.login(c.me)))
 	}
 	if keyIsOld(err) {
@@ -240,8 +240,8 @@ func (c *client) judge(operation string, due time.Time, a *wire.Answer) {
 	switch {
 	case a.Err != nil:
 		rec.Failed(c.turn, operation, a.Err)
-	case !a.OK:
-		rec.Refused(c.turn, operation, a.Code, a.Reason)
+	case !a.OK: // a reason without a code is one that only its provider knows
+		rec.Refused(c.turn, operation, cmp.Or(a.Code, "other"), cmp.Or(a.Reason, "no reason was given"))
 	default:
 		rec.Done(c.turn, operation, due, a.Sent, a.At)
 	}

@@ -9,7 +9,8 @@ import (
 )
 
 // fineClock waits with a timer of the kernel's that is read like a socket: it
-// wakes within 40 µs where the runtime's timers take 600 (both medians, idle).
+// wakes within 40 µs where the runtime's timers take 600 (medians of an idle
+// machine: BenchmarkClock).
 type fineClock struct {
 	plainClock
 	fd    int

@@ -293,3 +293,23 @@ func TestEveryScenarioIsKnown(t *testing.T) {
 		t.Errorf("%d scenarios can be done, %d planned", len(scenarios), len(plan.Scenarios))
 	}
 }
+
+// BenchmarkClock tells how late the clocks are for a wait of half a millisecond, in
+// the median.
+func BenchmarkClock(b *testing.B) {
+	for name, c := range map[string]clock{"finest": newClock(), "plain": plainClock{}} {
+		b.Run(name, func(b *testing.B) {
+			late := make([]time.Duration, b.N)
+			for i := range late {
+				moment := time.Now().Add(500 * time.Microsecond)
+				if err := c.Until(context.Background(), moment); err != nil {
+					b.Fatal(err)
+				}
+				late[i] = time.Since(moment)
+			}
+			slices.Sort(late)
+			b.ReportMetric(float64(late[b.N/2].Microseconds()), "µs-late")
+		})
+		c.Close()
+	}
+}

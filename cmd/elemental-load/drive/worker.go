@@ -190,7 +190,12 @@ func (w *Worker) Check(ctx context.Context, history bool, tell Tell) (*Outcome, 
 // hangUp closes all connections and has nobody come back.
 func (w *Worker) hangUp() {
 	w.leave()
+	w.closeAll() // who is about to come back must not wait for an answer
 	w.tasks.Wait()
+	w.closeAll()
+}
+
+func (w *Worker) closeAll() {
 	for _, c := range w.watch.all() {
 		c.Close()
 	}
