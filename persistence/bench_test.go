@@ -7,6 +7,9 @@ import (
 	"testing"
 
 	"github.com/asynkron/protoactor-go/actor"
+
+	"elemental/persistence/vfs"
+	"elemental/persistence/vfs/vfstest"
 )
 
 // poster is an owner that keeps window events on their way until all are done.
@@ -65,7 +68,7 @@ func BenchmarkJournal(b *testing.B) {
 
 func benchmarkJournal(b *testing.B, senders, window int) {
 	dir := b.TempDir()
-	real, err := openFolder(dir)
+	real, err := vfs.OpenFolder(dir)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -74,7 +77,7 @@ func benchmarkJournal(b *testing.B, senders, window int) {
 			b.Error(err)
 		}
 	})
-	counted := &countingFS{FS: real}
+	counted := &vfstest.Counting{FS: real}
 	w := open(b, Config{Dir: dir, FS: counted, SegmentBytes: 1 << 30})
 	each := (b.N + senders - 1) / senders
 	var done, ready sync.WaitGroup
@@ -88,7 +91,7 @@ func benchmarkJournal(b *testing.B, senders, window int) {
 		pids = append(pids, w.system.Root.Spawn(actor.PropsFromProducer(func() actor.Actor { return p })))
 	}
 	ready.Wait()
-	before := counted.syncs.Load()
+	before := counted.Syncs.Load()
 	b.ReportAllocs()
 	b.ResetTimer()
 	for _, pid := range pids {
@@ -100,7 +103,7 @@ func benchmarkJournal(b *testing.B, senders, window int) {
 		b.Fatalf("%d senders were refused", failed.Load())
 	}
 	b.ReportMetric(float64(each*senders)/b.Elapsed().Seconds(), "appends/s")
-	b.ReportMetric(float64(counted.syncs.Load()-before)/b.Elapsed().Seconds(), "syncs/s")
+	b.ReportMetric(float64(counted.Syncs.Load()-before)/b.Elapsed().Seconds(), "syncs/s")
 	for _, pid := range pids {
 		if err := w.system.Root.StopFuture(pid).Wait(); err != nil {
 			b.Fatal(err)

@@ -9,6 +9,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"elemental/persistence/vfs"
 )
 
 const (
@@ -65,7 +67,7 @@ func openError(dir string, err error) error {
 
 // checkFormat tells whether the folder is one of ours already.
 func checkFormat(cfg Config) (bool, error) {
-	data, err := readFile(cfg.FS, formatFile)
+	data, err := vfs.ReadFile(cfg.FS, formatFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, checkLegacy(cfg)
 	}
@@ -94,8 +96,8 @@ func checkLegacy(cfg Config) error {
 	return nil
 }
 
-func isLegacy(files FS) (bool, error) {
-	config, err := exists(files, "config.json")
+func isLegacy(files vfs.FS) (bool, error) {
+	config, err := vfs.Exists(files, "config.json")
 	if err != nil {
 		return false, err
 	}
@@ -111,7 +113,7 @@ func isLegacy(files FS) (bool, error) {
 		return false, err
 	}
 	for _, name := range servers {
-		if info, err := exists(files, "servers/"+name+"/info"); err != nil || info {
+		if info, err := vfs.Exists(files, "servers/"+name+"/info"); err != nil || info {
 			return info, err
 		}
 	}
@@ -242,7 +244,7 @@ func (c *core) writeFormat() error {
 }
 
 // resync makes durable what was read: it may be there only in memory.
-func resync(files FS, name string) error {
+func resync(files vfs.FS, name string) error {
 	f, err := files.Open(name)
 	if err != nil {
 		return err
@@ -266,9 +268,9 @@ func keepTail(d *disk, t tail) error {
 		if i > 0 {
 			name = fmt.Sprintf("%s/%08d.%d%s", journalFolder, t.segment, i, tornSuffix)
 		}
-		kept, err := readFile(d, name)
+		kept, err := vfs.ReadFile(d, name)
 		if errors.Is(err, fs.ErrNotExist) {
-			if err := writeSynced(d, name, t.data); err != nil {
+			if err := vfs.WriteSynced(d, name, t.data); err != nil {
 				return err
 			}
 			return d.SyncDir(journalFolder)

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"elemental/persistence/vfs/vfstest"
 )
 
 // obey answers SnapshotWanted until the wanted streams have a snapshot.
@@ -68,7 +70,7 @@ func TestCheckpointBySizeAndASilentStream(t *testing.T) {
 
 func TestTimedCheckpointsEndWhenAllIsSaved(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newMemFS()
+		m := vfstest.NewMem()
 		w := open(t, Config{FS: m, SnapshotInterval: 10 * time.Second})
 		seq := w.write("a", 3)
 		w.obey(map[Stream]uint64{"a": seq})
@@ -140,10 +142,10 @@ func TestDropsRemoveFiles(t *testing.T) {
 
 func TestStoreHealsByItself(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		disk := &faultyFS{FS: newMemFS(), short: true}
+		disk := &vfstest.Faulty{FS: vfstest.NewMem(), Short: true}
 		w := open(t, Config{FS: disk})
 		seq := w.write("a", 3)
-		disk.set(func(int) error { return syscall.ENOSPC })
+		disk.Set(func(int) error { return syscall.ENOSPC })
 		r := w.mustRecover("a")
 		w.post("a", r.Epoch, seq, 5)
 		if no := hear[*Rejected](w); no.Seq != seq+1 || w.store.Writable() {
@@ -151,7 +153,7 @@ func TestStoreHealsByItself(t *testing.T) {
 		}
 		time.Sleep(10 * time.Minute)
 		checkEvents(t, w.recover("a"), seq) // reads go on
-		disk.set(nil)
+		disk.Set(nil)
 		time.Sleep(time.Second)
 		synctest.Wait()
 		if !w.store.Writable() {

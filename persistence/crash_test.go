@@ -9,6 +9,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"elemental/persistence/vfs/vfstest"
 )
 
 // long scales the loops: ELEMENTAL_LONG=1 for the long form.
@@ -49,9 +51,9 @@ func TestPowerCuts(t *testing.T) {
 // kill that leaves what was not synced to the next life.
 func powerCuts(t *testing.T, seed uint64) {
 	m := newModel(seed)
-	mem := newMemFS()
+	mem := vfstest.NewMem()
 	for life := range 5 {
-		disk := &faultyFS{FS: mem}
+		disk := &vfstest.Faulty{FS: mem}
 		cfg := Config{FS: disk, SegmentBytes: 1 + m.rng.Int64N(8000), Indent: m.rng.IntN(2)}
 		w := open(t, cfg)
 		m.enter(w)
@@ -62,12 +64,12 @@ func powerCuts(t *testing.T, seed uint64) {
 		}
 		m.hearAll()
 		if m.rng.IntN(2) == 0 {
-			disk.set(func(int) error { return syscall.EIO }) // killed: not one call more
+			disk.Set(func(int) error { return syscall.EIO }) // killed: not one call more
 			_ = w.stop()
 			m.hearAll()
 			continue
 		}
-		cut := mem.powerCut(m.rng.IntN(5)*25, seed+uint64(life))
+		cut := mem.PowerCut(m.rng.IntN(5)*25, seed+uint64(life))
 		if err := w.stop(); err != nil {
 			t.Fatal(err)
 		}
@@ -104,8 +106,8 @@ func TestFaults(t *testing.T) {
 func faultAt(t *testing.T, k, lasts int, fault error, short bool) bool {
 	defer time.Sleep(time.Second) // of the bubble: lets the dead letters' timer end
 	m := newModel(uint64(k))
-	mem := newMemFS()
-	disk := &faultyFS{FS: mem, short: short, fail: func(call int) error {
+	mem := vfstest.NewMem()
+	disk := &vfstest.Faulty{FS: mem, Short: short, Fail: func(call int) error {
 		if call >= k && call < k+lasts {
 			return fault
 		}
@@ -114,7 +116,7 @@ func faultAt(t *testing.T, k, lasts int, fault error, short bool) bool {
 	cfg := Config{FS: disk, SegmentBytes: 3000}
 	w, err := tryOpen(t, cfg)
 	for ; err != nil; w, err = tryOpen(t, cfg) {
-		if disk.hits() == 0 || disk.calls > k+lasts+20 {
+		if disk.Hits() == 0 || disk.Calls() > k+lasts+20 {
 			t.Fatalf("fault at %d: open: %v", k, err)
 		}
 	}
@@ -123,8 +125,8 @@ func faultAt(t *testing.T, k, lasts int, fault error, short bool) bool {
 		m.step()
 	}
 	m.heal()
-	fired := disk.hits() > 0
-	cut := mem.powerCut(m.rng.IntN(3)*50, uint64(k))
+	fired := disk.Hits() > 0
+	cut := mem.PowerCut(m.rng.IntN(3)*50, uint64(k))
 	_ = w.stop() // the fault may hit the end; the disk was cut before
 	w = open(t, Config{FS: cut})
 	m.enter(w)

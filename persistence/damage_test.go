@@ -9,17 +9,20 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"elemental/persistence/vfs"
+	"elemental/persistence/vfs/vfstest"
 )
 
 // files is a data folder as a map.
 type files map[string][]byte
 
 // put makes a disk of files.
-func (f files) put(t testing.TB) *memFS {
+func (f files) put(t testing.TB) *vfstest.Mem {
 	t.Helper()
-	m := newMemFS()
+	m := vfstest.NewMem()
 	for name, data := range f {
-		if err := errors.Join(m.MkdirAll(path.Dir(name)), writeSynced(m, name, data)); err != nil {
+		if err := errors.Join(m.MkdirAll(path.Dir(name)), vfs.WriteSynced(m, name, data)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -27,29 +30,12 @@ func (f files) put(t testing.TB) *memFS {
 }
 
 // filesOf reads a disk whole.
-func filesOf(t testing.TB, m *memFS) files {
+func filesOf(t testing.TB, m *vfstest.Mem) files {
 	t.Helper()
-	all := make(files)
-	var walk func(dir string)
-	walk = func(dir string) {
-		names, err := m.List(dir)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, name := range names {
-			name = path.Join(dir, name)
-			info, err := m.mem.Stat(name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if info.IsDir() {
-				walk(name)
-			} else if all[name], err = readFile(m, name); err != nil {
-				t.Fatal(err)
-			}
-		}
+	all, err := m.Files()
+	if err != nil {
+		t.Fatal(err)
 	}
-	walk(".")
 	return all
 }
 
@@ -65,7 +51,7 @@ func same(a, b files) bool {
 
 // readAll opens a disk and reads streams as an owner would. It gives Open's
 // error; each stream's own goes to check.
-func readAll(t testing.TB, m *memFS, streams []Stream, check func(*Recovered)) error {
+func readAll(t testing.TB, m *vfstest.Mem, streams []Stream, check func(*Recovered)) error {
 	t.Helper()
 	c, err := boot(Config{FS: m}.withDefaults().quiet())
 	if err != nil {
@@ -94,7 +80,7 @@ func (cfg Config) quiet() Config { cfg.Log = quiet; return cfg }
 
 // small makes a folder with two sealed segments and one that ends with a mark.
 func small(t testing.TB) (files, map[Stream]uint64) {
-	m := newMemFS()
+	m := vfstest.NewMem()
 	counts := make(map[Stream]uint64)
 	for range 3 {
 		w := open(t, Config{FS: m})
@@ -123,7 +109,7 @@ func TestEveryFlippedBitOfTheJournal(t *testing.T) {
 
 // TestEarlierBatchesAreProvenByLaterOnes looks at a journal that nothing ended.
 func TestEarlierBatchesAreProvenByLaterOnes(t *testing.T) {
-	m := newMemFS()
+	m := vfstest.NewMem()
 	w := open(t, Config{FS: m})
 	proven := int64(0)
 	for i := range 4 {
@@ -161,7 +147,7 @@ func eachFlip(data []byte, do func(at int, flipped []byte)) {
 }
 
 // checkRefusal checks that a refusal is of the right kind and changed nothing.
-func checkRefusal(t testing.TB, err error, m *memFS, before files, what string) {
+func checkRefusal(t testing.TB, err error, m *vfstest.Mem, before files, what string) {
 	t.Helper()
 	if err == nil {
 		return
@@ -244,7 +230,7 @@ func TestMissingSegmentIsDamage(t *testing.T) {
 
 // stateFiles makes a stream with two snapshots and the journal behind both.
 func stateFiles(t testing.TB) (files, Stream) {
-	m := newMemFS()
+	m := vfstest.NewMem()
 	s := StreamOf("users", "alice")
 	w := open(t, Config{FS: m, Indent: 2})
 	for range 2 {
@@ -276,7 +262,7 @@ func TestEveryFlippedBitOfASnapshot(t *testing.T) {
 
 func TestDamagedSnapshotWithoutItsJournalIsAnError(t *testing.T) {
 	s := StreamOf("users", "alice")
-	m := newMemFS()
+	m := vfstest.NewMem()
 	w := open(t, Config{FS: m})
 	for range 3 { // each checkpoint lets go of what the one before sealed
 		seq := w.write(s, 3)
@@ -316,7 +302,7 @@ func (w *world) liveSegment() uint32 {
 }
 
 func TestEveryFlippedBitOfAPage(t *testing.T) {
-	m := newMemFS()
+	m := vfstest.NewMem()
 	d := &disk{FS: m, made: make(map[string]struct{})}
 	page := Page{First: PageItems}
 	for i := range PageItems {
@@ -326,7 +312,7 @@ func TestEveryFlippedBitOfAPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	name := pageFile("s", PageItems)
-	data, err := readFile(m, name)
+	data, err := vfs.ReadFile(m, name)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,6 @@
 //
 // All state belongs to a Store and is touched only under the actor (store.go,
 // core.go); files are touched only by the writer (journal.go) and the workers
-// (work.go). Every file call goes through FS (fs.go). The disk format is
+// (work.go). Every file call goes through package vfs. The disk format is
 // described in docs/storage.md.
 package persistence

@@ -18,8 +18,6 @@ var (
 	ErrNoItems = errors.New("no such items")
 	// ErrTooMuch answers ReadItems of more bytes than the asker takes.
 	ErrTooMuch = errors.New("too many bytes")
-	// ErrLocked is what FS.Lock returns when another process has the folder.
-	ErrLocked = errors.New("locked")
 )
 
 // LockedError is Open's refusal of a folder that another process has open.

@@ -5,12 +5,14 @@ import (
 	"io/fs"
 	"path"
 	"sync"
+
+	"elemental/persistence/vfs"
 )
 
 // disk is the file system with what the workers must know in common: which
 // folders are durable.
 type disk struct {
-	FS
+	vfs.FS
 	indent int
 	mu     sync.Mutex // held while folders are made or removed
 	made   map[string]struct{}
@@ -144,5 +146,5 @@ func (d *disk) fresh(name string, data []byte) error {
 	if err := ignoreMissing(d.Remove(name)); err != nil {
 		return err
 	}
-	return writeSynced(d.FS, name, data)
+	return vfs.WriteSynced(d.FS, name, data)
 }

@@ -8,6 +8,8 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/go-json-experiment/json"
+
+	"elemental/persistence/vfs"
 )
 
 const (
@@ -113,8 +115,8 @@ type written struct {
 
 // writer owns the file that is written. It does one job at a time.
 type writer struct {
-	files FS
-	live  File
+	files vfs.FS
+	live  vfs.File
 }
 
 func (w *writer) do(job writerJob) (done written) {
@@ -164,7 +166,7 @@ func (w *writer) begin(h *header, next uint64) (int64, error) {
 	return int64(len(line)), nil
 }
 
-func writeHeader(files FS, f File, line []byte) error {
+func writeHeader(files vfs.FS, f vfs.File, line []byte) error {
 	if _, err := f.Write(line); err != nil {
 		return err
 	}

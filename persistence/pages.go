@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"path"
 	"strconv"
+
+	"elemental/persistence/vfs"
 )
 
 // maxItemsRead bounds one ReadItems.
@@ -129,7 +131,7 @@ func (d *disk) readItems(dir string, from, to uint64, maxBytes int) ([][]byte, e
 
 // readPage reads the items from ≤ index < to of one page.
 func (d *disk) readPage(name string, first, from, to uint64) ([][]byte, error) {
-	data, err := readFile(d, name)
+	data, err := vfs.ReadFile(d, name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w: %w", ErrNoItems, err)
 	}

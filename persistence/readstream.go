@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+
+	"elemental/persistence/vfs"
 )
 
 // recoverJob reads a stream: snapshot, then the journal after it.
@@ -44,7 +46,7 @@ func (j recoverJob) do(d *disk) any {
 	}
 	r.snapshot, r.problem = d.readSnapshot(j.of.name, stateFile)
 	if r.problem == nil && r.snapshot == nil {
-		old, err := exists(d, streamDir(j.of.name)+"/"+oldStateFile)
+		old, err := vfs.Exists(d, streamDir(j.of.name)+"/"+oldStateFile)
 		if err != nil {
 			return j.failed(err)
 		}

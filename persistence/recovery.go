@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/go-json-experiment/json"
+
+	"elemental/persistence/vfs"
 )
 
 // scan is what recovery learns of the journal without changing anything.
@@ -34,7 +36,7 @@ type tail struct {
 }
 
 // scanJournal reads the journal tail and tells a torn end from damage.
-func scanJournal(files FS) (*scan, error) {
+func scanJournal(files vfs.FS) (*scan, error) {
 	numbers, err := listSegments(files)
 	if err != nil {
 		return nil, err
@@ -54,7 +56,7 @@ func scanJournal(files FS) (*scan, error) {
 	return s, nil
 }
 
-func listSegments(files FS) ([]uint32, error) {
+func listSegments(files vfs.FS) ([]uint32, error) {
 	names, err := files.List(journalFolder)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -76,9 +78,9 @@ func listSegments(files FS) ([]uint32, error) {
 
 // findHead finds the newest segment with a sound header and cuts its torn end.
 // Newer ones without are beginnings that were never built on.
-func (s *scan) findHead(files FS, numbers []uint32) (*found, error) {
+func (s *scan) findHead(files vfs.FS, numbers []uint32) (*found, error) {
 	for _, number := range slices.Backward(numbers) {
-		data, err := readFile(files, segmentFile(number))
+		data, err := vfs.ReadFile(files, segmentFile(number))
 		if err != nil {
 			return nil, err
 		}
@@ -110,7 +112,7 @@ func (s *scan) cutHead(h header, first uint64, data []byte) (*found, error) {
 }
 
 // walk follows the links from the head down to the oldest segment needed.
-func (s *scan) walk(files FS, head *found) error {
+func (s *scan) walk(files vfs.FS, head *found) error {
 	s.segments = []found{*head}
 	for h := head.header; h.Segment > head.header.Oldest; {
 		previous, err := readLinked(files, h.Previous)
@@ -131,9 +133,9 @@ func (s *scan) walk(files FS, head *found) error {
 }
 
 // readLinked reads a segment that a later one proves durable up to l.
-func readLinked(files FS, l link) (*found, error) {
+func readLinked(files vfs.FS, l link) (*found, error) {
 	name := segmentFile(l.Segment)
-	data, err := readFile(files, name)
+	data, err := vfs.ReadFile(files, name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, &DamageError{name, 0, "segment is missing"}
 	}
@@ -228,9 +230,9 @@ func provesMore(data []byte, next uint64) bool {
 }
 
 // eachEvent calls do for every event of a segment's first size bytes, with its place.
-func eachEvent(files FS, number uint32, size int64, do func(b body, at loc)) error {
+func eachEvent(files vfs.FS, number uint32, size int64, do func(b body, at loc)) error {
 	name := segmentFile(number)
-	data, err := readFile(files, name)
+	data, err := vfs.ReadFile(files, name)
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"elemental/persistence/vfs"
 )
 
 const (
@@ -103,7 +105,7 @@ func decodeSnapshot(name string, of Stream, data []byte) (*snapshot, error) {
 // readSnapshot reads one of a stream's state files; nil without one.
 func (d *disk) readSnapshot(of Stream, file string) (*snapshot, error) {
 	name := path.Join(streamDir(of), file)
-	data, err := readFile(d, name)
+	data, err := vfs.ReadFile(d, name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -182,7 +184,7 @@ func (d *disk) secureState(of Stream) error {
 
 // verify reads back what was written.
 func (d *disk) verify(name string, want []byte) error {
-	data, err := readFile(d, name)
+	data, err := vfs.ReadFile(d, name)
 	if err != nil {
 		return err
 	}

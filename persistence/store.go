@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"sync"
 	"time"
+
+	"elemental/persistence/vfs"
 )
 
 // Config is what an operator sets of the store.
@@ -24,7 +26,7 @@ type Config struct {
 	MaxWaitingBytes   int
 
 	// FS replaces the real file system under Dir, for tests.
-	FS FS
+	FS vfs.FS
 }
 
 const workers = 4 // that read, and as many that write
@@ -54,14 +56,14 @@ func Open(cfg Config) (*Store, error) {
 	cfg = cfg.withDefaults()
 	s := &Store{}
 	if cfg.FS == nil {
-		real, err := openFolder(cfg.Dir)
+		real, err := vfs.OpenFolder(cfg.Dir)
 		if err != nil {
 			return nil, &NotWritableError{cfg.Dir, err}
 		}
 		cfg.FS, s.owned = real, real
 	}
 	var err error
-	if s.lock, err = cfg.FS.Lock(); errors.Is(err, ErrLocked) {
+	if s.lock, err = cfg.FS.Lock(); errors.Is(err, vfs.ErrLocked) {
 		return nil, errors.Join(&LockedError{cfg.Dir}, s.letGo())
 	} else if err != nil {
 		return nil, errors.Join(&NotWritableError{cfg.Dir, err}, s.letGo())

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"elemental/persistence/vfs/vfstest"
 )
 
 func TestEventsComeBackAfterRestart(t *testing.T) {
@@ -48,21 +50,21 @@ func TestOneCommittedStandsForMany(t *testing.T) {
 }
 
 func TestManyAppendsShareASync(t *testing.T) {
-	disk := &countingFS{FS: newMemFS()}
+	disk := &vfstest.Counting{FS: vfstest.NewMem()}
 	w := open(t, Config{FS: disk})
 	defer w.close()
 	r := w.mustRecover("a")
-	before := disk.syncs.Load()
+	before := disk.Syncs.Load()
 	w.post("a", r.Epoch, 0, 10_000)
 	w.until("a", 10_000)
-	if syncs := disk.syncs.Load() - before; syncs > 5000 {
+	if syncs := disk.Syncs.Load() - before; syncs > 5000 {
 		t.Errorf("%d syncs for 10,000 appends", syncs)
 	}
 }
 
 func TestSilenceIsMarked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newMemFS()
+		m := vfstest.NewMem()
 		w := open(t, Config{FS: m})
 		w.write("a", 1)
 		time.Sleep(2 * time.Second)

@@ -9,38 +9,60 @@ import (
 	"time"
 
 	"elemental/actors"
+	"elemental/persistence"
+	"elemental/transport/housetest"
 )
+
+// forgetful lets actors leave memory early.
+func forgetful(after time.Duration) housetest.Settings {
+	return housetest.Settings{Actor: func(c *actors.Config) { c.Passivate = after }}
+}
+
+// compacting does so too, and makes checkpoints often.
+func compacting(dir string, after, snapshots time.Duration, segment int64) housetest.Settings {
+	set := forgetful(after)
+	set.Dir = dir
+	set.Store = func(c *persistence.Config) { c.SnapshotInterval, c.SegmentBytes = snapshots, segment }
+	return set
+}
+
+func stopHouse(t *testing.T, h *housetest.House) {
+	t.Helper()
+	if err := h.Stop(); err != nil {
+		t.Fatal(err)
+	}
+}
 
 // TestIdleActorsLeaveMemoryAndComeBack waits until user, server and channel
 // have left, and then finds everything as it was.
 func TestIdleActorsLeaveMemoryAndComeBack(t *testing.T) {
-	h := newHouse(t, t.TempDir(), settings{passivate: 40 * time.Millisecond})
-	alice := h.founder()
+	h := housetest.New(t, forgetful(40*time.Millisecond))
+	alice := h.Founder()
 	for i := range 3 {
-		h.forgetEnds()
-		posted := alice.yes(`{"call":"message","servername":"s","channel":"general","msg":"m","nonce":"n%d"}`, i)
+		forgetEnds(h)
+		posted := alice.Yes(`{"call":"message","servername":"s","channel":"general","msg":"m","nonce":"n%d"}`, i)
 		if posted["index"] != float64(i) {
 			t.Fatalf("round %d: %v", i, posted)
 		}
-		alice.yes(`{"call":"getjoinedservers"}`)
-		h.awaitEnds(actors.KindChannel, actors.KindServer, actors.KindUser)
-		if n := len(alice.history()); n != i+1 {
+		alice.Yes(`{"call":"getjoinedservers"}`)
+		awaitEnds(h, actors.KindChannel, actors.KindServer, actors.KindUser)
+		if n := len(alice.History()); n != i+1 {
 			t.Fatalf("%d messages after round %d", n, i)
 		}
-		again := alice.yes(`{"call":"message","servername":"s","channel":"general","msg":"m","nonce":"n%d"}`, i)
+		again := alice.Yes(`{"call":"message","servername":"s","channel":"general","msg":"m","nonce":"n%d"}`, i)
 		if fmt.Sprint(again) != fmt.Sprint(posted) {
 			t.Fatalf("the nonce was forgotten: %v, then %v", posted, again)
 		}
-		if got := alice.yes(`{"call":"getjoinedservers"}`)["servers"]; fmt.Sprint(got) != "[s]" {
+		if got := alice.Yes(`{"call":"getjoinedservers"}`)["servers"]; fmt.Sprint(got) != "[s]" {
 			t.Fatalf("joined %v", got)
 		}
 	}
 }
 
-func (h *house) forgetEnds() {
+func forgetEnds(h *housetest.House) {
 	for {
 		select {
-		case <-h.ended:
+		case <-h.Ended:
 		default:
 			return
 		}
@@ -48,8 +70,8 @@ func (h *house) forgetEnds() {
 }
 
 // awaitEnds waits until an actor of each kind has left memory.
-func (h *house) awaitEnds(kinds ...actors.Kind) {
-	h.t.Helper()
+func awaitEnds(h *housetest.House, kinds ...actors.Kind) {
+	h.T.Helper()
 	missing := map[actors.Kind]bool{}
 	for _, kind := range kinds {
 		missing[kind] = true
@@ -57,10 +79,10 @@ func (h *house) awaitEnds(kinds ...actors.Kind) {
 	deadline := time.After(20 * time.Second)
 	for len(missing) > 0 {
 		select {
-		case kind := <-h.ended:
+		case kind := <-h.Ended:
 			delete(missing, kind)
 		case <-deadline:
-			h.t.Fatalf("still in memory: %v", missing)
+			h.T.Fatalf("still in memory: %v", missing)
 		}
 	}
 }
@@ -69,20 +91,20 @@ func (h *house) awaitEnds(kinds ...actors.Kind) {
 // idle, leaves memory and is needed again all the time: no request may get
 // lost in between.
 func TestRequestsWhileActorsComeAndGo(t *testing.T) {
-	h := newHouse(t, t.TempDir(), settings{passivate: 4 * time.Millisecond})
-	alice := h.founder()
+	h := housetest.New(t, forgetful(4*time.Millisecond))
+	alice := h.Founder()
 	const servers = 20
 	for i := range servers {
-		alice.yes(`{"call":"createserver","servername":"s%d","serverpasswd":""}`, i)
+		alice.Yes(`{"call":"createserver","servername":"s%d","serverpasswd":""}`, i)
 	}
 	left := 0
 	for i := 0; left < 30; i++ {
-		posted := alice.yes(`{"call":"message","servername":"s%d","channel":"general","msg":"m"}`, i%servers)
+		posted := alice.Yes(`{"call":"message","servername":"s%d","channel":"general","msg":"m"}`, i%servers)
 		if posted["index"] != float64(i/servers) {
 			t.Fatalf("post %d: %v", i, posted)
 		}
 		select {
-		case kind := <-h.ended:
+		case kind := <-h.Ended:
 			if kind == actors.KindChannel {
 				left++
 			}
@@ -96,17 +118,17 @@ func TestRequestsWhileActorsComeAndGo(t *testing.T) {
 func TestStopWhileActorsComeAndGo(t *testing.T) {
 	dir := t.TempDir()
 	for round := range 15 {
-		h := newHouse(t, dir, settings{passivate: 4 * time.Millisecond, snapshots: time.Millisecond, segment: 1 << 10})
-		guest := h.dial()
+		h := housetest.New(t, compacting(dir, 4*time.Millisecond, time.Millisecond, 1<<10))
+		guest := h.Dial()
 		name := fmt.Sprintf("user%d", round)
-		guest.yes(`{"call":"register","usernm":%q,"passwd":"pw"}`, name)
-		owner := h.login(name)
+		guest.Yes(`{"call":"register","usernm":%q,"passwd":"pw"}`, name)
+		owner := h.Login(name)
 		for i := range 8 {
-			owner.yes(`{"call":"createserver","servername":"%d-%d","serverpasswd":""}`, round, i)
+			owner.Yes(`{"call":"createserver","servername":"%d-%d","serverpasswd":""}`, round, i)
 		}
-		guest.close()
-		owner.close()
-		h.stop()
+		guest.Close()
+		owner.Close()
+		stopHouse(t, h)
 	}
 }
 
@@ -115,28 +137,28 @@ func TestStopWhileActorsComeAndGo(t *testing.T) {
 // before and after a restart.
 func TestOldMessagesComeFromPages(t *testing.T) {
 	dir := t.TempDir()
-	set := settings{passivate: 100 * time.Millisecond, snapshots: 50 * time.Millisecond, segment: 64 << 10}
-	h := newHouse(t, dir, set)
-	alice := h.founder()
+	set := compacting(dir, 100*time.Millisecond, 50*time.Millisecond, 64<<10)
+	h := housetest.New(t, set)
+	alice := h.Founder()
 	n := 0
-	for n < 3000 || !h.compacted(dir) {
+	for n < 3000 || !compacted(t, dir) {
 		if n > 100_000 {
 			t.Fatal("the journal is never let go")
 		}
-		alice.postMany(n, 500)
+		postMany(alice, n, 500)
 		n += 500
 	}
-	alice.checkHistory(n)
-	h.stop()
-	h = newHouse(t, dir, set)
-	alice = h.login("alice")
-	alice.checkHistory(n)
-	alice.postMany(n, 1)
-	alice.checkHistory(n + 1)
+	checkHistory(alice, n)
+	stopHouse(t, h)
+	h = housetest.New(t, set)
+	alice = h.Login("alice")
+	checkHistory(alice, n)
+	postMany(alice, n, 1)
+	checkHistory(alice, n+1)
 }
 
 // compacted tells whether there are pages, and the first segment is gone.
-func (h *house) compacted(dir string) bool {
+func compacted(t *testing.T, dir string) bool {
 	pages := 0
 	err := filepath.WalkDir(dir, func(path string, entry os.DirEntry, err error) error {
 		if err == nil && strings.Contains(path, "/pages.d/") && !entry.IsDir() {
@@ -145,40 +167,40 @@ func (h *house) compacted(dir string) bool {
 		return nil // a file may vanish meanwhile
 	})
 	if err != nil {
-		h.t.Fatal(err)
+		t.Fatal(err)
 	}
 	_, err = os.Stat(filepath.Join(dir, "journal", "00000001.jsonl"))
 	return pages > 2 && os.IsNotExist(err)
 }
 
 // postMany posts n messages without waiting in between.
-func (l *line) postMany(first, n int) {
-	l.t.Helper()
+func postMany(l *housetest.Line, first, n int) {
+	l.T.Helper()
 	go func() {
 		for i := range n {
-			if _, err := fmt.Fprintf(l.conn, `{"call":"message","servername":"s","channel":"general","msg":"m%d"}`, first+i); err != nil {
+			if _, err := fmt.Fprintf(l.Conn, `{"call":"message","servername":"s","channel":"general","msg":"m%d"}`, first+i); err != nil {
 				return // the reader fails
 			}
 		}
 	}()
 	for i := range n {
-		if answer := l.next(); answer == nil || answer["index"] != float64(first+i) {
-			l.t.Fatalf("message %d: %v", first+i, answer)
+		if answer := l.Next(); answer == nil || answer["index"] != float64(first+i) {
+			l.T.Fatalf("message %d: %v", first+i, answer)
 		}
 	}
 }
 
-func (l *line) checkHistory(n int) {
-	l.t.Helper()
+func checkHistory(l *housetest.Line, n int) {
+	l.T.Helper()
 	for begin := 0; begin < n; begin += 700 {
 		end := min(begin+700, n)
-		list := l.yes(`{"call":"getmessages","servername":"s","channel":"general","begin":%d,"end":%d}`, begin, end)["messages"].([]any)
+		list := l.Yes(`{"call":"getmessages","servername":"s","channel":"general","begin":%d,"end":%d}`, begin, end)["messages"].([]any)
 		if len(list) != end-begin {
-			l.t.Fatalf("%d messages from %d to %d", len(list), begin, end)
+			l.T.Fatalf("%d messages from %d to %d", len(list), begin, end)
 		}
 		for i, message := range list {
 			if got := message.(map[string]any)["message"]; got != fmt.Sprintf("m%d", begin+i) {
-				l.t.Fatalf("message %d is %v", begin+i, got)
+				l.T.Fatalf("message %d is %v", begin+i, got)
 			}
 		}
 	}

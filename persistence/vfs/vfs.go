@@ -1,4 +1,8 @@
-package persistence
+// Package vfs is every file call of the store: one small interface, the real
+// folder behind it, and what a few calls together make. Tests put faults and
+// power cuts behind the same interface (vfstest). It knows nothing of journals
+// and snapshots.
+package vfs
 
 import (
 	"errors"
@@ -9,8 +13,7 @@ import (
 	"path/filepath"
 )
 
-// FS is every file call of this package. Names are relative to the data
-// folder, separated by slashes. Tests put faults and power cuts behind it.
+// FS is a data folder. Names are relative to it, separated by slashes.
 type FS interface {
 	// Create makes a new file for writing; it fails with fs.ErrExist on an existing one.
 	Create(name string) (File, error)
@@ -32,6 +35,9 @@ type FS interface {
 	Lock() (io.Closer, error)
 }
 
+// ErrLocked is what Lock returns when another process has the folder.
+var ErrLocked = errors.New("locked")
+
 // File is an open file. Sync makes its data durable.
 type File interface {
 	io.Reader
@@ -41,11 +47,11 @@ type File interface {
 	Sync() error
 }
 
-// folder is the real FS.
-type folder struct{ root *os.Root }
+// Folder is the real FS, a folder that no name leads out of.
+type Folder struct{ root *os.Root }
 
-// openFolder opens the data folder, making it when it is missing.
-func openFolder(dir string) (*folder, error) {
+// OpenFolder opens the data folder, making it when it is missing.
+func OpenFolder(dir string) (*Folder, error) {
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 		if err := makeFolder(dir); err != nil {
 			return nil, err
@@ -55,7 +61,7 @@ func openFolder(dir string) (*folder, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &folder{root: root}, nil
+	return &Folder{root: root}, nil
 }
 
 // makeFolder makes dir durable in its parent: a synced file in a lost folder is lost.
@@ -70,7 +76,7 @@ func makeFolder(dir string) error {
 	return errors.Join(parent.Sync(), parent.Close())
 }
 
-func (d *folder) Create(name string) (File, error) {
+func (d *Folder) Create(name string) (File, error) {
 	f, err := d.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return nil, err
@@ -78,7 +84,7 @@ func (d *folder) Create(name string) (File, error) {
 	return diskFile{f}, nil
 }
 
-func (d *folder) Open(name string) (File, error) {
+func (d *Folder) Open(name string) (File, error) {
 	f, err := d.root.Open(name)
 	if err != nil {
 		return nil, err
@@ -86,11 +92,11 @@ func (d *folder) Open(name string) (File, error) {
 	return diskFile{f}, nil
 }
 
-func (d *folder) Rename(from, to string) error { return d.root.Rename(from, to) }
-func (d *folder) Remove(name string) error     { return d.root.Remove(name) }
-func (d *folder) MkdirAll(name string) error   { return d.root.MkdirAll(name, 0o700) }
+func (d *Folder) Rename(from, to string) error { return d.root.Rename(from, to) }
+func (d *Folder) Remove(name string) error     { return d.root.Remove(name) }
+func (d *Folder) MkdirAll(name string) error   { return d.root.MkdirAll(name, 0o700) }
 
-func (d *folder) SyncDir(name string) error {
+func (d *Folder) SyncDir(name string) error {
 	f, err := d.root.Open(name)
 	if err != nil {
 		return err
@@ -98,7 +104,7 @@ func (d *folder) SyncDir(name string) error {
 	return errors.Join(f.Sync(), f.Close())
 }
 
-func (d *folder) List(name string) ([]string, error) {
+func (d *Folder) List(name string) ([]string, error) {
 	f, err := d.root.Open(name)
 	if err != nil {
 		return nil, err
@@ -107,7 +113,7 @@ func (d *folder) List(name string) ([]string, error) {
 	return names, errors.Join(err, f.Close())
 }
 
-func (d *folder) Size(name string) (int64, error) {
+func (d *Folder) Size(name string) (int64, error) {
 	info, err := d.root.Stat(name)
 	if err != nil {
 		return 0, err
@@ -116,7 +122,7 @@ func (d *folder) Size(name string) (int64, error) {
 }
 
 // Lock locks the folder itself, so that not even a lock file is left behind.
-func (d *folder) Lock() (io.Closer, error) {
+func (d *Folder) Lock() (io.Closer, error) {
 	f, err := d.root.Open(".")
 	if err != nil {
 		return nil, err
@@ -127,15 +133,16 @@ func (d *folder) Lock() (io.Closer, error) {
 	return f, nil
 }
 
-func (d *folder) Close() error { return d.root.Close() }
+// Close lets the folder go.
+func (d *Folder) Close() error { return d.root.Close() }
 
 // diskFile syncs data only: the size is part of it, times are not.
 type diskFile struct{ *os.File }
 
 func (f diskFile) Sync() error { return syncData(f.File) }
 
-// readFile reads a whole file.
-func readFile(files FS, name string) ([]byte, error) {
+// ReadFile reads a whole file.
+func ReadFile(files FS, name string) ([]byte, error) {
 	size, err := files.Size(name)
 	if err != nil {
 		return nil, err
@@ -152,8 +159,8 @@ func readFile(files FS, name string) ([]byte, error) {
 	return data, nil
 }
 
-// writeSynced writes a new file and makes its data durable; its name is not yet.
-func writeSynced(files FS, name string, data []byte) error {
+// WriteSynced writes a new file and makes its data durable; its name is not yet.
+func WriteSynced(files FS, name string, data []byte) error {
 	f, err := files.Create(name)
 	if err != nil {
 		return err
@@ -165,8 +172,8 @@ func writeSynced(files FS, name string, data []byte) error {
 	return errors.Join(err, f.Close())
 }
 
-// exists tells whether a file or folder is there.
-func exists(files FS, name string) (bool, error) {
+// Exists tells whether a file or folder is there.
+func Exists(files FS, name string) (bool, error) {
 	_, err := files.Size(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
