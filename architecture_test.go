@@ -26,6 +26,7 @@ var mayImport = map[string][]string{
 	"elemental/persistence/vfs/vfstest":    {"elemental/persistence/vfs"},
 	"elemental/transport/housetest":        {"elemental/transport", "elemental/actors", "elemental/persistence", "elemental/persistence/vfs", "elemental/protocol"},
 	"elemental/cmd/elemental/providertest": {},
+	"elemental/cmd/elemental/torture":      {},
 	"elemental/client/originaltest":        {},
 	"elemental/cmd/etttc/terminaltest":     {},
 	"elemental/cmd/etttc/e2e":              {},

@@ -1,0 +1,50 @@
+package torture
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"elemental/cmd/elemental/providertest"
+)
+
+// patience bounds how long a failure takes; nothing is hoped to happen meanwhile.
+const patience = providertest.Patience
+
+// The program, built with the race detector, and without it for what a test
+// measures.
+var (
+	program string
+	plain   = sync.OnceValues(func() (string, error) {
+		return providertest.Build(filepath.Join(filepath.Dir(program), "plain"), "elemental/cmd/elemental", "-race=false")
+	})
+)
+
+func TestMain(m *testing.M) { os.Exit(buildAndRun(m)) }
+
+func buildAndRun(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "elemental-torture")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	if program, err = providertest.Build(dir, "elemental/cmd/elemental"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return m.Run()
+}
+
+// long is whether the long forms were asked for.
+func long() bool { return os.Getenv("ELEMENTAL_LONG") != "" }
+
+// rounds is how often a loop test loops.
+func rounds(short, full int) int {
+	if long() {
+		return full
+	}
+	return short
+}
