@@ -371,7 +371,7 @@ func (d *durable) save(ctx actor.Context) {
 	if d.phase != ready || d.saving != 0 || d.saved == d.seq {
 		return
 	}
-	s := &persistence.SaveSnapshot{Stream: d.stream, Seq: d.seq, ReplyTo: ctx.Self()}
+	s := &persistence.SaveSnapshot{Stream: d.stream, Epoch: d.epoch, Seq: d.seq, ReplyTo: ctx.Self()}
 	d.entity.snapshot(s)
 	d.saving = d.seq
 	d.say(ctx, d.node.disk, s)

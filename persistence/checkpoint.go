@@ -81,8 +81,8 @@ func (c *core) beat() {
 	c.startBeat()
 }
 
-// mark makes a batch that only proves what came before. Two, since a flipped
-// newline before the first would hide it together with the record it proves.
+// mark makes a batch that only proves what came before. Two, so that damage to
+// one leaves the other.
 func (c *core) mark(b *batch) {
 	for range 2 {
 		b.bodies = append(b.bodies, markBody...)

@@ -96,7 +96,8 @@ func (d *disk) removeEmpty(name string) error {
 }
 
 // removeStream removes all files of a stream: pages first, the newest state
-// last, so that a half-done removal is still seen as the same stream.
+// last and only when the rest is durably gone, so that a half-done removal is
+// still seen as the same stream, whatever a power cut brings back.
 func (d *disk) removeStream(s Stream) error {
 	dir := streamDir(s)
 	pages := path.Join(dir, pagesFolder)
@@ -107,13 +108,15 @@ func (d *disk) removeStream(s Stream) error {
 	if err := ignoreMissing(d.Remove(pages)); err != nil {
 		return err
 	}
-	for _, name := range []string{newStateFile, oldStateFile, stateFile} {
-		if err := ignoreMissing(d.Remove(path.Join(dir, name))); err != nil {
+	for _, names := range [][]string{{newStateFile, oldStateFile}, {stateFile}} {
+		for _, name := range names {
+			if err := ignoreMissing(d.Remove(path.Join(dir, name))); err != nil {
+				return err
+			}
+		}
+		if err := ignoreMissing(d.SyncDir(dir)); err != nil {
 			return err
 		}
-	}
-	if err := ignoreMissing(d.SyncDir(dir)); err != nil {
-		return err
 	}
 	return d.removeEmpty(dir)
 }

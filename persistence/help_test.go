@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -28,6 +29,9 @@ type world struct {
 	disk   *actor.PID
 	owner  *actor.PID
 	heard  chan any
+	epochs map[Stream]uint64 // the last ones that recover gave
+
+	crashes, mayCrash atomic.Int32 // of the persistence actor
 }
 
 // open opens a store and starts its actor.
@@ -48,8 +52,13 @@ func tryOpen(t testing.TB, cfg Config) (*world, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &world{t: t, store: store, heard: make(chan any, 1<<16)}
+	w := &world{t: t, store: store, heard: make(chan any, 1<<16), epochs: map[Stream]uint64{}}
 	w.system = actor.NewActorSystem(actor.WithDeadLetterThrottleInterval(time.Millisecond), actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return quiet }))
+	w.system.EventStream.Subscribe(func(event any) {
+		if _, ok := event.(*actor.SupervisorEvent); ok {
+			w.crashes.Add(1)
+		}
+	})
 	w.disk = w.system.Root.Spawn(actor.PropsFromProducer(store.Actor))
 	w.owner = w.listen(w.heard)
 	w.tell(&Attach{Keeper: w.owner})
@@ -85,6 +94,9 @@ func (w *world) stop() error {
 		}
 	}
 	w.system.Shutdown()
+	if n := w.crashes.Load(); n > w.mayCrash.Load() {
+		w.t.Errorf("the persistence actor crashed %d times", n)
+	}
 	return w.store.Close()
 }
 
@@ -112,6 +124,7 @@ func (w *world) recover(s Stream) *Recovered {
 	w.tell(&Recover{Stream: s, ReplyTo: w.owner})
 	for {
 		if r := hear[*Recovered](w); r.Stream == s {
+			w.epochs[s] = r.Epoch
 			return r
 		}
 	}
@@ -158,10 +171,13 @@ func (w *world) write(s Stream, n int) uint64 {
 	return r.Seq + uint64(n)
 }
 
-// saveState saves a snapshot and waits for it.
+// saveState saves a snapshot, as the stream's owner, and waits for it.
 func (w *world) saveState(m *SaveSnapshot) *SnapshotSaved {
 	w.t.Helper()
 	m.ReplyTo = w.owner
+	if m.Epoch == 0 {
+		m.Epoch = w.epochs[m.Stream]
+	}
 	w.tell(m)
 	for {
 		if r := hear[*SnapshotSaved](w); r.Stream == m.Stream {

@@ -57,7 +57,7 @@ type Recover struct {
 // error); nothing else in it is set then.
 type Recovered struct {
 	Stream   Stream
-	Epoch    uint64  // to be named in every Append
+	Epoch    uint64  // to be named in every Append and SaveSnapshot
 	Seq      uint64  // of the last durable event
 	Snapshot []byte  // JSON state, nil without one
 	Events   []Event // those after the snapshot, in order
@@ -110,10 +110,12 @@ type SnapshotWanted struct {
 }
 
 // SaveSnapshot hands over a stream's whole state after event Seq, which must be
-// durable. Sent by the owner, on SnapshotWanted or by itself. Answered by
-// SnapshotSaved when state and pages are on disk, verified.
+// durable. Sent by the owner, on SnapshotWanted or by itself; a former owner's
+// is refused, whatever it holds. Answered by SnapshotSaved when state and pages
+// are on disk, verified.
 type SaveSnapshot struct {
 	Stream Stream
+	Epoch  uint64
 	Seq    uint64
 	State  []byte // one JSON value
 	Pages  []Page // written before the state, each once
@@ -124,8 +126,8 @@ type SaveSnapshot struct {
 }
 
 // SnapshotSaved answers SaveSnapshot. After an Err the owner keeps what it has
-// in memory and may try again later. Err wraps ErrStale for a Seq that is not
-// durable or older than the saved one.
+// in memory and may try again later. Err wraps ErrStale for a former owner, and
+// for a Seq that is not durable or older than the saved one.
 type SnapshotSaved struct {
 	Stream Stream
 	Seq    uint64

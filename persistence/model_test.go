@@ -6,17 +6,26 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"testing"
 	"time"
+
+	"elemental/persistence/vfs/vfstest"
 )
 
 // model drives a store as its owners would, and knows what must come back:
 // K ⊆ R ⊆ S for each stream, in order, with the very data that was sent.
 type model struct {
 	w       *world
+	disk    *vfstest.Faulty
+	limit   time.Duration // of each wait for an answer; 0 for patience alone
 	rng     *rand.Rand
 	serial  int // makes each event's data its own
 	streams []*owned
 	parent  *owned
+	mortal  *owned // is ended and made again under its name, as a server is
+	child   *owned // of mortal: named by the event that made it, as a channel is
+	told    tally
+	refused error // why an event was refused the last time
 }
 
 // owned is one stream as its owner sees it.
@@ -25,12 +34,32 @@ type owned struct {
 	epoch     uint64
 	events    []string // data of all that was sent and may be on disk
 	committed int
-	paged     int    // how many of them a saved snapshot left to pages
-	saving    bool   // one snapshot at a time
-	pageTry   int    // paged, when it is saved
-	droppedBy uint64 // the parent's event that ends it, 0 for none
-	dropData  string // and its data: a rejected event's place is taken by another
-	lost      bool   // rejected; to be recovered
+	paged     int      // how many of them a saved snapshot left to pages
+	saving    bool     // one snapshot at a time
+	saveTry   uint64   // its sequence
+	pageTry   int      // paged, when it is saved
+	savedAt   uint64   // sequence of the last snapshot that was acknowledged
+	parent    *owned   // whose event ends it
+	droppedBy uint64   // that event, 0 for none
+	dropData  string   // and its data: a rejected event's place is taken by another
+	lost      bool     // to be recovered
+	goneAt    int      // a tombstone of so many events may be there, or be gone again with them
+	past      []string // events of the life before
+}
+
+// tally counts what was put to the test.
+type tally struct {
+	cuts, kills, beforeSync, killThenCut, closes  int
+	acked, saved, checkedEvents, checkedSnapshots int
+	pages, ended, relived                         int
+}
+
+func (n tally) log(t *testing.T) {
+	t.Helper()
+	t.Logf("%d power cuts (%d after a kill and new acknowledgements), %d kills (%d before a sync), %d clean ends",
+		n.cuts, n.killThenCut, n.kills, n.beforeSync, n.closes)
+	t.Logf("%d events and %d snapshots acknowledged; %d events and %d snapshots looked for after a restart; %d pages, %d streams ended, %d names used again from the start",
+		n.acked, n.saved, n.checkedEvents, n.checkedSnapshots, n.pages, n.ended, n.relived)
 }
 
 // state is what the snapshots of the model hold.
@@ -42,62 +71,136 @@ type state struct {
 func newModel(seed uint64) *model {
 	m := &model{rng: rand.New(rand.NewPCG(seed, 1))}
 	m.parent = &owned{name: StreamOf("servers", "parent")}
-	m.streams = []*owned{m.parent, {name: StreamOf("users", "Alice")}, {name: StreamOf("servers", "parent", "a", "1")}}
+	m.mortal = &owned{name: StreamOf("servers", "mortal")}
+	m.streams = []*owned{
+		m.parent, m.mortal, {name: StreamOf("users", "Alice")},
+		{name: StreamOf("servers", "parent", "a", "1"), parent: m.parent},
+	}
 	return m
 }
 
-// enter recovers all streams in a new world and checks them.
-func (m *model) enter(w *world) {
+// enter recovers all streams in a new world and checks them. It gives up when
+// the process is killed meanwhile.
+func (m *model) enter(w *world) bool {
 	m.w = w
 	w.t.Helper()
 	for _, s := range slices.Clone(m.streams) {
-		s.saving, s.lost = false, false
-		m.resume(s)
+		s.saving = false
+		m.told.checkedEvents += s.committed
+		if s.savedAt > 0 {
+			m.told.checkedSnapshots++
+		}
+		for !m.resume(s) {
+			if m.killed() {
+				return false
+			}
+			time.Sleep(time.Millisecond) // of a bubble, where reads fail
+		}
 	}
+	return true
 }
 
+func (m *model) killed() bool { return m.disk != nil && m.disk.Killed() }
+
 // resume recovers a stream, checks it, and takes what is there as the truth.
-func (m *model) resume(s *owned) {
+func (m *model) resume(s *owned) bool {
 	m.w.t.Helper()
-	r := m.ask(s)
+	s.lost = true
+	r, ok := m.ask(s)
+	if !ok {
+		return false
+	}
 	if s.droppedBy > 0 && m.dropHappened(s) {
-		if r.Seq != 0 {
-			m.w.t.Fatalf("%s is back with %d events after its end", s.name, r.Seq)
-		}
-		m.streams = slices.DeleteFunc(m.streams, func(o *owned) bool { return o == s })
-		return
+		m.mustBeGone(s, r)
+		return true
 	}
-	got := m.contents(s, r)
-	if len(got) < s.committed || len(got) > len(s.events) || !slices.Equal(got, s.events[:len(got)]) {
-		m.w.t.Fatalf("%s: %d events came back, %d were committed, %d sent\n%.300q\n%.300q", s.name, len(got), s.committed, len(s.events), got, s.events)
+	s.droppedBy = 0
+	got, ok := m.contents(s, r)
+	if !ok {
+		return false
 	}
+	m.judge(s, r, got)
 	s.events, s.committed, s.epoch = s.events[:len(got):len(got)], len(got), r.Epoch
 	s.lost, s.saving = false, false
+	return true
+}
+
+// judge is the oracle.
+func (m *model) judge(s *owned, r *Recovered, got []string) {
+	m.w.t.Helper()
+	switch base := r.Seq - uint64(len(r.Events)); {
+	case len(got) == 0 && s.goneAt > 0 && s.committed <= s.goneAt: // its tombstone went with the journal
+		s.past, s.events, s.committed, s.paged, s.savedAt, s.goneAt = s.events[:s.goneAt], nil, 0, 0, 0, 0
+		m.told.relived++
+	case s.committed == 0 && len(got) > 0 && slices.Equal(got, s.past): // a power cut brought it back
+		s.events, s.goneAt = s.past, len(s.past)
+	case len(got) < s.committed || len(got) > len(s.events) || !slices.Equal(got, s.events[:len(got)]):
+		m.w.t.Fatalf("%s: %d events came back, %d were committed, %d sent\n%.300q\n%.300q", s.name, len(got), s.committed, len(s.events), got, s.events)
+	case base < s.savedAt && s.goneAt == 0: // a tombstone does not count while the journal has it all
+		m.w.t.Fatalf("%s: a snapshot at %d was acknowledged, the one at %d came back", s.name, s.savedAt, base)
+	}
 }
 
 // dropHappened tells whether the event that ends the stream came back. The
-// parent is resumed before all others.
+// parent is resumed before its children.
 func (m *model) dropHappened(s *owned) bool {
-	return s.droppedBy <= uint64(m.parent.committed) && m.parent.events[s.droppedBy-1] == s.dropData
+	return s.droppedBy <= uint64(s.parent.committed) && s.parent.events[s.droppedBy-1] == s.dropData
 }
 
-func (m *model) ask(s *owned) *Recovered {
+// mustBeGone checks that nothing is left of a dropped stream, and forgets it.
+func (m *model) mustBeGone(s *owned, r *Recovered) {
 	m.w.t.Helper()
-	m.w.tell(&Recover{Stream: s.name, ReplyTo: m.w.owner})
-	for {
-		msg := hear[any](m.w)
-		if r, ok := msg.(*Recovered); ok && r.Stream == s.name {
-			if r.Err != nil {
-				m.w.t.Fatalf("recover %s: %v", s.name, r.Err)
-			}
-			return r
-		}
-		m.heard(msg)
+	if r.Seq != 0 {
+		m.w.t.Fatalf("%s is back with %d events after its end", s.name, r.Seq)
+	}
+	m.told.ended++
+	m.streams = slices.DeleteFunc(m.streams, func(o *owned) bool { return o == s })
+	if m.child == s {
+		m.child = nil
 	}
 }
 
+// ask recovers a stream. That may fail only when the process was killed, or a
+// read failed meanwhile.
+func (m *model) ask(s *owned) (*Recovered, bool) {
+	m.w.t.Helper()
+	before := m.failedReads()
+	m.w.tell(&Recover{Stream: s.name, ReplyTo: m.w.owner})
+	for {
+		msg := m.hear()
+		r, ok := msg.(*Recovered)
+		if !ok || r.Stream != s.name {
+			m.heard(msg)
+			continue
+		}
+		if r.Err != nil && !m.killed() && m.failedReads() == before {
+			m.w.t.Fatalf("recover %s: %v", s.name, r.Err)
+		}
+		return r, r.Err == nil
+	}
+}
+
+// failedReads counts the reads that failed; a failed change is no excuse for one.
+func (m *model) failedReads() int {
+	if m.disk == nil || m.disk.Of&vfstest.Reads == 0 {
+		return 0
+	}
+	return m.disk.Hits()
+}
+
+// hear waits for the next answer, no longer than the limit.
+func (m *model) hear() any {
+	m.w.t.Helper()
+	start := time.Now()
+	msg := hear[any](m.w)
+	if waited := time.Since(start); m.limit > 0 && waited > m.limit {
+		m.w.t.Fatalf("%T came after %v", msg, waited)
+	}
+	return msg
+}
+
 // contents reads all events of a stream out of snapshot, pages and journal.
-func (m *model) contents(s *owned, r *Recovered) []string {
+func (m *model) contents(s *owned, r *Recovered) ([]string, bool) {
 	m.w.t.Helper()
 	var st state
 	if r.Snapshot != nil {
@@ -107,21 +210,11 @@ func (m *model) contents(s *owned, r *Recovered) []string {
 	}
 	var got []string
 	for len(got) < st.Paged {
-		from := uint64(len(got))
-		m.w.tell(&ReadItems{Stream: s.name, From: from, To: from + PageItems, Ref: from, ReplyTo: m.w.owner})
-		for {
-			msg := hear[any](m.w)
-			if items, ok := msg.(*ItemsRead); ok {
-				if items.Err != nil {
-					m.w.t.Fatalf("items of %s: %v", s.name, items.Err)
-				}
-				for _, item := range items.Items {
-					got = append(got, strings.Trim(string(item), `"`))
-				}
-				break
-			}
-			m.heard(msg)
+		items, ok := m.page(s, uint64(len(got)))
+		if !ok {
+			return nil, false
 		}
+		got = append(got, items...)
 	}
 	got = append(got, st.Rest...)
 	if uint64(len(got)) != r.Seq-uint64(len(r.Events)) {
@@ -134,24 +227,48 @@ func (m *model) contents(s *owned, r *Recovered) []string {
 		got = append(got, strings.Trim(string(e.Data), `"`))
 	}
 	s.paged = st.Paged
-	return got
+	return got, true
+}
+
+// page reads a page's items.
+func (m *model) page(s *owned, from uint64) ([]string, bool) {
+	m.w.t.Helper()
+	before := m.failedReads()
+	m.w.tell(&ReadItems{Stream: s.name, From: from, To: from + PageItems, Ref: from, ReplyTo: m.w.owner})
+	for {
+		msg := m.hear()
+		items, ok := msg.(*ItemsRead)
+		if !ok {
+			m.heard(msg)
+			continue
+		}
+		if items.Err != nil && !m.killed() && m.failedReads() == before {
+			m.w.t.Fatalf("items of %s: %v", s.name, items.Err)
+		}
+		var got []string
+		for _, item := range items.Items {
+			got = append(got, strings.Trim(string(item), `"`))
+		}
+		m.told.pages++
+		return got, items.Err == nil
+	}
 }
 
 // heard takes an answer in.
 func (m *model) heard(msg any) {
 	switch a := msg.(type) {
 	case *Committed:
-		if s := m.find(a.Stream); s != nil && s.epoch == a.Epoch {
-			s.committed = max(s.committed, int(a.Seq))
-		}
+		m.onCommitted(a)
 	case *Rejected:
+		m.refused = a.Err
 		if s := m.find(a.Stream); s != nil && s.epoch == a.Epoch {
 			s.lost = true
 		}
 	case *SnapshotSaved:
-		if s := m.find(a.Stream); s != nil {
+		if s := m.find(a.Stream); s != nil && a.Seq == s.saveTry {
 			if s.saving = false; a.Err == nil {
-				s.paged = max(s.paged, s.pageTry)
+				s.paged, s.savedAt = max(s.paged, s.pageTry), max(s.savedAt, a.Seq)
+				m.told.saved++
 			}
 		}
 	case *SnapshotWanted:
@@ -159,6 +276,19 @@ func (m *model) heard(msg any) {
 			m.save(s)
 		}
 	}
+}
+
+func (m *model) onCommitted(a *Committed) {
+	m.w.t.Helper()
+	s := m.find(a.Stream)
+	if s == nil || s.epoch != a.Epoch {
+		return
+	}
+	if a.Seq > uint64(len(s.events)) {
+		m.w.t.Fatalf("%s: event %d was committed, %d were sent", s.name, a.Seq, len(s.events))
+	}
+	m.told.acked += max(0, int(a.Seq)-s.committed)
+	s.committed = max(s.committed, int(a.Seq))
 }
 
 func (m *model) find(name Stream) *owned {
@@ -190,40 +320,98 @@ func (m *model) step() {
 	case s.droppedBy > 0:
 	case s.lost:
 		m.resume(s)
+	case s == m.mortal && m.rng.IntN(3) > 0:
+		m.live()
 	default:
 		switch dice := m.rng.IntN(100); {
-		case dice < 70:
-			m.post(s, 1+m.rng.IntN(4))
-		case dice < 74:
-			m.post(s, 300)
-		case dice < 88:
+		case dice < 68:
+			m.post(s, 1+m.rng.IntN(4), "post")
+		case dice < 73:
+			m.post(s, 300, "post")
+		case dice < 87:
 			m.save(s)
-		case dice < 92 && s != m.parent && !m.parent.lost:
+		case dice < 91 && s.parent == m.parent && !m.parent.lost:
 			m.drop(s)
+			m.next(s)
 		default:
 			m.settle(s)
 		}
 	}
 }
 
-func (m *model) post(s *owned, n int, drops ...Stream) {
+func (m *model) post(s *owned, n int, word string, drops ...Stream) {
 	for range n {
 		m.serial++
-		data := fmt.Sprintf("%d-%s", m.serial, strings.Repeat("x", m.rng.IntN(30)))
+		data := fmt.Sprintf("%d-%s-%s", m.serial, word, strings.Repeat("x", m.rng.IntN(30)))
 		s.events = append(s.events, data)
 		m.w.tell(&Append{Stream: s.name, Epoch: s.epoch, Event: event(uint64(len(s.events)), `"`+data+`"`), Drops: drops, ReplyTo: m.w.owner})
 	}
 }
 
-// drop ends a stream and begins its next incarnation.
+// drop ends a stream.
 func (m *model) drop(s *owned) {
-	m.post(m.parent, 1, s.name)
-	s.droppedBy = uint64(len(m.parent.events))
-	s.dropData = m.parent.events[s.droppedBy-1]
+	m.post(s.parent, 1, "end", s.name)
+	s.droppedBy = uint64(len(s.parent.events))
+	s.dropData = s.parent.events[s.droppedBy-1]
+}
+
+// next begins a stream that follows a dropped one.
+func (m *model) next(s *owned) {
 	parts := s.name.Parts()
-	next := &owned{name: StreamOf(append(parts[:len(parts)-1:len(parts)-1], fmt.Sprintf("i%d", m.serial))...)}
-	m.streams = append(m.streams, next)
-	m.resume(next)
+	m.begin(&owned{name: StreamOf(append(parts[:len(parts)-1:len(parts)-1], fmt.Sprintf("i%d", m.serial))...), parent: m.parent})
+}
+
+func (m *model) begin(s *owned) {
+	m.streams = append(m.streams, s)
+	m.resume(s)
+}
+
+// live does what happens to a server: it is made with its first channel, it is
+// deleted with it, a tombstone is saved, the journal goes on, and the name is
+// used again, with the old event numbers and so the old names of channels.
+func (m *model) live() {
+	s := m.mortal
+	m.settle(s)
+	switch dice := m.rng.IntN(10); {
+	case s.lost:
+	case m.child != nil && dice < 5:
+		m.end()
+	case m.child != nil:
+		m.post(s, 1, "post")
+	case !s.gone() || dice < 2:
+		m.found()
+	case dice < 6:
+		m.save(s)
+	default:
+		m.w.tell(&checkpointDue{})
+	}
+}
+
+// gone tells whether the last event is the end.
+func (s *owned) gone() bool {
+	return s.committed > 0 && strings.Contains(s.events[s.committed-1], "-end-")
+}
+
+func (m *model) found() {
+	s := m.mortal
+	m.post(s, 1, "made")
+	if m.settle(s); s.lost {
+		return
+	}
+	m.child = &owned{name: StreamOf("servers", "mortal", "channels", "c", fmt.Sprint(s.committed)), parent: s}
+	m.begin(m.child)
+}
+
+func (m *model) end() {
+	child := m.child
+	if child.droppedBy > 0 {
+		return
+	}
+	m.drop(child)
+	if m.settle(m.mortal); m.mortal.lost {
+		return
+	}
+	m.resume(child)
 }
 
 // save hands over a snapshot of what is committed.
@@ -233,7 +421,7 @@ func (m *model) save(s *owned) {
 	}
 	s.saving = true
 	full := s.committed / PageItems * PageItems
-	save := &SaveSnapshot{Stream: s.name, Seq: uint64(s.committed), ReplyTo: m.w.owner}
+	save := &SaveSnapshot{Stream: s.name, Epoch: s.epoch, Seq: uint64(s.committed), ReplyTo: m.w.owner}
 	for first := s.paged; first < full; first += PageItems {
 		p := Page{First: uint64(first)}
 		for _, data := range s.events[first : first+PageItems] {
@@ -241,7 +429,11 @@ func (m *model) save(s *owned) {
 		}
 		save.Pages = append(save.Pages, p)
 	}
-	s.pageTry = full
+	s.pageTry, s.saveTry = full, save.Seq
+	if s == m.mortal && s.gone() {
+		save.Gone = true
+		s.goneAt = s.committed
+	}
 	data, err := json.Marshal(state{full, s.events[full:s.committed]})
 	if err != nil {
 		m.w.t.Fatal(err)
@@ -252,22 +444,31 @@ func (m *model) save(s *owned) {
 
 // settle waits until all of a stream is committed or rejected.
 func (m *model) settle(s *owned) {
+	m.w.t.Helper()
 	for s.committed < len(s.events) && !s.lost {
-		m.heard(hear[any](m.w))
+		m.heard(m.hear())
 	}
 }
 
-// heal waits until every stream can be written again.
-func (m *model) heal() {
+// settleAll waits until every event is answered.
+func (m *model) settleAll() {
 	m.w.t.Helper()
-	deadline := time.Now().Add(patience)
+	for _, s := range m.streams {
+		m.settle(s)
+	}
+}
+
+// heal waits until every stream can be written again: no later than a second
+// after the fault is over, which may begin meanwhile.
+func (m *model) heal(over func() time.Time) {
+	m.w.t.Helper()
+	start := time.Now()
 	for _, s := range slices.Clone(m.streams) {
-		for done := false; !done; {
-			if time.Now().After(deadline) {
-				m.w.t.Fatalf("%s cannot be written any more", s.name)
+		for !m.tryWrite(s) {
+			if now := time.Now(); now.Sub(start) > time.Second && now.Sub(over()) > time.Second {
+				m.w.t.Fatalf("%s cannot be written: writable %v, %v", s.name, m.w.store.Writable(), m.refused)
 			}
 			time.Sleep(time.Millisecond) // in a synctest bubble: no real time passes
-			done = m.tryWrite(s)
 		}
 	}
 }
@@ -275,16 +476,19 @@ func (m *model) heal() {
 // tryWrite tells whether an event of the stream became durable.
 func (m *model) tryWrite(s *owned) bool {
 	m.hearAll()
-	if s.lost {
-		m.resume(s)
-	}
-	if s.droppedBy > 0 {
+	if s.droppedBy > 0 && !s.lost {
 		return true
+	}
+	if s.lost && !m.resume(s) {
+		return false
 	}
 	if !m.w.store.Writable() {
 		return false
 	}
-	m.post(s, 1)
+	if m.find(s.name) != s { // it had ended
+		return true
+	}
+	m.post(s, 1, "post")
 	m.settle(s)
 	return !s.lost
 }

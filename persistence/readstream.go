@@ -75,13 +75,21 @@ func (j *recoverJob) damage(problem string) error {
 
 // replay reads the events after the snapshot by their places.
 func (r *recovery) replay(d *disk) error {
+	first := r.durable - uint64(len(r.locs)) + 1
+	if r.snapshot != nil && r.snapshot.Gone && first == 1 && len(r.locs) > 0 {
+		// The journal has it all. The tombstone may be of an earlier life: a
+		// power cut can bring back one that was just removed.
+		r.snapshot = nil
+	}
 	seq := uint64(0)
 	if r.snapshot != nil {
 		seq = r.snapshot.Seq
 	}
-	first := r.durable - uint64(len(r.locs)) + 1
 	if seq < r.durable && first > seq+1 {
 		return r.damage(fmt.Sprintf("it ends at event %d, the journal begins at %d", seq, first))
+	}
+	if seq > r.durable && r.durable > 0 {
+		return r.damage(fmt.Sprintf("it ends at event %d, the journal at %d", seq, r.durable))
 	}
 	if len(r.locs) > 0 && seq >= first {
 		// What is read here makes the journal's share superfluous. It may have

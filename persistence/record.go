@@ -13,7 +13,8 @@ import (
 // A journal line is {"c":"<crc>","n":<sequence>,"d":<durable>,"v":<body>}.
 // The crc is CRC-32C of all that follows its comma, up to the last brace.
 const (
-	crcStart   = len(`{"c":"`)
+	lineStart  = `{"c":"`
+	crcStart   = len(lineStart)
 	crcEnd     = crcStart + 8
 	frameStart = crcEnd + len(`",`)
 )
@@ -47,7 +48,7 @@ func putCRC(line []byte) {
 
 // checkCRC tells whether a line without its newline is as it was written.
 func checkCRC(line []byte) bool {
-	if len(line) <= frameStart || string(line[:crcStart]) != `{"c":"` || string(line[crcEnd:frameStart]) != `",` {
+	if len(line) <= frameStart || string(line[:crcStart]) != lineStart || string(line[crcEnd:frameStart]) != `",` {
 		return false
 	}
 	var sum [8]byte

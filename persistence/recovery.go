@@ -219,11 +219,19 @@ func soundPrefix(data []byte, first uint64) (end int, next uint64, problem strin
 	return end, next, ""
 }
 
-// provesMore tells whether any sound line says that the record next is durable.
+// provesMore tells whether any sound line says that the record next is durable,
+// also one that a damaged newline hides behind another line.
 func provesMore(data []byte, next uint64) bool {
 	for line := range bytes.SplitSeq(data, []byte{'\n'}) {
-		if f, ok := parseFrame(line); ok && f.d >= next {
-			return true
+		for len(line) > 0 {
+			if f, ok := parseFrame(line); ok && f.d >= next {
+				return true
+			}
+			at := bytes.Index(line[1:], []byte(lineStart))
+			if at < 0 {
+				break
+			}
+			line = line[1+at:]
 		}
 	}
 	return false

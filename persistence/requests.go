@@ -36,14 +36,16 @@ func (c *core) release(m *Release) {
 func (c *core) save(m *SaveSnapshot) {
 	e := c.table[m.Stream]
 	switch {
-	case e == nil:
-		c.answerSave(m, fmt.Errorf("%w: stream has no owner", ErrStale))
+	case e == nil || m.Epoch == 0 || m.Epoch != e.epoch:
+		c.answerSave(m, errNotOwner)
 	case c.requests >= maxRequests:
 		c.answerSave(m, fmt.Errorf("%w: too many snapshots", ErrBusy))
 	default:
 		c.enqueue(e, request{save: m})
 	}
 }
+
+var errNotOwner = fmt.Errorf("%w: snapshot of a former owner", ErrStale)
 
 func (c *core) answerSave(m *SaveSnapshot, err error) {
 	c.send(m.ReplyTo, &SnapshotSaved{Stream: m.Stream, Seq: m.Seq, Err: err})
@@ -92,12 +94,21 @@ func (c *core) begin(e *stream, r request) {
 		c.beginSave(e, r.save)
 	case r.remove.tomb && (!e.gone || e.pending > 0): // it came back to life
 	default:
-		if r.remove.tomb { // whoever owns it has to recover, which waits until the files are gone
-			e.epoch, e.next, e.known = 0, 0, false
+		if r.remove.tomb {
+			c.disown(e)
 		}
 		e.busy = true
 		c.writes.add(removeJob{e, *r.remove})
 	}
+}
+
+// disown makes whoever owns a stream recover, which waits until its files are
+// gone. An owner whose recovery waits already keeps its epoch.
+func (c *core) disown(e *stream) {
+	if e.next != 0 {
+		e.epoch, e.next = 0, 0
+	}
+	e.known = false
 }
 
 func (c *core) recoverJob(e *stream, r request) recoverJob {
@@ -169,6 +180,8 @@ func (c *core) learn(e *stream, r *recovery) {
 
 func (c *core) beginSave(e *stream, m *SaveSnapshot) {
 	switch {
+	case m.Epoch != e.epoch: // another one came while it waited for the files
+		c.answerSave(m, errNotOwner)
 	case !e.known || m.Seq > e.durable || m.Seq < e.covered:
 		c.answerSave(m, fmt.Errorf("%w: snapshot at %d, durable %d, saved %d", ErrStale, m.Seq, e.durable, e.covered))
 	case m.Seq == e.covered && m.Seq > 0 && len(m.Pages) == 0 && m.Gone == e.gone && !e.unsure:
@@ -235,14 +248,18 @@ func (j removeJob) do(d *disk) any {
 func (c *core) onRemoved(r removed) {
 	e := r.of
 	e.busy = false
-	switch {
-	case r.err != nil && !errors.Is(r.err, fs.ErrNotExist):
+	failed := r.err != nil && !errors.Is(r.err, fs.ErrNotExist)
+	if failed {
 		c.log.Warn("files of an ended stream not removed", "stream", string(e.name), "err", r.err)
-		e.undone = &r.removal
-		c.undone = append(c.undone, e)
-	case r.tomb:
-		e.epoch, e.next, e.durable, e.covered, e.known, e.gone = 0, 0, 0, 0, false, false
-	case r.segment > 0:
+		if len(e.undone) == 0 {
+			c.undone = append(c.undone, e)
+		}
+		e.undone = append(e.undone, r.removal)
+	}
+	switch {
+	case r.tomb: // even half done: the files alone tell what is left
+		e.durable, e.covered, e.gone = 0, 0, failed
+	case r.segment > 0 && !failed:
 		c.segment(r.segment).needed--
 	}
 	c.settled(e)
@@ -253,8 +270,10 @@ func (c *core) retryRemovals() {
 	undone := c.undone
 	c.undone = nil
 	for _, e := range undone {
-		r := e.undone
+		removals := e.undone
 		e.undone = nil
-		c.enqueue(e, request{remove: r})
+		for i := range removals {
+			c.enqueue(e, request{remove: &removals[i]})
+		}
 	}
 }

@@ -224,6 +224,7 @@ func TestCloseTwice(t *testing.T) {
 func TestPanicLosesNothingCommitted(t *testing.T) {
 	w := open(t, Config{Dir: t.TempDir()})
 	defer w.close()
+	w.mayCrash.Store(1)
 	r := w.mustRecover("a")
 	w.post("a", r.Epoch, 0, 100)
 	w.tell((*Append)(nil)) // panics in the handler

@@ -27,12 +27,12 @@ type stream struct {
 	batch   *batch // the youngest of them, and its ack there
 	ackAt   int
 
-	known   bool     // durable and covered were checked against the snapshot files
-	gone    bool     // the snapshot is a tombstone
-	unsure  bool     // the newest snapshot file is damaged, or not known to be durable
-	broken  bool     // the journal contradicts itself about it
-	inTombs bool     // it is in core.tombs
-	undone  *removal // what failed to remove its files
+	known   bool      // durable and covered were checked against the snapshot files
+	gone    bool      // the snapshot is a tombstone
+	unsure  bool      // the newest snapshot file is damaged, or not known to be durable
+	broken  bool      // the journal contradicts itself about it
+	inTombs bool      // it is in core.tombs
+	undone  []removal // what failed to remove its files
 
 	busy  bool      // a worker has its files
 	queue []request // who wants them next
@@ -76,7 +76,7 @@ func (c *core) entry(name Stream) (*stream, error) {
 // forgetIfIdle drops a stream from memory when nothing needs it there.
 func (c *core) forgetIfIdle(e *stream) {
 	idle := e.epoch == 0 && e.pending == 0 && !e.busy && len(e.queue) == 0
-	if idle && len(e.locs) == 0 && !e.gone && !e.broken && e.undone == nil {
+	if idle && len(e.locs) == 0 && !e.gone && !e.broken && len(e.undone) == 0 {
 		delete(c.table, e.name)
 	}
 }

@@ -3,9 +3,11 @@
 package vfstest
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"io/fs"
+	"maps"
 	"math/rand/v2"
 	"path"
 	"slices"
@@ -16,18 +18,85 @@ import (
 	"elemental/persistence/vfs"
 )
 
-// Mem is a disk in memory that can lose its power.
+// Mem is a disk in memory that can lose its power. Pebble's does the most; what
+// it leaves out is here: data torn at any byte, removals that may be lost or
+// not, and the loss of what was not synced after a failed sync.
 type Mem struct {
 	mem  *pebble.MemFS
 	lock sync.Mutex
+
+	mu      sync.Mutex
+	open    map[string]*dirt    // files not synced since they were made
+	removed map[string]struct{} // names of which the removal is not synced
 }
 
-func NewMem() *Mem { return &Mem{mem: pebble.NewCrashableMem()} }
+// dirt is how much of a file is synced.
+type dirt struct{ synced int64 }
 
-// PowerCut gives the disk as it may look after a power cut now.
+func NewMem() *Mem { return newMem(pebble.NewCrashableMem()) }
+
+func newMem(mem *pebble.MemFS) *Mem {
+	return &Mem{mem: mem, open: map[string]*dirt{}, removed: map[string]struct{}{}}
+}
+
+// PowerCut gives the disk as it may look after a power cut now, with so many
+// percent of what was not synced.
 func (m *Mem) PowerCut(percent int, seed uint64) *Mem {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	rng := rand.New(rand.NewPCG(seed, uint64(percent)))
-	return &Mem{mem: m.mem.CrashClone(pebble.CrashCloneCfg{UnsyncedDataPercent: percent, RNG: rng})}
+	cut := newMem(m.mem.CrashClone(pebble.CrashCloneCfg{UnsyncedDataPercent: percent, RNG: rng}))
+	for _, name := range slices.Sorted(maps.Keys(m.removed)) {
+		if rng.IntN(100) < percent && cut.mem.Remove(name) == nil { // unless it is gone with its folder, or a full folder
+			cut.mustSync(path.Dir(name))
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(m.open)) {
+		if rng.IntN(2) == 0 {
+			m.tear(cut, name, rng)
+		}
+	}
+	return newMem(cut.mem)
+}
+
+// mustSync syncs a folder; memory does not fail.
+func (m *Mem) mustSync(dir string) {
+	if err := m.SyncDir(dir); err != nil {
+		panic(err)
+	}
+}
+
+// tear cuts what a file has beyond its synced part at any byte.
+func (m *Mem) tear(cut *Mem, name string, rng *rand.Rand) {
+	was, err := vfs.ReadFile(newMem(m.mem), name)
+	kept, cutErr := vfs.ReadFile(cut, name)
+	synced := m.open[name].synced
+	if err != nil || cutErr != nil || int64(len(kept)) <= synced || !bytes.HasPrefix(was, kept) {
+		return // not there, nothing of it, or another file under the name
+	}
+	end := synced + rng.Int64N(int64(len(kept))-synced+1)
+	if err := errors.Join(cut.Remove(name), vfs.WriteSynced(cut, name, kept[:end])); err != nil {
+		panic(err)
+	}
+	cut.mustSync(path.Dir(name))
+}
+
+// DropUnsynced loses what of a file was not synced, as a failed sync may: it
+// reads as zeros, and the next sync has nothing to write and succeeds.
+func (m *Mem) DropUnsynced(name string) error {
+	m.mu.Lock()
+	d := m.open[name]
+	m.mu.Unlock()
+	size, err := m.Size(name)
+	if d == nil || err != nil || size <= d.synced {
+		return err
+	}
+	f, err := m.mem.OpenReadWrite(name, pebble.WriteCategoryUnspecified)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteAt(make([]byte, size-d.synced), d.synced)
+	return errors.Join(err, f.Close())
 }
 
 // Files gives every file's content by its name.
@@ -76,30 +145,115 @@ func (m *Mem) Create(name string) (vfs.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return memFile{f}, nil
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	d := &dirt{}
+	m.open[name] = d
+	delete(m.removed, name)
+	return memFile{f, m, d}, nil
 }
 
 // memFile keeps the buffer as it is: under -race pebble's files scribble on it.
-type memFile struct{ pebble.File }
+type memFile struct {
+	pebble.File
+	m *Mem
+	d *dirt // nil when all of it was synced before
+}
 
 func (f memFile) Write(p []byte) (int, error) { return f.File.Write(slices.Clone(p)) }
 
-func (m *Mem) Open(name string) (vfs.File, error) { return m.mem.Open(name) }
+func (f memFile) Sync() error {
+	info, err := f.Stat()
+	if err == nil {
+		err = f.File.Sync()
+	}
+	if err != nil || f.d == nil {
+		return err
+	}
+	f.m.mu.Lock()
+	defer f.m.mu.Unlock()
+	f.d.synced = info.Size()
+	return nil
+}
+
+func (m *Mem) Open(name string) (vfs.File, error) {
+	f, err := m.mem.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return memFile{f, m, m.open[name]}, nil
+}
+
 func (m *Mem) Rename(from, to string) error {
 	if _, err := m.mem.Stat(from); err != nil {
 		return err
 	}
-	return m.mem.Rename(from, to)
+	if err := m.mem.Rename(from, to); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.open, to)
+	if d := m.open[from]; d != nil {
+		m.open[to] = d
+	}
+	delete(m.open, from)
+	delete(m.removed, to)
+	return nil
 }
-func (m *Mem) Remove(name string) error   { return m.mem.Remove(name) }
-func (m *Mem) MkdirAll(name string) error { return m.mem.MkdirAll(name, 0o700) }
+
+func (m *Mem) Remove(name string) error {
+	if err := m.mem.Remove(name); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.open, name)
+	m.removed[name] = struct{}{}
+	return nil
+}
+
+func (m *Mem) MkdirAll(name string) error {
+	if err := m.mem.MkdirAll(name, 0o700); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for ; name != "."; name = path.Dir(name) {
+		delete(m.removed, name)
+	}
+	return nil
+}
 
 func (m *Mem) SyncDir(name string) error {
+	done := m.removedIn(name)
 	d, err := m.mem.OpenDir(inMem(name))
 	if err != nil {
 		return err
 	}
-	return errors.Join(d.Sync(), d.Close())
+	if err := errors.Join(d.Sync(), d.Close()); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, name := range done {
+		delete(m.removed, name)
+	}
+	return nil
+}
+
+func (m *Mem) removedIn(dir string) []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var names []string
+	for name := range m.removed {
+		if path.Dir(name) == dir {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 func (m *Mem) List(name string) ([]string, error) { return m.mem.List(inMem(name)) }

@@ -1,0 +1,242 @@
+package persistence
+
+import (
+	"errors"
+	"path"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"elemental/persistence/vfs/vfstest"
+)
+
+// This file is about names that end and are used again, and about writers that
+// are no longer the owner.
+
+// gate holds back one kind of call on one file.
+type gate struct {
+	op      vfstest.Op
+	name    string
+	shut    atomic.Bool
+	reached chan struct{} // closed when somebody waits at it
+	open    chan struct{}
+	once    sync.Once
+}
+
+func newGate(op vfstest.Op, name string) *gate {
+	return &gate{op: op, name: name, reached: make(chan struct{}), open: make(chan struct{})}
+}
+
+func (g *gate) before(op vfstest.Op, name string) {
+	if op == g.op && name == g.name && g.shut.Load() {
+		g.once.Do(func() { close(g.reached) })
+		<-g.open
+	}
+}
+
+// bury ends a stream with a tombstone, and begins the segments by which the
+// journal forgets it.
+func (w *world) bury(s Stream, n int) uint64 {
+	w.t.Helper()
+	seq := w.write(s, n)
+	if r := w.saveState(&SaveSnapshot{Stream: s, Seq: seq, State: stateAt(seq), Gone: true}); r.Err != nil {
+		w.t.Fatal(r.Err)
+	}
+	w.checkpoint() // seals
+	w.write("users/a", 1)
+	return seq
+}
+
+func TestFormerOwnersSnapshotIsRefused(t *testing.T) {
+	m := vfstest.NewMem()
+	g := newGate(vfstest.OpCreate, "a/"+newStateFile)
+	w := open(t, Config{FS: &vfstest.Faulty{FS: m, Before: g.before}})
+	w.write("a", 3)
+	first := w.epochs["a"]
+	g.shut.Store(true)
+	for seq := uint64(1); seq <= 2; seq++ {
+		w.tell(&SaveSnapshot{Stream: "a", Epoch: first, Seq: seq, State: stateAt(seq), ReplyTo: w.owner})
+	}
+	<-g.reached // the first is being written, the second waits
+	w.tell(&Recover{Stream: "a", ReplyTo: w.owner})
+	w.tell(&SaveSnapshot{Stream: "a", Epoch: first, Seq: 3, State: stateAt(3), ReplyTo: w.owner})
+	w.tell(&SaveSnapshot{Stream: "a", Seq: 3, State: stateAt(3), ReplyTo: w.owner})
+	g.shut.Store(false)
+	close(g.open)
+	for saved := 0; saved < 4; saved++ {
+		if r := hear[*SnapshotSaved](w); (r.Seq == 1) != (r.Err == nil) || r.Err != nil && !errors.Is(r.Err, ErrStale) {
+			t.Errorf("snapshot at %d: %v", r.Seq, r.Err)
+		}
+	}
+	if r := w.mustRecover("a"); string(r.Snapshot) != string(stateAt(1)) {
+		t.Errorf("the snapshot is %s", r.Snapshot)
+	}
+	checkEvents(t, w.recover("a"), 3)
+	w.close()
+}
+
+// TestNameIsUsedWhileItsTombstoneGoes lets the owner go on at the moment when
+// the files of its former life are being removed.
+func TestNameIsUsedWhileItsTombstoneGoes(t *testing.T) {
+	m := vfstest.NewMem()
+	g := newGate(vfstest.OpRemove, "servers/go/"+stateFile)
+	w := open(t, Config{FS: &vfstest.Faulty{FS: m, Before: g.before}})
+	s := StreamOf("servers", "go")
+	seq := w.bury(s, 2)
+	g.shut.Store(true)
+	w.checkpoint() // lets go
+	<-g.reached
+	w.post(s, w.epochs[s], seq, 1)
+	if no := hear[*Rejected](w); no.Seq != seq+1 || !errors.Is(no.Err, ErrStale) {
+		t.Fatalf("rejected %+v", no)
+	}
+	w.tell(&Recover{Stream: s, ReplyTo: w.owner})
+	w.mustRecover("barrier")
+	close(g.open)
+	r := hear[*Recovered](w)
+	if r.Stream != s || r.Err != nil || r.Seq != 0 || r.Snapshot != nil {
+		t.Fatalf("recovered %+v", r)
+	}
+	w.post(s, r.Epoch, 0, 2)
+	w.until(s, 2)
+	w.close()
+	w = open(t, Config{FS: m})
+	if r := w.recover(s); r.Snapshot != nil {
+		t.Errorf("a snapshot of the former life: %s", r.Snapshot)
+	} else {
+		checkEvents(t, r, 2)
+	}
+	w.close()
+}
+
+// TestNameIsUsedBeforeItsTombstoneGoes lets the owner go on when the removal
+// is asked for but has not begun: the stream lives on.
+func TestNameIsUsedBeforeItsTombstoneGoes(t *testing.T) {
+	m := vfstest.NewMem()
+	g := newGate(vfstest.OpSize, "servers/go/"+stateFile)
+	w := open(t, Config{FS: &vfstest.Faulty{FS: m, Before: g.before}})
+	s := StreamOf("servers", "go")
+	seq := w.bury(s, 2)
+	g.shut.Store(true)
+	w.tell(&Recover{Stream: s, ReplyTo: w.owner}) // has the files
+	<-g.reached
+	w.checkpoint() // lets go
+	g.shut.Store(false)
+	w.tell(&Recover{Stream: s, ReplyTo: w.owner}) // waits behind the removal
+	close(g.open)
+	var r *Recovered
+	for range 2 {
+		for r = hear[*Recovered](w); r.Stream != s; r = hear[*Recovered](w) {
+		}
+	}
+	if r.Err != nil || r.Seq != 0 && r.Seq != seq {
+		t.Fatalf("recovered %+v", r)
+	}
+	w.post(s, r.Epoch, r.Seq, 3)
+	w.until(s, r.Seq+3)
+	w.close()
+	w = open(t, Config{FS: m})
+	if again := w.mustRecover(s); again.Seq != r.Seq+3 {
+		t.Errorf("recovered %+v", again)
+	}
+	w.close()
+}
+
+// TestTombstoneThatComesBack kills the process when the tombstone is removed
+// but the folder not synced. The name lives again; then a power cut brings the
+// tombstone back, which must not hide what was acknowledged since.
+func TestTombstoneThatComesBack(t *testing.T) {
+	m := vfstest.NewMem()
+	s := StreamOf("servers", "go")
+	removed, disk := atomic.Bool{}, &vfstest.Faulty{FS: m}
+	disk.Before = func(op vfstest.Op, name string) {
+		switch {
+		case op == vfstest.OpRemove && name == path.Join(streamDir(s), stateFile):
+			removed.Store(true)
+		case op == vfstest.OpSyncDir && removed.Load():
+			disk.Kill()
+		}
+	}
+	w := open(t, Config{FS: disk})
+	seq := w.bury(s, 3)
+	w.tell(&checkpointDue{})
+	for deadline := time.Now().Add(patience); !disk.Killed(); {
+		if w.recover("barrier"); time.Now().After(deadline) {
+			t.Fatal("the tombstone was not removed")
+		}
+	}
+	_ = w.stop()
+	w = open(t, Config{FS: m})
+	if r := w.mustRecover(s); r.Seq != 0 {
+		t.Fatalf("recovered %+v", r)
+	}
+	for n := uint64(1); n <= seq+1; n++ { // fewer events than the former life, as many, and more
+		w.write(s, 1)
+		later := open(t, Config{FS: m.PowerCut(0, n)})
+		r := later.recover(s)
+		if checkEvents(t, r, n); r.Snapshot != nil {
+			t.Errorf("the tombstone counts: %s", r.Snapshot)
+		}
+		later.close()
+	}
+	w.close()
+}
+
+// TestFailedRemovalsAreMadeUpFor lets the older snapshot, then the tombstone
+// stay because the disk fails; the name can be used meanwhile.
+func TestFailedRemovalsAreMadeUpFor(t *testing.T) {
+	for _, op := range []vfstest.Op{vfstest.OpRemove, vfstest.OpSyncDir} {
+		synctest.Test(t, func(t *testing.T) { failRemovals(t, op) })
+	}
+}
+
+func failRemovals(t *testing.T, op vfstest.Op) {
+	m := vfstest.NewMem()
+	disk := &vfstest.Faulty{FS: m, Of: op}
+	w := open(t, Config{FS: disk})
+	s := StreamOf("servers", "go")
+	before := w.write(s, 1)
+	w.saveState(&SaveSnapshot{Stream: s, Seq: before, State: stateAt(before)})
+	seq := w.bury(s, 2)
+	if op == vfstest.OpSyncDir {
+		w.tell(&checkpointDue{}) // its own sync of a folder comes first
+		disk.Set(func(call int) error { return nil })
+	}
+	fails := func(int) error { return syscall.EIO }
+	if op == vfstest.OpRemove {
+		disk.Set(fails)
+		w.checkpoint()
+	} else {
+		calls := disk.Calls()
+		disk.Set(func(call int) error {
+			if call == calls { // the new segment's
+				return nil
+			}
+			return syscall.EIO
+		})
+	}
+	synctest.Wait()
+	if r := w.mustRecover(s); r.Seq != 0 && r.Seq != seq {
+		t.Errorf("meanwhile: %+v", r)
+	}
+	disk.Set(nil)
+	for range 3 {
+		w.write("users/a", 1)
+		w.checkpoint()
+		synctest.Wait()
+	}
+	if r := w.mustRecover(s); r.Seq != 0 || r.Snapshot != nil {
+		t.Errorf("after the end: %+v", r)
+	}
+	for name := range filesOf(t, m) {
+		if path.Dir(name) == streamDir(s) {
+			t.Errorf("left behind: %s", name)
+		}
+	}
+	w.write(s, 2)
+	w.close()
+	time.Sleep(time.Second)
+}
