@@ -2,6 +2,7 @@ package persistence
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -160,8 +161,8 @@ func (m *model) mustBeGone(s *owned, r *Recovered) {
 	}
 }
 
-// ask recovers a stream. That may fail only when the process was killed, or a
-// read failed meanwhile.
+// ask recovers a stream. That may fail only when the process was killed, a
+// read failed meanwhile, or a dropped stream's files could not be removed.
 func (m *model) ask(s *owned) (*Recovered, bool) {
 	m.w.t.Helper()
 	before := m.failedReads()
@@ -173,7 +174,8 @@ func (m *model) ask(s *owned) (*Recovered, bool) {
 			m.heard(msg)
 			continue
 		}
-		if r.Err != nil && !m.killed() && m.failedReads() == before {
+		leftOver := s.droppedBy > 0 && errors.Is(r.Err, ErrUnavailable) && m.disk != nil && m.disk.Hits() > 0
+		if r.Err != nil && !m.killed() && !leftOver && m.failedReads() == before {
 			m.w.t.Fatalf("recover %s: %v", s.name, r.Err)
 		}
 		return r, r.Err == nil
@@ -374,6 +376,8 @@ func (m *model) live() {
 	m.settle(s)
 	switch dice := m.rng.IntN(10); {
 	case s.lost:
+	case m.child != nil && m.child.droppedBy > 0: // its end was refused, or its files are still there
+		m.resume(m.child)
 	case m.child != nil && dice < 5:
 		m.end()
 	case m.child != nil:
@@ -404,9 +408,6 @@ func (m *model) found() {
 
 func (m *model) end() {
 	child := m.child
-	if child.droppedBy > 0 {
-		return
-	}
 	m.drop(child)
 	if m.settle(m.mortal); m.mortal.lost {
 		return

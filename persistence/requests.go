@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 )
 
 // maxRequests bounds how many requests for files wait.
@@ -22,6 +23,7 @@ func (c *core) recover(m *Recover) {
 	}
 	c.epochs++
 	e.epoch, e.next = c.epochs, 0
+	c.retryRemovalsOf(e)
 	c.enqueue(e, request{recover: m, epoch: e.epoch})
 }
 
@@ -87,6 +89,8 @@ func (c *core) pump(e *stream) {
 
 func (c *core) begin(e *stream, r request) {
 	switch {
+	case r.recover != nil && e.leftOver():
+		c.send(r.recover.ReplyTo, &Recovered{Stream: e.name, Err: unavailable(errLeftOver)})
 	case r.recover != nil:
 		e.busy = true
 		c.reads.add(c.recoverJob(e, r))
@@ -251,7 +255,7 @@ func (c *core) onRemoved(r removed) {
 	failed := r.err != nil && !errors.Is(r.err, fs.ErrNotExist)
 	if failed {
 		c.log.Warn("files of an ended stream not removed", "stream", string(e.name), "err", r.err)
-		if len(e.undone) == 0 {
+		if !slices.Contains(c.undone, e) {
 			c.undone = append(c.undone, e)
 		}
 		e.undone = append(e.undone, r.removal)
@@ -270,10 +274,22 @@ func (c *core) retryRemovals() {
 	undone := c.undone
 	c.undone = nil
 	for _, e := range undone {
-		removals := e.undone
-		e.undone = nil
-		for i := range removals {
-			c.enqueue(e, request{remove: &removals[i]})
-		}
+		c.retryRemovalsOf(e)
 	}
+}
+
+func (c *core) retryRemovalsOf(e *stream) {
+	removals := e.undone
+	e.undone = nil
+	for i := range removals {
+		c.enqueue(e, request{remove: &removals[i]})
+	}
+}
+
+var errLeftOver = errors.New("files of a dropped stream are still there")
+
+// leftOver tells whether the files are those of a dropped stream: they are
+// nobody's, and are in the way of whoever uses the name again.
+func (e *stream) leftOver() bool {
+	return slices.ContainsFunc(e.undone, func(r removal) bool { return r.segment > 0 })
 }
