@@ -84,9 +84,14 @@ func checkFormat(cfg Config) (bool, error) {
 	return true, nil
 }
 
-// checkLegacy refuses the folder of the original provider.
+// checkLegacy refuses the folder of the original provider. One with a journal is
+// ours, whatever else it lost.
 func checkLegacy(cfg Config) error {
-	legacy, err := isLegacy(cfg.FS)
+	segments, err := listSegments(cfg.FS)
+	legacy := false
+	if err == nil && len(segments) == 0 {
+		legacy, err = isLegacy(cfg.FS)
+	}
 	switch {
 	case err != nil:
 		return &NotWritableError{cfg.Dir, err}
