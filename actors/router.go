@@ -244,21 +244,24 @@ func (r *router) onRevoke(ctx actor.Context, m *revoke) {
 		}
 		return
 	}
-	for _, s := range r.sessions {
-		r.revokeFrom(ctx, s, m)
-	}
 	if m.Topic.channel != "" {
 		r.tellChannelGone(ctx, m)
+	}
+	for _, s := range r.sessions {
+		r.revokeFrom(ctx, s, m)
 	}
 }
 
 // tellChannelGone tells those who hear the whole server that a channel has
-// ended: one of its name may begin anew.
+// ended: one of its name may begin anew. Who is subscribed to the channel too
+// hears it once, as the end of that subscription.
 func (r *router) tellChannelGone(ctx actor.Context, m *revoke) {
 	event := &pushed{event: r.node.encoder.EncodeUnsubscribed(
 		&Unsubscribed{Server: m.Topic.server, Channel: m.Topic.channel, Reason: m.Reason})}
 	for _, s := range r.topics[m.Topic.whole()] {
-		ctx.Send(s.pid, event)
+		if _, too := s.topics[m.Topic]; !too {
+			ctx.Send(s.pid, event)
+		}
 	}
 }
 
