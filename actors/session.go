@@ -228,6 +228,9 @@ func (s *session) startAsUser(ctx actor.Context, command any, me Caller) any {
 	case JoinedServers:
 		return s.tell(ctx, &joinedServers{me, s.user}, NoSuchUser)
 	case Unsubscribe:
+		if c.Server == "" || c.HasChannel && c.Channel == "" {
+			return Refused{Code: NotSubscribed} // no such name can be
+		}
 		ctx.Send(s.node.router, &detach{me, c.Server, c.Channel})
 		return nil
 	default:
