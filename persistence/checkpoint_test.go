@@ -102,10 +102,12 @@ func TestTombstonesGoWithTheJournal(t *testing.T) {
 	checkEvents(t, w.recover(s), seq)
 	w.close()
 	w = open(t, Config{Dir: dir})
-	checkEvents(t, w.recover(s), seq)
-	if r := w.saveState(&SaveSnapshot{Stream: s, Seq: seq, State: stateAt(seq), Gone: true}); r.Err != nil {
+	owned := w.recover(s)
+	checkEvents(t, owned, seq)
+	if r := w.saveState(&SaveSnapshot{Stream: s, Epoch: owned.Epoch, Seq: seq, State: stateAt(seq), Gone: true}); r.Err != nil {
 		t.Fatal(r.Err) // once more: the journal had it all, so that the tombstone did not count
 	}
+	w.tell(&Release{Stream: s, Epoch: owned.Epoch})
 	w.checkpoint() // seals
 	w.write("users/a", 1)
 	w.checkpoint() // lets go
@@ -116,6 +118,27 @@ func TestTombstonesGoWithTheJournal(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(dir, "servers")); !os.IsNotExist(err) {
 		t.Errorf("its folder: %v", err)
 	}
+}
+
+// TestATombstoneWithAnOwnerStays lets a checkpoint come while a deleted name
+// has an owner, who then makes it anew.
+func TestATombstoneWithAnOwnerStays(t *testing.T) {
+	w := open(t, Config{Dir: t.TempDir()})
+	s := StreamOf("servers", "Gone")
+	seq := w.write(s, 2)
+	if r := w.saveState(&SaveSnapshot{Stream: s, Seq: seq, State: stateAt(seq), Gone: true}); r.Err != nil {
+		t.Fatal(r.Err)
+	}
+	owned := w.mustRecover(s)
+	w.checkpoint() // seals
+	w.write("users/a", 1)
+	w.checkpoint() // would let go
+	w.tell(&Append{Stream: s, Epoch: owned.Epoch, Event: event(seq+1, `{}`), ReplyTo: w.owner})
+	w.until(s, seq+1)
+	if r := w.mustRecover(s); r.Seq != seq+1 {
+		t.Errorf("made anew: %+v", r)
+	}
+	w.close()
 }
 
 func TestDropsRemoveFiles(t *testing.T) {

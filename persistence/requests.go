@@ -97,22 +97,15 @@ func (c *core) begin(e *stream, r request) {
 	case r.save != nil:
 		c.beginSave(e, r.save)
 	case r.remove.tomb && (!e.gone || e.pending > 0): // it came back to life
+	case r.remove.tomb && e.epoch != 0: // its owner may give it life at any time: the next checkpoint looks again
+		c.noteTomb(e)
 	default:
-		if r.remove.tomb {
-			c.disown(e)
+		if r.remove.tomb { // who owns it next has to recover, which waits until the files are gone
+			e.known = false
 		}
 		e.busy = true
 		c.writes.add(removeJob{e, *r.remove})
 	}
-}
-
-// disown makes whoever owns a stream recover, which waits until its files are
-// gone. An owner whose recovery waits already keeps its epoch.
-func (c *core) disown(e *stream) {
-	if e.next != 0 {
-		e.epoch, e.next = 0, 0
-	}
-	e.known = false
 }
 
 func (c *core) recoverJob(e *stream, r request) recoverJob {

@@ -38,13 +38,14 @@ func (g *gate) before(op vfstest.Op, name string) {
 }
 
 // bury ends a stream with a tombstone, and begins the segments by which the
-// journal forgets it.
+// journal forgets it. Its owner has left.
 func (w *world) bury(s Stream, n int) uint64 {
 	w.t.Helper()
 	seq := w.write(s, n)
 	if r := w.saveState(&SaveSnapshot{Stream: s, Seq: seq, State: stateAt(seq), Gone: true}); r.Err != nil {
 		w.t.Fatal(r.Err)
 	}
+	w.tell(&Release{Stream: s, Epoch: w.epochs[s]})
 	w.checkpoint() // seals
 	w.write("users/a", 1)
 	return seq
@@ -78,7 +79,7 @@ func TestFormerOwnersSnapshotIsRefused(t *testing.T) {
 	w.close()
 }
 
-// TestNameIsUsedWhileItsTombstoneGoes lets the owner go on at the moment when
+// TestNameIsUsedWhileItsTombstoneGoes lets a former owner go on at the moment when
 // the files of its former life are being removed.
 func TestNameIsUsedWhileItsTombstoneGoes(t *testing.T) {
 	m := vfstest.NewMem()
@@ -219,9 +220,11 @@ func failRemovals(t *testing.T, op vfstest.Op) {
 		})
 	}
 	synctest.Wait()
-	if r := w.mustRecover(s); r.Seq != 0 && r.Seq != seq {
+	r := w.mustRecover(s)
+	if r.Seq != 0 && r.Seq != seq {
 		t.Errorf("meanwhile: %+v", r)
 	}
+	w.tell(&Release{Stream: s, Epoch: r.Epoch})
 	disk.Set(nil)
 	for range 3 {
 		w.write("users/a", 1)
