@@ -138,6 +138,7 @@ func (s *server) command(ctx actor.Context, msg any) {
 		s.onSaveChannel(ctx, m)
 	case *persistence.SnapshotSaved:
 		s.onSaved(ctx, m)
+		s.leaveIfGone(ctx)
 	default:
 		s.parental(ctx, msg)
 	}
@@ -329,7 +330,7 @@ func (s *server) retire(ctx actor.Context, incarnation uint64) {
 }
 
 func (s *server) onRest(ctx actor.Context) {
-	if s.idle() && len(s.hashing) == 0 && len(s.guild.owed) == 0 && len(s.kids.live) == 0 {
+	if s.idle() && len(s.hashing) == 0 && len(s.guild.owed) == 0 && len(s.askers) == 0 && len(s.kids.live) == 0 {
 		ctx.Stop(ctx.Self())
 		return
 	}
@@ -382,6 +383,12 @@ func (s *server) replay(e persistence.Event) error {
 func (s *server) recovered(ctx actor.Context) {
 	s.tick.start(ctx, s.node.sweepEvery())
 	s.payDebts(ctx)
+	s.leaveIfGone(ctx)
+}
+
+// leaveIfGone ends the actor of a server that does not exist, or was deleted
+// and needs nothing of it any more. Its files can go when nobody owns them.
+func (s *server) leaveIfGone(ctx actor.Context) {
 	if !s.guild.Exists && len(s.guild.owed) == 0 {
 		ctx.Send(ctx.Parent(), &vacant{name: s.name})
 	}
