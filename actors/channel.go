@@ -174,8 +174,8 @@ func (c *channel) onPost(ctx actor.Context, m *post) {
 	e := c.history.next(m, time.Now().UnixMicro())
 	c.history.apply(e)
 	c.record(ctx, "posted", e.append(make([]byte, 0, 96+len(e.Author)+len(e.Text))))
+	c.publish(ctx, m, e) // before the answer: who subscribes after that does not hear this one
 	c.reply(ctx, m.Caller, Posted{Index: e.Index, Timestamp: e.Timestamp})
-	c.publish(ctx, m, e)
 	c.saveWhenLarge(ctx)
 }
 
