@@ -1,0 +1,544 @@
+package transport_test
+
+import (
+	"slices"
+	"strings"
+
+	"pgregory.net/rapid"
+)
+
+// This file is the calls of the state machine: what each draws, and how the
+// model has to answer it.
+
+var (
+	userNames    = []string{"alice", "bob", "carol", "dave", " nobody"}
+	serverNames  = []string{"s", "t", " no server"}
+	channelNames = []string{"general", "tea", " no channel"}
+	passwords    = []string{"pw", "other", ""}
+	serverWords  = []string{"spw", "", "wrong"}
+)
+
+// even draws a number below n, each as likely: rapid's own generators, made to
+// find the edges of values, prefer the first of a list by far.
+func even(t *rapid.T, what string, n int) int {
+	number := 0
+	for _, bit := range rapid.SliceOfN(rapid.Bool(), 12, 12).Draw(t, what) {
+		number *= 2
+		if bit {
+			number++
+		}
+	}
+	return number % n
+}
+
+func draw[V any](t *rapid.T, what string, from []V) V { return from[even(t, what, len(from))] }
+
+// seldom is true for one in n.
+func seldom(t *rapid.T, what string, n int) bool { return even(t, what, n) == n-1 }
+
+// mostly draws the first of them more often than not.
+func mostly(t *rapid.T, what string, from []string) string {
+	if even(t, what+"?", 3) < 2 {
+		return from[0]
+	}
+	return draw(t, what, from)
+}
+
+func aServer(t *rapid.T) string  { return mostly(t, "server", serverNames) }
+func aChannel(t *rapid.T) string { return mostly(t, "channel", channelNames) }
+
+// line is one of the connections. One that is not there is made, and mostly
+// logged in, so that not all that follows is refused.
+func (m *machine) line(t *rapid.T) *modelLine {
+	slot := even(t, "line", len(m.lines))
+	if m.lines[slot] != nil {
+		return m.lines[slot]
+	}
+	l := m.connect(t, slot)
+	user := draw(t, "as", userNames[:3])
+	if !seldom(t, "stranger", 6) {
+		m.do(t, l, m.login(l, user, m.model.users[user].passwd))
+	}
+	return l
+}
+
+// badName is the refusal of a name for something new.
+func badName(name, code string) string {
+	if strings.HasPrefix(name, " ") {
+		return code
+	}
+	return ""
+}
+
+func firstOf(codes ...string) string {
+	for _, code := range codes {
+		if code != "" {
+			return code
+		}
+	}
+	return ""
+}
+
+func done(code string) (string, object) { return code, nil }
+
+// asUser makes the line a user's. One that was another's loses its subscriptions.
+func (l *modelLine) asUser(user, key string) {
+	if l.user != user {
+		clear(l.subs)
+	}
+	l.user, l.key = user, key
+}
+
+// ends takes a subscription away and has its end told.
+func (m *machine) ends(code string, which func(l *modelLine, server, channel string) bool) {
+	for _, l := range m.lines {
+		if l == nil {
+			continue
+		}
+		for at := range l.subs {
+			if which(l, at[0], at[1]) {
+				delete(l.subs, at)
+				l.due = append(l.due, unsubscribed(at[0], at[1], code))
+			}
+		}
+	}
+}
+
+func unsubscribed(server, channel, code string) string {
+	event := object{"call": "unsubscribed", "servername": server, "reason": reasons[code], "code": code}
+	if channel != "" {
+		event["channel"] = channel
+	}
+	return canonical(event)
+}
+
+// The accounts.
+
+func (m *machine) Register(t *rapid.T) {
+	m.do(t, m.line(t), m.register(draw(t, "user", userNames), draw(t, "passwd", passwords)))
+}
+
+func (m *machine) register(user, passwd string) step {
+	bad := badName(user, "invalid_username")
+	if bad == "" && passwd == "" {
+		bad = "invalid_password"
+	}
+	return step{"register", object{"usernm": user, "passwd": passwd}, bad, true, func(object) (string, object) {
+		if m.model.users[user] != nil {
+			return done("user_exists")
+		}
+		m.model.users[user] = &person{passwd: passwd, keys: map[string]bool{}}
+		return done("")
+	}}
+}
+
+func (m *machine) Login(t *rapid.T) {
+	l := m.line(t)
+	user := draw(t, "user", userNames)
+	passwd := draw(t, "passwd", passwords)
+	if p := m.model.users[user]; p != nil && rapid.Bool().Draw(t, "right") {
+		passwd = p.passwd
+	}
+	m.do(t, l, m.login(l, user, passwd))
+}
+
+func (m *machine) login(l *modelLine, user, passwd string) step {
+	return step{"login", object{"usernm": user, "passwd": passwd}, badName(user, "no_such_user"), true, func(answer object) (string, object) {
+		code := m.model.checkPassword(user, passwd)
+		if code != "" {
+			return done(code)
+		}
+		key := m.fresh(answer["key"])
+		m.model.users[user].keys[key] = true
+		l.asUser(user, key)
+		return "", object{"key": key}
+	}}
+}
+
+// fresh is a key that the provider made: no other has it.
+func (m *machine) fresh(key any) string {
+	text, _ := key.(string)
+	for _, p := range m.model.users {
+		if _, known := p.keys[text]; known {
+			return "a key that nobody had before"
+		}
+	}
+	if len(text) != 25 {
+		return "a key of 25 characters"
+	}
+	return text
+}
+
+func (m *machine) LoginByKey(t *rapid.T) {
+	l := m.line(t)
+	user := draw(t, "user", userNames)
+	keys := []string{"", "no key at all"}
+	for _, p := range m.model.users { // anybody's, valid or not
+		for key := range p.keys {
+			keys = append(keys, key)
+		}
+	}
+	slices.Sort(keys) // of the same number in each run of a seed
+	key := draw(t, "key", keys)
+	if p := m.model.users[user]; p != nil && len(p.keys) > 0 && rapid.Bool().Draw(t, "own") {
+		own := []string{}
+		for key := range p.keys {
+			own = append(own, key)
+		}
+		slices.Sort(own)
+		key = draw(t, "own key", own)
+	}
+	m.do(t, l, m.loginByKey(l, user, key))
+}
+
+func (m *machine) loginByKey(l *modelLine, user, key string) step {
+	return step{"login", object{"usernm": user, "key": key}, badName(user, "no_such_user"), true, func(object) (string, object) {
+		code := m.model.checkKey(user, key)
+		if code != "" {
+			return done(code)
+		}
+		l.asUser(user, key)
+		return "", object{"key": key}
+	}}
+}
+
+func (m *machine) Logout(t *rapid.T) {
+	if !seldom(t, "logout", 3) {
+		return
+	}
+	l := m.line(t)
+	m.do(t, l, step{"logout", nil, "", false, func(object) (string, object) {
+		m.model.users[l.user].keys[l.key] = false
+		l.asUser("", "")
+		return done("")
+	}})
+}
+
+func (m *machine) ChangePassword(t *rapid.T) {
+	l := m.line(t)
+	old, next := draw(t, "passwd", passwords), draw(t, "newpasswd", passwords)
+	if p := m.model.users[l.user]; p != nil && rapid.Bool().Draw(t, "right") {
+		old = p.passwd
+	}
+	bad := ""
+	if next == "" {
+		bad = "invalid_password"
+	}
+	m.do(t, l, step{"changepasswd", object{"passwd": old, "newpasswd": next}, bad, false, func(answer object) (string, object) {
+		if code := m.model.checkPassword(l.user, old); code != "" {
+			return done(code)
+		}
+		l.key = m.fresh(answer["key"])
+		m.model.users[l.user].changed(next, l.key)
+		return "", object{"key": l.key}
+	}})
+}
+
+// The servers.
+
+func (m *machine) CreateServer(t *rapid.T) {
+	l := m.line(t)
+	m.do(t, l, m.createServer(l, aServer(t), draw(t, "serverpasswd", serverWords)))
+}
+
+func (m *machine) createServer(l *modelLine, server, passwd string) step {
+	bad := badName(server, "invalid_server_name")
+	return step{"createserver", object{"servername": server, "serverpasswd": passwd}, bad, false, func(object) (string, object) {
+		return done(m.model.createServer(l.user, server, passwd))
+	}}
+}
+
+func (m *machine) JoinServer(t *rapid.T) {
+	l, server := m.line(t), aServer(t)
+	passwd := draw(t, "serverpasswd", serverWords)
+	if s := m.model.servers[server]; s != nil && rapid.Bool().Draw(t, "right") {
+		passwd = s.passwd
+	}
+	m.do(t, l, m.joinServer(l, server, passwd))
+}
+
+func (m *machine) joinServer(l *modelLine, server, passwd string) step {
+	return step{"joinserver", object{"servername": server, "serverpasswd": passwd}, "", false, func(object) (string, object) {
+		return done(m.model.joinServer(l.user, server, passwd))
+	}}
+}
+
+func (m *machine) LeaveServer(t *rapid.T) {
+	if !seldom(t, "leave", 4) {
+		return
+	}
+	l, server := m.line(t), aServer(t)
+	m.do(t, l, step{"leaveserver", object{"servername": server}, "", false, func(object) (string, object) {
+		code := m.model.leaveServer(l.user, server)
+		if code == "" {
+			m.ends("membership_ended", func(of *modelLine, s, _ string) bool { return of.user == l.user && s == server })
+		}
+		return done(code)
+	}})
+}
+
+func (m *machine) DeleteServer(t *rapid.T) {
+	if !seldom(t, "delete", 8) {
+		return
+	}
+	l, server := m.line(t), aServer(t)
+	passwd := draw(t, "serverpasswd", serverWords)
+	m.do(t, l, step{"deleteserver", object{"servername": server, "serverpasswd": passwd}, "", false, func(object) (string, object) {
+		code := m.model.deleteServer(l.user, server, passwd)
+		if code == "" {
+			m.ends("server_gone", func(_ *modelLine, s, _ string) bool { return s == server })
+		}
+		return done(code)
+	}})
+}
+
+func (m *machine) JoinedServers(t *rapid.T) { l := m.line(t); m.do(t, l, m.joinedServers(l)) }
+
+func (m *machine) joinedServers(l *modelLine) step {
+	return step{"getjoinedservers", nil, "", false, func(object) (string, object) {
+		return "", object{"servers": append([]string{}, m.model.users[l.user].joined...)}
+	}}
+}
+
+func (m *machine) ServerChannels(t *rapid.T) {
+	l := m.line(t)
+	m.do(t, l, m.serverChannels(l, aServer(t)))
+}
+
+func (m *machine) serverChannels(l *modelLine, server string) step {
+	return step{"getserverchannels", object{"servername": server}, "", false, func(object) (string, object) {
+		if code := m.model.checkMember(l.user, server); code != "" {
+			return done(code)
+		}
+		return "", object{"channels": append([]string{}, m.model.servers[server].channels...)}
+	}}
+}
+
+func (m *machine) ServerMembers(t *rapid.T) {
+	l := m.line(t)
+	m.members(t, l, aServer(t))
+}
+
+func (m *machine) serverMembers(l *modelLine, server string, _ object) step {
+	return step{"getservermembers", object{"servername": server}, "", false, func(object) (string, object) {
+		if code := m.model.checkMember(l.user, server); code != "" {
+			return done(code)
+		}
+		return "", object{"members": m.online(l, server), "owner": m.model.servers[server].owner}
+	}}
+}
+
+func (m *machine) SetImage(t *rapid.T) {
+	l, server := m.line(t), aServer(t)
+	image, bad := draw(t, "img", []string{"aGVsbG8=", "AAAA", "no base64"}), ""
+	if image == "no base64" {
+		bad = "invalid_image"
+	}
+	m.do(t, l, step{"setserverimage", object{"servername": server, "img": image}, bad, false, func(object) (string, object) {
+		switch s := m.model.servers[server]; {
+		case s == nil:
+			return done("no_such_server")
+		case s.owner != l.user:
+			return done("not_owner_image")
+		default:
+			s.image = image
+			return done("")
+		}
+	}})
+}
+
+func (m *machine) GetImage(t *rapid.T) { l := m.line(t); m.do(t, l, m.image(l, aServer(t))) }
+
+func (m *machine) image(l *modelLine, server string) step {
+	return step{"getserverimage", object{"servername": server}, "", false, func(object) (string, object) {
+		switch s := m.model.servers[server]; {
+		case s == nil:
+			return done("no_such_server")
+		case !slices.Contains(s.members, l.user):
+			return done("not_in_server_image")
+		case s.image == "":
+			return done("no_image")
+		default:
+			return "", object{"img": s.image}
+		}
+	}}
+}
+
+// The channels.
+
+func (m *machine) CreateChannel(t *rapid.T) {
+	l, server, channel := m.line(t), aServer(t), aChannel(t)
+	bad := badName(channel, "invalid_channel_name")
+	m.do(t, l, step{"createchannel", object{"servername": server, "name": channel}, bad, false, func(object) (string, object) {
+		return done(m.model.createChannel(l.user, server, channel))
+	}})
+}
+
+func (m *machine) DeleteChannel(t *rapid.T) {
+	l, server, channel := m.line(t), aServer(t), aChannel(t)
+	m.do(t, l, step{"deletechannel", object{"servername": server, "name": channel}, "", false, func(object) (string, object) {
+		code := m.model.deleteChannel(l.user, server, channel)
+		if code == "" {
+			m.tellGone(server, channel)
+			m.ends("channel_gone", func(_ *modelLine, s, c string) bool { return s == server && c == channel })
+		}
+		return done(code)
+	}})
+}
+
+// tellGone lets those who hear the whole server, and not the channel by itself,
+// know of its end.
+func (m *machine) tellGone(server, channel string) {
+	for _, l := range m.lines {
+		if l != nil && l.subs[[2]string{server, ""}] && !l.subs[[2]string{server, channel}] {
+			l.due = append(l.due, unsubscribed(server, channel, "channel_gone"))
+		}
+	}
+}
+
+// Post posts one message or pipelines several, and a question after them.
+func (m *machine) Post(t *rapid.T) {
+	l, server, channel := m.line(t), aServer(t), aChannel(t)
+	var steps []step
+	for range draw(t, "posts", []int{1, 1, 2, 7}) {
+		steps = append(steps, m.post(t, l, server, channel))
+	}
+	if len(steps) > 1 {
+		steps = append(steps, m.total(l, server, channel))
+	}
+	m.do(t, l, steps...)
+}
+
+func (m *machine) post(t *rapid.T, l *modelLine, server, channel string) step {
+	text := draw(t, "msg", []string{"", "hello", "hello", "ünï 😀", strings.Repeat("x", modelTextBytes), strings.Repeat("x", modelTextBytes+1)})
+	nonce := draw(t, "nonce", []string{"", "", "", "", "", "", "n1", "n1", "n2", strings.Repeat("n", 65)})
+	bad, values := "", object{"servername": server, "channel": channel, "msg": text}
+	if nonce != "" {
+		values["nonce"] = nonce
+	}
+	if len(nonce) > 64 {
+		bad = "incorrect_values"
+	}
+	return step{"message", values, bad, false, func(answer object) (string, object) {
+		r, index, fresh, code := m.model.post(l.user, server, channel, text, nonce)
+		if code != "" {
+			return done(code)
+		}
+		if fresh {
+			r.posts[index]["timestamp"] = answer["timestamp"]
+			m.push(l, server, channel, r.posts[index])
+		}
+		return "", object{"index": index, "timestamp": r.posts[index]["timestamp"]}
+	}}
+}
+
+// push has a message told to all who are subscribed but the line that posted it.
+func (m *machine) push(from *modelLine, server, channel string, p object) {
+	event := canonical(object{"call": "newmessage", "servername": server, "channel": channel,
+		"message": p["message"], "author": p["author"], "index": p["index"], "timestamp": p["timestamp"]})
+	for _, l := range m.lines {
+		if l != nil && l != from && (l.subs[[2]string{server, ""}] || l.subs[[2]string{server, channel}]) {
+			l.due = append(l.due, event)
+		}
+	}
+}
+
+func (m *machine) Messages(t *rapid.T) {
+	l, server, channel := m.line(t), aServer(t), aChannel(t)
+	places := []any{0, 1, 2, 5, 9, -1, "0", true, 1.5}
+	if s := m.model.servers[server]; s != nil && s.rooms[channel] != nil {
+		n := len(s.rooms[channel].posts)
+		places = append(places, n, n+1, max(n-modelMessages, 0), max(n-modelMessages-1, 0))
+	}
+	begin := draw(t, "begin", places)
+	m.do(t, l, m.messages(l, server, channel, begin, draw(t, "end", places)))
+}
+
+func (m *machine) messages(l *modelLine, server, channel string, begin, end any) step {
+	values := object{"servername": server, "channel": channel, "begin": begin, "end": end}
+	return step{"getmessages", values, "", false, func(object) (string, object) {
+		adds, code := m.model.getMessages(l.user, server, channel, begin, end)
+		return code, adds
+	}}
+}
+
+func (m *machine) Latest(t *rapid.T) {
+	l, server, channel := m.line(t), aServer(t), aChannel(t)
+	count := even(t, "count", modelMessages+3) - 1
+	before := draw(t, "before", []any{nil, nil, 0, 1, 3, 100, -1})
+	bad, values := "", object{"servername": server, "channel": channel, "count": count}
+	if before != nil {
+		values["before"] = before
+	}
+	if count < 0 || before == -1 {
+		bad = "out_of_range"
+	}
+	m.do(t, l, step{"getlatestmessages", values, bad, false, func(object) (string, object) {
+		adds, code := m.model.latestMessages(l.user, server, channel, count, before)
+		return code, adds
+	}})
+}
+
+func (m *machine) Total(t *rapid.T) { l := m.line(t); m.do(t, l, m.total(l, aServer(t), aChannel(t))) }
+
+func (m *machine) total(l *modelLine, server, channel string) step {
+	return step{"gettotalmessages", object{"servername": server, "channel": channel}, "", false, func(object) (string, object) {
+		r, code := m.model.enter(l.user, server, channel)
+		if code != "" {
+			return done(code)
+		}
+		return "", object{"amount": len(r.posts)}
+	}}
+}
+
+// The subscriptions.
+
+func (m *machine) Subscribe(t *rapid.T) {
+	l, server, channel := m.line(t), aServer(t), draw(t, "channel", append([]string{"", ""}, channelNames...))
+	m.do(t, l, m.subscribe(l, server, channel))
+}
+
+// SettleIn is what a client does first: join, and subscribe.
+func (m *machine) SettleIn(t *rapid.T) {
+	l, server, passwd := m.line(t), aServer(t), ""
+	if s := m.model.servers[server]; s != nil {
+		passwd = s.passwd
+	}
+	m.do(t, l, m.joinServer(l, server, passwd), m.subscribe(l, server, draw(t, "channel", []string{"", "general"})))
+}
+
+func (m *machine) subscribe(l *modelLine, server, channel string) step {
+	return step{"subscribe", where(server, channel), "", false, func(object) (string, object) {
+		code := m.model.checkMember(l.user, server)
+		if code == "" && channel != "" {
+			code = m.model.checkChannel(server, channel)
+		}
+		if code != "" {
+			return done(code)
+		}
+		l.subs[[2]string{server, channel}] = true
+		if channel == "" {
+			return done("")
+		}
+		return "", object{"amount": len(m.model.servers[server].rooms[channel].posts)}
+	}}
+}
+
+func (m *machine) Unsubscribe(t *rapid.T) {
+	l, server, channel := m.line(t), aServer(t), mostly(t, "channel", append([]string{""}, channelNames...))
+	m.do(t, l, step{"unsubscribe", where(server, channel), "", false, func(object) (string, object) {
+		if !l.subs[[2]string{server, channel}] {
+			return done("not_subscribed")
+		}
+		delete(l.subs, [2]string{server, channel})
+		return done("")
+	}})
+}
+
+// where is a server, or a channel if one is named.
+func where(server, channel string) object {
+	if channel == "" {
+		return object{"servername": server}
+	}
+	return object{"servername": server, "channel": channel}
+}
