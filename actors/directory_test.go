@@ -2,10 +2,14 @@ package actors
 
 import (
 	"log/slog"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+
+	"elemental/persistence"
 )
 
 // lingerer is a child that takes its time to stop.
@@ -56,5 +60,56 @@ func TestAParentThatStopsStartsNoChild(t *testing.T) {
 	}
 	if _, err := stopped.Result(); err != nil {
 		t.Fatalf("the parent did not stop: %v", err)
+	}
+}
+
+// TestAServerDoesNotRestWhileAJoinWaits lets a server be asked to rest between
+// its word to a user and the user's answer. Joining again owes nothing, so
+// nothing else keeps it.
+func TestAServerDoesNotRestWhileAJoinWaits(t *testing.T) {
+	var armed atomic.Bool
+	decided := make(chan struct{})
+	once := sync.OnceFunc(func() { close(decided) })
+	p := startNode(t, persistence.Config{}, func(c *Config) {
+		c.Passivate = 20 * time.Millisecond
+		c.Fault = func(kind Kind, msg any) {
+			_, stayed := msg.(*stayed)
+			_, stops := msg.(*actor.Stopping)
+			_, word := msg.(*membershipChanged)
+			switch {
+			case !armed.Load():
+			case kind == KindDirectory && stayed, kind == KindServer && stops:
+				once()
+			case kind == KindUser && word:
+				<-decided
+			}
+		}
+	})
+	alice := enter(t, p, "alice")
+	alice.ask(CreateServer{"s", ""})
+	armed.Store(true)
+	if reply := alice.ask(JoinServer{"s", ""}); reply != (Done{}) {
+		t.Errorf("joining again: %v", reply)
+	}
+	once()
+}
+
+// TestALostWordIsSaidAgain crashes the user when it hears that it is a member
+// of what it has joined again.
+func TestALostWordIsSaidAgain(t *testing.T) {
+	var armed atomic.Bool
+	p := startNode(t, persistence.Config{}, func(c *Config) {
+		c.Passivate, c.Deadline = 20*time.Millisecond, time.Minute
+		c.Fault = func(kind Kind, msg any) {
+			if _, word := msg.(*membershipChanged); word && kind == KindUser && armed.CompareAndSwap(true, false) {
+				panic("injected")
+			}
+		}
+	})
+	alice := enter(t, p, "alice")
+	alice.ask(CreateServer{"s", ""})
+	armed.Store(true)
+	if reply := alice.ask(JoinServer{"s", ""}); reply != (Done{}) || armed.Load() {
+		t.Errorf("joining again: %v", reply)
 	}
 }

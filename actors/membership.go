@@ -61,6 +61,22 @@ func (s *server) payDebts(ctx actor.Context) {
 		}
 		s.tell(ctx, debt{who, member})
 	}
+	for d := range s.askers {
+		if _, owed := s.guild.owed[d.membership]; !owed {
+			s.remind(ctx, d)
+		}
+	}
+}
+
+// remind helps those who wait without a debt: a word was lost for somebody who
+// joined again, or the list has gone on to something newer.
+func (s *server) remind(ctx actor.Context, d debt) {
+	member := d.Incarnation == s.guild.Incarnation && s.guild.isMember(d.User)
+	if member == d.Member {
+		s.tell(ctx, d)
+		return
+	}
+	s.onNoted(ctx, &membershipNoted{User: d.User, Incarnation: d.Incarnation, Member: d.Member})
 }
 
 // refuseAskers answers those who wait for events from seq on.
