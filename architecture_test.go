@@ -23,13 +23,14 @@ var mayImport = map[string][]string{
 
 	// These serve tests alone: disks, a whole provider in the test's process, and
 	// what runs the real programs from outside.
-	"elemental/persistence/vfs/vfstest":    {"elemental/persistence/vfs"},
-	"elemental/transport/housetest":        {"elemental/transport", "elemental/actors", "elemental/persistence", "elemental/persistence/vfs", "elemental/protocol"},
-	"elemental/cmd/elemental/providertest": {},
-	"elemental/cmd/elemental/torture":      {},
-	"elemental/client/originaltest":        {},
-	"elemental/cmd/etttc/terminaltest":     {},
-	"elemental/cmd/etttc/e2e":              {},
+	"elemental/persistence/vfs/vfstest":       {"elemental/persistence/vfs"},
+	"elemental/transport/housetest":           {"elemental/transport", "elemental/actors", "elemental/persistence", "elemental/persistence/vfs", "elemental/protocol"},
+	"elemental/cmd/elemental/providertest":    {},
+	"elemental/cmd/elemental/torture":         {},
+	"elemental/cmd/elemental/torture/history": {},
+	"elemental/client/originaltest":           {},
+	"elemental/cmd/etttc/terminaltest":        {},
+	"elemental/cmd/etttc/e2e":                 {},
 
 	"elemental/cmd/etttc/picture":  {"elemental/client/visible"},
 	"elemental/cmd/etttc/commands": {"elemental/client", "elemental/protocol", "elemental/client/visible"},

@@ -70,15 +70,6 @@ func badName(name, code string) string {
 	return ""
 }
 
-func firstOf(codes ...string) string {
-	for _, code := range codes {
-		if code != "" {
-			return code
-		}
-	}
-	return ""
-}
-
 func done(code string) (string, object) { return code, nil }
 
 // asUser makes the line a user's. One that was another's loses its subscriptions.

@@ -156,3 +156,13 @@ func (h *House) handling(kind actors.Kind, msg any) {
 		(*fault)(kind, msg)
 	}
 }
+
+// Ordinary tells whether a message of Strike is one of ours, and not the
+// engine's word that an actor begins or ends.
+func Ordinary(msg any) bool {
+	switch msg.(type) {
+	case actor.SystemMessage, actor.AutoReceiveMessage:
+		return false
+	}
+	return true
+}
