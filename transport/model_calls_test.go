@@ -310,7 +310,7 @@ func (m *machine) ServerMembers(t *rapid.T) {
 	m.members(t, l, aServer(t))
 }
 
-func (m *machine) serverMembers(l *modelLine, server string, _ object) step {
+func (m *machine) serverMembers(l *modelLine, server string) step {
 	return step{"getservermembers", object{"servername": server}, "", false, func(object) (string, object) {
 		if code := m.model.checkMember(l.user, server); code != "" {
 			return done(code)

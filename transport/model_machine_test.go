@@ -400,7 +400,7 @@ func (m *machine) auditAs(t *rapid.T, l *modelLine) {
 func (m *machine) members(t *rapid.T, l *modelLine, server string) {
 	code := m.model.checkMember(l.user, server)
 	if code != "" || l.user == "" {
-		m.do(t, l, m.serverMembers(l, server, nil))
+		m.do(t, l, m.serverMembers(l, server))
 		return
 	}
 	for deadline := time.Now().Add(patience); ; {
@@ -412,7 +412,7 @@ func (m *machine) members(t *rapid.T, l *modelLine, server string) {
 			return canonical(want) == canonical(got)
 		})
 		if settled || time.Now().After(deadline) {
-			m.do(t, l, m.serverMembers(l, server, got))
+			m.do(t, l, m.serverMembers(l, server))
 			return
 		}
 	}
