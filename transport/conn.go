@@ -105,8 +105,14 @@ func (c *conn) leave() {
 // that ends one connection, never the provider.
 func (c *conn) survive() {
 	if fault := recover(); fault != nil {
-		c.shared.log.Error("connection crashed", "fault", fault, "stack", string(debug.Stack()))
+		c.crashed(fault)
 	}
+	c.kill()
+}
+
+// crashed ends a connection in whose reader or writer there was a fault of ours.
+func (c *conn) crashed(fault any) {
+	c.shared.log.Error("connection crashed", "fault", fault, "stack", string(debug.Stack()))
 	c.kill()
 }
 

@@ -44,34 +44,44 @@ func (b *buffer) recycle() {
 func (c *conn) Answer(req *actors.Request, reply any) {
 	c.noteLogin(req, reply)
 	o := &c.out
-	o.mu.Lock()
-	encoded := false
+	c.fill(func() {
+		if !o.ended {
+			c.log.answered(c.name, req, reply)
+			out := c.room()
+			start := len(out.b)
+			out.b = c.shared.codec.Finish(appendReply(out.b, req, reply), start)
+			o.slack = max(o.slack, len(out.b)-start)
+		}
+		o.pending--
+		if isHeavy(req.Command) {
+			o.heavy--
+		}
+	})
+}
+
+// fill changes the outbox under its mutex and then sees to the writing. A fault
+// in it leaves the mutex free: whoever ends the connection then needs it.
+func (c *conn) fill(change func()) {
+	c.out.mu.Lock()
+	changed := false
 	defer func() {
-		if !encoded { // a fault in encoding ends the session, which must find the mutex free
-			o.mu.Unlock()
+		if !changed {
+			c.out.mu.Unlock()
 		}
 	}()
-	if !o.ended {
-		c.log.answered(c.name, req, reply)
-		out := c.room()
-		start := len(out.b)
-		out.b = c.shared.codec.Finish(appendReply(out.b, req, reply), start)
-		o.slack = max(o.slack, len(out.b)-start)
-	}
-	o.pending--
-	if isHeavy(req.Command) {
-		o.heavy--
-	}
-	encoded = true
+	change()
+	changed = true
 	c.wake()
 }
 
 // Push writes an event, or ends the connection if its client has left too much unread.
 func (c *conn) Push(event []byte) {
 	o := &c.out
-	o.mu.Lock()
 	overflow := false
-	if !o.ended {
+	c.fill(func() {
+		if o.ended {
+			return
+		}
 		out := c.room()
 		overflow = len(out.b)+o.flight+len(event) > c.shared.cfg.OutboxBytes+o.slack
 		if overflow {
@@ -83,8 +93,7 @@ func (c *conn) Push(event []byte) {
 		} else {
 			out.b = append(out.b, event...)
 		}
-	}
-	c.wake()
+	})
 	if overflow {
 		c.shared.slow.Add(1)
 		c.cut(endSlow)
@@ -93,9 +102,7 @@ func (c *conn) Push(event []byte) {
 
 // Close ends the connection after what was handed over before is written.
 func (c *conn) Close() {
-	c.out.mu.Lock()
-	c.out.ended = true
-	c.wake()
+	c.fill(func() { c.out.ended = true })
 	c.cut(endSession)
 }
 
@@ -130,6 +137,15 @@ func (c *conn) wake() {
 // flush writes until nothing is due. One goroutine at a time runs it.
 func (c *conn) flush() {
 	o := &c.out
+	defer func() {
+		if fault := recover(); fault != nil {
+			c.crashed(fault)
+			o.mu.Lock()
+			o.writing, o.flight = false, 0
+			o.changed.Signal()
+			o.mu.Unlock()
+		}
+	}()
 	for {
 		o.mu.Lock()
 		out := o.due
@@ -207,15 +223,15 @@ func (c *conn) waitAnswered() {
 func (c *conn) finish(code actors.Code) {
 	o := &c.out
 	refused := actors.Refused{Code: code}
-	o.mu.Lock()
-	if code != "" && !o.ended {
-		out := c.room()
-		start := len(out.b)
-		out.b = c.shared.codec.Finish(appendRefusal(out.b, refused, nil), start)
-		c.log.answered(c.name, &actors.Request{}, refused)
-	}
-	o.ended = true
-	c.wake()
+	c.fill(func() {
+		if code != "" && !o.ended {
+			out := c.room()
+			start := len(out.b)
+			out.b = c.shared.codec.Finish(appendRefusal(out.b, refused, nil), start)
+			c.log.answered(c.name, &actors.Request{}, refused)
+		}
+		o.ended = true
+	})
 	o.mu.Lock()
 	for !o.dead && (o.writing || o.due != nil) {
 		o.changed.Wait()
