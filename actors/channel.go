@@ -3,7 +3,6 @@ package actors
 import (
 	"errors"
 	"strconv"
-	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 
@@ -171,7 +170,7 @@ func (c *channel) onPost(ctx actor.Context, m *post) {
 		c.refuse(ctx, m.Caller, StorageDown)
 		return
 	}
-	e := c.history.next(m, time.Now().UnixMicro())
+	e := c.history.next(m, c.node.wall().UnixMicro())
 	c.history.apply(e)
 	c.record(ctx, "posted", e.append(make([]byte, 0, 96+len(e.Author)+len(e.Text))))
 	c.publish(ctx, m, e) // before the answer: who subscribes after that does not hear this one

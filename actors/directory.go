@@ -70,6 +70,24 @@ func (d *directory) Receive(ctx actor.Context) {
 	}
 }
 
+// mend does what nobody would ask for again: without it no child would leave
+// memory any more, or one could not be reached.
+func (d *directory) mend(ctx actor.Context, msg any) {
+	switch m := msg.(type) {
+	case *actor.Stopping, *actor.Restarting:
+		d.tick.stop()
+		d.kids.close()
+	case *sweep:
+		d.tick.again(ctx)
+	case *stayed:
+		d.kids.stayed(ctx, m.name)
+	case *vacant:
+		d.kids.rest(ctx, m.name)
+	case *actor.Terminated:
+		d.kids.terminated(ctx, m.Who)
+	}
+}
+
 // The talk between a parent and a child that may leave memory.
 type (
 	// sweep is the parent's own tick.
@@ -186,8 +204,8 @@ func (c *children) stayed(ctx actor.Context, name string) {
 // arrived meanwhile.
 func (c *children) terminated(ctx actor.Context, who *actor.PID) {
 	name, ours := c.ids[who.Id]
-	if !ours {
-		return
+	if _, alive := ctx.ActorSystem().ProcessRegistry.Get(who); !ours || alive {
+		return // told twice, and another of that name has begun
 	}
 	held := c.live[name].held
 	delete(c.ids, who.Id)

@@ -46,5 +46,6 @@
 // forgets what did not become durable and recovers. A broken invariant panics:
 // the asker is answered at once (guard), a durable actor restarts from the
 // journal, a session is stopped and its connection closed, and the few tables
-// that no journal holds (router, passwords, directories) stay as they are.
+// that no journal holds (router, passwords, directories) stay as they are. What
+// nobody would ask for again is made good (mender).
 package actors

@@ -93,8 +93,7 @@ func (d *durable) Receive(ctx actor.Context) {
 	case *actor.Restarting:
 		d.abandon(ctx)
 	case *actor.Stopping:
-		d.abandon(ctx)
-		ctx.Send(d.node.disk, &persistence.Release{Stream: d.stream, Epoch: d.epoch})
+		d.release(ctx)
 	case *actor.Stopped:
 	case *persistence.Recovered:
 		d.restored(ctx, m)
@@ -105,6 +104,26 @@ func (d *durable) Receive(ctx actor.Context) {
 	default:
 		d.judge(ctx, m)
 	}
+}
+
+// mend answers those who wait, also when that crashed.
+func (d *durable) mend(ctx actor.Context, msg any) {
+	switch m := msg.(type) {
+	case *actor.Restarting:
+		d.abandon(ctx)
+	case *actor.Stopping:
+		d.release(ctx)
+	case *actor.Terminated: // it may be a stopping server's last channel: no restart follows
+		if s, ok := d.entity.(*server); ok {
+			s.kids.terminated(ctx, m.Who)
+		}
+	}
+}
+
+// release lets everybody go at the actor's end.
+func (d *durable) release(ctx actor.Context) {
+	d.abandon(ctx)
+	ctx.Send(d.node.disk, &persistence.Release{Stream: d.stream, Epoch: d.epoch})
 }
 
 // judge handles a command, or keeps or refuses it while there is no state to

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -21,11 +22,12 @@ import (
 type outbox struct {
 	answers chan any
 	pushes  chan string
+	closed  atomic.Bool
 }
 
 func (o *outbox) Answer(_ *Request, reply any) { o.answers <- reply }
 func (o *outbox) Push(event []byte)            { o.pushes <- string(event) }
-func (o *outbox) Close()                       {}
+func (o *outbox) Close()                       { o.closed.Store(true) }
 
 type plainEncoder struct{}
 
@@ -36,14 +38,25 @@ func (plainEncoder) EncodeUnsubscribed(m *Unsubscribed) []byte {
 
 type guest struct {
 	t       *testing.T
+	name    string
 	out     *outbox
 	session *Session
 }
 
 func startNode(t *testing.T, store persistence.Config, change func(*Config)) *Provider {
 	t.Helper()
+	p, _ := startStoppable(t, store, change)
+	return p
+}
+
+// startStoppable starts a provider that the test may stop before its end.
+func startStoppable(t *testing.T, store persistence.Config, change func(*Config)) (p *Provider, stop func()) {
+	t.Helper()
 	log := slog.New(slog.DiscardHandler)
-	store.Dir, store.Log = t.TempDir(), log
+	store.Log = log
+	if store.FS == nil {
+		store.Dir = t.TempDir()
+	}
 	opened, err := persistence.Open(store)
 	if err != nil {
 		t.Fatal(err)
@@ -53,11 +66,11 @@ func startNode(t *testing.T, store persistence.Config, change func(*Config)) *Pr
 	if change != nil {
 		change(&cfg)
 	}
-	p, err := Start(cfg, opened, plainEncoder{}, log)
+	p, err = Start(cfg, opened, plainEncoder{}, log)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
+	stop = sync.OnceFunc(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 		defer cancel()
 		if err := p.Stop(ctx); err != nil {
@@ -67,13 +80,14 @@ func startNode(t *testing.T, store persistence.Config, change func(*Config)) *Pr
 			t.Error(err)
 		}
 	})
-	return p
+	t.Cleanup(stop)
+	return p, stop
 }
 
 func enter(t *testing.T, p *Provider, user string) *guest {
 	t.Helper()
 	out := &outbox{answers: make(chan any, 1<<12), pushes: make(chan string, 1<<12)}
-	g := &guest{t, out, p.Connect(out, netip.Addr{})}
+	g := &guest{t, user, out, p.Connect(out, netip.Addr{})}
 	g.ask(Register{user, "p"})
 	if reply, ok := g.ask(Login{user, "p"}).(LoggedIn); !ok {
 		t.Fatalf("login: %v", reply)
@@ -283,16 +297,20 @@ func TestAUserThatCannotBeReadConfirmsNothing(t *testing.T) {
 	}
 }
 
+func channelProps(d *disk) *actor.Props {
+	return d.n.props(KindChannel, busyMailbox, nil, func() actor.Actor {
+		c := &channel{topic: topic{server: "s", channel: "g", incarnation: 1}, id: "1", reads: map[uint64]reading{}}
+		c.durable = durable{node: d.n, entity: c, stream: "s"}
+		return c
+	})
+}
+
 // TestABusyChannelIsSaved keeps a channel's newest post always on its way to
 // the disk: it has to save itself all the same, once.
 func TestABusyChannelIsSaved(t *testing.T) {
 	d := newDisk(t, nil)
 	root := d.n.system.Root
-	c := root.Spawn(d.n.props(KindChannel, busyMailbox, nil, func() actor.Actor {
-		c := &channel{topic: topic{server: "s", channel: "g", incarnation: 1}, id: "1", reads: map[uint64]reading{}}
-		c.durable = durable{node: d.n, entity: c, stream: "s"}
-		return c
-	}))
+	c := root.Spawn(channelProps(d))
 	const posts = unsavedMessages + 500
 	for i := range posts {
 		root.Send(c, &post{Caller: Caller{PID: d.pid, Ref: uint64(i)}, Author: "a", Post: Post{Text: "x"}})

@@ -102,3 +102,32 @@ func (s *server) welcome(ctx actor.Context, caller Caller, name string) {
 	s.say(ctx, s.node.router, &memberWelcome{Server: s.name, User: name})
 	s.tellThenReply(ctx, caller, debt{s.guild.of(name), true})
 }
+
+// noteEnd notes whose subscriptions an event of the replay ends. What a snapshot
+// covers was said before it was saved.
+func (s *server) noteEnd(event any) {
+	t := s.topic()
+	switch e := event.(type) {
+	case memberLeft:
+		s.ends = append(s.ends, revoke{Topic: t, User: e.User, Reason: MembershipEnded})
+	case channelDeleted:
+		t.channel, t.incarnation = e.Channel, e.Incarnation
+		s.ends = append(s.ends, revoke{Topic: t, Reason: ChannelGone})
+	case serverDeleted:
+		s.ends = append(s.ends, revoke{Topic: t, Reason: ServerGone})
+	}
+}
+
+// endAgain tells the router of ends that a crash may have kept from it: who has
+// left must not hear what is said. What has begun anew since is left alone.
+func (s *server) endAgain(ctx actor.Context) {
+	for i := range s.ends {
+		switch r := &s.ends[i]; {
+		case r.Reason == MembershipEnded && r.Topic == s.topic() && s.guild.isMember(r.User):
+		case r.Reason == ChannelGone && r.Topic.whole() == s.topic() && s.guild.channel(r.Topic.channel) != 0:
+		default:
+			s.say(ctx, s.node.router, r)
+		}
+	}
+	s.ends = nil
+}

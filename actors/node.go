@@ -41,6 +41,15 @@ func (n *node) sweepEvery() time.Duration {
 	return n.cfg.Passivate / sweepsToRest
 }
 
+// wall is the time of day, for what is stored or shown: it may be set to another
+// day while the provider runs. Pauses and deadlines never use it.
+func (n *node) wall() time.Time {
+	if n.cfg.Now != nil {
+		return n.cfg.Now()
+	}
+	return time.Now()
+}
+
 // unexpected is every actor's default: a message nobody handles is a bug that
 // must not be silent, and its asker must not wait.
 func (n *node) unexpected(ctx actor.Context) {

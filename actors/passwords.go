@@ -2,6 +2,8 @@ package actors
 
 import (
 	"fmt"
+	"log/slog"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -124,6 +126,7 @@ func (p *passwords) makeRoom(now time.Time) {
 
 // hashPool is the bounded workers. It outlives a crash of the actor.
 type hashPool struct {
+	log    *slog.Logger
 	params *argon2id.Params
 	jobs   chan hashJob
 	done   sync.WaitGroup
@@ -137,7 +140,7 @@ type hashJob struct {
 }
 
 // newHashPool starts the workers; close ends them.
-func newHashPool(cfg Config) (*hashPool, error) {
+func newHashPool(cfg Config, log *slog.Logger) (*hashPool, error) {
 	params := &argon2id.Params{
 		Memory: uint32(cfg.HashMemory), Iterations: uint32(cfg.HashTime), //nolint:gosec // checked by the options
 		Parallelism: 1, SaltLength: 16, KeyLength: 32,
@@ -146,7 +149,7 @@ func newHashPool(cfg Config) (*hashPool, error) {
 	if err != nil {
 		return nil, fmt.Errorf("password hashing: %w", err)
 	}
-	p := &hashPool{params: params, jobs: make(chan hashJob, cfg.HashQueue), dummy: dummy}
+	p := &hashPool{log: log, params: params, jobs: make(chan hashJob, cfg.HashQueue), dummy: dummy}
 	for range cfg.HashWorkers {
 		p.done.Go(p.run)
 	}
@@ -178,8 +181,14 @@ func (p *hashPool) run() {
 	}
 }
 
-func (p *hashPool) hash(w *hashWork) *hashDone {
-	done := &hashDone{Ref: w.Ref}
+func (p *hashPool) hash(w *hashWork) (done *hashDone) {
+	done = &hashDone{Ref: w.Ref}
+	defer func() { // a fault here must not end the process, nor the worker
+		if reason := recover(); reason != nil {
+			p.log.Error("password hashing panicked", "reason", plainReason(reason), "stack", string(debug.Stack()))
+			*done = hashDone{Ref: w.Ref, Refused: Busy}
+		}
+	}()
 	var err error
 	if w.Compare == "" {
 		done.Hash, err = argon2id.CreateHash(w.Password, p.params)

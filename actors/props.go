@@ -52,9 +52,17 @@ var (
 // guard stands before each actor's Receive: when the actor panics, whoever
 // asked is answered at once instead of waiting for a deadline.
 type guard struct {
-	node  *node
-	kind  Kind
-	inner actor.Actor
+	node     *node
+	kind     Kind
+	inner    actor.Actor
+	stopping bool
+}
+
+// mender is an actor that makes good what a message that crashed in its handler
+// leaves undone, where nobody would send it again. The handler may have done
+// any part of its work.
+type mender interface {
+	mend(ctx actor.Context, msg any)
 }
 
 func (g *guard) Receive(ctx actor.Context) {
@@ -63,6 +71,24 @@ func (g *guard) Receive(ctx actor.Context) {
 		g.node.cfg.Fault(g.kind, ctx.Message())
 	}
 	g.inner.Receive(ctx)
+	if g.node.cfg.FaultAfter != nil {
+		g.node.cfg.FaultAfter(g.kind, ctx.Message())
+	}
+	g.keepStopping(ctx)
+}
+
+// keepStopping stops an actor again that the engine brings back to life: a
+// restart that was due before the stop makes it forget that it was stopping, and
+// its parent would wait for ever.
+func (g *guard) keepStopping(ctx actor.Context) {
+	switch ctx.Message().(type) {
+	case *actor.Stopping:
+		g.stopping = true
+	case *actor.Restarting:
+		if g.stopping {
+			ctx.Stop(ctx.Self())
+		}
+	}
 }
 
 func (g *guard) recovered(ctx actor.Context) {
@@ -71,14 +97,46 @@ func (g *guard) recovered(ctx actor.Context) {
 		return
 	}
 	msg := ctx.Message()
-	g.node.log.Error("actor panicked", "kind", string(g.kind), "actor", ctx.Self().Id,
-		"message", fmt.Sprintf("%T", msg), "reason", fmt.Sprint(reason), "stack", string(debug.Stack()))
-	switch msg.(type) {
-	case *actor.Stopping, *actor.Stopped, *actor.Restarting:
-		return // a panic here would resurrect the actor or hang its parent
-	}
+	g.logPanic(ctx, reason)
 	answerForCrashed(ctx, msg)
+	g.mend(ctx, msg)
+	switch msg.(type) {
+	case *actor.Stopping, *actor.Stopped, *actor.Restarting, *actor.Terminated:
+		// A panic here would resurrect the actor or keep it, and so its parent, from ending.
+		g.keepStopping(ctx)
+		return
+	}
 	panic(reason)
+}
+
+func (g *guard) mend(ctx actor.Context, msg any) {
+	defer func() {
+		if reason := recover(); reason != nil {
+			g.logPanic(ctx, reason)
+		}
+	}()
+	if m, ok := g.inner.(mender); ok {
+		m.mend(ctx, msg)
+	}
+}
+
+// logPanic tells types and places, never what a message holds.
+func (g *guard) logPanic(ctx actor.Context, reason any) {
+	g.node.log.Error("actor panicked", "kind", string(g.kind), "actor", ctx.Self().Id,
+		"message", fmt.Sprintf("%T", ctx.Message()), "reason", plainReason(reason), "stack", string(debug.Stack()))
+}
+
+// plainReason is the text of a panic's reason; of a value that is none, its type.
+func plainReason(reason any) string {
+	const most = 500
+	text := fmt.Sprintf("%T", reason)
+	switch r := reason.(type) {
+	case error:
+		text = r.Error()
+	case string:
+		text = r
+	}
+	return text[:min(len(text), most)]
 }
 
 // answerForCrashed tells the asker of a message that crashed its handler.
@@ -98,8 +156,13 @@ func answerForCrashed(ctx actor.Context, msg any) {
 		ctx.Send(ctx.Parent(), &stayed{name: m.name})
 	case *hashWork:
 		ctx.Send(m.ReplyTo, &hashDone{Ref: m.Ref, Refused: Busy})
+	case *persistence.Attach: // without a keeper the journal would grow for ever
+		root, self := ctx.ActorSystem().Root, ctx.Self()
+		time.AfterFunc(attachAgain, func() { root.Send(self, m) })
 	}
 }
+
+const attachAgain = 100 * time.Millisecond
 
 // resume keeps a crashed actor with the state it has and drops the message:
 // for the few actors whose state is a table that no journal holds.
@@ -109,10 +172,41 @@ func (resume) HandleFailure(_ *actor.ActorSystem, s actor.Supervisor, child *act
 	s.ResumeChildren(child)
 }
 
-// stopChild ends a crashed session; its Stopping closes the connection.
-type stopChild struct{}
+// keepTables resumes the singletons, but persistence is made anew: all it knows
+// is the store's, and what it tells itself, such as its timers' messages, begins
+// again. Who crashed at the start has not begun, and begins again too.
+type keepTables struct{ restartLater }
 
-func (stopChild) HandleFailure(_ *actor.ActorSystem, s actor.Supervisor, child *actor.PID, _ *actor.RestartStatistics, _, _ any) {
+func (k keepTables) HandleFailure(system *actor.ActorSystem, s actor.Supervisor, child *actor.PID, rs *actor.RestartStatistics, reason, msg any) {
+	switch {
+	case atStart(msg):
+		k.restartLater.HandleFailure(system, s, child, rs, reason, msg)
+	case child.Id == rootName+"/"+diskName:
+		s.RestartChildren(child)
+	default:
+		s.ResumeChildren(child)
+	}
+}
+
+// atStart tells whether the message that crashed is the first one of an actor,
+// or of one made anew.
+func atStart(msg any) bool {
+	switch msg.(type) {
+	case *actor.Started, *actor.Restart:
+		return true
+	}
+	return false
+}
+
+// stopChild ends a crashed session; its Stopping closes the connection. One that
+// crashed at the start does not know its connection yet.
+type stopChild struct{ restartLater }
+
+func (c stopChild) HandleFailure(system *actor.ActorSystem, s actor.Supervisor, child *actor.PID, rs *actor.RestartStatistics, reason, msg any) {
+	if atStart(msg) {
+		c.restartLater.HandleFailure(system, s, child, rs, reason, msg)
+		return
+	}
 	s.StopChildren(child)
 }
 

@@ -2,6 +2,7 @@ package actors
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -41,9 +42,12 @@ type Config struct {
 	LoginFailures int           // wrong passwords of an account from an address before a pause
 	LoginPause    time.Duration // that pause
 
-	// Fault, when set, is called before each actor handles each message, on
-	// that actor's goroutine. Tests of supervision panic in it; production has none.
-	Fault func(Kind, any)
+	Now func() time.Time // the clock that tells the time of day; nil is time.Now
+
+	// Fault and FaultAfter, when set, are called before and after each actor
+	// handles each message, on that actor's goroutine. Tests of supervision panic
+	// in them; production has none.
+	Fault, FaultAfter func(Kind, any)
 }
 
 // DefaultConfig is the documented defaults.
@@ -81,7 +85,7 @@ type Provider struct {
 // Start starts the actors on an open store. The encoder makes the bytes of
 // pushes. It returns when the actors can be asked.
 func Start(cfg Config, store *persistence.Store, enc Encoder, log *slog.Logger) (*Provider, error) {
-	pool, err := newHashPool(cfg)
+	pool, err := newHashPool(cfg, log)
 	if err != nil {
 		return nil, err
 	}
@@ -90,16 +94,25 @@ func Start(cfg Config, store *persistence.Store, enc Encoder, log *slog.Logger) 
 		gate:   newGate(cfg.InFlightRequests, cfg.InFlightBytes),
 		system: actor.NewActorSystemWithConfig(actor.Configure(engineLog(log))),
 	}
-	up := make(chan struct{})
-	props := n.props(KindProvider, busyMailbox, resume{}, func() actor.Actor { return &provider{node: n, up: up} })
-	root, err := n.system.Root.SpawnNamed(props.Configure(actor.WithGuardian(resume{})), "provider")
+	up := make(chan error, 1)
+	props := n.props(KindProvider, busyMailbox, keepTables{}, func() actor.Actor { return &provider{node: n, up: up} })
+	root, err := n.system.Root.SpawnNamed(props.Configure(actor.WithGuardian(resume{})), rootName)
 	if err != nil {
 		return nil, fmt.Errorf("start the root actor: %w", err)
 	}
-	<-up
 	sessions := n.props(KindSession, thinMailbox, nil, func() actor.Actor { return &session{node: n} })
-	return &Provider{node: n, root: root, sessions: sessions.Configure(actor.WithGuardian(stopChild{}))}, nil
+	p := &Provider{node: n, root: root, sessions: sessions.Configure(actor.WithGuardian(stopChild{}))}
+	if err := <-up; err != nil {
+		return nil, errors.Join(err, p.Stop(context.Background()))
+	}
+	return p, nil
 }
+
+// The names of the root actor and of persistence below it.
+const (
+	rootName = "provider"
+	diskName = "persistence"
+)
 
 // Connect starts the session of a new connection.
 func (p *Provider) Connect(out Outbox, from netip.Addr) *Session {
@@ -147,7 +160,7 @@ func (s *Session) Close() { s.root.Send(s.pid, &closed{}) }
 // it SnapshotWanted. Transient.
 type provider struct {
 	node *node
-	up   chan struct{} // closed when all are started
+	up   chan error // has room for what came of starting them
 }
 
 func (p *provider) Receive(ctx actor.Context) {
@@ -164,17 +177,26 @@ func (p *provider) Receive(ctx actor.Context) {
 
 func (p *provider) startAll(ctx actor.Context) {
 	n := p.node
-	n.disk = p.spawn(ctx, KindPersistence, "persistence", n.store.Actor)
+	n.disk = p.spawn(ctx, KindPersistence, diskName, n.store.Actor)
 	n.passwords = p.spawn(ctx, KindPasswords, "passwords", func() actor.Actor { return newPasswords(n, n.pool) })
 	n.router = p.spawn(ctx, KindRouter, "router", func() actor.Actor { return newRouter(n) })
 	users := func(name string) func() actor.Actor { return func() actor.Actor { return newUser(n, name) } }
-	servers := func(name string) func() actor.Actor { return func() actor.Actor { return newServer(n, name) } }
+	servers := func(name string) func() actor.Actor { return makeServer(n, name) }
 	n.dir = &localDirectory{
 		users:   p.spawn(ctx, KindDirectory, "users", func() actor.Actor { return newDirectory(n, KindUser, users) }),
 		servers: p.spawn(ctx, KindDirectory, "servers", func() actor.Actor { return newDirectory(n, KindServer, servers) }),
 	}
 	ctx.Send(n.disk, &persistence.Attach{Keeper: ctx.Self()})
-	close(p.up)
+	p.up <- nil
+}
+
+func (p *provider) mend(_ actor.Context, msg any) {
+	if _, starting := msg.(*actor.Started); starting {
+		select {
+		case p.up <- errCrashed:
+		default: // it was up
+		}
+	}
 }
 
 func (p *provider) spawn(ctx actor.Context, kind Kind, name string, make func() actor.Actor) *actor.PID {

@@ -132,6 +132,53 @@ func (r *router) Receive(ctx actor.Context) {
 	}
 }
 
+// mend sees to it that no session waits for pushes that will not come, and none
+// hears what it may not: where that is not certain its connection ends, and the
+// client comes back. A lost push needs nothing: the next one's index tells.
+func (r *router) mend(ctx actor.Context, msg any) {
+	switch m := msg.(type) {
+	case *online:
+		ctx.Send(m.PID, &closed{})
+	case *offline:
+		r.forget(m.Session)
+	case *attach:
+		r.hangUp(ctx, r.sessions[m.Session])
+	case *begin:
+		r.hangUp(ctx, r.sessions[m.Session])
+	case *memberWelcome:
+		for _, s := range r.users[m.User] {
+			r.hangUp(ctx, s)
+		}
+	case *revoke:
+		for _, s := range r.sessions {
+			if r.concerns(m, s) {
+				r.hangUp(ctx, s)
+			}
+		}
+	}
+}
+
+// hangUp ends a session and all it subscribed to.
+func (r *router) hangUp(ctx actor.Context, s *subscriber) {
+	if s != nil {
+		ctx.Send(s.pid, &closed{})
+		r.forget(s.session)
+	}
+}
+
+// concerns tells whether a session hears anything of the server whose topic ends.
+func (r *router) concerns(m *revoke, s *subscriber) bool {
+	if m.User != "" && m.User != s.user {
+		return false
+	}
+	for t := range s.topics {
+		if t.whole() == m.Topic.whole() {
+			return true
+		}
+	}
+	return false
+}
+
 func (r *router) onPublish(ctx actor.Context, m *publish) {
 	server, channel := r.topics[m.Topic.whole()], r.topics[m.Topic]
 	if len(server) == 0 && len(channel) == 0 {

@@ -93,6 +93,18 @@ type server struct {
 	askers  map[debt][]asker         // who waits for a debt to be paid; not saved
 	closing map[Caller]closing       // deleteServer that waits for several; not saved
 	tick    ticker                   // not saved
+	again   bool                     // it has been alive before: a crash may have swallowed what it was about to say; not saved
+	ends    []revoke                 // what that may be, from the replay; not saved
+}
+
+// makeServer makes the maker of a server's actor, used again at each restart.
+func makeServer(n *node, name string) func() actor.Actor {
+	again := false
+	return func() actor.Actor {
+		s := newServer(n, name)
+		s.again, again = again, true
+		return s
+	}
 }
 
 func newServer(n *node, name string) *server {
@@ -351,7 +363,7 @@ func (s *server) channelStream(name string, incarnation uint64) persistence.Stre
 	return persistence.StreamOf("servers", s.name, "channels", name, strconv.FormatUint(incarnation, 10))
 }
 
-func (s *server) reset() { s.guild = newGuild() }
+func (s *server) reset() { s.guild, s.ends = newGuild(), nil }
 
 func (s *server) restore(snapshot []byte) error {
 	saved, err := decode[guild](snapshot)
@@ -373,6 +385,9 @@ func (s *server) restore(snapshot []byte) error {
 func (s *server) replay(e persistence.Event) error {
 	event, err := decodeEvent(serverEvents, e)
 	if err == nil {
+		if s.again {
+			s.noteEnd(event)
+		}
 		s.guild.apply(event)
 	}
 	return err
@@ -382,6 +397,7 @@ func (s *server) replay(e persistence.Event) error {
 // no such server.
 func (s *server) recovered(ctx actor.Context) {
 	s.tick.start(ctx, s.node.sweepEvery())
+	s.endAgain(ctx)
 	s.payDebts(ctx)
 	s.leaveIfGone(ctx)
 }
@@ -395,6 +411,7 @@ func (s *server) leaveIfGone(ctx actor.Context) {
 }
 
 func (s *server) rejected(ctx actor.Context, seq uint64, code Code) {
+	s.again = true // some of them may be on disk all the same
 	s.refuseAskers(ctx, seq, code)
 }
 

@@ -302,6 +302,7 @@ func (s *session) onAnswer(ctx actor.Context, m *answer) {
 		s.onSubscribed(ctx, m.Reply)
 		return
 	case welcomeRef:
+		s.lost(ctx, m.Reply)
 		return
 	}
 	f := s.find(m.Ref)
@@ -352,7 +353,7 @@ func (s *session) arrive(ctx actor.Context, f *flight, reply LoggedIn) (waits bo
 // onSubscribed goes on with a login that subscribes: first the list of
 // servers comes, then an answer of each.
 func (s *session) onSubscribed(ctx actor.Context, reply any) {
-	if s.login == nil {
+	if s.login == nil || s.lost(ctx, reply) {
 		return
 	}
 	if list, ok := reply.(Servers); ok {
@@ -372,6 +373,17 @@ func (s *session) onSubscribed(ctx actor.Context, reply any) {
 		f.reply = done.reply
 		s.deliver(ctx)
 	}
+}
+
+// lost ends the session when somebody crashed while it subscribed by itself: its
+// client would wait for messages that never come. It comes back, and subscribes anew.
+func (s *session) lost(ctx actor.Context, reply any) bool {
+	refused, ok := reply.(Refused)
+	if !ok || refused.Code != OutcomeUnknown {
+		return false
+	}
+	ctx.Stop(ctx.Self())
+	return true
 }
 
 func (s *session) subscribeTo(ctx actor.Context, name string) {
@@ -447,16 +459,28 @@ func (s *session) forgetLate() {
 	}
 }
 
+// mend ends the connection also when that crashed.
+func (s *session) mend(ctx actor.Context, msg any) {
+	switch m := msg.(type) {
+	case *connected:
+		s.out = m.out
+	case *actor.Stopping:
+		s.onStopping(ctx)
+	}
+}
+
 func (s *session) onStopping(ctx actor.Context) {
 	if s.timer != nil {
 		s.timer.Stop()
 	}
-	for _, f := range s.flying {
+	flying, late := s.flying, s.late
+	s.flying, s.late = nil, nil
+	for _, f := range flying {
 		if f.admitted {
 			s.node.gate.leave(f.req.Bytes)
 		}
 	}
-	for _, work := range s.late {
+	for _, work := range late {
 		s.node.gate.leave(work.bytes)
 	}
 	if s.user != "" {

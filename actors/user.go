@@ -136,11 +136,13 @@ func (a *account) find(server string) int {
 	return slices.IndexFunc(a.Servers, func(s joined) bool { return s.Server == server })
 }
 
-// checkKey judges a session key, "" for yes.
+// checkKey judges a session key, "" for yes. The clock may have been set since
+// the key was used: one used further in the future than a key lives has ended
+// too, so that no key outlives twice its time, wherever the clock has been.
 func (a *account) checkKey(hash string, now time.Time, lifetime time.Duration) Code {
 	for _, k := range a.Keys {
 		if subtle.ConstantTimeCompare([]byte(k.Hash), []byte(hash)) == 1 {
-			if now.Sub(time.Unix(k.Used, 0)) > lifetime {
+			if now.Sub(time.Unix(k.Used, 0)).Abs() > lifetime {
 				return KeyTooOld
 			}
 			return ""
@@ -229,7 +231,7 @@ func (u *user) onLogin(ctx actor.Context, m *login) {
 
 func (u *user) onLoginByKey(ctx actor.Context, m *loginByKey) {
 	hash := hashKey(m.Key)
-	code := u.account.checkKey(hash, time.Now(), u.node.cfg.KeyLifetime)
+	code := u.account.checkKey(hash, u.node.wall(), u.node.cfg.KeyLifetime)
 	switch {
 	case !u.account.Exists && !u.node.cfg.HideUsers:
 		u.refuse(ctx, m.Caller, NoSuchUser)
@@ -238,7 +240,7 @@ func (u *user) onLoginByKey(ctx actor.Context, m *loginByKey) {
 	case !u.writable():
 		u.refuse(ctx, m.Caller, StorageDown)
 	default:
-		u.commit(ctx, "loggedIn", loggedIn{Key: hash, At: time.Now().Unix()})
+		u.commit(ctx, "loggedIn", loggedIn{Key: hash, At: u.node.wall().Unix()})
 		u.reply(ctx, m.Caller, LoggedIn{User: u.name, Key: m.Key})
 	}
 }
@@ -336,7 +338,7 @@ func (u *user) finishLogin(ctx actor.Context, m *login, match bool) {
 		u.refuse(ctx, m.Caller, StorageDown)
 	default:
 		key := newKey()
-		u.commit(ctx, "loggedIn", loggedIn{Key: hashKey(key), At: time.Now().Unix()})
+		u.commit(ctx, "loggedIn", loggedIn{Key: hashKey(key), At: u.node.wall().Unix()})
 		u.reply(ctx, m.Caller, LoggedIn{User: u.name, Key: key})
 	}
 }
@@ -351,7 +353,7 @@ func (u *user) finishChangePassword(ctx actor.Context, m *changePassword, matche
 		u.hash(ctx, hashing{command: m, compare: u.account.Password, matched: true}, hashWork{Password: m.New})
 	default:
 		key := newKey()
-		u.commit(ctx, "passwordChanged", passwordChanged{Password: done.Hash, Key: hashKey(key), At: time.Now().Unix()})
+		u.commit(ctx, "passwordChanged", passwordChanged{Password: done.Hash, Key: hashKey(key), At: u.node.wall().Unix()})
 		u.reply(ctx, m.Caller, LoggedIn{User: u.name, Key: key})
 	}
 }
