@@ -102,7 +102,11 @@ func TestAppendIsRefused(t *testing.T) {
 			m := &Append{Stream: "a", Epoch: r.Epoch, Event: event(seq+1, `{}`), ReplyTo: w.owner}
 			change(m)
 			w.tell(m)
-			no := hear[*Rejected](w)
+			answer := hear[any](w)
+			no, rejected := answer.(*Rejected)
+			if !rejected {
+				t.Fatalf("answered %+v", answer)
+			}
 			if no.Seq != m.Event.Seq || !errors.Is(no.Err, ErrStale) && !errors.Is(no.Err, ErrInvalid) {
 				t.Fatalf("rejected %+v", no)
 			}
