@@ -1,0 +1,191 @@
+package elemental_test
+
+// Who has to notice the bugs below.
+var (
+	powerCuts   = tests{"./persistence", "^TestPowerCuts$"}
+	diskFaults  = tests{"./persistence", "^TestFaults$"}
+	flippedBits = tests{"./persistence", "^TestE(veryFlippedBit|arlierBatches)"}
+	notSynced   = tests{"./persistence", "^(TestASnapshotThatWasOnlyReadIsMadeDurable|TestWhatWasOnlyReadOfTheJournalIsMadeDurable|TestAFailedSyncIsNotTriedAgain)$"}
+	refusals    = tests{"./persistence", "^(TestAppendIsRefused|TestOneRejectedStandsForTheEpoch)$"}
+	actorStates = tests{"./actors", "^(TestASnapshotRestoresTheHistory|TestASubscriptionDoesNotOutliveTheMembership)$"}
+	wholeHouse  = tests{"./transport", "^TestPowerCutsUnderLoad$"}
+)
+
+// mutants are bugs that a storage system or a chat provider may have, as small
+// as they can be.
+var mutants = []mutant{
+	{
+		name: "acknowledged before it is written",
+		file: "persistence/append.go", by: powerCuts,
+		old: "	c.startWriter(writerJob{batch: b})\n",
+		new: "	for _, a := range b.acks {\n		c.send(a.to, &Committed{a.of.name, a.epoch, a.last})\n	}\n	c.startWriter(writerJob{batch: b})\n",
+	},
+	{
+		name: "journal never synced",
+		file: "persistence/journal.go", by: powerCuts,
+		old: "	return w.live.Sync()\n",
+		new: "	return nil\n",
+	},
+	{
+		name: "new segment without a synced name",
+		file: "persistence/journal.go", by: powerCuts,
+		old: "	return files.SyncDir(journalFolder)\n",
+		new: "	return nil\n",
+	},
+	{
+		name: "failed sync ignored",
+		file: "persistence/journal.go", by: notSynced,
+		old: "	return w.live.Sync()\n",
+		new: "	_ = w.live.Sync()\n	return nil\n",
+	},
+	{
+		name: "failed sync tried again and believed",
+		file: "persistence/journal.go", by: notSynced,
+		old: "	return w.live.Sync()\n",
+		new: "	if err := w.live.Sync(); err == nil {\n		return nil\n	}\n	return w.live.Sync()\n",
+	},
+	{
+		name: "written on after a failed write",
+		file: "persistence/core.go", by: diskFaults,
+		old: "	c.failure = err\n	c.writable.Store(false)\n	c.lastTry = time.Now()\n",
+		new: "	c.lastTry = time.Now()\n",
+	},
+	{
+		name: "bad record taken for the journal's end",
+		file: "persistence/recovery.go", by: flippedBits,
+		old: "		if provesMore(data[end:], next) {\n",
+		new: "		if false {\n",
+	},
+	{
+		name: "built on what was recovered and not synced",
+		file: "persistence/boot.go", by: notSynced,
+		old: "	return errors.Join(f.Sync(), f.Close(), files.SyncDir(journalFolder))\n",
+		new: "	return f.Close()\n",
+	},
+	{
+		name: "journal let go before the snapshot is durable",
+		file: "persistence/requests.go", by: powerCuts,
+		old: "		c.writes.add(saveJob{of: e, msg: m,",
+		new: "		c.cover(e, m.Seq)\n		c.writes.add(saveJob{of: e, msg: m,",
+	},
+	{
+		name: "snapshot renamed without a sync",
+		file: "persistence/snapshot.go", by: powerCuts,
+		old: "	if err := d.fresh(fresh, data); err != nil {\n		return err\n	}\n",
+		new: "	f, err := d.Create(fresh)\n	if err != nil {\n		return err\n	}\n	if _, err = f.Write(data); err != nil {\n		return err\n	}\n	if err = f.Close(); err != nil {\n		return err\n	}\n",
+	},
+	{
+		name: "snapshot without a synced name",
+		file: "persistence/snapshot.go", by: powerCuts,
+		old: "	if err := d.Rename(fresh, state); err != nil {\n		return err\n	}\n	return d.SyncDir(dir)\n",
+		new: "	return d.Rename(fresh, state)\n",
+	},
+	{
+		name: "snapshot believed that was only read",
+		file: "persistence/readstream.go", by: notSynced,
+		old: "		r.unsecured = d.secureState(r.of.name)\n",
+		new: "",
+	},
+	{
+		name: "snapshot's checksum not compared",
+		file: "persistence/snapshot.go", by: flippedBits,
+		old: "	if string(sum[:]) != string(data[at:at+8]) {\n",
+		new: "	if false {\n",
+	},
+	{
+		name: "page without a synced name",
+		file: "persistence/pages.go", by: powerCuts,
+		old: "		return d.SyncDir(folder)\n",
+		new: "		return nil\n",
+	},
+	{
+		name: "new folder not synced",
+		file: "persistence/folders.go", by: powerCuts,
+		old: "	if err := d.SyncDir(parent); err != nil {\n		return err\n	}\n	d.made",
+		new: "	d.made",
+	},
+	{
+		name: "checksum of records and items not compared",
+		file: "persistence/record.go", by: flippedBits,
+		old: "	return string(sum[:]) == string(line[crcStart:crcEnd])\n",
+		new: "	return true\n",
+	},
+	{
+		name: "gap in the sequence accepted",
+		file: "persistence/append.go", by: refusals,
+		old: "	if e.next == 0 || m.Event.Seq != e.next {\n",
+		new: "	if e.next == 0 || m.Event.Seq < e.next {\n",
+	},
+	{
+		name: "former owner accepted",
+		file: "persistence/append.go", by: refusals,
+		old: "	if m.Epoch != e.epoch {\n",
+		new: "	if m.Epoch > e.epoch {\n",
+	},
+	{
+		name: "rejected event answered as done",
+		file: "persistence/append.go", by: diskFaults,
+		old: "				c.send(a.to, &Rejected{a.of.name, a.epoch, a.first, err})\n",
+		new: "				c.send(a.to, &Committed{a.of.name, a.epoch, a.last})\n",
+	},
+	{
+		name: "pushed before it is durable",
+		file: "actors/channel.go", by: wholeHouse,
+		old: "	c.say(ctx, c.node.router, &publish{",
+		new: "	c.send(ctx, c.node.router, &publish{",
+	},
+	{
+		name: "post answered before it is durable",
+		file: "actors/channel.go", by: wholeHouse,
+		old: "	c.reply(ctx, m.Caller, Posted{Index: e.Index, Timestamp: e.Timestamp})\n",
+		new: "	m.answer(ctx, Posted{Index: e.Index, Timestamp: e.Timestamp})\n",
+	},
+	{
+		name: "read answered before it is durable",
+		file: "actors/channel.go", by: wholeHouse,
+		old: "	c.reply(ctx, caller, reply)\n",
+		new: "	caller.answer(ctx, reply)\n",
+	},
+	{
+		name: "nonces forgotten in the snapshot",
+		file: "actors/channel.go", by: actorStates,
+		old: "	for _, n := range c.history.nonceOrder {\n",
+		new: "	for _, n := range c.history.nonceOrder[:0] {\n",
+	},
+	{
+		name: "key lives on after the logout",
+		file: "actors/user.go", by: wholeHouse,
+		old: "		a.Keys = slices.DeleteFunc(a.Keys, func(k sessionKey) bool { return k.Hash == e.Key })\n",
+		new: "		_ = e\n",
+	},
+	{
+		name: "keys live on after a change of the password",
+		file: "actors/user.go", by: wholeHouse,
+		old: "		a.Keys = []sessionKey{{Hash: e.Key, Used: e.At}}\n",
+		new: "		a.useKey(e.Key, e.At)\n",
+	},
+	{
+		name: "login answered before its key is durable",
+		file: "actors/user.go", by: wholeHouse,
+		old: "		key := newKey()\n		u.commit(ctx, \"loggedIn\", loggedIn{Key: hashKey(key), At: time.Now().Unix()})\n		u.reply(ctx, m.Caller, LoggedIn{User: u.name, Key: key})\n",
+		new: "		key := newKey()\n		u.commit(ctx, \"loggedIn\", loggedIn{Key: hashKey(key), At: time.Now().Unix()})\n		m.answer(ctx, LoggedIn{User: u.name, Key: key})\n",
+	},
+	{
+		name: "router not told of a membership's end",
+		file: "actors/server.go", by: actorStates,
+		old: "	s.say(ctx, s.node.router, &revoke{Topic: s.topic(), User: m.User, Reason: MembershipEnded})\n",
+		new: "",
+	},
+	{
+		name: "answers out of order",
+		file: "transport/outbox.go", by: wholeHouse,
+		old: "		out.b = c.shared.codec.Finish(appendReply(out.b, req, reply), start)\n",
+		new: "		out.b = append(c.shared.codec.Finish(appendReply(nil, req, reply), 0), out.b...)\n",
+	},
+	{
+		name: "pushes out of order",
+		file: "transport/outbox.go", by: wholeHouse,
+		old: "			out.b = append(out.b, event...)\n",
+		new: "			out.b = append(append([]byte(nil), event...), out.b...)\n",
+	},
+}
