@@ -35,6 +35,9 @@ const (
 // the actor's children when they panic.
 func (n *node) props(kind Kind, mailbox actor.MailboxProducer, children actor.SupervisorStrategy, make func() actor.Actor) *actor.Props {
 	producer := func() actor.Actor { return &guard{node: n, kind: kind, inner: make()} }
+	if kind != KindSession { // no other has its name, ever
+		mailbox = early(mailbox)
+	}
 	options := []actor.PropsOption{actor.WithMailbox(mailbox), actor.WithDispatcher(n.workers)}
 	if children != nil {
 		options = append(options, actor.WithSupervisor(children))
