@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"sync/atomic"
 	"time"
 
@@ -64,6 +65,7 @@ type Caller struct {
 	PID     *actor.PID
 	Session uint64 // the session's number on this node
 	Ref     uint64
+	From    netip.Addr // of its connection
 }
 
 // answer replies to the caller. A Caller without a PID hears nothing.

@@ -3,6 +3,8 @@ package actors
 import (
 	"fmt"
 	"log/slog"
+	"net/netip"
+	"runtime"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -23,7 +25,8 @@ type hashWork struct {
 	ReplyTo  *actor.PID
 	Password string
 	Compare  string
-	Attempt  attempt // zero for work that is not a login
+	From     netip.Addr // whose turn it takes
+	Attempt  attempt    // zero for work that is not a login
 }
 
 // hashDone is the answer. Refused is Busy (the queue is full) or
@@ -81,8 +84,8 @@ func (p *passwords) work(ctx actor.Context, m *hashWork) {
 		return
 	}
 	root, self := ctx.ActorSystem().Root, ctx.Self()
-	if !p.pool.submit(hashJob{work: m, root: root, counter: self}) {
-		ctx.Send(m.ReplyTo, &hashDone{Ref: m.Ref, Refused: Busy})
+	if gone, full := p.pool.line.add(hashJob{work: m, root: root, counter: self}); full {
+		ctx.Send(gone.work.ReplyTo, &hashDone{Ref: gone.work.Ref, Refused: Busy})
 	}
 }
 
@@ -128,7 +131,7 @@ func (p *passwords) makeRoom(now time.Time) {
 type hashPool struct {
 	log    *slog.Logger
 	params *argon2id.Params
-	jobs   chan hashJob
+	line   *hashLine
 	done   sync.WaitGroup
 	dummy  string // hash of nothing known, to compare with when there is no account
 }
@@ -149,30 +152,29 @@ func newHashPool(cfg Config, log *slog.Logger) (*hashPool, error) {
 	if err != nil {
 		return nil, fmt.Errorf("password hashing: %w", err)
 	}
-	p := &hashPool{log: log, params: params, jobs: make(chan hashJob, cfg.HashQueue), dummy: dummy}
-	for range cfg.HashWorkers {
+	p := &hashPool{log: log, params: params, line: newHashLine(cfg.HashQueue), dummy: dummy}
+	for range cfg.hashWorkers() {
 		p.done.Go(p.run)
 	}
 	return p, nil
 }
 
-func (p *hashPool) submit(job hashJob) bool {
-	select {
-	case p.jobs <- job:
-		return true
-	default:
-		return false
+// hashWorkers leaves a processor to everything else, where there are several.
+func (cfg *Config) hashWorkers() int {
+	if cfg.HashWorkers > 0 {
+		return cfg.HashWorkers
 	}
+	return max(1, runtime.GOMAXPROCS(0)-1)
 }
 
 // close ends the workers after what is queued. Called after the actors stopped.
 func (p *hashPool) close() {
-	close(p.jobs)
+	p.line.close()
 	p.done.Wait()
 }
 
 func (p *hashPool) run() {
-	for job := range p.jobs {
+	for job, ok := p.line.next(); ok; job, ok = p.line.next() {
 		result := p.hash(job.work)
 		if job.work.Attempt != (attempt{}) && result.Refused == "" {
 			job.root.Send(job.counter, &compared{who: job.work.Attempt, match: result.Match})

@@ -36,7 +36,7 @@ type Config struct {
 
 	HashMemory  int // KiB of memory of one argon2id hash
 	HashTime    int // its passes
-	HashWorkers int // hashes at a time
+	HashWorkers int // hashes at a time; 0 for one less than there are processors
 	HashQueue   int // hashes that may wait
 
 	LoginFailures int           // wrong passwords of an account from an address before a pause
@@ -66,7 +66,6 @@ func DefaultConfig() Config {
 		InFlightBytes:    256 << 20,
 		HashMemory:       19456,
 		HashTime:         2,
-		HashWorkers:      2,
 		HashQueue:        256,
 		LoginFailures:    10,
 		LoginPause:       30 * time.Second,

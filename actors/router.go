@@ -1,6 +1,8 @@
 package actors
 
 import (
+	"runtime"
+
 	"github.com/asynkron/protoactor-go/actor"
 )
 
@@ -185,17 +187,28 @@ func (r *router) onPublish(ctx actor.Context, m *publish) {
 		return
 	}
 	event := &pushed{event: r.node.encoder.EncodeNewMessage(&m.NewMessage)}
+	sent := 0
+	send := func(to *actor.PID) {
+		if sent++; sent%fanOutSlice == 0 {
+			runtime.Gosched()
+		}
+		ctx.Send(to, event)
+	}
 	for id, s := range server {
 		if id != m.From {
-			ctx.Send(s.pid, event)
+			send(s.pid)
 		}
 	}
 	for id, s := range channel {
 		if _, twice := server[id]; id != m.From && !twice {
-			ctx.Send(s.pid, event)
+			send(s.pid)
 		}
 	}
 }
+
+// fanOutSlice is how many sessions a push goes to at a time: whatever else is
+// ready to run need not wait behind all of a large audience.
+const fanOutSlice = 64
 
 func (r *router) onOnline(m *online) {
 	if s := r.sessions[m.Session]; s != nil && s.user == m.User {

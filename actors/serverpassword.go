@@ -12,7 +12,9 @@ import (
 func (s *server) hash(ctx actor.Context, command any, password, compare string) {
 	s.lastRef++
 	s.hashing[s.lastRef] = serverHashing{command, compare}
-	ctx.Send(s.node.passwords, &hashWork{Ref: s.lastRef, ReplyTo: ctx.Self(), Password: password, Compare: compare})
+	ctx.Send(s.node.passwords, &hashWork{
+		Ref: s.lastRef, ReplyTo: ctx.Self(), Password: password, Compare: compare, From: command.(asked).from().From,
+	})
 }
 
 // serverHashing is a command that waits for the hash workers.

@@ -167,12 +167,17 @@ func (s *session) begin(ctx actor.Context, req *Request) {
 	s.flying = append(s.flying, flight{req: req, ref: s.lastRef, begun: time.Now(), admitted: admitted})
 	reply := any(Refused{Code: Busy})
 	if admitted {
-		reply = s.start(ctx, req, Caller{PID: ctx.Self(), Session: s.id, Ref: s.lastRef})
+		reply = s.start(ctx, req, s.caller(ctx, s.lastRef))
 	}
 	s.flying[len(s.flying)-1].reply = reply
 	if reply == nil {
 		s.arm(ctx, s.node.cfg.Deadline)
 	}
+}
+
+// caller is this session asking.
+func (s *session) caller(ctx actor.Context, ref uint64) Caller {
+	return Caller{PID: ctx.Self(), Session: s.id, Ref: ref, From: s.from}
 }
 
 // start sends a request on its way, or returns the reply if there is one at once.
@@ -346,7 +351,7 @@ func (s *session) arrive(ctx actor.Context, f *flight, reply LoggedIn) (waits bo
 		return false
 	}
 	s.login = &arriving{ref: f.ref, reply: reply}
-	s.node.dir.Tell(ctx, &joinedServers{Caller{PID: ctx.Self(), Session: s.id, Ref: loginRef}, s.user})
+	s.node.dir.Tell(ctx, &joinedServers{s.caller(ctx, loginRef), s.user})
 	return true
 }
 
@@ -393,8 +398,7 @@ func (s *session) subscribeTo(ctx actor.Context, name string) {
 }
 
 func (s *session) askSubscribe(ctx actor.Context, name string, ref uint64) {
-	me := Caller{PID: ctx.Self(), Session: s.id, Ref: ref}
-	s.node.dir.Tell(ctx, &subscribe{me, s.user, Subscribe{Server: name}})
+	s.node.dir.Tell(ctx, &subscribe{s.caller(ctx, ref), s.user, Subscribe{Server: name}})
 }
 
 // arm starts the timer of the deadline, unless it runs.

@@ -283,7 +283,7 @@ func (u *user) onMembershipChanged(ctx actor.Context, m *membershipChanged) {
 func (u *user) hash(ctx actor.Context, h hashing, work hashWork) {
 	u.lastRef++
 	u.hashing[u.lastRef] = h
-	work.Ref, work.ReplyTo = u.lastRef, ctx.Self()
+	work.Ref, work.ReplyTo, work.From = u.lastRef, ctx.Self(), h.command.(asked).from().From
 	ctx.Send(u.node.passwords, &work)
 }
 

@@ -28,7 +28,9 @@ type Config struct {
 	StallTime   time.Duration // in which a client must read some of what it is sent
 
 	Window      int // requests of one connection under way
+	Together    int // requests under way of all connections that pipeline; each gets a share
 	OutboxBytes int // waiting to be read by one client, besides one answer of any size
+	UnreadBytes int // waiting to be read by all clients
 	Connections int // at a time
 	PerAddress  int // connections of one address, 0 for no limit
 
@@ -49,7 +51,9 @@ func DefaultConfig() Config {
 		LoginTime:         5 * time.Minute,
 		StallTime:         30 * time.Second,
 		Window:            64,
+		Together:          256,
 		OutboxBytes:       1 << 20,
+		UnreadBytes:       256 << 20,
 		Connections:       16_384,
 		ConsoleName:       "[SERVER]",
 	}
@@ -63,7 +67,7 @@ func (cfg *Config) check() error {
 	if cfg.RequestTime <= 0 || cfg.LoginTime <= 0 || cfg.StallTime <= 0 || cfg.IdleTime < 0 {
 		return errors.New("the times of a connection have to be positive")
 	}
-	if cfg.Window < 1 || cfg.OutboxBytes < 1 || cfg.Connections < 1 || cfg.PerAddress < 0 {
+	if cfg.Window < 1 || cfg.Together < 1 || cfg.OutboxBytes < 1 || cfg.UnreadBytes < 1 || cfg.Connections < 1 || cfg.PerAddress < 0 {
 		return errors.New("the limits on connections have to be positive")
 	}
 	if (cfg.CertFile == "") != (cfg.KeyFile == "") {

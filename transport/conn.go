@@ -108,6 +108,7 @@ func (c *conn) survive() {
 		c.crashed(fault)
 	}
 	c.kill()
+	c.giveBack()
 }
 
 // crashed ends a connection in whose reader or writer there was a fault of ours.

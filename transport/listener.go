@@ -26,6 +26,7 @@ type Listener struct {
 	log        *slog.Logger
 	requestLog *requestLog
 	writers    *writers
+	commons    *commons
 	socket     net.Listener
 	now        atomic.Int64 // nanoseconds since the start and one, as of the watcher's last round
 	slow       atomic.Int64
@@ -73,7 +74,7 @@ func Listen(cfg Config, log *slog.Logger) (*Listener, error) {
 	l := &Listener{
 		cfg: cfg, codec: codec, tls: secure, log: log, socket: socket,
 		requestLog: newRequestLog(cfg.RequestLog, cfg.ConsoleName),
-		writers:    newWriters(), quit: make(chan struct{}),
+		writers:    newWriters(), commons: newCommons(&cfg), quit: make(chan struct{}),
 		conns: map[*conn]netip.Addr{}, from: map[netip.Addr]int{},
 	}
 	l.now.Store(1)
@@ -136,6 +137,7 @@ func (l *Listener) wait(pause time.Duration) bool {
 // start runs a connection, or turns it away.
 func (l *Listener) start(socket net.Conn) {
 	from := remote(socket)
+	l.boundBuffer(socket)
 	if l.tls != nil {
 		socket = tls.Server(socket, l.tls)
 	}
@@ -151,8 +153,21 @@ func (l *Listener) start(socket net.Conn) {
 		c := newConn(l, socket)
 		l.conns[c] = from
 		l.from[from]++
+		l.commons.connections.Add(1)
 		l.accepted++
 		l.running.Go(func() { l.run(c) })
+	}
+}
+
+// kernelBuffer is what the system may keep for a client that does not read. Left
+// to itself it would grow to megabytes, beside the outbox.
+const kernelBuffer = 128 << 10
+
+func (l *Listener) boundBuffer(socket net.Conn) {
+	if tcp, ok := socket.(*net.TCPConn); ok {
+		if err := tcp.SetWriteBuffer(kernelBuffer); err != nil {
+			l.log.Debug("buffer of a connection", "error", err)
+		}
 	}
 }
 
@@ -190,6 +205,7 @@ func (l *Listener) run(c *conn) {
 	defer l.mu.Unlock()
 	from := l.conns[c]
 	delete(l.conns, c)
+	l.commons.connections.Add(-1)
 	if l.from[from]--; l.from[from] == 0 {
 		delete(l.from, from)
 	}
@@ -206,6 +222,7 @@ func (l *Listener) Shutdown(ctx context.Context) error {
 	if errors.Is(err, net.ErrClosed) {
 		err = nil
 	}
+	l.commons.look(true)
 	l.each(func(c *conn) { c.cut(endShutdown) })
 	ended := make(chan struct{})
 	go func() {

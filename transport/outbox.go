@@ -18,7 +18,8 @@ type outbox struct {
 	writing bool      // a goroutine is at it
 	flight  int       // bytes that it has taken and not yet written
 	pending int       // requests that are not answered
-	heavy   int       // of them, those that may have a large answer
+	turn    bool      // one of them may have a large answer, and holds a turn for it
+	counted int       // bytes that the others know to be unread
 	slack   int       // size of the largest answer since all was written last
 	marked  bool      // the byte order mark is out
 	ended   bool      // nothing more is taken
@@ -52,10 +53,7 @@ func (c *conn) Answer(req *actors.Request, reply any) {
 			out.b = c.shared.codec.Finish(appendReply(out.b, req, reply), start)
 			o.slack = max(o.slack, len(out.b)-start)
 		}
-		o.pending--
-		if isHeavy(req.Command) {
-			o.heavy--
-		}
+		c.answered()
 	})
 }
 
@@ -83,7 +81,8 @@ func (c *conn) Push(event []byte) {
 			return
 		}
 		out := c.room()
-		overflow = len(out.b)+o.flight+len(event) > c.shared.cfg.OutboxBytes+o.slack
+		unread := len(out.b) + o.flight + len(event)
+		overflow = unread > c.shared.cfg.OutboxBytes+o.slack || c.shared.commons.crowded(unread)
 		if overflow {
 			start := len(out.b)
 			code := string(actors.SlowReader)
@@ -127,6 +126,7 @@ func (c *conn) wake() {
 	if start {
 		o.writing = true
 	}
+	c.account()
 	o.changed.Signal()
 	o.mu.Unlock()
 	if start {
@@ -142,6 +142,7 @@ func (c *conn) flush() {
 			c.crashed(fault)
 			o.mu.Lock()
 			o.writing, o.flight = false, 0
+			c.account()
 			o.changed.Signal()
 			o.mu.Unlock()
 		}
@@ -151,6 +152,7 @@ func (c *conn) flush() {
 		out := o.due
 		if out == nil || o.dead {
 			o.writing, o.flight, o.slack = false, 0, 0
+			c.account()
 			o.changed.Signal()
 			o.mu.Unlock()
 			return
@@ -181,23 +183,65 @@ func (c *conn) write(b []byte) error {
 }
 
 // admit waits until the connection may have one more request under way: the
-// window has a place, the client reads its answers, and of large answers there
-// is one at a time. It reports false if the connection has ended.
+// window has a place and the client reads its answers. One that may have a large
+// answer waits for those before it, and for its turn among all connections. It
+// reports false if the connection has ended.
 func (c *conn) admit(heavy bool) bool {
 	o := &c.out
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for !o.ended && (o.pending >= c.shared.cfg.Window || heavy && o.heavy > 0 || c.unread() > c.shared.cfg.OutboxBytes) {
+	for !o.ended && (o.pending >= c.window(heavy) || c.unread() > c.shared.cfg.OutboxBytes) {
 		o.changed.Wait()
 	}
+	if heavy && !o.ended {
+		o.mu.Unlock()
+		c.shared.commons.enterHeavy()
+		o.mu.Lock()
+		o.turn = true
+	}
 	if o.ended {
+		c.endTurn()
 		return false
 	}
-	o.pending++
-	if heavy {
-		o.heavy++
+	if o.pending++; o.pending == 2 {
+		c.shared.commons.pipelining.Add(1)
 	}
 	return true
+}
+
+// window is how many requests may be under way with the next one.
+func (c *conn) window(heavy bool) int {
+	if heavy || c.out.turn {
+		return 1
+	}
+	return c.shared.commons.window(c.shared.cfg.Window)
+}
+
+// answered notes that a request less is under way, under the mutex.
+func (c *conn) answered() {
+	if c.out.pending--; c.out.pending == 1 {
+		c.shared.commons.pipelining.Add(-1)
+	}
+	c.endTurn()
+}
+
+// endTurn gives back the turn for a large answer, if there is one, under the mutex.
+func (c *conn) endTurn() {
+	if c.out.turn {
+		c.out.turn = false
+		c.shared.commons.leaveHeavy()
+	}
+}
+
+// giveBack ends what a connection holds of what all share, when its session is gone.
+func (c *conn) giveBack() {
+	c.out.mu.Lock()
+	defer c.out.mu.Unlock()
+	c.endTurn()
+	if c.out.pending > 1 {
+		c.shared.commons.pipelining.Add(-1)
+	}
+	c.out.pending = 0
 }
 
 // unread is what waits to be written, under the mutex.
@@ -245,6 +289,7 @@ func (c *conn) kill() {
 	o.mu.Lock()
 	first := !o.dead
 	o.ended, o.dead, o.due = true, true, nil
+	c.account()
 	o.changed.Signal()
 	o.mu.Unlock()
 	if first {

@@ -46,9 +46,11 @@ type options struct {
 	MaxAnswerMessages     int      `group:"limits" default:"10000" min:"1" max:"65536" help:"Messages in one answer."`
 	MaxAnswer             size     `group:"limits" default:"8MiB" min:"1KiB" help:"Bytes of text in one answer."`
 	Window                int      `group:"limits" default:"64" min:"1" help:"Unanswered requests of one connection."`
+	WindowTogether        int      `group:"limits" default:"256" min:"1" help:"Unanswered requests of all connections that send ahead of their answers. Each of them gets a share, 4 at least."`
 	MaxInFlight           int      `group:"limits" default:"50000" min:"1" help:"Unanswered requests of all connections."`
 	MaxInFlightBytes      size     `group:"limits" default:"256MiB" min:"1KiB" help:"Their bytes."`
 	MaxOutbox             size     `group:"limits" default:"1MiB" min:"1KiB" help:"Bytes that may wait for one client to read them, besides one answer of any size. Past that it is disconnected."`
+	MaxUnread             size     `group:"limits" default:"256MiB" min:"64KiB" help:"Bytes that may wait for all clients to read them. Past that, who has more than an equal share and does not read is disconnected."`
 	LoginTimeout          duration `group:"limits" default:"5m" min:"1ms" help:"Time in which a new connection has to log in."`
 	RequestTimeout        duration `group:"limits" default:"30s" min:"1ms" help:"Time in which a begun request has to be complete."`
 	IdleTimeout           duration `group:"limits" default:"0" min:"0" help:"Idle time after which a connection is closed. 0 means never."`
@@ -61,8 +63,8 @@ type options struct {
 
 	HashMemory  int `group:"passwords" default:"19456" min:"8" max:"4194304" help:"KiB of memory of one password hash (argon2id)."`
 	HashTime    int `group:"passwords" default:"2" min:"1" max:"1000" help:"Passes of one password hash."`
-	HashWorkers int `group:"passwords" default:"2" min:"1" max:"1024" help:"Password hashes made at a time."`
-	HashQueue   int `group:"passwords" default:"256" min:"0" help:"Password hashes that may wait for their turn."`
+	HashWorkers int `group:"passwords" default:"0" min:"0" max:"1024" help:"Password hashes made at a time. 0 means one less than there are processors, at least one."`
+	HashQueue   int `group:"passwords" default:"256" min:"0" help:"Password hashes that may wait for their turn. Addresses take turns; the one with most of them gives way."`
 
 	LogRequests toggle   `group:"operation" default:"false" help:"Print every request and answer on standard output, secrets masked."`
 	LogLevel    string   `group:"operation" default:"info" enum:"debug,info,warn,error" help:"Least level of the log on standard error: debug, info, warn or error."`

@@ -31,6 +31,9 @@ func serve(opts *options, log *slog.Logger) error {
 		return err
 	}
 	warnOfFewFiles(opts, log)
+	quit := make(chan struct{})
+	defer close(quit)
+	go returnMemory(quit)
 	served := make(chan error, 1)
 	go func() { served <- d.listener.Serve(d.provider) }()
 	fmt.Println(startLine(opts, d.listener.Addr()))

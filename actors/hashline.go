@@ -1,0 +1,116 @@
+package actors
+
+import (
+	"net/netip"
+	"sync"
+)
+
+// hashLine is where password work waits for a worker. Each address has a line
+// of its own, and the lines take turns: whoever fills his own waits himself.
+// When there is no more room at all, the longest line gives way.
+type hashLine struct {
+	mu    sync.Mutex // the workers and the actor hold it for a moment
+	came  sync.Cond  // for idle workers
+	lines map[netip.Prefix][]hashJob
+	turns []netip.Prefix // of the lines that have work; the first is next
+
+	waiting, most int
+	idle          int // workers that wait; each makes room for one more
+	closed        bool
+}
+
+func newHashLine(most int) *hashLine {
+	l := &hashLine{lines: map[netip.Prefix][]hashJob{}, most: most}
+	l.came.L = &l.mu
+	return l
+}
+
+// neighbourhood is what counts as one address: of IPv6 everybody has many.
+func neighbourhood(from netip.Addr) netip.Prefix {
+	bits := from.BitLen()
+	if from.Is6() {
+		bits = 64
+	}
+	where, err := from.Prefix(bits)
+	if err != nil {
+		return netip.Prefix{} // no address at all: a line like any other
+	}
+	return where
+}
+
+// add lets a job wait, and tells which one, if any, has to go for that: it may
+// be the same.
+func (l *hashLine) add(job hashJob) (gone hashJob, full bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	where := neighbourhood(job.work.From)
+	if l.waiting >= l.most+l.idle {
+		longest := l.longest()
+		if len(l.lines[longest]) <= len(l.lines[where])+1 {
+			return job, true
+		}
+		gone, full = l.takeLast(longest), true
+	}
+	if len(l.lines[where]) == 0 {
+		l.turns = append(l.turns, where)
+	}
+	l.lines[where] = append(l.lines[where], job)
+	l.waiting++
+	l.came.Signal()
+	return gone, full
+}
+
+func (l *hashLine) longest() (where netip.Prefix) {
+	for each, line := range l.lines {
+		if len(line) > len(l.lines[where]) {
+			where = each
+		}
+	}
+	return where
+}
+
+// takeLast takes the newest of a line, which has more than that one.
+func (l *hashLine) takeLast(where netip.Prefix) hashJob {
+	line := l.lines[where]
+	last := len(line) - 1
+	job := line[last]
+	line[last] = hashJob{}
+	l.lines[where] = line[:last]
+	l.waiting--
+	return job
+}
+
+// next waits for the job whose turn it is; ok is false when the line is closed
+// and empty.
+func (l *hashLine) next() (job hashJob, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.idle++
+	for l.waiting == 0 && !l.closed {
+		l.came.Wait()
+	}
+	l.idle--
+	if l.waiting == 0 {
+		return hashJob{}, false
+	}
+	where := l.turns[0]
+	l.turns = l.turns[1:]
+	line := l.lines[where]
+	job, line[0] = line[0], hashJob{}
+	if line = line[1:]; len(line) > 0 {
+		l.lines[where] = line
+		l.turns = append(l.turns, where)
+	} else {
+		delete(l.lines, where)
+	}
+	l.waiting--
+	return job, true
+}
+
+// close lets the workers end after what waits.
+func (l *hashLine) close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closed = true
+	l.came.Broadcast()
+}
