@@ -18,7 +18,7 @@ import (
 const Patience = 60 * time.Second
 
 // Process is a provider on a folder, which can be started and ended any number
-// of times. It is used by one goroutine at a time.
+// of times. It is used by one goroutine at a time, and ends with this process.
 type Process struct {
 	Program string   // its path
 	Dir     string   // its data
@@ -30,7 +30,7 @@ type Process struct {
 	Stdout, Stderr *Lines // of the newest run
 
 	cmd    *exec.Cmd
-	exited chan struct{} // closed when it has ended
+	exited <-chan struct{} // closed when it has ended
 }
 
 // New makes a provider with its data in dir, to be started.
@@ -96,14 +96,11 @@ func (p *Process) LaunchTo(stdout io.Writer, args ...string) error {
 	p.cmd.Env = append(append(cleanEnv(), "GORACE=atexit_sleep_ms=0"), p.Env...)
 	p.Stderr = NewLines()
 	p.cmd.Stdout, p.cmd.Stderr = stdout, p.Stderr
-	if err := p.cmd.Start(); err != nil {
+	exited, err := StartBound(p.cmd)
+	if err != nil {
 		return err
 	}
-	p.exited = make(chan struct{})
-	go func(cmd *exec.Cmd, exited chan struct{}) {
-		_ = cmd.Wait() // its result is in ProcessState
-		close(exited)
-	}(p.cmd, p.exited)
+	p.exited = exited
 	return nil
 }
 
