@@ -404,7 +404,7 @@ func (d *durable) onSaved(ctx actor.Context, m *persistence.SnapshotSaved) (ours
 	}
 	d.saving = 0
 	if m.Err != nil {
-		d.node.log.Warn("snapshot not saved", "actor", ctx.Self().Id, "err", m.Err)
+		d.node.log.Debug("snapshot not saved", "actor", ctx.Self().Id, "err", m.Err)
 		return false
 	}
 	d.saved = m.Seq

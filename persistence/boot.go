@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -49,7 +50,9 @@ func boot(cfg Config) (*core, error) {
 		return nil, &DamageError{journalFolder, 0, "there is no journal"}
 	}
 	if err := c.beginRun(found, known); err != nil {
-		return nil, &NotWritableError{cfg.Dir, errors.Join(err, c.writer.close())}
+		err = errors.Join(err, c.writer.close())
+		c.undo()
+		return nil, &NotWritableError{cfg.Dir, err}
 	}
 	c.surplus = found.surplus
 	c.removeSurplus()
@@ -207,7 +210,7 @@ func (c *core) beginRun(s *scan, known bool) error {
 	if err := c.files.makeDir(journalFolder); err != nil {
 		return err
 	}
-	if err := keepTorn(c.files, s.torn); err != nil {
+	if err := c.keepTorn(s.torn); err != nil {
 		return err
 	}
 	h := &header{Format: journalFormat, Version: journalVersion, Created: time.Now().UTC()}
@@ -227,6 +230,7 @@ func (c *core) beginRun(s *scan, known bool) error {
 	if err != nil {
 		return err
 	}
+	c.fresh = append(c.fresh, segmentFile(c.number))
 	c.segments = append(c.segments, &segment{number: c.number, bytes: size})
 	c.epochs = uint64(c.number) << 32
 	c.writable.Store(true)
@@ -242,6 +246,7 @@ func (c *core) writeFormat() error {
 	if err != nil {
 		return fmt.Errorf("format file: %w", err)
 	}
+	c.fresh = append(c.fresh, formatFile+newSuffix, formatFile)
 	if err := c.files.replace(formatFile, append(data, '\n')); err != nil {
 		return err
 	}
@@ -257,28 +262,44 @@ func resync(files vfs.FS, name string) error {
 	return errors.Join(f.Sync(), f.Close(), files.SyncDir(journalFolder))
 }
 
+// undo leaves the folder as it was before a run that cannot begin. It does what
+// the disk still lets it do; what stays is harmless.
+func (c *core) undo() {
+	for _, name := range slices.Backward(c.fresh) {
+		err := ignoreMissing(c.files.Remove(name))
+		if err == nil && name == formatFile { // it must never be there without a journal
+			err = c.files.SyncDir(".")
+		}
+		if err != nil {
+			return
+		}
+	}
+	_ = c.files.Remove(journalFolder) // if it is empty
+}
+
 // keepTorn keeps what is cut off, for whoever wants to know.
-func keepTorn(d *disk, torn []tail) error {
+func (c *core) keepTorn(torn []tail) error {
 	for _, t := range torn {
-		if err := keepTail(d, t); err != nil {
+		if err := c.keepTail(t); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func keepTail(d *disk, t tail) error {
+func (c *core) keepTail(t tail) error {
 	for i := 0; ; i++ {
 		name := fmt.Sprintf("%s/%08d%s", journalFolder, t.segment, tornSuffix)
 		if i > 0 {
 			name = fmt.Sprintf("%s/%08d.%d%s", journalFolder, t.segment, i, tornSuffix)
 		}
-		kept, err := vfs.ReadFile(d, name)
+		kept, err := vfs.ReadFile(c.files, name)
 		if errors.Is(err, fs.ErrNotExist) {
-			if err := vfs.WriteSynced(d, name, t.data); err != nil {
+			c.fresh = append(c.fresh, name)
+			if err := vfs.WriteSynced(c.files, name, t.data); err != nil {
 				return err
 			}
-			return d.SyncDir(journalFolder)
+			return c.files.SyncDir(journalFolder)
 		}
 		if err != nil || bytes.Equal(kept, t.data) {
 			return err

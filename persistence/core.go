@@ -39,6 +39,7 @@ type core struct {
 	segments       []*segment // oldest first; the last one is live
 	nextSeq        uint64     // of the next record to be written
 	number         uint32     // of the newest segment file, used or not
+	fresh          []string   // files that the start made
 	writing        bool       // the writer has a job
 	flying         *batch     // which is this one
 	gathering      bool       // a batch is being gathered
@@ -59,6 +60,7 @@ type core struct {
 
 	// checkpoints
 	keeper   pid
+	unsaved  bool // the newest snapshot could not be saved
 	rolling  bool // a new segment is wanted
 	wants    []*stream
 	asked    map[*stream]struct{}

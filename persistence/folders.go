@@ -134,10 +134,12 @@ func (d *disk) removeFiles(dir string) error {
 	return nil
 }
 
+const newSuffix = ".new" // of a file that is to replace another
+
 // replace writes a file under its name in one step: whoever looks finds the
 // old one or the new one, whole. The name is durable after a SyncDir.
 func (d *disk) replace(name string, data []byte) error {
-	fresh := name + ".new"
+	fresh := name + newSuffix
 	if err := d.fresh(fresh, data); err != nil {
 		return err
 	}

@@ -203,8 +203,9 @@ func (c *core) onSaved(s saved) {
 		e.covered, e.unsure = s.msg.Seq, false
 		e.gone = s.msg.Gone && e.covered == e.durable
 		c.noteTomb(e)
+		c.logSaved()
 	} else {
-		c.log.Error("snapshot not saved", "stream", string(e.name), "err", s.err)
+		c.logUnsaved(e, s.err)
 		e.unsure = e.unsure || s.unread
 		if !errors.Is(s.err, ErrInvalid) {
 			s.err = unavailable(s.err)
@@ -213,6 +214,25 @@ func (c *core) onSaved(s saved) {
 	c.answerSave(s.msg, s.err)
 	c.unask(e)
 	c.settled(e)
+}
+
+// logUnsaved tells of a snapshot that was not saved. A disk in trouble fails
+// many, one checkpoint after the other: the first one speaks for all.
+func (c *core) logUnsaved(e *stream, err error) {
+	switch {
+	case errors.Is(err, ErrInvalid):
+		c.log.Error("snapshot not saved", "stream", string(e.name), "err", err)
+	case !c.unsaved:
+		c.unsaved = true
+		c.log.Error("snapshots cannot be saved; the journal keeps what is in them", "stream", string(e.name), "err", err)
+	}
+}
+
+func (c *core) logSaved() {
+	if c.unsaved {
+		c.unsaved = false
+		c.log.Info("snapshots can be saved again")
+	}
 }
 
 // settled goes on with a stream after a worker is done with its files.

@@ -46,7 +46,7 @@ type Store struct {
 	closed bool
 	err    error // of Close
 	lock   io.Closer
-	owned  io.Closer // the real folder
+	owned  *vfs.Folder // the real folder
 }
 
 // Open locks the folder, recovers its journal and makes it ready; a missing
@@ -69,7 +69,11 @@ func Open(cfg Config) (*Store, error) {
 		return nil, errors.Join(&NotWritableError{cfg.Dir, err}, s.letGo())
 	}
 	if s.core, err = boot(cfg); err != nil {
-		return nil, errors.Join(err, s.letGo())
+		err = errors.Join(err, s.letGo())
+		if s.owned != nil {
+			s.owned.Unmake()
+		}
+		return nil, err
 	}
 	return s, nil
 }

@@ -48,12 +48,18 @@ type File interface {
 }
 
 // Folder is the real FS, a folder that no name leads out of.
-type Folder struct{ root *os.Root }
+type Folder struct {
+	root *os.Root
+	made string // the folder, if it was missing
+}
 
 // OpenFolder opens the data folder, making it when it is missing.
 func OpenFolder(dir string) (*Folder, error) {
+	made := ""
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		made = dir
 		if err := makeFolder(dir); err != nil {
+			_ = os.Remove(dir) // as if it had not been tried
 			return nil, err
 		}
 	}
@@ -61,7 +67,7 @@ func OpenFolder(dir string) (*Folder, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Folder{root: root}, nil
+	return &Folder{root, made}, nil
 }
 
 // makeFolder makes dir durable in its parent: a synced file in a lost folder is lost.
@@ -135,6 +141,14 @@ func (d *Folder) Lock() (io.Closer, error) {
 
 // Close lets the folder go.
 func (d *Folder) Close() error { return d.root.Close() }
+
+// Unmake removes the folder again, if OpenFolder made it and it is empty.
+// Called after Close.
+func (d *Folder) Unmake() {
+	if d.made != "" {
+		_ = os.Remove(d.made)
+	}
+}
 
 // diskFile syncs data only: the size is part of it, times are not.
 type diskFile struct{ *os.File }
