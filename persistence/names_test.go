@@ -68,39 +68,3 @@ func checkSafe(t *testing.T, s Stream, dir string) {
 		}
 	}
 }
-
-func FuzzStreamDir(f *testing.F) {
-	f.Add("users", "alice")
-	f.Add("..", "con")
-	f.Fuzz(func(t *testing.T, a, b string) {
-		s := StreamOf(a, b)
-		if parts := s.Parts(); parts[0] != a || parts[1] != b {
-			t.Errorf("%q comes back as %q", s, parts)
-		}
-		checkSafe(&testing.T{}, s, streamDir(s))
-	})
-}
-
-func FuzzParseFrame(f *testing.F) {
-	f.Add([]byte(`{"c":"00000000","n":1,"d":0,"v":{"stream":"a","seq":1,"type":"t","version":1,"drops":["x"],"data":{}}}`))
-	f.Fuzz(func(t *testing.T, line []byte) {
-		if len(line) > frameStart { // a right crc, to get behind it
-			copy(line, `{"c":"`)
-			copy(line[crcEnd:], `",`)
-			putCRC(line)
-		}
-		frame, ok := parseFrame(line)
-		if !ok {
-			return
-		}
-		if b, ok := parseBody(frame.body); ok {
-			start, err := bodyStart(b.stream)
-			if err != nil {
-				return
-			}
-			if _, err := appendBody(nil, start, &b.event, b.drops); err != nil {
-				return
-			}
-		}
-	})
-}

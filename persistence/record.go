@@ -129,10 +129,8 @@ func appendBody(dst []byte, start string, e *Event, drops []Stream) ([]byte, err
 
 // appendText quotes plain text without the detour through jsontext.
 func appendText(dst []byte, text string) ([]byte, error) {
-	for i := range len(text) {
-		if c := text[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
-			return jsontext.AppendQuote(dst, text)
-		}
+	if !isPlainText(text) {
+		return jsontext.AppendQuote(dst, text)
 	}
 	dst = append(dst, '"')
 	dst = append(dst, text...)
@@ -168,9 +166,10 @@ func parseBody(line []byte) (body, bool) {
 	c.literal(`,"version":`)
 	b.event.Version = c.signed()
 	if c.skip(`,"drops":[`) {
+		b.drops = append(b.drops, Stream(c.text()))
 		for !c.bad && !c.skip(`]`) {
+			c.literal(`,`)
 			b.drops = append(b.drops, Stream(c.text()))
-			c.skip(`,`)
 		}
 	}
 	c.literal(`,"data":`)
@@ -178,7 +177,9 @@ func parseBody(line []byte) (body, bool) {
 	return b, !c.bad
 }
 
-// cursor walks over text of which the shape is known.
+// cursor walks over text of which the shape is known. It takes each value in
+// the one form that is ever written, so that what it accepts is written again
+// the same.
 type cursor struct {
 	rest []byte
 	bad  bool
@@ -209,14 +210,16 @@ func (c *cursor) digits() string {
 }
 
 func (c *cursor) number() uint64 {
-	n, err := strconv.ParseUint(c.digits(), 10, 64)
-	c.bad = c.bad || err != nil
+	text := c.digits()
+	n, err := strconv.ParseUint(text, 10, 64)
+	c.bad = c.bad || err != nil || n > 0 && text[0] == '0' || n == 0 && len(text) > 1
 	return n
 }
 
 func (c *cursor) signed() int {
-	n, err := strconv.Atoi(c.digits())
-	c.bad = c.bad || err != nil
+	text := c.digits()
+	n, err := strconv.Atoi(text)
+	c.bad = c.bad || err != nil || strconv.Itoa(n) != text
 	return n
 }
 
@@ -228,14 +231,29 @@ func (c *cursor) text() string {
 		}
 		end++
 	}
-	if end >= len(c.rest) {
+	if end >= len(c.rest) || c.rest[0] != '"' {
 		c.bad = true
 		return ""
 	}
-	text, err := jsontext.AppendUnquote(nil, c.rest[:end+1])
-	c.bad = c.bad || err != nil
+	quoted := c.rest[:end+1]
 	c.rest = c.rest[end+1:]
+	text, err := jsontext.AppendUnquote(nil, quoted)
+	if err == nil && len(text) != end-1 || !isPlainText(text) {
+		again, quoteErr := jsontext.AppendQuote(nil, text)
+		c.bad = c.bad || quoteErr != nil || !bytes.Equal(again, quoted)
+	}
+	c.bad = c.bad || err != nil
 	return string(text)
+}
+
+// isPlainText tells text that is quoted as it is.
+func isPlainText[T string | []byte](text T) bool {
+	for i := range len(text) {
+		if c := text[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
 }
 
 // upTo takes all but the last byte, which must be end.

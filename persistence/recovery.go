@@ -184,7 +184,7 @@ func parseHeader(number uint32, data []byte) (header, uint64, error) {
 	if !whole || !ok {
 		return h, 0, damage("bad header")
 	}
-	if err := json.Unmarshal(f.body, &h); err != nil || h.Format != journalFormat {
+	if err := json.Unmarshal(f.body, &h); err != nil || h.Format != journalFormat || h.Version < 1 {
 		return h, 0, damage("not a journal header")
 	}
 	if h.Version > journalVersion {

@@ -87,7 +87,7 @@ func decodeSnapshot(name string, of Stream, data []byte) (*snapshot, error) {
 		return nil, damage("wrong checksum")
 	}
 	var s snapshot
-	if err := json.Unmarshal(data, &s); err != nil || s.Format != snapshotFormat {
+	if err := json.Unmarshal(data, &s); err != nil || s.Format != snapshotFormat || s.Version < 1 {
 		return nil, damage("not a snapshot")
 	}
 	if s.Version > snapshotVersion {

@@ -261,30 +261,3 @@ func TestAWaitingDecoderHoldsLittle(t *testing.T) {
 		t.Error("a frame or a large buffer is held")
 	}
 }
-
-func FuzzRequests(f *testing.F) {
-	f.Add([]byte(`{"call":"message","msg":"a\"}{b\u00e9","begin":-12}{"id":"x"}`), 3)
-	f.Add([]byte(`{"x":[[{"a":{}}]]} [`), 9)
-	f.Fuzz(func(t *testing.T, text []byte, at int) {
-		read := func(wire io.Reader) ([]Request, error) {
-			return all(NewDecoder(wire, DecoderConfig{
-				Codec: mustCodec(t, "ascii"), Depth: 8, Limit: func(bool) int { return 4096 },
-			}))
-		}
-		whole, err := read(bytes.NewReader(text))
-		cut := max(0, min(at, len(text)))
-		split, err2 := read(pieces(string(text), cut))
-		if err != err2 || !reflect.DeepEqual(whole, split) {
-			t.Fatalf("cut at %d: %v and %v\n%+v\n%+v", cut, err, err2, whole, split)
-		}
-		for _, r := range whole {
-			if r.Bytes < 2 || r.Bytes > 4096 || len(r.ID) > maxID {
-				t.Fatalf("%+v", r)
-			}
-			again, err := newTestDecoder(t, bytes.NewReader(AppendRequest(nil, &r))).Next()
-			if err != nil || again.Msg.Value != r.Msg.Value || !bytes.Equal(again.ID, r.ID) {
-				t.Fatalf("not the same again: %v %+v", err, again)
-			}
-		}
-	})
-}
