@@ -167,8 +167,8 @@ var mutants = []mutant{
 	{
 		name: "login answered before its key is durable",
 		file: "actors/user.go", by: wholeHouse,
-		old: "		key := newKey()\n		u.commit(ctx, \"loggedIn\", loggedIn{Key: hashKey(key), At: time.Now().Unix()})\n		u.reply(ctx, m.Caller, LoggedIn{User: u.name, Key: key})\n",
-		new: "		key := newKey()\n		u.commit(ctx, \"loggedIn\", loggedIn{Key: hashKey(key), At: time.Now().Unix()})\n		m.answer(ctx, LoggedIn{User: u.name, Key: key})\n",
+		old: "		key := newKey()\n		u.commit(ctx, \"loggedIn\", loggedIn{Key: hashKey(key), At: u.node.wall().Unix()})\n		u.reply(ctx, m.Caller, LoggedIn{User: u.name, Key: key})\n",
+		new: "		key := newKey()\n		u.commit(ctx, \"loggedIn\", loggedIn{Key: hashKey(key), At: u.node.wall().Unix()})\n		m.answer(ctx, LoggedIn{User: u.name, Key: key})\n",
 	},
 	{
 		name: "router not told of a membership's end",

@@ -13,7 +13,7 @@ type (
 	serverCreated struct {
 		Incarnation uint64 `json:"incarnation"`
 		Owner       string `json:"owner"`
-		Password    string `json:"password"` // PHC string
+		Password    string `json:"password"` // PHC string; "" for a server that is open to all
 		Channel     string `json:"channel"`  // the first one
 	}
 	memberJoined struct {

@@ -15,8 +15,8 @@ import (
 
 // passwords hashes and compares passwords for users and servers. Users and
 // servers send hashWork; a few workers beside the actor do the slow part, so
-// that nothing blocks in a Receive. It also counts wrong passwords per account
-// and address and refuses more for a while. Transient.
+// that nothing blocks in a Receive. It also has wrong passwords counted
+// (throttle) and refuses more for a while. Transient.
 
 // hashWork asks for a hash of Password (Compare empty), or whether Password
 // is the one behind Compare, a PHC string. Answered by hashDone.
@@ -26,7 +26,7 @@ type hashWork struct {
 	Password string
 	Compare  string
 	From     netip.Addr // whose turn it takes
-	Attempt  attempt    // zero for work that is not a login
+	Attempt  attempt    // zero for work that is no guess at a password
 }
 
 // hashDone is the answer. Refused is Busy (the queue is full) or
@@ -38,32 +38,21 @@ type hashDone struct {
 	Refused Code
 }
 
-// attempt is who tries to log in, and from where.
-type attempt struct{ account, address string }
-
-// compared is a worker's report on a login attempt.
+// compared is a worker's report on an attempt.
 type compared struct {
-	who   attempt
-	match bool
+	who attempt
+	how outcome
 }
 
 type passwords struct {
 	node     *node
 	pool     *hashPool
-	failures map[attempt]*failure
+	throttle *throttle
+	parked   []*hashWork // guesses that wait for the outcome of others; HashQueue of them at most
 }
-
-type failure struct {
-	count int
-	until time.Time // when it is forgotten
-}
-
-// maxFailures bounds the table of failed attempts. When it is full of live
-// ones, any of them go: who is forgotten gets a few more tries.
-const maxFailures = 50_000
 
 func newPasswords(n *node, pool *hashPool) actor.Actor {
-	return &passwords{node: n, pool: pool, failures: map[attempt]*failure{}}
+	return &passwords{node: n, pool: pool, throttle: newThrottle(&n.cfg)}
 }
 
 func (p *passwords) Receive(ctx actor.Context) {
@@ -72,58 +61,49 @@ func (p *passwords) Receive(ctx actor.Context) {
 	case *hashWork:
 		p.work(ctx, m)
 	case *compared:
-		p.count(m)
+		p.onCompared(ctx, m)
 	default:
 		p.node.unexpected(ctx)
 	}
 }
 
 func (p *passwords) work(ctx actor.Context, m *hashWork) {
-	if p.tooMany(m.Attempt) {
+	v := guessNow
+	if m.Attempt != (attempt{}) {
+		v = p.throttle.begin(m.Attempt, time.Now())
+	}
+	switch {
+	case v == guessNever:
 		ctx.Send(m.ReplyTo, &hashDone{Ref: m.Ref, Refused: TooManyLogins})
-		return
-	}
-	root, self := ctx.ActorSystem().Root, ctx.Self()
-	if gone, full := p.pool.line.add(hashJob{work: m, root: root, counter: self}); full {
-		ctx.Send(gone.work.ReplyTo, &hashDone{Ref: gone.work.Ref, Refused: Busy})
+	case v == guessNow:
+		p.submit(ctx, m)
+	case len(p.parked) < p.node.cfg.HashQueue:
+		p.parked = append(p.parked, m)
+	default:
+		ctx.Send(m.ReplyTo, &hashDone{Ref: m.Ref, Refused: Busy})
 	}
 }
 
-func (p *passwords) tooMany(who attempt) bool {
-	f, limit := p.failures[who], p.node.cfg.LoginFailures
-	return f != nil && limit > 0 && f.count >= limit && time.Now().Before(f.until)
-}
-
-func (p *passwords) count(m *compared) {
-	if m.match {
-		delete(p.failures, m.who)
+// submit puts a job into the line. When it is full somebody has to go: the same
+// job, or one of whoever has the most in it.
+func (p *passwords) submit(ctx actor.Context, m *hashWork) {
+	gone, full := p.pool.line.add(hashJob{work: m, root: ctx.ActorSystem().Root, counter: ctx.Self()})
+	if !full {
 		return
 	}
-	now := time.Now()
-	f := p.failures[m.who]
-	if f == nil || now.After(f.until) {
-		p.makeRoom(now)
-		f = &failure{}
-		p.failures[m.who] = f
+	if who := gone.work.Attempt; who != (attempt{}) {
+		p.throttle.settle(who, guessedNothing, time.Now())
 	}
-	f.count++
-	f.until = now.Add(p.node.cfg.LoginPause)
+	ctx.Send(gone.work.ReplyTo, &hashDone{Ref: gone.work.Ref, Refused: Busy})
 }
 
-func (p *passwords) makeRoom(now time.Time) {
-	if len(p.failures) < maxFailures {
-		return
-	}
-	for who, f := range p.failures {
-		if now.After(f.until) {
-			delete(p.failures, who)
-		}
-	}
-	for who := range p.failures {
-		if len(p.failures) <= maxFailures*7/8 { // room for many, so that this is rare
-			return
-		}
-		delete(p.failures, who)
+// onCompared counts an attempt, and goes on with those that waited for it.
+func (p *passwords) onCompared(ctx actor.Context, m *compared) {
+	p.throttle.settle(m.who, m.how, time.Now())
+	parked := p.parked
+	p.parked = nil
+	for _, m := range parked {
+		p.work(ctx, m)
 	}
 }
 
@@ -176,10 +156,21 @@ func (p *hashPool) close() {
 func (p *hashPool) run() {
 	for job, ok := p.line.next(); ok; job, ok = p.line.next() {
 		result := p.hash(job.work)
-		if job.work.Attempt != (attempt{}) && result.Refused == "" {
-			job.root.Send(job.counter, &compared{who: job.work.Attempt, match: result.Match})
+		if who := job.work.Attempt; who != (attempt{}) {
+			job.root.Send(job.counter, &compared{who, result.outcome()})
 		}
 		job.root.Send(job.work.ReplyTo, result)
+	}
+}
+
+func (d *hashDone) outcome() outcome {
+	switch {
+	case d.Refused != "":
+		return guessedNothing
+	case d.Match:
+		return guessedRight
+	default:
+		return guessedWrong
 	}
 }
 

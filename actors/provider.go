@@ -39,8 +39,9 @@ type Config struct {
 	HashWorkers int // hashes at a time; 0 for one less than there are processors
 	HashQueue   int // hashes that may wait
 
-	LoginFailures int           // wrong passwords of an account from an address before a pause
-	LoginPause    time.Duration // that pause
+	LoginFailures        int           // wrong passwords of an account or server from an address before a pause
+	LoginFailuresAddress int           // wrong passwords from an address, whatever the name, in such a time; 0 for no limit
+	LoginPause           time.Duration // that pause
 
 	Now func() time.Time // the clock that tells the time of day; nil is time.Now
 
@@ -67,8 +68,10 @@ func DefaultConfig() Config {
 		HashMemory:       19456,
 		HashTime:         2,
 		HashQueue:        256,
-		LoginFailures:    10,
-		LoginPause:       30 * time.Second,
+
+		LoginFailures:        10,
+		LoginFailuresAddress: 100,
+		LoginPause:           30 * time.Second,
 	}
 }
 

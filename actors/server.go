@@ -24,6 +24,7 @@ type (
 	joinServer struct { // Done, once the user's list has it too
 		Caller
 		User, Server, Password string
+		Address                string // for the count of wrong passwords
 	}
 	leaveServer struct { // Done, once the user's list has it no more
 		Caller
@@ -32,6 +33,7 @@ type (
 	deleteServer struct { // Done, once no member's list has it any more
 		Caller
 		User, Server, Password string
+		Address                string // for the count of wrong passwords
 	}
 	createChannel struct { // Done
 		Caller
@@ -196,8 +198,10 @@ func (s *server) onCreate(ctx actor.Context, m *createServer) {
 		s.refuse(ctx, m.Caller, ServerExists)
 	case !s.writable():
 		s.refuse(ctx, m.Caller, StorageDown)
+	case m.Password == "": // open to all: nothing is worth a hash
+		s.finishCreate(ctx, m, "")
 	default:
-		s.hash(ctx, m, m.Password, "")
+		s.hash(ctx, m, hashWork{Password: m.Password})
 	}
 }
 
@@ -206,7 +210,11 @@ func (s *server) onJoin(ctx actor.Context, m *joinServer) {
 		s.refuse(ctx, m.Caller, NoSuchServer)
 		return
 	}
-	s.hash(ctx, m, m.Password, s.guild.Password)
+	if s.guild.Password == "" {
+		s.finishJoin(ctx, m, m.Password == "")
+		return
+	}
+	s.compare(ctx, m, m.Password, m.Address)
 }
 
 func (s *server) onLeave(ctx actor.Context, m *leaveServer) {
@@ -229,8 +237,10 @@ func (s *server) onDelete(ctx actor.Context, m *deleteServer) {
 		s.refuse(ctx, m.Caller, NoSuchServer)
 	case s.guild.Owner != m.User:
 		s.refuse(ctx, m.Caller, NotOwnerDelete)
+	case s.guild.Password == "":
+		s.finishDelete(ctx, m, m.Password == "")
 	default:
-		s.hash(ctx, m, m.Password, s.guild.Password)
+		s.compare(ctx, m, m.Password, m.Address)
 	}
 }
 

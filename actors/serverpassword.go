@@ -7,13 +7,21 @@ import (
 )
 
 // This file is what a server does with a password: create, join and delete go
-// through the hash workers, and are judged again when the answer is there.
+// through the hash workers, and are judged again when the answer is there. A
+// server without a password needs none of that, and anybody may know it: to
+// join it is to find out.
 
-func (s *server) hash(ctx actor.Context, command any, password, compare string) {
+func (s *server) hash(ctx actor.Context, command any, work hashWork) {
 	s.lastRef++
-	s.hashing[s.lastRef] = serverHashing{command, compare}
-	ctx.Send(s.node.passwords, &hashWork{
-		Ref: s.lastRef, ReplyTo: ctx.Self(), Password: password, Compare: compare, From: command.(asked).from().From,
+	s.hashing[s.lastRef] = serverHashing{command, work.Compare}
+	work.Ref, work.ReplyTo, work.From = s.lastRef, ctx.Self(), command.(asked).from().From
+	ctx.Send(s.node.passwords, &work)
+}
+
+// compare has a password compared with the server's; wrong ones are counted.
+func (s *server) compare(ctx actor.Context, command any, password, address string) {
+	s.hash(ctx, command, hashWork{
+		Password: password, Compare: s.guild.Password, Attempt: attempt{KindServer, s.name, address},
 	})
 }
 

@@ -249,11 +249,11 @@ func (s *session) startAtServer(ctx actor.Context, command any, me Caller) any {
 	case CreateServer:
 		m = &createServer{me, s.user, c.Server, c.Password}
 	case JoinServer:
-		m = &joinServer{me, s.user, c.Server, c.Password}
+		m = &joinServer{me, s.user, c.Server, c.Password, s.from.String()}
 	case LeaveServer:
 		m = &leaveServer{me, s.user, c.Server}
 	case DeleteServer:
-		m = &deleteServer{me, s.user, c.Server, c.Password}
+		m = &deleteServer{me, s.user, c.Server, c.Password, s.from.String()}
 	case CreateChannel:
 		m = &createChannel{me, s.user, c.Server, c.Channel}
 	case DeleteChannel:

@@ -146,41 +146,6 @@ func TestKeysExpireAndAreBounded(t *testing.T) {
 	}
 }
 
-func TestSessionKeys(t *testing.T) {
-	seen := map[string]bool{}
-	for range 1000 {
-		key := newKey()
-		if len(key) != 25 || seen[key] {
-			t.Fatalf("key %q", key)
-		}
-		seen[key] = true
-	}
-}
-
-func TestTheTableOfWrongPasswordsIsBounded(t *testing.T) {
-	p := &passwords{node: &node{cfg: DefaultConfig()}, failures: map[attempt]*failure{}}
-	for i := range maxFailures + 1000 {
-		p.count(&compared{who: attempt{account: fmt.Sprint(i), address: "a"}})
-	}
-	if n := len(p.failures); n > maxFailures {
-		t.Errorf("%d accounts are remembered", n)
-	}
-	who := attempt{"alice", "a"}
-	for range p.node.cfg.LoginFailures {
-		if p.tooMany(who) {
-			t.Fatal("refused too early")
-		}
-		p.count(&compared{who: who})
-	}
-	if !p.tooMany(who) || p.tooMany(attempt{"alice", "b"}) {
-		t.Error("not refused, or refused from another address")
-	}
-	p.count(&compared{who: who, match: true})
-	if p.tooMany(who) {
-		t.Error("a right password does not end the pause")
-	}
-}
-
 func TestASessionGivesUpOnAnswersThatNeverCome(t *testing.T) {
 	n := &node{cfg: DefaultConfig(), gate: newGate(1000, 1000)}
 	s := &session{node: n}

@@ -225,7 +225,7 @@ func (u *user) onLogin(ctx actor.Context, m *login) {
 		compare = u.node.pool.dummy // as slow as a real one
 	}
 	u.hash(ctx, hashing{command: m, compare: u.account.Password}, hashWork{
-		Password: m.Password, Compare: compare, Attempt: attempt{account: m.User, address: m.Address},
+		Password: m.Password, Compare: compare, Attempt: attempt{KindUser, m.User, m.Address},
 	})
 }
 
@@ -256,7 +256,7 @@ func (u *user) onLogout(ctx actor.Context, m *logout) {
 
 func (u *user) onChangePassword(ctx actor.Context, m *changePassword) {
 	u.hash(ctx, hashing{command: m, compare: u.account.Password}, hashWork{
-		Password: m.Password, Compare: u.account.Password, Attempt: attempt{account: m.User, address: m.Address},
+		Password: m.Password, Compare: u.account.Password, Attempt: attempt{KindUser, m.User, m.Address},
 	})
 }
 

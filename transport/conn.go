@@ -252,10 +252,19 @@ func (l *Listener) closeNow(socket net.Conn) {
 	}
 }
 
-// remote is the client's address without the port.
+// remote is the client's address as limits count it, without the port.
 func remote(socket net.Conn) netip.Addr {
 	if tcp, ok := socket.RemoteAddr().(*net.TCPAddr); ok {
-		return tcp.AddrPort().Addr().Unmap()
+		return origin(tcp.AddrPort().Addr())
 	}
 	return netip.Addr{}
+}
+
+// origin is what addresses of one client have in common: of IPv6 the first 64
+// bits, since whoever has one address there has all that begin like it.
+func origin(addr netip.Addr) netip.Addr {
+	if addr = addr.Unmap(); addr.Is4() {
+		return addr
+	}
+	return netip.PrefixFrom(addr.WithZone(""), 64).Masked().Addr()
 }

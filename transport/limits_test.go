@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -146,5 +147,18 @@ func TestConnectionLimits(t *testing.T) {
 				t.Errorf("%+v", got)
 			}
 		})
+	}
+}
+
+// TestOrigin tells which addresses count as one client's.
+func TestOrigin(t *testing.T) {
+	for address, want := range map[string]string{
+		"127.0.0.1": "127.0.0.1", "::ffff:192.0.2.7": "192.0.2.7", "::1": "::",
+		"2001:db8:1:2:3:4:5:6": "2001:db8:1:2::", "2001:db8:1:2::9": "2001:db8:1:2::", "2001:db8:1:3::9": "2001:db8:1:3::",
+		"fe80::1%eth0": "fe80::",
+	} {
+		if got := origin(netip.MustParseAddr(address)).String(); got != want {
+			t.Errorf("%s counts as %s, want %s", address, got, want)
+		}
 	}
 }

@@ -18,6 +18,7 @@ type certificate struct {
 	current *tls.Certificate
 	stamp   [2]fileStamp
 	looked  time.Time
+	trouble string // of the last look, which was told of
 }
 
 type fileStamp struct {
@@ -47,11 +48,20 @@ func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	defer c.mu.Unlock()
 	if now := time.Now(); now.Sub(c.looked) >= certificateLook {
 		c.looked = now
-		if err := c.load(); err != nil {
-			c.log.Warn("TLS certificate not reloaded", "error", err)
-		}
+		c.reload()
 	}
 	return c.current, nil
+}
+
+// reload tells of the same trouble once.
+func (c *certificate) reload() {
+	err := c.load()
+	if err == nil {
+		c.trouble = ""
+	} else if c.trouble != err.Error() {
+		c.trouble = err.Error()
+		c.log.Warn("TLS certificate not reloaded", "error", err)
+	}
 }
 
 // load reads the files if they have changed.

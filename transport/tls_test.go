@@ -8,9 +8,11 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"log/slog"
 	"math/big"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 )
@@ -86,6 +88,43 @@ func TestTLSFollowsItsFiles(t *testing.T) {
 			t.Fatal("the new certificate is never used")
 		}
 	}
+}
+
+// TestTLSTroubleIsToldOnce looks many times at files that are none, in two ways.
+func TestTLSTroubleIsToldOnce(t *testing.T) {
+	cfg := testConfig()
+	dir := t.TempDir()
+	cfg.CertFile, cfg.KeyFile = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	writeCertificate(t, &cfg, "only")
+	var log strings.Builder
+	c := &certificate{certFile: cfg.CertFile, keyFile: cfg.KeyFile, log: slog.New(slog.NewTextHandler(&log, nil))}
+	look := func(want int) {
+		t.Helper()
+		for range 3 {
+			c.looked = time.Time{}
+			if now, err := c.get(nil); err != nil || now == nil {
+				t.Fatal(now, err)
+			}
+		}
+		if n := strings.Count(log.String(), "not reloaded"); n != want {
+			t.Errorf("told %d times, want %d:\n%s", n, want, log.String())
+		}
+	}
+	look(0)
+	if err := os.WriteFile(cfg.CertFile, []byte("half a file"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	look(1)
+	if err := os.Remove(cfg.KeyFile); err != nil {
+		t.Fatal(err)
+	}
+	look(2)
+	writeCertificate(t, &cfg, "again")
+	look(2)
+	if err := os.Remove(cfg.KeyFile); err != nil {
+		t.Fatal(err)
+	}
+	look(3)
 }
 
 func TestTLSMinimum(t *testing.T) {

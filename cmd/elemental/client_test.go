@@ -7,6 +7,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -23,9 +24,20 @@ type client struct {
 // object is one answer or event.
 type object map[string]any
 
-func (p *provider) dial() *client {
+func (p *provider) dial() *client { return p.dialFrom("") }
+
+// dialFrom connects from an address of this machine; "" for any. A machine
+// without that address skips the test.
+func (p *provider) dialFrom(address string) *client {
 	p.t.Helper()
-	conn, err := net.Dial("tcp", p.Addr)
+	var dialer net.Dialer
+	if address != "" {
+		dialer.LocalAddr = &net.TCPAddr{IP: net.ParseIP(address)}
+	}
+	conn, err := dialer.Dial("tcp", p.Addr)
+	if errors.Is(err, syscall.EADDRNOTAVAIL) {
+		p.t.Skipf("there is no address %s here", address)
+	}
 	if err != nil {
 		p.t.Fatal(err)
 	}

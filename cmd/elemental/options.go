@@ -33,8 +33,10 @@ type options struct {
 	HideUsers       toggle   `group:"provider" default:"false" help:"Answer an unknown user like a wrong password, and as slowly."`
 	KeyLifetime     duration `group:"provider" default:"1h" min:"1ms" help:"Time after its last use at which a session key ends."`
 	CountInterval   duration `group:"provider" default:"750ms" min:"0" help:"Least time between two gettotalmessages of a connection. 0 turns the limit off."`
-	LoginFailures   int      `group:"provider" default:"10" min:"1" help:"Wrong passwords of a user from one address before a pause."`
-	LoginPause      duration `group:"provider" default:"30s" min:"0" help:"That pause."`
+
+	LoginFailures        int      `group:"provider" default:"10" min:"1" help:"Wrong passwords of a user or a server from one address before a pause."`
+	LoginFailuresAddress int      `group:"provider" default:"100" min:"0" help:"Wrong passwords from one address, whatever the name, in the time of such a pause. 0 means no such limit."`
+	LoginPause           duration `group:"provider" default:"30s" min:"0" help:"That pause."`
 
 	MaxConnections        int      `group:"limits" default:"16384" min:"1" help:"Connections in all."`
 	MaxConnectionsAddress int      `group:"limits" default:"0" min:"0" help:"Connections from one address. 0 means no such limit."`

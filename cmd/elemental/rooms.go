@@ -42,8 +42,10 @@ func (o *options) domain(icon string) actors.Config {
 		HashTime:         o.HashTime,
 		HashWorkers:      o.HashWorkers,
 		HashQueue:        o.HashQueue,
-		LoginFailures:    o.LoginFailures,
-		LoginPause:       time.Duration(o.LoginPause),
+
+		LoginFailures:        o.LoginFailures,
+		LoginFailuresAddress: o.LoginFailuresAddress,
+		LoginPause:           time.Duration(o.LoginPause),
 	}
 }
 

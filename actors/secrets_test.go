@@ -1,0 +1,147 @@
+package actors
+
+import (
+	"math"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/alexedwards/argon2id"
+
+	"elemental/persistence"
+)
+
+// TestSessionKeys makes many keys and looks at their letters: each place of a
+// key holds any letter alike, which makes 62 ** 25 keys.
+func TestSessionKeys(t *testing.T) {
+	const keys = 100_000
+	counts := make([][]int, 25)
+	seen := make(map[string]bool, keys)
+	for range keys {
+		key := newKey()
+		if len(key) != 25 || seen[key] {
+			t.Fatalf("key %q", key)
+		}
+		seen[key] = true
+		for place := range len(key) {
+			letter := strings.IndexByte(keyLetters, key[place])
+			if letter < 0 {
+				t.Fatalf("key %q", key)
+			}
+			if counts[place] == nil {
+				counts[place] = make([]int, len(keyLetters))
+			}
+			counts[place][letter]++
+		}
+	}
+	worst, entropy := 0.0, 0.0
+	const due = float64(keys) / float64(len(keyLetters))
+	for _, letters := range counts {
+		chi := 0.0
+		for _, n := range letters {
+			p := float64(n) / keys
+			entropy -= p * math.Log2(p)
+			chi += (float64(n) - due) * (float64(n) - due) / due
+		}
+		worst = max(worst, chi)
+	}
+	bits := 25 * math.Log2(float64(len(keyLetters)))
+	t.Logf("%.1f bits by the alphabet, %.1f by what was seen, worst chi-square of a place %.0f (mean 61, deviation 11)", bits, entropy, worst)
+	if bits < 128 || entropy < 128 || worst > 61+10*math.Sqrt(2*61) { // never by chance
+		t.Error("keys are not as random as they have to be")
+	}
+}
+
+// watched collects what is asked of the hash workers.
+type watched struct {
+	mu   sync.Mutex
+	work []hashWork
+}
+
+func (w *watched) see(_ Kind, msg any) {
+	if m, ok := msg.(*hashWork); ok {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.work = append(w.work, *m)
+	}
+}
+
+func (w *watched) take() []hashWork {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	taken := w.work
+	w.work = nil
+	return taken
+}
+
+// TestUnknownUsersCostTheSameWork counts what the hash workers are given for a
+// login: one comparison, with the same parameters, counted by the throttle in
+// the same way, whether there is such a user or not.
+func TestUnknownUsersCostTheSameWork(t *testing.T) {
+	for _, hide := range []bool{false, true} {
+		var seen watched
+		p := startNode(t, persistence.Config{}, func(c *Config) { c.HideUsers, c.Fault = hide, seen.see })
+		g := enter(t, p, "alice")
+		seen.take()
+		var works [2]hashWork
+		for i, name := range []string{"alice", "nobody"} {
+			reply, _ := g.ask(Login{name, "a guess"}).(Refused)
+			work := seen.take()
+			if len(work) != 1 || work[0].Password != "a guess" || work[0].Compare == "" {
+				t.Fatalf("%s: %d hashes for %v", name, len(work), reply)
+			}
+			works[i] = work[0]
+			unknown := i == 1 && !hide
+			if want := map[bool]Code{false: WrongPassword, true: NoSuchUser}[unknown]; reply.Code != want {
+				t.Errorf("%s: %v", name, reply)
+			}
+			if a := work[0].Attempt; a.kind != KindUser || a.name != name {
+				t.Errorf("%s: counted as %+v", name, a)
+			}
+		}
+		known, salt, key := phc(t, works[0].Compare)
+		unknown, salt2, key2 := phc(t, works[1].Compare)
+		if known != unknown || len(salt) != len(salt2) || len(key) != len(key2) {
+			t.Errorf("compared with %+v and with %+v", known, unknown)
+		}
+	}
+}
+
+func phc(t *testing.T, hash string) (params argon2id.Params, salt, key []byte) {
+	t.Helper()
+	p, salt, key, err := argon2id.DecodeHash(hash)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return *p, salt, key
+}
+
+// TestOpenServersCostNoHash makes, joins and deletes a server without a
+// password, and one with.
+func TestOpenServersCostNoHash(t *testing.T) {
+	var seen watched
+	p := startNode(t, persistence.Config{}, func(c *Config) { c.Fault = seen.see })
+	alice, bob := enter(t, p, "alice"), enter(t, p, "bob")
+	for password, hashes := range map[string]int{"": 0, "pw": 5} {
+		seen.take()
+		for _, step := range []struct {
+			who     *guest
+			command any
+			want    any
+		}{
+			{alice, CreateServer{"s", password}, Done{}},
+			{bob, JoinServer{"s", "wrong"}, Refused{Code: WrongServerPasswd}},
+			{bob, JoinServer{"s", password}, Done{}},
+			{bob, DeleteServer{"s", password}, Refused{Code: NotOwnerDelete}},
+			{alice, DeleteServer{"s", "wrong" + password}, Refused{Code: WrongServerPasswd}},
+			{alice, DeleteServer{"s", password}, Done{}},
+		} {
+			if got := step.who.ask(step.command); got != step.want {
+				t.Errorf("password %q: %+v: %v, want %v", password, step.command, got, step.want)
+			}
+		}
+		if got := len(seen.take()); got != hashes {
+			t.Errorf("password %q: %d hashes, want %d", password, got, hashes)
+		}
+	}
+}
