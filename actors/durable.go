@@ -372,6 +372,10 @@ func (d *durable) refuseDue(ctx actor.Context, seq uint64, code Code) {
 		switch m := u.msg.(type) {
 		case *answer:
 			ctx.Send(u.to, &answer{Ref: m.Ref, Reply: Refused{Code: code}})
+		case asked: // somebody else was to answer
+			m.from().answer(ctx, Refused{Code: code})
+		case *membershipNoted:
+			d.node.dir.Tell(ctx, &membershipRefused{*m})
 		case *persistence.SaveSnapshot:
 			d.saving = 0
 		}

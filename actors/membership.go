@@ -41,6 +41,17 @@ func (s *server) onNoted(ctx actor.Context, m *membershipNoted) {
 	delete(s.askers, paid)
 }
 
+// onNotNoted answers those who wait for what a user's journal refused: the
+// server has the change on disk, the user's list will follow it later.
+func (s *server) onNotNoted(ctx actor.Context, m *membershipRefused) {
+	d := debt{membership{m.User, m.Incarnation}, m.Member}
+	for _, a := range s.askers[d] {
+		delete(s.closing, a.Caller)
+		s.refuse(ctx, a.Caller, OutcomeUnknown)
+	}
+	delete(s.askers, d)
+}
+
 func (s *server) confirm(ctx actor.Context, caller Caller) {
 	if c, several := s.closing[caller]; several {
 		c.left--

@@ -74,6 +74,62 @@ func refuseChange(t *testing.T, change any, member, byAlice bool) {
 	}
 }
 
+// TestWhoWaitsForAUsersListHearsOfItsTrouble lets the disk fail when the server
+// has a change of membership and the user has not: whoever asked need not wait
+// for the deadline, and the list follows once the disk is well.
+func TestWhoWaitsForAUsersListHearsOfItsTrouble(t *testing.T) {
+	for name, tt := range map[string]struct {
+		change          any
+		before, byAlice bool
+		members, joined string
+	}{
+		"join":   {change: JoinServer{"s", ""}, members: "[alice bob]", joined: "[s]"},
+		"leave":  {change: LeaveServer{"s"}, before: true, members: "[alice]", joined: "[]"},
+		"delete": {change: DeleteServer{"s", ""}, before: true, byAlice: true, joined: "[]"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) { failUsersPart(t, tt.change, tt.before, tt.byAlice, tt.members, tt.joined) })
+		})
+	}
+}
+
+func failUsersPart(t *testing.T, change any, before, byAlice bool, members, joined string) {
+	files := &vfstest.Faulty{FS: vfstest.NewMem()}
+	var armed atomic.Bool
+	p := startNode(t, persistence.Config{FS: files}, func(c *Config) {
+		c.Passivate = 10 * time.Second
+		c.Fault = func(_ Kind, msg any) {
+			if m, ok := msg.(*persistence.Append); ok && m.Stream.Parts()[0] == "users" && armed.CompareAndSwap(true, false) {
+				files.Set(func(int) error { return errors.New("injected") })
+			}
+		}
+	})
+	alice, bob := enter(t, p, "alice"), enter(t, p, "bob")
+	alice.ask(CreateServer{"s", ""})
+	if before {
+		bob.ask(JoinServer{"s", ""})
+	}
+	asker := bob
+	if byAlice {
+		asker = alice
+	}
+	armed.Store(true)
+	asked := time.Now()
+	if reply := asker.ask(change); reply != (Refused{Code: OutcomeUnknown}) || time.Since(asked) >= time.Second {
+		t.Errorf("heard %v after %v", reply, time.Since(asked))
+	}
+	files.Set(nil)
+	time.Sleep(10 * time.Second) // in which the server says it again
+	if list := bob.ask(JoinedServers{}).(Servers); fmt.Sprint(list.Names) != joined {
+		t.Errorf("bob's list is %v", list)
+	}
+	if members != "" {
+		if got := namesOf(alice.ask(ServerMembers{"s"}).(Members)); got != members {
+			t.Errorf("members %s", got)
+		}
+	}
+}
+
 func namesOf(m Members) string {
 	names := make([]string, len(m.Members))
 	for i := range m.Members {
@@ -225,7 +281,7 @@ func crashAtTheEnd(t *testing.T, kind Kind, end any, bobs bool, want Code) {
 	p := startNode(t, persistence.Config{FS: vfstest.NewMem()}, func(c *Config) {
 		c.FaultAfter = func(k Kind, msg any) {
 			switch m := msg.(type) {
-			case *leaveServer, *deleteChannel, *hashDone:
+			case *leaveServer, *deleteChannel, *deleteServer:
 				if k == kind && armed.CompareAndSwap(true, false) {
 					panic("injected")
 				}

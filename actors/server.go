@@ -70,6 +70,9 @@ type (
 		Incarnation  uint64
 		Member       bool
 	}
+	// membershipRefused is the same when the user's journal refused it. The
+	// server says the change again from time to time; who waits need not.
+	membershipRefused struct{ membershipNoted }
 )
 
 func (m *createServer) entity() (Kind, string)    { return KindServer, m.Server }
@@ -144,6 +147,8 @@ func (s *server) command(ctx actor.Context, msg any) {
 		s.onSubscribe(ctx, m)
 	case *membershipNoted:
 		s.onNoted(ctx, m)
+	case *membershipRefused:
+		s.onNotNoted(ctx, m)
 	case *follow:
 		s.toChannel(ctx, m.incarnation, m) // after the router knows of it
 	case *hashDone:

@@ -156,7 +156,7 @@ func misplaced() []any {
 
 // malformed is requests that end a connection, with secrets in them.
 func malformed() []string {
-	q := func(s string) string { return strconv.Quote(s) }
+	q := strconv.Quote
 	return []string{
 		`{"call":"login","usernm":"alice","passwd":` + q(userSecret) + `,,}`,
 		`{"call":"login","passwd":` + q(userSecret) + `,"passwd":` + q(userSecret) + `}`,

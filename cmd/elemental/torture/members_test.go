@@ -1,6 +1,9 @@
 package torture
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // writer posts into one room, with a window of unanswered posts, each under a
 // nonce. After a kill it repeats what was not answered, or lets it be.
@@ -173,7 +176,7 @@ func (c *churner) own() string { return "own-" + c.user }
 func (c *churner) session(conn *talker, back func()) error {
 	if c.n++; c.n == 1 {
 		_, err := conn.ask("createserver", "servername", c.own(), "serverpasswd", passwordFor(c.own()))
-		if no, refused := err.(refusal); err != nil && (!refused || no.code != "server_exists") {
+		if no, refused := errors.AsType[refusal](err); err != nil && (!refused || no.code != "server_exists") {
 			return err
 		}
 	}
@@ -225,7 +228,7 @@ func (c *churner) moveOn(conn *talker) error {
 	f := fact{"member", server}
 	if c.n/mobServers%2 == 0 {
 		_, err := c.change(conn, f, false, "leaveserver", "servername", server)
-		if no, refused := err.(refusal); refused && no.code == "not_in_server" {
+		if no, refused := errors.AsType[refusal](err); refused && no.code == "not_in_server" {
 			c.facts[f], err = false, nil // the call before the kill had been done
 		}
 		return err
@@ -296,7 +299,7 @@ func (c *churner) verifyLogins(there map[fact]bool) error {
 	defer conn.close()
 	try := func(f fact, pairs ...any) error {
 		_, err := conn.ask("login", pairs...)
-		_, refused := err.(refusal)
+		_, refused := errors.AsType[refusal](err)
 		if there[f] = err == nil; refused {
 			return nil
 		}

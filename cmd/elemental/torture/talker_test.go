@@ -2,6 +2,7 @@ package torture
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"time"
@@ -102,7 +103,7 @@ func passwordFor(name string) string { return "planted-secret-" + name }
 // enter registers a user, when there is none yet, and logs in.
 func (c *talker) enter(user string) error {
 	_, err := c.ask("register", "usernm", user, "passwd", passwordFor(user))
-	if no, refused := err.(refusal); err != nil && !(refused && no.code == "user_exists") {
+	if no, refused := errors.AsType[refusal](err); err != nil && !(refused && no.code == "user_exists") {
 		return err
 	}
 	_, err = c.ask("login", "usernm", user, "passwd", passwordFor(user))
