@@ -391,7 +391,14 @@ func (d *durable) idle() bool {
 // save makes a snapshot of what is decided now, when there is something new,
 // and says it to persistence: it leaves when all that is in it is on disk.
 func (d *durable) save(ctx actor.Context) {
-	if d.phase != ready || d.saving != 0 || d.saved == d.seq {
+	if d.saved != d.seq {
+		d.saveAnew(ctx)
+	}
+}
+
+// saveAnew is save also when no event made the news.
+func (d *durable) saveAnew(ctx actor.Context) {
+	if d.phase != ready || d.saving != 0 {
 		return
 	}
 	s := &persistence.SaveSnapshot{Stream: d.stream, Epoch: d.epoch, Seq: d.seq, ReplyTo: ctx.Self()}

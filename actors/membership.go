@@ -4,6 +4,8 @@ import (
 	"slices"
 
 	"github.com/asynkron/protoactor-go/actor"
+
+	"elemental/persistence"
 )
 
 // This file is how users' lists of joined servers follow the members of a
@@ -39,6 +41,27 @@ func (s *server) onNoted(ctx actor.Context, m *membershipNoted) {
 		s.confirm(ctx, a.Caller)
 	}
 	delete(s.askers, paid)
+	s.bury(ctx)
+}
+
+// over tells whether the server is deleted and no list names it any more.
+func (s *server) over() bool { return !s.guild.Exists && len(s.guild.owed) == 0 }
+
+// bury makes a tombstone of a snapshot that was saved while the server was
+// deleted but still owed somebody a word: no event follows that would make a new one.
+func (s *server) bury(ctx actor.Context) {
+	if s.over() && s.saved == s.seq && s.seq > 0 && s.buried != s.seq {
+		s.saveAnew(ctx)
+	}
+}
+
+func (s *server) onSnapshotSaved(ctx actor.Context, m *persistence.SnapshotSaved) {
+	switch {
+	case s.onSaved(ctx, m):
+		s.bury(ctx)
+	case m.Seq == s.buried:
+		s.buried = 0 // it failed: the next sweep tries again
+	}
 }
 
 // onNotNoted answers those who wait for what a user's journal refused: the

@@ -99,6 +99,7 @@ type server struct {
 	closing map[Caller]closing       // deleteServer that waits for several; not saved
 	tick    ticker                   // not saved
 	again   bool                     // it has been alive before: a crash may have swallowed what it was about to say; not saved
+	buried  uint64                   // sequence of the last tombstone handed over; not saved
 	ends    []revoke                 // what that may be, from the replay; not saved
 }
 
@@ -156,7 +157,7 @@ func (s *server) command(ctx actor.Context, msg any) {
 	case *saveChannel:
 		s.onSaveChannel(ctx, m)
 	case *persistence.SnapshotSaved:
-		s.onSaved(ctx, m)
+		s.onSnapshotSaved(ctx, m)
 		s.leaveIfGone(ctx)
 	default:
 		s.parental(ctx, msg)
@@ -169,6 +170,7 @@ func (s *server) parental(ctx actor.Context, msg any) {
 	case *sweep:
 		s.kids.sweep(ctx)
 		s.payDebts(ctx)
+		s.bury(ctx)
 		s.tick.again(ctx)
 	case *stayed:
 		s.kids.stayed(ctx, m.name)
@@ -378,7 +380,7 @@ func (s *server) channelStream(name string, incarnation uint64) persistence.Stre
 	return persistence.StreamOf("servers", s.name, "channels", name, strconv.FormatUint(incarnation, 10))
 }
 
-func (s *server) reset() { s.guild, s.ends = newGuild(), nil }
+func (s *server) reset() { s.guild, s.ends, s.buried = newGuild(), nil, 0 }
 
 func (s *server) restore(snapshot []byte) error {
 	saved, err := decode[guild](snapshot)
@@ -420,7 +422,7 @@ func (s *server) recovered(ctx actor.Context) {
 // leaveIfGone ends the actor of a server that does not exist, or was deleted
 // and needs nothing of it any more. Its files can go when nobody owns them.
 func (s *server) leaveIfGone(ctx actor.Context) {
-	if !s.guild.Exists && len(s.guild.owed) == 0 {
+	if s.over() {
 		ctx.Send(ctx.Parent(), &vacant{name: s.name})
 	}
 }
@@ -449,7 +451,9 @@ func (s *server) snapshot(save *persistence.SaveSnapshot) {
 		state.Owed = append(state.Owed, debt{who, member})
 	}
 	save.State = mustJSON(state)
-	save.Gone = !s.guild.Exists && len(s.guild.owed) == 0
+	if s.over() {
+		save.Gone, s.buried = true, save.Seq
+	}
 }
 
 func (s *server) onSaveChannel(ctx actor.Context, m *saveChannel) {

@@ -93,6 +93,7 @@ func (c *core) mark(b *batch) {
 // timedCheckpoint begins a checkpoint when there is something for it.
 func (c *core) timedCheckpoint() {
 	c.startCheckpointTimer()
+	c.removeTombs(c.segments[0].number) // those saved after the journal forgot them
 	if c.live().events > 0 || c.oldestNeeded() > c.segments[0].number && c.deletable() {
 		c.rolling = true
 		c.writeNext()
@@ -172,6 +173,11 @@ func (c *core) letGo(oldest uint32) {
 			c.removeFiles(name, removal{old: true})
 		}
 	}
+	c.removeTombs(oldest)
+}
+
+// removeTombs removes the tombstones of which the segments from oldest on hold no event.
+func (c *core) removeTombs(oldest uint32) {
 	tombs := c.tombs
 	c.tombs = nil
 	for _, e := range tombs {

@@ -3,6 +3,7 @@ package persistence
 import (
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -138,6 +139,39 @@ func TestATombstoneWithAnOwnerStays(t *testing.T) {
 	if r := w.mustRecover(s); r.Seq != seq+1 {
 		t.Errorf("made anew: %+v", r)
 	}
+	w.close()
+}
+
+// TestSnapshotThatWasOnlyInMemory kills the process before a snapshot's folder
+// is synced. The next one reads the snapshot and lets the journal go; a power
+// cut must not find neither.
+func TestSnapshotThatWasOnlyInMemory(t *testing.T) {
+	m := vfstest.NewMem()
+	disk, written := &vfstest.Faulty{FS: m}, atomic.Bool{}
+	disk.Before = func(op vfstest.Op, name string) {
+		switch {
+		case op == vfstest.OpRename && name == "a/"+stateFile:
+			written.Store(true)
+		case op == vfstest.OpSyncDir && written.Load():
+			disk.Kill()
+		}
+	}
+	w := open(t, Config{FS: disk})
+	seq := w.write("a", 3)
+	if r := w.saveState(&SaveSnapshot{Stream: "a", Seq: seq, State: stateAt(seq)}); r.Err == nil {
+		t.Fatal("saved by a process that was killed")
+	}
+	_ = w.stop()
+	w = open(t, Config{FS: m})
+	checkEvents(t, w.recover("a"), seq)
+	for range 3 {
+		w.checkpoint()
+		w.write("b", 1)
+	}
+	left := m.PowerCut(0, 1)
+	w.close()
+	w = open(t, Config{FS: left})
+	checkEvents(t, w.recover("a"), seq)
 	w.close()
 }
 

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -203,5 +204,81 @@ func checkHistory(l *housetest.Line, n int) {
 				l.T.Fatalf("message %d is %v", begin+i, got)
 			}
 		}
+	}
+}
+
+// TestServerMadeAgainIsAnother deletes a server, waits until nothing of it is on
+// disk any more, and makes it again: all its numbers begin at 1 again, and
+// nothing of the former one may be seen, neither messages, nor nonces, members,
+// or an entry in somebody's list.
+func TestServerMadeAgainIsAnother(t *testing.T) {
+	dir := t.TempDir()
+	h := housetest.New(t, compacting(dir, time.Minute, 20*time.Millisecond, 1<<20))
+	alice := h.Founder()
+	alice.Yes(`{"call":"register","usernm":"bob","passwd":"pw"}`)
+	bob := h.Login("bob")
+	for round := range 3 {
+		bob.Yes(`{"call":"joinserver","servername":"s","serverpasswd":"spw"}`)
+		for i := range 1 + round {
+			posted := bob.Yes(`{"call":"message","servername":"s","channel":"general","msg":"of %d","nonce":"n%d"}`, round, i)
+			if posted["index"] != float64(i) {
+				t.Fatalf("round %d: %v", round, posted)
+			}
+		}
+		if text := fmt.Sprint(alice.History()); strings.Count(text, fmt.Sprintf("of %d", round)) != 1+round || strings.Count(text, "of ") != 1+round {
+			t.Fatalf("round %d: %s", round, text)
+		}
+		if round == 1 {
+			confirmLate(h)
+		}
+		alice.Yes(`{"call":"deleteserver","servername":"s","serverpasswd":"spw"}`)
+		h.Strike(nil)
+		awaitNoFolder(t, bob, filepath.Join(dir, "servers"))
+		if got := bob.Yes(`{"call":"getjoinedservers"}`)["servers"]; fmt.Sprint(got) != "[]" {
+			t.Fatalf("bob is in %v", got)
+		}
+		made := alice.Ask(`{"call":"createserver","servername":"s","serverpasswd":"spw"}`)
+		for ; made["code"] == "busy"; made = alice.Ask(`{"call":"createserver","servername":"s","serverpasswd":"spw"}`) {
+			t.Log("its actor knew of the former life, and recovers")
+		}
+		if made["resp"] != true {
+			t.Fatal(made)
+		}
+		if no := bob.Ask(`{"call":"getserverchannels","servername":"s"}`); no["resp"] != false {
+			t.Fatalf("bob is a member of a server that he never joined: %v", no)
+		}
+		if n := len(alice.History()); n != 0 {
+			t.Fatalf("%d messages in a new server", n)
+		}
+	}
+	stopHouse(t, h)
+}
+
+// confirmLate holds back the members' word that their lists follow until the
+// deleted server has saved a snapshot without it.
+func confirmLate(h *housetest.House) {
+	saved := make(chan struct{})
+	once := sync.OnceFunc(func() { close(saved) })
+	h.Strike(func(kind actors.Kind, msg any) {
+		switch fmt.Sprintf("%v %T", kind, msg) {
+		case fmt.Sprintf("%v *persistence.SnapshotSaved", actors.KindServer):
+			once()
+		case fmt.Sprintf("%v *actors.membershipChanged", actors.KindUser):
+			<-saved
+		}
+	})
+}
+
+// awaitNoFolder waits until checkpoints have taken all of a folder away.
+func awaitNoFolder(t *testing.T, l *housetest.Line, name string) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); ; {
+		if _, err := os.Stat(name); os.IsNotExist(err) {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the deleted server's files stay")
+		}
+		l.Yes(`{"call":"getjoinedservers"}`)
 	}
 }
