@@ -9,6 +9,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"elemental/persistence/vfs"
@@ -52,7 +53,7 @@ func same(a, b files) bool {
 
 // readAll opens a disk and reads streams as an owner would. It gives Open's
 // error; each stream's own goes to check.
-func readAll(t testing.TB, m *vfstest.Mem, streams []Stream, check func(*Recovered)) error {
+func readAll(t testing.TB, m vfs.FS, streams []Stream, check func(*Recovered)) error {
 	t.Helper()
 	c, err := boot(Config{FS: m}.withDefaults().quiet())
 	if err != nil {
@@ -383,4 +384,80 @@ func TestPagesAreReadBack(t *testing.T) {
 	if r := w.saveState(&SaveSnapshot{Stream: "a", Seq: seq, State: stateAt(seq), Pages: []Page{{First: 3}}}); !errors.Is(r.Err, ErrInvalid) {
 		t.Errorf("bad page: %v", r.Err)
 	}
+}
+
+// TestSnapshotAheadOfItsJournal puts a snapshot beside a journal that ends before it.
+func TestSnapshotAheadOfItsJournal(t *testing.T) {
+	sound, counts := small(t)
+	s := Stream("users/alice")
+	for ahead := range uint64(2) {
+		seq := counts[s] + ahead
+		data, err := encodeSnapshot(&snapshot{Stream: s, Seq: seq, State: stateAt(seq)}, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := sound.with(path.Join(streamDir(s), stateFile), data).put(t)
+		if err := readAll(t, m, []Stream{s}, func(r *Recovered) {
+			if damaged := errors.As(r.Err, new(*DamageError)); damaged != (ahead > 0) {
+				t.Errorf("snapshot at %d, journal at %d: recovered up to %d, %v", seq, counts[s], r.Seq, r.Err)
+			}
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestFailedReadsServeNothingWrong lets each read of a start in turn fail, of a
+// folder whose journal knows nothing of the stream any more.
+func TestFailedReadsServeNothingWrong(t *testing.T) {
+	f := wholeFolder(t)
+	for _, files := range []files{f.files, f.withoutJournalOf(t, "users/alice")} {
+		for k := 0; ; k++ {
+			disk := &vfstest.Faulty{FS: files.put(t), Of: vfstest.Reads, Fail: func(call int) error {
+				if call == k {
+					return syscall.EIO
+				}
+				return nil
+			}}
+			err := readAll(t, disk, []Stream{"users/alice"}, func(r *Recovered) {
+				if r.Err == nil {
+					checkEvents(t, r, f.counts[r.Stream])
+				} else if !errors.Is(r.Err, syscall.EIO) {
+					t.Fatalf("read %d: %v", k, r.Err)
+				}
+			})
+			if err != nil && !errors.As(err, new(*NotWritableError)) {
+				t.Fatalf("read %d: %v", k, err)
+			}
+			if disk.Hits() == 0 {
+				t.Logf("%d failed reads", k)
+				break
+			}
+		}
+	}
+}
+
+// withoutJournalOf saves a stream once more and lets its journal go.
+func (f whole) withoutJournalOf(t *testing.T, s Stream) files {
+	t.Helper()
+	m := f.files.put(t)
+	w := open(t, Config{FS: m})
+	for name, seq := range f.counts {
+		w.mustRecover(name)
+		if r := w.saveState(&SaveSnapshot{Stream: name, Seq: seq, State: stateAt(seq)}); r.Err != nil {
+			t.Fatal(r.Err)
+		}
+	}
+	for range 2 {
+		w.write("barrier", 1)
+		w.checkpoint()
+	}
+	w.close()
+	left := filesOf(t, m)
+	for name, data := range left {
+		if path.Dir(name) == journalFolder && bytes.Contains(data, []byte(s)) {
+			t.Fatalf("%s still tells of %s", name, s)
+		}
+	}
+	return left
 }

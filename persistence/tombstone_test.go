@@ -3,6 +3,7 @@ package persistence
 import (
 	"errors"
 	"path"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -186,6 +187,63 @@ func TestTombstoneThatComesBack(t *testing.T) {
 	w.close()
 }
 
+// TestTombstoneHalfGone cuts the power when the tombstone is removed and the
+// folder not synced: any of the files may be there again. The name stays usable.
+func TestTombstoneHalfGone(t *testing.T) {
+	m := vfstest.NewMem()
+	s := StreamOf("servers", "go")
+	g := newGate(vfstest.OpSyncDir, streamDir(s))
+	removed := atomic.Bool{}
+	w := open(t, Config{FS: &vfstest.Faulty{FS: m, Before: func(op vfstest.Op, name string) {
+		if op == vfstest.OpRemove && name == path.Join(streamDir(s), stateFile) {
+			removed.Store(true)
+		}
+		g.shut.Store(removed.Load())
+		g.before(op, name)
+	}}})
+	before := w.write(s, 1)
+	w.saveState(&SaveSnapshot{Stream: s, Seq: before, State: stateAt(before)})
+	seq := w.bury(s, 2)
+	w.checkpoint() // lets go
+	<-g.reached
+	for seed := range uint64(30) {
+		later := open(t, Config{FS: m.PowerCut(50, seed)})
+		r := later.mustRecover(s)
+		if r.Seq != 0 && r.Seq != seq {
+			t.Errorf("recovered %+v", r)
+		}
+		later.write(s, 1)
+		later.close()
+	}
+	close(g.open)
+	w.close()
+}
+
+// TestDroppedFilesThatStayAreNobodys lets the removal of a dropped stream fail.
+func TestDroppedFilesThatStayAreNobodys(t *testing.T) {
+	m := vfstest.NewMem()
+	disk := &vfstest.Faulty{FS: m, Of: vfstest.OpRemove}
+	w := open(t, Config{FS: disk})
+	channel := StreamOf("servers", "go", "channels", "general", "1")
+	seq := w.write(channel, 4)
+	w.saveState(&SaveSnapshot{Stream: channel, Seq: seq, State: stateAt(seq)})
+	r := w.mustRecover("servers/go")
+	disk.Set(func(int) error { return syscall.EIO })
+	w.tell(&Append{Stream: "servers/go", Epoch: r.Epoch, Event: event(1, `{}`), Drops: []Stream{channel}, ReplyTo: w.owner})
+	w.until("servers/go", 1)
+	for range 3 {
+		if r := w.recover(channel); !errors.Is(r.Err, ErrUnavailable) {
+			t.Errorf("of a dropped stream: %+v", r)
+		}
+	}
+	disk.Set(nil)
+	if r := w.mustRecover(channel); r.Seq != 0 || r.Snapshot != nil {
+		t.Errorf("after the drop: %+v", r)
+	}
+	w.write(channel, 2)
+	w.close()
+}
+
 // TestFailedRemovalsAreMadeUpFor lets the older snapshot, then the tombstone
 // stay because the disk fails; the name can be used meanwhile.
 func TestFailedRemovalsAreMadeUpFor(t *testing.T) {
@@ -194,38 +252,28 @@ func TestFailedRemovalsAreMadeUpFor(t *testing.T) {
 	}
 }
 
-func failRemovals(t *testing.T, op vfstest.Op) {
-	m := vfstest.NewMem()
-	disk := &vfstest.Faulty{FS: m, Of: op}
-	w := open(t, Config{FS: disk})
+func failRemovals(t *testing.T, fails vfstest.Op) {
+	m, failing := vfstest.NewMem(), atomic.Bool{}
 	s := StreamOf("servers", "go")
+	disk := &vfstest.Faulty{FS: m, FailAt: func(op vfstest.Op, name string) error {
+		if failing.Load() && op == fails && strings.HasPrefix(name, streamDir(s)) {
+			return syscall.EIO
+		}
+		return nil
+	}}
+	w := open(t, Config{FS: disk})
 	before := w.write(s, 1)
 	w.saveState(&SaveSnapshot{Stream: s, Seq: before, State: stateAt(before)})
 	seq := w.bury(s, 2)
-	if op == vfstest.OpSyncDir {
-		w.tell(&checkpointDue{}) // its own sync of a folder comes first
-		disk.Set(func(call int) error { return nil })
-	}
-	fails := func(int) error { return syscall.EIO }
-	if op == vfstest.OpRemove {
-		disk.Set(fails)
-		w.checkpoint()
-	} else {
-		calls := disk.Calls()
-		disk.Set(func(call int) error {
-			if call == calls { // the new segment's
-				return nil
-			}
-			return syscall.EIO
-		})
-	}
+	failing.Store(true)
+	w.checkpoint() // lets go
 	synctest.Wait()
 	r := w.mustRecover(s)
 	if r.Seq != 0 && r.Seq != seq {
 		t.Errorf("meanwhile: %+v", r)
 	}
 	w.tell(&Release{Stream: s, Epoch: r.Epoch})
-	disk.Set(nil)
+	failing.Store(false)
 	for range 3 {
 		w.write("users/a", 1)
 		w.checkpoint()

@@ -59,11 +59,12 @@ var ErrKilled = errors.New("the process was killed")
 // Faulty fails chosen calls. Those of the kinds in Of are counted from 0.
 type Faulty struct {
 	vfs.FS
-	Of     Op                       // 0 for Changes
-	Fail   func(call int) error     // says which call fails; set before use, then with Set
-	Before func(op Op, name string) // called before each call of any kind; it may block
-	Short  bool                     // a failing write writes half
-	Drop   bool                     // a failing sync also loses what was not synced, as Linux does
+	Of     Op                             // 0 for Changes
+	Fail   func(call int) error           // says which call fails; set before use, then with Set
+	FailAt func(op Op, name string) error // says which call of any kind fails, beside Fail; not counted
+	Before func(op Op, name string)       // called before each call of any kind; it may block
+	Short  bool                           // a failing write writes half
+	Drop   bool                           // a failing sync also loses what was not synced, as Linux does
 
 	mu    sync.Mutex
 	calls int
@@ -79,6 +80,11 @@ func (f *Faulty) next(op Op, name string) error {
 	}
 	if f.dead.Load() {
 		return ErrKilled
+	}
+	if f.FailAt != nil {
+		if err := f.FailAt(op, name); err != nil {
+			return err
+		}
 	}
 	of := f.Of
 	if of == 0 {
