@@ -61,7 +61,8 @@ func TestCheckpointBySizeAndASilentStream(t *testing.T) {
 	w := open(t, Config{Dir: t.TempDir(), SegmentBytes: 2000})
 	seq := w.write("silent", 1) // never answers
 	want := w.write("a", 40)
-	for m := hear[*SnapshotWanted](w); m.Stream != "a"; m = hear[*SnapshotWanted](w) {
+	for !w.wanted["a"] {
+		hear[any](w)
 	}
 	w.saveState(&SaveSnapshot{Stream: "a", Seq: want, State: stateAt(want)})
 	checkEvents(t, w.recover("silent"), seq)

@@ -30,6 +30,7 @@ type world struct {
 	owner  *actor.PID
 	heard  chan any
 	epochs map[Stream]uint64 // the last ones that recover gave
+	wanted map[Stream]bool   // snapshots, ever
 
 	crashes, mayCrash atomic.Int32 // of the persistence actor
 }
@@ -52,7 +53,7 @@ func tryOpen(t testing.TB, cfg Config) (*world, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &world{t: t, store: store, heard: make(chan any, 1<<16), epochs: map[Stream]uint64{}}
+	w := &world{t: t, store: store, heard: make(chan any, 1<<16), epochs: map[Stream]uint64{}, wanted: map[Stream]bool{}}
 	w.system = actor.NewActorSystem(actor.WithDeadLetterThrottleInterval(time.Millisecond), actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return quiet }))
 	w.system.EventStream.Subscribe(func(event any) {
 		if _, ok := event.(*actor.SupervisorEvent); ok {
@@ -108,6 +109,9 @@ func hear[T any](w *world) T {
 	for {
 		select {
 		case msg := <-w.heard:
+			if m, ok := msg.(*SnapshotWanted); ok {
+				w.wanted[m.Stream] = true
+			}
 			if m, ok := msg.(T); ok {
 				return m
 			}

@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"elemental/persistence/vfs"
 	"elemental/persistence/vfs/vfstest"
 )
 
@@ -248,16 +249,21 @@ func TestDroppedFilesThatStayAreNobodys(t *testing.T) {
 // stay because the disk fails; the name can be used meanwhile.
 func TestFailedRemovalsAreMadeUpFor(t *testing.T) {
 	for _, op := range []vfstest.Op{vfstest.OpRemove, vfstest.OpSyncDir} {
-		synctest.Test(t, func(t *testing.T) { failRemovals(t, op) })
+		for _, late := range []bool{false, true} { // only when the tombstone's file is gone
+			synctest.Test(t, func(t *testing.T) { failRemovals(t, op, late) })
+		}
 	}
 }
 
-func failRemovals(t *testing.T, fails vfstest.Op) {
+func failRemovals(t *testing.T, fails vfstest.Op, late bool) {
 	m, failing := vfstest.NewMem(), atomic.Bool{}
 	s := StreamOf("servers", "go")
 	disk := &vfstest.Faulty{FS: m, FailAt: func(op vfstest.Op, name string) error {
 		if failing.Load() && op == fails && strings.HasPrefix(name, streamDir(s)) {
-			return syscall.EIO
+			has, err := vfs.Exists(m, path.Join(streamDir(s), stateFile))
+			if !late || err == nil && !has {
+				return syscall.EIO
+			}
 		}
 		return nil
 	}}
