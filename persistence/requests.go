@@ -97,10 +97,10 @@ func (c *core) begin(e *stream, r request) {
 	case r.save != nil:
 		c.beginSave(e, r.save)
 	case r.remove.tomb && (!e.gone || e.pending > 0): // it came back to life
-	case r.remove.tomb && e.epoch != 0: // its owner may give it life at any time: the next checkpoint looks again
+	case r.remove.tomb && e.next != 0: // its owner may give it life at any time: the next checkpoint looks again
 		c.noteTomb(e)
 	default:
-		if r.remove.tomb { // who owns it next has to recover, which waits until the files are gone
+		if r.remove.tomb { // who owns it next recovers, which waits until the files are gone
 			e.known = false
 		}
 		e.busy = true
