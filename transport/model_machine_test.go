@@ -113,7 +113,7 @@ func (m *machine) start(t *rapid.T) {
 		Actor: func(c *actors.Config) {
 			c.Deadline, c.Passivate = patience, idle
 			c.MessageBytes, c.AnswerMessages = modelTextBytes, modelMessages
-			c.LoginFailures, c.LoginPause = modelFailures, time.Hour
+			c.LoginFailures, c.LoginFailuresAddress, c.LoginPause = modelFailures, 0, time.Hour
 		},
 	})
 	if err != nil {

@@ -20,7 +20,7 @@ const (
 type model struct {
 	users    map[string]*person
 	servers  map[string]*club
-	failures map[string]int // wrong passwords in a row, by user name
+	failures map[string]int // wrong passwords in a row, by user name, and by server name with a slash before it
 }
 
 type person struct {
@@ -132,14 +132,34 @@ func (m *model) createServer(user, server, passwd string) string {
 	return ""
 }
 
+// checkServerPassword judges a server's password and counts wrong ones, whoever
+// says them. A server without a password is not guessed at.
+func (m *model) checkServerPassword(server, passwd string) string {
+	right := m.servers[server].passwd
+	guesses := "/" + server
+	switch {
+	case right != "" && m.failures[guesses] >= modelFailures:
+		return "too_many_logins"
+	case right == passwd:
+		if right != "" {
+			delete(m.failures, guesses)
+		}
+		return ""
+	case right != "":
+		m.failures[guesses]++
+	}
+	return "wrong_server_password"
+}
+
 func (m *model) joinServer(user, server, passwd string) string {
 	s := m.servers[server]
-	switch {
-	case s == nil:
+	if s == nil {
 		return "no_such_server"
-	case s.passwd != passwd:
-		return "wrong_server_password"
-	case !slices.Contains(s.members, user):
+	}
+	if code := m.checkServerPassword(server, passwd); code != "" {
+		return code
+	}
+	if !slices.Contains(s.members, user) {
 		s.members = append(s.members, user)
 		m.users[user].joined = append(m.users[user].joined, server)
 	}
@@ -174,8 +194,9 @@ func (m *model) deleteServer(user, server, passwd string) string {
 		return "no_such_server"
 	case s.owner != user:
 		return "not_owner_delete_server"
-	case s.passwd != passwd:
-		return "wrong_server_password"
+	}
+	if code := m.checkServerPassword(server, passwd); code != "" {
+		return code
 	}
 	for _, name := range s.members {
 		m.users[name].joined = without(m.users[name].joined, server)

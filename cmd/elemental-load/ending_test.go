@@ -49,7 +49,9 @@ func TestTimeout(t *testing.T) {
 	if len(kept.Violations) > 0 || post.Failed == 0 || post.Done == 0 || operation(t, kept, "connection").Failed < 4 {
 		t.Errorf("%+v\n%+v", kept.Violations, kept.Failures)
 	}
-	if text := r.stdout.Text(); !strings.Contains(text, "did not keep up") || !strings.Contains(text, "no answer in time") {
+	text := r.stdout.Text()
+	judged := strings.Contains(text, "did not keep up") || strings.Contains(text, "cannot be told") // a busy machine makes the generator late too
+	if !judged || !strings.Contains(text, "no answer in time") {
 		t.Error(text)
 	}
 }

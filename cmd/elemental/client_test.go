@@ -204,3 +204,28 @@ func (c *client) post(server, channel, text string) object {
 	c.t.Helper()
 	return c.must("message", "servername", server, "channel", channel, "msg", text)
 }
+
+func (p *provider) history(user, server, channel string) []string {
+	p.t.Helper()
+	return p.join(user).history(server, channel)
+}
+
+// history is all texts of a channel, read in pages.
+func (c *client) history(server, channel string) []string {
+	c.t.Helper()
+	const page = 400
+	where := []any{"servername", server, "channel", channel}
+	amount := int(c.must("gettotalmessages", where...)["amount"].(float64))
+	var texts []string
+	for begin := 0; begin < amount; begin += page {
+		end := min(begin+page, amount)
+		answer := c.must("getmessages", append(where, "begin", begin, "end", end)...)
+		for _, message := range answer["messages"].([]any) {
+			texts = append(texts, message.(map[string]any)["message"].(string))
+		}
+	}
+	if len(texts) != amount {
+		c.t.Errorf("%d messages were announced, %d came", amount, len(texts))
+	}
+	return texts
+}

@@ -51,3 +51,11 @@ func unstarted(t testing.TB, dir string, args ...string) *provider {
 
 // on are the arguments that put the data in dir.
 func on(dir string, more ...string) []string { return providertest.Args(dir, more...) }
+
+// rounds is how often a loop test loops: more with ELEMENTAL_LONG=1.
+func rounds(short, long int) int {
+	if os.Getenv("ELEMENTAL_LONG") != "" {
+		return long
+	}
+	return short
+}

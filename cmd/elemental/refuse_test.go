@@ -2,11 +2,13 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"io/fs"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -17,8 +19,13 @@ import (
 // the trouble, the exit code, and nothing changed on disk.
 func startRefused(t *testing.T, code int, mention []string, watch string, args ...string) {
 	t.Helper()
+	refuses(t, unstarted(t, ""), code, mention, watch, args...)
+}
+
+// refuses is startRefused for a provider that the test has made.
+func refuses(t *testing.T, p *provider, code int, mention []string, watch string, args ...string) {
+	t.Helper()
 	before := contents(t, watch)
-	p := unstarted(t, "")
 	p.Launch(args...)
 	if got := p.Wait(); got != code {
 		t.Errorf("exit code %d, want %d\n%s", got, code, p.Stderr.Text())
@@ -103,14 +110,20 @@ func writeFile(t testing.TB, path, content string) {
 func TestFolderNotWritable(t *testing.T) {
 	root := t.TempDir()
 	dir := filepath.Join(root, "data")
+	p := unstarted(t, "")
 	if err := os.Mkdir(dir, 0o500); err != nil {
 		t.Fatal(err)
 	}
 	if probe, err := os.Create(filepath.Join(dir, "probe")); err == nil {
-		_ = probe.Close()
-		t.Skip("this user may write everywhere")
+		if err := errors.Join(probe.Close(), os.Remove(probe.Name())); err != nil {
+			t.Fatal(err)
+		}
+		p.Wrapper = []string{"setpriv", "--bounding-set=-dac_override,-dac_read_search"} // root, for whom modes count
+		if out, err := exec.Command(p.Wrapper[0], p.Wrapper[1], "true").CombinedOutput(); err != nil {
+			t.Skipf("this user may write everywhere, and cannot give that up (setpriv): %v %s", err, out)
+		}
 	}
-	startRefused(t, 1, []string{dir, "permission denied"}, root, on(dir)...)
+	refuses(t, p, 1, []string{dir, "permission denied"}, root, on(dir)...)
 }
 
 // TestReadOnlyFileSystem is the like of TestFolderNotWritable that also holds for root.

@@ -39,6 +39,7 @@ func (p *provider) loadUntil(t *testing.T, sig syscall.Signal) []string {
 		running sync.WaitGroup
 		enough  = make(chan struct{})
 	)
+	const writers = 4
 	for w := range writers {
 		c := p.join(fmt.Sprintf("writer%d", w))
 		c.joinServer("gophers")
