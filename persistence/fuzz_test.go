@@ -80,6 +80,10 @@ func FuzzRecord(f *testing.F) {
 		`{"c":"00000000","n":18446744073709551615,"d":7,"v":{"stream":"users/%41","seq":2,"type":"t","version":-1,"data":{"a":"é"}}}`,
 		`{"c":"00000000","n":007,"d":-0,"v":{"stream":"\u0061","seq":01,"type":"t","version":+1,"drops":["a""b",],"data":}}`,
 		`{"c":"00000000","n":3,"d":2,"v":{"mark":true}}`,
+		`{"c":"00000000","n":1,"d":0,"v":{"stream":"\u0061","seq":1,"type":"t","version":1,"data":{}}}`,
+		`{"c":"00000000","n":1,"d":0,"v":{"stream":"a","seq":1,"type":"t","version":1,"drops":["x""y"],"data":{}}}`,
+		`{"c":"00000000","n":1,"d":0,"v":{"stream":"a","seq":1,"type":"t","version":1,"drops":["x",],"data":{}}}`,
+		`{"c":"00000000","n":1,"d":0,"v":{"stream":"a","seq":1,"type":"t","version":01,"data":{}}}`,
 	} {
 		f.Add([]byte(line))
 	}
@@ -119,11 +123,12 @@ func checkRecord(t *testing.T, line []byte) {
 // stream, and not with any bit flipped.
 func FuzzSnapshot(f *testing.F) {
 	for _, indent := range []int{0, 2} {
-		data, err := encodeSnapshot(&snapshot{Stream: "users/alice", Seq: 7, Gone: indent > 0, State: jsontext.Value(`{"exists":true,"keys":[]}`)}, indent)
+		data, err := encodeSnapshot(&snapshot{Stream: "users/alice", Seq: 777777777, Gone: indent > 0, State: jsontext.Value(`{"exists":true,"keys":[]}`)}, indent)
 		if err != nil {
 			f.Fatal(err)
 		}
 		f.Add(data, uint(40))
+		f.Add(data, uint(8*bytes.Index(data, []byte("777")))) // another sequence
 	}
 	f.Add([]byte("{  \n \"crc32c\":\"00000000\"}"), uint(3))
 	f.Add([]byte(`{"crc32c":"00000000","format":"elemental-snapshot","version":0,"stream":"users/alice","seq":-1,"state":null}`), uint(3))

@@ -96,7 +96,7 @@ func FuzzRequests(f *testing.F) {
 		"\ufeff{\"call\":\"ping\"}\r\n\t{\"call\":\"ping\",\"id\":1.50e+3}",
 		`{"call":"a","call":"b"}`, `{"Call":"a","\u212aey":"b"}`, `{"x":{"y":1,"y":2}}`,
 		`{"call":"x","msg":"` + strings.Repeat("m", fuzzLimit) + `"}`,
-		`{"x":` + deep, `{"begin":9223372036854775808,"end":1e3,"count":-0,"before":"1"}`,
+		`{"x":[[[[[[[]]]]]]]}`, `{"x":[[[[[[[[]]]]]]]]}`, `{"x":` + deep, `{"begin":9223372036854775808,"end":1e3,"count":-0,"before":"1"}`,
 		`{"msg":"\ud83d\ude00\u0000😀"}`, `{"msg":"\ud800"}`, "{\"msg\":\"\xff\"}",
 	} {
 		f.Add([]byte(text), []byte{3})
