@@ -1,12 +1,15 @@
 package actors
 
 import (
+	"bytes"
+	"log/slog"
 	"math"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/alexedwards/argon2id"
+	"github.com/asynkron/protoactor-go/actor"
 
 	"elemental/persistence"
 )
@@ -145,3 +148,33 @@ func TestOpenServersCostNoHash(t *testing.T) {
 		}
 	}
 }
+
+// TestTheEngineTellsOfNoMessage sends what carries a secret to a session that
+// has ended: the engine would print it whole.
+func TestTheEngineTellsOfNoMessage(t *testing.T) {
+	var log bytes.Buffer
+	var mu sync.Mutex
+	handler := slog.NewTextHandler(writerFunc(func(b []byte) (int, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		return log.Write(b)
+	}), &slog.HandlerOptions{Level: slog.LevelDebug})
+	system := actor.NewActorSystemWithConfig(actor.Configure(engineLog(slog.New(handler))))
+	pid := system.Root.Spawn(actor.PropsFromFunc(func(actor.Context) {}))
+	if err := system.Root.StopFuture(pid).Wait(); err != nil {
+		t.Fatal(err)
+	}
+	system.Root.Send(pid, &Request{Command: Register{"alice", "a s3cret"}})
+	system.Root.Send(pid, &register{User: "alice", Password: "a s3cret"})
+	system.Shutdown()
+	system.Logger().Warn("heard")
+	mu.Lock()
+	defer mu.Unlock()
+	if text := log.String(); strings.Contains(text, "s3cret") || !strings.Contains(text, "heard") {
+		t.Errorf("the log has %s", text)
+	}
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(b []byte) (int, error) { return f(b) }
