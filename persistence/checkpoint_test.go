@@ -143,6 +143,40 @@ func TestATombstoneWithAnOwnerStays(t *testing.T) {
 	w.close()
 }
 
+// TestSegmentsStayUntilTheNextIsDurable lets the new segment fail that would
+// allow the old ones to go.
+func TestSegmentsStayUntilTheNextIsDurable(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, failing := vfstest.NewMem(), atomic.Bool{}
+		w := open(t, Config{FS: &vfstest.Faulty{FS: m, FailAt: func(op vfstest.Op, _ string) error {
+			if failing.Load() && op == vfstest.OpCreate {
+				return syscall.EIO
+			}
+			return nil
+		}}})
+		var seq uint64
+		for range 2 {
+			seq = w.write("a", 3)
+			w.saveState(&SaveSnapshot{Stream: "a", Seq: seq, State: stateAt(seq)})
+			w.checkpoint()
+		}
+		failing.Store(true)
+		w.tell(&checkpointDue{})
+		for w.store.Writable() {
+			w.mustRecover("barrier")
+		}
+		synctest.Wait()
+		left := m.PowerCut(0, 1)
+		failing.Store(false)
+		time.Sleep(time.Second)
+		w.close()
+		w = open(t, Config{FS: left})
+		checkEvents(t, w.recover("a"), seq)
+		w.close()
+		time.Sleep(time.Second)
+	})
+}
+
 // TestSnapshotThatWasOnlyInMemory kills the process before a snapshot's folder
 // is synced. The next one reads the snapshot and lets the journal go; a power
 // cut must not find neither.

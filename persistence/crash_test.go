@@ -213,9 +213,9 @@ func TestFaults(t *testing.T) {
 	all := seeds(t, long(1, 5))
 	for name, kind := range faults {
 		t.Run(name, func(t *testing.T) {
-			step := uint64(long(9, 1))
+			step := uint64(long(15, 1))
 			if kind.of == vfstest.OpSync {
-				step = uint64(long(2, 1))
+				step = uint64(long(3, 1))
 			}
 			count := 0
 			for _, seed := range all {
