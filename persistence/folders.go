@@ -86,6 +86,9 @@ func (d *disk) removeEmpty(name string) error {
 		}
 		delete(d.made, name)
 		if err := d.Remove(name); err != nil {
+			if names, listErr := d.List(name); listErr == nil && len(names) > 0 {
+				return nil // another stream's file came between
+			}
 			return err
 		}
 		if err := d.SyncDir(path.Dir(name)); err != nil {

@@ -297,3 +297,29 @@ func failRemovals(t *testing.T, fails vfstest.Op, late bool) {
 	w.close()
 	time.Sleep(time.Second)
 }
+
+// TestFolderIsFilledWhileItIsRemoved lets a stream save its first snapshot in a
+// folder that the end of a stream below it is about to take away as empty.
+func TestFolderIsFilledWhileItIsRemoved(t *testing.T) {
+	m := vfstest.NewMem()
+	w := open(t, Config{FS: &vfstest.Faulty{FS: m, Before: func(op vfstest.Op, name string) {
+		if op == vfstest.OpRemove && name == "servers/go" {
+			if err := vfs.WriteSynced(m, "servers/go/"+newStateFile, []byte("{")); err != nil {
+				t.Error(err)
+			}
+		}
+	}}})
+	channel := StreamOf("servers", "go", "channels", "general", "1")
+	seq := w.write(channel, 1)
+	w.saveState(&SaveSnapshot{Stream: channel, Seq: seq, State: stateAt(seq)})
+	r := w.mustRecover("servers/go")
+	w.tell(&Append{Stream: "servers/go", Epoch: r.Epoch, Event: event(1, `{}`), Drops: []Stream{channel}, ReplyTo: w.owner})
+	w.until("servers/go", 1)
+	if r := w.mustRecover(channel); r.Seq != 0 {
+		t.Errorf("after the drop: %+v", r)
+	}
+	if r := w.saveState(&SaveSnapshot{Stream: "servers/go", Epoch: r.Epoch, Seq: 1, State: stateAt(1)}); r.Err != nil {
+		t.Error(r.Err)
+	}
+	w.close()
+}
