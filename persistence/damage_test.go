@@ -213,6 +213,39 @@ func TestTornTailIsKeptAndSkipped(t *testing.T) {
 	}
 }
 
+// TestTornHeaderIsSkipped cuts a segment that was just begun at every byte, in a
+// new folder and in one with a journal: it was never built on.
+func TestTornHeaderIsSkipped(t *testing.T) {
+	sound, counts := small(t)
+	for name, before := range map[string]files{"new": {}, "old": sound} {
+		m := before.put(t)
+		newest := ""
+		c, err := boot(Config{FS: m}.withDefaults().quiet())
+		if err == nil {
+			newest = segmentFile(c.live().number)
+			err = c.writer.close() // as a process that ends here
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		after := filesOf(t, m)
+		if name == "new" { // the format file comes after the segment
+			delete(after, formatFile)
+		}
+		for size := range after[newest] {
+			torn := after.with(newest, after[newest][:size])
+			err := readAll(t, torn.put(t), []Stream{"users/alice"}, func(r *Recovered) {
+				if name == "old" {
+					checkEvents(t, r, counts[r.Stream])
+				}
+			})
+			if err != nil {
+				t.Fatalf("%s, header cut at %d: %v", name, size, err)
+			}
+		}
+	}
+}
+
 func TestMissingSegmentIsDamage(t *testing.T) {
 	sound, _ := small(t)
 	for name := range sound {

@@ -88,7 +88,7 @@ func (s *scan) findHead(files vfs.FS, numbers []uint32) (*found, error) {
 		if err == nil {
 			return s.cutHead(h, first, data)
 		}
-		if errors.As(err, new(*VersionError)) || provesMore(data, 0) {
+		if errors.As(err, new(*VersionError)) || wasBegun(data) {
 			return nil, err
 		}
 		if len(data) > 0 {
@@ -217,6 +217,15 @@ func soundPrefix(data []byte, first uint64) (end int, next uint64, problem strin
 		next++
 	}
 	return end, next, ""
+}
+
+// wasBegun tells whether any line of a segment is as it was written. A header
+// that lacks but its newline is torn, as one that lacks more.
+func wasBegun(data []byte) bool {
+	if !bytes.Contains(data, []byte{'\n'}) {
+		return len(data) > 0 && provesMore(data[1:], 0)
+	}
+	return provesMore(data, 0)
 }
 
 // provesMore tells whether any sound line says that the record next is durable,

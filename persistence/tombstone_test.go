@@ -302,23 +302,25 @@ func failRemovals(t *testing.T, fails vfstest.Op, late bool) {
 // folder that the end of a stream below it is about to take away as empty.
 func TestFolderIsFilledWhileItIsRemoved(t *testing.T) {
 	m := vfstest.NewMem()
-	w := open(t, Config{FS: &vfstest.Faulty{FS: m, Before: func(op vfstest.Op, name string) {
-		if op == vfstest.OpRemove && name == "servers/go" {
-			if err := vfs.WriteSynced(m, "servers/go/"+newStateFile, []byte("{")); err != nil {
-				t.Error(err)
-			}
-		}
-	}}})
+	g := newGate(vfstest.OpRemove, "servers/go")
+	w := open(t, Config{FS: &vfstest.Faulty{FS: m, Before: g.before}})
 	channel := StreamOf("servers", "go", "channels", "general", "1")
 	seq := w.write(channel, 1)
 	w.saveState(&SaveSnapshot{Stream: channel, Seq: seq, State: stateAt(seq)})
 	r := w.mustRecover("servers/go")
+	g.shut.Store(true)
 	w.tell(&Append{Stream: "servers/go", Epoch: r.Epoch, Event: event(1, `{}`), Drops: []Stream{channel}, ReplyTo: w.owner})
-	w.until("servers/go", 1)
-	if r := w.mustRecover(channel); r.Seq != 0 {
+	<-g.reached
+	w.tell(&Recover{Stream: channel, ReplyTo: w.owner}) // waits behind the removal
+	w.mustRecover("barrier")
+	if err := vfs.WriteSynced(m, "servers/go/"+newStateFile, []byte("{")); err != nil {
+		t.Fatal(err)
+	}
+	close(g.open)
+	if r := hear[*Recovered](w); r.Stream != channel || r.Err != nil || r.Seq != 0 {
 		t.Errorf("after the drop: %+v", r)
 	}
-	if r := w.saveState(&SaveSnapshot{Stream: "servers/go", Epoch: r.Epoch, Seq: 1, State: stateAt(1)}); r.Err != nil {
+	if r := w.saveState(&SaveSnapshot{Stream: "servers/go", Seq: 1, State: stateAt(1)}); r.Err != nil {
 		t.Error(r.Err)
 	}
 	w.close()
