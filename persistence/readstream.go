@@ -32,6 +32,7 @@ type recovery struct {
 	fallback bool  // the newest state file was no use
 	problem  error // what was wrong with it; nil when it was missing
 	found    []loc // of events, in a fallback
+	ignored  bool  // the state file is a tombstone that does not count
 	// why the state file, though good, may not survive a power cut
 	unsecured error
 	err       error
@@ -79,7 +80,7 @@ func (r *recovery) replay(d *disk) error {
 	if r.snapshot != nil && r.snapshot.Gone && first == 1 && len(r.locs) > 0 {
 		// The journal has it all. The tombstone may be of an earlier life: a
 		// power cut can bring back one that was just removed.
-		r.snapshot = nil
+		r.snapshot, r.ignored = nil, true
 	}
 	seq := uint64(0)
 	if r.snapshot != nil {

@@ -169,7 +169,7 @@ func (c *core) learn(e *stream, r *recovery) {
 		c.cover(e, seq)
 		e.durable = max(e.durable, seq)
 	}
-	e.unsure = r.problem != nil || r.unsecured != nil
+	e.unsure = r.problem != nil || r.unsecured != nil || r.ignored
 	e.covered, e.known = seq, true
 	e.gone = r.snapshot != nil && r.snapshot.Gone && seq == e.durable
 	c.noteTomb(e)

@@ -29,7 +29,7 @@ type stream struct {
 
 	known   bool      // durable and covered were checked against the snapshot files
 	gone    bool      // the snapshot is a tombstone
-	unsure  bool      // the newest snapshot file is damaged, or not known to be durable
+	unsure  bool      // the newest snapshot file is damaged, not known to be durable, or does not count
 	broken  bool      // the journal contradicts itself about it
 	inTombs bool      // it is in core.tombs
 	undone  []removal // what failed to remove its files

@@ -245,6 +245,33 @@ func TestDroppedFilesThatStayAreNobodys(t *testing.T) {
 	w.close()
 }
 
+// TestTombstoneSavedOnceMore kills the process in the middle of the next save,
+// while the tombstone does not count because the journal has it all: it must
+// not become the older snapshot meanwhile.
+func TestTombstoneSavedOnceMore(t *testing.T) {
+	m := vfstest.NewMem()
+	s := StreamOf("servers", "go")
+	w := open(t, Config{FS: m})
+	seq := w.write(s, 2)
+	w.saveState(&SaveSnapshot{Stream: s, Seq: seq, State: stateAt(seq), Gone: true})
+	w.close()
+	disk := &vfstest.Faulty{FS: m}
+	disk.Before = func(op vfstest.Op, name string) {
+		if op == vfstest.OpRename && name == path.Join(streamDir(s), stateFile) {
+			disk.Kill()
+		}
+	}
+	w = open(t, Config{FS: disk})
+	checkEvents(t, w.recover(s), seq)
+	if r := w.saveState(&SaveSnapshot{Stream: s, Seq: seq, State: stateAt(seq), Gone: true}); r.Err == nil {
+		t.Fatal("saved by a process that was killed")
+	}
+	_ = w.stop()
+	w = open(t, Config{FS: m})
+	checkEvents(t, w.recover(s), seq)
+	w.close()
+}
+
 // TestFailedRemovalsAreMadeUpFor lets the older snapshot, then the tombstone
 // stay because the disk fails; the name can be used meanwhile.
 func TestFailedRemovalsAreMadeUpFor(t *testing.T) {
