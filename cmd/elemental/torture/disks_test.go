@@ -38,6 +38,7 @@ func TestDiskInTrouble(t *testing.T) {
 }
 
 func (tr trouble) test(t *testing.T) {
+	t.Parallel()
 	p, begin, end := tr.setUp(t)
 	p.Start()
 	u := newPressure(t, p, tr.size)

@@ -37,8 +37,8 @@ func TestSnapshotsFail(t *testing.T) {
 	t.Log(u.book.figures())
 }
 
-// TestSlowDisk has a sync take an hour. Posts wait for it, and so does who reads
-// the channel of a post; all others are served. When the sync is done, all are.
+// TestSlowDisk has a sync take an hour. Posts wait for it, all who have nothing
+// to do with them are served meanwhile. When it is done, all goes on.
 func TestSlowDisk(t *testing.T) {
 	p := providertest.Start(t, program, "--answertimeout", "2h", "--snapshotinterval", "1h")
 	u := newPressure(t, p, 0)

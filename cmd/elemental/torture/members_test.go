@@ -144,7 +144,7 @@ func (r *reader) session(c *talker, back func()) error {
 	back()
 	for ; ; r.next++ {
 		at := mobRoom(r.next)
-		answer, err := c.ask("getlatestmessages", "servername", at.server, "channel", at.channel, "count", 10)
+		answer, err := c.ask("getlatestmessages", "servername", at.server, "channel", at.channel, "count", 5)
 		if err != nil {
 			return err
 		}
@@ -244,7 +244,7 @@ func (c *churner) renewKey(conn *talker) error {
 		return err
 	}
 	c.facts[fact{"key", answer.Key}] = true
-	c.keys = append(c.keys, answer.Key)[max(0, len(c.keys)-7):]
+	c.keys = append(c.keys, answer.Key)[max(0, len(c.keys)-2):]
 	if c.n%2 == 0 {
 		return nil
 	}
@@ -310,7 +310,7 @@ func (c *churner) verifyLogins(there map[fact]bool) error {
 			return err
 		}
 	}
-	for n := max(0, c.n-2); n <= c.n; n++ {
+	for n := max(0, c.n-1); n <= c.n; n++ {
 		user := fmt.Sprint(c.user, "-", n)
 		if err := try(fact{"user", user}, "usernm", user, "passwd", passwordFor(user)); err != nil {
 			return err

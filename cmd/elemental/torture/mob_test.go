@@ -46,7 +46,7 @@ type persona struct{ user, key string }
 func (p *persona) identity() *persona { return p }
 func (p *persona) idle() bool         { return true }
 
-// newMob makes the rooms and lets 24 writers, 6 listeners, 3 readers and 4
+// newMob makes the rooms and lets 24 writers, 6 listeners, 2 readers and 4
 // churners in.
 func newMob(t testing.TB, addr string) *mob {
 	m := &mob{t: t, addr: addr, book: newLedger(t), awaited: map[string]bool{}, complete: make(chan struct{})}
@@ -54,13 +54,13 @@ func newMob(t testing.TB, addr string) *mob {
 	for i := range 24 {
 		name := fmt.Sprintf("writer%02d", i)
 		m.members = append(m.members, &writer{
-			persona: persona{user: name}, m: m, room: mobRoom(i), window: 1 + 7*(i%2), repeats: i%3 > 0,
+			persona: persona{user: name}, m: m, room: mobRoom(i), window: 1 + 3*(i%2), repeats: i%3 > 0,
 		})
 	}
 	for i := range 6 {
 		m.members = append(m.members, &listener{persona{user: fmt.Sprint("listener", i)}, m, mobServer(i)})
 	}
-	for i := range 3 {
+	for i := range 2 {
 		m.members = append(m.members, &reader{persona{user: fmt.Sprint("reader", i)}, m, i * mobChannels})
 	}
 	for i := range 4 {
