@@ -85,18 +85,22 @@ func TestSlowDisk(t *testing.T) {
 // TestStartOnFailingDisk starts the provider on a disk that cannot be written:
 // it says what is the matter, exits with 1, and leaves the folder as it was.
 func TestStartOnFailingDisk(t *testing.T) {
-	t.Run("sync fails", func(t *testing.T) {
-		p := providertest.Start(t, program)
-		leaveTornFolder(t, p, p.Dir)
-		p.Wrapper = strickenFromTheStart(t, "fdatasync,fsync:error=EIO")
-		refusesToStart(t, p, p.Dir, "input/output error")
-	})
-	t.Run("sync fails, folder missing", func(t *testing.T) {
-		root := t.TempDir()
-		p := providertest.Of(t, providertest.New(program, filepath.Join(root, "data")))
-		p.Wrapper = strickenFromTheStart(t, "fdatasync,fsync:error=EIO")
-		refusesToStart(t, p, root, "input/output error")
-	})
+	for _, calls := range []string{"fdatasync,fsync", "fdatasync"} { // at the first folder, at the first file
+		t.Run(calls+" fails", func(t *testing.T) {
+			p := providertest.Start(t, program)
+			leaveTornFolder(t, p, p.Dir)
+			p.Wrapper = strickenFromTheStart(t, calls+":error=EIO")
+			refusesToStart(t, p, p.Dir, "input/output error")
+			p.Wrapper = nil
+			p.Start()
+		})
+		t.Run(calls+" fails, folder missing", func(t *testing.T) {
+			root := t.TempDir()
+			p := providertest.Of(t, providertest.New(program, filepath.Join(root, "data")))
+			p.Wrapper = strickenFromTheStart(t, calls+":error=EIO")
+			refusesToStart(t, p, root, "input/output error")
+		})
+	}
 	t.Run("full", func(t *testing.T) {
 		d := mountSmallDisk(t)
 		p := d.provider()
