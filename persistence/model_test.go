@@ -44,6 +44,7 @@ type owned struct {
 	droppedBy uint64   // that event, 0 for none
 	dropData  string   // and its data: a rejected event's place is taken by another
 	lost      bool     // to be recovered
+	resting   bool     // its owner has left
 	goneAt    int      // a tombstone of so many events may be there, or be gone again with them
 	past      []string // events of the life before
 }
@@ -106,7 +107,7 @@ func (m *model) killed() bool { return m.disk != nil && m.disk.Killed() }
 // resume recovers a stream, checks it, and takes what is there as the truth.
 func (m *model) resume(s *owned) bool {
 	m.w.t.Helper()
-	s.lost = true
+	s.lost, s.resting = true, false
 	r, ok := m.ask(s)
 	if !ok {
 		return false
@@ -320,6 +321,8 @@ func (m *model) step() {
 	s := m.streams[m.rng.IntN(len(m.streams))]
 	switch {
 	case s.droppedBy > 0:
+	case s.resting && m.rng.IntN(4) > 0:
+		m.w.tell(&checkpointDue{})
 	case s.lost:
 		m.resume(s)
 	case s == m.mortal && m.rng.IntN(3) > 0:
@@ -384,8 +387,11 @@ func (m *model) live() {
 		m.post(s, 1, "post")
 	case !s.gone() || dice < 2:
 		m.found()
-	case dice < 6:
+	case s.goneAt < s.committed || s.savedAt < uint64(s.committed):
 		m.save(s)
+	case dice < 8: // only without an owner a tombstone goes
+		m.w.tell(&Release{Stream: s.name, Epoch: s.epoch})
+		s.resting, s.lost = true, true
 	default:
 		m.w.tell(&checkpointDue{})
 	}
