@@ -11,8 +11,8 @@ import (
 type hashLine struct {
 	mu    sync.Mutex // the workers and the actor hold it for a moment
 	came  sync.Cond  // for idle workers
-	lines map[netip.Prefix][]hashJob
-	turns []netip.Prefix // of the lines that have work; the first is next
+	lines map[netip.Addr][]hashJob
+	turns []netip.Addr // of the lines that have work; the first is next
 
 	waiting, most int
 	idle          int // workers that wait; each makes room for one more
@@ -20,22 +20,9 @@ type hashLine struct {
 }
 
 func newHashLine(most int) *hashLine {
-	l := &hashLine{lines: map[netip.Prefix][]hashJob{}, most: most}
+	l := &hashLine{lines: map[netip.Addr][]hashJob{}, most: most}
 	l.came.L = &l.mu
 	return l
-}
-
-// neighbourhood is what counts as one address: of IPv6 everybody has many.
-func neighbourhood(from netip.Addr) netip.Prefix {
-	bits := from.BitLen()
-	if from.Is6() {
-		bits = 64
-	}
-	where, err := from.Prefix(bits)
-	if err != nil {
-		return netip.Prefix{} // no address at all: a line like any other
-	}
-	return where
 }
 
 // add lets a job wait, and tells which one, if any, has to go for that: it may
@@ -43,7 +30,7 @@ func neighbourhood(from netip.Addr) netip.Prefix {
 func (l *hashLine) add(job hashJob) (gone hashJob, full bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	where := neighbourhood(job.work.From)
+	where := job.work.From
 	if l.waiting >= l.most+l.idle {
 		longest := l.longest()
 		if len(l.lines[longest]) <= len(l.lines[where])+1 {
@@ -60,7 +47,7 @@ func (l *hashLine) add(job hashJob) (gone hashJob, full bool) {
 	return gone, full
 }
 
-func (l *hashLine) longest() (where netip.Prefix) {
+func (l *hashLine) longest() (where netip.Addr) {
 	for each, line := range l.lines {
 		if len(line) > len(l.lines[where]) {
 			where = each
@@ -70,7 +57,7 @@ func (l *hashLine) longest() (where netip.Prefix) {
 }
 
 // takeLast takes the newest of a line, which has more than that one.
-func (l *hashLine) takeLast(where netip.Prefix) hashJob {
+func (l *hashLine) takeLast(where netip.Addr) hashJob {
 	line := l.lines[where]
 	last := len(line) - 1
 	job := line[last]

@@ -23,9 +23,9 @@ func TestHashLineIsFair(t *testing.T) {
 	for ref := range uint64(6) {
 		add("10.0.0.1", ref) // 4 and 5 are refused
 	}
-	add("10.0.0.2", 10)     // 3 gives way
-	add("2001:db8::1", 20)  // 2 gives way
-	add("2001:db8::ff", 21) // the same neighbourhood as before: no line is so much longer that it should give way
+	add("10.0.0.2", 10)   // 3 gives way
+	add("2001:db8::", 20) // 2 gives way
+	add("2001:db8::", 21) // the same as before: no line is so much longer that it should give way
 	var served []uint64
 	l.close()
 	for job, ok := l.next(); ok; job, ok = l.next() {

@@ -65,7 +65,7 @@ type Caller struct {
 	PID     *actor.PID
 	Session uint64 // the session's number on this node
 	Ref     uint64
-	From    netip.Addr // of its connection
+	From    netip.Addr // of its connection, as limits count addresses
 }
 
 // answer replies to the caller. A Caller without a PID hears nothing.

@@ -1,8 +1,6 @@
 package actors
 
 import (
-	"runtime"
-
 	"github.com/asynkron/protoactor-go/actor"
 )
 
@@ -187,28 +185,17 @@ func (r *router) onPublish(ctx actor.Context, m *publish) {
 		return
 	}
 	event := &pushed{event: r.node.encoder.EncodeNewMessage(&m.NewMessage)}
-	sent := 0
-	send := func(to *actor.PID) {
-		if sent++; sent%fanOutSlice == 0 {
-			runtime.Gosched()
-		}
-		ctx.Send(to, event)
-	}
 	for id, s := range server {
 		if id != m.From {
-			send(s.pid)
+			ctx.Send(s.pid, event)
 		}
 	}
 	for id, s := range channel {
 		if _, twice := server[id]; id != m.From && !twice {
-			send(s.pid)
+			ctx.Send(s.pid, event)
 		}
 	}
 }
-
-// fanOutSlice is how many sessions a push goes to at a time: whatever else is
-// ready to run need not wait behind all of a large audience.
-const fanOutSlice = 64
 
 func (r *router) onOnline(m *online) {
 	if s := r.sessions[m.Session]; s != nil && s.user == m.User {

@@ -24,7 +24,6 @@ type (
 	joinServer struct { // Done, once the user's list has it too
 		Caller
 		User, Server, Password string
-		Address                string // for the count of wrong passwords
 	}
 	leaveServer struct { // Done, once the user's list has it no more
 		Caller
@@ -33,7 +32,6 @@ type (
 	deleteServer struct { // Done, once no member's list has it any more
 		Caller
 		User, Server, Password string
-		Address                string // for the count of wrong passwords
 	}
 	createChannel struct { // Done
 		Caller
@@ -221,7 +219,7 @@ func (s *server) onJoin(ctx actor.Context, m *joinServer) {
 		s.finishJoin(ctx, m, m.Password == "")
 		return
 	}
-	s.compare(ctx, m, m.Password, m.Address)
+	s.compare(ctx, m, m.Caller, m.Password)
 }
 
 func (s *server) onLeave(ctx actor.Context, m *leaveServer) {
@@ -247,7 +245,7 @@ func (s *server) onDelete(ctx actor.Context, m *deleteServer) {
 	case s.guild.Password == "":
 		s.finishDelete(ctx, m, m.Password == "")
 	default:
-		s.compare(ctx, m, m.Password, m.Address)
+		s.compare(ctx, m, m.Caller, m.Password)
 	}
 }
 

@@ -19,9 +19,9 @@ func (s *server) hash(ctx actor.Context, command any, work hashWork) {
 }
 
 // compare has a password compared with the server's; wrong ones are counted.
-func (s *server) compare(ctx actor.Context, command any, password, address string) {
+func (s *server) compare(ctx actor.Context, command any, who Caller, password string) {
 	s.hash(ctx, command, hashWork{
-		Password: password, Compare: s.guild.Password, Attempt: attempt{KindServer, s.name, address},
+		Password: password, Compare: s.guild.Password, Attempt: attempt{KindServer, s.name, who.From.String()},
 	})
 }
 

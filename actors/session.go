@@ -194,7 +194,7 @@ func (s *session) start(ctx actor.Context, req *Request, me Caller) any {
 	case Register:
 		return s.tell(ctx, &register{me, c.User, c.Password}, InvalidUser)
 	case Login:
-		return s.tell(ctx, &login{me, c.User, c.Password, s.from.String()}, s.unknownUser(WrongPassword))
+		return s.tell(ctx, &login{me, c.User, c.Password}, s.unknownUser(WrongPassword))
 	case LoginByKey:
 		return s.tell(ctx, &loginByKey{me, c.User, c.Key}, s.unknownUser(WrongKey))
 	}
@@ -229,7 +229,7 @@ func (s *session) startAsUser(ctx actor.Context, command any, me Caller) any {
 	case Logout:
 		return s.tell(ctx, &logout{me, s.user, s.key}, NoSuchUser)
 	case ChangePassword:
-		return s.tell(ctx, &changePassword{me, s.user, c.Password, c.New, s.from.String()}, NoSuchUser)
+		return s.tell(ctx, &changePassword{me, s.user, c.Password, c.New}, NoSuchUser)
 	case JoinedServers:
 		return s.tell(ctx, &joinedServers{me, s.user}, NoSuchUser)
 	case Unsubscribe:
@@ -249,11 +249,11 @@ func (s *session) startAtServer(ctx actor.Context, command any, me Caller) any {
 	case CreateServer:
 		m = &createServer{me, s.user, c.Server, c.Password}
 	case JoinServer:
-		m = &joinServer{me, s.user, c.Server, c.Password, s.from.String()}
+		m = &joinServer{me, s.user, c.Server, c.Password}
 	case LeaveServer:
 		m = &leaveServer{me, s.user, c.Server}
 	case DeleteServer:
-		m = &deleteServer{me, s.user, c.Server, c.Password, s.from.String()}
+		m = &deleteServer{me, s.user, c.Server, c.Password}
 	case CreateChannel:
 		m = &createChannel{me, s.user, c.Server, c.Channel}
 	case DeleteChannel:

@@ -24,7 +24,6 @@ type (
 	login struct { // from a session; LoggedIn with a new key
 		Caller
 		User, Password string
-		Address        string // for the count of wrong passwords
 	}
 	loginByKey struct { // from a session; LoggedIn with the same key
 		Caller
@@ -36,7 +35,7 @@ type (
 	}
 	changePassword struct { // from a session; LoggedIn with the only valid key
 		Caller
-		User, Password, New, Address string
+		User, Password, New string
 	}
 	joinedServers struct { // from a session; Servers
 		Caller
@@ -225,7 +224,7 @@ func (u *user) onLogin(ctx actor.Context, m *login) {
 		compare = u.node.pool.dummy // as slow as a real one
 	}
 	u.hash(ctx, hashing{command: m, compare: u.account.Password}, hashWork{
-		Password: m.Password, Compare: compare, Attempt: attempt{KindUser, m.User, m.Address},
+		Password: m.Password, Compare: compare, Attempt: attempt{KindUser, m.User, m.From.String()},
 	})
 }
 
@@ -256,7 +255,7 @@ func (u *user) onLogout(ctx actor.Context, m *logout) {
 
 func (u *user) onChangePassword(ctx actor.Context, m *changePassword) {
 	u.hash(ctx, hashing{command: m, compare: u.account.Password}, hashWork{
-		Password: m.Password, Compare: u.account.Password, Attempt: attempt{KindUser, m.User, m.Address},
+		Password: m.Password, Compare: u.account.Password, Attempt: attempt{KindUser, m.User, m.From.String()},
 	})
 }
 

@@ -10,36 +10,16 @@ func (l *Listener) watch() {
 	ticker := time.NewTicker(round)
 	defer ticker.Stop()
 	start := time.Now()
-	var all []*conn
 	for {
 		select {
 		case <-ticker.C:
 			l.now.Store(int64(time.Since(start)) + 1)
-			all = l.checkAll(all[:0])
+			l.each(l.check)
 			l.commons.look(false)
 		case <-l.quit:
 			return
 		}
 	}
-}
-
-// checkAll looks at each connection. Many that have to go do not go all at once:
-// the work of parting with them would stand in front of everybody else's. It
-// returns the list that it used, empty, for the next time.
-func (l *Listener) checkAll(all []*conn) []*conn {
-	const atOnce, pause = 32, 5 * time.Millisecond
-	l.each(func(c *conn) { all = append(all, c) })
-	ended := 0
-	for _, c := range all {
-		if !l.check(c) {
-			continue
-		}
-		if ended++; ended%atOnce == 0 && !l.wait(pause) {
-			break
-		}
-	}
-	clear(all)
-	return all
 }
 
 // round is the time between two looks: an eighth of the shortest limit.
@@ -51,8 +31,8 @@ func (cfg *Config) round() time.Duration {
 	return max(shortest/8, 5*time.Millisecond)
 }
 
-// check ends a connection that is beyond one of its times, and tells whether it did.
-func (l *Listener) check(c *conn) bool {
+// check ends a connection that is beyond one of its times.
+func (l *Listener) check(c *conn) {
 	switch closing := c.closing.Load(); {
 	case l.late(c.out.wrote.Load(), l.cfg.StallTime), l.hogs(c):
 		c.out.wrote.Store(0) // counted once
@@ -61,16 +41,12 @@ func (l *Listener) check(c *conn) bool {
 	case c.end.Load() == endSlow && l.late(closing, min(lingerTime, l.cfg.StallTime)):
 		c.kill()
 	case closing != 0:
-		if !l.late(closing, 4*l.cfg.StallTime) {
-			return false
+		if l.late(closing, 4*l.cfg.StallTime) {
+			c.kill()
 		}
-		c.kill()
-	case c.end.Load() == endNone && l.beyond(c):
+	case l.beyond(c):
 		c.cut(endTime)
-	default:
-		return false
 	}
-	return true
 }
 
 // beyond reports whether a client has kept the provider waiting for too long.
