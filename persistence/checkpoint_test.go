@@ -177,6 +177,43 @@ func TestSegmentsStayUntilTheNextIsDurable(t *testing.T) {
 	})
 }
 
+// TestOlderSnapshotStaysWhenItIsTheOnlyOne lets the disk fail between the two
+// renames of a snapshot, and then the journal go that the former older one needed.
+func TestOlderSnapshotStaysWhenItIsTheOnlyOne(t *testing.T) {
+	m, failing := vfstest.NewMem(), atomic.Bool{}
+	w := open(t, Config{FS: &vfstest.Faulty{FS: m, FailAt: func(op vfstest.Op, name string) error {
+		if failing.Load() && op == vfstest.OpRename && name == "a/"+stateFile {
+			return syscall.ENOSPC
+		}
+		return nil
+	}}})
+	for range 2 {
+		seq := w.write("a", 3)
+		if r := w.saveState(&SaveSnapshot{Stream: "a", Seq: seq, State: stateAt(seq)}); r.Err != nil {
+			t.Fatal(r.Err)
+		}
+	}
+	w.checkpoint() // seals
+	seq := w.write("a", 3)
+	failing.Store(true)
+	if r := w.saveState(&SaveSnapshot{Stream: "a", Seq: seq, State: stateAt(seq)}); r.Err == nil {
+		t.Fatal("saved without its name")
+	}
+	for range 2 {
+		w.checkpoint() // lets go
+		w.write("b", 1)
+		checkEvents(t, w.recover("a"), seq)
+	}
+	failing.Store(false)
+	if r := w.saveState(&SaveSnapshot{Stream: "a", Seq: seq, State: stateAt(seq)}); r.Err != nil {
+		t.Fatal(r.Err)
+	}
+	w.close()
+	w = open(t, Config{FS: m})
+	checkEvents(t, w.recover("a"), seq)
+	w.close()
+}
+
 // TestSnapshotThatWasOnlyInMemory kills the process before a snapshot's folder
 // is synced. The next one reads the snapshot and lets the journal go; a power
 // cut must not find neither.

@@ -96,6 +96,7 @@ func (c *core) begin(e *stream, r request) {
 		c.reads.add(c.recoverJob(e, r))
 	case r.save != nil:
 		c.beginSave(e, r.save)
+	case r.remove.old && e.unsure: // it may be the only good one; it stays for the next snapshot but one
 	case r.remove.tomb && (!e.gone || e.pending > 0): // it came back to life
 	case r.remove.tomb && e.next != 0: // its owner may give it life at any time: the next checkpoint looks again
 		c.noteTomb(e)
@@ -169,7 +170,7 @@ func (c *core) learn(e *stream, r *recovery) {
 		c.cover(e, seq)
 		e.durable = max(e.durable, seq)
 	}
-	e.unsure = r.problem != nil || r.unsecured != nil || r.ignored
+	e.unsure = r.fallback || r.unsecured != nil || r.ignored
 	e.covered, e.known = seq, true
 	e.gone = r.snapshot != nil && r.snapshot.Gone && seq == e.durable
 	c.noteTomb(e)
@@ -206,7 +207,7 @@ func (c *core) onSaved(s saved) {
 		c.logSaved()
 	} else {
 		c.logUnsaved(e, s.err)
-		e.unsure = e.unsure || s.unread
+		e.unsure = true // the present one may be the older one by now, and alone
 		if !errors.Is(s.err, ErrInvalid) {
 			s.err = unavailable(s.err)
 		}

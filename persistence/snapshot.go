@@ -125,8 +125,7 @@ type saveJob struct {
 // saved answers a saveJob.
 type saved struct {
 	saveJob
-	unread bool // what was written could not be read back
-	err    error
+	err error
 }
 
 func (j saveJob) failed(reason error) any { return saved{saveJob: j, err: reason} }
@@ -144,7 +143,7 @@ func (j saveJob) do(d *disk) any {
 		return j.failed(fmt.Errorf("snapshot of %s: %w", j.msg.Stream, err))
 	}
 	if err := d.verify(path.Join(dir, stateFile), data); err != nil {
-		return saved{saveJob: j, unread: true, err: err}
+		return j.failed(err)
 	}
 	return saved{saveJob: j}
 }
