@@ -100,8 +100,9 @@ type life struct {
 	seed uint64
 
 	end     ending
-	at      int // the file call that it ends at, if it comes so far
-	percent int // of what is not synced that a power cut leaves
+	at      int       // the file call that it ends at, if it comes so far
+	percent int       // of what is not synced that a power cut leaves
+	once    sync.Once // the power is cut by a file call, or by the life's end
 	left    *vfstest.Mem
 }
 
@@ -141,8 +142,8 @@ func (l *life) perish(call int) error {
 
 func (l *life) die() {
 	l.disk.Kill() // first: what is under way is not acknowledged any more
-	if l.end == cut && l.left == nil {
-		l.left = l.mem.PowerCut(l.percent, l.seed)
+	if l.end == cut {
+		l.once.Do(func() { l.left = l.mem.PowerCut(l.percent, l.seed) })
 	}
 }
 
@@ -153,6 +154,7 @@ func (l *life) live(t *testing.T) {
 		if !l.disk.Killed() {
 			t.Fatal(err)
 		}
+		l.die()
 		return
 	}
 	if m.enter(w) {
@@ -161,7 +163,7 @@ func (l *life) live(t *testing.T) {
 		}
 	}
 	m.hearAll()
-	if l.end != clean && !l.disk.Killed() {
+	if l.end != clean {
 		l.die()
 	}
 	m.settleAll() // a dead disk refuses all that waits; what is acknowledged counts

@@ -25,7 +25,9 @@ func TestOneOrderWhileActorsCrash(t *testing.T) {
 		seed := uint64(time.Now().UnixNano())
 		h := housetest.New(t, housetest.Settings{
 			Store: func(c *persistence.Config) { c.SnapshotInterval, c.SegmentBytes = 20*time.Millisecond, 4000 },
-			Actor: func(c *actors.Config) { c.Passivate, c.LoginFailures = 10*time.Millisecond, 0 },
+			Actor: func(c *actors.Config) {
+				c.Passivate, c.LoginFailures, c.LoginFailuresAddress = 10*time.Millisecond, 0, 0
+			},
 		})
 		c := &crowd{t: t, addr: h.Addr, book: newBook(), seed: seed}
 		crashes := &crasher{rng: rand.New(rand.NewPCG(seed, 0)), left: 40}
@@ -90,7 +92,7 @@ func TestOneOrderWhileKilled(t *testing.T) {
 		seed := uint64(time.Now().UnixNano())
 		rng := rand.New(rand.NewPCG(seed, 0))
 		p := providertest.Of(t, providertest.New(path, filepath.Join(t.TempDir(), "data"),
-			"--snapshotinterval", "20ms", "--segmentsize", "4KiB", "--passivate", "10ms", "--loginfailures", "1000000"))
+			"--snapshotinterval", "20ms", "--segmentsize", "4KiB", "--passivate", "10ms", "--loginfailures", "1000000", "--loginfailuresaddress", "0"))
 		p.Start()
 		c := &crowd{t: t, addr: p.Addr, book: newBook(), seed: seed}
 		kills := 0
