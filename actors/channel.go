@@ -41,6 +41,10 @@ type (
 		Caller
 		incarnation uint64 // of the channel
 	}
+	// ending comes from the server when it has decided on the channel's deletion,
+	// before its journal knows; spared when nothing came of it.
+	ending struct{}
+	spared struct{}
 	// retire comes from the server when the channel's deletion is on disk.
 	retire struct{}
 	// saveChannel is a saveNow on its way through the server.
@@ -101,6 +105,7 @@ type channel struct {
 	reads   map[uint64]reading // answers that wait for pages; not saved
 	lastRef uint64             // not saved
 	pages   int64              // paged once the snapshot under way is saved; not saved
+	ends    bool               // about to be deleted; not saved
 	retired bool               // deleted; not saved
 }
 
@@ -128,9 +133,25 @@ func (s *server) newChannel(id string) func() actor.Actor {
 	}
 }
 
+// Receive takes the server's word about the channel's end at once, also while
+// the channel recovers: it may find its stream gone, and must not begin anew.
+func (c *channel) Receive(ctx actor.Context) {
+	switch ctx.Message().(type) {
+	case *ending:
+		c.ends = true
+	case *spared:
+		c.ends = false
+	default:
+		c.durable.Receive(ctx)
+	}
+}
+
 func (c *channel) command(ctx actor.Context, msg any) {
 	if m, ok := msg.(asked); ok && c.retired {
 		m.from().answer(ctx, Refused{Code: NoSuchChannel})
+		return
+	} else if ok && c.ends { // the stream may be gone already, or stay after all
+		m.from().answer(ctx, Refused{Code: Busy})
 		return
 	}
 	switch m := msg.(type) {

@@ -262,6 +262,7 @@ func (s *server) onDeleteChannel(ctx actor.Context, m *deleteChannel) {
 		return
 	}
 	gone := s.guild.channel(m.Channel)
+	s.endChannel(ctx, gone)
 	s.commit(ctx, "channelDeleted", channelDeleted{m.Channel, gone}, s.channelStream(m.Channel, gone))
 	t := s.topic()
 	t.channel, t.incarnation = m.Channel, gone
@@ -349,6 +350,23 @@ func (s *server) may(ctx actor.Context, caller Caller, code Code) bool {
 	return code == ""
 }
 
+// endChannel tells a channel's actor, if there is one, that it is to be deleted.
+// The word comes before the journal can end the stream.
+func (s *server) endChannel(ctx actor.Context, incarnation uint64) {
+	if kid := s.kids.live[strconv.FormatUint(incarnation, 10)]; kid != nil {
+		ctx.Send(kid.pid, &ending{})
+	}
+}
+
+// spareChannels lets those go on whose deletion came to nothing.
+func (s *server) spareChannels(ctx actor.Context) {
+	for _, c := range s.guild.Channels {
+		if kid := s.kids.live[strconv.FormatUint(c.Incarnation, 10)]; kid != nil {
+			ctx.Send(kid.pid, &spared{})
+		}
+	}
+}
+
 // retire ends a channel's actor, if there is one, once its deletion is on disk.
 func (s *server) retire(ctx actor.Context, incarnation uint64) {
 	if kid := s.kids.live[strconv.FormatUint(incarnation, 10)]; kid != nil {
@@ -412,6 +430,7 @@ func (s *server) replay(e persistence.Event) error {
 // no such server.
 func (s *server) recovered(ctx actor.Context) {
 	s.tick.start(ctx, s.node.sweepEvery())
+	s.spareChannels(ctx)
 	s.endAgain(ctx)
 	s.payDebts(ctx)
 	s.leaveIfGone(ctx)

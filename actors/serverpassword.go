@@ -105,6 +105,7 @@ func (s *server) remove(ctx actor.Context, caller Caller) {
 	drops := make([]persistence.Stream, len(was.Channels))
 	for i, c := range was.Channels {
 		drops[i] = s.channelStream(c.Channel, c.Incarnation)
+		s.endChannel(ctx, c.Incarnation)
 	}
 	s.commit(ctx, "serverDeleted", serverDeleted{}, drops...)
 	s.say(ctx, s.node.router, &revoke{Topic: topic, Reason: ServerGone})

@@ -1,0 +1,124 @@
+package actors
+
+import (
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"elemental/persistence"
+	"elemental/persistence/vfs"
+	"elemental/persistence/vfs/vfstest"
+)
+
+// TestADeletedChannelDoesNotBeginAnew lets a channel's actor start, for what
+// somebody asks, only when its deletion is on its way to the journal: it finds
+// no stream any more. An empty channel is not what was asked for, and an event
+// of nobody's would keep the journal from ever getting shorter.
+func TestADeletedChannelDoesNotBeginAnew(t *testing.T) {
+	for _, deletion := range []any{DeleteChannel{"s", "general"}, DeleteServer{"s", ""}} {
+		for _, asks := range []any{
+			Post{Server: "s", Channel: "general", Text: "late"}, CountMessages{"s", "general"}, GetMessages{"s", "general", 0, 0, true, true},
+		} {
+			t.Run(fmt.Sprintf("%T, %T", deletion, asks), func(t *testing.T) { deleteMeanwhile(t, deletion, asks) })
+		}
+	}
+}
+
+func deleteMeanwhile(t *testing.T, deletion, asks any) {
+	files := vfstest.NewMem()
+	before, stop := startStoppable(t, persistence.Config{FS: files}, nil)
+	alice := enter(t, before, "alice")
+	alice.ask(CreateServer{"s", ""})
+	alice.ask(Post{Server: "s", Channel: "general", Text: "early"})
+	enter(t, before, "bob").ask(JoinServer{"s", ""})
+	stop()
+
+	asked, dropped := make(chan struct{}), make(chan struct{})
+	p, stop := startStoppable(t, persistence.Config{FS: files}, func(c *Config) {
+		c.Fault = func(kind Kind, msg any) {
+			switch m := msg.(type) {
+			case channelBound:
+				if kind == KindServer {
+					close(asked)
+				}
+			case *persistence.Append:
+				if len(m.Drops) > 0 {
+					close(dropped)
+				}
+			case *actor.Started:
+				if kind == KindChannel {
+					await(t, dropped)
+				}
+			}
+		}
+	})
+	alice, bob := enter(t, p, "alice"), enter(t, p, "bob")
+	bob.send(asks)
+	await(t, asked)
+	if reply := alice.ask(deletion); reply != (Done{}) {
+		t.Fatalf("%T: %v", deletion, reply)
+	}
+	if reply, refused := bob.hear().(Refused); !refused || reply.Code != Busy && reply.Code != NoSuchChannel {
+		t.Errorf("while it is deleted, %T: %v", asks, reply)
+	}
+	stop()
+	if n := strings.Count(journalText(t, files), "late"); n != 0 {
+		t.Errorf("the journal has %d events of nobody's", n)
+	}
+}
+
+func journalText(t *testing.T, files vfs.FS) string {
+	t.Helper()
+	names, err := files.List("journal")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var text strings.Builder
+	for _, name := range names {
+		data, err := vfs.ReadFile(files, "journal/"+name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text.Write(data)
+	}
+	return text.String()
+}
+
+func await(t *testing.T, done <-chan struct{}) {
+	select {
+	case <-done:
+	case <-time.After(20 * time.Second):
+		t.Error("it does not come to that")
+	}
+}
+
+// TestAChannelWhoseDeletionFailsGoesOn crashes the journal as it is to note the deletion.
+func TestAChannelWhoseDeletionFailsGoesOn(t *testing.T) {
+	var armed atomic.Bool
+	p := startNode(t, persistence.Config{}, func(c *Config) {
+		c.Fault = func(_ Kind, msg any) {
+			if m, ok := msg.(*persistence.Append); ok && len(m.Drops) > 0 && armed.CompareAndSwap(true, false) {
+				panic("injected")
+			}
+		}
+	})
+	alice := enter(t, p, "alice")
+	alice.ask(CreateServer{"s", ""})
+	for _, deletion := range []any{DeleteChannel{"s", "general"}, DeleteServer{"s", ""}} {
+		alice.ask(Post{Server: "s", Channel: "general", Text: "x"})
+		armed.Store(true)
+		if reply := alice.ask(deletion); reply != (Refused{Code: OutcomeUnknown}) {
+			t.Fatalf("%T: %v", deletion, reply)
+		}
+		deadline := time.Now().Add(20 * time.Second)
+		for posted := false; !posted; _, posted = alice.ask(Post{Server: "s", Channel: "general", Text: "y"}).(Posted) {
+			if time.Now().After(deadline) {
+				t.Fatalf("no post goes through after a failed %T", deletion)
+			}
+		}
+	}
+}
