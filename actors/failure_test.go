@@ -210,6 +210,41 @@ func TestAPasswordIsJudgedByTheServerItWasMeantFor(t *testing.T) {
 	}
 }
 
+// TestALoginIsJudgedByThePasswordOfNow lets a login be compared while the user
+// registers: the right password is not told to be wrong.
+func TestALoginIsJudgedByThePasswordOfNow(t *testing.T) {
+	p := startNode(t, persistence.Config{}, nil)
+	alice := enter(t, p, "alice")
+	work := make(chan *hashWork, 8)
+	root, passwords := p.node.system.Root, p.node.passwords
+	p.node.passwords = root.Spawn(actor.PropsFromFunc(func(ctx actor.Context) {
+		if w, ok := ctx.Message().(*hashWork); ok {
+			work <- w
+		}
+	}))
+	defer root.Stop(p.node.passwords)
+	pass := func(w *hashWork) { root.Send(passwords, w) }
+	early := &guest{t: t, out: &outbox{answers: make(chan any, 8), pushes: make(chan string, 8)}}
+	early.session = p.Connect(early.out, netip.Addr{})
+	early.send(Login{"bob", "p"})
+	login := <-work
+	alice.send(Register{"bob", "p"})
+	pass(<-work)
+	if reply := alice.hear(); reply != (Done{}) {
+		t.Fatalf("register: %v", reply)
+	}
+	pass(login)
+	select {
+	case again := <-work:
+		pass(again)
+	case reply := <-early.out.answers:
+		t.Fatalf("the right password: %v", reply)
+	}
+	if reply, ok := early.hear().(LoggedIn); !ok {
+		t.Errorf("the right password: %v", reply)
+	}
+}
+
 // TestALostWordIsMadeUpFor crashes the handling of messages that nobody would
 // send again: the entity and the journal must stay reachable.
 func TestALostWordIsMadeUpFor(t *testing.T) {

@@ -174,6 +174,13 @@ type hashing struct {
 	matched bool   // changePassword: the old password was right, the new one is being hashed
 }
 
+// outdated tells whether a password was compared with another one than the
+// account's by now: it was changed, or the user has only just registered.
+func (h *hashing) outdated(a *account) bool {
+	_, registers := h.command.(*register)
+	return !registers && h.compare != a.Password
+}
+
 func newUser(n *node, name string) *user {
 	u := &user{name: name, hashing: map[uint64]hashing{}}
 	u.durable = durable{node: n, entity: u, stream: persistence.StreamOf("users", name)}
@@ -296,7 +303,7 @@ func (u *user) onHashDone(ctx actor.Context, m *hashDone) {
 	switch {
 	case m.Refused != "":
 		u.refuse(ctx, caller, m.Refused)
-	case h.compare != "" && h.compare != u.account.Password:
+	case h.outdated(&u.account):
 		u.command(ctx, h.command) // judged by a password that is no more
 	default:
 		u.hashed(ctx, h, m)
