@@ -194,13 +194,12 @@ func (c *channel) onPost(ctx actor.Context, m *post) {
 	e := c.history.next(m, c.node.wall().UnixMicro())
 	c.history.apply(e)
 	c.record(ctx, "posted", e.append(make([]byte, 0, 96+len(e.Author)+len(e.Text))))
-	c.publish(ctx, m, e) // before the answer: who subscribes after that does not hear this one
-	c.reply(ctx, m.Caller, Posted{Index: e.Index, Timestamp: e.Timestamp})
+	c.publish(ctx, m, e) // the router answers
 	c.saveWhenLarge(ctx)
 }
 
 func (c *channel) publish(ctx actor.Context, m *post, e posted) {
-	c.say(ctx, c.node.router, &publish{From: m.Session, Topic: c.topic, NewMessage: NewMessage{
+	c.say(ctx, c.node.router, &publish{Poster: m.Caller, Topic: c.topic, NewMessage: NewMessage{
 		Server: c.topic.server, Channel: c.topic.channel, Index: e.Index,
 		Message: Message{Text: e.Text, Author: e.Author, Timestamp: e.Timestamp},
 	}})

@@ -19,7 +19,7 @@ type dispatcher struct {
 // yields the processor.
 const (
 	spareWorkers = 256
-	throughput   = 300
+	throughput   = 30
 )
 
 func newDispatcher() *dispatcher { return &dispatcher{ready: make(chan func())} }

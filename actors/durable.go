@@ -372,6 +372,8 @@ func (d *durable) refuseDue(ctx actor.Context, seq uint64, code Code) {
 		switch m := u.msg.(type) {
 		case *answer:
 			ctx.Send(u.to, &answer{Ref: m.Ref, Reply: Refused{Code: code}})
+		case *publish: // the router was to answer
+			m.Poster.answer(ctx, Refused{Code: code})
 		case asked: // somebody else was to answer
 			m.from().answer(ctx, Refused{Code: code})
 		case *membershipNoted:

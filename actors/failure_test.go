@@ -351,10 +351,10 @@ func TestABusyChannelIsSaved(t *testing.T) {
 		root.Send(c, &post{Caller: Caller{PID: d.pid, Ref: uint64(i)}, Author: "a", Post: Post{Text: "x"}})
 	}
 	saves := 0
-	for answers := 0; answers < posts-1; {
+	for published := 0; published < posts-1; {
 		switch m := (<-d.seen).(type) {
-		case *answer:
-			answers++
+		case *publish:
+			published++
 		case *persistence.SaveSnapshot:
 			saves++
 			if len(m.Pages) != unsavedMessages/persistence.PageItems {

@@ -233,9 +233,9 @@ func TestAnAnswerForAnotherSnapshotChangesNothing(t *testing.T) {
 	for range posts {
 		root.Send(c, &post{Caller: me, Author: "a", Post: Post{Text: "x"}})
 	}
-	for answers := 0; answers < posts-1; { // by then the channel is recovered, and all but the last post is on disk
-		if _, ok := (<-d.seen).(*answer); ok {
-			answers++
+	for published := 0; published < posts-1; { // by then the channel is recovered, and all but the last post is on disk
+		if _, ok := (<-d.seen).(*publish); ok {
+			published++
 		}
 	}
 	root.Send(c, &persistence.Committed{Stream: "s", Epoch: 1, Seq: posts})

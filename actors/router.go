@@ -63,12 +63,16 @@ type (
 		User   string
 		Reason Code
 	}
-	// publish fans a durable message out, to all but the session it is from.
+	// publish fans a durable message out, to all but the session it is from, and
+	// then gives that one its answer: whoever posts faster than his messages can
+	// be fanned out waits for it.
 	publish struct {
-		From       uint64
+		Poster     Caller
 		Topic      topic
 		NewMessage NewMessage
 	}
+	// fan is the router's word to itself: there is more to fan out.
+	fan struct{}
 	// whoIsOnline answers a session's ServerMembers with Members.
 	whoIsOnline struct {
 		Caller
@@ -88,13 +92,15 @@ type router struct {
 	sessions map[uint64]*subscriber
 	users    map[string]map[uint64]*subscriber
 	topics   map[topic]map[uint64]*subscriber
+	stamp    uint64 // of the last message, or the last beginning of a subscription
+	fanout   fanout
 }
 
 type subscriber struct {
 	session uint64
 	pid     *actor.PID
 	user    string
-	topics  map[topic]bool // whether it has begun
+	topics  map[topic]uint64 // the stamp of the beginning; 0 before that
 }
 
 func newRouter(n *node) actor.Actor {
@@ -103,6 +109,7 @@ func newRouter(n *node) actor.Actor {
 		sessions: map[uint64]*subscriber{},
 		users:    map[string]map[uint64]*subscriber{},
 		topics:   map[topic]map[uint64]*subscriber{},
+		fanout:   fanout{lanes: map[topic]*lane{}},
 	}
 }
 
@@ -111,6 +118,8 @@ func (r *router) Receive(ctx actor.Context) {
 	case *actor.Started, *actor.Stopping, *actor.Stopped, *actor.Restarting:
 	case *publish:
 		r.onPublish(ctx, m)
+	case *fan:
+		r.onFan(ctx)
 	case *online:
 		r.onOnline(m)
 	case *offline:
@@ -137,6 +146,11 @@ func (r *router) Receive(ctx actor.Context) {
 // client comes back. A lost push needs nothing: the next one's index tells.
 func (r *router) mend(ctx actor.Context, msg any) {
 	switch m := msg.(type) {
+	case *publish:
+		r.finish(ctx, m) // it is posted
+	case *fan:
+		r.fanout.skip()
+		r.goOn(ctx)
 	case *online:
 		ctx.Send(m.PID, &closed{})
 	case *offline:
@@ -179,24 +193,6 @@ func (r *router) concerns(m *revoke, s *subscriber) bool {
 	return false
 }
 
-func (r *router) onPublish(ctx actor.Context, m *publish) {
-	server, channel := r.topics[m.Topic.whole()], r.topics[m.Topic]
-	if len(server) == 0 && len(channel) == 0 {
-		return
-	}
-	event := &pushed{event: r.node.encoder.EncodeNewMessage(&m.NewMessage)}
-	for id, s := range server {
-		if id != m.From {
-			ctx.Send(s.pid, event)
-		}
-	}
-	for id, s := range channel {
-		if _, twice := server[id]; id != m.From && !twice {
-			ctx.Send(s.pid, event)
-		}
-	}
-}
-
 func (r *router) onOnline(m *online) {
 	if s := r.sessions[m.Session]; s != nil && s.user == m.User {
 		return // it logged in again; its subscriptions stay
@@ -231,10 +227,10 @@ func (r *router) onAttach(m *attach) {
 		return // it has logged out meanwhile
 	}
 	if s.topics == nil {
-		s.topics = map[topic]bool{}
+		s.topics = map[topic]uint64{}
 	}
 	if _, known := s.topics[m.Topic]; !known {
-		s.topics[m.Topic] = false
+		s.topics[m.Topic] = 0
 	}
 	if m.Topic == m.Topic.whole() {
 		r.begin(s, m.Topic)
@@ -250,7 +246,10 @@ func (r *router) onBegin(m *begin) {
 }
 
 func (r *router) begin(s *subscriber, t topic) {
-	s.topics[t] = true
+	if s.topics[t] == 0 {
+		r.stamp++
+		s.topics[t] = r.stamp
+	}
 	if r.topics[t] == nil {
 		r.topics[t] = map[uint64]*subscriber{}
 	}

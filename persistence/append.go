@@ -3,6 +3,7 @@ package persistence
 import (
 	"fmt"
 	"runtime"
+	"time"
 )
 
 // append checks an event and puts it into the batch that is written next.
@@ -34,7 +35,7 @@ func (c *core) append(m *Append) {
 // on a busy one it saves syncs.
 func (c *core) gather() {
 	if !c.gathering && !c.writing {
-		c.gathering, c.gathered = true, 0
+		c.gathering, c.gathered, c.gatherBegun = true, 0, time.Now()
 		c.inbox.tell(&gathering{})
 		c.startBeat()
 	}
@@ -43,11 +44,15 @@ func (c *core) gather() {
 // gathering is the store's word to itself that a batch is being gathered.
 type gathering struct{}
 
-// gatherRounds is how often it waits for more at the most.
-const gatherRounds = 3
+// How often it waits for more at the most, and how long: where many goroutines
+// are ready, one round is long.
+const (
+	gatherRounds = 3
+	gatherTime   = 100 * time.Microsecond
+)
 
 func (c *core) onGathering() {
-	if c.writing || c.gathered >= gatherRounds {
+	if c.writing || c.gathered >= gatherRounds || time.Since(c.gatherBegun) > gatherTime {
 		c.gathering = false
 		c.writeNext()
 		return

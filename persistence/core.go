@@ -44,7 +44,8 @@ type core struct {
 	flying         *batch     // which is this one
 	gathering      bool       // a batch is being gathered
 	gathered       int        // for so many rounds
-	waiting        []*batch   // the oldest is next; only the last has room
+	gatherBegun    time.Time
+	waiting        []*batch // the oldest is next; only the last has room
 	spare          []*batch
 	waitingRecords int // in waiting and flying
 	waitingBytes   int

@@ -87,6 +87,9 @@ func FindCodec(name string) (*Codec, error) {
 // String is the encoding's plain name.
 func (c *Codec) String() string { return c.name }
 
+// Direct reports whether the wire's bytes are what a Scanner reads.
+func (c *Codec) Direct() bool { return c.enc == nil }
+
 // Mark is what stands once at the start of the output; mostly nothing.
 func (c *Codec) Mark() []byte { return c.mark }
 

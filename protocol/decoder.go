@@ -36,6 +36,9 @@ type DecoderConfig struct {
 	Begun func()
 }
 
+// ResumeBytes is the most that Resume takes.
+const ResumeBytes = len(largeBuffer{}.b)
+
 // Decoder frames and decodes the requests of one connection. It reads no
 // further than it has buffer for, keeps about 600 bytes while it waits between
 // requests, and never recurses. It is used by one goroutine.
@@ -104,6 +107,18 @@ func (d *Decoder) Next() (*Request, error) {
 	return &f.request, nil
 }
 
+// Resume has the decoder begin with b, which was read from the wire and is of
+// at most ResumeBytes. It may be called between requests, when nothing is left
+// to decode.
+func (d *Decoder) Resume(b []byte) {
+	d.in.full = len(b) > len(d.in.small)
+	d.in.resize()
+	d.in.r, d.in.w = 0, copy(d.in.buf, b)
+}
+
+// Between reports whether the decoder is between requests, with nothing read of the next.
+func (d *Decoder) Between() bool { return d.in.drained() && !d.in.inside && d.in.mark == 0 }
+
 // Close gives back what the decoder borrowed.
 func (d *Decoder) Close() {
 	d.release()
@@ -170,7 +185,7 @@ func (f *frame) text(t *Text, d *Decoder) error {
 	if err != nil {
 		return err
 	}
-	t.Is, t.Value = Given, d.keep(f, t, f.unquote(raw))
+	t.Is, t.Value = Given, d.keep(&f.request, t, f.unquote(raw))
 	return nil
 }
 
@@ -247,18 +262,18 @@ func (f *frame) unquote(raw []byte) []byte {
 }
 
 // keep makes a string of b, or finds the same one again.
-func (d *Decoder) keep(f *frame, t *Text, b []byte) string {
+func (d *Decoder) keep(r *Request, t *Text, b []byte) string {
 	slot := 0
 	switch t {
-	case &f.request.Call:
+	case &r.Call:
 		if name, ok := calls[string(b)]; ok {
 			return name
 		}
 		return string(b)
-	case &f.request.Usernm:
-	case &f.request.ServerName:
+	case &r.Usernm:
+	case &r.ServerName:
 		slot = 1
-	case &f.request.Channel:
+	case &r.Channel:
 		slot = 2
 	default:
 		return string(b)

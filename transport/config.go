@@ -51,7 +51,7 @@ func DefaultConfig() Config {
 		LoginTime:         5 * time.Minute,
 		StallTime:         30 * time.Second,
 		Window:            64,
-		Together:          256,
+		Together:          64,
 		OutboxBytes:       1 << 20,
 		UnreadBytes:       256 << 20,
 		Connections:       16_384,

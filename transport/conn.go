@@ -21,11 +21,13 @@ type session interface {
 	Close()
 }
 
-// conn is one connection. Its goroutine reads; it is the actors' Outbox.
+// conn is one connection; it is the actors' Outbox. It is read by a goroutine of
+// its own, or by the poller while its client sends whole requests, see poll.go.
 type conn struct {
 	shared   *Listener
 	socket   net.Conn
-	name     string // address and port, for the request log
+	ready    readiness // what the poller knows of it
+	name     string    // address and port, for the request log
 	log      *requestLog
 	session  session
 	requests *protocol.Decoder
@@ -53,6 +55,7 @@ const (
 var (
 	errTime  = errors.New("time limit")
 	errEnded = errors.New("connection ended by the provider")
+	errIdle  = errors.New("nothing to read")
 )
 
 // How long a client that has been told the end may take to close, and how much
@@ -76,13 +79,18 @@ func newConn(shared *Listener, socket net.Conn) *conn {
 	return c
 }
 
-// serve runs the connection to its end.
-func (c *conn) serve() {
-	defer c.survive()
-	defer c.requests.Close()
-	c.session = c.shared.connect(c, remote(c.socket))
-	defer c.leave()
+// serve runs the connection to its end, or until the poller may have it.
+func (c *conn) serve() (ended bool) {
+	ended = true // whatever happens
+	defer func() { c.survive(recover(), ended) }()
+	if c.session == nil {
+		c.session = c.shared.connect(c, remote(c.socket))
+	}
 	err := c.readRequests()
+	if err == errIdle {
+		return false
+	}
+	defer c.leave()
 	c.closing.Store(c.shared.now.Load())
 	code, lost := farewell(err)
 	if !lost {
@@ -91,6 +99,7 @@ func (c *conn) serve() {
 		c.leave()
 		c.linger(err == io.EOF)
 	}
+	return true
 }
 
 // leave tells the session, once, that its connection has ended.
@@ -101,14 +110,18 @@ func (c *conn) leave() {
 	}
 }
 
-// survive closes the socket, also when a fault of ours has broken the reader:
-// that ends one connection, never the provider.
-func (c *conn) survive() {
-	if fault := recover(); fault != nil {
+// survive gives back what reading took. At the end, which a fault of ours may be
+// too, it closes the socket: that ends one connection, never the provider.
+func (c *conn) survive(fault any, ended bool) {
+	c.requests.Close()
+	if fault != nil {
 		c.crashed(fault)
 	}
-	c.kill()
-	c.giveBack()
+	if ended {
+		c.leave()
+		c.kill()
+		c.giveBack()
+	}
 }
 
 // crashed ends a connection in whose reader or writer there was a fault of ours.
@@ -127,16 +140,21 @@ func (c *conn) readRequests() error {
 		if err != nil {
 			return err
 		}
-		if c.shared.cfg.IdleTime > 0 {
-			c.active.Store(c.shared.now.Load())
-		}
-		c.log.received(c.name, r)
 		req := c.values.translate(r)
 		if !c.admit(isHeavy(req.Command)) {
 			return errEnded
 		}
-		c.session.Send(req)
+		c.accept(r, req)
 	}
+}
+
+// accept sends the session a request that is admitted.
+func (c *conn) accept(r *protocol.Request, req *actors.Request) {
+	if c.shared.cfg.IdleTime > 0 {
+		c.active.Store(c.shared.now.Load())
+	}
+	c.log.received(c.name, r)
+	c.session.Send(req)
 }
 
 // farewell is what the client is told when its requests have ended that way,
@@ -184,7 +202,7 @@ func (c *conn) noteLogin(req *actors.Request, reply any) {
 
 // Read lets the decoder read the socket, and tells it why when it was cut off.
 func (c *conn) Read(p []byte) (int, error) {
-	n, err := c.socket.Read(p)
+	n, err := c.readSocket(p)
 	if err == io.ErrUnexpectedEOF {
 		return n, io.EOF // TLS without its goodbye
 	}
@@ -199,10 +217,22 @@ func (c *conn) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// readSocket waits for input, but not between requests when a poller can.
+func (c *conn) readSocket(p []byte) (int, error) {
+	switch {
+	case c.ready.ended != nil:
+		return 0, c.ready.ended
+	case c.ready.by != nil && c.requests.Between():
+		return c.readNow(p)
+	}
+	return c.socket.Read(p)
+}
+
 // cut stops the reader, for good.
 func (c *conn) cut(why uint32) {
 	if c.end.CompareAndSwap(endNone, why) {
 		c.interrupt(time.Unix(1, 0))
+		c.rouse()
 	}
 }
 

@@ -26,6 +26,7 @@ type Listener struct {
 	log        *slog.Logger
 	requestLog *requestLog
 	writers    *writers
+	pollers    []*poller // none where there is no such thing
 	commons    *commons
 	socket     net.Listener
 	now        atomic.Int64 // nanoseconds since the start and one, as of the watcher's last round
@@ -42,6 +43,7 @@ type Listener struct {
 	running  sync.WaitGroup // connections
 	quit     chan struct{}
 	watching sync.WaitGroup
+	polling  sync.WaitGroup
 	stopOnce sync.Once
 }
 
@@ -79,6 +81,7 @@ func Listen(cfg Config, log *slog.Logger) (*Listener, error) {
 	}
 	l.now.Store(1)
 	l.watching.Go(l.watch)
+	l.startPollers()
 	return l, nil
 }
 
@@ -155,7 +158,9 @@ func (l *Listener) start(socket net.Conn) {
 		l.from[from]++
 		l.commons.connections.Add(1)
 		l.accepted++
-		l.running.Go(func() { l.run(c) })
+		l.poll(c)
+		l.running.Add(1)
+		go l.run(c)
 	}
 }
 
@@ -199,8 +204,15 @@ func (l *Listener) sayFull(socket net.Conn) {
 	l.closeNow(socket)
 }
 
+// run is a connection's goroutine, for as long as it needs one.
 func (l *Listener) run(c *conn) {
-	c.serve()
+	for !c.serve() {
+		if c.release() {
+			return
+		}
+	}
+	defer l.running.Done()
+	c.unpoll()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	from := l.conns[c]
@@ -240,6 +252,7 @@ func (l *Listener) Shutdown(ctx context.Context) error {
 		close(l.quit)
 		l.watching.Wait()
 		l.writers.stop()
+		l.stopPollers()
 		l.requestLog.close()
 	})
 	return err

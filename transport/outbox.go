@@ -25,6 +25,9 @@ type outbox struct {
 	ended   bool      // nothing more is taken
 	dead    bool      // the socket is closed
 
+	left *buffer // what the flusher could not write yet, its alone
+	from int     // where it goes on
+
 	wrote atomic.Int64 // when the write under way began; 0 for none
 }
 
@@ -129,36 +132,23 @@ func (c *conn) wake() {
 	c.account()
 	o.changed.Signal()
 	o.mu.Unlock()
-	if start {
+	switch {
+	case !start:
+	case c.ready.by != nil:
+		c.ready.by.flusher.hand(c)
+	default:
 		c.shared.writers.hand(c)
 	}
 }
 
 // flush writes until nothing is due. One goroutine at a time runs it.
 func (c *conn) flush() {
-	o := &c.out
-	defer func() {
-		if fault := recover(); fault != nil {
-			c.crashed(fault)
-			o.mu.Lock()
-			o.writing, o.flight = false, 0
-			c.account()
-			o.changed.Signal()
-			o.mu.Unlock()
-		}
-	}()
+	defer c.endFlush()
 	for {
-		o.mu.Lock()
-		out := o.due
-		if out == nil || o.dead {
-			o.writing, o.flight, o.slack = false, 0, 0
-			c.account()
-			o.changed.Signal()
-			o.mu.Unlock()
+		out := c.takeDue()
+		if out == nil {
 			return
 		}
-		o.due, o.flight = nil, len(out.b)
-		o.mu.Unlock()
 		if err := c.write(out.b); err != nil {
 			c.kill()
 		}
@@ -166,10 +156,43 @@ func (c *conn) flush() {
 	}
 }
 
-// write writes b, in one go unless it is large: the client has StallTime for
-// each piece.
+// endFlush is deferred by whoever writes: a fault of ours ends one connection.
+func (c *conn) endFlush() {
+	if fault := recover(); fault != nil {
+		c.crashed(fault)
+		c.out.mu.Lock()
+		defer c.out.mu.Unlock()
+		c.endWriting()
+	}
+}
+
+// takeDue takes what is to be written next. When there is nothing, the writing has ended.
+func (c *conn) takeDue() *buffer {
+	o := &c.out
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	out := o.due
+	if out == nil || o.dead {
+		o.slack = 0
+		c.endWriting()
+		return nil
+	}
+	o.due, o.flight = nil, len(out.b)
+	return out
+}
+
+// endWriting lets the next who has something due begin, under the mutex.
+func (c *conn) endWriting() {
+	c.out.writing, c.out.flight = false, 0
+	c.account()
+	c.out.changed.Signal()
+}
+
+// piece is what is written in one go: a client has StallTime for each.
+const piece = 64 << 10
+
+// write writes b, in one go unless it is large.
 func (c *conn) write(b []byte) error {
-	const piece = 64 << 10
 	for len(b) > 0 {
 		c.out.wrote.Store(c.shared.now.Load())
 		n, err := c.socket.Write(b[:min(len(b), piece)])
@@ -190,7 +213,7 @@ func (c *conn) admit(heavy bool) bool {
 	o := &c.out
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for !o.ended && (o.pending >= c.window(heavy) || c.unread() > c.shared.cfg.OutboxBytes) {
+	for !o.ended && c.mustWait(heavy) {
 		o.changed.Wait()
 	}
 	if heavy && !o.ended {
@@ -203,10 +226,32 @@ func (c *conn) admit(heavy bool) bool {
 		c.endTurn()
 		return false
 	}
-	if o.pending++; o.pending == 2 {
+	c.admitted()
+	return true
+}
+
+// tryAdmit is admit for who cannot wait.
+func (c *conn) tryAdmit(heavy bool) bool {
+	o := &c.out
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.ended || c.mustWait(heavy) || heavy && !c.shared.commons.tryHeavy() {
+		return false
+	}
+	o.turn = o.turn || heavy
+	c.admitted()
+	return true
+}
+
+// mustWait and admitted are called under the mutex.
+func (c *conn) mustWait(heavy bool) bool {
+	return c.out.pending >= c.window(heavy) || c.unread() > c.shared.cfg.OutboxBytes
+}
+
+func (c *conn) admitted() {
+	if c.out.pending++; c.out.pending == 2 {
 		c.shared.commons.pipelining.Add(1)
 	}
-	return true
 }
 
 // window is how many requests may be under way with the next one.
@@ -294,5 +339,6 @@ func (c *conn) kill() {
 	o.mu.Unlock()
 	if first {
 		c.shared.closeNow(c.socket)
+		c.rouse()
 	}
 }

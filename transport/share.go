@@ -27,7 +27,7 @@ func newCommons(cfg *Config) *commons {
 }
 
 // leastWindow is what a connection may have under way however many pipeline.
-const leastWindow = 4
+const leastWindow = 1
 
 // window is how many requests a connection may have under way now. Those that
 // pipeline share a number of requests that keeps everybody busy: with more, the
@@ -67,6 +67,18 @@ func (s *commons) enterHeavy() {
 		t.changed.Wait()
 	}
 	t.free--
+}
+
+// tryHeavy takes a turn if there is one to be had.
+func (s *commons) tryHeavy() bool {
+	t := &s.heavy
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.free <= 0 || s.unread.Load() > s.unreadMost {
+		return false
+	}
+	t.free--
+	return true
 }
 
 func (s *commons) leaveHeavy() {

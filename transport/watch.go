@@ -1,6 +1,10 @@
 package transport
 
-import "time"
+import (
+	"maps"
+	"slices"
+	"time"
+)
 
 // watch holds connections to their times. One goroutine looks at all of them
 // now and then, so that no request has to set a timer; a limit is late by one
@@ -14,7 +18,7 @@ func (l *Listener) watch() {
 		select {
 		case <-ticker.C:
 			l.now.Store(int64(time.Since(start)) + 1)
-			l.each(l.check)
+			l.checkAll()
 			l.commons.look(false)
 		case <-l.quit:
 			return
@@ -31,22 +35,38 @@ func (cfg *Config) round() time.Duration {
 	return max(shortest/8, 5*time.Millisecond)
 }
 
-// check ends a connection that is beyond one of its times.
-func (l *Listener) check(c *conn) {
+// checkAll looks at each connection. When thousands are to be ended at once it
+// takes its time: the goodbyes are work, and others have requests.
+func (l *Listener) checkAll() {
+	const atOnce, pause = 32, 5 * time.Millisecond
+	l.mu.Lock()
+	all := slices.Collect(maps.Keys(l.conns))
+	l.mu.Unlock()
+	ended := 0
+	for _, c := range all {
+		if l.check(c) {
+			if ended++; ended%atOnce == 0 && !l.wait(pause) {
+				return
+			}
+		}
+	}
+}
+
+// check ends a connection that is beyond one of its times, and reports whether it did.
+func (l *Listener) check(c *conn) bool {
 	switch closing := c.closing.Load(); {
 	case l.late(c.out.wrote.Load(), l.cfg.StallTime), l.hogs(c):
 		c.out.wrote.Store(0) // counted once
 		l.slow.Add(1)
 		c.kill()
-	case c.end.Load() == endSlow && l.late(closing, min(lingerTime, l.cfg.StallTime)):
+	case c.end.Load() == endSlow && l.late(closing, min(lingerTime, l.cfg.StallTime)), l.late(closing, 4*l.cfg.StallTime):
 		c.kill()
-	case closing != 0:
-		if l.late(closing, 4*l.cfg.StallTime) {
-			c.kill()
-		}
-	case l.beyond(c):
+	case closing == 0 && l.beyond(c):
 		c.cut(endTime)
+	default:
+		return false
 	}
+	return true
 }
 
 // beyond reports whether a client has kept the provider waiting for too long.

@@ -105,6 +105,9 @@ const chatRate = 100
 // bystand is the bystanders' process: it reads numbers of posts, and answers
 // each with a stretch.
 func bystand(addr string) int {
+	if long() {
+		haste()
+	}
 	poster, err := login(addr, "chatter")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "chatter:", err)

@@ -16,7 +16,8 @@ import (
 )
 
 // The hostile loads. Each starts its bad clients, which note what happens to
-// them, and go on until the load is stopped.
+// them, and go on until the load is stopped. They live in a process of their
+// own, see misbehaving_test.go.
 
 // load is a hostile load under way.
 type load struct {

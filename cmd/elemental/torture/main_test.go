@@ -26,6 +26,9 @@ func TestMain(m *testing.M) {
 	if addr := os.Getenv(bystanderEnv); addr != "" {
 		os.Exit(bystand(addr))
 	}
+	if order := os.Getenv(misbehavingEnv); order != "" {
+		os.Exit(misbehave(order))
+	}
 	os.Exit(buildAndRun(m))
 }
 

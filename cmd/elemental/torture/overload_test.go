@@ -55,12 +55,6 @@ func (s *scene) end() {
 	}
 }
 
-func (s *scene) start(run func(*load, int), n int) *load {
-	l := &load{addr: s.Addr, key: s.key, quit: make(chan struct{}), seen: tally{}}
-	run(l, n)
-	return l
-}
-
 // attack is a hostile load, and what it may see: the first has to be seen.
 type attack struct {
 	name        string
@@ -121,9 +115,9 @@ func TestFairShare(t *testing.T) {
 	besides(t)
 	s, b := overloadScene(t, nil)
 	before := b.chat(t, rounds(50, 1000))
-	l := s.start(hotChannel, rounds(8, 40))
+	l := s.misbehave(t, "a hot channel", rounds(8, 40))
 	during := b.chat(t, rounds(50, 2000))
-	seen := l.stop()
+	seen := l.stop(t)
 	after := b.chat(t, rounds(50, 1000))
 	judge(t, 3, before, during, after)
 	t.Logf("the hot channel: %v", seen)
@@ -145,11 +139,11 @@ func TestMemoryStaysUnderItsCap(t *testing.T) {
 	s := newScene(t, path, "--maxinflight", "1000", "--maxinflightbytes", "4MiB", "--maxunread", "8MiB", "--maxanswer", "256KiB", "--writetimeout", "5s")
 	b := startBystanders(t, s.Addr)
 	idle, stopPeak := vitalsOf(t, s.Pid()), peak(s.Pid())
-	l := s.start(stalledReaders, tight.connections)
+	l := s.misbehave(t, "stalled readers", tight.connections)
 	b.chat(t, 50)
 	eventually(t, "the stalled readers are cut", func() bool { return vitalsOf(t, s.Pid()).files <= idle.files+1 })
 	most := stopPeak()
-	t.Logf("%v; idle %v, at most %d MiB of %d MiB", l.stop(), idle, most>>20, tight.most()>>20)
+	t.Logf("%v; idle %v, at most %d MiB of %d MiB", l.stop(t), idle, most>>20, tight.most()>>20)
 	if most > tight.most() {
 		t.Error("more memory than the documented cap")
 	}
@@ -178,13 +172,13 @@ func (a *attack) test(t *testing.T, fresh map[string]int) {
 	idle := vitalsOf(t, s.Pid())
 	stopPeak := peak(s.Pid())
 	before := b.chat(t, rounds(30, 500))
-	l := s.start(a.run, rounds(a.short, a.full))
+	l := s.misbehave(t, a.name, rounds(a.short, a.full))
 	during := b.chat(t, rounds(100, 1000))
 	entering := s.enter(t)
 	if a.cut {
 		eventually(t, "its connections are cut", func() bool { return vitalsOf(t, s.Pid()).files <= idle.files+a.stays })
 	}
-	seen := l.stop()
+	seen := l.stop(t)
 	ended := time.Now()
 	after := b.chat(t, rounds(30, 500))
 	t.Logf("seen: %v; a login in between took %v", seen, round(entering))

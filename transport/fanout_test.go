@@ -1,0 +1,104 @@
+package transport_test
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"elemental/actors"
+	"elemental/transport/housetest"
+)
+
+// crowd are more subscribers than the router sends a message to at a time.
+const crowd = 150
+
+// hall is a house whose channel general has a crowd of subscribers.
+func hall(t *testing.T, set housetest.Settings) (h *housetest.House, alice *housetest.Line, listeners []*housetest.Line) {
+	t.Helper()
+	h = housetest.New(t, set)
+	alice = h.Founder()
+	h.Dial().Yes(`{"call":"register","usernm":"bob","passwd":"pw"}`)
+	h.Login("bob").Yes(`{"call":"joinserver","servername":"s","serverpasswd":"spw"}`)
+	for range crowd {
+		l := h.Login("bob")
+		l.Yes(`{"call":"subscribe","servername":"s","channel":"general"}`)
+		listeners = append(listeners, l)
+	}
+	return h, alice, listeners
+}
+
+// hear wants the messages from first to last in order, and nothing else.
+func hear(l *housetest.Line, first, last int) {
+	l.T.Helper()
+	for i := first; i <= last; i++ {
+		if event := l.Next(); event == nil || event["index"] != float64(i) {
+			l.T.Fatalf("message %d: %v", i, event)
+		}
+	}
+}
+
+// TestACrowdHearsAllInOrder has two post at once into a channel with many
+// subscribers; one of them subscribes to it again in between.
+func TestACrowdHearsAllInOrder(t *testing.T) {
+	h, alice, listeners := hall(t, housetest.Settings{})
+	const each = 30
+	var posting sync.WaitGroup
+	for _, c := range []*housetest.Line{alice, h.Login("bob")} {
+		posting.Go(func() {
+			for i := range each {
+				c.Yes(`{"call":"message","servername":"s","channel":"general","msg":"m%d"}`, i)
+			}
+		})
+	}
+	posting.Go(func() {
+		l := h.Login("bob")
+		for range 20 {
+			amount := l.Yes(`{"call":"subscribe","servername":"s","channel":"general"}`)["amount"].(float64)
+			if amount < 2*each {
+				hear(l, int(amount), int(amount))
+			}
+			_ = l.Conn.Close() // there may be more that it has not heard
+			l = h.Login("bob")
+		}
+	})
+	for _, l := range listeners {
+		hear(l, 0, 2*each-1)
+	}
+	posting.Wait()
+}
+
+// TestACrashInAFanOut crashes the router in the middle of a crowd: who posted
+// is answered, and all hear the next message.
+func TestACrashInAFanOut(t *testing.T) {
+	for _, after := range []bool{false, true} {
+		t.Run(fmt.Sprintf("after=%v", after), func(t *testing.T) {
+			var fired atomic.Int32
+			strike := func(_ actors.Kind, msg any) {
+				if fmt.Sprintf("%T", msg) == "*actors.fan" && fired.Add(1) == 2 {
+					panic("injected")
+				}
+			}
+			_, alice, listeners := hall(t, housetest.Settings{Actor: func(cfg *actors.Config) {
+				if after {
+					cfg.FaultAfter = strike
+				} else {
+					cfg.Fault = strike
+				}
+			}})
+			for i := range 3 {
+				alice.Yes(`{"call":"message","servername":"s","channel":"general","msg":"m%d"}`, i)
+			}
+			for _, l := range listeners {
+				for event := l.Next(); event["index"] != float64(2); event = l.Next() {
+					if event == nil {
+						t.Fatal("a connection has ended")
+					}
+				}
+			}
+			if fired.Load() < 2 {
+				t.Error("there was no crash")
+			}
+		})
+	}
+}

@@ -1,0 +1,263 @@
+package transport
+
+import (
+	"io"
+	"net"
+	"runtime"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"elemental/protocol"
+)
+
+// This file reads connections without a goroutine for each. A poller waits for
+// all its sockets at once, takes what has come in, and sends the session what
+// is a whole request of the usual kind. Everything else (half a request, an odd
+// one, one that has to wait, the end) begins a goroutine that reads as if there
+// were no poller, and gives the connection back when there is nothing to read.
+//
+// The runtime could wait for the sockets as well, but it looks at them only when
+// it has nothing else to do, or every 10 ms: on a machine that one client keeps
+// busy all others would wait that long.
+
+// readiness is what the poller knows of a connection.
+type readiness struct {
+	by       *poller // nil when a goroutine reads it all its life
+	raw      syscall.RawConn
+	slot     int32
+	state    atomic.Uint32
+	writable atomic.Bool // has become so since the last write was begun
+	blocked  atomic.Bool // there is something to write, and no room for it
+	next     *conn       // in the flusher's queue
+	over     bool        // the client sends no more after this; the poller's alone
+	ended    error       // of reading, found by the poller
+}
+
+// Who has the reading of a connection.
+const (
+	held   uint32 = iota // a goroutine or the poller, one of them
+	idle                 // nobody
+	missed               // as held, and something has come in meanwhile
+)
+
+// claim takes the reading, if nobody has it; otherwise whoever has it looks again.
+func (c *conn) claim() bool {
+	for {
+		switch s := &c.ready.state; {
+		case s.CompareAndSwap(idle, held):
+			return true
+		case s.CompareAndSwap(held, missed), s.Load() == missed:
+			return false
+		}
+	}
+}
+
+// release gives the reading up, unless there is something to read.
+func (c *conn) release() bool {
+	if c.ready.state.CompareAndSwap(held, idle) {
+		return true
+	}
+	c.ready.state.Store(held)
+	return false
+}
+
+// rouse has somebody look at a connection that was cut or closed.
+func (c *conn) rouse() {
+	if c.ready.by != nil && c.claim() {
+		go c.shared.run(c)
+	}
+}
+
+// poller reads many connections, in one goroutine.
+type poller struct {
+	set     pollSet
+	flusher *flusher
+	again   []*conn // held by the poller, to be read once more
+	in      []byte
+	scanner protocol.Scanner
+
+	n       int // of the last receive
+	err     error
+	receive func(fd uintptr) bool
+}
+
+// newPoller returns nil where there is no such thing.
+func newPoller() *poller {
+	p := &poller{in: make([]byte, protocol.ResumeBytes), flusher: newFlusher()}
+	if !p.set.open() {
+		return nil
+	}
+	p.receive = func(fd uintptr) bool {
+		p.n, p.err = syscall.Read(int(fd), p.in)
+		return true
+	}
+	return p
+}
+
+// run polls until the set is closed. Whoever was woken by what came in goes
+// first: while there is much to read, nobody waits for the end of it.
+func (p *poller) run() {
+	for busy := false; p.set.wait(!busy && len(p.again) == 0); busy = others() {
+		again := p.again
+		p.again = nil
+		for _, c := range again {
+			p.read(c)
+		}
+		p.set.each(p.event)
+	}
+}
+
+// others lets other goroutines run, and reports whether there were any. While
+// there are, a poller must not wait: the runtime would look at it late.
+func others() bool {
+	const none = 20 * time.Microsecond
+	begun := time.Now()
+	runtime.Gosched()
+	return time.Since(begun) > none
+}
+
+// event is what the system tells of a socket.
+func (p *poller) event(c *conn, in, out, over bool) {
+	c.ready.over = c.ready.over || over
+	if out {
+		c.ready.writable.Store(true)
+		if c.ready.blocked.CompareAndSwap(true, false) {
+			p.flusher.hand(c)
+		}
+	}
+	if in && c.claim() {
+		p.read(c)
+	}
+}
+
+// read takes in once what there is. The poller has the reading.
+func (p *poller) read(c *conn) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			c.crashed(fault)
+			go c.shared.run(c)
+		}
+	}()
+	err := c.ready.raw.Read(p.receive)
+	if err == nil {
+		err = p.err
+	}
+	switch {
+	case err == syscall.EAGAIN, err == syscall.EINTR:
+		p.leave(c)
+	case err == nil && p.n > 0:
+		p.take(c, p.in[:p.n])
+	default:
+		if c.ready.ended = err; err == nil {
+			c.ready.ended = io.EOF
+		}
+		go c.shared.run(c)
+	}
+}
+
+// take sends the requests of b.
+func (p *poller) take(c *conn, b []byte) {
+	whole := len(b) == len(p.in)
+	switch rest := p.requests(c, b); {
+	case len(rest) > 0:
+		c.requests.Resume(rest)
+		go c.shared.run(c)
+	case whole:
+		p.again = append(p.again, c)
+	default:
+		p.leave(c)
+	}
+}
+
+// leave gives the reading up where all is read: the end would not be told again.
+func (p *poller) leave(c *conn) {
+	if c.ready.over || !c.release() {
+		p.again = append(p.again, c)
+	}
+}
+
+// requests sends what needs no goroutine, and returns what is left of b.
+func (p *poller) requests(c *conn, b []byte) (rest []byte) {
+	for b = protocol.Blank(b); len(b) > 0; b = protocol.Blank(b) {
+		r, n := p.scanner.Scan(c.requests, b)
+		if r == nil || r.Bytes > c.limit(false) {
+			return b
+		}
+		req := c.values.translate(r)
+		if !c.tryAdmit(isHeavy(req.Command)) {
+			return b
+		}
+		c.accept(r, req)
+		b = b[n:]
+	}
+	return nil
+}
+
+// readNow reads what is there, for a connection's own goroutine.
+func (c *conn) readNow(p []byte) (n int, err error) {
+	var failed error
+	err = c.ready.raw.Read(func(fd uintptr) bool {
+		n, failed = syscall.Read(int(fd), p)
+		return true
+	})
+	switch {
+	case err != nil:
+		return 0, err
+	case failed == syscall.EAGAIN, failed == syscall.EINTR:
+		return 0, errIdle
+	case failed != nil:
+		return 0, failed
+	case n == 0:
+		return 0, io.EOF
+	}
+	return n, nil
+}
+
+// startPollers starts one for every two processors.
+func (l *Listener) startPollers() {
+	for range max(1, runtime.GOMAXPROCS(0)/2) {
+		p := newPoller()
+		if p == nil {
+			return
+		}
+		l.pollers = append(l.pollers, p)
+		l.polling.Go(p.run)
+		l.polling.Go(p.flusher.run)
+	}
+}
+
+// stopPollers is called when the connections have ended.
+func (l *Listener) stopPollers() {
+	for _, p := range l.pollers {
+		p.flusher.stop()
+		if err := p.set.close(); err != nil {
+			l.log.Debug("closing a poller", "error", err)
+		}
+	}
+	l.polling.Wait()
+}
+
+// poll has a connection read by a poller from its first idle moment on, where that can be.
+func (l *Listener) poll(c *conn) {
+	plain, ok := c.socket.(*net.TCPConn)
+	if !ok || len(l.pollers) == 0 || !l.codec.Direct() {
+		return
+	}
+	raw, err := plain.SyscallConn()
+	if err != nil {
+		return // it is closed: reading will tell
+	}
+	by := l.pollers[l.accepted%int64(len(l.pollers))]
+	c.ready.raw = raw
+	if by.set.add(c) {
+		c.ready.by = by
+	}
+}
+
+// unpoll forgets a connection whose socket is closed.
+func (c *conn) unpoll() {
+	if c.ready.by != nil {
+		c.ready.by.set.remove(c)
+	}
+}
