@@ -22,6 +22,7 @@ func TestKilledUnderLoad(t *testing.T) {
 	total := rounds(10, 150)
 	p := providertest.Start(t, program)
 	mob := newMob(t, p.Addr)
+	begun := time.Now()
 	for round := range total {
 		if random.IntN(2) == 0 || round == 0 { // or it is killed while they are still coming
 			mob.awaitAll(p)
@@ -36,6 +37,9 @@ func TestKilledUnderLoad(t *testing.T) {
 		mob.died()
 		startAnew(t, p, random)
 		mob.check(round%10 == 9 || round == total-1)
+		if round%10 == 9 {
+			t.Logf("round %d after %v: %s", round, time.Since(begun).Round(time.Second), mob.book.figures())
+		}
 		if t.Failed() {
 			break
 		}

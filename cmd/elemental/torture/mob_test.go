@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"elemental/cmd/elemental/providertest"
 )
 
@@ -184,16 +186,27 @@ func (m *mob) awaitAll(p *providertest.Provider) {
 	}
 }
 
-// check holds what the provider has against the book.
+// check holds what the provider has against the book, in all rooms at once: one
+// after the other, each request would wait behind the whole mob.
 func (m *mob) check(all bool) {
 	m.t.Helper()
-	c, err := dialTalker(m.addr)
-	m.must(err)
-	defer c.close()
-	m.must(c.enter("owner"))
+	var reading errgroup.Group
 	for i := range mobServers * mobChannels {
-		m.must(m.book.compare(c, mobRoom(i), all))
+		reading.Go(func() error { return m.checkRoom(mobRoom(i), all) })
 	}
+	m.must(reading.Wait())
+}
+
+func (m *mob) checkRoom(r room, all bool) error {
+	c, err := dialTalker(m.addr)
+	if err != nil {
+		return err
+	}
+	defer c.close()
+	if err := c.enter("owner"); err != nil {
+		return err
+	}
+	return m.book.compare(c, r, all)
 }
 
 // disperse lets everybody finish what is open, and leave.
