@@ -28,7 +28,7 @@ func TestKilledUnderLoad(t *testing.T) {
 			mob.awaitAll(p)
 		}
 		select {
-		case <-mob.book.untilAcked(20 + random.IntN(400)):
+		case <-mob.book.untilAcked(20 + random.IntN(800)):
 		case <-p.Exited():
 		case <-time.After(patience):
 			t.Errorf("round %d: nothing is acknowledged any more", round)
