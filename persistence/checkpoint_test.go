@@ -162,9 +162,7 @@ func TestSegmentsStayUntilTheNextIsDurable(t *testing.T) {
 		}
 		failing.Store(true)
 		w.tell(&checkpointDue{})
-		for w.store.Writable() {
-			w.mustRecover("barrier")
-		}
+		w.passUntil("the disk's failure is noticed", func() bool { return !w.store.Writable() })
 		synctest.Wait()
 		left := m.PowerCut(0, 1)
 		failing.Store(false)

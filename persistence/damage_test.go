@@ -325,9 +325,7 @@ func (w *world) checkpoint() {
 	w.t.Helper()
 	before := w.liveSegment()
 	w.tell(&checkpointDue{}) // once: a second would be a checkpoint of its own
-	for before == w.liveSegment() {
-		w.mustRecover("barrier") // goes through the actor and a worker
-	}
+	w.passUntil("there is a new segment", func() bool { return before != w.liveSegment() })
 }
 
 func (w *world) liveSegment() uint32 {

@@ -144,6 +144,18 @@ func (w *world) mustRecover(s Stream) *Recovered {
 	return r
 }
 
+// passUntil lets messages through the actor and a worker until a condition holds.
+// It counts them, as in a bubble the clock stands still meanwhile.
+func (w *world) passUntil(what string, holds func() bool) {
+	w.t.Helper()
+	for n := 0; !holds(); n++ {
+		if n == 1_000_000 {
+			w.t.Fatalf("after %d messages it is not so that %s", n, what)
+		}
+		w.mustRecover("barrier")
+	}
+}
+
 func event(seq uint64, data string) Event {
 	return Event{Seq: seq, Type: "posted", Version: 1, Data: []byte(data)}
 }
