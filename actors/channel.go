@@ -331,6 +331,10 @@ func (c *channel) onRetire(ctx actor.Context) {
 	ctx.Stop(ctx.Self())
 }
 
+func (c *channel) called() string { return c.id }
+
+func (c *channel) weight() int { return c.history.weight() }
+
 func (c *channel) onRest(ctx actor.Context) {
 	if c.idle() && len(c.reads) == 0 {
 		ctx.Stop(ctx.Self())

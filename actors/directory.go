@@ -2,6 +2,7 @@ package actors
 
 import (
 	"net/url"
+	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 )
@@ -13,6 +14,10 @@ type Directory interface {
 	// Tell sends msg to the entity that it names, which is started when it is
 	// not in memory. Messages of one sender to one entity keep their order.
 	Tell(ctx actor.SenderContext, msg addressed)
+
+	// Squeeze has entities of this node that are idle leave memory, until there
+	// is not too much in it any more.
+	Squeeze(ctx actor.SenderContext)
 }
 
 // addressed is a message that says which entity it is for.
@@ -31,6 +36,12 @@ func (d *localDirectory) Tell(ctx actor.SenderContext, msg addressed) {
 	ctx.Send(d.servers, msg)
 }
 
+// Squeeze asks both directories.
+func (d *localDirectory) Squeeze(ctx actor.SenderContext) {
+	ctx.Send(d.servers, &squeeze{})
+	ctx.Send(d.users, &squeeze{})
+}
+
 // directory is the parent of all users, or of all servers: it finds or starts
 // the child that a message names. All messages for a child pass through it,
 // so that a child can be put to rest without losing one. Transient: children
@@ -39,6 +50,8 @@ type directory struct {
 	node *node
 	kids children
 	tick ticker
+
+	again *time.Timer // the next squeeze
 }
 
 func newDirectory(n *node, kind Kind, make maker) actor.Actor {
@@ -50,8 +63,7 @@ func (d *directory) Receive(ctx actor.Context) {
 	case *actor.Started:
 		d.tick.start(ctx, d.node.sweepEvery())
 	case *actor.Stopping, *actor.Restarting:
-		d.tick.stop()
-		d.kids.close()
+		d.close()
 	case *actor.Stopped:
 	case addressed:
 		_, name := m.entity()
@@ -59,6 +71,8 @@ func (d *directory) Receive(ctx actor.Context) {
 	case *sweep:
 		d.kids.sweep(ctx)
 		d.tick.again(ctx)
+	case *squeeze:
+		d.onSqueeze(ctx)
 	case *stayed:
 		d.kids.stayed(ctx, m.name)
 	case *vacant:
@@ -75,10 +89,11 @@ func (d *directory) Receive(ctx actor.Context) {
 func (d *directory) mend(ctx actor.Context, msg any) {
 	switch m := msg.(type) {
 	case *actor.Stopping, *actor.Restarting:
-		d.tick.stop()
-		d.kids.close()
+		d.close()
 	case *sweep:
 		d.tick.again(ctx)
+	case *squeeze:
+		d.squeezeAgain(ctx)
 	case *stayed:
 		d.kids.stayed(ctx, m.name)
 	case *vacant:
@@ -86,6 +101,15 @@ func (d *directory) mend(ctx actor.Context, msg any) {
 	case *actor.Terminated:
 		d.kids.terminated(ctx, m.Who)
 	}
+}
+
+// close lets go of timers, and starts no child any more.
+func (d *directory) close() {
+	d.tick.stop()
+	if d.again != nil {
+		d.again.Stop()
+	}
+	d.kids.close()
 }
 
 // The talk between a parent and a child that may leave memory.

@@ -34,6 +34,9 @@ type durable struct {
 	saved     uint64    // of the last snapshot on disk
 	saving    uint64    // of the snapshot that is on its way, 0 for none
 
+	weight        int64 // as counted in the node's residency
+	gone, leaving bool  // is not counted any more; has asked to leave memory
+
 	due  []utterance // said, waiting for the journal; in order
 	held []any       // commands that arrived while recovering; as bounded as the requests in flight are
 }
@@ -56,6 +59,10 @@ type entity interface {
 	abandoned(ctx actor.Context)
 	// stopping lets go of timers and children, before a stop or restart.
 	stopping()
+	// weight is about how much memory the state takes; called is the name that
+	// the parent knows the actor by.
+	weight() int
+	called() string
 	// snapshot fills in State, Pages and Gone.
 	snapshot(s *persistence.SaveSnapshot)
 }
@@ -87,6 +94,11 @@ type utterance struct {
 // Receive is every durable actor's: what they have in common here, the rest in
 // the entity's command.
 func (d *durable) Receive(ctx actor.Context) {
+	d.receive(ctx)
+	d.weigh(ctx)
+}
+
+func (d *durable) receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *actor.Started:
 		d.recover(ctx)
@@ -129,6 +141,9 @@ func (d *durable) release(ctx actor.Context) {
 // judge handles a command, or keeps or refuses it while there is no state to
 // judge it by.
 func (d *durable) judge(ctx actor.Context, msg any) {
+	if _, asked := msg.(*rest); !asked {
+		d.leaving = false
+	}
 	if d.phase == recovering {
 		d.held = append(d.held, msg)
 		return
@@ -148,7 +163,7 @@ func (d *durable) judge(ctx actor.Context, msg any) {
 // time to time: a disk may heal.
 func (d *durable) refuseBroken(ctx actor.Context, msg any) {
 	switch m := msg.(type) {
-	case *rest, *stayed, *vacant, *sweep, *actor.Terminated:
+	case *rest, *stayed, *vacant, *sweep, *squeeze, *actor.Terminated:
 		d.entity.command(ctx, msg) // the talk with its parent and its children
 		return
 	case asked:
@@ -358,6 +373,7 @@ func (d *durable) abandon(ctx actor.Context) {
 		}
 	}
 	d.held = nil
+	d.unweigh()
 	d.entity.abandoned(ctx)
 	d.entity.stopping()
 }

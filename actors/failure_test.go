@@ -296,6 +296,7 @@ func newDisk(t *testing.T, err error) *disk {
 		t.Fatal(openErr)
 	}
 	n := &node{cfg: DefaultConfig(), log: log, store: store, workers: newDispatcher()}
+	n.state.most = int64(n.cfg.StateBytes)
 	n.system = actor.NewActorSystemWithConfig(actor.Configure(engineLog(log)))
 	d := &disk{t: t, n: n, seen: make(chan any, 1<<15)}
 	d.pid = n.system.Root.Spawn(actor.PropsFromFunc(func(ctx actor.Context) {

@@ -90,6 +90,11 @@ func (g *guild) apply(event any) {
 	}
 }
 
+// weight is about the memory that it takes, with the server's actor.
+func (g *guild) weight() int {
+	return 4<<10 + len(g.Image) + 128*len(g.Members) + 160*len(g.Channels) + 96*len(g.owed)
+}
+
 func (g *guild) join(name string) {
 	g.Members = append(g.Members, name)
 	g.members[name] = struct{}{}

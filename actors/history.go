@@ -29,6 +29,7 @@ type history struct {
 	last               int64     // timestamp of the newest message
 	recent             []Message // recent[0] has index base; entries never change, so runs of it may be shared
 	recentBytes        int       // text of those not paged yet
+	text               int       // bytes of recent's
 	nonces             map[nonce]place
 	nonceOrder         []nonce // oldest first
 }
@@ -48,6 +49,7 @@ func (h *history) apply(e posted) {
 	}
 	h.recent = append(h.recent, Message{Text: e.Text, Author: e.Author, Timestamp: e.Timestamp})
 	h.recentBytes += len(e.Text)
+	h.text += len(e.Text)
 	h.total++
 	h.last = e.Timestamp
 	if e.Nonce != "" {
@@ -91,11 +93,18 @@ func (h *history) trim(paged int64) {
 	}
 	h.recent = slices.Clone(h.recent[base-h.base:])
 	h.base = base
-	h.recentBytes = 0
-	for _, m := range h.recent[h.paged-base:] {
-		h.recentBytes += len(m.Text)
-	}
+	h.recentBytes, h.text = textBytes(h.recent[h.paged-base:]), textBytes(h.recent)
 }
+
+func textBytes(list []Message) (n int) {
+	for i := range list {
+		n += len(list[i].Text)
+	}
+	return n
+}
+
+// weight is about the memory that it takes, with the channel's actor.
+func (h *history) weight() int { return 2<<10 + h.text + 64*len(h.recent) + 160*len(h.nonces) }
 
 var channelEvents = map[string]func([]byte) (any, error){"posted": eventDecoder[posted]}
 

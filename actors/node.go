@@ -23,6 +23,7 @@ type node struct {
 	store   *persistence.Store
 	encoder Encoder
 	gate    *gate
+	state   residency
 	workers *dispatcher
 
 	dir       Directory

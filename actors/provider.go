@@ -25,6 +25,7 @@ type Config struct {
 	KeyLifetime   time.Duration // of a session key after its last use
 	CountInterval time.Duration // between two gettotalmessages of a connection, 0 for none
 	Passivate     time.Duration // idle time after which a durable actor leaves memory
+	StateBytes    int           // of users, servers and channels in memory; beyond it they leave as soon as they are idle
 	Deadline      time.Duration // of one answer; past it the client hears OutcomeUnknown
 
 	MessageBytes   int // of one message's text
@@ -59,6 +60,7 @@ func DefaultConfig() Config {
 		KeyLifetime:      time.Hour,
 		CountInterval:    750 * time.Millisecond,
 		Passivate:        5 * time.Minute,
+		StateBytes:       256 << 20,
 		Deadline:         10 * time.Second,
 		MessageBytes:     16 << 10,
 		AnswerMessages:   10_000,
@@ -94,6 +96,7 @@ func Start(cfg Config, store *persistence.Store, enc Encoder, log *slog.Logger) 
 	n := &node{
 		cfg: cfg, log: log, store: store, encoder: enc, pool: pool, workers: newDispatcher(),
 		gate:   newGate(cfg.InFlightRequests, cfg.InFlightBytes),
+		state:  residency{most: int64(cfg.StateBytes)},
 		system: actor.NewActorSystemWithConfig(actor.Configure(engineLog(log))),
 	}
 	up := make(chan error, 1)

@@ -165,6 +165,8 @@ func (s *server) command(ctx actor.Context, msg any) {
 // parental handles the talk with its own parent and its channels.
 func (s *server) parental(ctx actor.Context, msg any) {
 	switch m := msg.(type) {
+	case *squeeze:
+		s.kids.squeeze(ctx)
 	case *sweep:
 		s.kids.sweep(ctx)
 		s.payDebts(ctx)
@@ -373,6 +375,10 @@ func (s *server) retire(ctx actor.Context, incarnation uint64) {
 		s.say(ctx, kid.pid, &retire{})
 	}
 }
+
+func (s *server) called() string { return s.name }
+
+func (s *server) weight() int { return s.guild.weight() }
 
 func (s *server) onRest(ctx actor.Context) {
 	if s.idle() && len(s.hashing) == 0 && len(s.guild.owed) == 0 && len(s.askers) == 0 && len(s.kids.live) == 0 {

@@ -364,6 +364,11 @@ func (u *user) finishChangePassword(ctx actor.Context, m *changePassword, matche
 	}
 }
 
+func (u *user) called() string { return u.name }
+
+// weight is that of the actor, its keys, and the servers it knows.
+func (u *user) weight() int { return 2<<10 + 128*len(u.account.Keys) + 128*len(u.account.Servers) }
+
 func (u *user) onRest(ctx actor.Context) {
 	if u.idle() && len(u.hashing) == 0 {
 		ctx.Stop(ctx.Self())

@@ -84,6 +84,7 @@ func (s *crashSite) start(before, after func(actors.Kind, any)) *housetest.House
 		Store: func(cfg *persistence.Config) { cfg.SnapshotInterval = 50 * time.Millisecond },
 		Actor: func(cfg *actors.Config) {
 			cfg.Fault, cfg.FaultAfter = before, after
+			cfg.StateBytes = 1 // always too much
 			cfg.AutoSubscribe, cfg.Passivate, cfg.Deadline = true, 60*time.Millisecond, 500*time.Millisecond
 		},
 	})

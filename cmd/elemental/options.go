@@ -59,6 +59,7 @@ type options struct {
 	WriteTimeout          duration `group:"limits" default:"30s" min:"1ms" help:"Time in which a client has to take some of what it is sent."`
 	AnswerTimeout         duration `group:"limits" default:"10s" min:"1ms" help:"Time after which a client hears that the outcome of its request is unknown."`
 
+	MaxState         size     `group:"storage" default:"256MiB" min:"1MiB" help:"Users, servers and channels in memory. Beyond it they leave memory as soon as they are idle."`
 	Passivate        duration `group:"storage" default:"5m" min:"1ms" help:"Idle time after which a user, server or channel leaves memory."`
 	SnapshotInterval duration `group:"storage" default:"5m" min:"1ms" help:"Time between two snapshots."`
 	SegmentSize      size     `group:"storage" default:"64MiB" min:"4KiB" help:"Size of the journal that makes a snapshot early."`

@@ -32,6 +32,7 @@ func (o *options) domain(icon string) actors.Config {
 		KeyLifetime:      time.Duration(o.KeyLifetime),
 		CountInterval:    time.Duration(o.CountInterval),
 		Passivate:        time.Duration(o.Passivate),
+		StateBytes:       int(o.MaxState),
 		Deadline:         time.Duration(o.AnswerTimeout),
 		MessageBytes:     int(o.MaxMessage),
 		AnswerMessages:   o.MaxAnswerMessages,
