@@ -154,7 +154,6 @@ func (p *hashPool) close() {
 }
 
 func (p *hashPool) run() {
-	yieldToOthers()
 	for job, ok := p.line.next(); ok; job, ok = p.line.next() {
 		result := p.hash(job.work)
 		if who := job.work.Attempt; who != (attempt{}) {

@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// ballast is memory that is never touched, and so costs only addresses. The
+// ballastBytes is memory that is never touched, and so costs only addresses. The
 // collector takes it for in use, and waits for as much garbage before it runs: a
 // small heap would be collected after every few thousand posts, or at each
 // password, and everybody waits a little each time.
-var ballast = make([]byte, 64<<20)
+const ballastBytes = 64 << 20
 
 // The runtime keeps what a burst has left until it collects the next time,
 // which on a quiet provider is minutes later. This gives it back to the system

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"runtime"
 	"syscall"
 	"time"
 
@@ -25,6 +26,8 @@ type daemon struct {
 
 // serve runs the provider until a signal stops it.
 func serve(opts *options, log *slog.Logger) error {
+	ballast := make([]byte, ballastBytes)
+	defer runtime.KeepAlive(ballast)
 	stop := stopSignal(log)
 	d, err := start(opts, log)
 	if err != nil {

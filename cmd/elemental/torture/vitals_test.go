@@ -93,7 +93,7 @@ var defaults = limits{5000, 50_000, 256 * mib, 256 * mib, 8 * mib, 19456 * kib, 
 
 // most is the memory that a provider takes at the most.
 func (l limits) most() int {
-	return 2 * (80*mib + l.connections*24*kib + l.inFlightBytes + l.inFlight*kib + l.unread + 64*l.answer + 2*l.hashing + l.channels*16*mib)
+	return 2 * (80*mib + l.connections*24*kib + l.inFlightBytes + l.inFlight*kib + l.unread + 64*l.answer + 256*mib + 2*l.hashing + l.channels*16*mib)
 }
 
 // near is how much more resident memory counts as back where it was: what the
