@@ -7,7 +7,7 @@ var (
 	flippedBits = tests{"./persistence", "^TestE(veryFlippedBit|arlierBatches)"}
 	notSynced   = tests{"./persistence", "^(TestASnapshotThatWasOnlyReadIsMadeDurable|TestWhatWasOnlyReadOfTheJournalIsMadeDurable|TestAFailedSyncIsNotTriedAgain)$"}
 	refusals    = tests{"./persistence", "^(TestAppendIsRefused|TestOneRejectedStandsForTheEpoch)$"}
-	actorStates = tests{"./actors", "^(TestASnapshotRestoresTheHistory|TestASubscriptionDoesNotOutliveTheMembership)$"}
+	actorStates = tests{"./actors", "^(TestASnapshotRestoresTheHistory|TestASubscriptionDoesNotOutliveTheMembership|TestADeletedChannelDoesNotBeginAnew|TestTooMuchStateLeavesMemory)$"}
 	wholeHouse  = tests{"./transport", "^TestPowerCutsUnderLoad$"}
 )
 
@@ -137,8 +137,8 @@ var mutants = []mutant{
 	{
 		name: "post answered before it is durable",
 		file: "actors/channel.go", by: wholeHouse,
-		old: "	c.reply(ctx, m.Caller, Posted{Index: e.Index, Timestamp: e.Timestamp})\n",
-		new: "	m.answer(ctx, Posted{Index: e.Index, Timestamp: e.Timestamp})\n",
+		old: "	c.publish(ctx, m, e) // the router answers\n",
+		new: "	m.answer(ctx, Posted{Index: e.Index, Timestamp: e.Timestamp})\n	c.publish(ctx, m, e)\n",
 	},
 	{
 		name: "read answered before it is durable",
@@ -174,6 +174,18 @@ var mutants = []mutant{
 		name: "router not told of a membership's end",
 		file: "actors/server.go", by: actorStates,
 		old: "	s.say(ctx, s.node.router, &revoke{Topic: s.topic(), User: m.User, Reason: MembershipEnded})\n",
+		new: "",
+	},
+	{
+		name: "channel not told of its deletion before the journal",
+		file: "actors/server.go", by: actorStates,
+		old: "		ctx.Send(kid.pid, &ending{})\n",
+		new: "",
+	},
+	{
+		name: "state stays in memory however much it is",
+		file: "actors/residency.go", by: actorStates,
+		old: "		d.node.dir.Squeeze(ctx)\n",
 		new: "",
 	},
 	{
