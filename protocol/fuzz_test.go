@@ -103,8 +103,9 @@ func FuzzRequests(f *testing.F) {
 	}
 	codec := mustCodec(f, "ascii")
 	f.Fuzz(func(t *testing.T, text, sizes []byte) {
-		rest := text
-		for _, r := range checkSplits(t, codec, text, sizes) {
+		rest, got := text, checkSplits(t, codec, text, sizes)
+		checkScanned(t, codec, text, got)
+		for _, r := range got {
 			if r.Bytes < 2 || r.Bytes > fuzzLimit || len(r.ID) > maxID {
 				t.Fatalf("beyond a limit: %+v", r)
 			}
@@ -114,6 +115,23 @@ func FuzzRequests(f *testing.F) {
 			rest = rest[r.Bytes:]
 		}
 	})
+}
+
+// checkScanned holds a scanner to what the decoder reads.
+func checkScanned(t *testing.T, codec *Codec, text []byte, want []Request) {
+	t.Helper()
+	d := NewDecoder(nil, DecoderConfig{Codec: codec, Depth: fuzzDepth})
+	var s Scanner
+	for i := 0; ; i++ {
+		r, n := s.Scan(d, text)
+		if n == 0 || r.Bytes > fuzzLimit { // the caller's to judge
+			return
+		}
+		if i >= len(want) || !reflect.DeepEqual(*r, want[i]) {
+			t.Fatalf("request %d: scanned %+v, decoded %+v", i, *r, want[min(i, len(want)):])
+		}
+		text = text[n:]
+	}
 }
 
 // skipBlank passes over what may stand between requests.
