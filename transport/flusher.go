@@ -9,7 +9,9 @@ import (
 // flusher writes the connections of a poller, in one goroutine that never waits
 // for a socket: what a socket has no room for stays until the poller hears of room.
 type flusher struct {
-	handed atomic.Pointer[conn] // the last that was handed over; the others by next
+	handed [classes]queue // by how soon
+	ahead  [classes]*conn // taken from them
+	turns  int
 	asleep atomic.Bool
 	wake   chan struct{}
 	ended  atomic.Bool
@@ -29,15 +31,47 @@ func newFlusher() *flusher {
 	return f
 }
 
-// hand has a connection written, soon. It does not wait. A connection is handed
-// over by whoever set its outbox's writing, or found it blocked: by one at a time.
-func (f *flusher) hand(c *conn) {
+// queue is of connections; many put, one takes.
+type queue struct {
+	last atomic.Pointer[conn] // the others by next
+}
+
+func (q *queue) put(c *conn) {
 	for {
-		c.ready.next = f.handed.Load()
-		if f.handed.CompareAndSwap(c.ready.next, c) {
-			break
+		c.ready.next = q.last.Load()
+		if q.last.CompareAndSwap(c.ready.next, c) {
+			return
 		}
 	}
+}
+
+// take takes all that are in it, the first of them first.
+func (q *queue) take() (first *conn) {
+	for c := q.last.Swap(nil); c != nil; {
+		next := c.ready.next
+		c.ready.next = first
+		first, c = c, next
+	}
+	return first
+}
+
+func (q *queue) empty() bool { return q.last.Load() == nil }
+
+// How soon a connection is written: somebody waits for an answer, and a little is
+// written before much, so that a crowd's pushes are in nobody's way.
+type class int
+
+const (
+	answered class = iota
+	little
+	much
+	classes
+)
+
+// hand has a connection written, soon. It does not wait. A connection is handed
+// over by whoever set its outbox's writing, or found it blocked: by one at a time.
+func (f *flusher) hand(c *conn, how class) {
+	f.handed[how].put(c)
 	f.rouse()
 }
 
@@ -47,37 +81,60 @@ func (f *flusher) rouse() {
 	}
 }
 
-// inTurn is how many connections are written before others have the processor.
-const inTurn = 16
-
 func (f *flusher) run() {
 	for !f.ended.Load() {
-		c := f.taken()
-		if c == nil {
-			f.asleep.Store(true)
-			if f.handed.Load() == nil && !f.ended.Load() || !f.asleep.CompareAndSwap(true, false) {
-				<-f.wake
-			}
-			continue
-		}
-		for n := 1; c != nil; n++ {
-			next := c.ready.next // it may be handed over again at once
-			c.flushNow(f)
-			if c = next; n%inTurn == 0 {
-				runtime.Gosched()
-			}
+		if how := f.next(); how < classes {
+			f.ahead[how] = f.each(f.ahead[how])
+			runtime.Gosched()
+		} else {
+			f.sleep()
 		}
 	}
 }
 
-// taken takes all that was handed over, the first of it first.
-func (f *flusher) taken() (first *conn) {
-	for c := f.handed.Swap(nil); c != nil; {
-		next := c.ready.next
-		c.ready.next = first
-		first, c = c, next
+// next is the first class with something to write; now and then the last, so
+// that none waits for ever. It is classes when there is nothing.
+func (f *flusher) next() class {
+	f.turns++
+	found := classes
+	for how := range classes {
+		if f.ahead[how] == nil {
+			f.ahead[how] = f.handed[how].take()
+		}
+		if f.ahead[how] != nil && (found == classes || f.turns%8 == 0) {
+			found = how
+		}
 	}
-	return first
+	return found
+}
+
+// each writes a few connections, before others and other goroutines have their
+// turn, and returns the rest.
+func (f *flusher) each(c *conn) *conn {
+	const inTurn = 16
+	for n := 0; c != nil && n < inTurn; n++ {
+		next := c.ready.next // it may be handed over again at once
+		c.flushNow(f)
+		c = next
+	}
+	return c
+}
+
+// sleep waits for a connection, unless one came in between.
+func (f *flusher) sleep() {
+	f.asleep.Store(true)
+	if f.empty() && !f.ended.Load() || !f.asleep.CompareAndSwap(true, false) {
+		<-f.wake
+	}
+}
+
+func (f *flusher) empty() bool {
+	for how := range classes {
+		if !f.handed[how].empty() {
+			return false
+		}
+	}
+	return true
 }
 
 // stop ends the goroutine; no connection is left that could need it.
@@ -114,15 +171,14 @@ func (c *conn) flushNow(f *flusher) {
 			c.kill()
 		}
 	}
-	f.hand(c)
+	f.hand(c, much)
 }
 
 // sent notes progress.
 func (c *conn) sent(n int) {
 	o := &c.out
 	if o.from += n; o.from == len(o.left.b) {
-		o.left.recycle()
-		o.left = nil
+		o.left, o.from = o.left.recycle(), 0
 		o.wrote.Store(0)
 	} else if o.wrote.Load() != 0 {
 		o.wrote.Store(c.shared.now.Load())

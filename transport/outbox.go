@@ -14,7 +14,9 @@ import (
 type outbox struct {
 	mu      sync.Mutex
 	changed sync.Cond // for the connection's reader alone, which waits for room
-	due     *buffer   // to be written; nil when there is nothing
+	due     *buffer   // to be written, the first piece; nil when there is nothing
+	last    *buffer   // the last piece of due
+	waiting int       // bytes of due
 	writing bool      // a goroutine is at it
 	flight  int       // bytes that it has taken and not yet written
 	pending int       // requests that are not answered
@@ -32,28 +34,43 @@ type outbox struct {
 }
 
 // buffer is a piece of output. Connections with nothing to write have none.
-type buffer struct{ b []byte }
+// Pieces of some size are shared by all who are sent them, or are left as they
+// are: many who do not read would each copy what they have again and again.
+type buffer struct {
+	b      []byte
+	next   *buffer
+	shared bool // b is somebody else's too, and never changed
+}
+
+const (
+	pieceBytes = 16 << 10 // a piece that is longer takes no more
+	worthShare = 1 << 10  // an event that is longer is a piece of its own
+)
 
 var buffers = sync.Pool{New: func() any { return new(buffer) }}
 
-func (b *buffer) recycle() {
+// recycle gives a piece back and returns the next.
+func (b *buffer) recycle() (next *buffer) {
 	const largest = 64 << 10
-	if cap(b.b) <= largest {
-		b.b = b.b[:0]
+	next = b.next
+	if !b.shared && cap(b.b) <= largest {
+		*b = buffer{b: b.b[:0]}
 		buffers.Put(b)
 	}
+	return next
 }
 
 // Answer writes the reply to req. It may hold more than the outbox's bound.
 func (c *conn) Answer(req *actors.Request, reply any) {
 	c.noteLogin(req, reply)
 	o := &c.out
-	c.fill(func() {
+	c.fill(answered, func() {
 		if !o.ended {
 			c.log.answered(c.name, req, reply)
 			out := c.room()
 			start := len(out.b)
 			out.b = c.shared.codec.Finish(appendReply(out.b, req, reply), start)
+			o.waiting += len(out.b) - start
 			o.slack = max(o.slack, len(out.b)-start)
 		}
 		c.answered()
@@ -62,7 +79,7 @@ func (c *conn) Answer(req *actors.Request, reply any) {
 
 // fill changes the outbox under its mutex and then sees to the writing. A fault
 // in it leaves the mutex free: whoever ends the connection then needs it.
-func (c *conn) fill(change func()) {
+func (c *conn) fill(how class, change func()) {
 	c.out.mu.Lock()
 	changed := false
 	defer func() {
@@ -72,28 +89,26 @@ func (c *conn) fill(change func()) {
 	}()
 	change()
 	changed = true
-	c.wake()
+	c.wake(how)
 }
 
 // Push writes an event, or ends the connection if its client has left too much unread.
 func (c *conn) Push(event []byte) {
 	o := &c.out
 	overflow := false
-	c.fill(func() {
+	if c.ready.by != nil {
+		c.ready.by.pushed()
+	}
+	c.fill(little, func() {
 		if o.ended {
 			return
 		}
-		out := c.room()
-		unread := len(out.b) + o.flight + len(event)
+		unread := c.unread() + len(event)
 		overflow = unread > c.shared.cfg.OutboxBytes+o.slack || c.shared.commons.crowded(unread)
 		if overflow {
-			start := len(out.b)
-			code := string(actors.SlowReader)
-			out.b = protocol.AppendDisconnected(out.b, code, protocol.Reason(code, 0))
-			out.b = c.shared.codec.Finish(out.b, start)
-			o.ended = true
+			c.sayDisconnected()
 		} else {
-			out.b = append(out.b, event...)
+			c.add(event)
 		}
 	})
 	if overflow {
@@ -104,30 +119,69 @@ func (c *conn) Push(event []byte) {
 
 // Close ends the connection after what was handed over before is written.
 func (c *conn) Close() {
-	c.fill(func() { c.out.ended = true })
+	c.fill(answered, func() { c.out.ended = true })
 	c.cut(endSession)
 }
 
-// room returns the buffer to append to, under the mutex.
+// sayDisconnected appends the last word to a client who does not read, under the mutex.
+func (c *conn) sayDisconnected() {
+	code := string(actors.SlowReader)
+	out := c.room()
+	start := len(out.b)
+	out.b = protocol.AppendDisconnected(out.b, code, protocol.Reason(code, 0))
+	out.b = c.shared.codec.Finish(out.b, start)
+	c.out.waiting += len(out.b) - start
+	c.out.ended = true
+}
+
+// add appends an event, under the mutex.
+func (c *conn) add(event []byte) {
+	if len(event) > worthShare {
+		if !c.out.marked {
+			c.room()
+		}
+		c.append(&buffer{b: event, shared: true})
+	} else {
+		out := c.room()
+		out.b = append(out.b, event...)
+	}
+	c.out.waiting += len(event)
+}
+
+// room returns a piece to append to, under the mutex.
 func (c *conn) room() *buffer {
 	o := &c.out
-	if o.due == nil {
-		o.due = buffers.Get().(*buffer)
+	if o.due == nil || o.last.shared || len(o.last.b) > pieceBytes {
+		c.append(buffers.Get().(*buffer))
 		if !o.marked {
-			o.due.b = append(o.due.b, c.shared.codec.Mark()...)
+			o.last.b = append(o.last.b, c.shared.codec.Mark()...)
+			o.waiting += len(o.last.b)
 			o.marked = true
 		}
 	}
-	return o.due
+	return o.last
+}
+
+func (c *conn) append(piece *buffer) {
+	o := &c.out
+	if o.due == nil {
+		o.due = piece
+	} else {
+		o.last.next = piece
+	}
+	o.last = piece
 }
 
 // wake sees to it that what is due gets written and that the reader looks
 // again. It gives up the mutex, which the caller holds.
-func (c *conn) wake() {
+func (c *conn) wake(how class) {
 	o := &c.out
 	start := o.due != nil && !o.writing && !o.dead
 	if start {
 		o.writing = true
+	}
+	if how == little && c.unread() > worthShare {
+		how = much
 	}
 	c.account()
 	o.changed.Signal()
@@ -135,7 +189,7 @@ func (c *conn) wake() {
 	switch {
 	case !start:
 	case c.ready.by != nil:
-		c.ready.by.flusher.hand(c)
+		c.ready.by.flusher.hand(c, how)
 	default:
 		c.shared.writers.hand(c)
 	}
@@ -149,10 +203,11 @@ func (c *conn) flush() {
 		if out == nil {
 			return
 		}
-		if err := c.write(out.b); err != nil {
-			c.kill()
+		for ; out != nil; out = out.recycle() {
+			if err := c.write(out.b); err != nil {
+				c.kill()
+			}
 		}
-		out.recycle()
 	}
 }
 
@@ -177,7 +232,8 @@ func (c *conn) takeDue() *buffer {
 		c.endWriting()
 		return nil
 	}
-	o.due, o.flight = nil, len(out.b)
+	o.flight, o.waiting = o.waiting, 0
+	o.due, o.last = nil, nil
 	return out
 }
 
@@ -290,12 +346,7 @@ func (c *conn) giveBack() {
 }
 
 // unread is what waits to be written, under the mutex.
-func (c *conn) unread() int {
-	if c.out.due == nil {
-		return c.out.flight
-	}
-	return c.out.flight + len(c.out.due.b)
-}
+func (c *conn) unread() int { return c.out.flight + c.out.waiting }
 
 // waitAnswered waits until no request is under way, or nothing more is taken.
 func (c *conn) waitAnswered() {
@@ -312,11 +363,12 @@ func (c *conn) waitAnswered() {
 func (c *conn) finish(code actors.Code) {
 	o := &c.out
 	refused := actors.Refused{Code: code}
-	c.fill(func() {
+	c.fill(answered, func() {
 		if code != "" && !o.ended {
 			out := c.room()
 			start := len(out.b)
 			out.b = c.shared.codec.Finish(appendRefusal(out.b, refused, nil), start)
+			o.waiting += len(out.b) - start
 			c.log.answered(c.name, &actors.Request{}, refused)
 		}
 		o.ended = true
@@ -333,7 +385,8 @@ func (c *conn) kill() {
 	o := &c.out
 	o.mu.Lock()
 	first := !o.dead
-	o.ended, o.dead, o.due = true, true, nil
+	o.ended, o.dead = true, true
+	o.due, o.last, o.waiting = nil, nil, 0
 	c.account()
 	o.changed.Signal()
 	o.mu.Unlock()

@@ -76,6 +76,7 @@ type poller struct {
 	again   []*conn // held by the poller, to be read once more
 	in      []byte
 	scanner protocol.Scanner
+	pushes  atomic.Uint32
 
 	n       int // of the last receive
 	err     error
@@ -117,13 +118,22 @@ func others() bool {
 	return time.Since(begun) > none
 }
 
+// pushed is told of each push. Many of them are work for a while, during which
+// the runtime would not look at the sockets: the poller begins before it.
+func (p *poller) pushed() {
+	const many = 32
+	if p.pushes.Add(1)%many == 0 {
+		p.set.kick()
+	}
+}
+
 // event is what the system tells of a socket.
 func (p *poller) event(c *conn, in, out, over bool) {
 	c.ready.over = c.ready.over || over
 	if out {
 		c.ready.writable.Store(true)
 		if c.ready.blocked.CompareAndSwap(true, false) {
-			p.flusher.hand(c)
+			p.flusher.hand(c, much)
 		}
 	}
 	if in && c.claim() {

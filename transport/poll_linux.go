@@ -1,9 +1,12 @@
 package transport
 
 import (
+	"errors"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -19,7 +22,8 @@ type pollSet struct {
 	n      int
 	failed error
 	look   func(fd uintptr) bool
-	now    []*conn // of the events
+	parked atomic.Bool // it waits
+	now    []*conn     // of the events
 
 	mu    sync.Mutex // guards what follows; taken at a connection's start and end, and once for each round
 	conns []*conn    // by slot
@@ -43,19 +47,35 @@ func (s *pollSet) open() bool {
 	return err == nil
 }
 
-// wait looks for events, and waits for one if it may. It reports false when
-// the set is closed.
+// wait looks for events, and waits for one, or a kick, if it may. It reports
+// false when the set is closed.
 func (s *pollSet) wait(may bool) bool {
-	look := s.look
-	if !may {
-		look = func(fd uintptr) bool { s.look(fd); return true }
-	}
 	s.n = 0
-	if err := s.raw.Read(look); err != nil {
-		return false
+	err := s.raw.Read(s.once)
+	if err == nil && s.n == 0 && may {
+		s.parked.Store(true)
+		err = s.raw.Read(s.look)
+		s.parked.Store(false)
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		s.n = 0
+		err = s.file.SetReadDeadline(time.Time{})
 	}
 	s.n = max(s.n, 0) // -1 when a signal came in between
+	return err == nil
+}
+
+// once looks and does not wait.
+func (s *pollSet) once(fd uintptr) bool {
+	s.look(fd)
 	return true
+}
+
+// kick ends a wait.
+func (s *pollSet) kick() {
+	if s.parked.CompareAndSwap(true, false) {
+		_ = s.file.SetReadDeadline(time.Unix(1, 0)) // it fails when the set is closed: nobody waits then
+	}
 }
 
 // each calls f for the events of the last wait. An event may be meant for a

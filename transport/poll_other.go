@@ -10,4 +10,5 @@ func (*pollSet) wait(bool) bool                         { return false }
 func (*pollSet) each(func(c *conn, in, out, over bool)) {}
 func (*pollSet) add(*conn) bool                         { return false }
 func (*pollSet) remove(*conn)                           {}
+func (*pollSet) kick()                                  {}
 func (*pollSet) close() error                           { return nil }
