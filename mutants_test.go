@@ -197,7 +197,7 @@ var mutants = []mutant{
 	{
 		name: "pushes out of order",
 		file: "transport/outbox.go", by: wholeHouse,
-		old: "			out.b = append(out.b, event...)\n",
-		new: "			out.b = append(append([]byte(nil), event...), out.b...)\n",
+		old: "		out.b = append(out.b, event...)\n",
+		new: "		out.b = append(append([]byte(nil), event...), out.b...)\n",
 	},
 }

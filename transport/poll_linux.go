@@ -74,7 +74,7 @@ func (s *pollSet) once(fd uintptr) bool {
 // kick ends a wait.
 func (s *pollSet) kick() {
 	if s.parked.CompareAndSwap(true, false) {
-		_ = s.file.SetReadDeadline(time.Unix(1, 0)) // it fails when the set is closed: nobody waits then
+		_ = s.file.SetReadDeadline(time.Now()) // it fails when the set is closed: nobody waits then
 	}
 }
 

@@ -212,7 +212,7 @@ func (a *attack) check(t *testing.T, seen tally) {
 // unnoticed is a time that nobody minds in a chat. A machine whose processors
 // are all busy, with the load's own side of the work too, answers in some
 // milliseconds at best, however quick it is when it is idle.
-const unnoticed = 25 * time.Millisecond
+const unnoticed = 10 * time.Millisecond
 
 // judge wants the 99th percentiles not to grow beyond a factor, or to stay
 // unnoticed. Times are judged in the long form alone.
