@@ -54,20 +54,8 @@ const bystanderEnv = "TORTURE_BYSTANDERS"
 func startBystanders(t *testing.T, addr string) *bystanders {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), bystanderEnv+"="+addr, "GORACE=atexit_sleep_ms=0")
-	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	b := &bystanders{in, bufio.NewReader(out), cmd}
+	in, out := startPart(t, cmd, bystanderEnv+"="+addr)
+	b := &bystanders{in, out, cmd}
 	t.Cleanup(b.leave)
 	b.chat(t, 1) // they are there
 	return b

@@ -1,8 +1,11 @@
 package torture
 
 import (
+	"bufio"
 	"fmt"
+	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -30,6 +33,25 @@ func TestMain(m *testing.M) {
 		os.Exit(misbehave(order))
 	}
 	os.Exit(buildAndRun(m))
+}
+
+// startPart starts this program, by a command, for a part that the variable names.
+func startPart(t *testing.T, cmd *exec.Cmd, variable string) (in io.WriteCloser, out *bufio.Reader) {
+	t.Helper()
+	cmd.Env = append(os.Environ(), variable, "GORACE=atexit_sleep_ms=0")
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	pipe, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return in, bufio.NewReader(pipe)
 }
 
 func buildAndRun(m *testing.M) int {

@@ -17,7 +17,6 @@ const misbehavingEnv = "TORTURE_MISBEHAVING"
 type misbehaving struct {
 	in  io.WriteCloser
 	out *bufio.Reader
-	cmd *exec.Cmd
 }
 
 // order is what such a process is to do.
@@ -42,24 +41,12 @@ func (s *scene) misbehave(t *testing.T, attack string, clients int) *misbehaving
 	if long() {
 		cmd = exec.Command("nice", "-n", "19", os.Args[0])
 	}
-	cmd.Env = append(os.Environ(), misbehavingEnv+"="+string(text), "GORACE=atexit_sleep_ms=0")
-	cmd.Stderr = os.Stderr
-	m := &misbehaving{cmd: cmd}
-	if m.in, err = cmd.StdinPipe(); err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err == nil {
-		err = cmd.Start()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	in, out := startPart(t, cmd, misbehavingEnv+"="+string(text))
+	m := &misbehaving{in, out}
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill() // it has ended unless the test failed
 		_ = cmd.Wait()
 	})
-	m.out = bufio.NewReader(out)
 	m.hear(t)
 	return m
 }
