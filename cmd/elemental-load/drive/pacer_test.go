@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"elemental/cmd/elemental-load/measure"
@@ -137,7 +138,9 @@ func (c *stallingClock) Until(ctx context.Context, moment time.Time) error {
 // TestPacerHoldsBack: no more actions are under way than there may be; those that
 // wait for that are excused, since the provider is to blame, and keep the time at
 // which they were due.
-func TestPacerHoldsBack(t *testing.T) {
+func TestPacerHoldsBack(t *testing.T) { synctest.Test(t, holdBack) }
+
+func holdBack(t *testing.T) {
 	clock := &fakeClock{now: epoch}
 	release := make(chan struct{})
 	var mu sync.Mutex
@@ -159,8 +162,9 @@ func TestPacerHoldsBack(t *testing.T) {
 		defer close(over)
 		p.open(context.Background(), clock, epoch)
 	}()
-	for range 3 {
-		release <- struct{}{} // the first three hang until here, which holds the fourth back
+	synctest.Wait() // three hang, which holds the fourth, due at 300 ms, back
+	if under != 3 || clock.Now() != epoch.Add(300*time.Millisecond) {
+		t.Errorf("%d under way at %v", under, clock.Now())
 	}
 	clock.pass(1500 * time.Millisecond) // still within the time in which the load may end
 	close(release)
@@ -180,7 +184,9 @@ func TestPacerHoldsBack(t *testing.T) {
 }
 
 // TestPacerHasAnEnd: what was held back until long after the end is not begun.
-func TestPacerHasAnEnd(t *testing.T) {
+func TestPacerHasAnEnd(t *testing.T) { synctest.Test(t, overtimeEnds) }
+
+func overtimeEnds(t *testing.T) {
 	clock := &fakeClock{now: epoch}
 	release := make(chan struct{})
 	p := paced([]plan.Stage{{For: time.Second, From: 10, To: 10}}, 3, 1, func(*client, time.Time) { <-release })
@@ -189,11 +195,11 @@ func TestPacerHasAnEnd(t *testing.T) {
 		defer close(over)
 		p.open(context.Background(), clock, epoch)
 	}()
-	release <- struct{}{} // three have begun
+	synctest.Wait() // three have begun, the fourth, which was due in time, is held back
 	clock.pass(time.Minute)
 	close(release)
 	<-over
-	if taken := p.w.rec.Take(); taken.Started[0] < 3 || taken.Started[0] > 5 {
+	if taken := p.w.rec.Take(); taken.Started[0] != 4 {
 		t.Errorf("%d started", taken.Started[0])
 	}
 }
