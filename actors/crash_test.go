@@ -10,7 +10,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/alexedwards/argon2id"
 	"github.com/asynkron/protoactor-go/actor"
 
 	"elemental/persistence"
@@ -41,17 +40,32 @@ func TestACrashAtTheStartIsAnError(t *testing.T) {
 	}
 }
 
+// brokenHasher panics as long as it is told to.
+type brokenHasher struct {
+	Hasher
+	broken *atomic.Bool
+}
+
+func (h brokenHasher) Hash(password string) (string, error) {
+	if h.broken.Load() {
+		panic("injected")
+	}
+	return h.Hasher.Hash(password)
+}
+
 func TestACrashInAHashWorkerIsRefused(t *testing.T) {
-	p := startNode(t, persistence.Config{}, nil)
+	var broken atomic.Bool
+	p := startNode(t, persistence.Config{}, func(cfg *Config) {
+		cfg.NewHasher = func(here Argon2id) Hasher { return brokenHasher{here, &broken} }
+	})
 	alice := enter(t, p, "alice")
-	sound := p.node.pool.params
-	p.node.pool.params = &argon2id.Params{Memory: 64, Parallelism: 1, SaltLength: 16, KeyLength: 32} // no iterations: argon2 panics
+	broken.Store(true)
 	for range 2 * p.node.cfg.HashWorkers {
 		if reply := alice.ask(Register{"bob", "p"}); reply != (Refused{Code: Busy}) {
 			t.Errorf("register: %v", reply)
 		}
 	}
-	p.node.pool.params = sound
+	broken.Store(false)
 	enter(t, p, "bob")
 }
 

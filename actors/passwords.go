@@ -9,7 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/alexedwards/argon2id"
 	"github.com/asynkron/protoactor-go/actor"
 )
 
@@ -109,11 +108,10 @@ func (p *passwords) onCompared(ctx actor.Context, m *compared) {
 
 // hashPool is the bounded workers. It outlives a crash of the actor.
 type hashPool struct {
-	log    *slog.Logger
-	params *argon2id.Params
-	line   *hashLine
-	done   sync.WaitGroup
-	dummy  string // hash of nothing known, to compare with when there is no account
+	log   *slog.Logger
+	line  *hashLine
+	done  sync.WaitGroup
+	dummy string // hash of nothing known, to compare with when there is no account
 }
 
 type hashJob struct {
@@ -124,17 +122,18 @@ type hashJob struct {
 
 // newHashPool starts the workers; close ends them.
 func newHashPool(cfg Config, log *slog.Logger) (*hashPool, error) {
-	params := &argon2id.Params{
-		Memory: uint32(cfg.HashMemory), Iterations: uint32(cfg.HashTime), //nolint:gosec // checked by the options
-		Parallelism: 1, SaltLength: 16, KeyLength: 32,
-	}
-	dummy, err := argon2id.CreateHash(newKey(), params)
+	here := Argon2id{Memory: cfg.HashMemory, Iterations: cfg.HashTime}
+	dummy, err := here.Hash(newKey())
 	if err != nil {
 		return nil, fmt.Errorf("password hashing: %w", err)
 	}
-	p := &hashPool{log: log, params: params, line: newHashLine(cfg.HashQueue), dummy: dummy}
+	p := &hashPool{log: log, line: newHashLine(cfg.HashQueue), dummy: dummy}
 	for range cfg.hashWorkers() {
-		p.done.Go(p.run)
+		var hasher Hasher = here
+		if cfg.NewHasher != nil {
+			hasher = cfg.NewHasher(here)
+		}
+		p.done.Go(func() { p.run(hasher) })
 	}
 	return p, nil
 }
@@ -153,9 +152,14 @@ func (p *hashPool) close() {
 	p.done.Wait()
 }
 
-func (p *hashPool) run() {
+func (p *hashPool) run(hasher Hasher) {
+	defer func() {
+		if err := hasher.Close(); err != nil {
+			p.log.Warn("password hashing did not end cleanly", "err", err)
+		}
+	}()
 	for job, ok := p.line.next(); ok; job, ok = p.line.next() {
-		result := p.hash(job.work)
+		result := p.hash(hasher, job.work)
 		if who := job.work.Attempt; who != (attempt{}) {
 			job.root.Send(job.counter, &compared{who, result.outcome()})
 		}
@@ -174,7 +178,7 @@ func (d *hashDone) outcome() outcome {
 	}
 }
 
-func (p *hashPool) hash(w *hashWork) (done *hashDone) {
+func (p *hashPool) hash(hasher Hasher, w *hashWork) (done *hashDone) {
 	done = &hashDone{Ref: w.Ref}
 	defer func() { // a fault here must not end the process, nor the worker
 		if reason := recover(); reason != nil {
@@ -184,9 +188,9 @@ func (p *hashPool) hash(w *hashWork) (done *hashDone) {
 	}()
 	var err error
 	if w.Compare == "" {
-		done.Hash, err = argon2id.CreateHash(w.Password, p.params)
+		done.Hash, err = hasher.Hash(w.Password)
 	} else {
-		done.Match, err = argon2id.ComparePasswordAndHash(w.Password, w.Compare)
+		done.Match, err = hasher.Match(w.Password, w.Compare)
 	}
 	if err != nil {
 		done.Refused = Busy // no randomness, or a hash that is none: nothing was done

@@ -40,6 +40,10 @@ type Config struct {
 	HashWorkers int // hashes at a time; 0 for one less than there are processors
 	HashQueue   int // hashes that may wait
 
+	// NewHasher makes the Hasher of one worker; it is given the one that works
+	// in this process, which is also what nil means.
+	NewHasher func(here Argon2id) Hasher
+
 	LoginFailures        int           // wrong passwords of an account or server from an address before a pause
 	LoginFailuresAddress int           // wrong passwords from an address, whatever the name, in such a time; 0 for no limit
 	LoginPause           time.Duration // that pause

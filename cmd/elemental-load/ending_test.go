@@ -240,20 +240,10 @@ func TestWorkerKilled(t *testing.T) {
 }
 
 // childOf is a process that another one has started.
-func childOf(t *testing.T, pid int) (child int) {
+func childOf(t *testing.T, pid int) int {
 	t.Helper()
-	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid)) // one for each thread
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := fmt.Sscan(string(text), &child); err == nil {
-			return child
-		}
+	if children := providertest.Children(pid); len(children) > 0 {
+		return children[0]
 	}
 	t.Skip("this system does not tell the processes of a process")
 	return 0

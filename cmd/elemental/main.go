@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
+
+	"elemental/cmd/elemental/hashing"
 )
 
 // The exit codes.
@@ -20,6 +23,9 @@ const (
 func main() {
 	// A reader of our output that went away must not end the provider.
 	signal.Ignore(syscall.SIGPIPE)
+	if slices.Equal(os.Args[1:], []string{hashing.Argument}) {
+		os.Exit(hashPasswords())
+	}
 	os.Exit(command(os.Args[1:]))
 }
 
@@ -42,6 +48,15 @@ func command(args []string) int {
 		log.Warn("unknown environment variable", "name", name)
 	}
 	if err := serve(opts, log); err != nil {
+		complain(err)
+		return exitTrouble
+	}
+	return exitOK
+}
+
+// hashPasswords is what the program does for the provider, in a process of its own.
+func hashPasswords() int {
+	if err := hashing.Serve(os.Stdin, os.Stdout); err != nil {
 		complain(err)
 		return exitTrouble
 	}

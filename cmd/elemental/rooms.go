@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"elemental/actors"
+	"elemental/cmd/elemental/hashing"
 	"elemental/persistence"
 	"elemental/transport"
 )
@@ -48,6 +49,11 @@ func (o *options) domain(icon string) actors.Config {
 		LoginFailuresAddress: o.LoginFailuresAddress,
 		LoginPause:           time.Duration(o.LoginPause),
 	}
+}
+
+// besides has passwords hashed by this program in processes of their own.
+func besides(log *slog.Logger) func(actors.Argon2id) actors.Hasher {
+	return func(here actors.Argon2id) actors.Hasher { return hashing.NewProcess(here, log) }
 }
 
 func (o *options) wire(console io.Writer) transport.Config {

@@ -62,7 +62,9 @@ func start(opts *options, log *slog.Logger) (*daemon, error) {
 		return nil, err
 	}
 	if d.store, err = persistence.Open(opts.storage(log)); err == nil {
-		d.provider, err = actors.Start(opts.domain(readIcon(opts.StoragePath, log)), d.store, encoder, log)
+		cfg := opts.domain(readIcon(opts.StoragePath, log))
+		cfg.NewHasher = besides(log)
+		d.provider, err = actors.Start(cfg, d.store, encoder, log)
 	}
 	if err != nil {
 		return nil, errors.Join(err, d.stop(time.Duration(opts.StopTimeout)))

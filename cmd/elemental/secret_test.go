@@ -170,17 +170,20 @@ func malformed() []string {
 	}
 }
 
-// checkProcess looks at what the system shows of a running program.
+// checkProcess looks at what the system shows of a running program, and of the
+// one that hashes its passwords.
 func checkProcess(t *testing.T, p *provider, secrets []string) {
 	t.Helper()
-	for _, file := range []string{"cmdline", "environ"} {
-		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", p.Pid(), file))
-		if errors.Is(err, os.ErrNotExist) {
-			return // a system without
-		} else if err != nil {
-			t.Fatal(err)
+	for _, pid := range append(providertest.Children(p.Pid()), p.Pid()) {
+		for _, file := range []string{"cmdline", "environ"} {
+			text, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", pid, file))
+			if errors.Is(err, os.ErrNotExist) {
+				return // a system without
+			} else if err != nil {
+				t.Fatal(err)
+			}
+			checkLeaks(t, file, text, secrets...)
 		}
-		checkLeaks(t, file, text, secrets...)
 	}
 }
 

@@ -32,7 +32,19 @@ func vitalsOf(t *testing.T, pid int) vitals {
 
 var residentLine = regexp.MustCompile(`VmRSS:\s+(\d+) kB`)
 
+// lookAt looks at a process and at those that it has started, whose files count
+// on its own side: pipes.
 func lookAt(pid int) (vitals, error) {
+	v, err := lookAtOne(pid)
+	for _, child := range providertest.Children(pid) {
+		if its, err := lookAtOne(child); err == nil { // it may have ended meanwhile
+			v.resident += its.resident
+		}
+	}
+	return v, err
+}
+
+func lookAtOne(pid int) (vitals, error) {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return vitals{}, err
@@ -93,7 +105,7 @@ var defaults = limits{5000, 50_000, 256 * mib, 256 * mib, 8 * mib, 19456 * kib, 
 
 // most is the memory that a provider takes at the most.
 func (l limits) most() int {
-	return 2 * (80*mib + l.connections*24*kib + l.inFlightBytes + l.inFlight*kib + l.unread + 64*l.answer + 256*mib + 2*l.hashing + l.channels*16*mib)
+	return 2 * (80*mib + l.connections*24*kib + l.inFlightBytes + l.inFlight*kib + l.unread + 64*l.answer + 256*mib + 2*(l.hashing+8*mib) + l.channels*16*mib)
 }
 
 // near is how much more resident memory counts as back where it was: what the

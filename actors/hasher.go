@@ -1,0 +1,51 @@
+package actors
+
+import (
+	"fmt"
+
+	"github.com/alexedwards/argon2id"
+)
+
+// Hasher makes and compares password hashes. Each worker has one of its own, and
+// asks it one thing at a time, outside the actors, so it may take its time.
+// An error means that nothing was done; whoever asked is told to try again.
+type Hasher interface {
+	// Hash gives the hash of a password with a new salt, as a PHC string.
+	Hash(password string) (phc string, err error)
+	// Match tells whether a PHC string is of this password, whatever
+	// parameters it was made with.
+	Match(password, phc string) (bool, error)
+	// Close gives back what it holds; nothing is asked afterwards.
+	Close() error
+}
+
+// Argon2id is the Hasher that works where it is called, with these parameters
+// for new hashes (RFC 9106).
+type Argon2id struct {
+	Memory     int // KiB
+	Iterations int
+}
+
+// Hash is Hasher's.
+func (a Argon2id) Hash(password string) (string, error) {
+	phc, err := argon2id.CreateHash(password, &argon2id.Params{
+		Memory: uint32(a.Memory), Iterations: uint32(a.Iterations), //nolint:gosec // checked by the options
+		Parallelism: 1, SaltLength: 16, KeyLength: 32,
+	})
+	if err != nil {
+		return "", fmt.Errorf("hash a password: %w", err)
+	}
+	return phc, nil
+}
+
+// Match is Hasher's.
+func (Argon2id) Match(password, phc string) (bool, error) {
+	match, err := argon2id.ComparePasswordAndHash(password, phc)
+	if err != nil {
+		return false, fmt.Errorf("compare a password: %w", err)
+	}
+	return match, nil
+}
+
+// Close has nothing to give back.
+func (Argon2id) Close() error { return nil }

@@ -1,0 +1,139 @@
+package hashing
+
+import (
+	"encoding/gob"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/exec"
+
+	"elemental/actors"
+)
+
+// Argument is what the program is called with, and nothing else, to [Serve].
+const Argument = "hash-passwords"
+
+// Process is a Hasher whose work another process does. That one is started when
+// it is needed first, and again when it was lost; what cannot be done there is
+// done here.
+type Process struct {
+	program string // "" if it is not known
+	here    actors.Argon2id
+	log     *slog.Logger
+	child   *child // nil when there is none
+	told    bool   // that none could be started
+}
+
+// child is a running process.
+type child struct {
+	cmd       *exec.Cmd
+	questions *gob.Encoder
+	answers   *gob.Decoder
+	input     io.Closer
+}
+
+// NewProcess is a Process that starts the running program once more, which calls
+// [Serve] for [Argument].
+func NewProcess(here actors.Argon2id, log *slog.Logger) *Process {
+	return &Process{program: running(), here: here, log: log}
+}
+
+// Hash is actors.Hasher's.
+func (p *Process) Hash(password string) (string, error) {
+	a, asked := p.ask(question{With: p.here, Password: password})
+	if !asked {
+		return p.here.Hash(password)
+	}
+	return a.Hash, a.err()
+}
+
+// Match is actors.Hasher's.
+func (p *Process) Match(password, phc string) (bool, error) {
+	a, asked := p.ask(question{With: p.here, Password: password, Compare: phc})
+	if !asked {
+		return p.here.Match(password, phc)
+	}
+	return a.Match, a.err()
+}
+
+func (a *answer) err() error {
+	if a.Trouble != "" {
+		return errors.New(a.Trouble)
+	}
+	return nil
+}
+
+// Close ends the process.
+func (p *Process) Close() error {
+	if p.child == nil {
+		return nil
+	}
+	return p.child.end()
+}
+
+// ask has the process answer; asked is false when there is none that does.
+func (p *Process) ask(q question) (a answer, asked bool) {
+	if p.child == nil && !p.start() {
+		return answer{}, false
+	}
+	err := p.child.questions.Encode(q)
+	if err == nil {
+		err = p.child.answers.Decode(&a)
+	}
+	if err == nil {
+		return a, true
+	}
+	p.log.Warn("the process that hashes passwords was lost, another is started", "err", errors.Join(err, p.child.end()))
+	p.child = nil
+	return answer{}, false
+}
+
+// start starts the process.
+func (p *Process) start() bool {
+	c, err := startChild(p.program)
+	switch {
+	case err == nil:
+		p.child, p.told = c, false
+	case !p.told: // it is tried again for each password, and told once
+		p.told = true
+		p.log.Warn("passwords are hashed inside the provider, since no process could be started for that", "err", err)
+	}
+	return err == nil
+}
+
+func startChild(program string) (*child, error) {
+	cmd := exec.Command(program, Argument)
+	cmd.Args[0] = os.Args[0]
+	cmd.Env = []string{"GOMAXPROCS=1"} // one hash at a time, and one collector beside it
+	for _, name := range inherited {
+		if value, set := os.LookupEnv(name); set {
+			cmd.Env = append(cmd.Env, name+"="+value)
+		}
+	}
+	input, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, fmt.Errorf("a pipe to a process: %w", err)
+	}
+	output, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("a pipe from a process: %w", err), input.Close())
+	}
+	if err := startBehind(cmd); err != nil {
+		return nil, fmt.Errorf("start %s: %w", program, err)
+	}
+	return &child{cmd: cmd, questions: gob.NewEncoder(input), answers: gob.NewDecoder(output), input: input}, nil
+}
+
+// inherited is the environment that the process needs: on Windows nothing
+// starts without the first, and the others are for builds that measure.
+var inherited = []string{"SYSTEMROOT", "GORACE", "GOCOVERDIR"}
+
+// end lets the process see the end of its input, and waits for it.
+func (c *child) end() error {
+	if err := errors.Join(c.input.Close(), c.cmd.Wait()); err != nil {
+		return fmt.Errorf("end the process that hashes passwords: %w", err)
+	}
+	return nil
+}
