@@ -358,18 +358,13 @@ func (c *channel) reset() { c.history = newHistory() }
 
 func (c *channel) snapshot(s *persistence.SaveSnapshot) {
 	c.pages = c.history.paged + c.history.fullPages()
+	for first := c.history.paged; first < c.pages; first += persistence.PageItems {
+		items := pageItems{first, c.history.run(first, first+persistence.PageItems)}
+		s.Pages = append(s.Pages, persistence.Page{First: index(first), Items: items})
+	}
 	state := savedHistory{Total: c.history.total, Last: c.history.last}
-	for i, m := range c.history.run(c.history.paged, c.history.total) {
-		e := posted{Index: c.history.paged + int64(i), Author: m.Author, Text: m.Text, Timestamp: m.Timestamp}
-		if e.Index >= c.pages {
-			state.Recent = append(state.Recent, e)
-			continue
-		}
-		if e.Index%persistence.PageItems == 0 {
-			s.Pages = append(s.Pages, persistence.Page{First: index(e.Index)})
-		}
-		page := &s.Pages[len(s.Pages)-1]
-		page.Items = append(page.Items, e.append(nil))
+	for i, m := range c.history.run(c.pages, c.history.total) {
+		state.Recent = append(state.Recent, m.posted(c.pages+int64(i)))
 	}
 	for _, n := range c.history.nonceOrder {
 		at := c.history.nonces[n]

@@ -193,15 +193,15 @@ func (m *middle) Receive(ctx actor.Context) {
 // TestARestartDoesNotUndoAStop crashes an actor that waits for its child to
 // stop. The engine restarts it then, and it would live on for ever.
 func TestARestartDoesNotUndoAStop(t *testing.T) {
-	n := &node{cfg: DefaultConfig(), log: slog.New(slog.DiscardHandler), workers: newDispatcher()}
-	defer n.workers.stop()
+	n := &node{cfg: DefaultConfig(), log: slog.New(slog.DiscardHandler), scheduler: newScheduler(2)}
+	defer n.scheduler.stop()
 	system := actor.NewActorSystemWithConfig(actor.Configure(engineLog(n.log)))
 	defer system.Shutdown()
 	leaf := &lingerer{asked: make(chan struct{}), stopping: make(chan struct{}), mayStop: make(chan struct{})}
 	again := &lingerer{asked: make(chan struct{}), stopping: make(chan struct{}), mayStop: make(chan struct{})}
 	close(again.mayStop)
 	leaves := []*lingerer{leaf, again}
-	props := n.props(KindServer, busyMailbox, nil, func() actor.Actor {
+	props := n.props(KindServer, nil, func() actor.Actor {
 		m := &middle{leaves[0]}
 		leaves = leaves[1:]
 		return m

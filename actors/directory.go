@@ -175,11 +175,7 @@ func (c *children) deliver(ctx actor.Context, name string, msg any) {
 }
 
 func (c *children) start(ctx actor.Context, name string) *child {
-	mailbox := thinMailbox
-	if c.kind == KindChannel {
-		mailbox = busyMailbox
-	}
-	props := c.node.props(c.kind, mailbox, restartLater{}, c.make(name))
+	props := c.node.props(c.kind, restartLater{}, c.make(name))
 	pid, err := ctx.SpawnNamed(props, url.PathEscape(name))
 	if err != nil {
 		panic(err) // two live children of one name: the table is wrong

@@ -29,8 +29,8 @@ func (l *lingerer) Receive(ctx actor.Context) {
 // that waits for an old one to stop. A child started then would never be told
 // to stop, and its parent would wait for it for ever.
 func TestAParentThatStopsStartsNoChild(t *testing.T) {
-	n := &node{cfg: DefaultConfig(), log: slog.New(slog.DiscardHandler), workers: newDispatcher()}
-	defer n.workers.stop()
+	n := &node{cfg: DefaultConfig(), log: slog.New(slog.DiscardHandler), scheduler: newScheduler(2)}
+	defer n.scheduler.stop()
 	system := actor.NewActorSystemWithConfig(actor.Configure(engineLog(n.log)))
 	defer system.Shutdown()
 	first := &lingerer{asked: make(chan struct{}), stopping: make(chan struct{}), mayStop: make(chan struct{})}
@@ -42,7 +42,7 @@ func TestAParentThatStopsStartsNoChild(t *testing.T) {
 			return &lingerer{asked: make(chan struct{}), stopping: make(chan struct{}), mayStop: make(chan struct{})}
 		}
 	}
-	props := n.props(KindDirectory, busyMailbox, nil, func() actor.Actor { return newDirectory(n, KindUser, maker) })
+	props := n.props(KindDirectory, nil, func() actor.Actor { return newDirectory(n, KindUser, maker) })
 	parent := system.Root.Spawn(props)
 	probe := actor.NewFuture(system, 20*time.Second)
 	system.Root.Send(parent, &joinedServers{User: "first"})

@@ -295,7 +295,7 @@ func newDisk(t *testing.T, err error) *disk {
 	if openErr != nil {
 		t.Fatal(openErr)
 	}
-	n := &node{cfg: DefaultConfig(), log: log, store: store, workers: newDispatcher()}
+	n := &node{cfg: DefaultConfig(), log: log, store: store, scheduler: newScheduler(2)}
 	n.state.most = int64(n.cfg.StateBytes)
 	n.system = actor.NewActorSystemWithConfig(actor.Configure(engineLog(log)))
 	d := &disk{t: t, n: n, seen: make(chan any, 1<<15)}
@@ -313,7 +313,7 @@ func newDisk(t *testing.T, err error) *disk {
 	n.disk, n.router, n.dir = d.pid, d.pid, &localDirectory{users: d.pid, servers: d.pid}
 	t.Cleanup(func() {
 		n.system.Shutdown()
-		n.workers.stop()
+		n.scheduler.stop()
 		if err := store.Close(); err != nil {
 			t.Error(err)
 		}
@@ -324,7 +324,7 @@ func newDisk(t *testing.T, err error) *disk {
 func TestAUserThatCannotBeReadConfirmsNothing(t *testing.T) {
 	d := newDisk(t, persistence.ErrUnavailable)
 	root := d.n.system.Root
-	u := root.Spawn(d.n.props(KindUser, thinMailbox, nil, func() actor.Actor { return newUser(d.n, "bob") }))
+	u := root.Spawn(d.n.props(KindUser, nil, func() actor.Actor { return newUser(d.n, "bob") }))
 	root.Send(u, &membershipChanged{User: "bob", Server: "s", Incarnation: 1, Member: true})
 	root.Send(u, &joinedServers{Caller: Caller{PID: d.pid}, User: "bob"})
 	reply, ok := (<-d.seen).(*answer)
@@ -334,7 +334,7 @@ func TestAUserThatCannotBeReadConfirmsNothing(t *testing.T) {
 }
 
 func channelProps(d *disk) *actor.Props {
-	return d.n.props(KindChannel, busyMailbox, nil, func() actor.Actor {
+	return d.n.props(KindChannel, nil, func() actor.Actor {
 		c := &channel{topic: topic{server: "s", channel: "g", incarnation: 1}, id: "1", reads: map[uint64]reading{}}
 		c.durable = durable{node: d.n, entity: c, stream: "s"}
 		return c

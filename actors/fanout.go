@@ -1,10 +1,6 @@
 package actors
 
-import (
-	"runtime"
-
-	"github.com/asynkron/protoactor-go/actor"
-)
+import "github.com/asynkron/protoactor-go/actor"
 
 // fanout is what the router has still to send. Each channel has a lane, the
 // lanes take turns, and at each turn some subscribers are sent a message: a
@@ -28,6 +24,9 @@ type delivery struct {
 	stamp uint64
 	to    []*subscriber // who have not been sent it
 }
+
+// EndsTurn lets the subscribers go first.
+func (*fan) EndsTurn() {}
 
 // portion is how many are sent a message at a time.
 const portion = 64
@@ -84,7 +83,6 @@ func (r *router) onFan(ctx actor.Context) {
 // goOn goes on, if there is more, after those who were sent something.
 func (r *router) goOn(ctx actor.Context) {
 	if len(r.fanout.turns) > 0 {
-		runtime.Gosched()
 		ctx.Send(ctx.Self(), &fan{})
 	}
 }

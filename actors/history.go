@@ -129,6 +129,26 @@ func appendText(to []byte, text string) []byte {
 	return to
 }
 
+// posted is the event of a message, without its nonce.
+func (m *Message) posted(index int64) posted {
+	return posted{Index: index, Author: m.Author, Text: m.Text, Timestamp: m.Timestamp}
+}
+
+// pageItems is a page's messages, shared with the channel.
+type pageItems struct {
+	first int64
+	list  []Message
+}
+
+// Len is persistence's question.
+func (p pageItems) Len() int { return len(p.list) }
+
+// Append is called by persistence, on any goroutine.
+func (p pageItems) Append(to []byte, i int) []byte {
+	e := p.list[i].posted(p.first + int64(i))
+	return e.append(to)
+}
+
 // savedHistory is the snapshot: the messages that no page holds, and the nonces.
 type savedHistory struct {
 	Total  int64    `json:"total"`

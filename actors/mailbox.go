@@ -2,58 +2,179 @@ package actors
 
 import (
 	"sync"
-	"sync/atomic"
 
 	"github.com/asynkron/protoactor-go/actor"
 )
 
-// earlyMailbox takes messages from its actor's first moment on. The engine
-// makes an actor known by its name before the mailbox can schedule anything,
-// and whoever posts in between crashes: a timer or a hash worker that is late
-// for the actor's former life would end the process. Such messages wait here.
-type earlyMailbox struct {
-	actor.Mailbox
-	started atomic.Bool
-	mu      sync.Mutex
-	early   []func()
+// mailbox holds an actor's messages and, when it has any, has the scheduler give
+// the actor its turns. It is the engine's Mailbox with two differences: an actor
+// that has had its share of messages leaves the processor to others, and messages
+// may come from the moment the actor's name is known (a timer or a hash worker
+// that is late for the actor's former life; the engine's own crash on them).
+type mailbox struct {
+	scheduler *scheduler
+	invoker   actor.MessageInvoker
+	shared    bool     // everybody waits for this actor
+	next      *mailbox // in the scheduler's queue
+
+	mu        sync.Mutex // held for the time of a push or pop
+	state     mailboxState
+	suspended bool // after a panic, until the supervisor has decided
+	user      messages
+	system    messages // these go first
 }
 
-func early(inner actor.MailboxProducer) actor.MailboxProducer {
-	return func() actor.Mailbox { return &earlyMailbox{Mailbox: inner()} }
-}
+type mailboxState uint8
 
-func (m *earlyMailbox) PostUserMessage(msg any) {
-	if m.started.Load() || !m.hold(func() { m.Mailbox.PostUserMessage(msg) }) {
-		m.Mailbox.PostUserMessage(msg)
-	}
-}
+const (
+	unborn mailboxState = iota // the engine has not started it: it keeps what comes
+	asleep
+	due // in the scheduler's queue, or having its turn
+)
 
-func (m *earlyMailbox) PostSystemMessage(msg any) {
-	_, first := msg.(*actor.Started) // comes between RegisterHandlers and Start
-	if first || m.started.Load() || !m.hold(func() { m.Mailbox.PostSystemMessage(msg) }) {
-		m.Mailbox.PostSystemMessage(msg)
-	}
-}
+var _ actor.Mailbox = (*mailbox)(nil)
 
-// hold keeps a post for Start, unless that has been.
-func (m *earlyMailbox) hold(post func()) bool {
+// PostUserMessage is the engine's, on any goroutine.
+func (m *mailbox) PostUserMessage(msg any) {
 	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.started.Load() {
-		return false
+	m.user.push(msg)
+	wakes := m.state == asleep && !m.suspended
+	if wakes {
+		m.state = due
 	}
-	m.early = append(m.early, post)
-	return true
+	m.mu.Unlock()
+	if wakes {
+		m.scheduler.wake(m)
+	}
+}
+
+// PostSystemMessage is the engine's, on any goroutine.
+func (m *mailbox) PostSystemMessage(msg any) {
+	m.mu.Lock()
+	if _, first := msg.(*actor.Started); first && m.state == unborn {
+		m.system.pushFirst(msg)
+	} else {
+		m.system.push(msg)
+	}
+	wakes := m.state == asleep
+	if wakes {
+		m.state = due
+	}
+	m.mu.Unlock()
+	if wakes {
+		m.scheduler.wake(m)
+	}
+}
+
+// RegisterHandlers is the engine's.
+func (m *mailbox) RegisterHandlers(invoker actor.MessageInvoker, _ actor.Dispatcher) {
+	m.invoker = invoker
 }
 
 // Start is called once Started is in the mailbox.
-func (m *earlyMailbox) Start() {
+func (m *mailbox) Start() {
+	m.mu.Lock()
+	m.state = due
+	m.mu.Unlock()
+	m.scheduler.wake(m)
+}
+
+// UserMessageCount is how many messages wait.
+func (m *mailbox) UserMessageCount() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.Mailbox.Start()
-	for _, post := range m.early {
-		post()
+	return m.user.len()
+}
+
+// turn handles some messages, on one of the scheduler's goroutines, and reports
+// whether there may be more; otherwise the mailbox sleeps.
+func (m *mailbox) turn(most int) (more bool) {
+	var msg any
+	defer func() {
+		if reason := recover(); reason != nil {
+			m.invoker.EscalateFailure(reason, msg)
+			more = true
+		}
+	}()
+	for range most {
+		var system bool
+		if msg, system = m.pop(); msg == nil {
+			return false
+		}
+		if !system {
+			m.invoker.InvokeUserMessage(msg)
+			if _, last := msg.(endsTurn); last {
+				return true
+			}
+			continue
+		}
+		switch msg.(type) {
+		case *actor.SuspendMailbox:
+			m.suspend(true)
+		case *actor.ResumeMailbox:
+			m.suspend(false)
+		default:
+			m.invoker.InvokeSystemMessage(msg)
+		}
 	}
-	m.early = nil
-	m.started.Store(true)
+	return true
+}
+
+// endsTurn is a message that an actor sends itself to go on later: others go first.
+type endsTurn interface{ EndsTurn() }
+
+// pop takes the next message; when there is none the mailbox sleeps.
+func (m *mailbox) pop() (msg any, system bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch {
+	case m.system.len() > 0:
+		return m.system.pop(), true
+	case m.user.len() > 0 && !m.suspended:
+		return m.user.pop(), false
+	}
+	m.state = asleep
+	return nil, false
+}
+
+func (m *mailbox) suspend(suspended bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.suspended = suspended
+}
+
+// messages is a queue that holds no memory while it is empty, but for a little.
+type messages struct {
+	all  []any
+	head int
+}
+
+// roomKept is how many messages an empty queue keeps room for, if it ever had it.
+const roomKept = 4
+
+func (q *messages) len() int { return len(q.all) - q.head }
+
+func (q *messages) push(msg any) {
+	if len(q.all) == cap(q.all) && q.head > len(q.all)/2 {
+		n := copy(q.all, q.all[q.head:])
+		clear(q.all[n:])
+		q.all, q.head = q.all[:n], 0
+	}
+	q.all = append(q.all, msg)
+}
+
+func (q *messages) pushFirst(msg any) {
+	q.all = append([]any{msg}, q.all[q.head:]...)
+	q.head = 0
+}
+
+func (q *messages) pop() (msg any) {
+	msg, q.all[q.head] = q.all[q.head], nil
+	if q.head++; q.head == len(q.all) {
+		q.all, q.head = q.all[:0], 0
+		if cap(q.all) > roomKept {
+			q.all = nil
+		}
+	}
+	return msg
 }

@@ -2,6 +2,7 @@ package actors
 
 import (
 	"fmt"
+	"log/slog"
 	"testing"
 	"time"
 
@@ -15,24 +16,163 @@ import (
 func TestAMessageForAFormerLifeComesEarly(t *testing.T) {
 	p := startNode(t, persistence.Config{}, nil)
 	root := p.node.system.Root
-	for name, mailbox := range map[string]actor.MailboxProducer{"busy": busyMailbox, "thin": thinMailbox} {
-		t.Run(name, func(t *testing.T) {
-			heard := make(chan string, 4)
-			props := p.node.props(KindServer, mailbox, nil, func() actor.Actor {
-				return actor.ReceiveFunc(func(ctx actor.Context) { heard <- fmt.Sprintf("%T", ctx.Message()) })
-			})
-			late := actor.WithOnInit(func(ctx actor.Context) { root.Send(ctx.Self(), &sweep{}) })
-			root.Send(root.Spawn(props.Configure(late)), &rest{})
-			for _, want := range []string{"*actor.Started", "*actors.sweep", "*actors.rest"} {
-				select {
-				case got := <-heard:
-					if got != want {
-						t.Errorf("heard %s, want %s", got, want)
-					}
-				case <-time.After(20 * time.Second):
-					t.Fatalf("no %s came", want)
+	heard := make(chan string, 4)
+	props := p.node.props(KindServer, nil, func() actor.Actor {
+		return actor.ReceiveFunc(func(ctx actor.Context) { heard <- fmt.Sprintf("%T", ctx.Message()) })
+	})
+	late := actor.WithOnInit(func(ctx actor.Context) { root.Send(ctx.Self(), &sweep{}) })
+	root.Send(root.Spawn(props.Configure(late)), &rest{})
+	for _, want := range []string{"*actor.Started", "*actors.sweep", "*actors.rest"} {
+		if got := hear(t, heard); got != want {
+			t.Errorf("heard %s, want %s", got, want)
+		}
+	}
+}
+
+// hear waits for a word.
+func hear(t *testing.T, words <-chan string) string {
+	t.Helper()
+	select {
+	case word := <-words:
+		return word
+	case <-time.After(20 * time.Second):
+		t.Fatal("nothing was heard")
+		return ""
+	}
+}
+
+// stage is a scheduler with one runner, and actors that tell what they do.
+type stage struct {
+	node *node
+	said chan string
+	hold chan struct{} // "wait" waits for it
+}
+
+func newStage(t *testing.T) *stage {
+	t.Helper()
+	log := slog.New(slog.DiscardHandler)
+	s := &stage{said: make(chan string, 1000), hold: make(chan struct{})}
+	s.node = &node{cfg: DefaultConfig(), log: log, scheduler: newScheduler(1), system: actor.NewActorSystemWithConfig(actor.Configure(engineLog(log)))}
+	t.Cleanup(func() {
+		s.node.system.Shutdown()
+		s.node.scheduler.stop()
+		if n := s.node.scheduler.runners; n != 0 {
+			t.Errorf("%d runners are left", n)
+		}
+	})
+	return s
+}
+
+// enter starts an actor that says its name and what it hears. It waits at "wait".
+func (s *stage) enter(name string, kind Kind) *actor.PID {
+	return s.node.system.Root.Spawn(s.node.props(kind, restartLater{}, func() actor.Actor {
+		return actor.ReceiveFunc(func(ctx actor.Context) {
+			switch word := ctx.Message().(type) {
+			case string:
+				s.said <- name + " " + word
+				if word == "wait" {
+					<-s.hold
 				}
+			case *fan:
+				s.said <- name + " fan"
 			}
 		})
+	}))
+}
+
+func (s *stage) tell(who *actor.PID, words ...any) {
+	for _, word := range words {
+		s.node.system.Root.Send(who, word)
+	}
+}
+
+// TestWhoHasLittleGoesFirst: an actor with a long line of messages leaves the
+// processor to one with a single message, whoever was first.
+func TestWhoHasLittleGoesFirst(t *testing.T) {
+	s := newStage(t)
+	s.node.scheduler.watching = true // nobody steps in for the one who waits
+	busy, quiet, gate := s.enter("busy", KindChannel), s.enter("quiet", KindChannel), s.enter("gate", KindChannel)
+	s.tell(gate, "wait")
+	hear(t, s.said)
+	for range 5 * turnLength {
+		s.tell(busy, "works")
+	}
+	s.tell(quiet, "hears")
+	close(s.hold)
+	before := 0
+	for hear(t, s.said) != "quiet hears" {
+		before++
+	}
+	if before != turnLength && before != 2*turnLength { // now and then a turn is theirs who wait for another
+		t.Errorf("after %d messages of the other", before)
+	}
+	for range 5*turnLength - before {
+		hear(t, s.said)
+	}
+}
+
+// TestATurnEndsWhereItSays: who goes on later lets others go first, also the
+// few that everybody waits for.
+func TestATurnEndsWhereItSays(t *testing.T) {
+	s := newStage(t)
+	s.node.scheduler.watching = true
+	router, quiet, gate := s.enter("router", KindRouter), s.enter("quiet", KindChannel), s.enter("gate", KindChannel)
+	s.tell(gate, "wait")
+	hear(t, s.said)
+	s.tell(router, "works", &fan{}, "works on")
+	s.tell(quiet, "hears")
+	close(s.hold)
+	for _, want := range []string{"router works", "router fan", "quiet hears", "router works on"} {
+		if got := hear(t, s.said); got != want {
+			t.Errorf("heard %q, want %q", got, want)
+		}
+	}
+}
+
+// TestNobodyWaitsForALongTurn: while all runners are busy with what takes long,
+// others step in, and they go when they are not needed.
+func TestNobodyWaitsForALongTurn(t *testing.T) {
+	s := newStage(t)
+	for i := range 3 {
+		s.tell(s.enter(fmt.Sprint("slow ", i), KindChannel), "wait")
+	}
+	for range 3 {
+		hear(t, s.said)
+	}
+	s.tell(s.enter("quiet", KindChannel), "hears")
+	if got := hear(t, s.said); got != "quiet hears" {
+		t.Errorf("heard %q", got)
+	}
+	close(s.hold)
+	settled := func() (n int) {
+		s.node.scheduler.mu.Lock()
+		defer s.node.scheduler.mu.Unlock()
+		return s.node.scheduler.runners
+	}
+	for deadline := time.Now().Add(20 * time.Second); settled() != 1; time.Sleep(time.Millisecond) { // a pace for looking
+		if time.Now().After(deadline) {
+			t.Fatalf("%d runners stay", settled())
+		}
+	}
+}
+
+// TestAPanicDoesNotEndARunner, nor the actor's later messages.
+func TestAPanicDoesNotEndARunner(t *testing.T) {
+	s := newStage(t)
+	broken := s.node.system.Root.Spawn(s.node.props(KindChannel, nil, func() actor.Actor {
+		return actor.ReceiveFunc(func(ctx actor.Context) {
+			switch ctx.Message() {
+			case "break":
+				panic("injected")
+			case "hear":
+				s.said <- "heard"
+			}
+		})
+	}).Configure(actor.WithGuardian(resume{})))
+	for range 3 {
+		s.tell(broken, "break", "hear")
+	}
+	for range 3 {
+		hear(t, s.said)
 	}
 }

@@ -17,14 +17,14 @@ import (
 // node is what the actors of one process share: settings and the addresses of
 // the few singletons. Written before the first session, never changed after.
 type node struct {
-	cfg     Config
-	log     *slog.Logger
-	system  *actor.ActorSystem
-	store   *persistence.Store
-	encoder Encoder
-	gate    *gate
-	state   residency
-	workers *dispatcher
+	cfg       Config
+	log       *slog.Logger
+	system    *actor.ActorSystem
+	store     *persistence.Store
+	encoder   Encoder
+	gate      *gate
+	state     residency
+	scheduler *scheduler
 
 	dir       Directory
 	disk      *actor.PID // persistence

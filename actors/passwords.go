@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
-	"runtime"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -143,7 +142,7 @@ func (cfg *Config) hashWorkers() int {
 	if cfg.HashWorkers > 0 {
 		return cfg.HashWorkers
 	}
-	return max(1, runtime.GOMAXPROCS(0)-1)
+	return max(1, cfg.processors()-1)
 }
 
 // close ends the workers after what is queued. Called after the actors stopped.

@@ -33,24 +33,16 @@ const (
 // props makes the Props of an actor. Its own panics are told to whoever asked
 // (guard), then left to its parent's supervisor. children says what happens to
 // the actor's children when they panic.
-func (n *node) props(kind Kind, mailbox actor.MailboxProducer, children actor.SupervisorStrategy, make func() actor.Actor) *actor.Props {
+func (n *node) props(kind Kind, children actor.SupervisorStrategy, make func() actor.Actor) *actor.Props {
 	producer := func() actor.Actor { return &guard{node: n, kind: kind, inner: make()} }
-	if kind != KindSession { // no other has its name, ever
-		mailbox = early(mailbox)
-	}
-	options := []actor.PropsOption{actor.WithMailbox(mailbox), actor.WithDispatcher(n.workers)}
+	shared := kind == KindDirectory || kind == KindRouter || kind == KindPersistence
+	mailboxes := func() actor.Mailbox { return &mailbox{scheduler: n.scheduler, shared: shared} }
+	options := []actor.PropsOption{actor.WithMailbox(mailboxes)}
 	if children != nil {
 		options = append(options, actor.WithSupervisor(children))
 	}
 	return actor.PropsFromProducer(producer, options...)
 }
-
-// The mailboxes. A busy actor's ring is quick but never shrinks after a burst;
-// the linked one costs an allocation per message and nothing when idle.
-var (
-	busyMailbox = actor.Unbounded()
-	thinMailbox = actor.UnboundedLockfree()
-)
 
 // guard stands before each actor's Receive: when the actor panics, whoever
 // asked is answered at once instead of waiting for a deadline.

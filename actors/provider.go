@@ -40,6 +40,8 @@ type Config struct {
 	HashWorkers int // hashes at a time; 0 for one less than there are processors
 	HashQueue   int // hashes that may wait
 
+	Processors int // actors that have their turn at the same time; 0 for as many as the runtime has processors
+
 	// NewHasher makes the Hasher of one worker; it is given the one that works
 	// in this process, which is also what nil means.
 	NewHasher func(here Argon2id) Hasher
@@ -98,18 +100,18 @@ func Start(cfg Config, store *persistence.Store, enc Encoder, log *slog.Logger) 
 		return nil, err
 	}
 	n := &node{
-		cfg: cfg, log: log, store: store, encoder: enc, pool: pool, workers: newDispatcher(),
+		cfg: cfg, log: log, store: store, encoder: enc, pool: pool, scheduler: newScheduler(cfg.processors()),
 		gate:   newGate(cfg.InFlightRequests, cfg.InFlightBytes),
 		state:  residency{most: int64(cfg.StateBytes)},
 		system: actor.NewActorSystemWithConfig(actor.Configure(engineLog(log))),
 	}
 	up := make(chan error, 1)
-	props := n.props(KindProvider, busyMailbox, keepTables{}, func() actor.Actor { return &provider{node: n, up: up} })
+	props := n.props(KindProvider, keepTables{}, func() actor.Actor { return &provider{node: n, up: up} })
 	root, err := n.system.Root.SpawnNamed(props.Configure(actor.WithGuardian(resume{})), rootName)
 	if err != nil {
 		return nil, fmt.Errorf("start the root actor: %w", err)
 	}
-	sessions := n.props(KindSession, thinMailbox, nil, func() actor.Actor { return &session{node: n} })
+	sessions := n.props(KindSession, nil, func() actor.Actor { return &session{node: n} })
 	p := &Provider{node: n, root: root, sessions: sessions.Configure(actor.WithGuardian(stopChild{}))}
 	if err := <-up; err != nil {
 		return nil, errors.Join(err, p.Stop(context.Background()))
@@ -146,7 +148,7 @@ func (p *Provider) Stop(ctx context.Context) error {
 	}
 	p.node.pool.close()
 	p.node.system.Shutdown()
-	p.node.workers.stop()
+	p.node.scheduler.stop()
 	return err
 }
 
@@ -209,7 +211,7 @@ func (p *provider) mend(_ actor.Context, msg any) {
 }
 
 func (p *provider) spawn(ctx actor.Context, kind Kind, name string, make func() actor.Actor) *actor.PID {
-	pid, err := ctx.SpawnNamed(p.node.props(kind, busyMailbox, restartLater{}, make), name)
+	pid, err := ctx.SpawnNamed(p.node.props(kind, restartLater{}, make), name)
 	if err != nil {
 		panic(err) // two of one name under the root
 	}

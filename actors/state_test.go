@@ -76,7 +76,7 @@ func TestASnapshotRestoresTheHistory(t *testing.T) {
 	}
 	save := &persistence.SaveSnapshot{}
 	c.snapshot(save)
-	if len(save.Pages) != 1 || len(save.Pages[0].Items) != persistence.PageItems {
+	if len(save.Pages) != 1 || save.Pages[0].Items.Len() != persistence.PageItems {
 		t.Fatalf("%d pages", len(save.Pages))
 	}
 	restored := &channel{history: newHistory()}

@@ -44,6 +44,9 @@ func (c *core) gather() {
 // gathering is the store's word to itself that a batch is being gathered.
 type gathering struct{}
 
+// EndsTurn tells the scheduler to let others go first: they may append.
+func (*gathering) EndsTurn() {}
+
 // How often it waits for more at the most, and how long: where many goroutines
 // are ready, one round is long.
 const (

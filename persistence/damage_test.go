@@ -337,10 +337,7 @@ func (w *world) liveSegment() uint32 {
 func TestEveryFlippedBitOfAPage(t *testing.T) {
 	m := vfstest.NewMem()
 	d := &disk{FS: m, made: make(map[string]struct{})}
-	page := Page{First: PageItems}
-	for i := range PageItems {
-		page.Items = append(page.Items, fmt.Appendf(nil, "%d", i))
-	}
+	page := Page{First: PageItems, Items: made(func(i int) string { return fmt.Sprint(i) })}
 	if err := d.writePages("s", []Page{page}); err != nil {
 		t.Fatal(err)
 	}
@@ -383,11 +380,9 @@ func TestPagesAreReadBack(t *testing.T) {
 	seq := w.write("a", 3)
 	save := &SaveSnapshot{Stream: "a", Seq: seq, State: stateAt(seq)}
 	for p := range uint64(3) {
-		page := Page{First: p * PageItems}
-		for i := range uint64(PageItems) {
-			page.Items = append(page.Items, fmt.Appendf(nil, `{"i":%d}`, page.First+i))
-		}
-		save.Pages = append(save.Pages, page)
+		first := p * PageItems
+		items := made(func(i int) string { return fmt.Sprintf(`{"i":%d}`, first+uint64(i)) })
+		save.Pages = append(save.Pages, Page{First: first, Items: items})
 	}
 	if r := w.saveState(save); r.Err != nil {
 		t.Fatal(r.Err)

@@ -257,3 +257,10 @@ func journalFiles(t testing.TB, dir string) []string {
 	}
 	return names
 }
+
+// made is a page's items.
+type made func(i int) string
+
+func (m made) Len() int { return PageItems }
+
+func (m made) Append(to []byte, i int) []byte { return append(to, m(i)...) }

@@ -138,8 +138,16 @@ type SnapshotSaved struct {
 // are never changed once saved; a page that is on disk already (after a crash
 // between page and snapshot) is written again with the same items.
 type Page struct {
-	First uint64   // index of Items[0], a multiple of PageItems
-	Items [][]byte // PageItems JSON values
+	First uint64 // a multiple of PageItems
+	Items Items  // PageItems of them
+}
+
+// Items are what a page holds. They are encoded beside the actors, when the page
+// is written: they must not change any more.
+type Items interface {
+	Len() int
+	// Append appends the i-th item, one JSON value.
+	Append(to []byte, i int) []byte
 }
 
 // PageItems is the number of items in each page.

@@ -430,11 +430,9 @@ func (m *model) save(s *owned) {
 	full := s.committed / PageItems * PageItems
 	save := &SaveSnapshot{Stream: s.name, Epoch: s.epoch, Seq: uint64(s.committed), ReplyTo: m.w.owner}
 	for first := s.paged; first < full; first += PageItems {
-		p := Page{First: uint64(first)}
-		for _, data := range s.events[first : first+PageItems] {
-			p.Items = append(p.Items, []byte(`"`+data+`"`))
-		}
-		save.Pages = append(save.Pages, p)
+		events := s.events[first : first+PageItems]
+		items := made(func(i int) string { return `"` + events[i] + `"` })
+		save.Pages = append(save.Pages, Page{First: uint64(first), Items: items})
 	}
 	s.pageTry, s.saveTry = full, save.Seq
 	if s == m.mortal && s.gone() {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"runtime"
 	"strconv"
 
 	"elemental/persistence/vfs"
@@ -44,11 +45,12 @@ func pageFile(dir string, first uint64) string {
 }
 
 func encodePage(p *Page) ([]byte, error) {
-	if p.First%PageItems != 0 || len(p.Items) != PageItems {
-		return nil, fmt.Errorf("%w: page of %d items from %d", ErrInvalid, len(p.Items), p.First)
+	if p.First%PageItems != 0 || p.Items == nil || p.Items.Len() != PageItems {
+		return nil, fmt.Errorf("%w: page from %d", ErrInvalid, p.First)
 	}
-	var data []byte
-	for i, item := range p.Items {
+	var data, item []byte
+	for i := range PageItems {
+		item = p.Items.Append(item[:0], i)
 		line, err := oneLine(item)
 		if err != nil {
 			return nil, err
@@ -69,6 +71,7 @@ func (d *disk) writePages(dir string, pages []Page) error {
 			if err := d.writePage(dir, &pages[i]); err != nil {
 				return err
 			}
+			runtime.Gosched() // many pages are much work, and nobody waits for them
 		}
 		return d.SyncDir(folder)
 	})

@@ -34,6 +34,8 @@ type Config struct {
 	Connections int // at a time
 	PerAddress  int // connections of one address, 0 for no limit
 
+	Processors int // that the provider works with; 0 for as many as the runtime has
+
 	RequestLog  io.Writer // gets a line for every request and answer; nil for none
 	ConsoleName string    // in those lines
 }

@@ -57,8 +57,9 @@ func (q *queue) take() (first *conn) {
 
 func (q *queue) empty() bool { return q.last.Load() == nil }
 
-// How soon a connection is written: somebody waits for an answer, and a little is
-// written before much, so that a crowd's pushes are in nobody's way.
+// How soon a connection is written: somebody waits for an answer, and a little (of
+// pushes, or of answers to who sends ahead of them) is written before much, so that
+// a crowd is in nobody's way.
 type class int
 
 const (

@@ -3,6 +3,7 @@ package transport
 import (
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"elemental/actors"
 	"elemental/protocol"
@@ -31,6 +32,7 @@ type outbox struct {
 	from int     // where it goes on
 
 	wrote atomic.Int64 // when the write under way began; 0 for none
+	ahead atomic.Int64 // when a request came that did not wait for the answers before it
 }
 
 // buffer is a piece of output. Connections with nothing to write have none.
@@ -64,7 +66,7 @@ func (b *buffer) recycle() (next *buffer) {
 func (c *conn) Answer(req *actors.Request, reply any) {
 	c.noteLogin(req, reply)
 	o := &c.out
-	c.fill(answered, func() {
+	c.fill(c.urgency(), func() {
 		if !o.ended {
 			c.log.answered(c.name, req, reply)
 			out := c.room()
@@ -75,6 +77,16 @@ func (c *conn) Answer(req *actors.Request, reply any) {
 		}
 		c.answered()
 	})
+}
+
+// urgency is how soon an answer is written: after those that somebody waits for,
+// where the client has sent the next requests already.
+func (c *conn) urgency() class {
+	const lately = time.Second
+	if last := c.out.ahead.Load(); last != 0 && c.shared.now.Load()-last < int64(lately) {
+		return little
+	}
+	return answered
 }
 
 // fill changes the outbox under its mutex and then sees to the writing. A fault
@@ -301,6 +313,9 @@ func (c *conn) tryAdmit(heavy bool) bool {
 
 // mustWait and admitted are called under the mutex.
 func (c *conn) mustWait(heavy bool) bool {
+	if c.out.pending > 0 {
+		c.out.ahead.Store(c.shared.now.Load())
+	}
 	return c.out.pending >= c.window(heavy) || c.unread() > c.shared.cfg.OutboxBytes
 }
 
