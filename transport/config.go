@@ -3,6 +3,7 @@ package transport
 import (
 	"errors"
 	"io"
+	"runtime"
 	"time"
 
 	"elemental/protocol"
@@ -28,7 +29,7 @@ type Config struct {
 	StallTime   time.Duration // in which a client must read some of what it is sent
 
 	Window      int // requests of one connection under way
-	Together    int // requests under way of all connections that pipeline; each gets a share
+	Together    int // requests under way of all connections that send ahead, while others ask; 0 for 8 for each processor
 	OutboxBytes int // waiting to be read by one client, besides one answer of any size
 	UnreadBytes int // waiting to be read by all clients
 	Connections int // at a time
@@ -38,6 +39,13 @@ type Config struct {
 
 	RequestLog  io.Writer // gets a line for every request and answer; nil for none
 	ConsoleName string    // in those lines
+}
+
+func (cfg *Config) processors() int {
+	if cfg.Processors > 0 {
+		return cfg.Processors
+	}
+	return runtime.GOMAXPROCS(0)
 }
 
 // DefaultConfig is the documented defaults.
@@ -53,7 +61,6 @@ func DefaultConfig() Config {
 		LoginTime:         5 * time.Minute,
 		StallTime:         30 * time.Second,
 		Window:            64,
-		Together:          64,
 		OutboxBytes:       1 << 20,
 		UnreadBytes:       256 << 20,
 		Connections:       16_384,
@@ -69,7 +76,7 @@ func (cfg *Config) check() error {
 	if cfg.RequestTime <= 0 || cfg.LoginTime <= 0 || cfg.StallTime <= 0 || cfg.IdleTime < 0 {
 		return errors.New("the times of a connection have to be positive")
 	}
-	if cfg.Window < 1 || cfg.Together < 1 || cfg.OutboxBytes < 1 || cfg.UnreadBytes < 1 || cfg.Connections < 1 || cfg.PerAddress < 0 {
+	if cfg.Window < 1 || cfg.Together < 0 || cfg.OutboxBytes < 1 || cfg.UnreadBytes < 1 || cfg.Connections < 1 || cfg.PerAddress < 0 {
 		return errors.New("the limits on connections have to be positive")
 	}
 	if (cfg.CertFile == "") != (cfg.KeyFile == "") {

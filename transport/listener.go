@@ -76,9 +76,10 @@ func Listen(cfg Config, log *slog.Logger) (*Listener, error) {
 	l := &Listener{
 		cfg: cfg, codec: codec, tls: secure, log: log, socket: socket,
 		requestLog: newRequestLog(cfg.RequestLog, cfg.ConsoleName),
-		writers:    newWriters(), commons: newCommons(&cfg), quit: make(chan struct{}),
+		writers:    newWriters(), quit: make(chan struct{}),
 		conns: map[*conn]netip.Addr{}, from: map[netip.Addr]int{},
 	}
+	l.commons = l.newCommons()
 	l.now.Store(1)
 	l.watching.Go(l.watch)
 	l.startPollers()

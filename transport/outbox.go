@@ -3,7 +3,6 @@ package transport
 import (
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"elemental/actors"
 	"elemental/protocol"
@@ -22,6 +21,7 @@ type outbox struct {
 	flight  int       // bytes that it has taken and not yet written
 	pending int       // requests that are not answered
 	turn    bool      // one of them may have a large answer, and holds a turn for it
+	turns   int       // of the others that hold one, as requests sent ahead
 	counted int       // bytes that the others know to be unread
 	slack   int       // size of the largest answer since all was written last
 	marked  bool      // the byte order mark is out
@@ -82,8 +82,7 @@ func (c *conn) Answer(req *actors.Request, reply any) {
 // urgency is how soon an answer is written: after those that somebody waits for,
 // where the client has sent the next requests already.
 func (c *conn) urgency() class {
-	const lately = time.Second
-	if last := c.out.ahead.Load(); last != 0 && c.shared.now.Load()-last < int64(lately) {
+	if c.shared.lately(c.out.ahead.Load()) {
 		return little
 	}
 	return answered
@@ -274,9 +273,9 @@ func (c *conn) write(b []byte) error {
 }
 
 // admit waits until the connection may have one more request under way: the
-// window has a place and the client reads its answers. One that may have a large
-// answer waits for those before it, and for its turn among all connections. It
-// reports false if the connection has ended.
+// window has a place, the client reads its answers, and it is its turn among the
+// connections that send ahead, or that may have a large answer (these wait for
+// those before them too). It reports false if the connection has ended.
 func (c *conn) admit(heavy bool) bool {
 	o := &c.out
 	o.mu.Lock()
@@ -284,17 +283,17 @@ func (c *conn) admit(heavy bool) bool {
 	for !o.ended && c.mustWait(heavy) {
 		o.changed.Wait()
 	}
-	if heavy && !o.ended {
+	if line := c.line(heavy); line != nil && !o.ended {
 		o.mu.Unlock()
-		c.shared.commons.enterHeavy()
+		line.enter()
 		o.mu.Lock()
-		o.turn = true
+		c.took(heavy)
 	}
 	if o.ended {
-		c.endTurn()
+		c.giveTurns()
 		return false
 	}
-	c.admitted()
+	o.pending++
 	return true
 }
 
@@ -303,49 +302,76 @@ func (c *conn) tryAdmit(heavy bool) bool {
 	o := &c.out
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.ended || c.mustWait(heavy) || heavy && !c.shared.commons.tryHeavy() {
+	if o.ended || c.mustWait(heavy) {
 		return false
 	}
-	o.turn = o.turn || heavy
-	c.admitted()
+	if line := c.line(heavy); line != nil {
+		if !line.try() {
+			return false
+		}
+		c.took(heavy)
+	}
+	o.pending++
 	return true
 }
 
-// mustWait and admitted are called under the mutex.
+// What follows is called under the mutex.
+
 func (c *conn) mustWait(heavy bool) bool {
-	if c.out.pending > 0 {
-		c.out.ahead.Store(c.shared.now.Load())
+	o := &c.out
+	window := c.shared.cfg.Window
+	if heavy || o.turn {
+		window = 1
 	}
-	return c.out.pending >= c.window(heavy) || c.unread() > c.shared.cfg.OutboxBytes
+	if o.pending > 0 {
+		o.ahead.Store(c.shared.now.Load())
+	}
+	return o.pending >= window || c.unread() > c.shared.cfg.OutboxBytes
 }
 
-func (c *conn) admitted() {
-	if c.out.pending++; c.out.pending == 2 {
-		c.shared.commons.pipelining.Add(1)
+// line is where the next request has to wait for its turn, nil for most.
+func (c *conn) line(heavy bool) *turnstile {
+	s := c.shared.commons
+	switch {
+	case heavy:
+		return &s.heavy
+	case c.shared.lately(c.out.ahead.Load()):
+		return &s.ahead
+	}
+	if now := c.shared.now.Load(); s.polite.Load() != now {
+		s.polite.Store(now)
+	}
+	return nil
+}
+
+// took notes a turn.
+func (c *conn) took(heavy bool) {
+	if heavy {
+		c.out.turn = true
+	} else {
+		c.out.turns++
 	}
 }
 
-// window is how many requests may be under way with the next one.
-func (c *conn) window(heavy bool) int {
-	if heavy || c.out.turn {
-		return 1
-	}
-	return c.shared.commons.window(c.shared.cfg.Window)
-}
-
-// answered notes that a request less is under way, under the mutex.
+// answered notes that a request less is under way.
 func (c *conn) answered() {
-	if c.out.pending--; c.out.pending == 1 {
-		c.shared.commons.pipelining.Add(-1)
+	o := &c.out
+	o.pending--
+	if o.turns > o.pending || o.turn {
+		c.giveTurns()
 	}
-	c.endTurn()
 }
 
-// endTurn gives back the turn for a large answer, if there is one, under the mutex.
-func (c *conn) endTurn() {
-	if c.out.turn {
-		c.out.turn = false
-		c.shared.commons.leaveHeavy()
+// giveTurns gives back turns that no request under way needs.
+func (c *conn) giveTurns() {
+	o := &c.out
+	if o.turn {
+		o.turn = false
+		c.shared.commons.heavy.leave(1)
+	}
+	if n := o.turns - o.pending; n > 0 {
+		o.turns -= n
+		c.shared.commons.ahead.leave(n)
 	}
 }
 
@@ -353,11 +379,8 @@ func (c *conn) endTurn() {
 func (c *conn) giveBack() {
 	c.out.mu.Lock()
 	defer c.out.mu.Unlock()
-	c.endTurn()
-	if c.out.pending > 1 {
-		c.shared.commons.pipelining.Add(-1)
-	}
 	c.out.pending = 0
+	c.giveTurns()
 }
 
 // unread is what waits to be written, under the mutex.

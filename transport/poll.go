@@ -226,11 +226,7 @@ func (c *conn) readNow(p []byte) (n int, err error) {
 
 // startPollers starts one for every two processors.
 func (l *Listener) startPollers() {
-	processors := l.cfg.Processors
-	if processors == 0 {
-		processors = runtime.GOMAXPROCS(0)
-	}
-	for range max(1, processors/2) {
+	for range max(1, l.cfg.processors()/2) {
 		p := newPoller()
 		if p == nil {
 			return

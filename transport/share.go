@@ -14,30 +14,39 @@ type commons struct {
 	unread      atomic.Int64 // bytes that clients have not read yet, see conn.account
 	unreadMost  int64
 	connections atomic.Int64
-	pipelining  atomic.Int64 // connections with more than one request under way
-	together    int64
-	heavy       turnstile
+	polite      atomic.Int64 // when somebody asked last who waits for his answers
+	ahead       turnstile    // of requests whose clients do not wait for the answers before them
+	heavy       turnstile    // of requests whose answers may be large
 }
 
-func newCommons(cfg *Config) *commons {
-	s := &commons{unreadMost: int64(cfg.UnreadBytes), together: int64(cfg.Together)}
-	s.heavy.free = heavyAtOnce
-	s.heavy.changed.L = &s.heavy.mu
+// How many requests of a kind are under way at a time.
+const (
+	heavyAtOnce = 8
+	aheadEach   = 8  // sent ahead, for each processor: with more, others wait longer than when all is quiet
+	aheadAlone  = 16 // times as many while nobody else asks
+)
+
+func (l *Listener) newCommons() *commons {
+	s := &commons{unreadMost: int64(l.cfg.UnreadBytes)}
+	together := l.cfg.Together
+	if together == 0 {
+		together = aheadEach * l.cfg.processors()
+	}
+	s.heavy.open = func(under int) bool { return under < heavyAtOnce && s.unread.Load() <= s.unreadMost }
+	s.ahead.open = func(under int) bool {
+		most := together
+		if !l.lately(s.polite.Load()) {
+			most *= aheadAlone
+		}
+		return under < most
+	}
+	s.heavy.changed.L, s.ahead.changed.L = &s.heavy.mu, &s.ahead.mu
 	return s
 }
 
-// leastWindow is what a connection may have under way however many pipeline.
-const leastWindow = 1
-
-// window is how many requests a connection may have under way now. Those that
-// pipeline share a number of requests that keeps everybody busy: with more, the
-// work would only wait in longer lines, and everybody else's in front of it.
-func (s *commons) window(most int) int {
-	n := s.pipelining.Load()
-	if n == 0 {
-		return most
-	}
-	return min(most, max(leastWindow, int(s.together/n)))
+// lately tells whether something was within the last second or so.
+func (l *Listener) lately(moment int64) bool {
+	return moment != 0 && l.now.Load()-moment < int64(time.Second)
 }
 
 // crowded tells whether clients together leave too much unread, and whoever has
@@ -46,54 +55,65 @@ func (s *commons) crowded(bytes int) bool {
 	return s.unread.Load() > s.unreadMost && int64(bytes)*s.connections.Load() > s.unreadMost
 }
 
-// turnstile lets a few at a time make a large answer.
+// look has those who wait look again; shut lets all pass, when the provider stops.
+func (s *commons) look(shut bool) {
+	s.ahead.look(shut)
+	s.heavy.look(shut)
+}
+
+// turnstile lets some requests at a time pass, in the order in which they came.
 type turnstile struct {
+	open func(under int) bool // under mu
+
 	mu      sync.Mutex // held for a moment
 	changed sync.Cond  // for connections' readers, which wait for their turn
-	free    int
+	under   int        // way
+	waiting int
 	shut    bool
 }
 
-// heavyAtOnce is how many large answers are made at a time.
-const heavyAtOnce = 8
-
-// enter waits for a turn. Unread answers of others may hold it up until the
-// watcher has parted with those who do not read.
-func (s *commons) enterHeavy() {
-	t := &s.heavy
+// enter waits for a turn.
+func (t *turnstile) enter() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for !t.shut && (t.free == 0 || s.unread.Load() > s.unreadMost) {
+	if !t.shut && (t.waiting > 0 || !t.open(t.under)) {
+		t.waiting++
 		t.changed.Wait()
+		for !t.shut && !t.open(t.under) {
+			t.changed.Wait()
+		}
+		t.waiting--
 	}
-	t.free--
+	t.under++
+	if t.waiting > 0 && t.open(t.under) {
+		t.changed.Signal()
+	}
 }
 
-// tryHeavy takes a turn if there is one to be had.
-func (s *commons) tryHeavy() bool {
-	t := &s.heavy
+// try takes a turn if there is one to be had.
+func (t *turnstile) try() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.free <= 0 || s.unread.Load() > s.unreadMost {
+	if t.waiting > 0 || !t.open(t.under) {
 		return false
 	}
-	t.free--
+	t.under++
 	return true
 }
 
-func (s *commons) leaveHeavy() {
-	s.heavy.mu.Lock()
-	defer s.heavy.mu.Unlock()
-	s.heavy.free++
-	s.heavy.changed.Signal()
+// leave gives turns back.
+func (t *turnstile) leave(n int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.under -= n
+	t.changed.Signal()
 }
 
-// look has those who wait look again; shut lets all pass, when the provider stops.
-func (s *commons) look(shut bool) {
-	s.heavy.mu.Lock()
-	defer s.heavy.mu.Unlock()
-	s.heavy.shut = s.heavy.shut || shut
-	s.heavy.changed.Broadcast()
+func (t *turnstile) look(shut bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.shut = t.shut || shut
+	t.changed.Broadcast()
 }
 
 // account tells the others how much waits for this client, under the outbox's

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"elemental/actors"
@@ -71,47 +72,129 @@ func (s *station) hangUp() {
 	}
 }
 
-// TestPipeliningIsShared lets several clients send all they can without an
-// answer: together they have a bounded number under way, each its share, and one
-// that asks for one thing at a time is not held up.
-func TestPipeliningIsShared(t *testing.T) {
+// TestThoseWhoSendAheadTakeTurns lets several clients send all they can without an
+// answer: together they have a bounded number under way, and one that asks for one
+// thing at a time is not held up.
+func TestThoseWhoSendAheadTakeTurns(t *testing.T) {
+	const together, greedy, each = 2, 4, 100
 	cfg := testConfig()
-	cfg.Window, cfg.Together = 64, 64
+	cfg.Window, cfg.Together = 64, together
 	s, l := startStation(t, cfg, nil)
 	t.Cleanup(s.hangUp)
-	first := dial(t, l)
-	first.send(strings.Repeat(`{"call":"ping"}`, 100))
-	one := s.session(t, 0)
-	one.request(t, 63) // alone it has the whole window
-	const others = 7
-	for range others {
-		dial(t, l).send(strings.Repeat(`{"call":"ping"}`, 100))
-	}
-	for i := range others {
-		s.session(t, 1+i).request(t, 3)
+	clients := make([]*client, greedy)
+	for i := range clients {
+		clients[i] = dial(t, l)
+		s.session(t, i)
+		clients[i].send(strings.Repeat(`{"call":"ping"}`, each))
 	}
 	polite := dial(t, l)
-	s.session(t, 1+others)
-	polite.send(`{"call":"ping"}`)
-	f := s.session(t, 1+others)
-	f.out.Answer(f.request(t, 0), actors.Done{})
-	polite.expect(yes)
-	for i := range 50 { // its answers bring the first down to its share
-		one.out.Answer(one.request(t, i), actors.Done{})
-		first.expect(yes)
+	p := s.session(t, greedy)
+	answered := make([]int, greedy)
+	next := func() (who int) { // of those who have a request under way, the one with the fewest answers
+		who = -1
+		for i := range greedy {
+			if len(s.sessions[i].got) > answered[i] && (who < 0 || answered[i] < answered[who]) {
+				who = i
+			}
+		}
+		return who
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if n := len(one.got) - 50; n > 64/8+6 {
-		t.Errorf("the first still has %d under way", n)
-	}
-	for i := range others {
-		if n := len(s.sessions[1+i].got); n > 64 {
-			t.Errorf("%d has %d under way", i, n)
+	for n := range greedy * each {
+		polite.send(`{"call":"ping"}`)
+		p.out.Answer(p.request(t, n), actors.Done{})
+		polite.expect(yes)
+		who := -1
+		s.until(t, "a request", func() bool { who = next(); return who >= 0 })
+		f := s.session(t, who)
+		f.out.Answer(f.request(t, answered[who]), actors.Done{})
+		clients[who].expect(yes)
+		answered[who]++
+		s.mu.Lock()
+		under := -n - 1
+		for i := range greedy {
+			under += len(s.sessions[i].got)
+		}
+		s.mu.Unlock()
+		if under > greedy+together*aheadAlone {
+			t.Fatalf("%d under way", under)
 		}
 	}
-	if n := l.commons.pipelining.Load(); n != others+1 {
-		t.Errorf("%d are counted", n)
+	s.until(t, "no turn to be held", func() bool {
+		l.commons.ahead.mu.Lock()
+		defer l.commons.ahead.mu.Unlock()
+		return l.commons.ahead.under == 0
+	})
+}
+
+// TestWhoIsAloneMaySendMore: the number depends on whether somebody waits for his
+// answers, for a second.
+func TestWhoIsAloneMaySendMore(t *testing.T) {
+	l := &Listener{cfg: Config{Together: 3}}
+	l.now.Store(1)
+	s := l.newCommons()
+	most := func() (n int) {
+		for ; s.ahead.try(); n++ { //nolint:revive // takes all
+		}
+		s.ahead.leave(n)
+		return n
+	}
+	if n := most(); n != 3*aheadAlone {
+		t.Errorf("%d before anybody has asked", n)
+	}
+	s.polite.Store(l.now.Load())
+	if n := most(); n != 3 {
+		t.Errorf("%d beside somebody", n)
+	}
+	l.now.Add(int64(time.Second) - 1)
+	if n := most(); n != 3 {
+		t.Errorf("%d a little later", n)
+	}
+	l.now.Add(1)
+	if n := most(); n != 3*aheadAlone {
+		t.Errorf("%d a second later", n)
+	}
+	l.cfg = Config{Processors: 4}
+	s = l.newCommons()
+	if n := most(); n != 4*aheadEach*aheadAlone {
+		t.Errorf("%d with four processors", n)
+	}
+}
+
+// TestTurnsAreInOrder lets many wait: they pass in the order in which they came.
+func TestTurnsAreInOrder(t *testing.T) { synctest.Test(t, turnsInOrder) }
+
+func turnsInOrder(t *testing.T) {
+	s := &turnstile{open: func(under int) bool { return under < 2 }}
+	s.changed.L = &s.mu
+	s.enter()
+	s.enter()
+	passed := make(chan int, 10)
+	for i := range 10 {
+		go func() {
+			s.enter()
+			passed <- i
+		}()
+		synctest.Wait()
+	}
+	if s.try() {
+		t.Error("somebody passed before those who wait")
+	}
+	s.leave(2)
+	for i := range 10 {
+		if got := <-passed; got != i {
+			t.Errorf("%d passed, %d was before", got, i)
+		}
+		synctest.Wait()
+		if s.under != 2 {
+			t.Errorf("%d have their turn", s.under)
+		}
+		if i%2 == 1 {
+			s.leave(2)
+		}
+	}
+	s.look(true)
+	for range 5 {
+		s.enter() // nobody waits at the end
 	}
 }
 
