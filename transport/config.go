@@ -29,7 +29,7 @@ type Config struct {
 	StallTime   time.Duration // in which a client must read some of what it is sent
 
 	Window      int // requests of one connection under way
-	Together    int // requests under way of all connections that send ahead, while others ask; 0 for 8 for each processor
+	Together    int // requests under way of all connections that send ahead, while others ask; 0 for 6 for each processor
 	OutboxBytes int // waiting to be read by one client, besides one answer of any size
 	UnreadBytes int // waiting to be read by all clients
 	Connections int // at a time

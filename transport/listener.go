@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"runtime"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -112,6 +113,7 @@ func (l *Listener) serve(connect func(actors.Outbox, netip.Addr) session) error 
 		case err == nil:
 			pause = 0
 			l.start(socket)
+			runtime.Gosched() // thousands may come at once, and others have requests
 		case errors.Is(err, net.ErrClosed):
 			return nil
 		default:

@@ -32,7 +32,7 @@ type outbox struct {
 	from int     // where it goes on
 
 	wrote atomic.Int64 // when the write under way began; 0 for none
-	ahead atomic.Int64 // when a request came that did not wait for the answers before it
+	ahead atomic.Int64 // when the client sent ahead of its answers last
 }
 
 // buffer is a piece of output. Connections with nothing to write have none.
@@ -107,9 +107,6 @@ func (c *conn) fill(how class, change func()) {
 func (c *conn) Push(event []byte) {
 	o := &c.out
 	overflow := false
-	if c.ready.by != nil {
-		c.ready.by.pushed()
-	}
 	c.fill(little, func() {
 		if o.ended {
 			return
@@ -315,6 +312,10 @@ func (c *conn) tryAdmit(heavy bool) bool {
 	return true
 }
 
+// sendsAhead is how many requests under way make a client one that does not wait
+// for its answers. Who posts at a steady rate has some when the disk takes its time.
+const sendsAhead = 8
+
 // What follows is called under the mutex.
 
 func (c *conn) mustWait(heavy bool) bool {
@@ -323,7 +324,7 @@ func (c *conn) mustWait(heavy bool) bool {
 	if heavy || o.turn {
 		window = 1
 	}
-	if o.pending > 0 {
+	if o.pending >= sendsAhead || o.pending > 0 && c.shared.lately(o.ahead.Load()) {
 		o.ahead.Store(c.shared.now.Load())
 	}
 	return o.pending >= window || c.unread() > c.shared.cfg.OutboxBytes

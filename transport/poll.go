@@ -6,7 +6,6 @@ import (
 	"runtime"
 	"sync/atomic"
 	"syscall"
-	"time"
 
 	"elemental/protocol"
 )
@@ -19,7 +18,8 @@ import (
 //
 // The runtime could wait for the sockets as well, but it looks at them only when
 // it has nothing else to do, or every 10 ms: on a machine that one client keeps
-// busy all others would wait that long.
+// busy all others would wait that long. So the poller waits in a system call, and
+// whoever runs the provider allows the runtime a goroutine more for each (Pollers).
 
 // readiness is what the poller knows of a connection.
 type readiness struct {
@@ -76,7 +76,6 @@ type poller struct {
 	again   []*conn // held by the poller, to be read once more
 	in      []byte
 	scanner protocol.Scanner
-	pushes  atomic.Uint32
 
 	n       int // of the last receive
 	err     error
@@ -99,31 +98,15 @@ func newPoller() *poller {
 // run polls until the set is closed. Whoever was woken by what came in goes
 // first: while there is much to read, nobody waits for the end of it.
 func (p *poller) run() {
-	for busy := false; p.set.wait(!busy && len(p.again) == 0); busy = others() {
+	for found := false; p.set.wait(!found && len(p.again) == 0); {
 		again := p.again
 		p.again = nil
 		for _, c := range again {
 			p.read(c)
 		}
-		p.set.each(p.event)
-	}
-}
-
-// others lets other goroutines run, and reports whether there were any. While
-// there are, a poller must not wait: the runtime would look at it late.
-func others() bool {
-	const none = 20 * time.Microsecond
-	begun := time.Now()
-	runtime.Gosched()
-	return time.Since(begun) > none
-}
-
-// pushed is told of each push. Many of them are work for a while, during which
-// the runtime would not look at the sockets: the poller begins before it.
-func (p *poller) pushed() {
-	const many = 32
-	if p.pushes.Add(1)%many == 0 {
-		p.set.kick()
+		if found = p.set.each(p.event) || len(again) > 0; found {
+			runtime.Gosched()
+		}
 	}
 }
 
@@ -224,9 +207,11 @@ func (c *conn) readNow(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// startPollers starts one for every two processors.
+// Pollers is how many wait for sockets: one for every two processors.
+func Pollers(processors int) int { return max(1, processors/2) }
+
 func (l *Listener) startPollers() {
-	for range max(1, l.cfg.processors()/2) {
+	for range Pollers(l.cfg.processors()) {
 		p := newPoller()
 		if p == nil {
 			return

@@ -1,12 +1,8 @@
 package transport
 
 import (
-	"errors"
-	"os"
 	"sync"
 	"sync/atomic"
-	"syscall"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -14,77 +10,81 @@ import (
 // pollSet is Linux's epoll, told of changes only (EPOLLET): a socket that was
 // read up to its end costs no further call.
 type pollSet struct {
-	fd   int
-	file *os.File // of fd, so that the runtime waits when there is nothing to do
-	raw  syscall.RawConn
+	fd     int
+	kicks  int // an eventfd in it, which ends a wait
+	closed atomic.Bool
 
 	events [128]unix.EpollEvent
 	n      int
-	failed error
-	look   func(fd uintptr) bool
-	parked atomic.Bool // it waits
-	now    []*conn     // of the events
+	now    []*conn // of the events
 
 	mu    sync.Mutex // guards what follows; taken at a connection's start and end, and once for each round
 	conns []*conn    // by slot
 	free  []int32
 }
 
+// kicked is the slot of kicks.
+const kicked = -1
+
 func (s *pollSet) open() bool {
-	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
-	if err != nil {
+	var err error
+	if s.fd, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
 		return false
 	}
-	s.fd = fd
-	if err = unix.SetNonblock(fd, true); err == nil {
-		s.file = os.NewFile(uintptr(fd), "epoll")
-		s.raw, err = s.file.SyscallConn()
+	if s.kicks, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK); err != nil {
+		_ = unix.Close(s.fd)
+		return false
 	}
-	s.look = func(fd uintptr) bool {
-		s.n, s.failed = unix.EpollWait(int(fd), s.events[:], 0)
-		return s.n > 0 || s.failed != nil
+	event := unix.EpollEvent{Events: unix.EPOLLIN, Fd: kicked}
+	if unix.EpollCtl(s.fd, unix.EPOLL_CTL_ADD, s.kicks, &event) != nil {
+		s.release()
+		return false
 	}
-	return err == nil
-}
-
-// wait looks for events, and waits for one, or a kick, if it may. It reports
-// false when the set is closed.
-func (s *pollSet) wait(may bool) bool {
-	s.n = 0
-	err := s.raw.Read(s.once)
-	if err == nil && s.n == 0 && may {
-		s.parked.Store(true)
-		err = s.raw.Read(s.look)
-		s.parked.Store(false)
-	}
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		s.n = 0
-		err = s.file.SetReadDeadline(time.Time{})
-	}
-	s.n = max(s.n, 0) // -1 when a signal came in between
-	return err == nil
-}
-
-// once looks and does not wait.
-func (s *pollSet) once(fd uintptr) bool {
-	s.look(fd)
 	return true
 }
 
-// kick ends a wait.
-func (s *pollSet) kick() {
-	if s.parked.CompareAndSwap(true, false) {
-		_ = s.file.SetReadDeadline(time.Now()) // it fails when the set is closed: nobody waits then
+// wait looks for events, and waits for one, if it may, in a system call of its
+// own. It reports false, and the set is gone, when it was closed.
+func (s *pollSet) wait(may bool) bool {
+	timeout := 0
+	if may {
+		timeout = -1
 	}
+	n, err := unix.EpollWait(s.fd, s.events[:], timeout)
+	if s.n = n; err != nil {
+		s.n = 0 // a signal came in between: nothing else can be
+	}
+	if s.closed.Load() {
+		s.release()
+		return false
+	}
+	return true
 }
 
-// each calls f for the events of the last wait. An event may be meant for a
-// connection that had the slot before: f has to bear that.
-func (s *pollSet) each(f func(c *conn, in, out, over bool)) {
+// close ends the waiting.
+func (s *pollSet) close() error {
+	_, err := unix.Write(s.kicks, []byte{1, 0, 0, 0, 0, 0, 0, 0}) // nobody reads it: no wait is long any more
+	s.closed.Store(true)
+	return err
+}
+
+func (s *pollSet) release() {
+	_ = unix.Close(s.kicks) // nothing was written to either
+	_ = unix.Close(s.fd)
+}
+
+// each calls f for the events of the last wait, and reports whether there were
+// any. An event may be meant for a connection that had the slot before: f has to
+// bear that.
+func (s *pollSet) each(f func(c *conn, in, out, over bool)) bool {
 	s.mu.Lock()
 	s.now = s.now[:0]
 	for _, e := range s.events[:s.n] {
-		s.now = append(s.now, s.conns[e.Fd])
+		if e.Fd == kicked {
+			s.now = append(s.now, nil)
+		} else {
+			s.now = append(s.now, s.conns[e.Fd])
+		}
 	}
 	s.mu.Unlock()
 	for i, c := range s.now {
@@ -94,6 +94,7 @@ func (s *pollSet) each(f func(c *conn, in, out, over bool)) {
 		}
 	}
 	clear(s.now)
+	return s.n > 0
 }
 
 // add reports false where the system has no room for one more.
@@ -125,6 +126,3 @@ func (s *pollSet) remove(c *conn) {
 	s.conns[c.ready.slot] = nil
 	s.free = append(s.free, c.ready.slot)
 }
-
-// close ends the waiting.
-func (s *pollSet) close() error { return s.file.Close() }

@@ -5,10 +5,9 @@ package transport
 // pollSet is not there: each connection has a goroutine of its own all its life.
 type pollSet struct{}
 
-func (*pollSet) open() bool                             { return false }
-func (*pollSet) wait(bool) bool                         { return false }
-func (*pollSet) each(func(c *conn, in, out, over bool)) {}
-func (*pollSet) add(*conn) bool                         { return false }
-func (*pollSet) remove(*conn)                           {}
-func (*pollSet) kick()                                  {}
-func (*pollSet) close() error                           { return nil }
+func (*pollSet) open() bool                                  { return false }
+func (*pollSet) wait(bool) bool                              { return false }
+func (*pollSet) each(func(c *conn, in, out, over bool)) bool { return false }
+func (*pollSet) add(*conn) bool                              { return false }
+func (*pollSet) remove(*conn)                                {}
+func (*pollSet) close() error                                { return nil }

@@ -22,7 +22,7 @@ type commons struct {
 // How many requests of a kind are under way at a time.
 const (
 	heavyAtOnce = 8
-	aheadEach   = 8  // sent ahead, for each processor: with more, others wait longer than when all is quiet
+	aheadEach   = 6  // sent ahead, for each processor: with more, others wait longer than when all is quiet
 	aheadAlone  = 16 // times as many while nobody else asks
 )
 

@@ -59,7 +59,7 @@ func start(opts *options, log *slog.Logger) (*daemon, error) {
 		return nil, err
 	}
 	d := &daemon{processors: runtime.GOMAXPROCS(0)}
-	oneMore()
+	allowWaiting(d.processors)
 	wire := opts.wire(os.Stdout)
 	wire.Processors = d.processors
 	if d.listener, err = transport.Listen(wire, log); err != nil {
@@ -76,13 +76,14 @@ func start(opts *options, log *slog.Logger) (*daemon, error) {
 	return d, nil
 }
 
-// oneMore lets the runtime run one goroutine more than there are processors, unless
-// the operator has said how many. A thread that waits for the disk counts as running
-// until the runtime notices, and what is queued behind it waits as long: on two
-// processors a bystander's p99 beside a busy channel is a third shorter with one more.
-func oneMore() {
+// allowWaiting lets the runtime run more goroutines than there are processors, unless
+// the operator has said how many: those that wait in a system call, which are the
+// pollers and the writer of the journal, count as running until the runtime notices,
+// and what is queued behind them waits as long.
+func allowWaiting(processors int) {
+	const writers = 1
 	if os.Getenv("GOMAXPROCS") == "" {
-		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 1)
+		runtime.GOMAXPROCS(processors + transport.Pollers(processors) + writers)
 	}
 }
 

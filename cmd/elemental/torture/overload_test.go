@@ -172,16 +172,16 @@ func (a *attack) test(t *testing.T, fresh map[string]int) {
 	s, b := overloadScene(t, a.args)
 	idle := vitalsOf(t, s.Pid())
 	stopPeak := peak(s.Pid())
-	before := b.chat(t, rounds(30, 500))
+	before := b.chat(t, rounds(30, 1000))
 	l := s.misbehave(t, a.name, rounds(a.short, a.full))
-	during := b.chat(t, rounds(100, 1000))
+	during := b.chat(t, rounds(100, 2000))
 	entering := s.enter(t)
 	if a.cut {
 		eventually(t, "its connections are cut", func() bool { return vitalsOf(t, s.Pid()).files <= idle.files+a.stays })
 	}
 	seen := l.stop(t)
 	ended := time.Now()
-	after := b.chat(t, rounds(30, 500))
+	after := b.chat(t, rounds(30, 1000))
 	t.Logf("seen: %v; a login in between took %v", seen, round(entering))
 	a.check(t, seen)
 	judge(t, 2, before, during, after)
@@ -209,10 +209,9 @@ func (a *attack) check(t *testing.T, seen tally) {
 	}
 }
 
-// unnoticed is a time that nobody minds in a chat. A machine whose processors
-// are all busy, with the load's own side of the work too, answers in some
-// milliseconds at best, however quick it is when it is idle.
-const unnoticed = 10 * time.Millisecond
+// unnoticed is a time that is no harm, whatever it was before. The p99 of the quiet
+// provider itself is between 0.9 and 2 ms from one minute to the next.
+const unnoticed = 3 * time.Millisecond
 
 // judge wants the 99th percentiles not to grow beyond a factor, or to stay
 // unnoticed. Times are judged in the long form alone.
