@@ -1,0 +1,52 @@
+package actors
+
+import (
+	"testing"
+
+	"github.com/asynkron/protoactor-go/actor"
+)
+
+// TestWhoSubscribesAnewHearsNothingFromBefore: a message is on its way to more
+// subscribers than are sent it at a time, when all of them end their subscriptions
+// and begin others. Those who had not been sent it are not sent it any more.
+func TestWhoSubscribesAnewHearsNothingFromBefore(t *testing.T) {
+	s := newStage(t)
+	s.node.encoder = plainEncoder{}
+	s.node.scheduler.watching = true // nobody steps in for the one who waits
+	router := s.node.system.Root.Spawn(s.node.props(KindRouter, nil, func() actor.Actor { return newRouter(s.node) }))
+	listener := s.node.system.Root.Spawn(s.node.props(KindChannel, nil, func() actor.Actor {
+		return actor.ReceiveFunc(func(ctx actor.Context) {
+			if m, ok := ctx.Message().(*pushed); ok {
+				s.said <- string(m.event)
+			}
+		})
+	}))
+	gate := s.enter("gate", KindChannel)
+	s.tell(gate, "wait")
+	hear(t, s.said)
+	const crowd = 2*portion - 1
+	t1 := topic{server: "s", serverIncarnation: 1, channel: "c", incarnation: 2}
+	subscribe := func(id uint64) { s.tell(router, &attach{id, "bob", t1}, &begin{id, t1}) }
+	for id := range uint64(crowd) {
+		s.tell(router, &online{id, listener, "bob"})
+		subscribe(id)
+	}
+	poster := Caller{PID: listener, Session: crowd}
+	message := func(text string) *publish {
+		return &publish{Poster: poster, Topic: t1, NewMessage: NewMessage{Server: "s", Channel: "c", Message: Message{Text: text}}}
+	}
+	s.tell(router, message("first"))
+	for id := range uint64(crowd) {
+		s.tell(router, &detach{Caller{Session: id}, "s", "c"})
+		subscribe(id)
+	}
+	s.tell(router, message("second"))
+	close(s.hold)
+	heard := map[string]int{}
+	for heard["new second"] < crowd {
+		heard[hear(t, s.said)]++
+	}
+	if heard["new first"] != portion {
+		t.Errorf("%d heard the message from before, %d were sent it in time", heard["new first"], portion)
+	}
+}

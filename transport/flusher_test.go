@@ -1,0 +1,52 @@
+package transport
+
+import "testing"
+
+// TestAnswersAreWrittenFirst: who waits for an answer is written before those who
+// are pushed to, and a little before much; but nobody waits for ever.
+func TestAnswersAreWrittenFirst(t *testing.T) {
+	f := newFlusher()
+	if got := f.next(); got != classes {
+		t.Errorf("class %d of nothing", got)
+	}
+	f.turns = 0
+	for how := range classes {
+		f.handed[how].put(&conn{})
+	}
+	for first := answered; first < classes; first++ {
+		for turn := range 16 {
+			want := first
+			if (turn+1)%8 == 0 {
+				want = much
+			}
+			if got := f.next(); got != want {
+				t.Errorf("class %d at turn %d, want %d", got, turn, want)
+			}
+		}
+		f.ahead[first] = nil // written
+	}
+	if got := f.next(); got != classes {
+		t.Errorf("class %d when all is written", got)
+	}
+}
+
+// TestWhatIsHandedOverKeepsItsOrder among those of its class.
+func TestWhatIsHandedOverKeepsItsOrder(t *testing.T) {
+	f := newFlusher()
+	conns := make([]*conn, 5)
+	for i := range conns {
+		conns[i] = &conn{}
+		f.hand(conns[i], little)
+	}
+	f.next()
+	c := f.ahead[little]
+	for i, want := range conns {
+		if c != want {
+			t.Fatalf("the one at place %d is another", i)
+		}
+		c = c.ready.next
+	}
+	if c != nil || !f.empty() {
+		t.Error("there are more")
+	}
+}
