@@ -38,7 +38,7 @@ func (cfg *Config) round() time.Duration {
 // checkAll looks at each connection. When thousands are to be ended at once it
 // takes its time: the goodbyes are work, and others have requests.
 func (l *Listener) checkAll() {
-	const atOnce, pause = 8, 2 * time.Millisecond
+	const atOnce, pause = 4, 2 * time.Millisecond
 	l.mu.Lock()
 	all := slices.Collect(maps.Keys(l.conns))
 	l.mu.Unlock()
