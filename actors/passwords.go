@@ -181,7 +181,7 @@ func (p *hashPool) hash(hasher Hasher, w *hashWork) (done *hashDone) {
 	done = &hashDone{Ref: w.Ref}
 	defer func() { // a fault here must not end the process, nor the worker
 		if reason := recover(); reason != nil {
-			p.log.Error("password hashing panicked", "reason", plainReason(reason), "stack", string(debug.Stack()))
+			p.log.Error("password hashing panicked", "reason", PlainReason(reason), "stack", string(debug.Stack()))
 			*done = hashDone{Ref: w.Ref, Refused: Busy}
 		}
 	}()

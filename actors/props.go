@@ -118,11 +118,12 @@ func (g *guard) mend(ctx actor.Context, msg any) {
 // logPanic tells types and places, never what a message holds.
 func (g *guard) logPanic(ctx actor.Context, reason any) {
 	g.node.log.Error("actor panicked", "kind", string(g.kind), "actor", ctx.Self().Id,
-		"message", fmt.Sprintf("%T", ctx.Message()), "reason", plainReason(reason), "stack", string(debug.Stack()))
+		"message", fmt.Sprintf("%T", ctx.Message()), "reason", PlainReason(reason), "stack", string(debug.Stack()))
 }
 
-// plainReason is the text of a panic's reason; of a value that is none, its type.
-func plainReason(reason any) string {
+// PlainReason is what a log may tell of a panic: the text of its reason, or of a
+// value that is none its type, since that may hold what somebody has sent.
+func PlainReason(reason any) string {
 	const most = 500
 	text := fmt.Sprintf("%T", reason)
 	switch r := reason.(type) {

@@ -72,16 +72,14 @@ type flight struct {
 
 // arriving is a login whose answer waits until the user's servers are subscribed to.
 type arriving struct {
-	ref   uint64
+	ref   uint64 // of the login
+	ask   uint64 // of what is asked for it; another login's answers are not its own
 	reply LoggedIn
 	left  int
 }
 
-// The Refs of what a session asks on its own account.
-const (
-	loginRef   = 0              // for an arriving login
-	welcomeRef = math.MaxUint64 // for a server joined later
-)
+// welcomeRef is the Ref of a subscription to a server that was joined later.
+const welcomeRef = math.MaxUint64
 
 func (s *session) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
@@ -302,11 +300,11 @@ func (s *session) startCount(ctx actor.Context, c CountMessages, me Caller) any 
 }
 
 func (s *session) onAnswer(ctx actor.Context, m *answer) {
-	switch m.Ref {
-	case loginRef:
+	switch {
+	case s.login != nil && m.Ref == s.login.ask:
 		s.onSubscribed(ctx, m.Reply)
 		return
-	case welcomeRef:
+	case m.Ref == welcomeRef:
 		s.lost(ctx, m.Reply)
 		return
 	}
@@ -350,21 +348,22 @@ func (s *session) arrive(ctx actor.Context, f *flight, reply LoggedIn) (waits bo
 	if !s.node.cfg.AutoSubscribe {
 		return false
 	}
-	s.login = &arriving{ref: f.ref, reply: reply}
-	s.node.dir.Tell(ctx, &joinedServers{s.caller(ctx, loginRef), s.user})
+	s.lastRef++
+	s.login = &arriving{ref: f.ref, ask: s.lastRef, reply: reply}
+	s.node.dir.Tell(ctx, &joinedServers{s.caller(ctx, s.login.ask), s.user})
 	return true
 }
 
 // onSubscribed goes on with a login that subscribes: first the list of
 // servers comes, then an answer of each.
 func (s *session) onSubscribed(ctx actor.Context, reply any) {
-	if s.login == nil || s.lost(ctx, reply) {
+	if s.lost(ctx, reply) {
 		return
 	}
 	if list, ok := reply.(Servers); ok {
 		s.login.left = len(list.Names)
 		for _, name := range list.Names {
-			s.askSubscribe(ctx, name, loginRef)
+			s.askSubscribe(ctx, name, s.login.ask)
 		}
 	} else {
 		s.login.left--

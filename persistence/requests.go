@@ -160,7 +160,11 @@ func (c *core) learn(e *stream, r *recovery) {
 	case r.unsecured != nil && seq <= e.durable: // the journal keeps its share until the next snapshot
 		c.log.Warn("snapshot cannot be synced", "stream", string(e.name), "err", r.unsecured)
 	case r.fallback:
-		c.log.Warn("snapshot is damaged or missing, the journal had it all", "stream", string(e.name), "err", r.problem)
+		problem := r.problem
+		if problem == nil {
+			problem = errors.New("it is missing")
+		}
+		c.log.Warn("snapshot is damaged or missing, the journal had it all", "stream", string(e.name), "err", problem)
 		c.cover(e, e.durable)
 		e.durable = seq
 		for _, at := range r.found {

@@ -126,7 +126,7 @@ func (c *conn) survive(fault any, ended bool) {
 
 // crashed ends a connection in whose reader or writer there was a fault of ours.
 func (c *conn) crashed(fault any) {
-	c.shared.log.Error("connection crashed", "fault", fault, "stack", string(debug.Stack()))
+	c.shared.log.Error("connection crashed", "fault", actors.PlainReason(fault), "stack", string(debug.Stack()))
 	c.kill()
 }
 
