@@ -39,6 +39,17 @@ func (g *gate) before(op vfstest.Op, name string) {
 	}
 }
 
+// await waits until somebody waits at the gate.
+func (g *gate) await(t *testing.T) {
+	t.Helper()
+	select {
+	case <-g.reached:
+	case <-time.After(patience):
+		g.shut.Store(false)
+		t.Fatalf("nobody came to %s", g.name)
+	}
+}
+
 // bury ends a stream with a tombstone, and begins the segments by which the
 // journal forgets it. Its owner has left.
 func (w *world) bury(s Stream, n int) uint64 {
@@ -63,7 +74,7 @@ func TestFormerOwnersSnapshotIsRefused(t *testing.T) {
 	for seq := uint64(1); seq <= 2; seq++ {
 		w.tell(&SaveSnapshot{Stream: "a", Epoch: first, Seq: seq, State: stateAt(seq), ReplyTo: w.owner})
 	}
-	<-g.reached // the first is being written, the second waits
+	g.await(t) // the first is being written, the second waits
 	w.tell(&Recover{Stream: "a", ReplyTo: w.owner})
 	w.tell(&SaveSnapshot{Stream: "a", Epoch: first, Seq: 3, State: stateAt(3), ReplyTo: w.owner})
 	w.tell(&SaveSnapshot{Stream: "a", Seq: 3, State: stateAt(3), ReplyTo: w.owner})
@@ -91,7 +102,7 @@ func TestNameIsUsedWhileItsTombstoneGoes(t *testing.T) {
 	seq := w.bury(s, 2)
 	g.shut.Store(true)
 	w.checkpoint() // lets go
-	<-g.reached
+	g.await(t)
 	w.post(s, w.epochs[s], seq, 1)
 	if no := hear[*Rejected](w); no.Seq != seq+1 || !errors.Is(no.Err, ErrStale) {
 		t.Fatalf("rejected %+v", no)
@@ -125,7 +136,7 @@ func TestNameIsUsedBeforeItsTombstoneGoes(t *testing.T) {
 	seq := w.bury(s, 2)
 	g.shut.Store(true)
 	w.tell(&Recover{Stream: s, ReplyTo: w.owner}) // has the files
-	<-g.reached
+	g.await(t)
 	w.checkpoint() // lets go
 	g.shut.Store(false)
 	w.tell(&Recover{Stream: s, ReplyTo: w.owner}) // waits behind the removal
@@ -206,7 +217,7 @@ func TestTombstoneHalfGone(t *testing.T) {
 	w.saveState(&SaveSnapshot{Stream: s, Seq: before, State: stateAt(before)})
 	seq := w.bury(s, 2)
 	w.checkpoint() // lets go
-	<-g.reached
+	g.await(t)
 	for seed := range uint64(30) {
 		later := open(t, Config{FS: m.PowerCut(50, seed)})
 		r := later.mustRecover(s)
@@ -337,7 +348,7 @@ func TestFolderIsFilledWhileItIsRemoved(t *testing.T) {
 	r := w.mustRecover("servers/go")
 	g.shut.Store(true)
 	w.tell(&Append{Stream: "servers/go", Epoch: r.Epoch, Event: event(1, `{}`), Drops: []Stream{channel}, ReplyTo: w.owner})
-	<-g.reached
+	g.await(t)
 	w.tell(&Recover{Stream: channel, ReplyTo: w.owner}) // waits behind the removal
 	w.mustRecover("barrier")
 	if err := vfs.WriteSynced(m, "servers/go/"+newStateFile, []byte("{")); err != nil {
