@@ -97,8 +97,8 @@ func (m *mailbox) turn(most int) (more bool) {
 		}
 	}()
 	for range most {
-		var system bool
-		if msg, system = m.pop(); msg == nil {
+		var system, some bool
+		if msg, system, some = m.pop(); !some {
 			return false
 		}
 		if !system {
@@ -124,17 +124,17 @@ func (m *mailbox) turn(most int) (more bool) {
 type endsTurn interface{ EndsTurn() }
 
 // pop takes the next message; when there is none the mailbox sleeps.
-func (m *mailbox) pop() (msg any, system bool) {
+func (m *mailbox) pop() (msg any, system, some bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	switch {
 	case m.system.len() > 0:
-		return m.system.pop(), true
+		return m.system.pop(), true, true
 	case m.user.len() > 0 && !m.suspended:
-		return m.user.pop(), false
+		return m.user.pop(), false, true
 	}
 	m.state = asleep
-	return nil, false
+	return nil, false, false
 }
 
 func (m *mailbox) suspend(suspended bool) {

@@ -3,6 +3,7 @@ package actors
 import (
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -130,7 +131,8 @@ func TestATurnEndsWhereItSays(t *testing.T) {
 }
 
 // TestNobodyWaitsForALongTurn: while all runners are busy with what takes long,
-// others step in, and they go when they are not needed.
+// others step in, and they go when they are not needed, also while there is work
+// without pause.
 func TestNobodyWaitsForALongTurn(t *testing.T) {
 	s := newStage(t)
 	for i := range 3 {
@@ -143,6 +145,16 @@ func TestNobodyWaitsForALongTurn(t *testing.T) {
 	if got := hear(t, s.said); got != "quiet hears" {
 		t.Errorf("heard %q", got)
 	}
+	var enough atomic.Bool
+	defer enough.Store(true)
+	spin := s.node.system.Root.Spawn(s.node.props(KindChannel, nil, func() actor.Actor {
+		return actor.ReceiveFunc(func(ctx actor.Context) {
+			if !enough.Load() {
+				ctx.Send(ctx.Self(), "spin")
+			}
+		})
+	}))
+	s.tell(spin, "spin")
 	close(s.hold)
 	settled := func() (n int) {
 		s.node.scheduler.mu.Lock()

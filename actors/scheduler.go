@@ -24,6 +24,7 @@ type scheduler struct {
 	watch    *time.Timer
 	watching bool
 	watched  uint64 // picks at the last look
+	surplus  bool   // a runner may go
 	closed   bool
 	ended    sync.WaitGroup
 }
@@ -40,6 +41,7 @@ const (
 	heavyEvery   = 4                     // of so many turns one is of those who wait for another
 	yieldAfter   = 50 * time.Microsecond // goroutines that are no actors have their turn
 	longTurn     = 2 * time.Millisecond
+	goesWell     = 16 // picks in such a time: a runner who has stepped in is not needed
 	moreRunners  = 64 // than there are processors, at the most
 )
 
@@ -87,16 +89,21 @@ func (s *scheduler) wake(m *mailbox) {
 	}
 }
 
-// look adds a runner when all that there are have had their turn for so long:
-// who makes a large answer takes his time, and the others must not wait for it.
+// look adds a runner when none has come for another mailbox for so long: who makes a
+// large answer takes his time, and the others must not wait for it. When all goes
+// well again, the runners that were added go.
 func (s *scheduler) look() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.watching = !s.closed && (s.light.first != nil || s.heavy.first != nil); !s.watching {
+	waiting := s.light.first != nil || s.heavy.first != nil
+	if s.watching = !s.closed && (waiting || s.runners > s.processors); !s.watching {
 		return
 	}
-	if s.picks == s.watched && len(s.idle) == 0 && s.runners < s.processors+moreRunners {
+	switch done := s.picks - s.watched; {
+	case done == 0 && waiting && len(s.idle) == 0 && s.runners < s.processors+moreRunners:
 		s.start()
+	case done >= goesWell && s.runners > s.processors:
+		s.surplus = true
 	}
 	s.watched = s.picks
 	s.watch.Reset(longTurn)
@@ -130,6 +137,12 @@ func (s *scheduler) run(r *runner) {
 // caller holds mu, which is released.
 func (s *scheduler) pick(r *runner) *mailbox {
 	for {
+		if s.surplus {
+			s.surplus = false
+			s.runners--
+			s.mu.Unlock()
+			return nil
+		}
 		s.picks++
 		from := &s.light
 		if from.first == nil || s.picks%heavyEvery == 0 && s.heavy.first != nil {

@@ -97,15 +97,24 @@ func wireMessage(m *actors.Message, index int64) protocol.Message {
 	return protocol.Message{Text: m.Text, Author: m.Author, Timestamp: m.Timestamp, Index: index}
 }
 
-// isHeavy reports whether the answer to a command may be large. A connection has
-// one such request under way at a time, which bounds what waits in its outbox.
-func isHeavy(command any) bool {
+// weight is what a request may cost others.
+type weight int
+
+const (
+	light weight = iota
+	aPost        // posts to a channel travel together
+	heavy        // its answer may be large: a connection has one such request under way at a time
+)
+
+func weightOf(command any) weight {
 	switch command.(type) {
 	case actors.GetMessages, actors.LatestMessages, actors.GetServerImage,
 		actors.JoinedServers, actors.ServerChannels, actors.ServerMembers:
-		return true
+		return heavy
+	case actors.Post:
+		return aPost
 	}
-	return false
+	return light
 }
 
 // Encoder makes the bytes of events in one text encoding, for all connections.

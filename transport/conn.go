@@ -141,7 +141,7 @@ func (c *conn) readRequests() error {
 			return err
 		}
 		req := c.values.translate(r)
-		if !c.admit(isHeavy(req.Command)) {
+		if !c.admit(weightOf(req.Command)) {
 			return errEnded
 		}
 		c.accept(r, req)

@@ -93,8 +93,8 @@ func (f *flusher) run() {
 	}
 }
 
-// next is the first class with something to write; now and then the last, so
-// that none waits for ever. It is classes when there is nothing.
+// next is the first class with something to write; now and then the second or the
+// last, so that none waits for ever. It is classes when there is nothing.
 func (f *flusher) next() class {
 	f.turns++
 	found := classes
@@ -102,7 +102,7 @@ func (f *flusher) next() class {
 		if f.ahead[how] == nil {
 			f.ahead[how] = f.handed[how].take()
 		}
-		if f.ahead[how] != nil && (found == classes || f.turns%8 == 0) {
+		if f.ahead[how] != nil && (found == classes || f.turns%8 == 0 || f.turns%8 == 4 && how == little) {
 			found = how
 		}
 	}

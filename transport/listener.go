@@ -30,6 +30,7 @@ type Listener struct {
 	pollers    []*poller // none where there is no such thing
 	commons    *commons
 	socket     net.Listener
+	began      time.Time
 	now        atomic.Int64 // nanoseconds since the start and one, as of the watcher's last round
 	slow       atomic.Int64
 
@@ -80,7 +81,7 @@ func Listen(cfg Config, log *slog.Logger) (*Listener, error) {
 		writers:    newWriters(), quit: make(chan struct{}),
 		conns: map[*conn]netip.Addr{}, from: map[netip.Addr]int{},
 	}
-	l.commons = l.newCommons()
+	l.commons, l.began = l.newCommons(), time.Now()
 	l.now.Store(1)
 	l.watching.Go(l.watch)
 	l.startPollers()

@@ -21,7 +21,8 @@ type outbox struct {
 	flight  int       // bytes that it has taken and not yet written
 	pending int       // requests that are not answered
 	turn    bool      // one of them may have a large answer, and holds a turn for it
-	turns   int       // of the others that hold one, as requests sent ahead
+	posts   int       // of them that are posts
+	turns   int       // of these that hold one, since they were sent ahead
 	counted int       // bytes that the others know to be unread
 	slack   int       // size of the largest answer since all was written last
 	marked  bool      // the byte order mark is out
@@ -75,14 +76,14 @@ func (c *conn) Answer(req *actors.Request, reply any) {
 			o.waiting += len(out.b) - start
 			o.slack = max(o.slack, len(out.b)-start)
 		}
-		c.answered()
+		c.answered(weightOf(req.Command))
 	})
 }
 
 // urgency is how soon an answer is written: after those that somebody waits for,
 // where the client has sent the next requests already.
 func (c *conn) urgency() class {
-	if c.shared.lately(c.out.ahead.Load()) {
+	if c.sendsAhead() {
 		return little
 	}
 	return answered
@@ -273,81 +274,99 @@ func (c *conn) write(b []byte) error {
 // window has a place, the client reads its answers, and it is its turn among the
 // connections that send ahead, or that may have a large answer (these wait for
 // those before them too). It reports false if the connection has ended.
-func (c *conn) admit(heavy bool) bool {
+func (c *conn) admit(w weight) bool {
 	o := &c.out
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for !o.ended && c.mustWait(heavy) {
+	for !o.ended && c.mustWait(w) {
 		o.changed.Wait()
 	}
-	if line := c.line(heavy); line != nil && !o.ended {
+	if line := c.line(w); line != nil && !o.ended {
 		o.mu.Unlock()
 		line.enter()
 		o.mu.Lock()
-		c.took(heavy)
+		c.took(w)
 	}
 	if o.ended {
 		c.giveTurns()
 		return false
 	}
-	o.pending++
+	c.admitted(w)
 	return true
 }
 
 // tryAdmit is admit for who cannot wait.
-func (c *conn) tryAdmit(heavy bool) bool {
+func (c *conn) tryAdmit(w weight) bool {
 	o := &c.out
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.ended || c.mustWait(heavy) {
+	if o.ended || c.mustWait(w) {
 		return false
 	}
-	if line := c.line(heavy); line != nil {
+	if line := c.line(w); line != nil {
 		if !line.try() {
 			return false
 		}
-		c.took(heavy)
+		c.took(w)
 	}
-	o.pending++
+	c.admitted(w)
 	return true
 }
 
-// sendsAhead is how many requests under way make a client one that does not wait
+// aheadFrom is how many requests under way make a client one that does not wait
 // for its answers. Who posts at a steady rate has some when the disk takes its time.
-const sendsAhead = 8
+const aheadFrom = 8
 
 // What follows is called under the mutex.
 
-func (c *conn) mustWait(heavy bool) bool {
+func (c *conn) mustWait(w weight) bool {
 	o := &c.out
-	window := c.shared.cfg.Window
-	if heavy || o.turn {
-		window = 1
-	}
-	if o.pending >= sendsAhead || o.pending > 0 && c.shared.lately(o.ahead.Load()) {
+	if o.pending >= aheadFrom || o.pending > 0 && c.sendsAhead() {
 		o.ahead.Store(c.shared.now.Load())
 	}
-	return o.pending >= window || c.unread() > c.shared.cfg.OutboxBytes
+	return o.pending >= c.window(w) || c.unread() > c.shared.cfg.OutboxBytes
 }
 
-// line is where the next request has to wait for its turn, nil for most.
-func (c *conn) line(heavy bool) *turnstile {
+// window is how many requests may be under way with the next one.
+func (c *conn) window(w weight) int {
+	most := c.shared.cfg.Window
+	switch {
+	case w == heavy || c.out.turn:
+		return 1
+	case w == aPost && c.sendsAhead():
+		return min(most, c.shared.commons.share())
+	}
+	return most
+}
+
+func (c *conn) sendsAhead() bool { return c.shared.lately(c.out.ahead.Load()) }
+
+// line is where the next request has to wait for its turn, nil for most. Of what is
+// sent ahead only posts have one: the session begins all others one by one.
+func (c *conn) line(w weight) *turnstile {
 	s := c.shared.commons
 	switch {
-	case heavy:
+	case w == heavy:
 		return &s.heavy
-	case c.shared.lately(c.out.ahead.Load()):
+	case w == aPost && c.sendsAhead():
 		return &s.ahead
 	}
-	if now := c.shared.now.Load(); s.polite.Load() != now {
+	if now := c.shared.now.Load(); !c.sendsAhead() && s.polite.Load() != now {
 		s.polite.Store(now)
 	}
 	return nil
 }
 
+func (c *conn) admitted(w weight) {
+	c.out.pending++
+	if w == aPost {
+		c.out.posts++
+	}
+}
+
 // took notes a turn.
-func (c *conn) took(heavy bool) {
-	if heavy {
+func (c *conn) took(w weight) {
+	if w == heavy {
 		c.out.turn = true
 	} else {
 		c.out.turns++
@@ -355,12 +374,16 @@ func (c *conn) took(heavy bool) {
 }
 
 // answered notes that a request less is under way.
-func (c *conn) answered() {
+func (c *conn) answered(w weight) {
 	o := &c.out
-	o.pending--
-	if o.turns > o.pending || o.turn {
-		c.giveTurns()
+	if o.pending == 0 {
+		return // the connection has ended, and given back all at once
 	}
+	o.pending--
+	if w == aPost {
+		o.posts--
+	}
+	c.giveTurns()
 }
 
 // giveTurns gives back turns that no request under way needs.
@@ -370,7 +393,7 @@ func (c *conn) giveTurns() {
 		o.turn = false
 		c.shared.commons.heavy.leave(1)
 	}
-	if n := o.turns - o.pending; n > 0 {
+	if n := o.turns - o.posts; n > 0 {
 		o.turns -= n
 		c.shared.commons.ahead.leave(n)
 	}
@@ -380,7 +403,7 @@ func (c *conn) giveTurns() {
 func (c *conn) giveBack() {
 	c.out.mu.Lock()
 	defer c.out.mu.Unlock()
-	c.out.pending = 0
+	c.out.pending, c.out.posts = 0, 0
 	c.giveTurns()
 }
 

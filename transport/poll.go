@@ -178,7 +178,7 @@ func (p *poller) requests(c *conn, b []byte) (rest []byte) {
 			return b
 		}
 		req := c.values.translate(r)
-		if !c.tryAdmit(isHeavy(req.Command)) {
+		if !c.tryAdmit(weightOf(req.Command)) {
 			return b
 		}
 		c.accept(r, req)

@@ -15,7 +15,8 @@ type commons struct {
 	unreadMost  int64
 	connections atomic.Int64
 	polite      atomic.Int64 // when somebody asked last who waits for his answers
-	ahead       turnstile    // of requests whose clients do not wait for the answers before them
+	together    func() int   // how many may be sent ahead now
+	ahead       turnstile    // of posts whose clients do not wait for the answers before them
 	heavy       turnstile    // of requests whose answers may be large
 }
 
@@ -24,6 +25,7 @@ const (
 	heavyAtOnce = 8
 	aheadEach   = 6  // sent ahead, for each processor: with more, others wait longer than when all is quiet
 	aheadAlone  = 16 // times as many while nobody else asks
+	aheadShare  = 4  // one connection has one in so many of them, so that a slow channel holds up nobody else
 )
 
 func (l *Listener) newCommons() *commons {
@@ -33,16 +35,19 @@ func (l *Listener) newCommons() *commons {
 		together = aheadEach * l.cfg.processors()
 	}
 	s.heavy.open = func(under int) bool { return under < heavyAtOnce && s.unread.Load() <= s.unreadMost }
-	s.ahead.open = func(under int) bool {
-		most := together
+	s.together = func() int {
 		if !l.lately(s.polite.Load()) {
-			most *= aheadAlone
+			return together * aheadAlone
 		}
-		return under < most
+		return together
 	}
+	s.ahead.open = func(under int) bool { return under < s.together() }
 	s.heavy.changed.L, s.ahead.changed.L = &s.heavy.mu, &s.ahead.mu
 	return s
 }
+
+// share is how many one connection may have sent ahead now.
+func (s *commons) share() int { return max(1, s.together()/aheadShare) }
 
 // lately tells whether something was within the last second or so.
 func (l *Listener) lately(moment int64) bool {
@@ -112,8 +117,12 @@ func (t *turnstile) leave(n int) {
 func (t *turnstile) look(shut bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.shut = t.shut || shut
-	t.changed.Broadcast()
+	switch t.shut = t.shut || shut; {
+	case t.shut:
+		t.changed.Broadcast()
+	case t.waiting > 0 && t.open(t.under):
+		t.changed.Signal()
+	}
 }
 
 // account tells the others how much waits for this client, under the outbox's

@@ -72,6 +72,8 @@ func (s *station) hangUp() {
 	}
 }
 
+const post = `{"call":"message","servername":"s","channel":"c","msg":"m"}`
+
 // TestThoseWhoSendAheadTakeTurns lets several clients send all they can without an
 // answer: together they have a bounded number under way, and one that asks for one
 // thing at a time is not held up.
@@ -85,7 +87,7 @@ func TestThoseWhoSendAheadTakeTurns(t *testing.T) {
 	for i := range clients {
 		clients[i] = dial(t, l)
 		s.session(t, i)
-		clients[i].send(strings.Repeat(`{"call":"ping"}`, each))
+		clients[i].send(strings.Repeat(post, each))
 	}
 	polite := dial(t, l)
 	p := s.session(t, greedy)
@@ -115,7 +117,7 @@ func TestThoseWhoSendAheadTakeTurns(t *testing.T) {
 			under += len(s.sessions[i].got)
 		}
 		s.mu.Unlock()
-		if under > greedy+together*aheadAlone {
+		if under > greedy*aheadFrom+together*aheadAlone { // the first few are as anybody's
 			t.Fatalf("%d under way", under)
 		}
 	}
@@ -233,5 +235,54 @@ func TestLargeAnswersTakeTurns(t *testing.T) {
 		answered[next] = true
 		s.sessions[next].out.Answer(s.sessions[next].request(t, 0), actors.Servers{Names: []string{fmt.Sprint(next)}})
 		clients[next].expect(fmt.Sprintf(`{"resp":true,"servers":["%d"]}`, next))
+	}
+}
+
+// TestNobodyHoldsTheTurnsOfOthers: a client has a share of what may be sent ahead,
+// however slowly his requests are answered, and none for what is no post. Another
+// who sends ahead goes on.
+func TestNobodyHoldsTheTurnsOfOthers(t *testing.T) {
+	const together = 8
+	cfg := testConfig()
+	cfg.Window, cfg.Together = 64, together
+	s, l := startStation(t, cfg, nil)
+	t.Cleanup(s.hangUp)
+	for i, request := range []string{post, `{"call":"register","usernm":"u","passwd":"p"}`} {
+		dial(t, l).send(strings.Repeat(request, 100))
+		s.session(t, i).request(t, aheadFrom-1) // nobody answers
+	}
+	other := dial(t, l)
+	f := s.session(t, 2)
+	other.send(strings.Repeat(post, 100))
+	for n := range 100 {
+		f.out.Answer(f.request(t, n), actors.Done{})
+		other.expect(yes)
+	}
+}
+
+// TestAnEndedConnectionGivesItsTurnsBackOnce, also when its requests are answered later.
+func TestAnEndedConnectionGivesItsTurnsBackOnce(t *testing.T) {
+	cfg := testConfig()
+	cfg.Together = 2
+	s, l := startStation(t, cfg, nil)
+	t.Cleanup(s.hangUp)
+	gone := dial(t, l)
+	gone.send(strings.Repeat(post, 50))
+	f := s.session(t, 0)
+	for n := range aheadFrom {
+		f.out.Answer(f.request(t, n), actors.Done{})
+	}
+	f.request(t, aheadFrom)  // it has a turn
+	f.out.(*conn).giveBack() // as at its end, which the session hears of later
+	s.mu.Lock()
+	late := f.got[aheadFrom:]
+	s.mu.Unlock()
+	for _, r := range late {
+		f.out.Answer(r, actors.Done{})
+	}
+	l.commons.ahead.mu.Lock()
+	defer l.commons.ahead.mu.Unlock()
+	if under := l.commons.ahead.under; under != 0 {
+		t.Errorf("%d turns are held", under)
 	}
 }

@@ -13,11 +13,10 @@ func (l *Listener) watch() {
 	round := l.cfg.round()
 	ticker := time.NewTicker(round)
 	defer ticker.Stop()
-	start := time.Now()
 	for {
 		select {
 		case <-ticker.C:
-			l.now.Store(int64(time.Since(start)) + 1)
+			l.tick()
 			l.checkAll()
 			l.commons.look(false)
 		case <-l.quit:
@@ -25,6 +24,9 @@ func (l *Listener) watch() {
 		}
 	}
 }
+
+// tick sets the clock that the connections' times are taken from.
+func (l *Listener) tick() { l.now.Store(int64(time.Since(l.began)) + 1) }
 
 // round is the time between two looks: an eighth of the shortest limit.
 func (cfg *Config) round() time.Duration {
@@ -48,6 +50,7 @@ func (l *Listener) checkAll() {
 			if ended++; ended%atOnce == 0 && !l.wait(pause) {
 				return
 			}
+			l.tick() // ending thousands takes seconds
 		}
 	}
 }

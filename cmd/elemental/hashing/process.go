@@ -8,12 +8,18 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"time"
 
 	"elemental/actors"
 )
 
 // Argument is what the program is called with, and nothing else, to [Serve].
 const Argument = "hash-passwords"
+
+// patience is how long a process may take for a hash, or for its end, before it is
+// given up as lost: a hash takes a fraction of a second, or ten times as long where
+// the provider has all processors busy.
+const patience = 30 * time.Second
 
 // Process is a Hasher whose work another process does. That one is started when
 // it is needed first, and again when it was lost; what cannot be done there is
@@ -22,6 +28,7 @@ type Process struct {
 	program string // "" if it is not known
 	here    actors.Argon2id
 	log     *slog.Logger
+	limit   time.Duration
 	child   *child // nil when there is none
 	told    bool   // that none could be started
 }
@@ -37,7 +44,7 @@ type child struct {
 // NewProcess is a Process that starts the running program once more, which calls
 // [Serve] for [Argument].
 func NewProcess(here actors.Argon2id, log *slog.Logger) *Process {
-	return &Process{program: running(), here: here, log: log}
+	return &Process{program: running(), here: here, log: log, limit: patience}
 }
 
 // Hash is actors.Hasher's.
@@ -70,7 +77,7 @@ func (p *Process) Close() error {
 	if p.child == nil {
 		return nil
 	}
-	return p.child.end()
+	return p.child.end(p.limit)
 }
 
 // ask has the process answer; asked is false when there is none that does.
@@ -78,14 +85,15 @@ func (p *Process) ask(q question) (a answer, asked bool) {
 	if p.child == nil && !p.start() {
 		return answer{}, false
 	}
+	overdue := time.AfterFunc(p.limit, p.child.kill)
 	err := p.child.questions.Encode(q)
 	if err == nil {
 		err = p.child.answers.Decode(&a)
 	}
-	if err == nil {
+	if overdue.Stop(); err == nil {
 		return a, true
 	}
-	p.log.Warn("the process that hashes passwords was lost, another is started", "err", errors.Join(err, p.child.end()))
+	p.log.Warn("the process that hashes passwords was lost, another is started", "err", errors.Join(err, p.child.end(p.limit)))
 	p.child = nil
 	return answer{}, false
 }
@@ -130,8 +138,12 @@ func startChild(program string) (*child, error) {
 // starts without the first, and the others are for builds that measure.
 var inherited = []string{"SYSTEMROOT", "GORACE", "GOCOVERDIR"}
 
+// kill ends the process at once; whoever waits for its answer sees its end.
+func (c *child) kill() { _ = c.cmd.Process.Kill() } // it fails when it has ended
+
 // end lets the process see the end of its input, and waits for it.
-func (c *child) end() error {
+func (c *child) end(limit time.Duration) error {
+	defer time.AfterFunc(limit, c.kill).Stop()
 	if err := errors.Join(c.input.Close(), c.cmd.Wait()); err != nil {
 		return fmt.Errorf("end the process that hashes passwords: %w", err)
 	}

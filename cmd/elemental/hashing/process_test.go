@@ -7,6 +7,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"elemental/actors"
 )
@@ -100,6 +101,25 @@ func TestAProcessThatIsLostIsStartedAgain(t *testing.T) {
 		t.Error("there is no other")
 	}
 	if lines := strings.Count(log.String(), "\n"); lines != 1 || !strings.Contains(log.String(), "killed") {
+		t.Errorf("logged\n%s", log)
+	}
+}
+
+// TestAProcessThatHangsIsGivenUp: nobody waits for it for ever.
+func TestAProcessThatHangsIsGivenUp(t *testing.T) {
+	p, log := started(t)
+	works(t, p)
+	if err := p.child.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	p.limit = 10 * time.Millisecond
+	hung := p.child.cmd.Process.Pid
+	if _, err := p.Hash("password"); err != nil {
+		t.Error(err)
+	}
+	p.limit = patience
+	works(t, p)
+	if p.child == nil || p.child.cmd.Process.Pid == hung || strings.Count(log.String(), "\n") != 1 {
 		t.Errorf("logged\n%s", log)
 	}
 }
