@@ -30,9 +30,9 @@ func (c *core) append(m *Append) {
 }
 
 // gather lets those who are about to append do so before the batch is handed
-// over: it goes to the end of the mailbox and lets every goroutine that is
-// ready run first. There is no timer: on an idle machine it costs microseconds,
-// on a busy one it saves syncs.
+// over: it goes to the end of the mailbox and lets the actors that are due, and
+// other goroutines, go first. There is no timer: on an idle machine it costs
+// microseconds, on a busy one it saves syncs.
 func (c *core) gather() {
 	if !c.gathering && !c.writing {
 		c.gathering, c.gathered, c.gatherBegun = true, 0, time.Now()

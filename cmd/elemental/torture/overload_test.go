@@ -211,7 +211,7 @@ func (a *attack) check(t *testing.T, seen tally) {
 
 // unnoticed is a time that is no harm, whatever it was before. The p99 of the quiet
 // provider itself is between 0.9 and 2 ms from one minute to the next.
-const unnoticed = 2 * time.Millisecond
+const unnoticed = 1500 * time.Microsecond
 
 // chatBeside has them chat beside a load, and once more if that took long and the load
 // goes on: the disk of a machine that is shared stops for 100 ms now and then.
