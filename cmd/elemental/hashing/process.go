@@ -16,10 +16,13 @@ import (
 // Argument is what the program is called with, and nothing else, to [Serve].
 const Argument = "hash-passwords"
 
-// patience is how long a process may take for a hash, or for its end, before it is
-// given up as lost: a hash takes a fraction of a second, or ten times as long where
-// the provider has all processors busy.
-const patience = 30 * time.Second
+// How long a process may take before it is given up as lost. A hash takes a fraction
+// of a second, or ten times as long where the provider has all processors busy; at
+// its end a process has nothing to do, and the provider's stop waits for it.
+const (
+	patience  = 30 * time.Second
+	timeToEnd = 2 * time.Second
+)
 
 // Process is a Hasher whose work another process does. That one is started when
 // it is needed first, and again when it was lost; what cannot be done there is
@@ -28,9 +31,9 @@ type Process struct {
 	program string // "" if it is not known
 	here    actors.Argon2id
 	log     *slog.Logger
-	limit   time.Duration
-	child   *child // nil when there is none
-	told    bool   // that none could be started
+	limit   time.Duration // of a hash
+	child   *child        // nil when there is none
+	told    bool          // that none could be started
 }
 
 // child is a running process.
@@ -77,7 +80,7 @@ func (p *Process) Close() error {
 	if p.child == nil {
 		return nil
 	}
-	return p.child.end(p.limit)
+	return p.child.end()
 }
 
 // ask has the process answer; asked is false when there is none that does.
@@ -93,7 +96,7 @@ func (p *Process) ask(q question) (a answer, asked bool) {
 	if overdue.Stop(); err == nil {
 		return a, true
 	}
-	p.log.Warn("the process that hashes passwords was lost, another is started", "err", errors.Join(err, p.child.end(p.limit)))
+	p.log.Warn("the process that hashes passwords was lost, another is started", "err", errors.Join(err, p.child.end()))
 	p.child = nil
 	return answer{}, false
 }
@@ -142,8 +145,8 @@ var inherited = []string{"SYSTEMROOT", "GORACE", "GOCOVERDIR"}
 func (c *child) kill() { _ = c.cmd.Process.Kill() } // it fails when it has ended
 
 // end lets the process see the end of its input, and waits for it.
-func (c *child) end(limit time.Duration) error {
-	defer time.AfterFunc(limit, c.kill).Stop()
+func (c *child) end() error {
+	defer time.AfterFunc(timeToEnd, c.kill).Stop()
 	if err := errors.Join(c.input.Close(), c.cmd.Wait()); err != nil {
 		return fmt.Errorf("end the process that hashes passwords: %w", err)
 	}
