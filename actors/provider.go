@@ -105,6 +105,7 @@ func Start(cfg Config, store *persistence.Store, enc Encoder, log *slog.Logger) 
 		state:  residency{most: int64(cfg.StateBytes)},
 		system: actor.NewActorSystemWithConfig(actor.Configure(engineLog(log))),
 	}
+	n.scheduler.soon = store.Writing
 	up := make(chan error, 1)
 	props := n.props(KindProvider, keepTables{}, func() actor.Actor { return &provider{node: n, up: up} })
 	root, err := n.system.Root.SpawnNamed(props.Configure(actor.WithGuardian(resume{})), rootName)

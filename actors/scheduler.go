@@ -3,24 +3,30 @@ package actors
 import (
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 // scheduler gives mailboxes their turns, on as many goroutines as there are
-// processors. The engine's own starts a goroutine for each wake, and leaves it
-// with a busy actor for as long as that is busy: on a machine that has too much
-// to do all of them take turns, and who has one message waits for all of them.
+// processors, and on those that make the work (Turns): while they are at it nobody
+// is woken for a little more. The engine's own starts a goroutine for each wake, and
+// leaves it with a busy actor for as long as that is busy: on a machine that has too
+// much to do all of them take turns, and who has one message waits for all of them.
 // Here a turn is short, and who has had one and wants another goes behind those
 // who have had none.
 type scheduler struct {
 	processors int
+	write      atomic.Pointer[func() bool] // writes some of what the actors said, and reports whether there is more
+	soon       func() bool                 // tells whether turns are expected any moment
 
 	mu       sync.Mutex // held for the time of a push or pop
 	light    runQueue   // woken, or shared
 	heavy    runQueue   // had a turn and have more to do
+	due      int        // mailboxes in both
 	picks    uint64
 	runners  int
 	idle     []*runner
+	active   atomic.Int32 // who give turns, or will before they sleep; changed under mu
 	watch    *time.Timer
 	watching bool
 	watched  uint64 // picks at the last look
@@ -31,7 +37,7 @@ type scheduler struct {
 
 // runner is one of the goroutines.
 type runner struct {
-	wake chan struct{} // has room for one
+	wake func() // called once for each time that it is taken from idle
 }
 
 // How long turns are, and when somebody steps in for those whose turn is too long.
@@ -39,14 +45,19 @@ const (
 	turnLength   = 8                     // messages
 	sharedLength = 64                    // messages, of the few actors that everybody waits for
 	heavyEvery   = 4                     // of so many turns one is of those who wait for another
+	writeEvery   = 32                    // turns, at the latest
+	enough       = 8                     // mailboxes are due for each who is at it: one more is woken
 	yieldAfter   = 50 * time.Microsecond // goroutines that are no actors have their turn
 	longTurn     = 2 * time.Millisecond
+	nap          = 100 * time.Microsecond
 	goesWell     = 16 // picks in such a time: a runner who has stepped in is not needed
 	moreRunners  = 64 // than there are processors, at the most
 )
 
 func newScheduler(processors int) *scheduler {
 	s := &scheduler{processors: processors}
+	nothing := func() bool { return false }
+	s.write.Store(&nothing)
 	s.watch = time.AfterFunc(time.Hour, s.look)
 	s.watch.Stop()
 	s.mu.Lock()
@@ -68,40 +79,60 @@ func (cfg *Config) processors() int {
 // start adds a runner, under mu.
 func (s *scheduler) start() {
 	s.runners++
-	r := &runner{wake: make(chan struct{}, 1)}
-	s.ended.Go(func() { s.run(r) })
+	s.active.Add(1)
+	bell := make(chan struct{}, 1)
+	r := &runner{wake: func() { bell <- struct{}{} }}
+	s.ended.Go(func() { s.run(r, bell) })
 }
 
 // wake lets a mailbox have a turn; it never waits.
 func (s *scheduler) wake(m *mailbox) {
-	var sleeper *runner
 	s.mu.Lock()
 	s.light.push(m)
-	if n := len(s.idle); n > 0 {
-		sleeper, s.idle = s.idle[n-1], s.idle[:n-1]
-	} else if !s.watching && !s.closed {
+	s.due++
+	var sleeper *runner
+	if s.due > int(s.active.Load())*enough {
+		sleeper = s.rouse()
+	}
+	if sleeper == nil && !s.watching && !s.closed {
 		s.watching, s.watched = true, s.picks
 		s.watch.Reset(longTurn)
 	}
 	s.mu.Unlock()
 	if sleeper != nil {
-		sleeper.wake <- struct{}{}
+		sleeper.wake()
 	}
 }
 
-// look adds a runner when none has come for another mailbox for so long: who makes a
+// rouse takes a runner that sleeps, under mu; the caller wakes it.
+func (s *scheduler) rouse() *runner {
+	n := len(s.idle)
+	if n == 0 {
+		return nil
+	}
+	r := s.idle[n-1]
+	s.idle = s.idle[:n-1]
+	s.active.Add(1)
+	return r
+}
+
+// look finds a runner when none has come for another mailbox for so long: who makes a
 // large answer takes his time, and the others must not wait for it. When all goes
 // well again, the runners that were added go.
 func (s *scheduler) look() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	waiting := s.light.first != nil || s.heavy.first != nil
+	waiting := s.due > 0
 	if s.watching = !s.closed && (waiting || s.runners > s.processors); !s.watching {
 		return
 	}
 	switch done := s.picks - s.watched; {
-	case done == 0 && waiting && len(s.idle) == 0 && s.runners < s.processors+moreRunners:
-		s.start()
+	case done == 0 && waiting:
+		if r := s.rouse(); r != nil {
+			r.wake()
+		} else if s.runners < s.processors+moreRunners {
+			s.start()
+		}
 	case done >= goesWell && s.runners > s.processors:
 		s.surplus = true
 	}
@@ -110,57 +141,92 @@ func (s *scheduler) look() {
 }
 
 // run gives turns until there is no need of the runner.
-func (s *scheduler) run(r *runner) {
+func (s *scheduler) run(r *runner, bell <-chan struct{}) {
 	last := time.Now()
-	s.mu.Lock()
-	for m := s.pick(r); m != nil; m = s.pick(r) {
-		length := turnLength
-		if m.shared {
-			length = sharedLength
+	m := s.next(nil, false)
+	for turns := 1; ; turns++ {
+		if m == nil {
+			if !(*s.write.Load())() && !s.rest(r, bell) {
+				return
+			}
+			m = s.next(nil, false)
+			continue
 		}
-		more := m.turn(length)
+		more := m.turn(m.length())
+		if turns%writeEvery == 0 {
+			(*s.write.Load())()
+		}
 		if now := time.Now(); now.Sub(last) > yieldAfter {
 			runtime.Gosched()
 			last = now
 		}
-		s.mu.Lock()
-		switch {
-		case more && m.shared:
-			s.light.push(m)
-		case more:
-			s.heavy.push(m)
-		}
+		m = s.next(m, more)
 	}
 }
 
-// pick waits for a mailbox and takes it; it is nil when the runner is to end. The
-// caller holds mu, which is released.
-func (s *scheduler) pick(r *runner) *mailbox {
-	for {
-		if s.surplus {
-			s.surplus = false
-			s.runners--
-			s.mu.Unlock()
-			return nil
-		}
-		s.picks++
-		from := &s.light
-		if from.first == nil || s.picks%heavyEvery == 0 && s.heavy.first != nil {
-			from = &s.heavy
-		}
-		m := from.pop()
-		if m == nil && (s.closed || s.runners > s.processors) {
-			s.runners--
-		} else if m == nil {
-			s.idle = append(s.idle, r)
-			s.mu.Unlock()
-			<-r.wake
-			s.mu.Lock()
-			continue
-		}
-		s.mu.Unlock()
-		return m
+// length is how many messages a turn may have.
+func (m *mailbox) length() int {
+	if m.shared {
+		return sharedLength
 	}
+	return turnLength
+}
+
+// next puts a mailbox back that has had its turn and has more to do, and takes the
+// one whose turn it is now; nil when nobody's is, or when the caller may go.
+func (s *scheduler) next(last *mailbox, more bool) *mailbox {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.putBack(last, more)
+	if s.surplus {
+		return nil
+	}
+	s.picks++
+	from := &s.light
+	if from.first == nil || s.picks%heavyEvery == 0 && s.heavy.first != nil {
+		from = &s.heavy
+	}
+	m := from.pop()
+	if m != nil {
+		s.due--
+	}
+	return m
+}
+
+// putBack is called under mu.
+func (s *scheduler) putBack(m *mailbox, more bool) {
+	switch {
+	case !more:
+		return
+	case m.shared:
+		s.light.push(m)
+	default:
+		s.heavy.push(m)
+	}
+	s.due++
+}
+
+// rest has a runner sleep until there is work, and reports false if it is to end.
+func (s *scheduler) rest(r *runner, bell <-chan struct{}) bool {
+	s.mu.Lock()
+	switch {
+	case s.surplus, s.due == 0 && (s.closed || s.runners > s.processors):
+		s.surplus = false
+		s.runners--
+		s.active.Add(-1)
+		s.mu.Unlock()
+		return false
+	case s.due > 0:
+		s.mu.Unlock()
+		return true
+	}
+	s.active.Add(-1)
+	s.idle = append(s.idle, r)
+	s.mu.Unlock()
+	for (*s.write.Load())() { // what was said while one more seemed to be there to write it
+	}
+	<-bell
+	return true
 }
 
 // stop ends the goroutines. Called once, after the actors stopped.
@@ -172,7 +238,7 @@ func (s *scheduler) stop() {
 	s.idle = nil
 	s.mu.Unlock()
 	for _, r := range idle {
-		r.wake <- struct{}{}
+		r.wake()
 	}
 	s.ended.Wait()
 }

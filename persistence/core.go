@@ -36,14 +36,15 @@ type core struct {
 
 	// the journal
 	writer         *writer
-	segments       []*segment // oldest first; the last one is live
-	nextSeq        uint64     // of the next record to be written
-	number         uint32     // of the newest segment file, used or not
-	fresh          []string   // files that the start made
-	writing        bool       // the writer has a job
-	flying         *batch     // which is this one
-	gathering      bool       // a batch is being gathered
-	gathered       int        // for so many rounds
+	segments       []*segment  // oldest first; the last one is live
+	nextSeq        uint64      // of the next record to be written
+	number         uint32      // of the newest segment file, used or not
+	fresh          []string    // files that the start made
+	writing        bool        // the writer has a job
+	underWay       atomic.Bool // the same, for who is not the actor
+	flying         *batch      // which is this one
+	gathering      bool        // a batch is being gathered
+	gathered       int         // for so many rounds
 	gatherBegun    time.Time
 	waiting        []*batch // the oldest is next; only the last has room
 	spare          []*batch
@@ -147,6 +148,7 @@ func (c *core) onAnswer() {
 // startWriter gives the writer its job.
 func (c *core) startWriter(job writerJob) {
 	c.writing = true
+	c.underWay.Store(true)
 	c.tasks.Go(func() { c.inbox.post(c.writer.do(job)) })
 }
 
@@ -159,6 +161,7 @@ func (c *core) startJob(j job) {
 // answers to this one are sent: the disk need not wait for them.
 func (c *core) onWritten(w written) {
 	c.writing = false
+	c.underWay.Store(false)
 	switch {
 	case w.err != nil:
 		c.fail(w.err)

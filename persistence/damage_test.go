@@ -117,7 +117,7 @@ func TestEarlierBatchesAreProvenByLaterOnes(t *testing.T) {
 	for i := range 4 {
 		w.write("a", 2)
 		if i == 2 {
-			proven = int64(len(filesOf(t, m)[segmentFile(1)]))
+			proven = int64(len(trim(filesOf(t, m)[segmentFile(1)])))
 		}
 	}
 	sound := filesOf(t, m)
@@ -136,7 +136,7 @@ func TestEarlierBatchesAreProvenByLaterOnes(t *testing.T) {
 
 // eachFlip flips one bit of every byte, or every bit in the long form.
 func eachFlip(data []byte, do func(at int, flipped []byte)) {
-	for at := range data {
+	for _, at := range places(data) {
 		for bit := range 8 {
 			if bit != at%8 && long(0, 1) == 0 {
 				continue
@@ -146,6 +146,19 @@ func eachFlip(data []byte, do func(at int, flipped []byte)) {
 			do(at, flipped)
 		}
 	}
+}
+
+// places are the bytes that are worth a try: all that are written, and some of the
+// zeros behind them.
+func places(data []byte) []int {
+	var all []int
+	end := len(trim(data))
+	for at := range data {
+		if at < end+8 || at%1000 == 0 || at == len(data)-1 {
+			all = append(all, at)
+		}
+	}
+	return all
 }
 
 // checkRefusal checks that a refusal is of the right kind and changed nothing.
@@ -173,11 +186,12 @@ func TestEveryPrefixOfTheJournal(t *testing.T) {
 		if path.Dir(name) != journalFolder {
 			continue
 		}
-		for size := range sound[name] {
+		whole := len(trim(sound[name]))
+		for _, size := range places(sound[name]) {
 			changed := sound.with(name, sound[name][:size])
 			m := changed.put(t)
 			err := readAll(t, m, streams, func(r *Recovered) {
-				if r.Seq < counts[r.Stream]-2 || name != newest {
+				if size < whole && (r.Seq < counts[r.Stream]-2 || name != newest) || size >= whole && r.Seq != counts[r.Stream] {
 					t.Fatalf("%s cut at %d: %s recovered up to %d", name, size, r.Stream, r.Seq)
 				}
 				checkEvents(t, r, r.Seq)
@@ -197,7 +211,7 @@ func boolInt(b bool) int {
 func TestTornTailIsKeptAndSkipped(t *testing.T) {
 	sound, counts := small(t)
 	name := segmentFile(3)
-	torn := sound.with(name, append(slices.Clone(sound[name]), `{"c":"12345678","n":99,`...))
+	torn := sound.with(name, append(trim(slices.Clone(sound[name])), `{"c":"12345678","n":99,`...))
 	m := torn.put(t)
 	for range 2 { // the copy is made once
 		if err := readAll(t, m, []Stream{"users/alice"}, func(r *Recovered) { checkEvents(t, r, counts[r.Stream]) }); err != nil {

@@ -117,6 +117,8 @@ type written struct {
 type writer struct {
 	files vfs.FS
 	live  vfs.File
+	size  int64 // what is written of it
+	room  int64 // zeros that are ahead
 }
 
 func (w *writer) do(job writerJob) (done written) {
@@ -139,10 +141,32 @@ func (w *writer) write(b *batch) error {
 		return errors.New("no segment is open")
 	}
 	b.frame()
+	w.clearWay(int64(len(b.lines)))
 	if _, err := w.live.Write(b.lines); err != nil {
 		return err
 	}
 	return w.live.Sync()
+}
+
+// How many zeros are put ahead at a time: as many as there are bytes in the segment,
+// but so many at least and at most.
+const (
+	leastAhead = 4 << 10
+	mostAhead  = 256 << 10
+)
+
+// clearWay sees to it that there are zeros where the next batches go: a sync that has no
+// new size to note takes half as long. Where that fails, the disk may still have room
+// for the batch.
+func (w *writer) clearWay(need int64) {
+	w.size += need
+	if w.room -= need; w.room < 0 {
+		w.room = 0
+		zeros := min(max(w.size, leastAhead), mostAhead)
+		if w.live.Ahead(need, zeros) == nil {
+			w.room = zeros
+		}
+	}
 }
 
 // begin leaves the former segment and makes a new one durable, name and all.
@@ -162,7 +186,7 @@ func (w *writer) begin(h *header, next uint64) (int64, error) {
 	if err = writeHeader(w.files, f, line); err != nil {
 		return 0, errors.Join(err, f.Close(), ignoreMissing(w.files.Remove(name)))
 	}
-	w.live = f
+	w.live, w.size, w.room = f, int64(len(line)), 0
 	return int64(len(line)), nil
 }
 

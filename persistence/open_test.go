@@ -120,7 +120,7 @@ func TestDamagedFoldersAreRefused(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			data[len(data)/2] ^= 1
+			data[len(trim(data))/2] ^= 1
 			lay(t, dir, map[string]string{"journal/" + filepath.Base(name): string(data)})
 		},
 		"no format file": func(t *testing.T, dir string) {

@@ -84,6 +84,7 @@ func (s *scan) findHead(files vfs.FS, numbers []uint32) (*found, error) {
 		if err != nil {
 			return nil, err
 		}
+		data = trim(data)
 		h, first, err := parseHeader(number, data)
 		if err == nil {
 			return s.cutHead(h, first, data)
@@ -97,6 +98,9 @@ func (s *scan) findHead(files vfs.FS, numbers []uint32) (*found, error) {
 	}
 	return nil, nil
 }
+
+// trim is a segment without the zeros at its end, over which nothing was written.
+func trim(data []byte) []byte { return bytes.TrimRight(data, "\x00") }
 
 // cutHead keeps the newest segment up to its first bad line.
 func (s *scan) cutHead(h header, first uint64, data []byte) (*found, error) {

@@ -93,6 +93,9 @@ func (s *Store) letGo() error {
 // Writable tells whether the last write succeeded; false while the disk is full or failing.
 func (s *Store) Writable() bool { return s.core.writable.Load() }
 
+// Writing tells whether events are just being written: their Committed is a moment away.
+func (s *Store) Writing() bool { return s.core.underWay.Load() }
+
 // Close writes out what waits, ends the journal and unlocks the folder. Called
 // after the actors stopped. Calling it again gives the same answer.
 func (s *Store) Close() error {

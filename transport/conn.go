@@ -25,7 +25,7 @@ type session interface {
 // its own, or by the poller while its client sends whole requests, see poll.go.
 type conn struct {
 	shared   *Listener
-	socket   net.Conn
+	socket   stream
 	ready    readiness // what the poller knows of it
 	name     string    // address and port, for the request log
 	log      *requestLog
@@ -65,7 +65,7 @@ const (
 	lingerBytes = 1 << 20
 )
 
-func newConn(shared *Listener, socket net.Conn) *conn {
+func newConn(shared *Listener, socket stream) *conn {
 	c := &conn{shared: shared, socket: socket, log: shared.requestLog, opened: shared.now.Load()}
 	c.out.changed.L = &c.out.mu
 	c.values.imageBytes = shared.cfg.ImageBytes
@@ -223,7 +223,7 @@ func (c *conn) readSocket(p []byte) (int, error) {
 	case c.ready.ended != nil:
 		return 0, c.ready.ended
 	case c.ready.by != nil && c.requests.Between():
-		return c.readNow(p)
+		return c.socket.(*polled).readNow(p)
 	}
 	return c.socket.Read(p)
 }
@@ -259,7 +259,7 @@ func (c *conn) linger(clientLeft bool) {
 }
 
 // drain ends the output of a socket and reads on for a while what comes.
-func drain(socket net.Conn, wait time.Duration) {
+func drain(socket stream, wait time.Duration) {
 	half, ok := socket.(interface{ CloseWrite() error })
 	if !ok || half.CloseWrite() != nil || wait == 0 {
 		return
@@ -273,7 +273,7 @@ func drain(socket net.Conn, wait time.Duration) {
 }
 
 // closeNow closes a socket without a word; TLS would wait for room for one.
-func (l *Listener) closeNow(socket net.Conn) {
+func (l *Listener) closeNow(socket stream) {
 	if secure, ok := socket.(*tls.Conn); ok {
 		socket = secure.NetConn()
 	}
@@ -283,7 +283,7 @@ func (l *Listener) closeNow(socket net.Conn) {
 }
 
 // remote is the client's address as limits count it, without the port.
-func remote(socket net.Conn) netip.Addr {
+func remote(socket stream) netip.Addr {
 	if tcp, ok := socket.RemoteAddr().(*net.TCPAddr); ok {
 		return origin(tcp.AddrPort().Addr())
 	}

@@ -4,6 +4,8 @@ import (
 	"runtime"
 	"sync/atomic"
 	"syscall"
+
+	"elemental/actors"
 )
 
 // flusher writes the connections of a poller, in one goroutine that never waits
@@ -12,9 +14,12 @@ type flusher struct {
 	handed [classes]queue // by how soon
 	ahead  [classes]*conn // taken from them
 	turns  int
+	left   atomic.Int32 // of them are not empty
+	busy   atomic.Bool  // somebody writes
 	asleep atomic.Bool
 	wake   chan struct{}
 	ended  atomic.Bool
+	given  atomic.Pointer[actors.Turns] // tells whether somebody comes to write who is awake anyway
 
 	b    []byte // to be sent
 	n    int    // of the last send
@@ -73,7 +78,9 @@ const (
 // over by whoever set its outbox's writing, or found it blocked: by one at a time.
 func (f *flusher) hand(c *conn, how class) {
 	f.handed[how].put(c)
-	f.rouse()
+	if turns := f.given.Load(); turns == nil || !turns.Given() {
+		f.rouse()
+	}
 }
 
 func (f *flusher) rouse() {
@@ -84,13 +91,32 @@ func (f *flusher) rouse() {
 
 func (f *flusher) run() {
 	for !f.ended.Load() {
-		if how := f.next(); how < classes {
-			f.ahead[how] = f.each(f.ahead[how])
+		if f.some() {
 			runtime.Gosched()
 		} else {
 			f.sleep()
 		}
 	}
+}
+
+// some writes a few connections, unless somebody is at it, and reports whether there
+// are more.
+func (f *flusher) some() (more bool) {
+	if f.empty() || !f.busy.CompareAndSwap(false, true) {
+		return false
+	}
+	if how := f.next(); how < classes {
+		f.ahead[how] = f.each(f.ahead[how])
+	}
+	left := int32(0)
+	for _, c := range f.ahead {
+		if c != nil {
+			left++
+		}
+	}
+	f.left.Store(left)
+	f.busy.Store(false)
+	return !f.empty()
 }
 
 // next is the first class with something to write; now and then the second or the
@@ -130,6 +156,9 @@ func (f *flusher) sleep() {
 }
 
 func (f *flusher) empty() bool {
+	if f.left.Load() > 0 {
+		return false
+	}
 	for how := range classes {
 		if !f.handed[how].empty() {
 			return false

@@ -102,7 +102,18 @@ func (l *Listener) Stats() Stats {
 // nil. Trouble such as a lack of file descriptors makes it pause and try
 // again, never give up.
 func (l *Listener) Serve(provider *actors.Provider) error {
+	for _, p := range l.pollers {
+		p.flusher.given.Store(provider.Turns(l.write, &p.set))
+	}
 	return l.serve(func(out actors.Outbox, from netip.Addr) session { return provider.Connect(out, from) })
+}
+
+// write writes some of what was handed over, and reports whether there is more.
+func (l *Listener) write() (more bool) {
+	for _, p := range l.pollers {
+		more = p.flusher.some() || more
+	}
+	return more
 }
 
 func (l *Listener) serve(connect func(actors.Outbox, netip.Addr) session) error {

@@ -3,7 +3,6 @@ package transport
 import (
 	"io"
 	"net"
-	"runtime"
 	"sync/atomic"
 	"syscall"
 
@@ -25,6 +24,7 @@ import (
 type readiness struct {
 	by       *poller // nil when a goroutine reads it all its life
 	raw      syscall.RawConn
+	bell     chan struct{} // has room for one; made by the first who waits
 	slot     int32
 	state    atomic.Uint32
 	writable atomic.Bool // has become so since the last write was begun
@@ -36,9 +36,10 @@ type readiness struct {
 
 // Who has the reading of a connection.
 const (
-	held   uint32 = iota // a goroutine or the poller, one of them
-	idle                 // nobody
-	missed               // as held, and something has come in meanwhile
+	held    uint32 = iota // a goroutine or the poller, one of them
+	idle                  // nobody
+	missed                // as held, and something has come in meanwhile
+	waiting               // a goroutine, which waits for the bell
 )
 
 // claim takes the reading, if nobody has it; otherwise whoever has it looks again.
@@ -47,6 +48,9 @@ func (c *conn) claim() bool {
 		switch s := &c.ready.state; {
 		case s.CompareAndSwap(idle, held):
 			return true
+		case s.CompareAndSwap(waiting, held):
+			c.ready.bell <- struct{}{}
+			return false
 		case s.CompareAndSwap(held, missed), s.Load() == missed:
 			return false
 		}
@@ -95,17 +99,26 @@ func newPoller() *poller {
 	return p
 }
 
-// run polls until the set is closed. Whoever was woken by what came in goes
-// first: while there is much to read, nobody waits for the end of it.
+// run polls until the set is closed, and does what it makes others do: their turns,
+// and the writing.
 func (p *poller) run() {
-	for found := false; p.set.wait(!found && len(p.again) == 0); {
+	for more := false; p.set.wait(!more); {
+		turns := p.flusher.given.Load()
+		if turns != nil {
+			turns.Begin()
+		}
 		again := p.again
 		p.again = nil
 		for _, c := range again {
 			p.read(c)
 		}
-		if found = p.set.each(p.event) || len(again) > 0; found {
-			runtime.Gosched()
+		more = p.set.each(p.event) || len(p.again) > 0
+		if turns != nil {
+			more = turns.Give() || more
+		}
+		more = p.flusher.some() || more
+		if !more && turns != nil {
+			more = turns.Await()
 		}
 	}
 }
@@ -132,6 +145,10 @@ func (p *poller) read(c *conn) {
 			go c.shared.run(c)
 		}
 	}()
+	if c.end.Load() != endNone { // its own goroutine has to know
+		go c.shared.run(c)
+		return
+	}
 	err := c.ready.raw.Read(p.receive)
 	if err == nil {
 		err = p.err
@@ -187,26 +204,6 @@ func (p *poller) requests(c *conn, b []byte) (rest []byte) {
 	return nil
 }
 
-// readNow reads what is there, for a connection's own goroutine.
-func (c *conn) readNow(p []byte) (n int, err error) {
-	var failed error
-	err = c.ready.raw.Read(func(fd uintptr) bool {
-		n, failed = syscall.Read(int(fd), p)
-		return true
-	})
-	switch {
-	case err != nil:
-		return 0, err
-	case failed == syscall.EAGAIN, failed == syscall.EINTR:
-		return 0, errIdle
-	case failed != nil:
-		return 0, failed
-	case n == 0:
-		return 0, io.EOF
-	}
-	return n, nil
-}
-
 // Pollers is how many wait for sockets: one for every two processors.
 func Pollers(processors int) int { return max(1, processors/2) }
 
@@ -239,15 +236,19 @@ func (l *Listener) poll(c *conn) {
 	if !ok || len(l.pollers) == 0 || !l.codec.Direct() {
 		return
 	}
-	raw, err := plain.SyscallConn()
+	socket, err := newPolled(plain, &c.ready)
 	if err != nil {
-		return // it is closed: reading will tell
+		l.log.Debug("a connection without a poller", "error", err)
+		return // reading will tell what is wrong
 	}
 	by := l.pollers[l.accepted%int64(len(l.pollers))]
-	c.ready.raw = raw
-	if by.set.add(c) {
-		c.ready.by = by
+	c.ready.raw = socket.raw
+	if !by.set.add(c) {
+		l.closeNow(socket)
+		return
 	}
+	c.socket, c.ready.by = socket, by
+	l.closeNow(plain)
 }
 
 // unpoll forgets a connection whose socket is closed.

@@ -1,8 +1,13 @@
 package transport
 
 import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -12,6 +17,7 @@ import (
 type pollSet struct {
 	fd     int
 	kicks  int // an eventfd in it, which ends a wait
+	bell   int // an eventfd that ends a sleep
 	closed atomic.Bool
 
 	events [128]unix.EpollEvent
@@ -32,6 +38,11 @@ func (s *pollSet) open() bool {
 		return false
 	}
 	if s.kicks, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK); err != nil {
+		_ = unix.Close(s.fd)
+		return false
+	}
+	if s.bell, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK); err != nil {
+		_ = unix.Close(s.kicks)
 		_ = unix.Close(s.fd)
 		return false
 	}
@@ -68,7 +79,21 @@ func (s *pollSet) close() error {
 	return err
 }
 
+// Sleep waits for Wake in a system call of its own, as wait does.
+func (s *pollSet) Sleep(most time.Duration) {
+	timeout := unix.NsecToTimespec(int64(most))
+	fds := [1]unix.PollFd{{Fd: int32(s.bell), Events: unix.POLLIN}}
+	if n, _ := unix.Ppoll(fds[:], &timeout, nil); n > 0 {
+		var rung [8]byte
+		_, _ = unix.Read(s.bell, rung[:]) // how often does not matter
+	}
+}
+
+// Wake is for any goroutine.
+func (s *pollSet) Wake() { _, _ = unix.Write(s.bell, []byte{1, 0, 0, 0, 0, 0, 0, 0}) }
+
 func (s *pollSet) release() {
+	_ = unix.Close(s.bell)
 	_ = unix.Close(s.kicks) // nothing was written to either
 	_ = unix.Close(s.fd)
 }
@@ -125,4 +150,24 @@ func (s *pollSet) remove(c *conn) {
 	defer s.mu.Unlock()
 	s.conns[c.ready.slot] = nil
 	s.free = append(s.free, c.ready.slot)
+}
+
+// unknown returns a plain socket's file, which the runtime does not watch: it leaves
+// those alone that block when it is given them.
+func unknown(plain *net.TCPConn) (*os.File, error) {
+	raw, err := plain.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	var fd int
+	var failed error
+	err = raw.Control(func(old uintptr) {
+		if fd, failed = unix.FcntlInt(old, unix.F_DUPFD_CLOEXEC, 0); failed == nil {
+			failed = unix.SetNonblock(fd, false)
+		}
+	})
+	if err = errors.Join(err, failed); err != nil {
+		return nil, fmt.Errorf("a socket of our own: %w", err)
+	}
+	return os.NewFile(uintptr(fd), "socket"), unix.SetNonblock(fd, true) //nolint:gosec // a file descriptor is small
 }

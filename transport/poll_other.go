@@ -2,6 +2,13 @@
 
 package transport
 
+import (
+	"errors"
+	"net"
+	"os"
+	"time"
+)
+
 // pollSet is not there: each connection has a goroutine of its own all its life.
 type pollSet struct{}
 
@@ -11,3 +18,8 @@ func (*pollSet) each(func(c *conn, in, out, over bool)) bool { return false }
 func (*pollSet) add(*conn) bool                              { return false }
 func (*pollSet) remove(*conn)                                {}
 func (*pollSet) close() error                                { return nil }
+
+func (*pollSet) Sleep(time.Duration) {}
+func (*pollSet) Wake()               {}
+
+func unknown(*net.TCPConn) (*os.File, error) { return nil, errors.ErrUnsupported }

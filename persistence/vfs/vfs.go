@@ -45,6 +45,9 @@ type File interface {
 	io.Writer
 	io.Closer
 	Sync() error
+	// Ahead puts so many zeros behind what is written, skip bytes further on. The
+	// next Writes go over them, and a sync after those has no new size to note.
+	Ahead(skip, zeros int64) error
 }
 
 // Folder is the real FS, a folder that no name leads out of.
@@ -154,6 +157,14 @@ func (d *Folder) Unmake() {
 type diskFile struct{ *os.File }
 
 func (f diskFile) Sync() error { return syncData(f.File) }
+
+func (f diskFile) Ahead(skip, zeros int64) error {
+	at, err := f.Seek(0, io.SeekCurrent)
+	if err == nil {
+		_, err = f.WriteAt(make([]byte, zeros), at+skip)
+	}
+	return err
+}
 
 // ReadFile reads a whole file.
 func ReadFile(files FS, name string) ([]byte, error) {

@@ -48,8 +48,9 @@ const (
 	OpRead
 	OpList
 	OpSize
+	OpAhead
 
-	Changes = OpCreate | OpWrite | OpSync | OpRename | OpRemove | OpMkdir | OpSyncDir
+	Changes = OpCreate | OpWrite | OpAhead | OpSync | OpRename | OpRemove | OpMkdir | OpSyncDir
 	Reads   = OpOpen | OpRead | OpList | OpSize
 )
 
@@ -227,6 +228,10 @@ func (f *faultyFile) Write(p []byte) (n int, err error) {
 	}
 	n, shortErr := f.File.Write(p[:len(p)/2])
 	return n, errors.Join(err, shortErr)
+}
+
+func (f *faultyFile) Ahead(skip, zeros int64) error {
+	return f.fs.do(OpAhead, f.name, func() error { return f.File.Ahead(skip, zeros) })
 }
 
 func (f *faultyFile) Sync() error {

@@ -30,8 +30,9 @@ type Mem struct {
 	removed map[string]struct{} // names of which the removal is not synced
 }
 
-// dirt is how much of a file is synced.
-type dirt struct{ synced int64 }
+// dirt is how much of a file is written, and how much of that is synced; zeros
+// that were put ahead do not count.
+type dirt struct{ written, synced int64 }
 
 func NewMem() *Mem { return newMem(pebble.NewCrashableMem()) }
 
@@ -66,16 +67,22 @@ func (m *Mem) mustSync(dir string) {
 	}
 }
 
-// tear cuts what a file has beyond its synced part at any byte.
+// tear cuts what a file has beyond its synced part at any byte; where it was made
+// longer before, zeros are in the place of what is lost.
 func (m *Mem) tear(cut *Mem, name string, rng *rand.Rand) {
 	was, err := vfs.ReadFile(newMem(m.mem), name)
 	kept, cutErr := vfs.ReadFile(cut, name)
-	synced := m.open[name].synced
-	if err != nil || cutErr != nil || int64(len(kept)) <= synced || !bytes.HasPrefix(was, kept) {
+	d := m.open[name]
+	if err != nil || cutErr != nil || int64(len(kept)) <= d.synced || d.written <= d.synced || !bytes.HasPrefix(was, kept[:min(int64(len(kept)), d.synced)]) {
 		return // not there, nothing of it, or another file under the name
 	}
-	end := synced + rng.Int64N(int64(len(kept))-synced+1)
-	if err := errors.Join(cut.Remove(name), vfs.WriteSynced(cut, name, kept[:end])); err != nil {
+	end := d.synced + rng.Int64N(min(int64(len(kept)), d.written)-d.synced+1)
+	if int64(len(kept)) > d.written || rng.IntN(2) == 0 { // zeros were there before
+		clear(kept[end:])
+	} else {
+		kept = kept[:end]
+	}
+	if err := errors.Join(cut.Remove(name), vfs.WriteSynced(cut, name, kept)); err != nil {
 		panic(err)
 	}
 	cut.mustSync(path.Dir(name))
@@ -87,15 +94,14 @@ func (m *Mem) DropUnsynced(name string) error {
 	m.mu.Lock()
 	d := m.open[name]
 	m.mu.Unlock()
-	size, err := m.Size(name)
-	if d == nil || err != nil || size <= d.synced {
-		return err
+	if d == nil || d.written <= d.synced {
+		return nil
 	}
 	f, err := m.mem.OpenReadWrite(name, pebble.WriteCategoryUnspecified)
 	if err != nil {
 		return err
 	}
-	_, err = f.WriteAt(make([]byte, size-d.synced), d.synced)
+	_, err = f.WriteAt(make([]byte, d.written-d.synced), d.synced)
 	return errors.Join(err, f.Close())
 }
 
@@ -160,19 +166,31 @@ type memFile struct {
 	d *dirt // nil when all of it was synced before
 }
 
-func (f memFile) Write(p []byte) (int, error) { return f.File.Write(slices.Clone(p)) }
+func (f memFile) Write(p []byte) (int, error) {
+	n, err := f.File.Write(slices.Clone(p))
+	f.m.mu.Lock()
+	defer f.m.mu.Unlock()
+	f.d.written += int64(n)
+	return n, err
+}
+
+func (f memFile) Ahead(skip, zeros int64) error {
+	f.m.mu.Lock()
+	defer f.m.mu.Unlock()
+	_, err := f.WriteAt(make([]byte, zeros), f.d.written+skip)
+	return err
+}
 
 func (f memFile) Sync() error {
-	info, err := f.Stat()
-	if err == nil {
-		err = f.File.Sync()
-	}
-	if err != nil || f.d == nil {
-		return err
+	if f.d == nil {
+		return f.File.Sync()
 	}
 	f.m.mu.Lock()
 	defer f.m.mu.Unlock()
-	f.d.synced = info.Size()
+	if err := f.File.Sync(); err != nil {
+		return err
+	}
+	f.d.synced = f.d.written
 	return nil
 }
 
