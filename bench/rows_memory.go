@@ -131,14 +131,14 @@ func (l *lab) startOn(dir string) (*subject, Turn, error) {
 	if err != nil {
 		return nil, Turn{}, err
 	}
-	late, err := l.settled(s.process, l.options.Settle)
-	if err != nil {
+	if _, err := l.settled(s.process, l.options.Settle); err != nil { // snapshots are made meanwhile
 		return nil, Turn{}, err
 	}
-	end, err := s.usage()
+	late, err := s.usage()
 	return s, Turn{Figure: since[0], Also: []Also{
 		{"first login", since[1], "s"}, {"first post", since[2], "s"},
-		{"resident", megabytes(early.resident), "MB"}, {"later", megabytes(late), "MB"}, {"peak", megabytes(end.peak), "MB"},
+		{"resident", megabytes(early.resident), "MB"}, {"peak till then", megabytes(early.peak), "MB"},
+		{"resident later", megabytes(late.resident), "MB"}, {"peak", megabytes(late.peak), "MB"},
 	}}, err
 }
 
