@@ -66,6 +66,6 @@ func command(args []string, stdout, stderr io.Writer) int {
 }
 
 func complain(stderr io.Writer, err error, code int) int {
-	fmt.Fprintln(stderr, "bench:", err)
+	_, _ = fmt.Fprintln(stderr, "bench:", err) // there is nobody else to tell
 	return code
 }

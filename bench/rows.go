@@ -42,7 +42,7 @@ var rows = []row{
 		unit: perSecond, base: floorName, targets: []Target{{Of: ofRatio, Least: 1.2}},
 		enter: together(pushes(providerName), pushes(floorName)),
 	}, {
-		name: "pushlatency", about: "p99 from send to delivery at half of the pushes that it can do, 99 of 100 pushes are faster",
+		name: "pushlatency", about: "p99 of the time from send to delivery, at half of the pushes that it can do",
 		unit: "ms", base: floorName, targets: []Target{{Of: ofFigure, Most: 20, Unit: "ms"}},
 		enter: together(pushLatency(providerName), pushLatency(floorName)),
 	}, {

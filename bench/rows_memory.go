@@ -41,6 +41,7 @@ func idle(who string) entrant {
 			each := 1e3 * float64(l.options.Idle)
 			return Turn{Figure: (after - before) / each, Also: []Also{
 				{"connections", float64(l.options.Idle), ""}, {"at once", (busy.resident - before) / each, "KB"},
+				{"resident without", megabytes(before), "MB"}, {"with", megabytes(after), "MB"},
 			}}, err
 		}}, nil
 	}

@@ -150,4 +150,6 @@ func (l *lab) folder() (string, error) {
 }
 
 // tell says how it goes.
-func (l *lab) tell(format string, args ...any) { fmt.Fprintf(l.out, format+"\n", args...) }
+func (l *lab) tell(format string, args ...any) {
+	_, _ = fmt.Fprintf(l.out, format+"\n", args...) // progress: nothing is lost without it
+}

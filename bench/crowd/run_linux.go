@@ -177,8 +177,12 @@ func (r *run) release() error {
 // tick sends what is due by now in a paced load.
 func (r *run) tick() error {
 	var count [8]byte
-	if _, err := unix.Read(r.timer, count[:]); err != nil {
+	_, err := unix.Read(r.timer, count[:])
+	if err == unix.EAGAIN || err == unix.EINTR {
 		return nil // not yet
+	}
+	if err != nil {
+		return fmt.Errorf("timer: %w", err)
 	}
 	for range binary.NativeEndian.Uint64(count[:]) {
 		if r.ending {
