@@ -201,7 +201,7 @@ func TestFaults(t *testing.T) {
 				}
 				return c.answer
 			})
-			_, err := gather(t, s.addr, crowd.Lines, 1).Run(t.Context(), crowd.Load{Next: requests(50)})
+			_, err := gather(t, s.addr, crowd.Lines, 1).Run(t.Context(), crowd.Load{Next: requests(10)})
 			if err == nil || !strings.Contains(err.Error(), c.says) {
 				t.Error(err)
 			}
