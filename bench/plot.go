@@ -6,6 +6,7 @@ import (
 	"image/color"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
@@ -53,14 +54,14 @@ func (o *plotOptions) run() error {
 	return err
 }
 
-// ratioPlot has a bar for each contestant that is held against the floor, and
-// a mark where ours should be.
+// ratioPlot has a bar for each contestant that is held against the floor in a
+// row with a target, and a mark where ours should be.
 func (r *Results) ratioPlot() (*plot.Plot, error) {
 	var names []string
 	var targets plotter.XYs
 	bars := map[string]plotter.Values{}
 	for _, row := range r.Rows {
-		if row.Base != floorName || row.Unit != perSecond {
+		if row.Base != floorName || row.Unit != perSecond || len(row.Targets) == 0 {
 			continue
 		}
 		for _, t := range row.Targets {
@@ -85,8 +86,15 @@ func (r *Results) ratioPlot() (*plot.Plot, error) {
 			return nil, err
 		}
 	}
-	return p, addMarks(p, targets)
+	if err := addMarks(p, targets); err != nil {
+		return nil, err
+	}
+	p.Y.Max *= headroom
+	return p, nil
 }
+
+// headroom is what is above the highest value, the legend among it.
+const headroom = 1.25
 
 // ratioOf is a contestant's median; 0 when it is not there.
 func (r *Row) ratioOf(who string) float64 {
@@ -140,6 +148,7 @@ type errorPoints struct {
 // growthPlot is what an operation costs at each size.
 func (r *Row) growthPlot() (*plot.Plot, error) {
 	var points errorPoints
+	var ticks plot.ConstantTicks
 	what := ""
 	for i := range r.Contestants {
 		c := &r.Contestants[i]
@@ -149,6 +158,7 @@ func (r *Row) growthPlot() (*plot.Plot, error) {
 		}
 		size := c.counted()[0].Also[0]
 		what = size.Name
+		ticks = append(ticks, plot.Tick{Value: size.Value, Label: strings.TrimSuffix(number(size.Value), ".0")})
 		middle := median(costs)
 		points.XYs = append(points.XYs, plotter.XY{X: size.Value, Y: middle})
 		points.YErrors = append(points.YErrors, struct{ Low, High float64 }{middle - slices.Min(costs), slices.Max(costs) - middle})
@@ -168,8 +178,8 @@ func (r *Row) growthPlot() (*plot.Plot, error) {
 	p := plot.New()
 	p.Title.Text = fmt.Sprintf("Processor time of a durable post, by the %s there are", what)
 	p.X.Label.Text, p.Y.Label.Text = what, "µs"
-	p.X.Scale, p.X.Tick.Marker = plot.LogScale{}, plot.LogTicks{Prec: -1}
-	p.Y.Min = 0
+	p.X.Scale, p.X.Tick.Marker = plot.LogScale{}, ticks
 	p.Add(plotter.NewGrid(), line, dots, spread)
+	p.Y.Min, p.Y.Max = 0, p.Y.Max*headroom
 	return p, nil
 }
