@@ -56,6 +56,10 @@ var mayImport = map[string][]string{
 	"elemental/cmd/elemental-load": {"elemental/client", "elemental/protocol", "elemental/client/visible", load + "live", load + "selfhost",
 		load + "plan", load + "result", load + "measure", load + "check", load + "wire", load + "drive", load + "crew"},
 	"elemental/cmd/elemental-load/faultytest": {},
+
+	// The benchmarks run real programs and know nothing of their code.
+	"elemental/bench/crowd": {},
+	"elemental/bench":       {"elemental/bench/crowd", "elemental/cmd/elemental/providertest"},
 }
 
 // load is where the rooms of the load tester are.

@@ -1,0 +1,247 @@
+//go:build linux
+
+package crowd_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"elemental/bench/crowd"
+)
+
+const yes = `{"resp":true}` + "\n"
+
+// server answers each line that it is sent as it is told to; "" ends the
+// connection.
+type server struct {
+	addr     string
+	requests atomic.Int64
+	mu       sync.Mutex
+	conns    []net.Conn
+}
+
+func serve(t *testing.T, answer func(s *server, line string) string) *server {
+	t.Helper()
+	socket, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &server{addr: socket.Addr().String()}
+	var all sync.WaitGroup
+	all.Go(func() {
+		for {
+			conn, err := socket.Accept()
+			if err != nil {
+				return
+			}
+			s.mu.Lock()
+			s.conns = append(s.conns, conn)
+			s.mu.Unlock()
+			all.Go(func() { s.talk(conn, answer) })
+		}
+	})
+	t.Cleanup(func() {
+		_ = socket.Close()
+		s.mu.Lock()
+		for _, conn := range s.conns {
+			_ = conn.Close()
+		}
+		s.mu.Unlock()
+		all.Wait()
+	})
+	return s
+}
+
+func (s *server) talk(conn net.Conn, answer func(s *server, line string) string) {
+	defer func() { _ = conn.Close() }()
+	for lines := bufio.NewScanner(conn); lines.Scan(); {
+		s.requests.Add(1)
+		text := answer(s, lines.Text())
+		if text == "" {
+			return
+		}
+		if _, err := conn.Write([]byte(text)); err != nil {
+			return
+		}
+	}
+}
+
+// toAll sends text to every connection.
+func (s *server) toAll(text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, conn := range s.conns {
+		_, _ = conn.Write([]byte(text)) // who is gone misses it
+	}
+}
+
+func gather(t *testing.T, addr string, scan crowd.Scanner, members int) *crowd.Crowd {
+	t.Helper()
+	c, err := crowd.New(addr, scan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	if err := c.Join(t.Context(), members); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// requests gives total of them, whoever asks.
+func requests(total int) func(int, time.Time) []byte {
+	return func(int, time.Time) []byte {
+		if total == 0 {
+			return nil
+		}
+		total--
+		return []byte("hello\n")
+	}
+}
+
+// TestCounts has the same requests sent one at a time and ahead, by all and by
+// some: each is answered and counted once.
+func TestCounts(t *testing.T) {
+	s := serve(t, func(*server, string) string { return yes })
+	c := gather(t, s.addr, crowd.Lines, 7)
+	for _, load := range []crowd.Load{{}, {Depth: 16}, {Senders: 2, Depth: 3}, {Every: 50 * time.Microsecond}} {
+		before := s.requests.Load()
+		load.Next = requests(1000)
+		got, err := c.Run(t.Context(), load)
+		if err != nil || got.Answers != 1000 || got.Pushes != 0 || got.Took <= 0 {
+			t.Errorf("%+v: %v", got, err)
+		}
+		if heard := s.requests.Load() - before; heard != 1000 {
+			t.Errorf("the server was sent %d", heard)
+		}
+	}
+}
+
+// TestSome has requests only for a time: what was sent is answered.
+func TestSome(t *testing.T) {
+	s := serve(t, func(*server, string) string { return yes })
+	c := gather(t, s.addr, crowd.Lines, 3)
+	got, err := c.Run(t.Context(), crowd.Load{Next: requests(-1), For: 20 * time.Millisecond})
+	if err != nil || int64(got.Answers) != s.requests.Load() || got.Answers == 0 {
+		t.Errorf("%+v of %d: %v", got, s.requests.Load(), err)
+	}
+}
+
+// TestPushes counts what every member is sent for each request, and looks at it.
+func TestPushes(t *testing.T) {
+	const members, posts = 5, 200
+	push := `{"call": "newmessage","message":"hello"}` + "\n"
+	s := serve(t, func(s *server, _ string) string {
+		s.toAll(push)
+		return yes
+	})
+	c := gather(t, s.addr, crowd.Lines, members)
+	if _, err := c.Run(t.Context(), crowd.Load{Next: requests(1), Fan: members}); err != nil {
+		t.Fatal(err) // now the server knows all of them
+	}
+	seen := 0
+	got, err := c.Run(t.Context(), crowd.Load{
+		Next: requests(posts), Senders: 2, Depth: 8, Fan: members, Window: 3,
+		OnPush: func(line []byte) {
+			if string(line) != push {
+				t.Errorf("%q", line)
+			}
+			seen++
+		},
+	})
+	if err != nil || got.Answers != posts || got.Pushes != posts*members || seen != got.Pushes {
+		t.Errorf("%+v, %d seen: %v", got, seen, err)
+	}
+}
+
+// TestPieces has answers come in pieces and many at once, and is sent requests
+// larger than a socket holds.
+func TestPieces(t *testing.T) {
+	s := serve(t, func(s *server, line string) string {
+		if s.requests.Load()%3 != 0 {
+			return `{"resp": true,"text":"` + line[:len(line)/2]
+		}
+		return line[:1] + `"}` + "\n" + yes + yes
+	})
+	c := gather(t, s.addr, crowd.Lines, 1)
+	big := []byte(strings.Repeat("x", 60_000) + "\n")
+	left := 300
+	got, err := c.Run(t.Context(), crowd.Load{Depth: 300, Next: func(int, time.Time) []byte {
+		if left--; left < 0 {
+			return nil
+		}
+		return big
+	}})
+	if err != nil || got.Answers != 300 {
+		t.Errorf("%+v: %v", got, err)
+	}
+}
+
+// TestFaults has a server that does wrong: each is an error that says what.
+func TestFaults(t *testing.T) {
+	for name, c := range map[string]struct{ answer, says string }{
+		"a refusal":         {`{"resp":false,"reason":"busy, try again"}` + "\n", "busy, try again"},
+		"nonsense":          {"hello\n", "wrong answer"},
+		"two answers":       {yes + yes, "without having asked"},
+		"a lost connection": {"", "lost its connection with 1 answers owed"},
+		"an endless answer": {strings.Repeat("x", 300_000), "more than"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := serve(t, func(s *server, _ string) string {
+				if s.requests.Load() < 10 {
+					return yes
+				}
+				return c.answer
+			})
+			_, err := gather(t, s.addr, crowd.Lines, 1).Run(t.Context(), crowd.Load{Next: requests(10)})
+			if err == nil || !strings.Contains(err.Error(), c.says) {
+				t.Error(err)
+			}
+		})
+	}
+	if _, err := crowd.New("localhost:http", crowd.Lines); err == nil {
+		t.Error("an address that is none is no error")
+	}
+	c, err := crowd.New("127.0.0.1:1", crowd.Lines) // nobody listens there
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := c.Join(t.Context(), 1); err == nil {
+		t.Error("nobody listens, and that is no error")
+	}
+}
+
+// TestEnd ends a run whose server does not answer.
+func TestEnd(t *testing.T) {
+	why := errors.New("enough")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	s := serve(t, func(*server, string) string {
+		cancel(why)
+		return `{"resp"`
+	})
+	if _, err := gather(t, s.addr, crowd.Lines, 1).Run(ctx, crowd.Load{Next: requests(1)}); !errors.Is(err, why) {
+		t.Error(err)
+	}
+}
+
+func TestRedis(t *testing.T) {
+	const id = "$15\r\n1700000000000-0\r\n"
+	for text, want := range map[string]string{
+		id: "22 1", id + id: "22 1", id[:3]: "0 0", id[:20]: "0 0", "+OK\r\n": "5 1", ":12\r\n": "5 1",
+		"-ERR no\r\n": "9 3", "$-1\r\n": "5 3", "$x\r\n": "4 3", "*1\r\n": "4 3",
+	} {
+		length, kind := crowd.Redis([]byte(text))
+		if got := fmt.Sprint(length, " ", int(kind)); got != want {
+			t.Errorf("%q: %s, want %s", text, got, want)
+		}
+	}
+}

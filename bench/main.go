@@ -1,0 +1,71 @@
+// Command bench measures the provider through real sockets, built as it is
+// shipped, every post on disk, against others that do the same work: a bare Go
+// server where there is one ("floor"), and peers that are installed. They have
+// their turns one after the other, since a machine's mood changes by the minute:
+// look at the ratios. See docs/performance.md.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// The exit codes.
+const (
+	exitOK      = 0
+	exitTrouble = 1 // a row could not be measured
+	exitUsage   = 2
+	exitSignal  = 130
+)
+
+type commandLine struct {
+	Run  runOptions  `cmd:"" default:"withargs" help:"Measure, and print a Markdown table. This is what is done when no command is named."`
+	Plot plotOptions `cmd:"" help:"Draw plots of the results of a run."`
+}
+
+const description = "Measures the provider beside other servers, in alternating turns."
+
+func main() { os.Exit(command(os.Args[1:], os.Stdout, os.Stderr)) }
+
+// command is the whole program; it gives the exit code.
+func command(args []string, stdout, stderr io.Writer) int {
+	chosen := &commandLine{}
+	parser, err := kong.New(chosen, kong.Name("bench"), kong.Description(description),
+		kong.Writers(stdout, stderr),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110, NoExpandSubcommands: true}))
+	if err != nil {
+		return complain(stderr, err, exitUsage)
+	}
+	parsed, err := parser.Parse(args)
+	if err != nil {
+		return complain(stderr, err, exitUsage)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the program at once, and its servers with it
+	switch parsed.Command() {
+	case "plot <results> <folder>":
+		err = chosen.Plot.run()
+	default:
+		err = chosen.Run.run(ctx, stdout, stderr)
+	}
+	switch {
+	case ctx.Err() != nil:
+		return complain(stderr, errors.New("interrupted"), exitSignal)
+	case err != nil:
+		return complain(stderr, err, exitTrouble)
+	}
+	return exitOK
+}
+
+func complain(stderr io.Writer, err error, code int) int {
+	_, _ = fmt.Fprintln(stderr, "bench:", err) // there is nobody else to tell
+	return code
+}

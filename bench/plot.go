@@ -1,0 +1,185 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"image/color"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+)
+
+// plotOptions say what is drawn, and where.
+type plotOptions struct {
+	Results string `arg:"" help:"File of --json."`
+	Folder  string `arg:"" help:"Where the plots are put, as SVG."`
+}
+
+var (
+	ours   = color.RGBA{R: 0x2b, G: 0x6c, B: 0xb0, A: 0xff}
+	theirs = color.RGBA{R: 0xb7, G: 0xb7, B: 0xb7, A: 0xff}
+	aimed  = color.RGBA{R: 0xc0, G: 0x39, B: 0x2b, A: 0xff}
+)
+
+// run draws the ratios, and each row whose contestants are sizes.
+func (o *plotOptions) run() error {
+	results, err := readResults(o.Results)
+	if err != nil {
+		return err
+	}
+	drawn := 0
+	save := func(p *plot.Plot, err error, name string) error {
+		if err != nil || p == nil {
+			return err
+		}
+		drawn++
+		return p.Save(16*vg.Centimeter, 9*vg.Centimeter, filepath.Join(o.Folder, name))
+	}
+	p, err := results.ratioPlot()
+	err = save(p, err, "bench-ratios.svg")
+	for _, row := range results.Rows {
+		if row.By == byCPU {
+			p, failed := row.growthPlot()
+			err = errors.Join(err, save(p, failed, "bench-"+row.Name+".svg"))
+		}
+	}
+	if err == nil && drawn == 0 {
+		err = errors.New("there is nothing to draw in " + o.Results)
+	}
+	return err
+}
+
+// ratioPlot has a bar for each contestant that is held against the floor in a
+// row with a target, and a mark where ours should be.
+func (r *Results) ratioPlot() (*plot.Plot, error) {
+	var names []string
+	var targets plotter.XYs
+	bars := map[string]plotter.Values{}
+	for _, row := range r.Rows {
+		if row.Base != floorName || row.Unit != perSecond || len(row.Targets) == 0 {
+			continue
+		}
+		for _, t := range row.Targets {
+			targets = append(targets, plotter.XY{X: float64(len(names)), Y: t.Least})
+		}
+		names = append(names, row.Name)
+		for _, who := range []string{providerName, redisName} {
+			bars[who] = append(bars[who], row.ratioOf(who))
+		}
+	}
+	if len(names) == 0 || slices.Max(bars[providerName]) == 0 {
+		return nil, nil //nolint:nilnil // no floor, no plot
+	}
+	p := plot.New()
+	p.Title.Text = "Rate beside the bare server's"
+	p.Y.Min, p.Y.Label.Text = 0, "times as fast (a dash: the target)"
+	p.NominalX(names...)
+	p.Legend.Top, p.Legend.Left = true, true
+	p.Add(plotter.NewGrid())
+	for i, who := range []string{providerName, redisName} {
+		if err := addBars(p, who, bars[who], []color.Color{ours, theirs}[i], vg.Length(2*i-1)); err != nil {
+			return nil, err
+		}
+	}
+	if err := addMarks(p, targets); err != nil {
+		return nil, err
+	}
+	p.Y.Max *= headroom
+	return p, nil
+}
+
+// headroom is what is above the highest value, the legend among it.
+const headroom = 1.25
+
+// ratioOf is a contestant's median; 0 when it is not there.
+func (r *Row) ratioOf(who string) float64 {
+	for i := range r.Contestants {
+		if r.Contestants[i].Name == who {
+			return median(r.ratios(&r.Contestants[i]))
+		}
+	}
+	return 0
+}
+
+func addBars(p *plot.Plot, name string, values plotter.Values, fill color.Color, side vg.Length) error {
+	const width = vg.Length(14)
+	bars, err := plotter.NewBarChart(values, width)
+	if err != nil {
+		return err
+	}
+	bars.Color, bars.LineStyle.Width, bars.Offset = fill, 0, side*width/2
+	p.Add(bars)
+	p.Legend.Add(name, bars)
+	return nil
+}
+
+func addMarks(p *plot.Plot, at plotter.XYs) error {
+	if len(at) == 0 {
+		return nil
+	}
+	marks, err := plotter.NewScatter(at)
+	if err != nil {
+		return err
+	}
+	marks.GlyphStyle = draw.GlyphStyle{Color: aimed, Radius: 10, Shape: dash{}}
+	p.Add(marks)
+	return nil
+}
+
+// dash is a glyph: a level line.
+type dash struct{}
+
+// DrawGlyph draws it.
+func (dash) DrawGlyph(c *draw.Canvas, style draw.GlyphStyle, at vg.Point) {
+	c.StrokeLine2(draw.LineStyle{Color: style.Color, Width: 2}, at.X-1.5*style.Radius, at.Y, at.X+1.5*style.Radius, at.Y)
+}
+
+// errorPoints are medians with their least and most.
+type errorPoints struct {
+	plotter.XYs
+	plotter.YErrors
+}
+
+// growthPlot is what an operation costs at each size.
+func (r *Row) growthPlot() (*plot.Plot, error) {
+	var points errorPoints
+	var ticks plot.ConstantTicks
+	what := ""
+	for i := range r.Contestants {
+		c := &r.Contestants[i]
+		costs := c.each(cpu)
+		if len(costs) == 0 || len(c.counted()[0].Also) == 0 {
+			continue
+		}
+		size := c.counted()[0].Also[0]
+		what = size.Name
+		ticks = append(ticks, plot.Tick{Value: size.Value, Label: strings.TrimSuffix(number(size.Value), ".0")})
+		middle := median(costs)
+		points.XYs = append(points.XYs, plotter.XY{X: size.Value, Y: middle})
+		points.YErrors = append(points.YErrors, struct{ Low, High float64 }{middle - slices.Min(costs), slices.Max(costs) - middle})
+	}
+	if len(points.XYs) == 0 {
+		return nil, nil //nolint:nilnil // it was not measured
+	}
+	line, dots, err := plotter.NewLinePoints(points.XYs)
+	if err != nil {
+		return nil, err
+	}
+	spread, err := plotter.NewYErrorBars(points)
+	if err != nil {
+		return nil, err
+	}
+	line.Color, dots.Color, dots.Shape, spread.Color = ours, ours, draw.CircleGlyph{}, ours
+	p := plot.New()
+	p.Title.Text = fmt.Sprintf("Processor time of a durable post, by the %s there are", what)
+	p.X.Label.Text, p.Y.Label.Text = what, "µs"
+	p.X.Scale, p.X.Tick.Marker = plot.LogScale{}, ticks
+	p.Add(plotter.NewGrid(), line, dots, spread)
+	p.Y.Min, p.Y.Max = 0, p.Y.Max*headroom
+	return p, nil
+}

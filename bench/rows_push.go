@@ -1,0 +1,119 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"elemental/bench/crowd"
+)
+
+const (
+	posters      = 4
+	postsAhead   = 8                    // of each
+	undelivered  = posters * postsAhead // posts, at most
+	stampDigits  = 10
+	beforeStamp  = `"message":"`
+	longest      = int64(time.Minute)
+	pacePatience = 2 // of what it can do, the load is one part in so many
+)
+
+// audience is a crowd whose first members post and whose others are subscribed.
+func (l *lab) audience(who string) (*subject, *crowd.Crowd, error) {
+	s, err := l.start(who)
+	if err != nil {
+		return nil, nil, err
+	}
+	c, err := l.connect(s, posters+l.options.Subscribers)
+	if err != nil {
+		return nil, nil, err
+	}
+	subscribe := request("subscribe", "servername", server, "channel", channel)
+	return s, c, l.once(c, func(i int) []byte { return onlyFrom(posters, i, subscribe) })
+}
+
+// flood posts as fast as what was posted is delivered.
+func (l *lab) flood(s *subject, within time.Duration) crowd.Load {
+	line := []byte(s.post(channel))
+	return crowd.Load{
+		Next: func(int, time.Time) []byte { return line }, Senders: posters, Depth: postsAhead, For: within,
+		Fan: l.options.Subscribers, Window: undelivered,
+	}
+}
+
+func pushes(who string) entrant {
+	return func(l *lab) (*contestant, error) {
+		s, c, err := l.audience(who)
+		if err != nil {
+			return nil, err
+		}
+		return &contestant{name: who, peer: who != providerName, turn: func() (Turn, error) {
+			return l.observed(s, c, l.flood(s, l.options.Duration))
+		}}, nil
+	}
+}
+
+// pushLatency finds out in each turn how much can be delivered, and takes the
+// times at half of that.
+func pushLatency(who string) entrant {
+	return func(l *lab) (*contestant, error) {
+		s, c, err := l.audience(who)
+		if err != nil {
+			return nil, err
+		}
+		return &contestant{name: who, peer: who != providerName, turn: func() (Turn, error) {
+			most, err := c.Run(l.ctx, l.flood(s, l.options.Duration))
+			if err != nil {
+				return Turn{}, err
+			}
+			posts := float64(most.Answers) / most.Took.Seconds() / pacePatience
+			return l.delivery(s, c, posts)
+		}}, nil
+	}
+}
+
+// delivery posts at a pace and takes the time from when a post was due until
+// each of its pushes was there.
+func (l *lab) delivery(s *subject, c *crowd.Crowd, posts float64) (Turn, error) {
+	var due []time.Time
+	took := hdrhistogram.New(1, longest, 3)
+	load := l.flood(s, l.options.Duration)
+	load.Window, load.Every = 0, time.Duration(float64(time.Second)/posts)
+	load.Next = func(_ int, at time.Time) []byte {
+		due = append(due, at)
+		return []byte(request("message", "servername", server, "channel", channel,
+			"msg", fmt.Sprintf("%0*d", stampDigits, len(due)-1)+text[stampDigits:]))
+	}
+	var fault error
+	load.OnPush = func(line []byte) {
+		post, err := stamp(line)
+		if err != nil || post >= len(due) {
+			fault = fmt.Errorf("a push is of no post: %.200q", line)
+			return
+		}
+		_ = took.RecordValue(min(max(int64(time.Since(due[post])), 1), longest)) // in its range
+	}
+	t, err := l.observed(s, c, load)
+	if err == nil {
+		err = fault
+	}
+	rate := t.Figure
+	t.Figure = milliseconds(took.ValueAtPercentile(99))
+	t.Also = []Also{
+		{"p50", milliseconds(took.ValueAtPercentile(50)), "ms"},
+		{"most", milliseconds(took.Max()), "ms"},
+		{"pushes", rate, perSecond},
+	}
+	return t, err
+}
+
+// stamp is which post a push is of.
+func stamp(line []byte) (int, error) {
+	_, rest, _ := bytes.Cut(line, []byte(beforeStamp))
+	return strconv.Atoi(string(rest[:min(len(rest), stampDigits)]))
+}
+
+func milliseconds(nanoseconds int64) float64 { return float64(nanoseconds) / 1e6 }

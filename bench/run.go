@@ -1,0 +1,155 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"time"
+)
+
+// runOptions say what is measured, and how much of it.
+type runOptions struct {
+	Rows     []string      `placeholder:"NAME" help:"Rows to measure, such as post64,name64. Without it all are, which takes half an hour."`
+	List     bool          `help:"List the rows and exit."`
+	Turns    int           `default:"5" help:"Turns of each server. The first of several warms up and is left out."`
+	Duration time.Duration `default:"3s" help:"Length of a turn, where it has one."`
+	JSON     string        `placeholder:"FILE" help:"Write every turn to this file."`
+	Dir      string        `placeholder:"DIR" help:"Where the temporary folders are made. It should be on a disk."`
+	Floor    string        `env:"ELEMENTAL_FLOOR" placeholder:"DIR" help:"Source of the bare server to measure beside: a Go program that takes -addr and -file."`
+
+	Messages    int           `default:"1000000" help:"Messages of the largest channel."`
+	Members     int           `default:"10000" help:"Members of the largest server."`
+	Subscribers int           `default:"1000" help:"Subscribers that are pushed to."`
+	Idle        int           `default:"15000" help:"Idle connections."`
+	Users       int           `default:"100000" help:"Users of the folder that is started on. Each tenth of them has a server with five channels."`
+	Settle      time.Duration `default:"16s" help:"Time in which a server may collect its garbage before its memory is told."`
+}
+
+// run measures what was asked for and tells it. What was measured before
+// something went wrong is told too.
+func (o *runOptions) run(ctx context.Context, stdout, stderr io.Writer) (err error) {
+	chosen, err := o.chosen()
+	if err != nil {
+		return err
+	}
+	if o.List {
+		return list(stdout, chosen)
+	}
+	l := &lab{ctx: ctx, options: o, out: stderr}
+	defer func() { err = errors.Join(err, l.close()) }()
+	if err := l.open(); err != nil {
+		return err
+	}
+	found := newResults(o)
+	for _, r := range chosen {
+		measured, failed := r.measure(l)
+		if failed != nil {
+			err = errors.Join(err, fmt.Errorf("%s: %w", r.name, failed))
+			l.tell("%s: %v", r.name, failed)
+		}
+		found.Rows = append(found.Rows, measured)
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	if _, failed := io.WriteString(stdout, found.markdown()); failed != nil {
+		return errors.Join(err, failed)
+	}
+	if o.JSON != "" {
+		err = errors.Join(err, found.save(o.JSON))
+	}
+	return err
+}
+
+// chosen are the rows that were asked for, in their own order.
+func (o *runOptions) chosen() ([]row, error) {
+	if o.Turns < 1 || o.Duration <= 0 {
+		return nil, errors.New("--turns and --duration: there is nothing to measure in none")
+	}
+	if min(o.Messages, o.Members, o.Subscribers, o.Idle, o.Users) < 1 {
+		return nil, errors.New("--messages, --members, --subscribers, --idle and --users must be at least 1")
+	}
+	if len(o.Rows) == 0 {
+		return rows, nil
+	}
+	var chosen []row
+	for _, r := range rows {
+		if slices.Contains(o.Rows, r.name) {
+			chosen = append(chosen, r)
+		}
+	}
+	for _, name := range o.Rows {
+		if !slices.ContainsFunc(rows, func(r row) bool { return r.name == name }) {
+			return nil, fmt.Errorf("--rows: there is no %q; --list lists them", name)
+		}
+	}
+	return chosen, nil
+}
+
+func list(stdout io.Writer, chosen []row) error {
+	var text strings.Builder
+	for _, r := range chosen {
+		fmt.Fprintf(&text, "%-16s %s\n", r.name, r.about)
+	}
+	_, err := io.WriteString(stdout, text.String())
+	return err
+}
+
+// lab is where the rows are measured: the programs, and a folder for their data.
+type lab struct {
+	ctx     context.Context
+	options *runOptions
+	out     io.Writer
+	dir     string
+	built   map[string]string // program by name
+	undo    []func()          // what the row under way has to leave behind as it was
+}
+
+func (l *lab) open() error {
+	var err error
+	if l.dir, err = os.MkdirTemp(l.options.Dir, "elemental-bench-"); err != nil {
+		return err
+	}
+	l.built = map[string]string{}
+	if l.options.Floor == "" {
+		l.tell("no bare server to measure beside: ELEMENTAL_FLOOR or --floor names the folder of one")
+	}
+	return nil
+}
+
+func (l *lab) close() error {
+	l.clear()
+	return os.RemoveAll(l.dir)
+}
+
+// later has something done when the row is over, the last first.
+func (l *lab) later(undo func()) { l.undo = append(l.undo, undo) }
+
+func (l *lab) clear() {
+	for _, undo := range slices.Backward(l.undo) {
+		undo()
+	}
+	l.undo = nil
+}
+
+// folder makes one that is removed when the row is over.
+func (l *lab) folder() (string, error) {
+	dir, err := os.MkdirTemp(l.dir, "row-")
+	if err == nil {
+		l.later(func() {
+			if err := os.RemoveAll(dir); err != nil {
+				l.tell("%v", err)
+			}
+		})
+	}
+	return dir, err
+}
+
+// tell says how it goes.
+func (l *lab) tell(format string, args ...any) {
+	_, _ = fmt.Fprintf(l.out, format+"\n", args...) // progress: nothing is lost without it
+}
