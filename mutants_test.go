@@ -131,14 +131,14 @@ var mutants = []mutant{
 	{
 		name: "pushed before it is durable",
 		file: "actors/channel.go", by: wholeHouse,
-		old: "	c.say(ctx, c.node.router, &publish{",
-		new: "	c.send(ctx, c.node.router, &publish{",
+		old: "	c.say(ctx, c.node.router, &p.publish)",
+		new: "	c.send(ctx, c.node.router, &p.publish)",
 	},
 	{
 		name: "post answered before it is durable",
 		file: "actors/channel.go", by: wholeHouse,
-		old: "	c.publish(ctx, m, e) // the router answers\n",
-		new: "	m.answer(ctx, Posted{Index: e.Index, Timestamp: e.Timestamp})\n	c.publish(ctx, m, e)\n",
+		old: "	c.publish(ctx, m, p) // the router answers\n",
+		new: "	m.answer(ctx, &Posted{Index: p.event.Index, Timestamp: p.event.Timestamp})\n	c.publish(ctx, m, p)\n",
 	},
 	{
 		name: "read answered before it is durable",

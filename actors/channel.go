@@ -20,7 +20,7 @@ type (
 	post struct { // Posted
 		Caller
 		Author string
-		Post
+		*Post
 	}
 	getMessages struct { // Messages
 		Caller
@@ -180,7 +180,7 @@ func (c *channel) command(ctx actor.Context, msg any) {
 
 func (c *channel) onPost(ctx actor.Context, m *post) {
 	if first, repeated := c.history.nonces[nonce{m.Author, m.Nonce}]; repeated {
-		c.reply(ctx, m.Caller, Posted{Index: first.index, Timestamp: first.timestamp})
+		c.reply(ctx, m.Caller, &Posted{Index: first.index, Timestamp: first.timestamp})
 		return
 	}
 	if len(m.Text) > c.node.cfg.MessageBytes {
@@ -191,18 +191,28 @@ func (c *channel) onPost(ctx actor.Context, m *post) {
 		c.refuse(ctx, m.Caller, StorageDown)
 		return
 	}
-	e := c.history.next(m, c.node.wall().UnixMicro())
-	c.history.apply(e)
-	c.record(ctx, "posted", e.append(make([]byte, 0, 96+len(e.Author)+len(e.Text))))
-	c.publish(ctx, m, e) // the router answers
+	p := &posting{event: c.history.next(m, c.node.wall().UnixMicro())}
+	c.history.apply(p.event)
+	c.recordLater(ctx, &p.record, "posted", &p.event)
+	c.publish(ctx, m, p) // the router answers
 	c.saveWhenLarge(ctx)
 }
 
-func (c *channel) publish(ctx actor.Context, m *post, e posted) {
-	c.say(ctx, c.node.router, &publish{Poster: m.Caller, Topic: c.topic, NewMessage: NewMessage{
+// posting is all that a post sends on its way, in one piece of memory.
+type posting struct {
+	event   posted
+	record  persistence.Append
+	publish publish
+}
+
+func (c *channel) publish(ctx actor.Context, m *post, p *posting) {
+	e := &p.event
+	p.publish = publish{Poster: m.Caller, Topic: c.topic, NewMessage: NewMessage{
 		Server: c.topic.server, Channel: c.topic.channel, Index: e.Index,
 		Message: Message{Text: e.Text, Author: e.Author, Timestamp: e.Timestamp},
-	}})
+	}, posted: Posted{e.Index, e.Timestamp}}
+	p.publish.answer = answer{Ref: m.Ref, Reply: &p.publish.posted}
+	c.say(ctx, c.node.router, &p.publish)
 }
 
 // A channel that takes much between two checkpoints saves itself, so that its

@@ -62,7 +62,7 @@ func TestMessagesKeepTheirOrderWhenTheClockIsSet(t *testing.T) {
 			for _, step := range []time.Duration{0, -day, day, day, -day} {
 				clock.turn(step)
 				for range 3 {
-					reply, ok := alice.ask(Post{Server: "s", Channel: "general", Text: "x"}).(Posted)
+					reply, ok := alice.ask(&Post{Server: "s", Channel: "general", Text: "x"}).(*Posted)
 					if !ok || reply.Index != int64(posted) {
 						t.Fatalf("post %d: %v", posted, reply)
 					}
@@ -214,7 +214,7 @@ func TestADayOfIdleness(t *testing.T) {
 		bob.ask(JoinServer{"s", ""})
 		const posts = 2*persistence.PageItems + 10
 		for i := range posts {
-			alice.ask(Post{Server: "s", Channel: "general", Text: fmt.Sprint(i)})
+			alice.ask(&Post{Server: "s", Channel: "general", Text: fmt.Sprint(i)})
 		}
 		bob.ask(Subscribe{"s", "general", true})
 		key := alice.login("p")
@@ -260,7 +260,7 @@ func checkIdleHours(t *testing.T, first, others map[string]int) {
 func wake(t *testing.T, alice, bob *guest, posts int64) {
 	t.Helper()
 	yesterday := alice.ask(LatestMessages{"s", "general", 1, -1}).(Messages)
-	reply, ok := alice.ask(Post{Server: "s", Channel: "general", Text: "morning"}).(Posted)
+	reply, ok := alice.ask(&Post{Server: "s", Channel: "general", Text: "morning"}).(*Posted)
 	if !ok || reply.Index != posts || reply.Timestamp-yesterday.List[0].Timestamp < (23*time.Hour).Microseconds() {
 		t.Errorf("posted at %v after %v", reply, yesterday)
 	}

@@ -45,7 +45,7 @@ type (
 	// GetServerImage replies Image.
 	GetServerImage struct{ Server string }
 
-	// Post adds a message to a channel; replies Posted once it is on disk.
+	// Post adds a message to a channel; replies *Posted once it is on disk. It is sent as a *Post.
 	// A Nonce ("" for none) that the user already used in this channel replies
 	// with the first post's place and posts nothing.
 	Post struct{ Server, Channel, Text, Nonce string }
@@ -93,7 +93,7 @@ type (
 	Done struct{}
 	// LoggedIn says as whom, and with which key.
 	LoggedIn struct{ User, Key string }
-	// Posted says where a message stands. Timestamp is in microseconds since 1970.
+	// Posted says where a message stands; it comes as a *Posted. Timestamp is in microseconds since 1970.
 	Posted struct{ Index, Timestamp int64 }
 	// Messages answers GetMessages and LatestMessages. List is shared: nobody changes it.
 	Messages struct {

@@ -87,7 +87,7 @@ func TestAPushThatCannotBeEncodedIsLeftOut(t *testing.T) {
 	bob.ask(JoinServer{"s", ""})
 	bob.ask(Subscribe{"s", "general", true})
 	for i, text := range []string{"good", "bad", "better"} {
-		if reply, ok := alice.ask(Post{Server: "s", Channel: "general", Text: text}).(Posted); !ok || reply.Index != int64(i) {
+		if reply, ok := alice.ask(&Post{Server: "s", Channel: "general", Text: text}).(*Posted); !ok || reply.Index != int64(i) {
 			t.Errorf("%s: %v", text, reply)
 		}
 	}
@@ -151,15 +151,15 @@ func TestAPanicInAFileJob(t *testing.T) {
 		alice.ask(CreateServer{"s", ""})
 		const posts = persistence.PageItems + 1
 		for range posts - 1 {
-			alice.ask(Post{Server: "s", Channel: "general", Text: "x"})
+			alice.ask(&Post{Server: "s", Channel: "general", Text: "x"})
 		}
 
 		files.create.Store(true)
-		if reply := alice.ask(Post{Server: "s", Channel: "general", Text: "lost"}); reply != (Refused{Code: StorageDown}) {
+		if reply := alice.ask(&Post{Server: "s", Channel: "general", Text: "lost"}); reply != (Refused{Code: StorageDown}) {
 			t.Errorf("post: %v", reply)
 		}
 		time.Sleep(time.Second)
-		alice.ask(Post{Server: "s", Channel: "general", Text: "x"})
+		alice.ask(&Post{Server: "s", Channel: "general", Text: "x"})
 		files.rename.Store(true)
 		time.Sleep(time.Hour) // a snapshot crashes; all leave memory
 		if files.rename.Load() || c.durable() != 0 {
@@ -172,7 +172,7 @@ func TestAPanicInAFileJob(t *testing.T) {
 		if reply, ok := alice.ask(read).(Messages); !ok || len(reply.List) != posts || files.open.Load() {
 			t.Errorf("read %d messages", len(reply.List))
 		}
-		if reply, ok := alice.ask(Post{Server: "s", Channel: "general", Text: "x"}).(Posted); !ok || reply.Index != posts {
+		if reply, ok := alice.ask(&Post{Server: "s", Channel: "general", Text: "x"}).(*Posted); !ok || reply.Index != posts {
 			t.Errorf("posted %v", reply)
 		}
 	})

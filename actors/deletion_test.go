@@ -21,7 +21,7 @@ import (
 func TestADeletedChannelDoesNotBeginAnew(t *testing.T) {
 	for _, deletion := range []any{DeleteChannel{"s", "general"}, DeleteServer{"s", ""}} {
 		for _, asks := range []any{
-			Post{Server: "s", Channel: "general", Text: "late"}, CountMessages{"s", "general"}, GetMessages{"s", "general", 0, 0, true, true},
+			&Post{Server: "s", Channel: "general", Text: "late"}, CountMessages{"s", "general"}, GetMessages{"s", "general", 0, 0, true, true},
 		} {
 			t.Run(fmt.Sprintf("%T, %T", deletion, asks), func(t *testing.T) { deleteMeanwhile(t, deletion, asks) })
 		}
@@ -33,7 +33,7 @@ func deleteMeanwhile(t *testing.T, deletion, asks any) {
 	before, stop := startStoppable(t, persistence.Config{FS: files}, nil)
 	alice := enter(t, before, "alice")
 	alice.ask(CreateServer{"s", ""})
-	alice.ask(Post{Server: "s", Channel: "general", Text: "early"})
+	alice.ask(&Post{Server: "s", Channel: "general", Text: "early"})
 	enter(t, before, "bob").ask(JoinServer{"s", ""})
 	stop()
 
@@ -109,13 +109,13 @@ func TestAChannelWhoseDeletionFailsGoesOn(t *testing.T) {
 	alice := enter(t, p, "alice")
 	alice.ask(CreateServer{"s", ""})
 	for _, deletion := range []any{DeleteChannel{"s", "general"}, DeleteServer{"s", ""}} {
-		alice.ask(Post{Server: "s", Channel: "general", Text: "x"})
+		alice.ask(&Post{Server: "s", Channel: "general", Text: "x"})
 		armed.Store(true)
 		if reply := alice.ask(deletion); reply != (Refused{Code: OutcomeUnknown}) {
 			t.Fatalf("%T: %v", deletion, reply)
 		}
 		deadline := time.Now().Add(20 * time.Second)
-		for posted := false; !posted; _, posted = alice.ask(Post{Server: "s", Channel: "general", Text: "y"}).(Posted) {
+		for posted := false; !posted; _, posted = alice.ask(&Post{Server: "s", Channel: "general", Text: "y"}).(*Posted) {
 			if time.Now().After(deadline) {
 				t.Fatalf("no post goes through after a failed %T", deletion)
 			}

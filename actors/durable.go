@@ -253,6 +253,19 @@ func (d *durable) record(ctx actor.Context, eventType string, data []byte, drops
 	})
 }
 
+// recordLater is record for what is encoded when it goes into a batch; in is its place in memory.
+func (d *durable) recordLater(ctx actor.Context, in *persistence.Append, eventType string, data persistence.Value) {
+	d.seq++
+	*in = persistence.Append{
+		Stream:  d.stream,
+		Epoch:   d.epoch,
+		Event:   persistence.Event{Seq: d.seq, Type: eventType, Version: 1},
+		Value:   data,
+		ReplyTo: ctx.Self(),
+	}
+	ctx.Send(d.node.disk, in)
+}
+
 // recordJSON records an event that is not worth an encoder of its own.
 func (d *durable) recordJSON(ctx actor.Context, eventType string, event any, drops ...persistence.Stream) {
 	data, err := json.Marshal(event)

@@ -123,11 +123,11 @@ func TestBusyMeansThatNothingWasDone(t *testing.T) {
 	posted, busy := 0, 0
 	for range 50 {
 		for range 40 {
-			alice.send(Post{Server: "s", Channel: "general", Text: "x"})
+			alice.send(&Post{Server: "s", Channel: "general", Text: "x"})
 		}
 		for range 40 {
 			switch reply := alice.hear().(type) {
-			case Posted:
+			case *Posted:
 				posted++
 			case Refused:
 				if reply.Code != Busy {
@@ -167,7 +167,7 @@ func TestASubscriptionDoesNotOutliveTheMembership(t *testing.T) {
 	}
 	close(goOn)
 	here.hear()
-	alice.ask(Post{Server: "s", Channel: "general", Text: "secret"})
+	alice.ask(&Post{Server: "s", Channel: "general", Text: "secret"})
 	alice.ask(ServerMembers{"s"}) // goes through the router after the post
 	here.ask(Ping{})
 	if event := <-here.out.pushes; event != "unsubscribed "+string(MembershipEnded) {
@@ -266,10 +266,10 @@ func TestALostWordIsMadeUpFor(t *testing.T) {
 			alice := enter(t, p, "alice")
 			alice.ask(CreateServer{"s", ""})
 			armed.Store(true)
-			first := alice.ask(Post{Server: "s", Channel: "general", Text: "x"})
+			first := alice.ask(&Post{Server: "s", Channel: "general", Text: "x"})
 			<-fired
-			second := alice.ask(Post{Server: "s", Channel: "general", Text: "x"})
-			if reply, ok := second.(Posted); !ok {
+			second := alice.ask(&Post{Server: "s", Channel: "general", Text: "x"})
+			if reply, ok := second.(*Posted); !ok {
 				t.Errorf("posts after the crash: %v, %v", first, reply)
 			}
 			if _, ok := alice.ask(JoinedServers{}).(Servers); !ok {
@@ -349,7 +349,7 @@ func TestABusyChannelIsSaved(t *testing.T) {
 	c := root.Spawn(channelProps(d))
 	const posts = unsavedMessages + 500
 	for i := range posts {
-		root.Send(c, &post{Caller: Caller{PID: d.pid, Ref: uint64(i)}, Author: "a", Post: Post{Text: "x"}})
+		root.Send(c, &post{Caller: Caller{PID: d.pid, Ref: uint64(i)}, Author: "a", Post: &Post{Text: "x"}})
 	}
 	saves := 0
 	for published := 0; published < posts-1; {

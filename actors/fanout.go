@@ -109,8 +109,9 @@ func (s *subscriber) hears(t topic, stamp uint64) bool {
 
 // finish answers who posted.
 func (r *router) finish(ctx actor.Context, m *publish) {
-	posted := &m.NewMessage
-	m.Poster.answer(ctx, Posted{Index: posted.Index, Timestamp: posted.Message.Timestamp})
+	if m.Poster.PID != nil {
+		ctx.Send(m.Poster.PID, &m.answer)
+	}
 }
 
 func (f *fanout) add(d delivery) {

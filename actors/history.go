@@ -2,7 +2,6 @@ package actors
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -91,7 +90,8 @@ func (h *history) trim(paged int64) {
 	if base == h.base {
 		return
 	}
-	h.recent = slices.Clone(h.recent[base-h.base:])
+	kept := h.recent[base-h.base:]
+	h.recent = append(make([]Message, 0, len(kept)+int(base-h.base)), kept...) // as many may come again
 	h.base = base
 	h.recentBytes, h.text = textBytes(h.recent[h.paged-base:]), textBytes(h.recent)
 }
@@ -108,8 +108,8 @@ func (h *history) weight() int { return 2<<10 + h.text + 64*len(h.recent) + 160*
 
 var channelEvents = map[string]func([]byte) (any, error){"posted": eventDecoder[posted]}
 
-// append encodes the event: this is the hot path, and reflection costs most of it.
-func (e *posted) append(to []byte) []byte {
+// Append encodes the event: this is the hot path, and reflection costs most of it.
+func (e *posted) Append(to []byte) []byte {
 	to = append(to, `{"index":`...)
 	to = strconv.AppendInt(to, e.Index, 10)
 	to = appendText(append(to, `,"author":`...), e.Author)
@@ -146,7 +146,7 @@ func (p pageItems) Len() int { return len(p.list) }
 // Append is called by persistence, on any goroutine.
 func (p pageItems) Append(to []byte, i int) []byte {
 	e := p.list[i].posted(p.first + int64(i))
-	return e.append(to)
+	return e.Append(to)
 }
 
 // savedHistory is the snapshot: the messages that no page holds, and the nonces.

@@ -129,9 +129,9 @@ func (m *mailbox) pop() (msg any, system, some bool) {
 	defer m.mu.Unlock()
 	switch {
 	case m.system.len() > 0:
-		return m.system.pop(), true, true
+		return m.system.pop(roomKept), true, true
 	case m.user.len() > 0 && !m.suspended:
-		return m.user.pop(), false, true
+		return m.user.pop(m.room()), false, true
 	}
 	m.state = asleep
 	return nil, false, false
@@ -149,8 +149,18 @@ type messages struct {
 	head int
 }
 
-// roomKept is how many messages an empty queue keeps room for, if it ever had it.
-const roomKept = 4
+// How many messages an empty queue keeps room for, if it ever had it.
+const (
+	roomKept   = 4
+	sharedKept = 256 // of the few actors that everybody asks
+)
+
+func (m *mailbox) room() int {
+	if m.shared {
+		return sharedKept
+	}
+	return roomKept
+}
 
 func (q *messages) len() int { return len(q.all) - q.head }
 
@@ -168,11 +178,11 @@ func (q *messages) pushFirst(msg any) {
 	q.head = 0
 }
 
-func (q *messages) pop() (msg any) {
+func (q *messages) pop(keep int) (msg any) {
 	msg, q.all[q.head] = q.all[q.head], nil
 	if q.head++; q.head == len(q.all) {
 		q.all, q.head = q.all[:0], 0
-		if cap(q.all) > roomKept {
+		if cap(q.all) > keep {
 			q.all = nil
 		}
 	}

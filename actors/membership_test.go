@@ -231,7 +231,7 @@ func TestAnAnswerForAnotherSnapshotChangesNothing(t *testing.T) {
 	read := &getMessages{Caller: me, GetMessages: GetMessages{Begin: 0, End: 1}}
 	const posts = 3 * persistence.PageItems
 	for range posts {
-		root.Send(c, &post{Caller: me, Author: "a", Post: Post{Text: "x"}})
+		root.Send(c, &post{Caller: me, Author: "a", Post: &Post{Text: "x"}})
 	}
 	for published := 0; published < posts-1; { // by then the channel is recovered, and all but the last post is on disk
 		if _, ok := (<-d.seen).(*publish); ok {
@@ -304,7 +304,7 @@ func crashAtTheEnd(t *testing.T, kind Kind, end any, bobs bool, want Code) {
 	if reply := asker.ask(end); reply != (Refused{Code: OutcomeUnknown}) {
 		t.Fatalf("heard %v", reply)
 	}
-	alice.ask(Post{Server: "s", Channel: "general", Text: "secret"})
+	alice.ask(&Post{Server: "s", Channel: "general", Text: "secret"})
 	synctest.Wait()
 	if len(bob.out.pushes) != 1 {
 		t.Fatalf("bob heard %d things", len(bob.out.pushes))

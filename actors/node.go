@@ -25,6 +25,7 @@ type node struct {
 	gate      *gate
 	state     residency
 	scheduler *scheduler
+	info      any // the ProviderInfo
 
 	dir       Directory
 	disk      *actor.PID // persistence

@@ -104,8 +104,9 @@ func Start(cfg Config, store *persistence.Store, enc Encoder, log *slog.Logger) 
 		gate:   newGate(cfg.InFlightRequests, cfg.InFlightBytes),
 		state:  residency{most: int64(cfg.StateBytes)},
 		system: actor.NewActorSystemWithConfig(actor.Configure(engineLog(log))),
+		info:   ProviderInfo{Name: cfg.Name, Welcome: cfg.Welcome, Icon: cfg.Icon},
 	}
-	n.scheduler.soon = store.Writing
+	store.Lend(n.scheduler.later)
 	up := make(chan error, 1)
 	props := n.props(KindProvider, keepTables{}, func() actor.Actor { return &provider{node: n, up: up} })
 	root, err := n.system.Root.SpawnNamed(props.Configure(actor.WithGuardian(resume{})), rootName)

@@ -27,7 +27,7 @@ func TestTooMuchStateLeavesMemory(t *testing.T) {
 	post := func(server, channel string, times int) {
 		t.Helper()
 		for range times {
-			if reply, ok := alice.ask(Post{Server: server, Channel: channel, Text: text}).(Posted); !ok {
+			if reply, ok := alice.ask(&Post{Server: server, Channel: channel, Text: text}).(*Posted); !ok {
 				t.Fatal(reply)
 			}
 		}

@@ -70,6 +70,8 @@ type (
 		Poster     Caller
 		Topic      topic
 		NewMessage NewMessage
+		posted     Posted // the reply in the answer, to save it a place of its own
+		answer     answer
 	}
 	// fan is the router's word to itself: there is more to fan out.
 	fan struct{}

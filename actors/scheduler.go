@@ -17,7 +17,6 @@ import (
 type scheduler struct {
 	processors int
 	write      atomic.Pointer[func() bool] // writes some of what the actors said, and reports whether there is more
-	soon       func() bool                 // tells whether turns are expected any moment
 
 	mu       sync.Mutex // held for the time of a push or pop
 	light    runQueue   // woken, or shared
@@ -27,6 +26,8 @@ type scheduler struct {
 	runners  int
 	idle     []*runner
 	active   atomic.Int32 // who give turns, or will before they sleep; changed under mu
+	jobs     []job        // to be done when no turn is due
+	helpers  []*Turns
 	watch    *time.Timer
 	watching bool
 	watched  uint64 // picks at the last look
@@ -37,7 +38,7 @@ type scheduler struct {
 
 // runner is one of the goroutines.
 type runner struct {
-	wake func() // called once for each time that it is taken from idle
+	wake chan struct{} // has room for one
 }
 
 // How long turns are, and when somebody steps in for those whose turn is too long.
@@ -49,7 +50,6 @@ const (
 	enough       = 8                     // mailboxes are due for each who is at it: one more is woken
 	yieldAfter   = 50 * time.Microsecond // goroutines that are no actors have their turn
 	longTurn     = 2 * time.Millisecond
-	nap          = 100 * time.Microsecond
 	goesWell     = 16 // picks in such a time: a runner who has stepped in is not needed
 	moreRunners  = 64 // than there are processors, at the most
 )
@@ -80,9 +80,8 @@ func (cfg *Config) processors() int {
 func (s *scheduler) start() {
 	s.runners++
 	s.active.Add(1)
-	bell := make(chan struct{}, 1)
-	r := &runner{wake: func() { bell <- struct{}{} }}
-	s.ended.Go(func() { s.run(r, bell) })
+	r := &runner{wake: make(chan struct{}, 1)}
+	s.ended.Go(func() { s.run(r) })
 }
 
 // wake lets a mailbox have a turn; it never waits.
@@ -94,14 +93,57 @@ func (s *scheduler) wake(m *mailbox) {
 	if s.due > int(s.active.Load())*enough {
 		sleeper = s.rouse()
 	}
-	if sleeper == nil && !s.watching && !s.closed {
-		s.watching, s.watched = true, s.picks
-		s.watch.Reset(longTurn)
+	if sleeper == nil {
+		s.attend()
 	}
 	s.mu.Unlock()
 	if sleeper != nil {
-		sleeper.wake()
+		sleeper.wake <- struct{}{}
 	}
+}
+
+// attend begins to look, under mu.
+func (s *scheduler) attend() {
+	if !s.watching && !s.closed {
+		s.watching, s.watched = true, s.picks
+		s.watch.Reset(longTurn)
+	}
+}
+
+// later takes work that may have to wait for a disk. Whoever gives turns does it when
+// none is due. It is called from a turn.
+func (s *scheduler) later(work func() (tell func())) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.jobs = append(s.jobs, work)
+}
+
+// job is such work. What it returns is called by who is back at giving turns: it
+// makes work for actors.
+type job = func() (tell func())
+
+// take takes a job, for a caller who is at it and now is not, until back.
+func (s *scheduler) take() job {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.jobs) == 0 {
+		return nil
+	}
+	work := s.jobs[0]
+	s.jobs[0] = nil
+	if s.jobs = s.jobs[1:]; len(s.jobs) == 0 {
+		s.jobs = nil
+	}
+	s.active.Add(-1)
+	s.attend()
+	return work
+}
+
+// back counts a caller again who has done a job.
+func (s *scheduler) back() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.active.Add(1)
 }
 
 // rouse takes a runner that sleeps, under mu; the caller wakes it.
@@ -123,13 +165,17 @@ func (s *scheduler) look() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	waiting := s.due > 0
-	if s.watching = !s.closed && (waiting || s.runners > s.processors); !s.watching {
+	away := false
+	for _, t := range s.helpers {
+		away = t.replace() || away
+	}
+	if s.watching = !s.closed && (waiting || away || s.runners > s.processors); !s.watching {
 		return
 	}
 	switch done := s.picks - s.watched; {
 	case done == 0 && waiting:
 		if r := s.rouse(); r != nil {
-			r.wake()
+			r.wake <- struct{}{}
 		} else if s.runners < s.processors+moreRunners {
 			s.start()
 		}
@@ -141,12 +187,12 @@ func (s *scheduler) look() {
 }
 
 // run gives turns until there is no need of the runner.
-func (s *scheduler) run(r *runner, bell <-chan struct{}) {
+func (s *scheduler) run(r *runner) {
 	last := time.Now()
 	m := s.next(nil, false)
 	for turns := 1; ; turns++ {
 		if m == nil {
-			if !(*s.write.Load())() && !s.rest(r, bell) {
+			if !(*s.write.Load())() && !s.work() && !s.rest(r) {
 				return
 			}
 			m = s.next(nil, false)
@@ -162,6 +208,18 @@ func (s *scheduler) run(r *runner, bell <-chan struct{}) {
 		}
 		m = s.next(m, more)
 	}
+}
+
+// work does a job, if there is one.
+func (s *scheduler) work() bool {
+	do := s.take()
+	if do == nil {
+		return false
+	}
+	tell := do()
+	s.back()
+	tell()
+	return true
 }
 
 // length is how many messages a turn may have.
@@ -207,16 +265,16 @@ func (s *scheduler) putBack(m *mailbox, more bool) {
 }
 
 // rest has a runner sleep until there is work, and reports false if it is to end.
-func (s *scheduler) rest(r *runner, bell <-chan struct{}) bool {
+func (s *scheduler) rest(r *runner) bool {
 	s.mu.Lock()
 	switch {
-	case s.surplus, s.due == 0 && (s.closed || s.runners > s.processors):
+	case s.surplus, s.due+len(s.jobs) == 0 && (s.closed || s.runners > s.processors):
 		s.surplus = false
 		s.runners--
 		s.active.Add(-1)
 		s.mu.Unlock()
 		return false
-	case s.due > 0:
+	case s.due > 0, len(s.jobs) > 0:
 		s.mu.Unlock()
 		return true
 	}
@@ -225,7 +283,7 @@ func (s *scheduler) rest(r *runner, bell <-chan struct{}) bool {
 	s.mu.Unlock()
 	for (*s.write.Load())() { // what was said while one more seemed to be there to write it
 	}
-	<-bell
+	<-r.wake
 	return true
 }
 
@@ -238,7 +296,7 @@ func (s *scheduler) stop() {
 	s.idle = nil
 	s.mu.Unlock()
 	for _, r := range idle {
-		r.wake()
+		r.wake <- struct{}{}
 	}
 	s.ended.Wait()
 }

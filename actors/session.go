@@ -153,8 +153,8 @@ func (s *session) mayBegin(req *Request) bool {
 	if len(s.flying) == 0 {
 		return true
 	}
-	next, isPost := req.Command.(Post)
-	last, wasPost := s.flying[len(s.flying)-1].req.Command.(Post)
+	next, isPost := req.Command.(*Post)
+	last, wasPost := s.flying[len(s.flying)-1].req.Command.(*Post)
 	return isPost && wasPost && next.Server == last.Server && next.Channel == last.Channel
 }
 
@@ -187,8 +187,7 @@ func (s *session) start(ctx actor.Context, req *Request, me Caller) any {
 		if s.user != "" && s.impostor(req) {
 			return Refused{Code: NotThatUser}
 		}
-		cfg := &s.node.cfg
-		return ProviderInfo{Name: cfg.Name, Welcome: cfg.Welcome, Icon: cfg.Icon}
+		return s.node.info
 	case Register:
 		return s.tell(ctx, &register{me, c.User, c.Password}, InvalidUser)
 	case Login:
@@ -214,7 +213,7 @@ func (s *session) impostor(req *Request) bool {
 // name, which nobody else sets.
 func (s *session) startAsUser(ctx actor.Context, command any, me Caller) any {
 	switch c := command.(type) {
-	case Post:
+	case *Post:
 		return s.tell(ctx, &post{me, s.user, c}, NoSuchServer)
 	case GetMessages:
 		return s.tell(ctx, &getMessages{me, s.user, c}, NoSuchServer)

@@ -15,7 +15,7 @@ func TestTimestampsGrowWhenTheClockStepsBack(t *testing.T) {
 	clock := []int64{1000, 2000, 1500, 1500, 0, 3000}
 	want := []int64{1000, 2000, 2001, 2002, 2003, 3000}
 	for i, now := range clock {
-		e := h.next(&post{Author: "alice"}, now)
+		e := h.next(&post{Author: "alice", Post: &Post{}}, now)
 		h.apply(e)
 		if e.Index != int64(i) || e.Timestamp != want[i] {
 			t.Errorf("message %d at clock %d has index %d, timestamp %d, want %d", i, now, e.Index, e.Timestamp, want[i])
@@ -26,7 +26,7 @@ func TestTimestampsGrowWhenTheClockStepsBack(t *testing.T) {
 func TestNoncesAreKeptForAThousandPosts(t *testing.T) {
 	h := newHistory()
 	post := func(author, text string) {
-		e := h.next(&post{Author: author, Post: Post{Nonce: text}}, 0)
+		e := h.next(&post{Author: author, Post: &Post{Nonce: text}}, 0)
 		h.apply(e)
 	}
 	post("alice", "first")
@@ -48,7 +48,7 @@ func TestTrimmedHistoryServesTheRest(t *testing.T) {
 	h := newHistory()
 	const total = 3*persistence.PageItems + 7
 	for i := range total {
-		e := h.next(&post{Post: Post{Text: fmt.Sprint(i)}}, 0)
+		e := h.next(&post{Post: &Post{Text: fmt.Sprint(i)}}, 0)
 		h.apply(e)
 	}
 	if got := h.fullPages(); got != 3*persistence.PageItems {
@@ -71,7 +71,7 @@ func TestTrimmedHistoryServesTheRest(t *testing.T) {
 func TestASnapshotRestoresTheHistory(t *testing.T) {
 	c := &channel{history: newHistory()}
 	for i := range persistence.PageItems + 20 {
-		e := c.history.next(&post{Author: "alice", Post: Post{Text: "m", Nonce: fmt.Sprint(i % 30)}}, int64(1000+i))
+		e := c.history.next(&post{Author: "alice", Post: &Post{Text: "m", Nonce: fmt.Sprint(i % 30)}}, int64(1000+i))
 		c.history.apply(e)
 	}
 	save := &persistence.SaveSnapshot{}

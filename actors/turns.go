@@ -1,31 +1,31 @@
 package actors
 
 import (
-	"slices"
+	"sync/atomic"
 	"time"
 )
 
-// Turns is how a goroutine that makes work for actors does it too: a wake of another
-// goroutine costs as much as a request. It is that goroutine's alone.
+// Turns is how a goroutine that makes work for actors does it too, instead of waking
+// another, which costs as much as a request. It is that goroutine's alone.
 type Turns struct {
-	of  *scheduler
-	at  bool // it is counted among those who give turns
-	as  runner
-	bed Bed
-}
-
-// Bed is where a goroutine of transport sleeps for a moment.
-type Bed interface {
-	Sleep(most time.Duration) // until Wake, which may have come before
-	Wake()
+	of     *scheduler
+	at     bool // it is counted among those who give turns
+	away   atomic.Bool
+	since  bool   // it was away at the last look; under mu
+	others func() // somebody has to do what the goroutine did
 }
 
 // Turns returns what a goroutine of transport needs for that. write writes some
 // of what was handed to the Outboxes, and reports whether there is more; it is called
-// by whoever gives turns, on any goroutine, until the provider stops.
-func (p *Provider) Turns(write func() (more bool), bed Bed) *Turns {
-	p.node.scheduler.write.Store(&write)
-	t := &Turns{of: p.node.scheduler, as: runner{wake: bed.Wake}, bed: bed}
+// by whoever gives turns, on any goroutine, until the provider stops. others is called
+// when the goroutine is kept by the disk, see Work.
+func (p *Provider) Turns(write func() (more bool), others func()) *Turns {
+	s := p.node.scheduler
+	s.write.Store(&write)
+	t := &Turns{of: s, others: others}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.helpers = append(s.helpers, t)
 	return t
 }
 
@@ -33,11 +33,12 @@ func (p *Provider) Turns(write func() (more bool), bed Bed) *Turns {
 func (t *Turns) Begin() {
 	if !t.at {
 		t.at = true
-		t.of.mu.Lock()
-		t.of.active.Add(1)
-		t.of.mu.Unlock()
+		t.of.back()
 	}
 }
+
+// giveTime is how long Give gives turns before there is something else to do.
+const giveTime = 200 * time.Microsecond
 
 // Give gives turns for a while, and reports whether more are due. The caller comes
 // back soon then; otherwise it may sleep.
@@ -45,58 +46,70 @@ func (t *Turns) Give() (more bool) {
 	s := t.of
 	begun := time.Now()
 	m := s.next(nil, false)
-	for turns := 1; ; turns++ {
-		if m == nil {
-			return !t.leave()
-		}
+	for turns := 1; m != nil; turns++ {
 		again := m.turn(m.length())
-		if turns%8 == 0 && time.Since(begun) > yieldAfter {
+		if turns%8 == 0 && time.Since(begun) > giveTime {
 			s.mu.Lock()
-			defer s.mu.Unlock()
 			s.putBack(m, again)
+			s.mu.Unlock()
 			return true
 		}
 		m = s.next(m, again)
 	}
+	return false
 }
 
-// leave ends the caller's part, unless there is work.
-func (t *Turns) leave() bool {
-	t.of.mu.Lock()
-	defer t.of.mu.Unlock()
-	if t.of.due > 0 {
+// Work does what has to wait for the disk, if there is something, and reports whether
+// there was, or whether others was called meanwhile: then the caller ends.
+func (t *Turns) Work() (did, replaced bool) {
+	do := t.of.take()
+	if do == nil {
+		return false, false
+	}
+	t.away.Store(true)
+	tell := do()
+	if replaced = !t.away.CompareAndSwap(true, false); !replaced {
+		t.of.back()
+	}
+	tell()
+	return true, replaced
+}
+
+// replace has others called for a goroutine that is away for too long, and reports
+// whether it is away. The caller has mu.
+func (t *Turns) replace() bool {
+	was := t.since
+	t.since = t.away.Load()
+	if was && t.since && t.away.CompareAndSwap(true, false) {
+		t.at, t.since = false, false
+		t.others()
+	}
+	return t.since
+}
+
+// End ends the caller's part, and reports whether it may sleep: nothing is to be done.
+func (t *Turns) End() bool {
+	s := t.of
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.due+len(s.jobs) > 0 {
 		return false
 	}
 	t.at = false
-	t.of.active.Add(-1)
+	s.active.Add(-1)
 	return true
 }
 
 // Given tells whether somebody is at it, who will write before he sleeps.
 func (t *Turns) Given() bool { return t.of.active.Load() > 0 }
 
-// Await sleeps until there are turns to give, if that is any moment: while the journal
-// writes, requests gather, and what came of all of them is done in one go. It reports
-// false at once when nothing is expected.
-func (t *Turns) Await() bool {
+// Call has somebody who sleeps, if there is one, help to write.
+func (t *Turns) Call() {
 	s := t.of
-	if s.soon == nil || !s.soon() {
-		return false
-	}
 	s.mu.Lock()
-	if s.due > 0 {
-		s.mu.Unlock()
-		return true
-	}
-	s.idle = append(s.idle, &t.as)
+	r := s.rouse()
 	s.mu.Unlock()
-	t.bed.Sleep(nap)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if n := slices.Index(s.idle, &t.as); n >= 0 {
-		s.idle = slices.Delete(s.idle, n, n+1)
-		return true
+	if r != nil {
+		r.wake <- struct{}{}
 	}
-	t.at = true
-	return true
 }

@@ -73,7 +73,7 @@ func (c *core) admit(e *stream, m *Append) error {
 	if c.failure != nil {
 		return fmt.Errorf("%w: %w", ErrUnavailable, c.failure)
 	}
-	data, err := oneLine(m.Event.Data)
+	data, err := oneLine(c.dataOf(m))
 	if err != nil {
 		return err
 	}
@@ -90,6 +90,19 @@ func (c *core) admit(e *stream, m *Append) error {
 	event := m.Event
 	event.Data = data
 	return c.encode(e, &event, m, drops)
+}
+
+// dataOf is an event's data, good until the next is asked for.
+func (c *core) dataOf(m *Append) []byte {
+	if m.Value == nil {
+		return m.Event.Data
+	}
+	const swollen = 64 << 10
+	if cap(c.scratch) > swollen {
+		c.scratch = nil
+	}
+	c.scratch = m.Value.Append(c.scratch[:0])
+	return c.scratch
 }
 
 // dropEntries finds the streams that an event ends.

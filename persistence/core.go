@@ -23,7 +23,8 @@ type core struct {
 	cfg   Config
 	log   *slog.Logger
 	files *disk
-	out   sender // nil outside of Receive
+	out   sender                          // nil outside of Receive
+	later func(work func() (tell func())) // see Store.Lend
 	inbox *inbox
 	tasks sync.WaitGroup // writer job and workers that run
 
@@ -36,16 +37,16 @@ type core struct {
 
 	// the journal
 	writer         *writer
-	segments       []*segment  // oldest first; the last one is live
-	nextSeq        uint64      // of the next record to be written
-	number         uint32      // of the newest segment file, used or not
-	fresh          []string    // files that the start made
-	writing        bool        // the writer has a job
-	underWay       atomic.Bool // the same, for who is not the actor
-	flying         *batch      // which is this one
-	gathering      bool        // a batch is being gathered
-	gathered       int         // for so many rounds
+	segments       []*segment // oldest first; the last one is live
+	nextSeq        uint64     // of the next record to be written
+	number         uint32     // of the newest segment file, used or not
+	fresh          []string   // files that the start made
+	writing        bool       // the writer has a job
+	flying         *batch     // which is this one
+	gathering      bool       // a batch is being gathered
+	gathered       int        // for so many rounds
 	gatherBegun    time.Time
+	scratch        []byte   // of dataOf
 	waiting        []*batch // the oldest is next; only the last has room
 	spare          []*batch
 	waitingRecords int // in waiting and flying
@@ -148,8 +149,19 @@ func (c *core) onAnswer() {
 // startWriter gives the writer its job.
 func (c *core) startWriter(job writerJob) {
 	c.writing = true
-	c.underWay.Store(true)
-	c.tasks.Go(func() { c.inbox.post(c.writer.do(job)) })
+	c.tasks.Add(1)
+	work := func() (tell func()) {
+		done := c.writer.do(job)
+		return func() {
+			c.inbox.post(done)
+			c.tasks.Done()
+		}
+	}
+	if c.later != nil && c.out != nil {
+		c.later(work)
+		return
+	}
+	go func() { work()() }()
 }
 
 // startJob runs a job of a pool.
@@ -161,7 +173,6 @@ func (c *core) startJob(j job) {
 // answers to this one are sent: the disk need not wait for them.
 func (c *core) onWritten(w written) {
 	c.writing = false
-	c.underWay.Store(false)
 	switch {
 	case w.err != nil:
 		c.fail(w.err)

@@ -71,8 +71,16 @@ type Append struct {
 	Stream  Stream
 	Epoch   uint64
 	Event   Event    // Event.Seq is the last one sent + 1
+	Value   Value    // in the place of Event.Data, when it is not nil
 	Drops   []Stream // streams that end with this event; their files are removed once it is durable
 	ReplyTo *actor.PID
+}
+
+// Value is an event's data that is encoded when it is put into a batch, on the actor's
+// goroutine: it must not change any more.
+type Value interface {
+	// Append appends one JSON value, on one line.
+	Append(to []byte) []byte
 }
 
 // Committed says that all events of the stream up to Seq are on disk.

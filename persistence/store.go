@@ -93,8 +93,11 @@ func (s *Store) letGo() error {
 // Writable tells whether the last write succeeded; false while the disk is full or failing.
 func (s *Store) Writable() bool { return s.core.writable.Load() }
 
-// Writing tells whether events are just being written: their Committed is a moment away.
-func (s *Store) Writing() bool { return s.core.underWay.Load() }
+// Lend says who does the work that writes the journal: later is called in the actor's
+// Receive and does not wait; the work may take as long as the disk, and what it returns
+// is to be called then. Without it, a goroutine is started for each batch. Called
+// before the actor is started.
+func (s *Store) Lend(later func(work func() (tell func()))) { s.core.later = later }
 
 // Close writes out what waits, ends the journal and unlocks the folder. Called
 // after the actors stopped. Calling it again gives the same answer.

@@ -61,6 +61,7 @@ func runJob(j job, files *disk) (answer any) {
 type inbox struct {
 	mu      sync.Mutex
 	answers []any
+	room    [4]any      // where they are, while they are few
 	has     atomic.Bool // answers wait; looked at without the lock
 	to      *actor.PID
 	system  *actor.ActorSystem
@@ -105,8 +106,9 @@ func (in *inbox) take() any {
 		return nil
 	}
 	answer := in.answers[0]
+	in.answers[0] = nil
 	if in.answers = in.answers[1:]; len(in.answers) == 0 {
-		in.answers = nil
+		in.answers = in.room[:0]
 		in.has.Store(false)
 	}
 	return answer

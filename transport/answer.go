@@ -31,7 +31,7 @@ func appendValues(dst []byte, reply any) ([]byte, bool) {
 	case actors.Done:
 	case actors.LoggedIn:
 		dst = protocol.AppendText(dst, "key", r.Key)
-	case actors.Posted:
+	case *actors.Posted:
 		dst = protocol.AppendPosted(dst, r.Index, r.Timestamp)
 	case actors.Messages:
 		dst = appendMessages(dst, &r)
@@ -111,7 +111,7 @@ func weightOf(command any) weight {
 	case actors.GetMessages, actors.LatestMessages, actors.GetServerImage,
 		actors.JoinedServers, actors.ServerChannels, actors.ServerMembers:
 		return heavy
-	case actors.Post:
+	case *actors.Post:
 		return aPost
 	}
 	return light

@@ -106,8 +106,8 @@ func agreeable(r *actors.Request) any {
 		return actors.LoggedIn{User: cmd.User, Key: "0123456789012345678901234"}
 	case actors.ProviderName:
 		return actors.ProviderInfo{Name: "LOCALPROVIDER", Welcome: "welcome"}
-	case actors.Post:
-		return actors.Posted{Index: 7, Timestamp: 1586562444123456}
+	case *actors.Post:
+		return &actors.Posted{Index: 7, Timestamp: 1586562444123456}
 	}
 	return actors.Done{}
 }

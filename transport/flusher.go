@@ -2,39 +2,47 @@ package transport
 
 import (
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"syscall"
 
 	"elemental/actors"
 )
 
-// flusher writes the connections of a poller, in one goroutine that never waits
-// for a socket: what a socket has no room for stays until the poller hears of room.
+// flusher has the connections of a poller written, by whoever comes to write (some), and
+// never waits for a socket: what a socket has no room for stays until the poller hears of room.
 type flusher struct {
-	handed [classes]queue // by how soon
-	ahead  [classes]*conn // taken from them
-	turns  int
-	left   atomic.Int32 // of them are not empty
-	busy   atomic.Bool  // somebody writes
-	asleep atomic.Bool
+	handed  [classes]queue               // by how soon
+	waiting atomic.Int32                 // connections that are handed over and not taken to be written
+	given   atomic.Pointer[actors.Turns] // tells whether somebody comes to write who is awake anyway
+
+	mu    sync.Mutex     // held for a moment
+	ahead [classes]*conn // taken from handed
+	turns int
+
+	asleep atomic.Bool // the goroutine that comes when nobody else does
 	wake   chan struct{}
 	ended  atomic.Bool
-	given  atomic.Pointer[actors.Turns] // tells whether somebody comes to write who is awake anyway
+}
 
+// pen is what a goroutine needs to write.
+type pen struct {
 	b    []byte // to be sent
 	n    int    // of the last send
 	err  error
 	send func(fd uintptr) bool
 }
 
-func newFlusher() *flusher {
-	f := &flusher{wake: make(chan struct{}, 1)}
-	f.send = func(fd uintptr) bool {
-		f.n, f.err = syscall.Write(int(fd), f.b)
+var pens = sync.Pool{New: func() any {
+	p := &pen{}
+	p.send = func(fd uintptr) bool {
+		p.n, p.err = syscall.Write(int(fd), p.b)
 		return true
 	}
-	return f
-}
+	return p
+}}
+
+func newFlusher() *flusher { return &flusher{wake: make(chan struct{}, 1)} }
 
 // queue is of connections; many put, one takes.
 type queue struct {
@@ -60,8 +68,6 @@ func (q *queue) take() (first *conn) {
 	return first
 }
 
-func (q *queue) empty() bool { return q.last.Load() == nil }
-
 // How soon a connection is written: somebody waits for an answer, and a little (of
 // pushes, or of answers to who sends ahead of them) is written before much, so that
 // a crowd is in nobody's way.
@@ -78,6 +84,7 @@ const (
 // over by whoever set its outbox's writing, or found it blocked: by one at a time.
 func (f *flusher) hand(c *conn, how class) {
 	f.handed[how].put(c)
+	f.waiting.Add(1)
 	if turns := f.given.Load(); turns == nil || !turns.Given() {
 		f.rouse()
 	}
@@ -99,24 +106,51 @@ func (f *flusher) run() {
 	}
 }
 
-// some writes a few connections, unless somebody is at it, and reports whether there
-// are more.
-func (f *flusher) some() (more bool) {
-	if f.empty() || !f.busy.CompareAndSwap(false, true) {
-		return false
-	}
-	if how := f.next(); how < classes {
-		f.ahead[how] = f.each(f.ahead[how])
-	}
-	left := int32(0)
-	for _, c := range f.ahead {
-		if c != nil {
-			left++
+// many is several times some.
+func (f *flusher) many() (more bool) {
+	for range 8 {
+		if !f.some() {
+			return false
 		}
 	}
-	f.left.Store(left)
-	f.busy.Store(false)
+	return true
+}
+
+// some writes a few connections, and reports whether there are more.
+func (f *flusher) some() (more bool) {
+	if f.empty() {
+		return false
+	}
+	p := pens.Get().(*pen)
+	for _, c := range f.take() {
+		if c != nil {
+			c.flushNow(f, p)
+		}
+	}
+	p.b = nil
+	pens.Put(p)
 	return !f.empty()
+}
+
+// inTurn is how many connections are written before others have their turn.
+const inTurn = 16
+
+// take takes the connections that are to be written next.
+func (f *flusher) take() (all [inTurn]*conn) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	how := f.next()
+	if how == classes {
+		return all
+	}
+	n := 0
+	for c := f.ahead[how]; c != nil && n < inTurn; n++ {
+		all[n] = c
+		c = c.ready.next // it may be handed over again as soon as it is written
+		f.ahead[how] = c
+	}
+	f.waiting.Add(-int32(n)) //nolint:gosec // a few
+	return all
 }
 
 // next is the first class with something to write; now and then the second or the
@@ -135,18 +169,6 @@ func (f *flusher) next() class {
 	return found
 }
 
-// each writes a few connections, before others and other goroutines have their
-// turn, and returns the rest.
-func (f *flusher) each(c *conn) *conn {
-	const inTurn = 16
-	for n := 0; c != nil && n < inTurn; n++ {
-		next := c.ready.next // it may be handed over again at once
-		c.flushNow(f)
-		c = next
-	}
-	return c
-}
-
 // sleep waits for a connection, unless one came in between.
 func (f *flusher) sleep() {
 	f.asleep.Store(true)
@@ -155,17 +177,7 @@ func (f *flusher) sleep() {
 	}
 }
 
-func (f *flusher) empty() bool {
-	if f.left.Load() > 0 {
-		return false
-	}
-	for how := range classes {
-		if !f.handed[how].empty() {
-			return false
-		}
-	}
-	return true
-}
+func (f *flusher) empty() bool { return f.waiting.Load() == 0 }
 
 // stop ends the goroutine; no connection is left that could need it.
 func (f *flusher) stop() {
@@ -174,24 +186,26 @@ func (f *flusher) stop() {
 }
 
 // flushNow writes what the socket has room for, up to a bound: then others have their turn.
-func (c *conn) flushNow(f *flusher) {
+func (c *conn) flushNow(f *flusher, p *pen) {
 	defer c.endFlush()
 	o := &c.out
 	for range 4 {
 		if o.left == nil {
-			if o.left, o.from = c.takeDue(), 0; o.left == nil {
-				return
+			due := c.takeDue()
+			if due == nil {
+				return // and somebody else may have begun
 			}
+			o.left, o.from = due, 0
 		}
 		c.ready.writable.Store(false)
-		f.b = o.left.b[o.from:min(len(o.left.b), o.from+piece)]
-		err := c.ready.raw.Write(f.send)
+		p.b = o.left.b[o.from:min(len(o.left.b), o.from+piece)]
+		err := c.ready.raw.Write(p.send)
 		if err == nil {
-			err = f.err
+			err = p.err
 		}
 		switch {
 		case err == nil:
-			c.sent(f.n)
+			c.sent(p.n)
 		case err == syscall.EAGAIN:
 			if c.stuck() {
 				return

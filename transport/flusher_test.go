@@ -41,15 +41,13 @@ func TestWhatIsHandedOverKeepsItsOrder(t *testing.T) {
 		conns[i] = &conn{}
 		f.hand(conns[i], little)
 	}
-	f.next()
-	c := f.ahead[little]
+	taken := f.take()
 	for i, want := range conns {
-		if c != want {
+		if taken[i] != want {
 			t.Fatalf("the one at place %d is another", i)
 		}
-		c = c.ready.next
 	}
-	if c != nil || !f.empty() {
+	if taken[len(conns)] != nil || !f.empty() {
 		t.Error("there are more")
 	}
 }

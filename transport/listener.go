@@ -103,7 +103,7 @@ func (l *Listener) Stats() Stats {
 // again, never give up.
 func (l *Listener) Serve(provider *actors.Provider) error {
 	for _, p := range l.pollers {
-		p.flusher.given.Store(provider.Turns(l.write, &p.set))
+		p.flusher.given.Store(provider.Turns(l.write, func() { l.polling.Go(p.run) }))
 	}
 	return l.serve(func(out actors.Outbox, from netip.Addr) session { return provider.Connect(out, from) })
 }

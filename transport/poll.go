@@ -100,27 +100,43 @@ func newPoller() *poller {
 }
 
 // run polls until the set is closed, and does what it makes others do: their turns,
-// and the writing.
+// the writing, and the waiting for the disk. When that takes too long, another
+// goroutine polls.
 func (p *poller) run() {
 	for more := false; p.set.wait(!more); {
 		turns := p.flusher.given.Load()
-		if turns != nil {
-			turns.Begin()
+		if turns == nil {
+			more = p.round()
+			continue
 		}
-		again := p.again
-		p.again = nil
-		for _, c := range again {
-			p.read(c)
+		turns.Begin()
+		more = p.round()
+		more = turns.Give() || more
+		did, replaced := turns.Work()
+		if replaced {
+			return
 		}
-		more = p.set.each(p.event) || len(p.again) > 0
-		if turns != nil {
+		if did {
 			more = turns.Give() || more
 		}
-		more = p.flusher.some() || more
-		if !more && turns != nil {
-			more = turns.Await()
+		if p.flusher.waiting.Load() > crowd {
+			turns.Call()
 		}
+		more = p.flusher.many() || more
+		more = more || !turns.End() || p.flusher.some()
 	}
+}
+
+const crowd = 24
+
+// round reads what there is.
+func (p *poller) round() (more bool) {
+	again := p.again
+	p.again = nil
+	for _, c := range again {
+		p.read(c)
+	}
+	return p.set.each(p.event) || len(p.again) > 0
 }
 
 // event is what the system tells of a socket.

@@ -7,7 +7,6 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -17,7 +16,6 @@ import (
 type pollSet struct {
 	fd     int
 	kicks  int // an eventfd in it, which ends a wait
-	bell   int // an eventfd that ends a sleep
 	closed atomic.Bool
 
 	events [128]unix.EpollEvent
@@ -38,11 +36,6 @@ func (s *pollSet) open() bool {
 		return false
 	}
 	if s.kicks, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK); err != nil {
-		_ = unix.Close(s.fd)
-		return false
-	}
-	if s.bell, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK); err != nil {
-		_ = unix.Close(s.kicks)
 		_ = unix.Close(s.fd)
 		return false
 	}
@@ -79,21 +72,7 @@ func (s *pollSet) close() error {
 	return err
 }
 
-// Sleep waits for Wake in a system call of its own, as wait does.
-func (s *pollSet) Sleep(most time.Duration) {
-	timeout := unix.NsecToTimespec(int64(most))
-	fds := [1]unix.PollFd{{Fd: int32(s.bell), Events: unix.POLLIN}}
-	if n, _ := unix.Ppoll(fds[:], &timeout, nil); n > 0 {
-		var rung [8]byte
-		_, _ = unix.Read(s.bell, rung[:]) // how often does not matter
-	}
-}
-
-// Wake is for any goroutine.
-func (s *pollSet) Wake() { _, _ = unix.Write(s.bell, []byte{1, 0, 0, 0, 0, 0, 0, 0}) }
-
 func (s *pollSet) release() {
-	_ = unix.Close(s.bell)
 	_ = unix.Close(s.kicks) // nothing was written to either
 	_ = unix.Close(s.fd)
 }

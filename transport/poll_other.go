@@ -6,7 +6,6 @@ import (
 	"errors"
 	"net"
 	"os"
-	"time"
 )
 
 // pollSet is not there: each connection has a goroutine of its own all its life.
@@ -18,8 +17,5 @@ func (*pollSet) each(func(c *conn, in, out, over bool)) bool { return false }
 func (*pollSet) add(*conn) bool                              { return false }
 func (*pollSet) remove(*conn)                                {}
 func (*pollSet) close() error                                { return nil }
-
-func (*pollSet) Sleep(time.Duration) {}
-func (*pollSet) Wake()               {}
 
 func unknown(*net.TCPConn) (*os.File, error) { return nil, errors.ErrUnsupported }

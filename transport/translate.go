@@ -70,8 +70,13 @@ const nobody = " "
 // translate makes the actors' request of a decoded one.
 func (v *values) translate(r *protocol.Request) *actors.Request {
 	v.Request, v.refusal = r, ""
-	out := &actors.Request{ID: r.ID, Call: shortCall(r.Call.Value), Bytes: r.Bytes}
-	out.Command = v.command()
+	v.out = nil
+	command := v.command()
+	out := v.out
+	if out == nil {
+		out = new(actors.Request)
+	}
+	out.ID, out.Call, out.Bytes, out.Command = r.ID, shortCall(r.Call.Value), r.Bytes, command
 	if r.Usernm.Is == protocol.Given && out.Call != "register" && out.Call != "login" {
 		out.Claimed = nobody
 		if name, ok := protocol.CleanName(r.Usernm.Value); ok {
@@ -81,7 +86,7 @@ func (v *values) translate(r *protocol.Request) *actors.Request {
 	if v.refusal != "" {
 		out.Command = actors.Refused{Code: v.refusal}
 	}
-	v.Request = nil
+	v.Request, v.out = nil, nil
 	return out
 }
 
@@ -108,8 +113,16 @@ func login(v *values) any {
 	return actors.Login{User: v.name(v.Usernm), Password: v.text(v.Passwd)}
 }
 
+// posting is a request to post and what it posts, in one piece of memory: most requests are.
+type posting struct {
+	request actors.Request
+	post    actors.Post
+}
+
 func message(v *values) any {
-	post := actors.Post{Server: v.name(v.ServerName), Channel: v.name(v.Channel), Text: v.text(v.Msg)}
+	p := &posting{post: actors.Post{Server: v.name(v.ServerName), Channel: v.name(v.Channel), Text: v.text(v.Msg)}}
+	post := &p.post
+	v.out = &p.request
 	if v.Nonce.Is != protocol.Absent {
 		post.Nonce = v.text(v.Nonce)
 		if !protocol.ValidNonce(post.Nonce) {
@@ -147,6 +160,7 @@ func latestMessages(v *values) any {
 type values struct {
 	*protocol.Request
 	refusal    actors.Code
+	out        *actors.Request // where the request is made, if somewhere else than usual
 	imageBytes int
 }
 

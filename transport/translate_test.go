@@ -57,8 +57,8 @@ func TestTranslate(t *testing.T) {
 		`{"call":"createchannel","servername":"s","name":"\u200b"}`:              refused(actors.InvalidChannel),
 		`{"call":"createchannel","servername":"s","channel":"c"}`:                bad,
 		`{"call":"deletechannel","servername":"s","name":"c"}`:                   actors.DeleteChannel{Server: "s", Channel: "c"},
-		`{"call":"message","servername":"s","channel":"c","msg":""}`:             actors.Post{Server: "s", Channel: "c"},
-		`{"call":"message","servername":"s","channel":"c","msg":"m","nonce":"n"}`: actors.Post{
+		`{"call":"message","servername":"s","channel":"c","msg":""}`:             &actors.Post{Server: "s", Channel: "c"},
+		`{"call":"message","servername":"s","channel":"c","msg":"m","nonce":"n"}`: &actors.Post{
 			Server: "s", Channel: "c", Text: "m", Nonce: "n"},
 		`{"call":"message","servername":"s","channel":"c","msg":"m","nonce":1}`:              bad,
 		`{"call":"message","servername":"s","channel":"c","msg":"m","nonce":"` + long + `"}`: bad,
@@ -125,7 +125,7 @@ func TestReplies(t *testing.T) {
 	}{
 		{actors.Done{}, `{"resp":true,"id":5}`},
 		{actors.LoggedIn{User: "a", Key: "k"}, `{"resp":true,"key":"k","id":5}`},
-		{actors.Posted{Index: 3, Timestamp: 1586562444000009}, `{"resp":true,"index":3,"timestamp":1586562444.000009,"id":5}`},
+		{&actors.Posted{Index: 3, Timestamp: 1586562444000009}, `{"resp":true,"index":3,"timestamp":1586562444.000009,"id":5}`},
 		{actors.Messages{}, `{"resp":true,"messages":[],"id":5}`},
 		{actors.Messages{List: list}, `{"resp":true,"messages":[{"message":"h\"i","timestamp":1.500000,"author":"a"},` +
 			`{"message":"é","timestamp":2.000001,"author":"b"}],"id":5}`},

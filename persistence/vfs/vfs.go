@@ -158,10 +158,15 @@ type diskFile struct{ *os.File }
 
 func (f diskFile) Sync() error { return syncData(f.File) }
 
+var nothing [64 << 10]byte
+
 func (f diskFile) Ahead(skip, zeros int64) error {
 	at, err := f.Seek(0, io.SeekCurrent)
-	if err == nil {
-		_, err = f.WriteAt(make([]byte, zeros), at+skip)
+	for at += skip; err == nil && zeros > 0; {
+		var n int
+		n, err = f.WriteAt(nothing[:min(zeros, int64(len(nothing)))], at)
+		at += int64(n)
+		zeros -= int64(n)
 	}
 	return err
 }
