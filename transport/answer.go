@@ -103,18 +103,44 @@ type weight int
 const (
 	light weight = iota
 	aPost        // posts to a channel travel together
-	heavy        // its answer may be large: a connection has one such request under way at a time
+	aPage        // a few messages are asked for: a connection has one such request under way at a time
+	heavy        // its answer may be large: likewise, and it counts as much as heavyPages
 )
 
+// pageMessages is how many messages are a few.
+const pageMessages = 20
+
 func weightOf(command any) weight {
-	switch command.(type) {
-	case actors.GetMessages, actors.LatestMessages, actors.GetServerImage,
+	switch c := command.(type) {
+	case actors.GetMessages:
+		return weightOfMessages(c.End - c.Begin)
+	case actors.LatestMessages:
+		return weightOfMessages(c.Count)
+	case actors.GetServerImage,
 		actors.JoinedServers, actors.ServerChannels, actors.ServerMembers:
 		return heavy
 	case *actors.Post:
 		return aPost
 	}
 	return light
+}
+
+func weightOfMessages(count int64) weight {
+	if count <= pageMessages {
+		return aPage
+	}
+	return heavy
+}
+
+// pages is how much of the turns for large answers such a request takes.
+func (w weight) pages() int {
+	switch w {
+	case aPage:
+		return 1
+	case heavy:
+		return heavyPages
+	}
+	return 0
 }
 
 // Encoder makes the bytes of events in one text encoding, for all connections.

@@ -20,7 +20,7 @@ type outbox struct {
 	writing bool      // a goroutine is at it
 	flight  int       // bytes that it has taken and not yet written
 	pending int       // requests that are not answered
-	turn    bool      // one of them may have a large answer, and holds a turn for it
+	pages   int       // turns for large answers that one of them holds
 	posts   int       // of them that are posts
 	turns   int       // of these that hold one, since they were sent ahead
 	counted int       // bytes that the others know to be unread
@@ -283,7 +283,7 @@ func (c *conn) admit(w weight) bool {
 	}
 	if line := c.line(w); line != nil && !o.ended {
 		o.mu.Unlock()
-		line.enter()
+		line.enter(max(w.pages(), 1))
 		o.mu.Lock()
 		c.took(w)
 	}
@@ -304,7 +304,7 @@ func (c *conn) tryAdmit(w weight) bool {
 		return false
 	}
 	if line := c.line(w); line != nil {
-		if !line.try() {
+		if !line.try(max(w.pages(), 1)) {
 			return false
 		}
 		c.took(w)
@@ -331,7 +331,7 @@ func (c *conn) mustWait(w weight) bool {
 func (c *conn) window(w weight) int {
 	most := c.shared.cfg.Window
 	switch {
-	case w == heavy || c.out.turn:
+	case w.pages() > 0 || c.out.pages > 0:
 		return 1
 	case w == aPost && c.sendsAhead():
 		return min(most, c.shared.commons.share())
@@ -346,7 +346,7 @@ func (c *conn) sendsAhead() bool { return c.shared.lately(c.out.ahead.Load()) }
 func (c *conn) line(w weight) *turnstile {
 	s := c.shared.commons
 	switch {
-	case w == heavy:
+	case w.pages() > 0:
 		return &s.heavy
 	case w == aPost && c.sendsAhead():
 		return &s.ahead
@@ -366,8 +366,8 @@ func (c *conn) admitted(w weight) {
 
 // took notes a turn.
 func (c *conn) took(w weight) {
-	if w == heavy {
-		c.out.turn = true
+	if pages := w.pages(); pages > 0 {
+		c.out.pages = pages
 	} else {
 		c.out.turns++
 	}
@@ -389,9 +389,9 @@ func (c *conn) answered(w weight) {
 // giveTurns gives back turns that no request under way needs.
 func (c *conn) giveTurns() {
 	o := &c.out
-	if o.turn {
-		o.turn = false
-		c.shared.commons.heavy.leave(1)
+	if o.pages > 0 {
+		c.shared.commons.heavy.leave(o.pages)
+		o.pages = 0
 	}
 	if n := o.turns - o.posts; n > 0 {
 		o.turns -= n

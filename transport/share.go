@@ -23,6 +23,7 @@ type commons struct {
 // How many requests of a kind are under way at a time.
 const (
 	heavyAtOnce = 8
+	heavyPages  = 16 // requests for a few messages, of which so many more may be under way
 	aheadEach   = 6  // sent ahead, for each processor: with more, others wait longer than when all is quiet
 	aheadAlone  = 16 // times as many while nobody else asks
 	aheadShare  = 4  // one connection has one in so many of them, so that a slow channel holds up nobody else
@@ -34,7 +35,7 @@ func (l *Listener) newCommons() *commons {
 	if together == 0 {
 		together = aheadEach * l.cfg.processors()
 	}
-	s.heavy.open = func(under int) bool { return under < heavyAtOnce && s.unread.Load() <= s.unreadMost }
+	s.heavy.open = func(under int) bool { return under < heavyAtOnce*heavyPages && s.unread.Load() <= s.unreadMost }
 	s.together = func() int {
 		if !l.lately(s.polite.Load()) {
 			return together * aheadAlone
@@ -68,7 +69,7 @@ func (s *commons) look(shut bool) {
 
 // turnstile lets some requests at a time pass, in the order in which they came.
 type turnstile struct {
-	open func(under int) bool // under mu
+	open func(under int) bool // tells whether the next may pass; under mu
 
 	mu      sync.Mutex // held for a moment
 	changed sync.Cond  // for connections' readers, which wait for their turn
@@ -77,8 +78,8 @@ type turnstile struct {
 	shut    bool
 }
 
-// enter waits for a turn.
-func (t *turnstile) enter() {
+// enter waits for n turns.
+func (t *turnstile) enter(n int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if !t.shut && (t.waiting > 0 || !t.open(t.under)) {
@@ -89,20 +90,20 @@ func (t *turnstile) enter() {
 		}
 		t.waiting--
 	}
-	t.under++
+	t.under += n
 	if t.waiting > 0 && t.open(t.under) {
 		t.changed.Signal()
 	}
 }
 
-// try takes a turn if there is one to be had.
-func (t *turnstile) try() bool {
+// try takes n turns if they are to be had.
+func (t *turnstile) try(n int) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.waiting > 0 || !t.open(t.under) {
 		return false
 	}
-	t.under++
+	t.under += n
 	return true
 }
 

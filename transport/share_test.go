@@ -135,7 +135,7 @@ func TestWhoIsAloneMaySendMore(t *testing.T) {
 	l.now.Store(1)
 	s := l.newCommons()
 	most := func() (n int) {
-		for ; s.ahead.try(); n++ { //nolint:revive // takes all
+		for ; s.ahead.try(1); n++ { //nolint:revive // takes all
 		}
 		s.ahead.leave(n)
 		return n
@@ -168,17 +168,17 @@ func TestTurnsAreInOrder(t *testing.T) { synctest.Test(t, turnsInOrder) }
 func turnsInOrder(t *testing.T) {
 	s := &turnstile{open: func(under int) bool { return under < 2 }}
 	s.changed.L = &s.mu
-	s.enter()
-	s.enter()
+	s.enter(1)
+	s.enter(1)
 	passed := make(chan int, 10)
 	for i := range 10 {
 		go func() {
-			s.enter()
+			s.enter(1)
 			passed <- i
 		}()
 		synctest.Wait()
 	}
-	if s.try() {
+	if s.try(1) {
 		t.Error("somebody passed before those who wait")
 	}
 	s.leave(2)
@@ -196,7 +196,7 @@ func turnsInOrder(t *testing.T) {
 	}
 	s.look(true)
 	for range 5 {
-		s.enter() // nobody waits at the end
+		s.enter(1) // nobody waits at the end
 	}
 }
 
