@@ -157,13 +157,14 @@ type (
 	}
 )
 
-// Outbox is the way out of a session to its connection. The methods are called
-// by the session alone, never block, and never fail: a connection that cannot
-// take more is closed by its transport.
+// Outbox is the way out of a session to its connection. The methods are called by
+// the session, and Push by the router, never block, and never fail: a connection that
+// cannot take more is closed by its transport.
 type Outbox interface {
 	// Answer hands over the reply to req: one of the replies above.
 	Answer(req *Request, reply any)
-	// Push hands over an event as the Encoder made it; the bytes are shared and not to be changed.
+	// Push hands over an event as the Encoder made it; the bytes are shared and not to be
+	// changed. What is pushed while a Subscribe is under way comes after its answer.
 	Push(event []byte)
 	// Close ends the connection after what was handed over before is written.
 	Close()

@@ -20,7 +20,7 @@ type lane struct {
 // delivery is a message on its way to those who were subscribed when it came.
 type delivery struct {
 	of    *publish
-	event *pushed
+	event []byte
 	stamp uint64
 	to    []*subscriber // who have not been sent it
 }
@@ -40,7 +40,7 @@ func (r *router) onPublish(ctx actor.Context, m *publish) {
 		return
 	}
 	d := delivery{of: m, stamp: r.stamp, to: subscribers(whole, channel)}
-	d.event = &pushed{event: r.node.encoder.EncodeNewMessage(&m.NewMessage)}
+	d.event = r.node.encoder.EncodeNewMessage(&m.NewMessage)
 	if l == nil && len(d.to) <= portion {
 		r.deliver(ctx, &d)
 		return
@@ -93,7 +93,7 @@ func (r *router) deliver(ctx actor.Context, d *delivery) {
 	d.to = d.to[len(now):]
 	for _, s := range now {
 		if s.session != d.of.Poster.Session && (s.hears(d.of.Topic, d.stamp) || s.hears(d.of.Topic.whole(), d.stamp)) {
-			ctx.Send(s.pid, d.event)
+			s.out.Push(d.event)
 		}
 	}
 	if len(d.to) == 0 {

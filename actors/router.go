@@ -5,7 +5,8 @@ import (
 )
 
 // router knows the logged-in sessions of this node, whose they are and what
-// they subscribed to; it fans each published message out to them. Sessions
+// they subscribed to; it fans each published message out to their Outboxes itself,
+// since a word to each session would cost more than all the rest. Sessions
 // tell it online and offline; servers and channels tell it attach, revoke,
 // publish, and ask whoIsOnline. Transient, and kept as it is after a crash:
 // the sessions live on.
@@ -33,6 +34,7 @@ type (
 	online struct {
 		Session uint64
 		PID     *actor.PID
+		Out     Outbox // a thing of this node, as the session and the router are
 		User    string
 	}
 	// offline: a session is nobody's any more; its subscriptions end untold.
@@ -86,9 +88,6 @@ type (
 	memberWelcome struct{ Server, User string }
 )
 
-// pushed is an event's bytes on their way to a session; shared, never changed.
-type pushed struct{ event []byte }
-
 type router struct {
 	node     *node
 	sessions map[uint64]*subscriber
@@ -101,6 +100,7 @@ type router struct {
 type subscriber struct {
 	session uint64
 	pid     *actor.PID
+	out     Outbox
 	user    string
 	topics  map[topic]uint64 // the stamp of the beginning; 0 before that
 }
@@ -133,7 +133,7 @@ func (r *router) Receive(ctx actor.Context) {
 	case *detach:
 		r.onDetach(ctx, m)
 	case *revoke:
-		r.onRevoke(ctx, m)
+		r.onRevoke(m)
 	case *whoIsOnline:
 		r.onWhoIsOnline(ctx, m)
 	case *memberWelcome:
@@ -200,7 +200,7 @@ func (r *router) onOnline(m *online) {
 		return // it logged in again; its subscriptions stay
 	}
 	r.forget(m.Session)
-	s := &subscriber{session: m.Session, pid: m.PID, user: m.User}
+	s := &subscriber{session: m.Session, pid: m.PID, out: m.Out, user: m.User}
 	r.sessions[m.Session] = s
 	if r.users[m.User] == nil {
 		r.users[m.User] = map[uint64]*subscriber{}
@@ -285,41 +285,39 @@ func (r *router) onDetach(ctx actor.Context, m *detach) {
 	m.answer(ctx, Done{})
 }
 
-func (r *router) onRevoke(ctx actor.Context, m *revoke) {
+func (r *router) onRevoke(m *revoke) {
 	if m.User != "" {
 		for _, s := range r.users[m.User] {
-			r.revokeFrom(ctx, s, m)
+			r.revokeFrom(s, m)
 		}
 		return
 	}
 	if m.Topic.channel != "" {
-		r.tellChannelGone(ctx, m)
+		r.tellChannelGone(m)
 	}
 	for _, s := range r.sessions {
-		r.revokeFrom(ctx, s, m)
+		r.revokeFrom(s, m)
 	}
 }
 
 // tellChannelGone tells those who hear the whole server that a channel has
 // ended: one of its name may begin anew. Who is subscribed to the channel too
 // hears it once, as the end of that subscription.
-func (r *router) tellChannelGone(ctx actor.Context, m *revoke) {
-	event := &pushed{event: r.node.encoder.EncodeUnsubscribed(
-		&Unsubscribed{Server: m.Topic.server, Channel: m.Topic.channel, Reason: m.Reason})}
+func (r *router) tellChannelGone(m *revoke) {
+	event := r.node.encoder.EncodeUnsubscribed(&Unsubscribed{Server: m.Topic.server, Channel: m.Topic.channel, Reason: m.Reason})
 	for _, s := range r.topics[m.Topic.whole()] {
 		if _, too := s.topics[m.Topic]; !too {
-			ctx.Send(s.pid, event)
+			s.out.Push(event)
 		}
 	}
 }
 
 // revokeFrom ends what one session has of the topic, each subscription told.
-func (r *router) revokeFrom(ctx actor.Context, s *subscriber, m *revoke) {
+func (r *router) revokeFrom(s *subscriber, m *revoke) {
 	for t := range s.topics {
 		if t == m.Topic || t.within(m.Topic) {
 			r.leave(s, t)
-			ctx.Send(s.pid, &pushed{event: r.node.encoder.EncodeUnsubscribed(
-				&Unsubscribed{Server: t.server, Channel: t.channel, Reason: m.Reason})})
+			s.out.Push(r.node.encoder.EncodeUnsubscribed(&Unsubscribed{Server: t.server, Channel: t.channel, Reason: m.Reason}))
 		}
 	}
 }

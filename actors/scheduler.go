@@ -16,7 +16,7 @@ import (
 // who have had none.
 type scheduler struct {
 	processors int
-	write      atomic.Pointer[func() bool] // writes some of what the actors said, and reports whether there is more
+	write      atomic.Pointer[func(busy bool) bool] // see Provider.Turns
 
 	mu       sync.Mutex // held for the time of a push or pop
 	light    runQueue   // woken, or shared
@@ -56,7 +56,7 @@ const (
 
 func newScheduler(processors int) *scheduler {
 	s := &scheduler{processors: processors}
-	nothing := func() bool { return false }
+	nothing := func(bool) bool { return false }
 	s.write.Store(&nothing)
 	s.watch = time.AfterFunc(time.Hour, s.look)
 	s.watch.Stop()
@@ -192,7 +192,7 @@ func (s *scheduler) run(r *runner) {
 	m := s.next(nil, false)
 	for turns := 1; ; turns++ {
 		if m == nil {
-			if !(*s.write.Load())() && !s.work() && !s.rest(r) {
+			if !(*s.write.Load())(false) && !s.work() && !s.rest(r) {
 				return
 			}
 			m = s.next(nil, false)
@@ -200,7 +200,7 @@ func (s *scheduler) run(r *runner) {
 		}
 		more := m.turn(m.length())
 		if turns%writeEvery == 0 {
-			(*s.write.Load())()
+			(*s.write.Load())(true)
 		}
 		if now := time.Now(); now.Sub(last) > yieldAfter {
 			runtime.Gosched()
@@ -281,7 +281,7 @@ func (s *scheduler) rest(r *runner) bool {
 	s.active.Add(-1)
 	s.idle = append(s.idle, r)
 	s.mu.Unlock()
-	for (*s.write.Load())() { // what was said while one more seemed to be there to write it
+	for (*s.write.Load())(false) { // what was said while one more seemed to be there to write it
 	}
 	<-r.wake
 	return true

@@ -88,8 +88,6 @@ func (s *session) Receive(ctx actor.Context) {
 		s.onRequest(ctx, m)
 	case *answer:
 		s.onAnswer(ctx, m)
-	case *pushed:
-		s.out.Push(m.event)
 	case *welcomed:
 		s.subscribeTo(ctx, m.server)
 	case *overdue:
@@ -343,7 +341,7 @@ func (s *session) arrive(ctx actor.Context, f *flight, reply LoggedIn) (waits bo
 	if _, changed := f.req.Command.(ChangePassword); changed {
 		return false
 	}
-	ctx.Send(s.node.router, &online{Session: s.id, PID: ctx.Self(), User: s.user})
+	ctx.Send(s.node.router, &online{Session: s.id, PID: ctx.Self(), Out: s.out, User: s.user})
 	if !s.node.cfg.AutoSubscribe {
 		return false
 	}

@@ -17,9 +17,10 @@ type Turns struct {
 
 // Turns returns what a goroutine of transport needs for that. write writes some
 // of what was handed to the Outboxes, and reports whether there is more; it is called
-// by whoever gives turns, on any goroutine, until the provider stops. others is called
+// by whoever gives turns, on any goroutine, until the provider stops. busy says that
+// there are turns to give, so that more may come to the same connections. others is called
 // when the goroutine is kept by the disk, see Work.
-func (p *Provider) Turns(write func() (more bool), others func()) *Turns {
+func (p *Provider) Turns(write func(busy bool) (more bool), others func()) *Turns {
 	s := p.node.scheduler
 	s.write.Store(&write)
 	t := &Turns{of: s, others: others}

@@ -103,8 +103,9 @@ type weight int
 const (
 	light weight = iota
 	aPost        // posts to a channel travel together
-	aPage        // a few messages are asked for: a connection has one such request under way at a time
-	heavy        // its answer may be large: likewise, and it counts as much as heavyPages
+	aSubscription
+	aPage // a few messages are asked for: a connection has one such request under way at a time
+	heavy // its answer may be large: likewise, and it counts as much as heavyPages
 )
 
 // pageMessages is how many messages are a few.
@@ -121,6 +122,8 @@ func weightOf(command any) weight {
 		return heavy
 	case *actors.Post:
 		return aPost
+	case actors.Subscribe:
+		return aSubscription
 	}
 	return light
 }

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"elemental/actors"
 )
@@ -12,8 +13,10 @@ import (
 // flusher has the connections of a poller written, by whoever comes to write (some), and
 // never waits for a socket: what a socket has no room for stays until the poller hears of room.
 type flusher struct {
-	handed  [classes]queue               // by how soon
-	waiting atomic.Int32                 // connections that are handed over and not taken to be written
+	handed  [classes]queue        // by how soon
+	waiting [classes]atomic.Int32 // that are handed over and not taken to be written
+	began   time.Time
+	pushed  atomic.Int64                 // when others than answers were written last, since began
 	given   atomic.Pointer[actors.Turns] // tells whether somebody comes to write who is awake anyway
 
 	mu    sync.Mutex     // held for a moment
@@ -42,7 +45,7 @@ var pens = sync.Pool{New: func() any {
 	return p
 }}
 
-func newFlusher() *flusher { return &flusher{wake: make(chan struct{}, 1)} }
+func newFlusher() *flusher { return &flusher{wake: make(chan struct{}, 1), began: time.Now()} }
 
 // queue is of connections; many put, one takes.
 type queue struct {
@@ -84,7 +87,7 @@ const (
 // over by whoever set its outbox's writing, or found it blocked: by one at a time.
 func (f *flusher) hand(c *conn, how class) {
 	f.handed[how].put(c)
-	f.waiting.Add(1)
+	f.waiting[how].Add(1)
 	if turns := f.given.Load(); turns == nil || !turns.Given() {
 		f.rouse()
 	}
@@ -98,7 +101,7 @@ func (f *flusher) rouse() {
 
 func (f *flusher) run() {
 	for !f.ended.Load() {
-		if f.some() {
+		if f.some(false) {
 			runtime.Gosched()
 		} else {
 			f.sleep()
@@ -106,42 +109,51 @@ func (f *flusher) run() {
 	}
 }
 
+// crowded tells whether there is enough for two to write.
+func (f *flusher) crowded() bool { return f.waiting[answered].Load() > 24 }
+
 // many is several times some.
-func (f *flusher) many() (more bool) {
+func (f *flusher) many(busy bool) (more bool) {
 	for range 8 {
-		if !f.some() {
+		if !f.some(busy) {
 			return false
 		}
 	}
 	return true
 }
 
-// some writes a few connections, and reports whether there are more.
-func (f *flusher) some() (more bool) {
-	if f.empty() {
+// some writes a few connections, and reports whether there are more that it would
+// write. While there are turns to give, busy, these are mostly those where somebody
+// waits for an answer.
+func (f *flusher) some(busy bool) (more bool) {
+	most := f.due(busy)
+	if most == 0 {
 		return false
 	}
 	p := pens.Get().(*pen)
-	for _, c := range f.take() {
+	for _, c := range f.take(most) {
 		if c != nil {
 			c.flushNow(f, p)
 		}
 	}
 	p.b = nil
 	pens.Put(p)
-	return !f.empty()
+	return f.due(busy) > 0
 }
 
 // inTurn is how many connections are written before others have their turn.
 const inTurn = 16
 
 // take takes the connections that are to be written next.
-func (f *flusher) take() (all [inTurn]*conn) {
+func (f *flusher) take(most class) (all [inTurn]*conn) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	how := f.next()
+	how := f.next(most)
 	if how == classes {
 		return all
+	}
+	if how != answered {
+		f.pushed.Store(int64(time.Since(f.began)))
 	}
 	n := 0
 	for c := f.ahead[how]; c != nil && n < inTurn; n++ {
@@ -149,16 +161,16 @@ func (f *flusher) take() (all [inTurn]*conn) {
 		c = c.ready.next // it may be handed over again as soon as it is written
 		f.ahead[how] = c
 	}
-	f.waiting.Add(-int32(n)) //nolint:gosec // a few
+	f.waiting[how].Add(-int32(n)) //nolint:gosec // a few
 	return all
 }
 
 // next is the first class with something to write; now and then the second or the
-// last, so that none waits for ever. It is classes when there is nothing.
-func (f *flusher) next() class {
+// last, so that none waits for ever. It is classes when there is nothing below most.
+func (f *flusher) next(most class) class {
 	f.turns++
 	found := classes
-	for how := range classes {
+	for how := range most {
 		if f.ahead[how] == nil {
 			f.ahead[how] = f.handed[how].take()
 		}
@@ -177,7 +189,23 @@ func (f *flusher) sleep() {
 	}
 }
 
-func (f *flusher) empty() bool { return f.waiting.Load() == 0 }
+func (f *flusher) empty() bool { return f.due(false) == 0 }
+
+// patience is how long pushes wait for more while there are turns to give: what comes
+// to a connection meanwhile is written in one go.
+const patience = 1 * time.Millisecond
+
+// due tells below which class there is something to be written.
+func (f *flusher) due(busy bool) (most class) {
+	pushes := f.waiting[little].Load()+f.waiting[much].Load() > 0
+	switch {
+	case pushes && (!busy || int64(time.Since(f.began))-f.pushed.Load() > int64(patience)):
+		return classes
+	case f.waiting[answered].Load() > 0:
+		return answered + 1
+	}
+	return 0
+}
 
 // stop ends the goroutine; no connection is left that could need it.
 func (f *flusher) stop() {

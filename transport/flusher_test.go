@@ -6,7 +6,7 @@ import "testing"
 // are pushed to, and a little before much; but nobody waits for ever.
 func TestAnswersAreWrittenFirst(t *testing.T) {
 	f := newFlusher()
-	if got := f.next(); got != classes {
+	if got := f.next(classes); got != classes {
 		t.Errorf("class %d of nothing", got)
 	}
 	f.turns = 0
@@ -22,13 +22,13 @@ func TestAnswersAreWrittenFirst(t *testing.T) {
 			case 4:
 				want = max(first, little)
 			}
-			if got := f.next(); got != want {
+			if got := f.next(classes); got != want {
 				t.Errorf("class %d at turn %d, want %d", got, turn, want)
 			}
 		}
 		f.ahead[first] = nil // written
 	}
-	if got := f.next(); got != classes {
+	if got := f.next(classes); got != classes {
 		t.Errorf("class %d when all is written", got)
 	}
 }
@@ -41,7 +41,7 @@ func TestWhatIsHandedOverKeepsItsOrder(t *testing.T) {
 		conns[i] = &conn{}
 		f.hand(conns[i], little)
 	}
-	taken := f.take()
+	taken := f.take(classes)
 	for i, want := range conns {
 		if taken[i] != want {
 			t.Fatalf("the one at place %d is another", i)

@@ -109,9 +109,9 @@ func (l *Listener) Serve(provider *actors.Provider) error {
 }
 
 // write writes some of what was handed over, and reports whether there is more.
-func (l *Listener) write() (more bool) {
+func (l *Listener) write(busy bool) (more bool) {
 	for _, p := range l.pollers {
-		more = p.flusher.some() || more
+		more = p.flusher.some(busy) || more
 	}
 	return more
 }

@@ -8,26 +8,28 @@ import (
 	"elemental/protocol"
 )
 
-// outbox is what a connection has to write. Its mutex guards a few fields and
-// is held for as long as an answer takes to encode; nobody waits for a socket
-// under it.
+// outbox is what a connection has to write. Its mutex guards a few fields and is held
+// for a moment: nothing is encoded under it but a last word, and nobody waits for a
+// socket.
 type outbox struct {
-	mu      sync.Mutex
-	changed sync.Cond // for the connection's reader alone, which waits for room
-	due     *buffer   // to be written, the first piece; nil when there is nothing
-	last    *buffer   // the last piece of due
-	waiting int       // bytes of due
-	writing bool      // a goroutine is at it
-	flight  int       // bytes that it has taken and not yet written
-	pending int       // requests that are not answered
-	pages   int       // turns for large answers that one of them holds
-	posts   int       // of them that are posts
-	turns   int       // of these that hold one, since they were sent ahead
-	counted int       // bytes that the others know to be unread
-	slack   int       // size of the largest answer since all was written last
-	marked  bool      // the byte order mark is out
-	ended   bool      // nothing more is taken
-	dead    bool      // the socket is closed
+	mu          sync.Mutex
+	changed     sync.Cond // for the connection's reader alone, which waits for room
+	due         *buffer   // to be written, the first piece; nil when there is nothing
+	last        *buffer   // the last piece of due
+	waiting     int       // bytes of due
+	writing     bool      // a goroutine is at it
+	flight      int       // bytes that it has taken and not yet written
+	pending     int       // requests that are not answered
+	pages       int       // turns for large answers that one of them holds
+	posts       int       // of them that are posts
+	subscribing int       // of them that subscribe
+	held        [][]byte  // events that come after the answers to these
+	turns       int       // of these that hold one, since they were sent ahead
+	counted     int       // bytes that the others know to be unread
+	slack       int       // size of the largest answer since all was written last
+	marked      bool      // the byte order mark is out
+	ended       bool      // nothing more is taken
+	dead        bool      // the socket is closed
 
 	left *buffer // what the flusher could not write yet, its alone
 	from int     // where it goes on
@@ -67,17 +69,29 @@ func (b *buffer) recycle() (next *buffer) {
 func (c *conn) Answer(req *actors.Request, reply any) {
 	c.noteLogin(req, reply)
 	o := &c.out
+	piece := buffers.Get().(*buffer)
+	piece.b = c.shared.codec.Finish(appendReply(piece.b, req, reply), 0)
 	c.fill(c.urgency(), func() {
 		if !o.ended {
 			c.log.answered(c.name, req, reply)
-			out := c.room()
-			start := len(out.b)
-			out.b = c.shared.codec.Finish(appendReply(out.b, req, reply), start)
-			o.waiting += len(out.b) - start
-			o.slack = max(o.slack, len(out.b)-start)
+			o.slack = max(o.slack, len(piece.b))
+			c.put(piece)
 		}
 		c.answered(weightOf(req.Command))
 	})
+}
+
+// put appends what is encoded already, under the mutex.
+func (c *conn) put(piece *buffer) {
+	o := &c.out
+	o.waiting += len(piece.b)
+	if o.marked && (o.due == nil || len(piece.b) > worthShare) {
+		c.append(piece)
+		return
+	}
+	out := c.room()
+	out.b = append(out.b, piece.b...)
+	piece.recycle()
 }
 
 // urgency is how soon an answer is written: after those that somebody waits for,
@@ -114,9 +128,13 @@ func (c *conn) Push(event []byte) {
 		}
 		unread := c.unread() + len(event)
 		overflow = unread > c.shared.cfg.OutboxBytes+o.slack || c.shared.commons.crowded(unread)
-		if overflow {
+		switch {
+		case overflow:
 			c.sayDisconnected()
-		} else {
+		case o.subscribing > 0 && len(o.held) < mostHeld:
+			o.held = append(o.held, event)
+		default:
+			c.letGo()
 			c.add(event)
 		}
 	})
@@ -124,6 +142,18 @@ func (c *conn) Push(event []byte) {
 		c.shared.slow.Add(1)
 		c.cut(endSlow)
 	}
+}
+
+// mostHeld is how many events wait for the answer to a subscribe, which mostly comes
+// within a millisecond.
+const mostHeld = 64
+
+// letGo appends the events that were held, under the mutex.
+func (c *conn) letGo() {
+	for _, event := range c.out.held {
+		c.add(event)
+	}
+	c.out.held = nil
 }
 
 // Close ends the connection after what was handed over before is written.
@@ -359,8 +389,11 @@ func (c *conn) line(w weight) *turnstile {
 
 func (c *conn) admitted(w weight) {
 	c.out.pending++
-	if w == aPost {
+	switch w {
+	case aPost:
 		c.out.posts++
+	case aSubscription:
+		c.out.subscribing++
 	}
 }
 
@@ -380,8 +413,13 @@ func (c *conn) answered(w weight) {
 		return // the connection has ended, and given back all at once
 	}
 	o.pending--
-	if w == aPost {
+	switch w {
+	case aPost:
 		o.posts--
+	case aSubscription:
+		if o.subscribing--; o.subscribing == 0 && !o.ended {
+			c.letGo()
+		}
 	}
 	c.giveTurns()
 }
@@ -403,7 +441,7 @@ func (c *conn) giveTurns() {
 func (c *conn) giveBack() {
 	c.out.mu.Lock()
 	defer c.out.mu.Unlock()
-	c.out.pending, c.out.posts = 0, 0
+	c.out.pending, c.out.posts, c.out.subscribing, c.out.held = 0, 0, 0, nil
 	c.giveTurns()
 }
 
@@ -448,7 +486,7 @@ func (c *conn) kill() {
 	o.mu.Lock()
 	first := !o.dead
 	o.ended, o.dead = true, true
-	o.due, o.last, o.waiting = nil, nil, 0
+	o.due, o.last, o.waiting, o.held = nil, nil, 0, nil
 	c.account()
 	o.changed.Signal()
 	o.mu.Unlock()

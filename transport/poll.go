@@ -111,23 +111,21 @@ func (p *poller) run() {
 		}
 		turns.Begin()
 		more = p.round()
-		more = turns.Give() || more
+		due := turns.Give()
 		did, replaced := turns.Work()
 		if replaced {
 			return
 		}
 		if did {
-			more = turns.Give() || more
+			due = turns.Give()
 		}
-		if p.flusher.waiting.Load() > crowd {
+		if p.flusher.crowded() {
 			turns.Call()
 		}
-		more = p.flusher.many() || more
-		more = more || !turns.End() || p.flusher.some()
+		more = p.flusher.many(due) || due || more
+		more = more || !turns.End() || p.flusher.some(false)
 	}
 }
-
-const crowd = 24
 
 // round reads what there is.
 func (p *poller) round() (more bool) {
