@@ -206,15 +206,16 @@ func (c *channel) publish(ctx actor.Context, m *post, e posted) {
 }
 
 // A channel that takes much between two checkpoints saves itself, so that its
-// memory stays bounded.
+// memory stays bounded; in good time to fill a page file as large as they are made.
 const (
-	unsavedMessages = 8192
+	unsavedMessages = persistence.MaxPageItems
 	unsavedBytes    = 4 << 20
 )
 
 func (c *channel) saveWhenLarge(ctx actor.Context) {
-	if c.saving == 0 && c.history.fullPages() > 0 &&
-		(c.history.total-c.history.paged >= unsavedMessages || c.history.recentBytes >= unsavedBytes) {
+	h := &c.history
+	if c.saving == 0 && h.fullPages() > 0 && (h.total%persistence.MaxPageItems == 0 ||
+		h.total-h.paged >= unsavedMessages || h.recentBytes >= unsavedBytes) {
 		c.save(ctx)
 	}
 }
@@ -358,9 +359,9 @@ func (c *channel) reset() { c.history = newHistory() }
 
 func (c *channel) snapshot(s *persistence.SaveSnapshot) {
 	c.pages = c.history.paged + c.history.fullPages()
-	for first := c.history.paged; first < c.pages; first += persistence.PageItems {
-		items := pageItems{first, c.history.run(first, first+persistence.PageItems)}
-		s.Pages = append(s.Pages, persistence.Page{First: index(first), Items: items})
+	if first := c.history.paged; first < c.pages {
+		items := pageItems{first, c.history.run(first, c.pages)}
+		s.Pages = []persistence.Page{{First: index(first), Items: items}}
 	}
 	state := savedHistory{Total: c.history.total, Last: c.history.last}
 	for i, m := range c.history.run(c.pages, c.history.total) {

@@ -358,8 +358,8 @@ func TestABusyChannelIsSaved(t *testing.T) {
 			published++
 		case *persistence.SaveSnapshot:
 			saves++
-			if len(m.Pages) != unsavedMessages/persistence.PageItems {
-				t.Errorf("%d pages at event %d", len(m.Pages), m.Seq)
+			if len(m.Pages) != 1 || m.Pages[0].Items.Len() != unsavedMessages {
+				t.Errorf("pages %v at event %d", m.Pages, m.Seq)
 			}
 		}
 	}

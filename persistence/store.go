@@ -128,7 +128,7 @@ func (c *core) finish() error {
 		c.mark(b)
 		err = c.writer.write(b)
 	}
-	if err = errors.Join(err, c.writer.close()); err != nil {
+	if err = errors.Join(err, c.writer.close(), c.files.pages.close()); err != nil {
 		return fmt.Errorf("end of the journal: %w", err)
 	}
 	return nil

@@ -44,6 +44,7 @@ type File interface {
 	io.ReaderAt
 	io.Writer
 	io.Closer
+	Size() (int64, error)
 	Sync() error
 	// Ahead puts so many zeros behind what is written, skip bytes further on. The
 	// next Writes go over them, and a sync after those has no new size to note.
@@ -157,6 +158,14 @@ func (d *Folder) Unmake() {
 type diskFile struct{ *os.File }
 
 func (f diskFile) Sync() error { return syncData(f.File) }
+
+func (f diskFile) Size() (int64, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), nil
+}
 
 func (f diskFile) Ahead(skip, zeros int64) error {
 	at, err := f.Seek(0, io.SeekCurrent)

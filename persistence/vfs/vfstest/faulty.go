@@ -230,6 +230,14 @@ func (f *faultyFile) Write(p []byte) (n int, err error) {
 	return n, errors.Join(err, shortErr)
 }
 
+func (f *faultyFile) Size() (size int64, err error) {
+	err = f.fs.do(OpSize, f.name, func() (err error) {
+		size, err = f.File.Size()
+		return err
+	})
+	return size, err
+}
+
 func (f *faultyFile) Ahead(skip, zeros int64) error {
 	return f.fs.do(OpAhead, f.name, func() error { return f.File.Ahead(skip, zeros) })
 }
