@@ -206,9 +206,10 @@ func (c *channel) publish(ctx actor.Context, m *post, e posted) {
 }
 
 // A channel that takes much between two checkpoints saves itself, so that its
-// memory stays bounded; in good time to fill a page file as large as they are made.
+// memory stays bounded: when it fills a page file as large as they are made, or
+// soon after, if it was just then being saved.
 const (
-	unsavedMessages = persistence.MaxPageItems
+	unsavedMessages = 2 * persistence.MaxPageItems
 	unsavedBytes    = 4 << 20
 )
 
@@ -290,11 +291,13 @@ func readItems(m *persistence.ItemsRead) ([]Message, error) {
 		return nil, m.Err
 	}
 	list := make([]Message, 0, len(m.Items))
+	author := ""
 	for _, item := range m.Items {
-		e, err := decode[posted](item)
+		e, err := decodePosted(item, author)
 		if err != nil {
 			return nil, err
 		}
+		author = e.Author
 		list = append(list, Message{Text: e.Text, Author: e.Author, Timestamp: e.Timestamp})
 	}
 	return list, nil

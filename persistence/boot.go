@@ -139,8 +139,7 @@ func newCore(cfg Config) *core {
 		writer: &writer{files: cfg.FS},
 		marked: true,
 	}
-	c.reads = pool{limit: workers, start: c.startJob}
-	c.writes = pool{limit: workers, start: c.startJob}
+	c.reads, c.writes = c.newPool(), c.newPool()
 	return c
 }
 

@@ -71,7 +71,7 @@ type core struct {
 	surplus  []string          // segment files to be removed
 	requests int               // that wait for their stream's files
 
-	reads, writes pool
+	reads, writes *pool
 	timers        timers
 	writable      atomic.Bool
 }
@@ -128,19 +128,14 @@ func (c *core) onAnswer() {
 	case written:
 		c.onWritten(a)
 	case recovery:
-		c.reads.ended()
 		c.onRecovery(a)
 	case itemsRead:
-		c.reads.ended()
 		c.send(a.to, a.answer)
 	case saved:
-		c.writes.ended()
 		c.onSaved(a)
 	case removed:
-		c.writes.ended()
 		c.onRemoved(a)
 	case segmentsRemoved:
-		c.writes.ended()
 		c.onSegmentsRemoved(a)
 	}
 }
@@ -152,9 +147,9 @@ func (c *core) startWriter(job writerJob) {
 	c.tasks.Go(func() { c.inbox.post(c.writer.do(job)) })
 }
 
-// startJob runs a job of a pool.
-func (c *core) startJob(j job) {
-	c.tasks.Go(func() { c.inbox.post(runJob(j, c.files)) })
+// newPool makes a pool of which the actor hears the answers.
+func (c *core) newPool() *pool {
+	return &pool{limit: workers, spawn: c.tasks.Go, run: func(j job) { c.inbox.post(runJob(j, c.files)) }}
 }
 
 // onWritten goes on after the writer. The next batch is handed over before the

@@ -59,7 +59,7 @@ func (c *core) readItems(m *ReadItems) {
 	switch {
 	case m.To < m.From || m.To-m.From > maxItemsRead:
 		refuse(fmt.Errorf("%w: items %d to %d", ErrInvalid, m.From, m.To))
-	case len(c.reads.line) >= maxRequests:
+	case c.reads.waiting() >= maxRequests:
 		refuse(fmt.Errorf("%w: too many reads", ErrBusy))
 	default:
 		c.reads.add(job)

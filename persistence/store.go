@@ -117,8 +117,9 @@ func (c *core) finish() error {
 		c.restarted()
 	}
 	c.writeNext()
+	c.reads.giveUp()
+	c.writes.giveUp()
 	for c.tasks.Wait(); c.writing; c.tasks.Wait() {
-		c.reads.line, c.writes.line = nil, nil
 		c.drain()
 	}
 	c.stopTimers()
