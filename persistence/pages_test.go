@@ -45,9 +45,16 @@ func TestItemsAreFoundInAnyPage(t *testing.T) {
 			m := vfstest.NewMem()
 			item := func(i int) string { return fmt.Sprintf(`"%d%s"`, i, strings.Repeat("x", length(i)-1)) }
 			const end = MaxPageItems + 3*PageItems // one file of 8192, of 1024, of 512
+			atOnce := 0
 			readBack := func(d *disk, from, to int) {
 				t.Helper()
 				items, err := d.readItems("s", uint64(from), uint64(to), 0)
+				if now, read := d.readItemsNow("s", uint64(from), uint64(to), 0); read {
+					atOnce++
+					if !slices.EqualFunc(now, items, bytes.Equal) {
+						t.Fatalf("%d to %d: %d items, or %d if they are there at once", from, to, len(items), len(now))
+					}
+				}
 				if err != nil || len(items) != to-from {
 					t.Fatalf("%d to %d: %d items, %v", from, to, len(items), err)
 				}
@@ -79,6 +86,9 @@ func TestItemsAreFoundInAnyPage(t *testing.T) {
 			for range long(60, 4000) {
 				from := rng.IntN(end)
 				readBack(d, from, from+rng.IntN(min(30, end-from)+1))
+			}
+			if t.Logf("%d reads took no waiting", atOnce); atOnce < 50 {
+				t.Error("those are few")
 			}
 		})
 	}

@@ -49,9 +49,41 @@ func (d *disk) readItems(of Stream, from, to uint64, maxBytes int) ([][]byte, er
 	return r.items, nil
 }
 
+// What the actor reads itself is bounded.
+const (
+	nowItems = 64
+	nowLoads = 4
+)
+
+// readItemsNow reads a few items if that takes no waiting: they are in the system's
+// memory, and their files open. To tell a worker costs several times as much as to
+// read them. Whatever is not as it should be is left to the worker.
+func (d *disk) readItemsNow(of Stream, from, to uint64, maxBytes int) ([][]byte, bool) {
+	if to-from > nowItems {
+		return nil, false
+	}
+	r := pageReader{items: make([][]byte, 0, to-from), most: maxBytes, now: true}
+	for from < to {
+		p, _, _ := d.pages.find(of, from)
+		if p == nil {
+			return nil, false
+		}
+		end := min(to, p.first+p.count)
+		r.openPage, r.data = p, nil
+		found, err := r.direct(from, end)
+		if err = errors.Join(err, d.pages.giveBack(p, false)); err != nil || !found {
+			return nil, false
+		}
+		from = end
+	}
+	return r.items, true
+}
+
 // pageReader reads items of one page file after the other.
 type pageReader struct {
 	*openPage
+	now   bool   // without waiting
+	loads int
 	data  []byte // a part of the file, and where it begins; items are parts of it
 	at    int64
 	items [][]byte
@@ -65,25 +97,44 @@ type pageReader struct {
 // checked in any case.
 func (r *pageReader) read(from, to uint64) error {
 	items, bytes := r.items, r.bytes
-	at, found, err := r.search(from, to-from)
-	if err != nil {
+	if found, err := r.direct(from, to); found || err != nil {
 		return err
 	}
-	if found {
-		if err = r.run(at, from, to); !errors.As(err, new(*DamageError)) {
-			return err
-		}
-		r.items, r.bytes = items, bytes
-	}
-	if at, err = r.walk(from); err != nil {
+	r.items, r.bytes = items, bytes
+	at, err := r.walk(from)
+	if err != nil {
 		return err
 	}
 	return r.run(at, from, to)
 }
 
+// direct reads items that the search finds.
+func (r *pageReader) direct(from, to uint64) (found bool, err error) {
+	at, found, err := r.search(from, to-from)
+	if err != nil || !found {
+		return false, err
+	}
+	if err = r.run(at, from, to); errors.As(err, new(*DamageError)) {
+		return false, nil
+	}
+	return true, err
+}
+
+var errNotNow = errors.New("it takes a wait")
+
 // load reads a part of the file.
 func (r *pageReader) load(at, size int64) error {
-	r.data, r.at = make([]byte, min(size, r.size-at)), at
+	size = min(size, r.size-at)
+	if r.loads++; r.now && (size > mostWindow || r.loads > nowLoads) {
+		return errNotNow
+	}
+	r.data, r.at = make([]byte, size), at
+	if r.now {
+		if !r.file.ReadNow(r.data, at) {
+			return errNotNow
+		}
+		return nil
+	}
 	_, err := r.file.ReadAt(r.data, at)
 	if err != nil && !(errors.Is(err, io.EOF) && at+int64(len(r.data)) == r.size) {
 		return fmt.Errorf("read %s at %d: %w", r.name, at, err)

@@ -62,6 +62,10 @@ func (c *core) readItems(m *ReadItems) {
 	case c.reads.waiting() >= maxRequests:
 		refuse(fmt.Errorf("%w: too many reads", ErrBusy))
 	default:
+		if items, read := c.files.readItemsNow(m.Stream, m.From, m.To, m.MaxBytes); read {
+			c.send(m.ReplyTo, &ItemsRead{Stream: m.Stream, Ref: m.Ref, Items: items})
+			return
+		}
 		c.reads.add(job)
 	}
 }

@@ -45,6 +45,9 @@ type File interface {
 	io.Writer
 	io.Closer
 	Size() (int64, error)
+	// ReadNow is ReadAt without waiting for the disk: it reports false when it would
+	// have to, or cannot do so. It needs no goroutine of its own.
+	ReadNow(p []byte, at int64) bool
 	Sync() error
 	// Ahead puts so many zeros behind what is written, skip bytes further on. The
 	// next Writes go over them, and a sync after those has no new size to note.
@@ -166,6 +169,8 @@ func (f diskFile) Size() (int64, error) {
 	}
 	return info.Size(), nil
 }
+
+func (f diskFile) ReadNow(p []byte, at int64) bool { return readNow(f.File, p, at) }
 
 func (f diskFile) Ahead(skip, zeros int64) error {
 	at, err := f.Seek(0, io.SeekCurrent)

@@ -238,6 +238,14 @@ func (f *faultyFile) Size() (size int64, err error) {
 	return size, err
 }
 
+// ReadNow may not be held up by Before.
+func (f *faultyFile) ReadNow(p []byte, at int64) (ok bool) {
+	return f.fs.Before == nil && f.fs.do(OpRead, f.name, func() error {
+		ok = f.File.ReadNow(p, at)
+		return nil
+	}) == nil && ok
+}
+
 func (f *faultyFile) Ahead(skip, zeros int64) error {
 	return f.fs.do(OpAhead, f.name, func() error { return f.File.Ahead(skip, zeros) })
 }

@@ -182,6 +182,11 @@ func (f memFile) Size() (int64, error) {
 	return info.Size(), nil
 }
 
+func (f memFile) ReadNow(p []byte, at int64) bool {
+	n, err := f.ReadAt(p, at)
+	return n == len(p) && (err == nil || errors.Is(err, io.EOF))
+}
+
 func (f memFile) Ahead(skip, zeros int64) error {
 	f.m.mu.Lock()
 	defer f.m.mu.Unlock()
