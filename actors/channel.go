@@ -138,7 +138,7 @@ func (s *server) newChannel(id string) func() actor.Actor {
 func (c *channel) Receive(ctx actor.Context) {
 	switch ctx.Message().(type) {
 	case *ending:
-		c.ends = true
+		c.ends, c.used = true, true
 	case *spared:
 		c.ends = false
 	default:
@@ -339,8 +339,10 @@ func (c *channel) called() string { return c.id }
 
 func (c *channel) weight() int { return c.history.weight() }
 
+func (c *channel) idle() bool { return c.settled() && len(c.reads) == 0 }
+
 func (c *channel) onRest(ctx actor.Context) {
-	if c.idle() && len(c.reads) == 0 {
+	if c.idle() {
 		ctx.Stop(ctx.Self())
 		return
 	}

@@ -135,7 +135,7 @@ func newCore(cfg Config) *core {
 		inbox:  &inbox{},
 		table:  make(map[Stream]*stream),
 		olds:   make(map[Stream]uint32),
-		asked:  make(map[*stream]struct{}),
+		asked:  make(map[*stream]time.Time),
 		writer: &writer{files: cfg.FS},
 		marked: true,
 	}

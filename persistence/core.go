@@ -65,11 +65,11 @@ type core struct {
 	unsaved  bool // the newest snapshot could not be saved
 	rolling  bool // a new segment is wanted
 	wants    []*stream
-	asked    map[*stream]struct{}
-	olds     map[Stream]uint32 // who has an older snapshot, and the segment behind it
-	undone   []*stream         // removals that failed
-	surplus  []string          // segment files to be removed
-	requests int               // that wait for their stream's files
+	asked    map[*stream]time.Time // and since when
+	olds     map[Stream]uint32     // who has an older snapshot, and the segment behind it
+	undone   []*stream             // removals that failed
+	surplus  []string              // segment files to be removed
+	requests int                   // that wait for their stream's files
 
 	reads, writes *pool
 	timers        timers

@@ -82,7 +82,7 @@ func (d *disk) readItemsNow(of Stream, from, to uint64, maxBytes int) ([][]byte,
 // pageReader reads items of one page file after the other.
 type pageReader struct {
 	*openPage
-	now   bool   // without waiting
+	now   bool // without waiting
 	loads int
 	data  []byte // a part of the file, and where it begins; items are parts of it
 	at    int64

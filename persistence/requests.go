@@ -30,7 +30,7 @@ func (c *core) recover(m *Recover) {
 // release forgets a stream's owner, and the stream when it is clean.
 func (c *core) release(m *Release) {
 	if e := c.table[m.Stream]; e != nil && e.epoch == m.Epoch {
-		e.epoch, e.next = 0, 0
+		e.epoch, e.next, e.start = 0, 0, ""
 		c.forgetIfIdle(e)
 	}
 }
