@@ -138,7 +138,7 @@ func (s *server) newChannel(id string) func() actor.Actor {
 func (c *channel) Receive(ctx actor.Context) {
 	switch ctx.Message().(type) {
 	case *ending:
-		c.ends = true
+		c.ends, c.used = true, true
 	case *spared:
 		c.ends = false
 	default:
@@ -216,15 +216,17 @@ func (c *channel) publish(ctx actor.Context, m *post, p *posting) {
 }
 
 // A channel that takes much between two checkpoints saves itself, so that its
-// memory stays bounded.
+// memory stays bounded: when it fills a page file as large as they are made, or
+// soon after, if it was just then being saved.
 const (
-	unsavedMessages = 8192
+	unsavedMessages = 2 * persistence.MaxPageItems
 	unsavedBytes    = 4 << 20
 )
 
 func (c *channel) saveWhenLarge(ctx actor.Context) {
-	if c.saving == 0 && c.history.fullPages() > 0 &&
-		(c.history.total-c.history.paged >= unsavedMessages || c.history.recentBytes >= unsavedBytes) {
+	h := &c.history
+	if c.saving == 0 && h.fullPages() > 0 && (h.total%persistence.MaxPageItems == 0 ||
+		h.total-h.paged >= unsavedMessages || h.recentBytes >= unsavedBytes) {
 		c.save(ctx)
 	}
 }
@@ -299,11 +301,13 @@ func readItems(m *persistence.ItemsRead) ([]Message, error) {
 		return nil, m.Err
 	}
 	list := make([]Message, 0, len(m.Items))
+	author := ""
 	for _, item := range m.Items {
-		e, err := decode[posted](item)
+		e, err := decodePosted(item, author)
 		if err != nil {
 			return nil, err
 		}
+		author = e.Author
 		list = append(list, Message{Text: e.Text, Author: e.Author, Timestamp: e.Timestamp})
 	}
 	return list, nil
@@ -345,8 +349,10 @@ func (c *channel) called() string { return c.id }
 
 func (c *channel) weight() int { return c.history.weight() }
 
+func (c *channel) idle() bool { return c.settled() && len(c.reads) == 0 }
+
 func (c *channel) onRest(ctx actor.Context) {
-	if c.idle() && len(c.reads) == 0 {
+	if c.idle() {
 		ctx.Stop(ctx.Self())
 		return
 	}
@@ -368,9 +374,9 @@ func (c *channel) reset() { c.history = newHistory() }
 
 func (c *channel) snapshot(s *persistence.SaveSnapshot) {
 	c.pages = c.history.paged + c.history.fullPages()
-	for first := c.history.paged; first < c.pages; first += persistence.PageItems {
-		items := pageItems{first, c.history.run(first, first+persistence.PageItems)}
-		s.Pages = append(s.Pages, persistence.Page{First: index(first), Items: items})
+	if first := c.history.paged; first < c.pages {
+		items := pageItems{first, c.history.run(first, c.pages)}
+		s.Pages = []persistence.Page{{First: index(first), Items: items}}
 	}
 	state := savedHistory{Total: c.history.total, Last: c.history.last}
 	for i, m := range c.history.run(c.pages, c.history.total) {

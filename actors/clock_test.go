@@ -166,6 +166,7 @@ type census struct {
 	mu    sync.Mutex
 	live  map[Kind]int
 	told  map[string]int
+	most  int    // users, servers and channels at a time
 	crash string // a message to crash at once
 }
 
@@ -176,6 +177,7 @@ func (c *census) note(kind Kind, msg any) {
 	switch name {
 	case "*actor.Started":
 		c.live[kind]++
+		c.most = max(c.most, c.live[KindUser]+c.live[KindServer]+c.live[KindChannel])
 	case "*actor.Stopped":
 		c.live[kind]--
 	}

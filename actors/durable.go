@@ -36,6 +36,7 @@ type durable struct {
 
 	weight        int64 // as counted in the node's residency
 	gone, leaving bool  // is not counted any more; has asked to leave memory
+	errand, used  bool  // is to be saved, or to note something; somebody wants more of it
 
 	due  []utterance // said, waiting for the journal; in order
 	held []any       // commands that arrived while recovering; as bounded as the requests in flight are
@@ -59,6 +60,8 @@ type entity interface {
 	abandoned(ctx actor.Context)
 	// stopping lets go of timers and children, before a stop or restart.
 	stopping()
+	// idle tells whether the actor may leave memory.
+	idle() bool
 	// weight is about how much memory the state takes; called is the name that
 	// the parent knows the actor by.
 	weight() int
@@ -141,9 +144,7 @@ func (d *durable) release(ctx actor.Context) {
 // judge handles a command, or keeps or refuses it while there is no state to
 // judge it by.
 func (d *durable) judge(ctx actor.Context, msg any) {
-	if _, asked := msg.(*rest); !asked {
-		d.leaving = false
-	}
+	d.noteUse(msg)
 	if d.phase == recovering {
 		d.held = append(d.held, msg)
 		return
@@ -157,6 +158,20 @@ func (d *durable) judge(ctx actor.Context, msg any) {
 		return
 	}
 	d.entity.command(ctx, msg)
+}
+
+// noteUse tells who wants the actor in memory from those who do not.
+func (d *durable) noteUse(msg any) {
+	switch msg.(type) {
+	case *rest:
+		return
+	case *saveNow, *saveChannel, *membershipChanged:
+		d.errand = true
+	case *membershipNoted, *membershipRefused, *persistence.SnapshotSaved, *stayed, *vacant, *sweep, *squeeze, *actor.Terminated:
+	default:
+		d.used = true
+	}
+	d.leaving = false
 }
 
 // refuseBroken answers while the stream cannot be read, and tries again from
@@ -414,8 +429,8 @@ func (d *durable) refuseDue(ctx actor.Context, seq uint64, code Code) {
 	d.due = slices.Delete(d.due, kept, len(d.due))
 }
 
-// idle tells whether nothing of the actor waits for the disk.
-func (d *durable) idle() bool {
+// settled tells whether nothing of the actor waits for the disk.
+func (d *durable) settled() bool {
 	return d.phase != recovering && d.seq == d.committed && len(d.due) == 0 && d.saving == 0
 }
 

@@ -347,7 +347,7 @@ func TestABusyChannelIsSaved(t *testing.T) {
 	d := newDisk(t, nil)
 	root := d.n.system.Root
 	c := root.Spawn(channelProps(d))
-	const posts = unsavedMessages + 500
+	const posts = persistence.MaxPageItems + 500
 	for i := range posts {
 		root.Send(c, &post{Caller: Caller{PID: d.pid, Ref: uint64(i)}, Author: "a", Post: &Post{Text: "x"}})
 	}
@@ -358,8 +358,8 @@ func TestABusyChannelIsSaved(t *testing.T) {
 			published++
 		case *persistence.SaveSnapshot:
 			saves++
-			if len(m.Pages) != unsavedMessages/persistence.PageItems {
-				t.Errorf("%d pages at event %d", len(m.Pages), m.Seq)
+			if len(m.Pages) != 1 || m.Pages[0].Items.Len() != persistence.MaxPageItems {
+				t.Errorf("pages %v at event %d", m.Pages, m.Seq)
 			}
 		}
 	}

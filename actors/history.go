@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"bytes"
 	"fmt"
 	"strconv"
 
@@ -106,7 +107,9 @@ func textBytes(list []Message) (n int) {
 // weight is about the memory that it takes, with the channel's actor.
 func (h *history) weight() int { return 2<<10 + h.text + 64*len(h.recent) + 160*len(h.nonces) }
 
-var channelEvents = map[string]func([]byte) (any, error){"posted": eventDecoder[posted]}
+var channelEvents = map[string]func([]byte) (any, error){
+	"posted": func(data []byte) (any, error) { return decodePosted(data, "") },
+}
 
 // Append encodes the event: this is the hot path, and reflection costs most of it.
 func (e *posted) Append(to []byte) []byte {
@@ -119,6 +122,92 @@ func (e *posted) Append(to []byte) []byte {
 		to = appendText(append(to, `,"nonce":`...), e.Nonce)
 	}
 	return append(to, '}')
+}
+
+// decodePosted reads what append made, without reflection for the same reason; a JSON
+// value that looks otherwise costs more. It may well be that it has the author of
+// the message before, of whom one copy is enough.
+func decodePosted(data []byte, author string) (posted, error) {
+	var e posted
+	s := eventScanner{rest: data}
+	s.literal(`{"index":`)
+	e.Index = s.number()
+	s.literal(`,"author":`)
+	e.Author = s.text(author)
+	s.literal(`,"message":`)
+	e.Text = s.text("")
+	s.literal(`,"us":`)
+	e.Timestamp = s.number()
+	if bytes.HasPrefix(s.rest, []byte(`,"nonce":`)) {
+		s.literal(`,"nonce":`)
+		e.Nonce = s.text("")
+	}
+	s.literal(`}`)
+	if s.odd || len(s.rest) > 0 {
+		return decode[posted](data)
+	}
+	return e, nil
+}
+
+// eventScanner goes through JSON of which the shape is known; odd is set where it
+// is another.
+type eventScanner struct {
+	rest []byte
+	odd  bool
+}
+
+func (s *eventScanner) literal(text string) {
+	rest, found := bytes.CutPrefix(s.rest, []byte(text))
+	s.rest, s.odd = rest, s.odd || !found
+}
+
+func (s *eventScanner) number() (n int64) {
+	digits := 0
+	for digits < len(s.rest) && s.rest[digits] >= '0' && s.rest[digits] <= '9' {
+		n = 10*n + int64(s.rest[digits]-'0')
+		digits++
+	}
+	s.odd = s.odd || digits == 0 || digits > 18 || digits > 1 && s.rest[0] == '0'
+	s.rest = s.rest[digits:]
+	return n
+}
+
+// text takes a string; same is given back if it is that.
+func (s *eventScanner) text(same string) string {
+	if len(s.rest) == 0 || s.rest[0] != '"' {
+		s.odd = true
+		return ""
+	}
+	for i, c := range s.rest[1:] {
+		switch {
+		case c == '"':
+			text := s.rest[1 : 1+i]
+			s.rest = s.rest[2+i:]
+			if string(text) == same {
+				return same
+			}
+			return string(text)
+		case c < ' ' || c > '~' || c == '\\':
+			return s.quoted()
+		}
+	}
+	s.odd = true
+	return ""
+}
+
+// quoted takes a string of which not every byte stands for itself.
+func (s *eventScanner) quoted() string {
+	end := 1
+	for end < len(s.rest) && s.rest[end] != '"' {
+		if s.rest[end] == '\\' {
+			end++
+		}
+		end++
+	}
+	end = min(end+1, len(s.rest))
+	text, err := jsontext.AppendUnquote(nil, s.rest[:end])
+	s.rest, s.odd = s.rest[end:], s.odd || err != nil
+	return string(text)
 }
 
 func appendText(to []byte, text string) []byte {

@@ -29,10 +29,15 @@ type squeeze struct{}
 // squeezeEvery is how long a child is idle that has to leave, and twice that at the most.
 const squeezeEvery = time.Second
 
-// weigh counts what the actor weighs now, after each message.
+// weigh counts what the actor weighs now, after each message. One that was started for
+// an errand alone leaves when it is done: after a start there may be errands for all
+// the users, servers and channels that the journal knows.
 func (d *durable) weigh(ctx actor.Context) {
 	if d.gone {
 		return
+	}
+	if d.errand && !d.used {
+		d.leave(ctx)
 	}
 	r, now := &d.node.state, int64(d.entity.weight())
 	change := now - d.weight
@@ -46,7 +51,14 @@ func (d *durable) weigh(ctx actor.Context) {
 	if change > 0 && r.called.CompareAndSwap(false, true) {
 		d.node.dir.Squeeze(ctx)
 	}
-	if now >= heavy && !d.leaving && d.idle() {
+	if now >= heavy {
+		d.leave(ctx)
+	}
+}
+
+// leave asks to leave memory, once.
+func (d *durable) leave(ctx actor.Context) {
+	if !d.leaving && d.entity.idle() {
 		d.leaving = true
 		ctx.Send(ctx.Parent(), &vacant{name: d.entity.called()})
 	}

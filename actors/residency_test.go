@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"elemental/persistence"
+	"elemental/persistence/vfs/vfstest"
 )
 
 // TestTooMuchStateLeavesMemory makes more of everything than may be in memory:
@@ -53,4 +55,41 @@ func TestTooMuchStateLeavesMemory(t *testing.T) {
 			t.Errorf("channel %d: %v", i, reply)
 		}
 	}
+}
+
+// TestAStartKeepsNobodyInMemory starts on a journal that knows many users, servers
+// and channels. All are to be saved: they come a few at a time, and leave again,
+// but for those that somebody uses.
+func TestAStartKeepsNobodyInMemory(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		const users = 300
+		files := vfstest.NewMem()
+		p, stop := startStoppable(t, persistence.Config{FS: files}, nil)
+		for i := range users {
+			name := fmt.Sprint("user", i)
+			g := enter(t, p, name)
+			if i%3 == 0 {
+				g.ask(CreateServer{name, ""})
+				g.ask(Post{Server: name, Channel: "general", Text: "x"})
+			}
+		}
+		stop()
+		c := &census{live: map[Kind]int{}, told: map[string]int{}}
+		p = startNode(t, persistence.Config{FS: files}, func(cfg *Config) { cfg.Fault = c.note })
+		alice := enter(t, p, "alice")
+		if reply, ok := alice.ask(Post{Server: "user3", Channel: "general", Text: "y"}).(Refused); !ok || reply.Code != NotInServer {
+			t.Errorf("a stranger's post: %v", reply)
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		saved, live := c.told["*persistence.SnapshotSaved"], fmt.Sprint(c.live[KindUser], c.live[KindServer], c.live[KindChannel])
+		if t.Logf("%d saved, %d in memory at a time at the most", saved, c.most); saved < users*5/3 || c.most > 150 {
+			t.Error("those are too few, or these too many")
+		}
+		if live != "1 1 0" {
+			t.Errorf("%s users, servers and channels are in memory, not alice and user3 alone", live)
+		}
+	})
 }

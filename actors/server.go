@@ -380,8 +380,12 @@ func (s *server) called() string { return s.name }
 
 func (s *server) weight() int { return s.guild.weight() }
 
+func (s *server) idle() bool {
+	return s.settled() && len(s.hashing) == 0 && len(s.guild.owed) == 0 && len(s.askers) == 0 && len(s.kids.live) == 0
+}
+
 func (s *server) onRest(ctx actor.Context) {
-	if s.idle() && len(s.hashing) == 0 && len(s.guild.owed) == 0 && len(s.askers) == 0 && len(s.kids.live) == 0 {
+	if s.idle() {
 		ctx.Stop(ctx.Self())
 		return
 	}

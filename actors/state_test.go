@@ -2,6 +2,7 @@ package actors
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -167,5 +168,39 @@ func TestASessionGivesUpOnAnswersThatNeverCome(t *testing.T) {
 	s.arriveLate(maxLate)
 	if n.gate.requests.Load() != 0 {
 		t.Error("a late answer does not free its place")
+	}
+}
+
+// TestAnEventIsReadAsItWasWritten holds the two decoders of posts to each other:
+// for what append makes, and for what it does not.
+func TestAnEventIsReadAsItWasWritten(t *testing.T) {
+	texts := []string{"", "x", "Grüße 🌍", `a "quote" and \ and /`, "\x00\n\t\u2028\x7f", strings.Repeat("long ", 4000), "\\", `"`}
+	for _, text := range texts {
+		for _, author := range texts {
+			for _, nonce := range texts {
+				for _, n := range []int64{0, 7, 1<<53 + 1, 999_999_999_999_999_999} {
+					e := posted{Index: n, Author: author, Text: text, Timestamp: n, Nonce: nonce}
+					data := e.Append(nil)
+					quick, err := decodePosted(data, texts[n%8])
+					slow, slowErr := decode[posted](data)
+					if err != nil || slowErr != nil || quick != e || slow != e {
+						t.Fatalf("%s comes back as %+v and %+v, %v, %v", data, quick, slow, err, slowErr)
+					}
+				}
+			}
+		}
+	}
+	for _, data := range []string{
+		"", "{", "{}", `{"index":1}`, `{"index":1,"author":"a","message":"m","us":2,"nonce":"n"`, `{"index":01,"author":"a","message":"m","us":2}`,
+		`{ "index":1,"author":"a","message":"m","us":2}`, `{"us":2,"message":"m","author":"a","index":1}`, `{"index":-1,"author":"a","message":"m","us":-2}`,
+		`{"index":1,"author":"a","message":"m","us":2}x`, `{"index":1,"author":"a","message":"m","us":9223372036854775808}`,
+		`{"index":9223372036854775807,"author":"\u0061","message":"\ud83d\ude00","us":2,"nonce":""}`, `{"index":1,"author":"\ud83d","message":"m","us":2}`,
+		"{\"index\":1,\"author\":\"\xff\",\"message\":\"\n\",\"us\":2}", `{"index":1,"author":"a\`, `{"index":1,"author":"a\"`, `{"index":1,"author":"a`,
+	} {
+		quick, err := decodePosted([]byte(data), "a")
+		slow, slowErr := decode[posted]([]byte(data))
+		if quick != slow || (err == nil) != (slowErr == nil) {
+			t.Errorf("%s is read as %+v, %v, or as %+v, %v", data, quick, err, slow, slowErr)
+		}
 	}
 }

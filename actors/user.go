@@ -369,8 +369,10 @@ func (u *user) called() string { return u.name }
 // weight is that of the actor, its keys, and the servers it knows.
 func (u *user) weight() int { return 2<<10 + 128*len(u.account.Keys) + 128*len(u.account.Servers) }
 
+func (u *user) idle() bool { return u.settled() && len(u.hashing) == 0 }
+
 func (u *user) onRest(ctx actor.Context) {
-	if u.idle() && len(u.hashing) == 0 {
+	if u.idle() {
 		ctx.Stop(ctx.Self())
 		return
 	}

@@ -119,6 +119,12 @@ func (c *core) dropEntries(names []Stream) ([]*stream, error) {
 }
 
 func (c *core) encode(e *stream, event *Event, m *Append, drops []*stream) error {
+	if e.start == "" {
+		var err error
+		if e.start, err = bodyStart(e.name); err != nil {
+			return err
+		}
+	}
 	b := c.filling()
 	before := len(b.bodies)
 	bodies, err := appendBody(b.bodies, e.start, event, m.Drops)

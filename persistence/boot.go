@@ -135,12 +135,11 @@ func newCore(cfg Config) *core {
 		inbox:  &inbox{},
 		table:  make(map[Stream]*stream),
 		olds:   make(map[Stream]uint32),
-		asked:  make(map[*stream]struct{}),
+		asked:  make(map[*stream]time.Time),
 		writer: &writer{files: cfg.FS},
 		marked: true,
 	}
-	c.reads = pool{limit: workers, start: c.startJob}
-	c.writes = pool{limit: workers, start: c.startJob}
+	c.reads, c.writes = c.newPool(), c.newPool()
 	return c
 }
 

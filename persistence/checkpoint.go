@@ -72,8 +72,8 @@ func (c *core) beat() {
 		c.mark(b)
 		c.writeNext()
 	}
-	for e := range c.asked {
-		if now.Sub(e.asked) >= askedLong {
+	for e, asked := range c.asked {
+		if now.Sub(asked) >= askedLong {
 			delete(c.asked, e)
 		}
 	}
@@ -229,8 +229,7 @@ func (c *core) ask() {
 		if !c.holdsSealed(e) {
 			continue
 		}
-		e.asked = time.Now()
-		c.asked[e] = struct{}{}
+		c.asked[e] = time.Now()
 		c.send(c.keeper, &SnapshotWanted{Stream: e.name})
 	}
 }

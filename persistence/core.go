@@ -66,13 +66,13 @@ type core struct {
 	unsaved  bool // the newest snapshot could not be saved
 	rolling  bool // a new segment is wanted
 	wants    []*stream
-	asked    map[*stream]struct{}
-	olds     map[Stream]uint32 // who has an older snapshot, and the segment behind it
-	undone   []*stream         // removals that failed
-	surplus  []string          // segment files to be removed
-	requests int               // that wait for their stream's files
+	asked    map[*stream]time.Time // and since when
+	olds     map[Stream]uint32     // who has an older snapshot, and the segment behind it
+	undone   []*stream             // removals that failed
+	surplus  []string              // segment files to be removed
+	requests int                   // that wait for their stream's files
 
-	reads, writes pool
+	reads, writes *pool
 	timers        timers
 	writable      atomic.Bool
 }
@@ -129,19 +129,14 @@ func (c *core) onAnswer() {
 	case written:
 		c.onWritten(a)
 	case recovery:
-		c.reads.ended()
 		c.onRecovery(a)
 	case itemsRead:
-		c.reads.ended()
 		c.send(a.to, a.answer)
 	case saved:
-		c.writes.ended()
 		c.onSaved(a)
 	case removed:
-		c.writes.ended()
 		c.onRemoved(a)
 	case segmentsRemoved:
-		c.writes.ended()
 		c.onSegmentsRemoved(a)
 	}
 }
@@ -164,9 +159,9 @@ func (c *core) startWriter(job writerJob) {
 	go func() { work()() }()
 }
 
-// startJob runs a job of a pool.
-func (c *core) startJob(j job) {
-	c.tasks.Go(func() { c.inbox.post(runJob(j, c.files)) })
+// newPool makes a pool of which the actor hears the answers.
+func (c *core) newPool() *pool {
+	return &pool{limit: workers, spawn: c.tasks.Go, run: func(j job) { c.inbox.post(runJob(j, c.files)) }}
 }
 
 // onWritten goes on after the writer. The next batch is handed over before the

@@ -81,7 +81,7 @@ func powerCuts(t *testing.T, seed uint64, sum *tally) {
 func (n *tally) add(o tally) {
 	n.cuts, n.kills, n.beforeSync, n.killThenCut, n.closes = n.cuts+o.cuts, n.kills+o.kills, n.beforeSync+o.beforeSync, n.killThenCut+o.killThenCut, n.closes+o.closes
 	n.acked, n.saved, n.checkedEvents, n.checkedSnapshots = n.acked+o.acked, n.saved+o.saved, n.checkedEvents+o.checkedEvents, n.checkedSnapshots+o.checkedSnapshots
-	n.pages, n.ended, n.relived = n.pages+o.pages, n.ended+o.ended, n.relived+o.relived
+	n.pages, n.large, n.ended, n.relived = n.pages+o.pages, n.large+o.large, n.ended+o.ended, n.relived+o.relived
 }
 
 type ending int

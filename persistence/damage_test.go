@@ -350,12 +350,12 @@ func (w *world) liveSegment() uint32 {
 
 func TestEveryFlippedBitOfAPage(t *testing.T) {
 	m := vfstest.NewMem()
-	d := &disk{FS: m, made: make(map[string]struct{})}
+	d := newDisk(m)
 	page := Page{First: PageItems, Items: made(func(i int) string { return fmt.Sprint(i) })}
 	if err := d.writePages("s", []Page{page}); err != nil {
 		t.Fatal(err)
 	}
-	name := pageFile("s", PageItems)
+	name := pageFile("s", PageItems, PageItems)
 	data, err := vfs.ReadFile(m, name)
 	if err != nil {
 		t.Fatal(err)
@@ -368,6 +368,7 @@ func TestEveryFlippedBitOfAPage(t *testing.T) {
 		if err := d.replace(name, changed); err != nil {
 			t.Fatal(err)
 		}
+		d.pages.forget("s")
 		return d.readItems("s", PageItems, uint64(PageItems+lines), 0)
 	}
 	if items, err := served(data); err != nil || len(items) != lines {

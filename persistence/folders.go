@@ -10,10 +10,11 @@ import (
 )
 
 // disk is the file system with what the workers must know in common: which
-// folders are durable.
+// folders are durable, which page files are open.
 type disk struct {
 	vfs.FS
 	indent int
+	pages  pageFiles
 	mu     sync.Mutex // held while folders are made or removed
 	made   map[string]struct{}
 }
@@ -102,6 +103,7 @@ func (d *disk) removeEmpty(name string) error {
 // last and only when the rest is durably gone, so that a half-done removal is
 // still seen as the same stream, whatever a power cut brings back.
 func (d *disk) removeStream(s Stream) error {
+	defer d.pages.forget(s) // who uses the name again has other items
 	dir := streamDir(s)
 	pages := path.Join(dir, pagesFolder)
 	if err := d.removeFiles(pages); err != nil {

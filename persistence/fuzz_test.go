@@ -172,36 +172,45 @@ func checkSnapshot(t *testing.T, data []byte, s *snapshot) {
 	}
 }
 
-// FuzzPage serves items of a page only as they were written.
+// FuzzPage serves items of a page only as they were written, whatever leads to them.
 func FuzzPage(f *testing.F) {
 	var sound []byte
-	for i := range uint64(4) {
-		sound = appendItem(sound, i, fmt.Appendf(nil, `{"message":"m%d"}`, i))
+	for i := range uint64(40) {
+		sound = appendItem(sound, i, fmt.Appendf(nil, `{"message":"%s"}`, strings.Repeat("m", int(i*i*i%4001))))
 	}
-	f.Add(sound, uint8(0), uint8(4))
+	f.Add(sound, uint8(0), uint8(40))
+	f.Add(sound, uint8(33), uint8(2))
+	f.Add(bytes.ReplaceAll(sound, []byte(`"i":2`), []byte(`"i":18`)), uint8(18), uint8(2))
+	f.Add(bytes.ReplaceAll(sound, []byte(`"i":1`), []byte(`"i":`)), uint8(18), uint8(2))
 	f.Add([]byte(`{"c":"00000000","i":00,"v":{}}`+"\n"+`{"c":"00000000","i":1,"v":1}`), uint8(0), uint8(2))
 	f.Fuzz(func(t *testing.T, data []byte, from, to uint8) {
-		var lines [][]byte
+		lines := map[string]bool{}
+		var all [][]byte
 		for _, line := range bytes.Split(data, []byte{'\n'}) {
-			lines = append(lines, fixCRC(line))
+			all = append(all, fixCRC(line))
+			lines[string(all[len(all)-1])] = true
 		}
-		data = bytes.Join(lines, []byte{'\n'})
-		m := files{"s/pages.d/000000000000.jsonl": data}.put(t)
-		d := &disk{FS: m, made: make(map[string]struct{})}
+		data = bytes.Join(all, []byte{'\n'})
 		low, high := uint64(from), uint64(from)+uint64(to)
-		var items [][]byte
-		var err error
-		checkMemory(t, len(data), func() { items, err = d.readItems("s", low, high, 0) })
-		if err != nil {
-			if low < high && !errors.As(err, new(*DamageError)) && !errors.Is(err, ErrNoItems) {
-				t.Fatal(err)
+		for _, count := range []uint64{PageItems, MaxPageItems} {
+			var items [][]byte
+			var err error
+			d := newDisk(files{pageFile("s", 0, count): data}.put(t))
+			checkMemory(t, len(data), func() { items, err = d.readItems("s", low, high, 0) })
+			if err != nil {
+				if low < high && !errors.As(err, new(*DamageError)) && !errors.Is(err, ErrNoItems) {
+					t.Fatal(err)
+				}
+				continue
 			}
-			return
-		}
-		for i, item := range items {
-			index := low + uint64(i)
-			if want := appendItem(nil, index, item); string(want) != string(lines[index])+"\n" {
-				t.Fatalf("%q was served as item %d, which is written as %q", lines[index], index, want)
+			if len(items) != int(to) {
+				t.Fatalf("%d items for %d", len(items), to)
+			}
+			for i, item := range items {
+				want := appendItem(nil, low+uint64(i), item)
+				if !lines[string(want[:len(want)-1])] {
+					t.Fatalf("%q was served as item %d, which is nowhere", item, low+uint64(i))
+				}
 			}
 		}
 	})

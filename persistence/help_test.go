@@ -12,6 +12,8 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 	"go.uber.org/goleak"
+
+	"elemental/persistence/vfs"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -264,3 +266,39 @@ type made func(i int) string
 func (m made) Len() int { return PageItems }
 
 func (m made) Append(to []byte, i int) []byte { return append(to, m(i)...) }
+
+// openFiles counts files that are open for reading, and what is read of them anywhere.
+type openFiles struct {
+	vfs.FS
+	open, reads, bytes, now atomic.Int64
+}
+
+func (f *openFiles) Open(name string) (vfs.File, error) {
+	file, err := f.FS.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	f.open.Add(1)
+	return &openFile{file, f}, nil
+}
+
+type openFile struct {
+	vfs.File
+	of *openFiles
+}
+
+func (f *openFile) ReadAt(p []byte, at int64) (int, error) {
+	f.of.reads.Add(1)
+	f.of.bytes.Add(int64(len(p)))
+	return f.File.ReadAt(p, at)
+}
+
+func (f *openFile) ReadNow(p []byte, at int64) bool {
+	f.of.now.Add(1)
+	return f.File.ReadNow(p, at)
+}
+
+func (f *openFile) Close() error {
+	f.of.open.Add(-1)
+	return f.File.Close()
+}

@@ -142,24 +142,29 @@ type SnapshotSaved struct {
 	Err    error
 }
 
-// Page is a run of a stream's oldest items that leaves memory for good. Pages
-// are never changed once saved; a page that is on disk already (after a crash
-// between page and snapshot) is written again with the same items.
+// Page is a run of a stream's oldest items that leaves memory for good. Items
+// are never changed once saved; those that are on disk already (after a crash
+// between page and snapshot) are written again, the same. What goes into one file
+// is persistence's business; runs that end at multiples of MaxPageItems make the
+// fewest files.
 type Page struct {
 	First uint64 // a multiple of PageItems
-	Items Items  // PageItems of them
+	Items Items  // a multiple of PageItems of them
 }
 
 // Items are what a page holds. They are encoded beside the actors, when the page
-// is written: they must not change any more.
+// is written, more than once if need be: they must not change any more.
 type Items interface {
 	Len() int
 	// Append appends the i-th item, one JSON value.
 	Append(to []byte, i int) []byte
 }
 
-// PageItems is the number of items in each page.
-const PageItems = 512
+// A page file holds PageItems items, or up to MaxPageItems when there are as many.
+const (
+	PageItems    = 512
+	MaxPageItems = 16 * PageItems
+)
 
 // ReadItems asks for the paged items From ≤ index < To of a stream. Answered
 // by ItemsRead from a bounded number of readers; the actor does not wait for disk.

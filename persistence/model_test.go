@@ -53,15 +53,15 @@ type owned struct {
 type tally struct {
 	cuts, kills, beforeSync, killThenCut, closes  int
 	acked, saved, checkedEvents, checkedSnapshots int
-	pages, ended, relived                         int
+	pages, large, ended, relived                  int
 }
 
 func (n tally) log(t *testing.T) {
 	t.Helper()
 	t.Logf("%d power cuts (%d after a kill and new acknowledgements), %d kills (%d before a sync), %d clean ends",
 		n.cuts, n.killThenCut, n.kills, n.beforeSync, n.closes)
-	t.Logf("%d events and %d snapshots acknowledged; %d events and %d snapshots looked for after a restart; %d pages, %d streams ended, %d names used again from the start",
-		n.acked, n.saved, n.checkedEvents, n.checkedSnapshots, n.pages, n.ended, n.relived)
+	t.Logf("%d events and %d snapshots acknowledged; %d events and %d snapshots looked for after a restart; %d pages read, %d large ones written, %d streams ended, %d names used again from the start",
+		n.acked, n.saved, n.checkedEvents, n.checkedSnapshots, n.pages, n.large, n.ended, n.relived)
 }
 
 // state is what the snapshots of the model hold.
@@ -333,6 +333,8 @@ func (m *model) step() {
 			m.post(s, 1+m.rng.IntN(4), "post")
 		case dice < 73:
 			m.post(s, 300, "post")
+		case dice < 76:
+			m.post(s, 1500, "post")
 		case dice < 87:
 			m.save(s)
 		case dice < 91 && s.parent == m.parent && !m.parent.lost:
@@ -429,10 +431,18 @@ func (m *model) save(s *owned) {
 	s.saving = true
 	full := s.committed / PageItems * PageItems
 	save := &SaveSnapshot{Stream: s.name, Epoch: s.epoch, Seq: uint64(s.committed), ReplyTo: m.w.owner}
-	for first := s.paged; first < full; first += PageItems {
-		events := s.events[first : first+PageItems]
-		items := made(func(i int) string { return `"` + events[i] + `"` })
+	for first := s.paged; first < full; {
+		count := full - first // in few files, or in many
+		if m.rng.IntN(3) == 0 {
+			count = PageItems
+		}
+		if count > PageItems {
+			m.told.large++
+		}
+		events := s.events[first : first+count]
+		items := several{count, func(i int) string { return `"` + events[i] + `"` }}
 		save.Pages = append(save.Pages, Page{First: uint64(first), Items: items})
+		first += count
 	}
 	s.pageTry, s.saveTry = full, save.Seq
 	if s == m.mortal && s.gone() {

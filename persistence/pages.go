@@ -1,19 +1,14 @@
 package persistence
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io/fs"
+	"hash/maphash"
+	"io"
 	"path"
 	"runtime"
 	"strconv"
-
-	"elemental/persistence/vfs"
 )
-
-// maxItemsRead bounds one ReadItems.
-const maxItemsRead = 128 * PageItems
 
 // A line of a page is {"c":"<crc>","i":<index>,"v":<item>}, with the crc as in
 // the journal.
@@ -40,125 +35,123 @@ func parseItem(line []byte, index uint64) ([]byte, bool) {
 	return item, same && !c.bad
 }
 
-func pageFile(dir string, first uint64) string {
-	return fmt.Sprintf("%s/%s/%012d.jsonl", dir, pagesFolder, first)
+// A page file holds PageItems·2^k items and begins at a multiple of them.
+func pageFile(of Stream, first, count uint64) string {
+	size := ""
+	if count > PageItems {
+		size = fmt.Sprintf("-%d", count)
+	}
+	return fmt.Sprintf("%s/%s/%012d%s.jsonl", streamDir(of), pagesFolder, first, size)
 }
 
-func encodePage(p *Page) ([]byte, error) {
-	if p.First%PageItems != 0 || p.Items == nil || p.Items.Len() != PageItems {
-		return nil, fmt.Errorf("%w: page from %d", ErrInvalid, p.First)
+// pageCount is how many items go into the file that begins with first: as many as
+// its place allows before end.
+func pageCount(first, end uint64) uint64 {
+	count := uint64(MaxPageItems)
+	for count > PageItems && (first%count != 0 || first+count > end) {
+		count /= 2
 	}
-	var data, item []byte
-	for i := range PageItems {
-		item = p.Items.Append(item[:0], i)
-		line, err := oneLine(item)
-		if err != nil {
-			return nil, err
-		}
-		data = appendItem(data, p.First+uint64(i), line)
-	}
-	return data, nil
+	return count
 }
 
 // writePages makes pages durable and reads them back.
-func (d *disk) writePages(dir string, pages []Page) error {
+func (d *disk) writePages(of Stream, pages []Page) error {
 	if len(pages) == 0 {
 		return nil
 	}
-	folder := path.Join(dir, pagesFolder)
+	folder := path.Join(streamDir(of), pagesFolder)
 	return d.inDir(folder, func() error {
 		for i := range pages {
-			if err := d.writePage(dir, &pages[i]); err != nil {
+			if err := d.writePage(of, &pages[i]); err != nil {
 				return err
 			}
-			runtime.Gosched() // many pages are much work, and nobody waits for them
 		}
 		return d.SyncDir(folder)
 	})
 }
 
-func (d *disk) writePage(dir string, p *Page) error {
-	data, err := encodePage(p)
-	if err != nil {
-		return err
+func (d *disk) writePage(of Stream, p *Page) error {
+	if p.First%PageItems != 0 || p.Items == nil || p.Items.Len() == 0 || p.Items.Len()%PageItems != 0 {
+		return fmt.Errorf("%w: page from %d", ErrInvalid, p.First)
 	}
-	name := pageFile(dir, p.First)
-	if err := d.replace(name, data); err != nil {
-		return err
-	}
-	return d.verify(name, data)
-}
-
-// itemsJob reads items for a ReadItems.
-type itemsJob struct{ msg *ReadItems }
-
-// itemsRead is its answer, on the way through the actor.
-type itemsRead struct {
-	to     pid
-	answer *ItemsRead
-}
-
-func (j itemsJob) failed(reason error) any {
-	return itemsRead{j.msg.ReplyTo, &ItemsRead{Stream: j.msg.Stream, Ref: j.msg.Ref, Err: reason}}
-}
-
-func (j itemsJob) do(d *disk) any {
-	items, err := d.readItems(streamDir(j.msg.Stream), j.msg.From, j.msg.To, j.msg.MaxBytes)
-	if err != nil {
-		return j.failed(fmt.Errorf("items of %s: %w", j.msg.Stream, err))
-	}
-	return itemsRead{j.msg.ReplyTo, &ItemsRead{Stream: j.msg.Stream, Ref: j.msg.Ref, Items: items}}
-}
-
-func (d *disk) readItems(dir string, from, to uint64, maxBytes int) ([][]byte, error) {
-	items := make([][]byte, 0, to-from)
-	bytes := 0
-	for from < to {
-		first := from - from%PageItems
-		end := min(to, first+PageItems)
-		page, err := d.readPage(pageFile(dir, first), first, from, end)
+	end := p.First + uint64(p.Items.Len()) //nolint:gosec // a length
+	for first := p.First; first < end; {
+		count := pageCount(first, end)
+		name := pageFile(of, first, count)
+		sum, err := d.writeItems(name+newSuffix, p, first, count)
+		if err == nil {
+			err = d.Rename(name+newSuffix, name)
+		}
 		if err != nil {
-			return nil, err
+			return err
 		}
-		items = append(items, page...)
-		for _, item := range page {
-			bytes += len(item)
+		d.pages.forgetFile(pageKey{of, first, count})
+		if err := d.verifySum(name, sum); err != nil {
+			return err
 		}
-		if maxBytes > 0 && bytes > maxBytes {
-			return nil, ErrTooMuch
-		}
-		from = end
+		first += count
 	}
-	return items, nil
+	return nil
 }
 
-// readPage reads the items from ≤ index < to of one page.
-func (d *disk) readPage(name string, first, from, to uint64) ([][]byte, error) {
-	data, err := vfs.ReadFile(d, name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%w: %w", ErrNoItems, err)
+// pageChunk is how much of a page is in memory at a time.
+const pageChunk = 64 << 10
+
+var pageSeed = maphash.MakeSeed()
+
+// writeItems writes a new file with some of a page's items, synced, and tells its sum.
+func (d *disk) writeItems(name string, p *Page, first, count uint64) (sum uint64, err error) {
+	if err := ignoreMissing(d.Remove(name)); err != nil {
+		return 0, err
 	}
+	f, err := d.Create(name)
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
-	var items [][]byte
-	index, at := first, 0
-	for line := range bytes.Lines(data) {
-		if index >= to {
-			break
+	var hash maphash.Hash
+	hash.SetSeed(pageSeed)
+	err = encodeItems(io.MultiWriter(f, &hash), p, first, count)
+	if err == nil {
+		err = f.Sync()
+	}
+	return hash.Sum64(), errors.Join(err, f.Close())
+}
+
+func encodeItems(to io.Writer, p *Page, first, count uint64) error {
+	var data, item []byte
+	for index := first; index < first+count; index++ {
+		item = p.Items.Append(item[:0], int(index-p.First)) //nolint:gosec // below Len
+		line, err := oneLine(item)
+		if err != nil {
+			return err
 		}
-		if index >= from {
-			item, ok := parseItem(bytes.TrimSuffix(line, []byte{'\n'}), index)
-			if !ok {
-				return nil, &DamageError{name, int64(at), "bad item"}
-			}
-			items = append(items, bytes.Clone(item))
+		data = appendItem(data, index, line)
+		if len(data) < pageChunk && index+1 < first+count {
+			continue
 		}
-		index++
-		at += len(line)
+		if _, err := to.Write(data); err != nil {
+			return err
+		}
+		data = data[:0]
+		runtime.Gosched() // it is much work, and nobody waits for it
 	}
-	if index < to {
-		return nil, &DamageError{name, int64(at), "it ends too early"}
+	return nil
+}
+
+// verifySum reads back what was written.
+func (d *disk) verifySum(name string, want uint64) error {
+	f, err := d.Open(name)
+	if err != nil {
+		return err
 	}
-	return items, nil
+	var hash maphash.Hash
+	hash.SetSeed(pageSeed)
+	_, err = io.CopyBuffer(&hash, struct{ io.Reader }{f}, make([]byte, pageChunk))
+	if err = errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("read %s: %w", name, err)
+	}
+	if hash.Sum64() != want {
+		return &DamageError{name, 0, "not what was written"}
+	}
+	return nil
 }

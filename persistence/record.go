@@ -90,11 +90,16 @@ type body struct {
 
 const streamKey = `{"stream":`
 
+// checkName tells whether a stream can be kept.
+func checkName(s Stream) error {
+	if !utf8.ValidString(string(s)) || len(s) > maxStreamBytes {
+		return fmt.Errorf("%w: stream name of %d bytes", ErrInvalid, len(s))
+	}
+	return nil
+}
+
 // bodyStart is what every body of a stream begins with.
 func bodyStart(s Stream) (string, error) {
-	if !utf8.ValidString(string(s)) || len(s) > maxStreamBytes {
-		return "", fmt.Errorf("%w: stream name of %d bytes", ErrInvalid, len(s))
-	}
 	quoted, err := jsontext.AppendQuote([]byte(streamKey), string(s))
 	if err != nil {
 		return "", fmt.Errorf("%w: stream name: %w", ErrInvalid, err)

@@ -1,9 +1,11 @@
 package persistence
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"slices"
 	"strconv"
@@ -251,26 +253,47 @@ func provesMore(data []byte, next uint64) bool {
 }
 
 // eachEvent calls do for every event of a segment's first size bytes, with its place.
+// The event's data is valid until do returns.
 func eachEvent(files vfs.FS, number uint32, size int64, do func(b body, at loc)) error {
 	name := segmentFile(number)
-	data, err := vfs.ReadFile(files, name)
+	f, err := files.Open(name)
 	if err != nil {
 		return err
 	}
-	if int64(len(data)) < size {
-		return &DamageError{name, int64(len(data)), "it ends too early"}
+	lines := bufio.NewReaderSize(io.LimitReader(f, size), segmentChunk)
+	for at := int64(0); at < size && err == nil; {
+		var line []byte
+		if line, err = readLine(lines); err == nil && at > 0 { // the first one is the header
+			err = handLine(name, number, line, at, do)
+		}
+		if at += int64(len(line)); errors.Is(err, io.EOF) {
+			err = &DamageError{name, at, "it ends too early"}
+		}
 	}
-	data = data[:size]
-	at := int64(bytes.IndexByte(data, '\n') + 1)
-	for line := range bytes.Lines(data[at:]) {
-		b, isEvent, err := parseEvent(line)
-		if err != "" {
-			return &DamageError{name, at, err}
-		}
-		if isEvent {
-			do(b, loc{segment: number, size: uint32(len(line)), offset: at})
-		}
-		at += int64(len(line))
+	return errors.Join(err, f.Close())
+}
+
+// segmentChunk is how much of a segment is in memory, but for longer lines.
+const segmentChunk = 256 << 10
+
+// readLine reads a line with its newline, valid until the next.
+func readLine(lines *bufio.Reader) ([]byte, error) {
+	line, err := lines.ReadSlice('\n')
+	if !errors.Is(err, bufio.ErrBufferFull) {
+		return line, err
+	}
+	line = bytes.Clone(line)
+	rest, err := lines.ReadBytes('\n')
+	return append(line, rest...), err
+}
+
+func handLine(name string, number uint32, line []byte, at int64, do func(b body, at loc)) error {
+	b, isEvent, problem := parseEvent(line)
+	if problem != "" {
+		return &DamageError{name, at, problem}
+	}
+	if isEvent {
+		do(b, loc{segment: number, size: uint32(len(line)), offset: at})
 	}
 	return nil
 }

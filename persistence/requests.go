@@ -30,7 +30,7 @@ func (c *core) recover(m *Recover) {
 // release forgets a stream's owner, and the stream when it is clean.
 func (c *core) release(m *Release) {
 	if e := c.table[m.Stream]; e != nil && e.epoch == m.Epoch {
-		e.epoch, e.next = 0, 0
+		e.epoch, e.next, e.start = 0, 0, ""
 		c.forgetIfIdle(e)
 	}
 }
@@ -59,9 +59,13 @@ func (c *core) readItems(m *ReadItems) {
 	switch {
 	case m.To < m.From || m.To-m.From > maxItemsRead:
 		refuse(fmt.Errorf("%w: items %d to %d", ErrInvalid, m.From, m.To))
-	case len(c.reads.line) >= maxRequests:
+	case c.reads.waiting() >= maxRequests:
 		refuse(fmt.Errorf("%w: too many reads", ErrBusy))
 	default:
+		if items, read := c.files.readItemsNow(m.Stream, m.From, m.To, m.MaxBytes); read {
+			c.send(m.ReplyTo, &ItemsRead{Stream: m.Stream, Ref: m.Ref, Items: items})
+			return
+		}
 		c.reads.add(job)
 	}
 }

@@ -132,7 +132,7 @@ func (j saveJob) failed(reason error) any { return saved{saveJob: j, err: reason
 
 func (j saveJob) do(d *disk) any {
 	dir := streamDir(j.msg.Stream)
-	if err := d.writePages(dir, j.msg.Pages); err != nil {
+	if err := d.writePages(j.msg.Stream, j.msg.Pages); err != nil {
 		return j.failed(fmt.Errorf("pages of %s: %w", j.msg.Stream, err))
 	}
 	data, err := encodeSnapshot(&snapshot{Stream: j.msg.Stream, Seq: j.msg.Seq, Gone: j.msg.Gone, State: j.msg.State}, d.indent)

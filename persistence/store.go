@@ -120,8 +120,9 @@ func (c *core) finish() error {
 		c.restarted()
 	}
 	c.writeNext()
+	c.reads.giveUp()
+	c.writes.giveUp()
 	for c.tasks.Wait(); c.writing; c.tasks.Wait() {
-		c.reads.line, c.writes.line = nil, nil
 		c.drain()
 	}
 	c.stopTimers()
@@ -131,7 +132,7 @@ func (c *core) finish() error {
 		c.mark(b)
 		err = c.writer.write(b)
 	}
-	if err = errors.Join(err, c.writer.close()); err != nil {
+	if err = errors.Join(err, c.writer.close(), c.files.pages.close()); err != nil {
 		return fmt.Errorf("end of the journal: %w", err)
 	}
 	return nil

@@ -13,7 +13,7 @@ type loc struct {
 // owner, or events in the journal tail that no snapshot covers, are in memory.
 type stream struct {
 	name  Stream
-	start string // of each of its record bodies
+	start string // of each of its record bodies, once there is one
 
 	epoch   uint64 // of its owner; 0 without one
 	refused uint64 // the last epoch that was told Rejected; it is told once
@@ -37,8 +37,7 @@ type stream struct {
 	busy  bool      // a worker has its files
 	queue []request // who wants them next
 
-	dirtyAt int // index in core.dirty, -1 when not there
-	asked   time.Time
+	dirtyAt int    // index in core.dirty, -1 when not there
 	sweep   uint32 // core.sweeps when it was last used
 }
 
@@ -64,11 +63,10 @@ func (c *core) entry(name Stream) (*stream, error) {
 		e.sweep = c.sweeps
 		return e, nil
 	}
-	start, err := bodyStart(name)
-	if err != nil {
+	if err := checkName(name); err != nil {
 		return nil, err
 	}
-	e := &stream{name: name, start: start, dirtyAt: -1, sweep: c.sweeps}
+	e := &stream{name: name, dirtyAt: -1, sweep: c.sweeps}
 	c.table[name] = e
 	return e, nil
 }

@@ -15,35 +15,64 @@ type job interface {
 	failed(reason error) any // the answer when do panicked
 }
 
-// pool runs jobs on at most limit goroutines; the others wait in line.
-// Only the actor calls it.
+// pool runs jobs on at most limit goroutines; the others wait in line. Only the
+// actor adds to it.
 type pool struct {
-	limit   int
+	limit int
+	spawn func(work func()) // runs work on a goroutine
+	run   func(job)
+
+	mu      sync.Mutex // held for the time of a push or pop
 	running int
 	line    []job
-	start   func(job)
 }
 
 func (p *pool) add(j job) {
-	if p.running < p.limit {
-		p.running++
-		p.start(j)
-		return
-	}
+	p.mu.Lock()
 	p.line = append(p.line, j)
+	more := p.running < p.limit
+	if more {
+		p.running++
+	}
+	p.mu.Unlock()
+	if more {
+		p.spawn(p.work)
+	}
 }
 
-// ended is called for each answer; the next in line follows.
-func (p *pool) ended() {
-	p.running--
+// work does jobs until there are none.
+func (p *pool) work() {
+	for j := p.next(); j != nil; j = p.next() {
+		p.run(j)
+	}
+}
+
+func (p *pool) next() job {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if len(p.line) == 0 {
 		p.line = nil
-		return
+		p.running--
+		return nil
 	}
 	j := p.line[0]
 	p.line[0] = nil
 	p.line = p.line[1:]
-	p.add(j)
+	return j
+}
+
+// waiting is how many jobs are in line.
+func (p *pool) waiting() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.line)
+}
+
+// giveUp forgets the jobs in line.
+func (p *pool) giveUp() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.line = nil
 }
 
 // runJob does a job and keeps a panic in it from ending the process.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -34,6 +35,7 @@ func serve(opts *options, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
+	debug.FreeOSMemory() // what the start has read, and nobody needs any more
 	warnOfFewFiles(opts, log)
 	quit := make(chan struct{})
 	defer close(quit)

@@ -44,6 +44,10 @@ type File interface {
 	io.ReaderAt
 	io.Writer
 	io.Closer
+	Size() (int64, error)
+	// ReadNow is ReadAt without waiting for the disk: it reports false when it would
+	// have to, or cannot do so. It needs no goroutine of its own.
+	ReadNow(p []byte, at int64) bool
 	Sync() error
 	// Ahead puts so many zeros behind what is written, skip bytes further on. The
 	// next Writes go over them, and a sync after those has no new size to note.
@@ -157,6 +161,16 @@ func (d *Folder) Unmake() {
 type diskFile struct{ *os.File }
 
 func (f diskFile) Sync() error { return syncData(f.File) }
+
+func (f diskFile) Size() (int64, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), nil
+}
+
+func (f diskFile) ReadNow(p []byte, at int64) bool { return readNow(f.File, p, at) }
 
 var nothing [64 << 10]byte
 

@@ -230,6 +230,22 @@ func (f *faultyFile) Write(p []byte) (n int, err error) {
 	return n, errors.Join(err, shortErr)
 }
 
+func (f *faultyFile) Size() (size int64, err error) {
+	err = f.fs.do(OpSize, f.name, func() (err error) {
+		size, err = f.File.Size()
+		return err
+	})
+	return size, err
+}
+
+// ReadNow may not be held up by Before.
+func (f *faultyFile) ReadNow(p []byte, at int64) (ok bool) {
+	return f.fs.Before == nil && f.fs.do(OpRead, f.name, func() error {
+		ok = f.File.ReadNow(p, at)
+		return nil
+	}) == nil && ok
+}
+
 func (f *faultyFile) Ahead(skip, zeros int64) error {
 	return f.fs.do(OpAhead, f.name, func() error { return f.File.Ahead(skip, zeros) })
 }

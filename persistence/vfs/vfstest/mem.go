@@ -174,6 +174,19 @@ func (f memFile) Write(p []byte) (int, error) {
 	return n, err
 }
 
+func (f memFile) Size() (int64, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), nil
+}
+
+func (f memFile) ReadNow(p []byte, at int64) bool {
+	n, err := f.ReadAt(p, at)
+	return n == len(p) && (err == nil || errors.Is(err, io.EOF))
+}
+
 func (f memFile) Ahead(skip, zeros int64) error {
 	f.m.mu.Lock()
 	defer f.m.mu.Unlock()

@@ -5,3 +5,5 @@ package vfs
 import "os"
 
 func syncData(f *os.File) error { return f.Sync() }
+
+func readNow(*os.File, []byte, int64) bool { return false }
