@@ -70,14 +70,14 @@ func TestAStartKeepsNobodyInMemory(t *testing.T) {
 			g := enter(t, p, name)
 			if i%3 == 0 {
 				g.ask(CreateServer{name, ""})
-				g.ask(Post{Server: name, Channel: "general", Text: "x"})
+				g.ask(&Post{Server: name, Channel: "general", Text: "x"})
 			}
 		}
 		stop()
 		c := &census{live: map[Kind]int{}, told: map[string]int{}}
 		p = startNode(t, persistence.Config{FS: files}, func(cfg *Config) { cfg.Fault = c.note })
 		alice := enter(t, p, "alice")
-		if reply, ok := alice.ask(Post{Server: "user3", Channel: "general", Text: "y"}).(Refused); !ok || reply.Code != NotInServer {
+		if reply, ok := alice.ask(&Post{Server: "user3", Channel: "general", Text: "y"}).(Refused); !ok || reply.Code != NotInServer {
 			t.Errorf("a stranger's post: %v", reply)
 		}
 		time.Sleep(time.Minute)
