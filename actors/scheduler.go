@@ -46,7 +46,7 @@ const (
 	turnLength   = 8                     // messages
 	sharedLength = 64                    // messages, of the few actors that everybody waits for
 	heavyEvery   = 4                     // of so many turns one is of those who wait for another
-	writeEvery   = 32                    // turns, at the latest
+	writeEvery   = 32                    // turns, at the latest, and a job
 	enough       = 8                     // mailboxes are due for each who is at it: one more is woken
 	yieldAfter   = 50 * time.Microsecond // goroutines that are no actors have their turn
 	longTurn     = 2 * time.Millisecond
@@ -136,6 +136,11 @@ func (s *scheduler) take() job {
 	}
 	s.active.Add(-1)
 	s.attend()
+	if s.due > 0 {
+		if r := s.rouse(); r != nil {
+			r.wake <- struct{}{}
+		}
+	}
 	return work
 }
 
@@ -200,7 +205,12 @@ func (s *scheduler) run(r *runner) {
 		}
 		more := m.turn(m.length())
 		if turns%writeEvery == 0 {
+			if s.spare(m, more) {
+				return
+			}
 			(*s.write.Load())(true)
+			s.work()
+			more = false
 		}
 		if now := time.Now(); now.Sub(last) > yieldAfter {
 			runtime.Gosched()
@@ -231,14 +241,11 @@ func (m *mailbox) length() int {
 }
 
 // next puts a mailbox back that has had its turn and has more to do, and takes the
-// one whose turn it is now; nil when nobody's is, or when the caller may go.
+// one whose turn it is now; nil when nobody's is.
 func (s *scheduler) next(last *mailbox, more bool) *mailbox {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.putBack(last, more)
-	if s.surplus {
-		return nil
-	}
 	s.picks++
 	from := &s.light
 	if from.first == nil || s.picks%heavyEvery == 0 && s.heavy.first != nil {
@@ -249,6 +256,25 @@ func (s *scheduler) next(last *mailbox, more bool) *mailbox {
 		s.due--
 	}
 	return m
+}
+
+// spare puts a mailbox back, and reports whether its runner may go, though there is work.
+func (s *scheduler) spare(m *mailbox, more bool) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.putBack(m, more)
+	if s.surplus {
+		s.end()
+		return true
+	}
+	return false
+}
+
+// end counts out a runner, under mu.
+func (s *scheduler) end() {
+	s.surplus = false
+	s.runners--
+	s.active.Add(-1)
 }
 
 // putBack is called under mu.
@@ -269,9 +295,7 @@ func (s *scheduler) rest(r *runner) bool {
 	s.mu.Lock()
 	switch {
 	case s.surplus, s.due+len(s.jobs) == 0 && (s.closed || s.runners > s.processors):
-		s.surplus = false
-		s.runners--
-		s.active.Add(-1)
+		s.end()
 		s.mu.Unlock()
 		return false
 	case s.due > 0, len(s.jobs) > 0:
