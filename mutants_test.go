@@ -191,8 +191,8 @@ var mutants = []mutant{
 	{
 		name: "answers out of order",
 		file: "transport/outbox.go", by: wholeHouse,
-		old: "		out.b = c.shared.codec.Finish(appendReply(out.b, req, reply), start)\n",
-		new: "		out.b = append(c.shared.codec.Finish(appendReply(nil, req, reply), 0), out.b...)\n",
+		old: "	out.b = append(out.b, piece.b...)\n",
+		new: "	out.b = append(append([]byte(nil), piece.b...), out.b...)\n",
 	},
 	{
 		name: "pushes out of order",

@@ -206,7 +206,7 @@ func TestProviderStaysAway(t *testing.T) {
 	h := newHouse(t)
 	r := h.start(h.asAlice("--timeout", "1s", "--json")...)
 	idle := h.start(h.asBob("--timeout", "1s", "--json", "--raw")...)
-	idle.waitOut(`"amount":0`) // from here on it does nothing
+	idle.waitOut(`"messages":[]`) // from here on it does nothing
 	r.write("first")
 	r.waitOut(`"event":"posted"`)
 	h.p.Kill()
