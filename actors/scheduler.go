@@ -46,7 +46,8 @@ const (
 	turnLength   = 8                     // messages
 	sharedLength = 64                    // messages, of the few actors that everybody waits for
 	heavyEvery   = 4                     // of so many turns one is of those who wait for another
-	writeEvery   = 32                    // turns, at the latest, and a job
+	writeEvery   = 32                    // turns, at the latest
+	jobEvery     = 256                   // likewise: the disk is worth waiting for more turns
 	enough       = 8                     // mailboxes are due for each who is at it: one more is woken
 	yieldAfter   = 50 * time.Microsecond // goroutines that are no actors have their turn
 	longTurn     = 2 * time.Millisecond
@@ -136,11 +137,6 @@ func (s *scheduler) take() job {
 	}
 	s.active.Add(-1)
 	s.attend()
-	if s.due > 0 {
-		if r := s.rouse(); r != nil {
-			r.wake <- struct{}{}
-		}
-	}
 	return work
 }
 
@@ -209,7 +205,9 @@ func (s *scheduler) run(r *runner) {
 				return
 			}
 			(*s.write.Load())(true)
-			s.work()
+			if turns%jobEvery == 0 {
+				s.work()
+			}
 			more = false
 		}
 		if now := time.Now(); now.Sub(last) > yieldAfter {
