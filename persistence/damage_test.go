@@ -390,7 +390,12 @@ func TestEveryFlippedBitOfAPage(t *testing.T) {
 }
 
 func TestPagesAreReadBack(t *testing.T) {
-	w := open(t, Config{Dir: t.TempDir()})
+	t.Run("folder", func(t *testing.T) { pagesAreReadBack(t, Config{Dir: t.TempDir()}) })
+	t.Run("memory", func(t *testing.T) { pagesAreReadBack(t, Config{FS: vfstest.NewMem()}) })
+}
+
+func pagesAreReadBack(t *testing.T, cfg Config) {
+	w := open(t, cfg)
 	defer w.close()
 	seq := w.write("a", 3)
 	save := &SaveSnapshot{Stream: "a", Seq: seq, State: stateAt(seq)}
@@ -402,7 +407,7 @@ func TestPagesAreReadBack(t *testing.T) {
 	if r := w.saveState(save); r.Err != nil {
 		t.Fatal(r.Err)
 	}
-	for _, ask := range [][2]uint64{{0, 1}, {0, 512}, {511, 513}, {500, 1536}, {7, 7}} {
+	for _, ask := range [][2]uint64{{0, 1}, {0, 512}, {511, 513}, {500, 1536}, {7, 7}, {0, 1}, {100, 120}, {511, 513}, {1000, 1064}} {
 		w.tell(&ReadItems{Stream: "a", From: ask[0], To: ask[1], Ref: 9, ReplyTo: w.owner})
 		r := hear[*ItemsRead](w)
 		if r.Err != nil || r.Ref != 9 || uint64(len(r.Items)) != ask[1]-ask[0] {

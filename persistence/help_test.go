@@ -270,7 +270,8 @@ func (m made) Append(to []byte, i int) []byte { return append(to, m(i)...) }
 // openFiles counts files that are open for reading, and what is read of them anywhere.
 type openFiles struct {
 	vfs.FS
-	open, reads, bytes, now atomic.Int64
+	open, reads, bytes atomic.Int64
+	opened             func() // called when one was opened
 }
 
 func (f *openFiles) Open(name string) (vfs.File, error) {
@@ -279,6 +280,9 @@ func (f *openFiles) Open(name string) (vfs.File, error) {
 		return nil, err
 	}
 	f.open.Add(1)
+	if f.opened != nil {
+		f.opened()
+	}
 	return &openFile{file, f}, nil
 }
 
@@ -291,11 +295,6 @@ func (f *openFile) ReadAt(p []byte, at int64) (int, error) {
 	f.of.reads.Add(1)
 	f.of.bytes.Add(int64(len(p)))
 	return f.File.ReadAt(p, at)
-}
-
-func (f *openFile) ReadNow(p []byte, at int64) bool {
-	f.of.now.Add(1)
-	return f.File.ReadNow(p, at)
 }
 
 func (f *openFile) Close() error {

@@ -130,7 +130,7 @@ func TestAnItemIsFoundAmongDamage(t *testing.T) {
 		for round := range long(3, 40) {
 			lines := bytes.SplitAfter(bytes.Clone(sound), []byte{'\n'})
 			for i, line := range lines[:MaxPageItems] {
-				if at := rng.IntN(len(line) - 1); i != keep { // not the newline: lines are still to be counted
+				if at := frameStart + rng.IntN(7); i != keep { // not the newline: lines are still to be counted
 					line[at] ^= byte(1 + rng.IntN(9))
 					if line[at] == '\n' {
 						line[at] = 0
@@ -241,6 +241,58 @@ func TestRemovedPagesAreNotServed(t *testing.T) {
 		}
 	}
 	checkOpen(t, d, 0)
+}
+
+// TestPagesRemovedWhileTheyAreOpenedAreNotServed removes a stream when somebody has just
+// opened its file.
+func TestPagesRemovedWhileTheyAreOpenedAreNotServed(t *testing.T) {
+	files := &openFiles{FS: vfstest.NewMem()}
+	d := newDisk(files)
+	life := func(n int) {
+		t.Helper()
+		if err := d.writePages("s", []Page{{Items: several{PageItems << n, func(int) string { return fmt.Sprint(n) }}}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	life(1)
+	files.opened = func() {
+		files.opened = nil
+		if err := d.removeStream("s"); err != nil {
+			t.Error(err)
+		}
+	}
+	if items, err := d.readItems("s", 3, 4, 0); err != nil || string(items[0]) != "1" { // it was there when it was asked for
+		t.Errorf("%s, %v", items, err)
+	}
+	life(2)
+	if items, err := d.readItems("s", 3, 4, 0); err != nil || string(items[0]) != "2" {
+		t.Errorf("%s, %v", items, err)
+	}
+}
+
+// TestAPageIsReadBackWhenItIsWritten has a disk that writes something else.
+func TestAPageIsReadBackWhenItIsWritten(t *testing.T) {
+	d := newDisk(rotting{vfstest.NewMem()})
+	err := d.writePages("s", []Page{{Items: several{2 * PageItems, func(int) string { return "1" }}}})
+	if !errors.As(err, new(*DamageError)) {
+		t.Errorf("%v", err)
+	}
+}
+
+// rotting is a disk that flips a bit of all that is written.
+type rotting struct{ vfs.FS }
+
+func (r rotting) Create(name string) (vfs.File, error) {
+	f, err := r.FS.Create(name)
+	return rottingFile{f}, err
+}
+
+type rottingFile struct{ vfs.File }
+
+func (f rottingFile) Write(p []byte) (int, error) {
+	p = bytes.Clone(p)
+	p[len(p)/2] ^= 1
+	return f.File.Write(p)
 }
 
 // TestFewPageFilesStayOpen reads many pages of many streams.
