@@ -124,7 +124,7 @@ func (e *posted) Append(to []byte) []byte {
 	return append(to, '}')
 }
 
-// decodePosted reads what append made, without reflection for the same reason; a JSON
+// decodePosted reads what Append made, without reflection for the same reason; a JSON
 // value that looks otherwise costs more. It may well be that it has the author of
 // the message before, of whom one copy is enough.
 func decodePosted(data []byte, author string) (posted, error) {

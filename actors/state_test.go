@@ -172,7 +172,7 @@ func TestASessionGivesUpOnAnswersThatNeverCome(t *testing.T) {
 }
 
 // TestAnEventIsReadAsItWasWritten holds the two decoders of posts to each other:
-// for what append makes, and for what it does not.
+// for what Append makes, and for what it does not.
 func TestAnEventIsReadAsItWasWritten(t *testing.T) {
 	texts := []string{"", "x", "Grüße 🌍", `a "quote" and \ and /`, "\x00\n\t\u2028\x7f", strings.Repeat("long ", 4000), "\\", `"`}
 	for _, text := range texts {

@@ -333,7 +333,7 @@ func (m *model) step() {
 			m.post(s, 1+m.rng.IntN(4), "post")
 		case dice < 73:
 			m.post(s, 300, "post")
-		case dice < 76:
+		case dice < 74:
 			m.post(s, 1500, "post")
 		case dice < 87:
 			m.save(s)

@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-// filesBesides is what the process has open apart from connections.
-const filesBesides = 64 + 128
+// filesBesides is what the process has open apart from connections: page files, and others.
+const filesBesides = 128 + 64
 
 // warnOfFewFiles tells when the operating system allows fewer open files than
 // --maxconnections needs. Go has raised the soft limit to the hard one.
