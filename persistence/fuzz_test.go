@@ -176,7 +176,7 @@ func checkSnapshot(t *testing.T, data []byte, s *snapshot) {
 func FuzzPage(f *testing.F) {
 	var sound []byte
 	for i := range uint64(40) {
-		sound = appendItem(sound, i, fmt.Appendf(nil, `{"message":"%s"}`, strings.Repeat("m", int(i*i*i%4001))))
+		sound = appendItem(sound, i, fmt.Appendf(nil, `{"message":"%s"}`, strings.Repeat("m", int(i*i*i%601))))
 	}
 	f.Add(sound, uint8(0), uint8(40))
 	f.Add(sound, uint8(33), uint8(2))
