@@ -165,7 +165,7 @@ func (s *scheduler) rouse() *runner {
 func (s *scheduler) look() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	waiting := s.due > 0
+	waiting := s.due+len(s.jobs) > 0
 	away := false
 	for _, t := range s.helpers {
 		away = t.replace() || away
@@ -272,7 +272,12 @@ func (s *scheduler) spare(m *mailbox, more bool) bool {
 func (s *scheduler) end() {
 	s.surplus = false
 	s.runners--
-	s.active.Add(-1)
+	if s.active.Add(-1) > 0 {
+		return
+	}
+	if r := s.rouse(); r != nil { // for what is due, done or said and not written
+		r.wake <- struct{}{}
+	}
 }
 
 // putBack is called under mu.

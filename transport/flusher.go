@@ -112,16 +112,6 @@ func (f *flusher) run() {
 // crowded tells whether there is enough for two to write.
 func (f *flusher) crowded() bool { return f.waiting[answered].Load() > 24 }
 
-// many is several times some.
-func (f *flusher) many(busy bool) (more bool) {
-	for range 8 {
-		if !f.some(busy) {
-			return false
-		}
-	}
-	return true
-}
-
 // some writes a few connections, and reports whether there are more that it would
 // write. While there are turns to give, busy, these are mostly those where somebody
 // waits for an answer.

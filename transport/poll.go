@@ -75,6 +75,8 @@ func (c *conn) rouse() {
 
 // poller reads many connections, in one goroutine.
 type poller struct {
+	all func(busy bool) bool // Listener.write: turns make others' connections due as well
+
 	set     pollSet
 	flusher *flusher
 	again   []*conn // held by the poller, to be read once more
@@ -103,7 +105,7 @@ func newPoller() *poller {
 // the writing, and the waiting for the disk. When that takes too long, another
 // goroutine polls.
 func (p *poller) run() {
-	for more := false; p.set.wait(!more); {
+	for more := true; p.set.wait(!more); { // a poller that was replaced may have left something
 		turns := p.flusher.given.Load()
 		if turns == nil {
 			more = p.round()
@@ -112,6 +114,8 @@ func (p *poller) run() {
 		turns.Begin()
 		more = p.round()
 		due := turns.Give()
+		for p.all(true) { // nobody's answer waits for the disk
+		}
 		did, replaced := turns.Work()
 		if replaced {
 			return
@@ -122,9 +126,19 @@ func (p *poller) run() {
 		if p.flusher.crowded() {
 			turns.Call()
 		}
-		more = p.flusher.many(due) || due || more
-		more = more || !turns.End() || p.flusher.some(false)
+		more = p.many(due) || due || more
+		more = more || !turns.End() || p.all(false)
 	}
+}
+
+// many writes for a while, and reports whether there is more.
+func (p *poller) many(busy bool) (more bool) {
+	for range 8 {
+		if !p.all(busy) {
+			return false
+		}
+	}
+	return true
 }
 
 // round reads what there is.
@@ -225,9 +239,12 @@ func (l *Listener) startPollers() {
 	for range Pollers(l.cfg.processors()) {
 		p := newPoller()
 		if p == nil {
-			return
+			break
 		}
+		p.all = l.write
 		l.pollers = append(l.pollers, p)
+	}
+	for _, p := range l.pollers {
 		l.polling.Go(p.run)
 		l.polling.Go(p.flusher.run)
 	}
