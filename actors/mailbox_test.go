@@ -3,6 +3,7 @@ package actors
 import (
 	"fmt"
 	"log/slog"
+	"runtime"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -186,5 +187,88 @@ func TestAPanicDoesNotEndARunner(t *testing.T) {
 	}
 	for range 3 {
 		hear(t, s.said)
+	}
+}
+
+// TestAJobIsDoneWhileThereIsWorkWithoutPause: what waits for the disk is not put off
+// for ever by actors that always have something to do.
+func TestAJobIsDoneWhileThereIsWorkWithoutPause(t *testing.T) {
+	s := newStage(t)
+	var enough atomic.Bool
+	defer enough.Store(true)
+	spin := s.node.system.Root.Spawn(s.node.props(KindChannel, nil, func() actor.Actor {
+		return actor.ReceiveFunc(func(ctx actor.Context) {
+			if !enough.Load() {
+				ctx.Send(ctx.Self(), "spin")
+			}
+		})
+	}))
+	s.tell(spin, "spin")
+	s.node.scheduler.later(func() (tell func()) { return func() { s.said <- "done" } })
+	hear(t, s.said)
+}
+
+// TestNobodysAnswerWaitsForTheDisk: whoever does what has to wait for the disk has
+// written before what was left to him, and nobody leaves more to him meanwhile.
+func TestNobodysAnswerWaitsForTheDisk(t *testing.T) {
+	s := newStage(t)
+	s.untilAsleep()
+	p := &Provider{node: s.node}
+	var turns *Turns
+	written := make(chan bool, 10)
+	turns = p.Turns(func(bool) bool { written <- turns.Given(); return false }, func() {})
+	turns.Begin()
+	wrote := 0
+	s.node.scheduler.later(func() (tell func()) { wrote = len(written); return func() {} })
+	if did, replaced := turns.Work(); !did || replaced {
+		t.Fatalf("did %v, replaced %v", did, replaced)
+	}
+	if wrote == 0 {
+		t.Fatal("nothing was written before the job")
+	}
+	if <-written {
+		t.Error("what is said meanwhile is left to the one who waits for the disk")
+	}
+	turns.Leave()
+}
+
+// TestARunnerTooManyLeavesNothingBehind: when it goes it is the only one who is at it,
+// there is a job, and something was said.
+func TestARunnerTooManyLeavesNothingBehind(t *testing.T) {
+	s := newStage(t)
+	sched := s.node.scheduler
+	s.untilAsleep()
+	var handed atomic.Bool
+	write := func(bool) bool {
+		if handed.CompareAndSwap(true, false) {
+			s.said <- "written"
+		}
+		return false
+	}
+	sched.write.Store(&write)
+	sched.mu.Lock()
+	sched.watching = true // nobody looks
+	sched.runners++       // this one
+	sched.active.Add(1)
+	sched.surplus = true
+	sched.mu.Unlock()
+	handed.Store(true)
+	sched.later(func() (tell func()) { return func() { s.said <- "done" } })
+	if !sched.spare(nil, false) {
+		t.Fatal("it stays")
+	}
+	heard := map[string]bool{hear(t, s.said): true, hear(t, s.said): true}
+	if !heard["written"] || !heard["done"] {
+		t.Errorf("heard %v", heard)
+	}
+}
+
+// untilAsleep waits until the runner sleeps.
+func (s *stage) untilAsleep() {
+	for working := true; working; {
+		runtime.Gosched()
+		s.node.scheduler.mu.Lock()
+		working = len(s.node.scheduler.idle) == 0
+		s.node.scheduler.mu.Unlock()
 	}
 }

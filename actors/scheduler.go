@@ -123,11 +123,12 @@ func (s *scheduler) later(work func() (tell func())) {
 // makes work for actors.
 type job = func() (tell func())
 
-// take takes a job, for a caller who is at it and now is not, until back.
+// take takes a job, for a caller who is at it and now is not, until back. Answers
+// that were left to him are written first: nobody's waits for the disk.
 func (s *scheduler) take() job {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	if len(s.jobs) == 0 {
+		s.mu.Unlock()
 		return nil
 	}
 	work := s.jobs[0]
@@ -137,7 +138,16 @@ func (s *scheduler) take() job {
 	}
 	s.active.Add(-1)
 	s.attend()
+	s.mu.Unlock()
+	s.writeAll(true)
 	return work
+}
+
+// writeAll writes what is due, for a caller who is not counted any more: what is
+// said from now on is not left to him.
+func (s *scheduler) writeAll(busy bool) {
+	for (*s.write.Load())(busy) { //nolint:revive // some at a time
+	}
 }
 
 // back counts a caller again who has done a job.
@@ -268,14 +278,15 @@ func (s *scheduler) spare(m *mailbox, more bool) bool {
 	return false
 }
 
-// end counts out a runner, under mu.
+// end counts out a runner, under mu. Where he was the only one who was at it, another
+// comes for what is due, to be done, or said and not written.
 func (s *scheduler) end() {
 	s.surplus = false
 	s.runners--
 	if s.active.Add(-1) > 0 {
 		return
 	}
-	if r := s.rouse(); r != nil { // for what is due, done or said and not written
+	if r := s.rouse(); r != nil {
 		r.wake <- struct{}{}
 	}
 }
@@ -308,8 +319,7 @@ func (s *scheduler) rest(r *runner) bool {
 	s.active.Add(-1)
 	s.idle = append(s.idle, r)
 	s.mu.Unlock()
-	for (*s.write.Load())(false) { // what was said while one more seemed to be there to write it
-	}
+	s.writeAll(false)
 	<-r.wake
 	return true
 }

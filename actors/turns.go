@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"slices"
 	"sync/atomic"
 	"time"
 )
@@ -69,7 +70,10 @@ func (t *Turns) Work() (did, replaced bool) {
 	}
 	t.away.Store(true)
 	tell := do()
-	if replaced = !t.away.CompareAndSwap(true, false); !replaced {
+	if replaced = !t.away.CompareAndSwap(true, false); replaced {
+		t.of.mu.Lock()   // the other has begun when it is free
+		t.of.mu.Unlock() //nolint:staticcheck // nothing is to be done
+	} else {
 		t.of.back()
 	}
 	tell()
@@ -99,6 +103,18 @@ func (t *Turns) End() bool {
 	t.at = false
 	s.active.Add(-1)
 	return true
+}
+
+// Leave ends the caller's part for good, whatever is to be done: he ends.
+func (t *Turns) Leave() {
+	s := t.of
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.helpers = slices.DeleteFunc(s.helpers, func(other *Turns) bool { return other == t })
+	if t.at {
+		t.at = false
+		s.active.Add(-1)
+	}
 }
 
 // Given tells whether somebody is at it, who will write before he sleeps.

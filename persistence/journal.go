@@ -141,10 +141,10 @@ func (w *writer) write(b *batch) error {
 		return errors.New("no segment is open")
 	}
 	b.frame()
-	w.clearWay(int64(len(b.lines)))
 	if _, err := w.live.Write(b.lines); err != nil {
 		return err
 	}
+	w.clearWay(int64(len(b.lines)))
 	return w.live.Sync()
 }
 
@@ -155,17 +155,18 @@ const (
 	mostAhead  = 256 << 10
 )
 
-// clearWay sees to it that there are zeros where the next batches go: a sync that has no
-// new size to note takes half as long. Where that fails, the disk may still have room
-// for the batch.
-func (w *writer) clearWay(need int64) {
-	w.size += need
-	if w.room -= need; w.room < 0 {
-		w.room = 0
-		zeros := min(max(w.size, leastAhead), mostAhead)
-		if w.live.Ahead(need, zeros) == nil {
-			w.room = zeros
-		}
+// clearWay sees to it that there are zeros where the next batches go, now that one is
+// written: a sync that has no new size to note takes half as long. Where the disk has no
+// room for zeros it has had room for the batch.
+func (w *writer) clearWay(wrote int64) {
+	w.size += wrote
+	if w.room -= wrote; w.room > 0 {
+		return
+	}
+	w.room = 0
+	zeros := min(max(w.size, leastAhead), mostAhead)
+	if w.live.Ahead(zeros) == nil {
+		w.room = zeros
 	}
 }
 

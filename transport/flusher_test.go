@@ -51,3 +51,25 @@ func TestWhatIsHandedOverKeepsItsOrder(t *testing.T) {
 		t.Error("there are more")
 	}
 }
+
+// TestAPollerWritesWhatIsDueOnAnothersConnections: the turns it gives make answers and
+// pushes for these too, and the other may sleep.
+func TestAPollerWritesWhatIsDueOnAnothersConnections(t *testing.T) {
+	l := &Listener{}
+	for range 4 {
+		l.pollers = append(l.pollers, &poller{all: l.write, flusher: newFlusher()})
+	}
+	for _, p := range l.pollers {
+		for how := range classes {
+			p.flusher.hand(&conn{}, how)
+		}
+	}
+	for l.pollers[0].many(false) {
+		t.Log("more")
+	}
+	for i, p := range l.pollers {
+		if !p.flusher.empty() {
+			t.Errorf("what is due with poller %d waits", i)
+		}
+	}
+}

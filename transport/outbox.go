@@ -24,12 +24,13 @@ type outbox struct {
 	posts       int       // of them that are posts
 	subscribing int       // of them that subscribe
 	held        [][]byte  // events that come after the answers to these
-	turns       int       // of these that hold one, since they were sent ahead
-	counted     int       // bytes that the others know to be unread
-	slack       int       // size of the largest answer since all was written last
-	marked      bool      // the byte order mark is out
-	ended       bool      // nothing more is taken
-	dead        bool      // the socket is closed
+	heldBytes   int
+	turns       int  // of these that hold one, since they were sent ahead
+	counted     int  // bytes that the others know to be unread
+	slack       int  // size of the largest answer since all was written last
+	marked      bool // the byte order mark is out
+	ended       bool // nothing more is taken
+	dead        bool // the socket is closed
 
 	left *buffer // what the flusher could not write yet, its alone
 	from int     // where it goes on
@@ -133,6 +134,7 @@ func (c *conn) Push(event []byte) {
 			c.sayDisconnected()
 		case o.subscribing > 0 && len(o.held) < mostHeld:
 			o.held = append(o.held, event)
+			o.heldBytes += len(event)
 		default:
 			c.letGo()
 			c.add(event)
@@ -153,12 +155,17 @@ func (c *conn) letGo() {
 	for _, event := range c.out.held {
 		c.add(event)
 	}
-	c.out.held = nil
+	c.out.held, c.out.heldBytes = nil, 0
 }
 
 // Close ends the connection after what was handed over before is written.
 func (c *conn) Close() {
-	c.fill(answered, func() { c.out.ended = true })
+	c.fill(answered, func() {
+		if !c.out.ended {
+			c.letGo()
+		}
+		c.out.ended = true
+	})
 	c.cut(endSession)
 }
 
@@ -441,12 +448,12 @@ func (c *conn) giveTurns() {
 func (c *conn) giveBack() {
 	c.out.mu.Lock()
 	defer c.out.mu.Unlock()
-	c.out.pending, c.out.posts, c.out.subscribing, c.out.held = 0, 0, 0, nil
+	c.out.pending, c.out.posts, c.out.subscribing = 0, 0, 0
 	c.giveTurns()
 }
 
 // unread is what waits to be written, under the mutex.
-func (c *conn) unread() int { return c.out.flight + c.out.waiting }
+func (c *conn) unread() int { return c.out.flight + c.out.waiting + c.out.heldBytes }
 
 // waitAnswered waits until no request is under way, or nothing more is taken.
 func (c *conn) waitAnswered() {
@@ -464,6 +471,9 @@ func (c *conn) finish(code actors.Code) {
 	o := &c.out
 	refused := actors.Refused{Code: code}
 	c.fill(answered, func() {
+		if !o.ended {
+			c.letGo()
+		}
 		if code != "" && !o.ended {
 			out := c.room()
 			start := len(out.b)
@@ -486,7 +496,7 @@ func (c *conn) kill() {
 	o.mu.Lock()
 	first := !o.dead
 	o.ended, o.dead = true, true
-	o.due, o.last, o.waiting, o.held = nil, nil, 0, nil
+	o.due, o.last, o.waiting, o.held, o.heldBytes = nil, nil, 0, nil, 0
 	c.account()
 	o.changed.Signal()
 	o.mu.Unlock()

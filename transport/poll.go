@@ -114,8 +114,6 @@ func (p *poller) run() {
 		turns.Begin()
 		more = p.round()
 		due := turns.Give()
-		for p.all(true) { // nobody's answer waits for the disk
-		}
 		did, replaced := turns.Work()
 		if replaced {
 			return
@@ -128,6 +126,9 @@ func (p *poller) run() {
 		}
 		more = p.many(due) || due || more
 		more = more || !turns.End() || p.all(false)
+	}
+	if turns := p.flusher.given.Load(); turns != nil {
+		turns.Leave()
 	}
 }
 

@@ -49,9 +49,9 @@ type File interface {
 	// have to, or cannot do so. It needs no goroutine of its own.
 	ReadNow(p []byte, at int64) bool
 	Sync() error
-	// Ahead puts so many zeros behind what is written, skip bytes further on. The
-	// next Writes go over them, and a sync after those has no new size to note.
-	Ahead(skip, zeros int64) error
+	// Ahead puts so many zeros behind what is written. The next Writes go over them,
+	// and a sync after those has no new size to note.
+	Ahead(zeros int64) error
 }
 
 // Folder is the real FS, a folder that no name leads out of.
@@ -174,9 +174,9 @@ func (f diskFile) ReadNow(p []byte, at int64) bool { return readNow(f.File, p, a
 
 var nothing [64 << 10]byte
 
-func (f diskFile) Ahead(skip, zeros int64) error {
+func (f diskFile) Ahead(zeros int64) error {
 	at, err := f.Seek(0, io.SeekCurrent)
-	for at += skip; err == nil && zeros > 0; {
+	for err == nil && zeros > 0 {
 		var n int
 		n, err = f.WriteAt(nothing[:min(zeros, int64(len(nothing)))], at)
 		at += int64(n)

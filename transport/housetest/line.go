@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"testing"
@@ -67,6 +68,14 @@ func (l *Line) Next() map[string]any {
 		l.T.Fatalf("%q: %v", text, err)
 	}
 	return answer
+}
+
+// Write sends text, and waits for no answer.
+func (l *Line) Write(text string) {
+	l.T.Helper()
+	if _, err := io.WriteString(l.Conn, text); err != nil {
+		l.T.Fatal(err)
+	}
 }
 
 // Close ends the connection.

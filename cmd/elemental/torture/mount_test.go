@@ -74,7 +74,7 @@ func (d *smallDisk) fill(but int64) {
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	take := int64(stat.Bavail)*stat.Bsize - but //nolint:gosec // a few MiB
+	take := int64(stat.Bavail)*int64(stat.Bsize) - but //nolint:gosec,unconvert // a few MiB; the type is another elsewhere
 	_, err = io.Copy(f, io.LimitReader(zeros{}, max(take, 0)))
 	if err = errors.Join(err, f.Close()); err != nil && !errors.Is(err, syscall.ENOSPC) {
 		d.t.Fatal(err)

@@ -246,8 +246,8 @@ func (f *faultyFile) ReadNow(p []byte, at int64) (ok bool) {
 	}) == nil && ok
 }
 
-func (f *faultyFile) Ahead(skip, zeros int64) error {
-	return f.fs.do(OpAhead, f.name, func() error { return f.File.Ahead(skip, zeros) })
+func (f *faultyFile) Ahead(zeros int64) error {
+	return f.fs.do(OpAhead, f.name, func() error { return f.File.Ahead(zeros) })
 }
 
 func (f *faultyFile) Sync() error {

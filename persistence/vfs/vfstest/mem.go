@@ -187,10 +187,10 @@ func (f memFile) ReadNow(p []byte, at int64) bool {
 	return n == len(p) && (err == nil || errors.Is(err, io.EOF))
 }
 
-func (f memFile) Ahead(skip, zeros int64) error {
+func (f memFile) Ahead(zeros int64) error {
 	f.m.mu.Lock()
 	defer f.m.mu.Unlock()
-	_, err := f.WriteAt(make([]byte, zeros), f.d.written+skip)
+	_, err := f.WriteAt(make([]byte, zeros), f.d.written)
 	return err
 }
 
