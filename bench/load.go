@@ -134,7 +134,7 @@ func (l *lab) asking(name string, s *subject, connections, depth int, request fu
 	if err != nil {
 		return nil, err
 	}
-	return &contestant{name: name, peer: s.name != providerName, turn: func() (Turn, error) {
+	return &contestant{name: name, peer: s.name != providerName, of: s, turn: func() (Turn, error) {
 		return l.observed(s, c, crowd.Load{
 			Depth: depth, For: l.options.Duration,
 			Next: func(member int, _ time.Time) []byte { return request(member) },

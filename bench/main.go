@@ -26,8 +26,9 @@ const (
 )
 
 type commandLine struct {
-	Run  runOptions  `cmd:"" default:"withargs" help:"Measure, and print a Markdown table. This is what is done when no command is named."`
-	Plot plotOptions `cmd:"" help:"Draw plots of the results of a run."`
+	Run     runOptions     `cmd:"" default:"withargs" help:"Measure, and print a Markdown table. This is what is done when no command is named."`
+	Plot    plotOptions    `cmd:"" help:"Draw plots of the results of a run."`
+	Profile profileOptions `cmd:"" help:"Draw where the provider's processor time goes in a row, as Linux's perf records it."`
 }
 
 const description = "Measures the provider beside other servers, in alternating turns."
@@ -53,6 +54,8 @@ func command(args []string, stdout, stderr io.Writer) int {
 	switch parsed.Command() {
 	case "plot <results> <folder>":
 		err = chosen.Plot.run()
+	case "profile <file>":
+		err = chosen.Profile.run(ctx, stdout, stderr)
 	default:
 		err = chosen.Run.run(ctx, stdout, stderr)
 	}

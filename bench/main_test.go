@@ -93,6 +93,7 @@ func TestUsage(t *testing.T) {
 		"--turns 0":               {exitTrouble, "--turns"},
 		"--nonsense":              {exitUsage, "nonsense"},
 		"--rows name64 --dir /no": {exitTrouble, "/no"},
+		"profile":                 {exitUsage, "<file>"},
 		"plot /no/file /no":       {exitTrouble, "/no/file"},
 	} {
 		var out bytes.Buffer

@@ -183,3 +183,37 @@ func (r *Row) growthPlot() (*plot.Plot, error) {
 	p.Y.Min, p.Y.Max = 0, p.Y.Max*headroom
 	return p, nil
 }
+
+// sharesPlot has a level bar for each share, with its label, the first at the top.
+func sharesPlot(names []string, shares plotter.Values, labels []string) (*plot.Plot, error) {
+	names, shares, labels = slices.Clone(names), slices.Clone(shares), slices.Clone(labels)
+	slices.Reverse(names) // the plot's first is at the bottom
+	slices.Reverse(shares)
+	slices.Reverse(labels)
+	bars, err := plotter.NewBarChart(shares, vg.Points(12))
+	if err != nil {
+		return nil, err
+	}
+	bars.Horizontal, bars.Color, bars.LineStyle.Width = true, ours, 0
+	ends := make(plotter.XYs, len(shares))
+	for i, share := range shares {
+		ends[i] = plotter.XY{X: share, Y: float64(i)}
+	}
+	texts, err := plotter.NewLabels(plotter.XYLabels{XYs: ends, Labels: labels})
+	if err != nil {
+		return nil, err
+	}
+	for i := range texts.TextStyle {
+		texts.TextStyle[i].YAlign = draw.YCenter
+	}
+	texts.Offset.X = vg.Points(4)
+	p := plot.New()
+	p.Title.Padding = vg.Points(6)
+	p.NominalY(names...)
+	grid := plotter.NewGrid()
+	grid.Horizontal.Width = 0
+	p.Add(grid, bars, texts)
+	p.X.Min, p.X.Max = 0, p.X.Max*headroom
+	p.Y.Max += 0.5 // the bar is as wide
+	return p, nil
+}

@@ -21,7 +21,8 @@ type row struct {
 // contestant is who has a turn in a row.
 type contestant struct {
 	name string
-	peer bool // not ours, or only there to compare with: no target is for it
+	peer bool     // not ours, or only there to compare with: no target is for it
+	of   *subject // whom all its turns load, when there is one
 	turn func() (Turn, error)
 }
 

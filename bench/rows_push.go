@@ -50,7 +50,7 @@ func pushes(who string) entrant {
 		if err != nil {
 			return nil, err
 		}
-		return &contestant{name: who, peer: who != providerName, turn: func() (Turn, error) {
+		return &contestant{name: who, peer: who != providerName, of: s, turn: func() (Turn, error) {
 			return l.observed(s, c, l.flood(s, l.options.Duration))
 		}}, nil
 	}

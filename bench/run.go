@@ -44,6 +44,9 @@ func (o *runOptions) run(ctx context.Context, stdout, stderr io.Writer) (err err
 	if err := l.open(); err != nil {
 		return err
 	}
+	if o.Floor == "" {
+		l.tell("no bare server to measure beside: ELEMENTAL_FLOOR or --floor names the folder of one")
+	}
 	found := newResults(o)
 	for _, r := range chosen {
 		measured, failed := r.measure(l)
@@ -115,9 +118,6 @@ func (l *lab) open() error {
 		return err
 	}
 	l.built = map[string]string{}
-	if l.options.Floor == "" {
-		l.tell("no bare server to measure beside: ELEMENTAL_FLOOR or --floor names the folder of one")
-	}
 	return nil
 }
 
