@@ -69,15 +69,8 @@ func growingMessages(l *lab) ([]contestant, error) {
 
 // growingMembers posts to servers that have so many members, some of whom post.
 func growingMembers(l *lab) ([]contestant, error) {
-	dir, err := l.folder()
+	s, err := l.startSettled(cheaply...)
 	if err != nil {
-		return nil, err
-	}
-	s, err := l.startProvider(dir, cheaply...)
-	if err != nil {
-		return nil, err
-	}
-	if err := s.settle(); err != nil {
 		return nil, err
 	}
 	all := sizes(l.options.Members)

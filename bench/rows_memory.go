@@ -165,15 +165,8 @@ func recovery(l *lab) ([]contestant, error) {
 }
 
 func (l *lab) journaled(name string, channels []string) (*contestant, error) {
-	dir, err := l.folder()
+	s, err := l.startSettled(kept...)
 	if err != nil {
-		return nil, err
-	}
-	s, err := l.startProvider(dir, kept...)
-	if err != nil {
-		return nil, err
-	}
-	if err := s.settle(); err != nil {
 		return nil, err
 	}
 	if channels[0] != channel {
@@ -190,7 +183,7 @@ func (l *lab) journaled(name string, channels []string) (*contestant, error) {
 	for _, name := range channels {
 		requests = append(requests, request("getmessages", "servername", server, "channel", name, "begin", max(each-inAnswer, 0), "end", each))
 	}
-	return &contestant{name: name, turn: func() (Turn, error) { return l.recover(dir, requests, each*len(channels)) }}, nil
+	return &contestant{name: name, turn: func() (Turn, error) { return l.recover(s.dir, requests, each*len(channels)) }}, nil
 }
 
 // recover starts a provider on a copy of a folder and reads.

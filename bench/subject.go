@@ -18,6 +18,7 @@ import (
 // subject is a server that is measured, and how one speaks with it.
 type subject struct {
 	*process
+	dir   string // of a provider that startSettled has started
 	scan  crowd.Scanner
 	login string // what each connection says first; may be empty
 	post  func(channel string) string
@@ -72,14 +73,20 @@ func (l *lab) start(name string) (*subject, error) {
 	case redisName:
 		return l.startRedis()
 	}
+	return l.startSettled()
+}
+
+// startSettled starts the provider on a new folder, with a user and a server.
+func (l *lab) startSettled(args ...string) (*subject, error) {
 	dir, err := l.folder()
 	if err != nil {
 		return nil, err
 	}
-	s, err := l.startProvider(dir)
+	s, err := l.startProvider(dir, args...)
 	if err != nil {
 		return nil, err
 	}
+	s.dir = dir
 	return s, s.settle()
 }
 
@@ -134,6 +141,14 @@ func (s *subject) makeChannels(names []string) error {
 	return err
 }
 
+// place is where a server keeps its files, and listens.
+func (l *lab) place() (dir, addr string, err error) {
+	if dir, err = l.folder(); err == nil {
+		addr, err = freeAddr()
+	}
+	return dir, addr, err
+}
+
 // startFloor starts the bare server, which keeps its messages in memory and in
 // one file.
 func (l *lab) startFloor() (*subject, error) {
@@ -144,11 +159,7 @@ func (l *lab) startFloor() (*subject, error) {
 	if err != nil {
 		return nil, err
 	}
-	dir, err := l.folder()
-	if err != nil {
-		return nil, err
-	}
-	addr, err := freeAddr()
+	dir, addr, err := l.place()
 	if err != nil {
 		return nil, err
 	}
@@ -167,11 +178,7 @@ func (l *lab) startRedis() (*subject, error) {
 	if err != nil {
 		return nil, errAbsent
 	}
-	dir, err := l.folder()
-	if err != nil {
-		return nil, err
-	}
-	addr, err := freeAddr()
+	dir, addr, err := l.place()
 	if err != nil {
 		return nil, err
 	}

@@ -80,7 +80,7 @@ func start(opts *options, log *slog.Logger) (*daemon, error) {
 
 // allowWaiting lets the runtime run more goroutines than there are processors, unless
 // the operator has said how many: those that wait in a system call, which are the
-// pollers and the writer of the journal, count as running until the runtime notices,
+// pollers and whoever writes the journal, count as running until the runtime notices,
 // and what is queued behind them waits as long.
 func allowWaiting(processors int) {
 	const writers = 1
