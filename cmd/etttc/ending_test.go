@@ -189,7 +189,7 @@ func TestProviderComesBack(t *testing.T) {
 		t.Errorf("the channel has %d lines: %q", len(got), got)
 	}
 	r.waitOut("connected again")
-	bob.waitOut(`"line 299"`)
+	bob.waitOut(`"text":"line 299"`) // told, and not only seen on the wire
 	var heard []string
 	for line := range strings.Lines(bob.out.Text()) {
 		if _, text, found := strings.Cut(line, `"author":"alice","text":"`); found {
