@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"encoding/binary"
 	"strconv"
 	"unicode/utf8"
 )
@@ -13,6 +14,34 @@ const hex = "0123456789abcdef"
 // AppendString appends s as a JSON string. What is not UTF-8 becomes U+FFFD.
 func AppendString(dst []byte, s string) []byte {
 	dst = append(dst, '"')
+	start := len(dst)
+	dst = append(dst, s...)
+	if !plain(dst[start:]) {
+		dst = appendEscaped(dst[:start], s)
+	}
+	return append(dst, '"')
+}
+
+// plain tells whether all of b is ASCII that stands for itself in a JSON string. It
+// looks at eight bytes at a time: the highest bit of each then says that it is not.
+func plain(b []byte) bool {
+	const each, high = 0x0101010101010101, 0x8080808080808080
+	var found uint64
+	for ; len(b) >= 8; b = b[8:] {
+		w := binary.LittleEndian.Uint64(b)
+		quote, slash := w^each*'"', w^each*'\\'
+		found |= w | (w-each*' ')&^w | (quote-each)&^quote | (slash-each)&^slash
+	}
+	for _, c := range b {
+		if c < ' ' || c == '"' || c == '\\' {
+			return false
+		}
+		found |= uint64(c)
+	}
+	return found&high == 0
+}
+
+func appendEscaped(dst []byte, s string) []byte {
 	done := 0
 	for i := 0; i < len(s); {
 		c := s[i]
@@ -32,7 +61,7 @@ func AppendString(dst []byte, s string) []byte {
 		i++
 		done = i
 	}
-	return append(append(dst, s[done:]...), '"')
+	return append(dst, s[done:]...)
 }
 
 // appendEscape appends a byte that cannot stand in a JSON string by itself.
@@ -95,9 +124,8 @@ func appendTimestamp(dst []byte, micro int64) []byte {
 		micro = -micro
 	}
 	dst = strconv.AppendInt(dst, micro/1e6, 10)
-	dst = append(dst, '.')
-	for unit := int64(1e5); unit > 0; unit /= 10 {
-		dst = append(dst, byte('0'+micro/unit%10))
-	}
+	point := len(dst)
+	dst = strconv.AppendInt(dst, 1e6+micro%1e6, 10) // with its zeros
+	dst[point] = '.'
 	return dst
 }

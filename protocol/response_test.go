@@ -21,6 +21,21 @@ func TestAppendString(t *testing.T) {
 	}
 }
 
+// TestAppendStringAnywhere has each byte at each place of words of eight and what is left.
+func TestAppendStringAnywhere(t *testing.T) {
+	text := []byte("all of it is plain!!")
+	for at := range text {
+		for c := range 256 {
+			odd := bytes.Clone(text)
+			odd[at] = byte(c)
+			want := string(appendEscaped([]byte{'"'}, string(odd))) + `"`
+			if got := string(AppendString(nil, string(odd))); got != want {
+				t.Fatalf("byte %d at %d: %s, want %s", c, at, got, want)
+			}
+		}
+	}
+}
+
 func TestTimestamp(t *testing.T) {
 	for micro, want := range map[int64]string{
 		0: "0.000000", 1: "0.000001", 999999: "0.999999", 1586562444123456: "1586562444.123456", -1500000: "-1.500000",
