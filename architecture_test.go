@@ -14,19 +14,31 @@ var mayImport = map[string][]string{
 	"elemental":                       {},
 	"elemental/protocol":              {},
 	"elemental/persistence/vfs":       {},
-	"elemental/persistence":           {"elemental/persistence/vfs"},
-	"elemental/actors":                {"elemental/persistence", "elemental/persistence/vfs"},
-	"elemental/transport":             {"elemental/actors", "elemental/persistence", "elemental/persistence/vfs", "elemental/protocol"},
+	"elemental/persistence/meter":     {},
+	"elemental/persistence":           {"elemental/persistence/vfs", "elemental/persistence/meter"},
+	"elemental/actors":                {"elemental/persistence", "elemental/persistence/vfs", "elemental/persistence/meter"},
+	"elemental/actors/placegen":       {},
+	"elemental/transport":             {"elemental/actors", "elemental/persistence", "elemental/persistence/vfs", "elemental/persistence/meter", "elemental/protocol"},
 	"elemental/client":                {"elemental/protocol"},
 	"elemental/client/visible":        {},
-	"elemental/cmd/elemental/hashing": {"elemental/actors", "elemental/persistence", "elemental/persistence/vfs"},
+	"elemental/cmd/elemental/hashing": {"elemental/actors", "elemental/persistence", "elemental/persistence/vfs", "elemental/persistence/meter"},
 	"elemental/cmd/elemental": {"elemental/cmd/elemental/hashing", "elemental/transport", "elemental/actors", "elemental/persistence",
-		"elemental/persistence/vfs", "elemental/protocol"},
+		"elemental/persistence/vfs", "elemental/persistence/meter", "elemental/protocol", "elemental/inspector", "elemental/inspector/page",
+		"elemental/inspector/faultlab", "elemental/inspector/otlp"},
+
+	// Who looks at all of it; the command alone knows of it.
+	"elemental/inspector": {"elemental/inspector/page", "elemental/inspector/faultlab", "elemental/transport", "elemental/actors",
+		"elemental/persistence", "elemental/persistence/vfs", "elemental/persistence/meter", "elemental/protocol"},
+	"elemental/inspector/page":     {},
+	"elemental/inspector/faultlab": {"elemental/persistence/vfs"},
+
+	// What looks at the living actors; the rest does without it.
+	"elemental/inspector/otlp": {"elemental/actors", "elemental/persistence", "elemental/persistence/vfs", "elemental/persistence/meter"},
 
 	// These serve tests alone: disks, a whole provider in the test's process, and
 	// what runs the real programs from outside.
 	"elemental/persistence/vfs/vfstest":       {"elemental/persistence/vfs"},
-	"elemental/transport/housetest":           {"elemental/transport", "elemental/actors", "elemental/persistence", "elemental/persistence/vfs", "elemental/protocol"},
+	"elemental/transport/housetest":           {"elemental/transport", "elemental/actors", "elemental/persistence", "elemental/persistence/vfs", "elemental/persistence/meter", "elemental/protocol"},
 	"elemental/cmd/elemental/providertest":    {},
 	"elemental/cmd/elemental/torture":         {},
 	"elemental/cmd/elemental/torture/history": {},

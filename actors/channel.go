@@ -415,3 +415,46 @@ func index(i int64) uint64 {
 	}
 	return uint64(i)
 }
+
+// channelView is a channel's view. What people write is theirs: who, when and how much is
+// shown, the text is not.
+type channelView struct {
+	Durable     durableView      `json:"durable"`
+	Server      string           `json:"server"`
+	Channel     string           `json:"channel"`
+	Incarnation uint64           `json:"incarnation"`
+	Total       int64            `json:"total"`
+	Paged       int64            `json:"paged"`      // so many are in pages on disk
+	InMemoryOf  int64            `json:"inMemoryOf"` // the first one in memory
+	TextBytes   int              `json:"textBytes"`  // of those
+	Nonces      int              `json:"nonces"`
+	Reading     int              `json:"reading"` // answers that wait for pages
+	Ends        bool             `json:"ends"`
+	Newest      few[messageView] `json:"newest"` // the newest first
+}
+
+type messageView struct {
+	Index  int64  `json:"index"`
+	Author string `json:"author"`
+	AtMs   int64  `json:"atMs"` // since 1970
+	Bytes  int    `json:"bytes"`
+}
+
+// newestShown is how many messages a view has.
+const newestShown = 10
+
+func (c *channel) view() any {
+	h := &c.history
+	newest := few[messageView]{Count: len(h.recent), First: []messageView{}}
+	for i := len(h.recent) - 1; i >= max(0, len(h.recent)-newestShown); i-- {
+		m := &h.recent[i]
+		newest.First = append(newest.First, messageView{h.base + int64(i), m.Author, m.Timestamp / 1000, len(m.Text)})
+	}
+	return channelView{
+		Durable: c.common(), Server: c.topic.server, Channel: c.topic.channel, Incarnation: c.topic.incarnation,
+		Total: h.total, Paged: h.paged, InMemoryOf: h.base, TextBytes: h.text, Nonces: len(h.nonces),
+		Reading: len(c.reads), Ends: c.ends || c.retired, Newest: newest,
+	}
+}
+
+func (c *channel) label() string { return c.topic.channel }

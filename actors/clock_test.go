@@ -303,6 +303,7 @@ func TestTheTimeOfDayIsAskedForInOnePlace(t *testing.T) {
 		"boot.go UTC":          "when a file was made, for people",
 		"checkpoint.go UTC":    "when a file was made, for people",
 		"conn.go Unix":         "a deadline in the past",
+		"span.go UnixNano":     "of hops, for other nodes; all of one process by one clock",
 	}
 	stripping := map[string]bool{"Unix": true, "UnixMilli": true, "UnixMicro": true, "UnixNano": true, "UTC": true, "Local": true,
 		"In": true, "Round": true, "Truncate": true, "Date": true}

@@ -168,7 +168,7 @@ func (c *children) deliver(ctx actor.Context, name string, msg any) {
 	}
 	kid.used = c.now
 	if kid.resting {
-		kid.held = append(kid.held, msg)
+		kid.held = append(kid.held, aside(ctx, msg))
 		return
 	}
 	ctx.Send(kid.pid, msg)
@@ -214,7 +214,8 @@ func (c *children) stayed(ctx actor.Context, name string) {
 		return
 	}
 	kid.resting, kid.used = false, c.now
-	for _, msg := range kid.held {
+	for _, held := range kid.held {
+		ctx, msg := taken(ctx, held)
 		ctx.Send(kid.pid, msg)
 	}
 	kid.held = nil
@@ -228,9 +229,37 @@ func (c *children) terminated(ctx actor.Context, who *actor.PID) {
 		return // told twice, and another of that name has begun
 	}
 	held := c.live[name].held
+	if c.live[name].resting {
+		c.node.roll.passivated(c.kind)
+	}
 	delete(c.ids, who.Id)
 	delete(c.live, name)
-	for _, msg := range held {
+	for _, each := range held {
+		ctx, msg := taken(ctx, each)
 		c.deliver(ctx, name, msg)
 	}
+}
+
+// directoryView is a directory's view.
+type directoryView struct {
+	Of       Kind           `json:"of"`
+	Sweeps   int            `json:"sweeps"`
+	Children few[childView] `json:"children"`
+}
+
+type childView struct {
+	Name    string `json:"name"`
+	Idle    int    `json:"idleSweeps"` // since somebody wanted it
+	Resting bool   `json:"resting"`    // asked to leave memory
+	Held    int    `json:"held"`       // messages that wait for what comes of that
+}
+
+func (d *directory) view() any {
+	return directoryView{Of: d.kids.kind, Sweeps: d.kids.now, Children: d.kids.view()}
+}
+
+func (c *children) view() few[childView] {
+	return someOf(c.live, func(name string, kid *child) childView {
+		return childView{Name: name, Idle: c.now - kid.used, Resting: kid.resting, Held: len(kid.held)}
+	})
 }

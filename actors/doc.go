@@ -48,4 +48,13 @@
 // journal, a session is stopped and its connection closed, and the few tables
 // that no journal holds (router, passwords, directories) stay as they are. What
 // nobody would ask for again is made good (mender).
+//
+// # Looked at from outside
+//
+// With Config.Inspect there is a roll of who lives, and counts by kind
+// (Provider.Actors, KindCounts). One actor can be watched (Watch): how long its
+// messages wait and how long they take. Its state is asked through its mailbox
+// (View), each actor's file ends with what it shows: never a secret, nor what
+// people write. Feed tells of crashes and trouble as they happen, and Crash makes
+// one, to see supervision at work.
 package actors

@@ -89,9 +89,10 @@ const (
 
 // utterance is a message to be sent once event seq is on disk.
 type utterance struct {
-	seq uint64
-	to  *actor.PID // nil: to the entity that msg names
-	msg any
+	seq  uint64
+	to   *actor.PID // nil: to the entity that msg names
+	msg  any
+	span *span // of who decided it, where that is followed
 }
 
 // Receive is every durable actor's: what they have in common here, the rest in
@@ -146,7 +147,7 @@ func (d *durable) release(ctx actor.Context) {
 func (d *durable) judge(ctx actor.Context, msg any) {
 	d.noteUse(msg)
 	if d.phase == recovering {
-		d.held = append(d.held, msg)
+		d.held = append(d.held, aside(ctx, msg))
 		return
 	}
 	if d.phase == broken {
@@ -188,7 +189,7 @@ func (d *durable) refuseBroken(ctx actor.Context, msg any) {
 		}
 	}
 	if time.Since(d.brokeAt) > retryBroken {
-		d.held = append(d.held, msg)
+		d.held = append(d.held, aside(ctx, msg))
 		d.recover(ctx)
 	}
 }
@@ -224,7 +225,7 @@ func (d *durable) restored(ctx actor.Context, m *persistence.Recovered) {
 	for len(d.held) > 0 && d.phase != recovering {
 		msg := d.held[0]
 		d.held = d.held[1:]
-		d.judge(ctx, msg)
+		pickUp(ctx, msg, d.judge)
 	}
 }
 
@@ -299,7 +300,7 @@ func (d *durable) say(ctx actor.Context, to *actor.PID, msg any) {
 		d.send(ctx, to, msg)
 		return
 	}
-	d.due = append(d.due, utterance{seq: d.seq, to: to, msg: msg})
+	d.due = append(d.due, utterance{seq: d.seq, to: to, msg: msg, span: spanOf(ctx)})
 }
 
 // reply says the answer to a caller.
@@ -336,7 +337,7 @@ func (d *durable) sendDue(ctx actor.Context) {
 		if u.seq > d.committed {
 			break
 		}
-		d.send(ctx, u.to, u.msg)
+		d.send(within(ctx, u.span), u.to, u.msg)
 		sent++
 	}
 	d.dropDue(sent)
@@ -392,7 +393,8 @@ func rejection(err error) Code {
 // way to the journal may still become durable, what is held was never begun.
 func (d *durable) abandon(ctx actor.Context) {
 	d.refuseDue(ctx, 0, OutcomeUnknown)
-	for _, msg := range d.held {
+	for _, held := range d.held {
+		ctx, msg := taken(ctx, held)
 		switch m := msg.(type) {
 		case asked:
 			m.from().answer(ctx, Refused{Code: Busy})
@@ -413,6 +415,7 @@ func (d *durable) refuseDue(ctx actor.Context, seq uint64, code Code) {
 		kept++
 	}
 	for _, u := range d.due[kept:] {
+		ctx := within(ctx, u.span)
 		switch m := u.msg.(type) {
 		case *answer:
 			ctx.Send(u.to, &answer{Ref: m.Ref, Reply: Refused{Code: code}})
@@ -494,3 +497,44 @@ func decodeEvent(table map[string]func([]byte) (any, error), e persistence.Event
 	}
 	return read(e.Data)
 }
+
+// durableView is the part that the views of all durable actors have.
+type durableView struct {
+	Phase       string        `json:"phase"`
+	Stream      string        `json:"stream"`
+	Epoch       uint64        `json:"epoch"`
+	Seq         uint64        `json:"seq"`
+	Committed   uint64        `json:"committed"`
+	Saved       uint64        `json:"saved"`
+	Saving      uint64        `json:"saving"` // 0 for none
+	Due         few[dueView]  `json:"due"`
+	Held        few[heldView] `json:"held"`
+	WeightBytes int64         `json:"weightBytes"`
+	Leaving     bool          `json:"leaving"`
+}
+
+// dueView is what will be said once an event is on disk.
+type dueView struct {
+	After   uint64 `json:"after"`
+	Message string `json:"message"`
+}
+
+// heldView is what waits for the state.
+type heldView struct {
+	Message string `json:"message"`
+}
+
+var phaseNames = map[phase]string{recovering: "recovering", ready: "ready", broken: "broken"}
+
+func (d *durable) common() durableView {
+	return durableView{
+		Phase: phaseNames[d.phase], Stream: string(d.stream), Epoch: d.epoch,
+		Seq: d.seq, Committed: d.committed, Saved: d.saved, Saving: d.saving,
+		Due:         fewOf(d.due, func(u utterance) dueView { return dueView{u.seq, messageName(u.msg)} }),
+		Held:        fewOf(d.held, func(msg any) heldView { return heldView{messageName(msg)} }),
+		WeightBytes: d.weight, Leaving: d.leaving,
+	}
+}
+
+// label names users and servers, of which the ID has an escaped name; a channel has its own.
+func (d *durable) label() string { return d.entity.called() }

@@ -23,6 +23,7 @@ type delivery struct {
 	event []byte
 	stamp uint64
 	to    []*subscriber // who have not been sent it
+	span  *span         // where it is followed
 }
 
 // EndsTurn lets the subscribers go first.
@@ -33,17 +34,21 @@ const portion = 64
 
 func (r *router) onPublish(ctx actor.Context, m *publish) {
 	r.stamp++
+	r.node.counters.published()
 	whole, channel := r.topics[m.Topic.whole()], r.topics[m.Topic]
 	l := r.fanout.lanes[m.Topic]
 	if l == nil && len(whole)+len(channel) == 0 {
 		r.finish(ctx, m)
 		return
 	}
-	d := delivery{of: m, stamp: r.stamp, to: subscribers(whole, channel)}
+	d := delivery{of: m, stamp: r.stamp, to: subscribers(whole, channel), span: spanOf(ctx)}
 	d.event = r.node.encoder.EncodeNewMessage(&m.NewMessage)
 	if l == nil && len(d.to) <= portion {
 		r.deliver(ctx, &d)
 		return
+	}
+	if d.span != nil {
+		d.span.keep()
 	}
 	r.fanout.add(d)
 	if l == nil && len(r.fanout.turns) == 1 {
@@ -91,12 +96,20 @@ func (r *router) goOn(ctx actor.Context) {
 func (r *router) deliver(ctx actor.Context, d *delivery) {
 	now := d.to[:min(portion, len(d.to))]
 	d.to = d.to[len(now):]
+	pushes := 0
 	for _, s := range now {
 		if s.session != d.of.Poster.Session && (s.hears(d.of.Topic, d.stamp) || s.hears(d.of.Topic.whole(), d.stamp)) {
 			s.out.Push(d.event)
+			pushes++
 		}
 	}
+	r.node.counters.pushed(pushes)
+	if d.span != nil {
+		d.span.hop.Pushes += pushes
+		ctx = within(ctx, d.span)
+	}
 	if len(d.to) == 0 {
+		d.span.over()
 		r.finish(ctx, d.of)
 	}
 }

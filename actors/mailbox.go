@@ -14,10 +14,11 @@ import (
 type mailbox struct {
 	scheduler *scheduler
 	invoker   actor.MessageInvoker
-	shared    bool     // everybody waits for this actor
+	entry     *entry   // in the roll; nil where none is kept
 	next      *mailbox // in the scheduler's queue
 
 	mu        sync.Mutex // held for the time of a push or pop
+	shared    bool       // everybody waits for this actor; never changed
 	state     mailboxState
 	suspended bool // after a panic, until the supervisor has decided
 	user      messages
@@ -38,6 +39,9 @@ var _ actor.Mailbox = (*mailbox)(nil)
 func (m *mailbox) PostUserMessage(msg any) {
 	m.mu.Lock()
 	m.user.push(msg)
+	if m.entry != nil && m.entry.observed != nil {
+		m.entry.observed.came(false)
+	}
 	wakes := m.state == asleep && !m.suspended
 	if wakes {
 		m.state = due
@@ -56,6 +60,9 @@ func (m *mailbox) PostSystemMessage(msg any) {
 	} else {
 		m.system.push(msg)
 	}
+	if m.entry != nil && m.entry.observed != nil {
+		m.entry.observed.came(true)
+	}
 	wakes := m.state == asleep
 	if wakes {
 		m.state = due
@@ -73,6 +80,9 @@ func (m *mailbox) RegisterHandlers(invoker actor.MessageInvoker, _ actor.Dispatc
 
 // Start is called once Started is in the mailbox.
 func (m *mailbox) Start() {
+	if m.entry != nil {
+		m.entry.enroll(m.invoker.(actor.Context))
+	}
 	m.mu.Lock()
 	m.state = due
 	m.mu.Unlock()
@@ -90,57 +100,82 @@ func (m *mailbox) UserMessageCount() int {
 // whether there may be more; otherwise the mailbox sleeps.
 func (m *mailbox) turn(most int) (more bool) {
 	var msg any
+	var watched *observation
+	handled := 0
 	defer func() {
 		if reason := recover(); reason != nil {
 			m.invoker.EscalateFailure(reason, msg)
 			more = true
+			if watched != nil {
+				watched.handled(msg)
+			}
+		}
+		if m.entry != nil {
+			m.entry.hadTurn(handled)
 		}
 	}()
 	for range most {
 		var system, some bool
-		if msg, system, some = m.pop(); !some {
+		if msg, system, some, watched = m.pop(); !some {
 			return false
 		}
-		if !system {
+		handled++
+		if system {
+			m.invokeSystem(msg)
+		} else {
 			m.invoker.InvokeUserMessage(msg)
-			if _, last := msg.(endsTurn); last {
-				return true
-			}
-			continue
 		}
-		switch msg.(type) {
-		case *actor.SuspendMailbox:
-			m.suspend(true)
-		case *actor.ResumeMailbox:
-			m.suspend(false)
-		default:
-			m.invoker.InvokeSystemMessage(msg)
+		if watched != nil {
+			watched.handled(msg)
+		}
+		if _, last := msg.(endsTurn); last {
+			return true
 		}
 	}
 	return true
 }
 
+func (m *mailbox) invokeSystem(msg any) {
+	switch msg.(type) {
+	case *actor.SuspendMailbox:
+		m.suspend(true)
+	case *actor.ResumeMailbox:
+		m.suspend(false)
+	default:
+		m.invoker.InvokeSystemMessage(msg)
+	}
+}
+
 // endsTurn is a message that an actor sends itself to go on later: others go first.
 type endsTurn interface{ EndsTurn() }
 
-// pop takes the next message; when there is none the mailbox sleeps.
-func (m *mailbox) pop() (msg any, system, some bool) {
+// pop takes the next message; when there is none the mailbox sleeps. Somebody may watch.
+func (m *mailbox) pop() (msg any, system, some bool, watched *observation) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	switch {
 	case m.system.len() > 0:
-		return m.system.pop(roomKept), true, true
+		msg, system = m.system.pop(roomKept), true
 	case m.user.len() > 0 && !m.suspended:
-		return m.user.pop(m.room()), false, true
+		msg = m.user.pop(m.room())
+	default:
+		m.state = asleep
+		return nil, false, false, nil
 	}
-	m.state = asleep
-	return nil, false, false
+	if m.entry != nil {
+		watched = m.entry.took(system)
+	}
+	return msg, system, true, watched
 }
 
 func (m *mailbox) suspend(suspended bool) {
 	m.mu.Lock()
-	defer m.mu.Unlock()
+	was := m.suspended
 	m.suspended = suspended
+	m.mu.Unlock()
+	if was && !suspended && m.entry != nil {
+		m.entry.wentOn()
+	}
 }
 
 // messages is a queue that holds no memory while it is empty, but for a little.

@@ -50,7 +50,7 @@ type stage struct {
 	hold chan struct{} // "wait" waits for it
 }
 
-func newStage(t *testing.T) *stage {
+func newStage(t testing.TB) *stage {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
 	s := &stage{said: make(chan string, 1000), hold: make(chan struct{})}

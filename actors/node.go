@@ -25,7 +25,11 @@ type node struct {
 	gate      *gate
 	state     residency
 	scheduler *scheduler
+	roll      *roll // nil without the inspector
+	feed      *feed
+	followers followers
 	info      any // the ProviderInfo
+	counters  *counters
 
 	dir       Directory
 	disk      *actor.PID // persistence

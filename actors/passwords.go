@@ -46,7 +46,13 @@ type passwords struct {
 	node     *node
 	pool     *hashPool
 	throttle *throttle
-	parked   []*hashWork // guesses that wait for the outcome of others; HashQueue of them at most
+	parked   []parked // guesses that wait for the outcome of others; HashQueue of them at most
+}
+
+// parked is a guess, and its span where it is followed.
+type parked struct {
+	work *hashWork
+	span *span
 }
 
 func newPasswords(n *node, pool *hashPool) actor.Actor {
@@ -76,7 +82,7 @@ func (p *passwords) work(ctx actor.Context, m *hashWork) {
 	case v == guessNow:
 		p.submit(ctx, m)
 	case len(p.parked) < p.node.cfg.HashQueue:
-		p.parked = append(p.parked, m)
+		p.parked = append(p.parked, parked{m, spanOf(ctx)})
 	default:
 		ctx.Send(m.ReplyTo, &hashDone{Ref: m.Ref, Refused: Busy})
 	}
@@ -85,23 +91,27 @@ func (p *passwords) work(ctx actor.Context, m *hashWork) {
 // submit puts a job into the line. When it is full somebody has to go: the same
 // job, or one of whoever has the most in it.
 func (p *passwords) submit(ctx actor.Context, m *hashWork) {
-	gone, full := p.pool.line.add(hashJob{work: m, root: ctx.ActorSystem().Root, counter: ctx.Self()})
+	job := hashJob{work: m, root: ctx.ActorSystem().Root, counter: ctx.Self(), span: spanOf(ctx)}
+	if job.span != nil {
+		job.sent = now()
+	}
+	gone, full := p.pool.line.add(job)
 	if !full {
 		return
 	}
 	if who := gone.work.Attempt; who != (attempt{}) {
 		p.throttle.settle(who, guessedNothing, time.Now())
 	}
-	ctx.Send(gone.work.ReplyTo, &hashDone{Ref: gone.work.Ref, Refused: Busy})
+	within(ctx, gone.span).Send(gone.work.ReplyTo, &hashDone{Ref: gone.work.Ref, Refused: Busy})
 }
 
 // onCompared counts an attempt, and goes on with those that waited for it.
 func (p *passwords) onCompared(ctx actor.Context, m *compared) {
 	p.throttle.settle(m.who, m.how, time.Now())
-	parked := p.parked
+	waited := p.parked
 	p.parked = nil
-	for _, m := range parked {
-		p.work(ctx, m)
+	for _, each := range waited {
+		p.work(within(ctx, each.span), each.work)
 	}
 }
 
@@ -117,6 +127,8 @@ type hashJob struct {
 	work    *hashWork
 	root    *actor.RootContext
 	counter *actor.PID
+	span    *span // of who has asked, where that is followed
+	sent    time.Time
 }
 
 // newHashPool starts the workers; close ends them.
@@ -158,12 +170,28 @@ func (p *hashPool) run(hasher Hasher) {
 		}
 	}()
 	for job, ok := p.line.next(); ok; job, ok = p.line.next() {
-		result := p.hash(hasher, job.work)
+		result, reply := p.do(hasher, job)
 		if who := job.work.Attempt; who != (attempt{}) {
 			job.root.Send(job.counter, &compared{who, result.outcome()})
 		}
-		job.root.Send(job.work.ReplyTo, result)
+		job.root.Send(job.work.ReplyTo, reply)
 	}
+}
+
+// do does a job. The reply is the result, in an envelope where it is followed.
+func (p *hashPool) do(hasher Hasher, job hashJob) (result *hashDone, reply any) {
+	var at *span
+	if job.span != nil {
+		at = job.span.of.enter(Hop{
+			Parent: job.span.hop.Span, Where: "hash", Message: typeName(job.work), Place: PlaceOf("hash", ""), Sent: job.sent,
+		})
+	}
+	result = p.hash(hasher, job.work)
+	if at == nil {
+		return result, result
+	}
+	at.leave()
+	return result, at.wrap(result)
 }
 
 func (d *hashDone) outcome() outcome {
@@ -195,4 +223,24 @@ func (p *hashPool) hash(hasher Hasher, w *hashWork) (done *hashDone) {
 		done.Refused = Busy // no randomness, or a hash that is none: nothing was done
 	}
 	return done
+}
+
+// passwordsView is the view of the passwords actor. It names nobody: people mistake the
+// field of the name for that of the password.
+type passwordsView struct {
+	Parked  int `json:"parked"`  // guesses that wait for the outcome of others
+	Counted int `json:"counted"` // names and addresses with wrong passwords or guesses under way
+	Waiting int `json:"waiting"` // for a worker
+	Most    int `json:"most"`
+	Lines   int `json:"lines"` // addresses that wait
+	Idle    int `json:"idle"`  // workers
+}
+
+func (p *passwords) view() any {
+	v := passwordsView{Parked: len(p.parked), Counted: len(p.throttle.tallies)}
+	l := p.pool.line
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	v.Waiting, v.Most, v.Lines, v.Idle = l.waiting, l.most, len(l.turns), l.idle
+	return v
 }

@@ -36,7 +36,7 @@ const (
 func (n *node) props(kind Kind, children actor.SupervisorStrategy, make func() actor.Actor) *actor.Props {
 	producer := func() actor.Actor { return &guard{node: n, kind: kind, inner: make()} }
 	shared := kind == KindDirectory || kind == KindRouter || kind == KindPersistence
-	mailboxes := func() actor.Mailbox { return &mailbox{scheduler: n.scheduler, shared: shared} }
+	mailboxes := func() actor.Mailbox { return n.newMailbox(kind, shared) }
 	options := []actor.PropsOption{actor.WithMailbox(mailboxes)}
 	if children != nil {
 		options = append(options, actor.WithSupervisor(children))
@@ -61,28 +61,56 @@ type mender interface {
 }
 
 func (g *guard) Receive(ctx actor.Context) {
+	if ctx.MessageHeader() != nil {
+		g.receiveFollowed(ctx)
+		return
+	}
+	g.receive(ctx)
+}
+
+// receiveFollowed handles a message of a request that is followed.
+func (g *guard) receiveFollowed(ctx actor.Context) {
+	if span := g.node.followers.arrive(g.kind, ctx); span != nil {
+		defer span.leave()
+		ctx = &followedContext{ctx, span}
+	}
+	g.receive(ctx)
+}
+
+func (g *guard) receive(ctx actor.Context) {
 	defer g.recovered(ctx)
+	msg := ctx.Message()
+	if m, ok := msg.(*inspection); ok {
+		g.inspected(ctx, m)
+		return
+	}
 	if g.node.cfg.Fault != nil {
-		g.node.cfg.Fault(g.kind, ctx.Message())
+		g.node.cfg.Fault(g.kind, msg)
 	}
 	g.inner.Receive(ctx)
 	if g.node.cfg.FaultAfter != nil {
-		g.node.cfg.FaultAfter(g.kind, ctx.Message())
+		g.node.cfg.FaultAfter(g.kind, msg)
 	}
-	g.keepStopping(ctx)
+	g.noteLife(ctx, msg)
 }
 
-// keepStopping stops an actor again that the engine brings back to life: a
-// restart that was due before the stop makes it forget that it was stopping, and
-// its parent would wait for ever.
-func (g *guard) keepStopping(ctx actor.Context) {
-	switch ctx.Message().(type) {
+// noteLife follows the actor's life in the roll, and stops one again that the engine
+// brings back to life: a restart that was due before the stop makes it forget that it was
+// stopping, and its parent would wait for ever.
+func (g *guard) noteLife(ctx actor.Context, msg any) {
+	switch msg.(type) {
+	case *actor.Started:
+		if named, ok := g.inner.(labelled); ok {
+			g.node.roll.label(ctx.Self(), named.label())
+		}
 	case *actor.Stopping:
 		g.stopping = true
 	case *actor.Restarting:
 		if g.stopping {
 			ctx.Stop(ctx.Self())
 		}
+	case *actor.Stopped:
+		g.node.roll.ended(ctx.Self())
 	}
 }
 
@@ -93,12 +121,13 @@ func (g *guard) recovered(ctx actor.Context) {
 	}
 	msg := ctx.Message()
 	g.logPanic(ctx, reason)
+	g.node.roll.crashed(ctx.Self(), msg, reason)
 	answerForCrashed(ctx, msg)
 	g.mend(ctx, msg)
 	switch msg.(type) {
 	case *actor.Stopping, *actor.Stopped, *actor.Restarting, *actor.Terminated:
 		// A panic here would resurrect the actor or keep it, and so its parent, from ending.
-		g.keepStopping(ctx)
+		g.noteLife(ctx, msg)
 		return
 	}
 	panic(reason)

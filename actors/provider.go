@@ -50,6 +50,9 @@ type Config struct {
 	LoginFailuresAddress int           // wrong passwords from an address, whatever the name, in such a time; 0 for no limit
 	LoginPause           time.Duration // that pause
 
+	Inspect bool     // keep the roll of living actors, and count, for the inspector
+	Calls   []string // the names of calls on the wire that are counted each by itself
+
 	Now func() time.Time // the clock that tells the time of day; nil is time.Now
 
 	// Fault and FaultAfter, when set, are called before and after each actor
@@ -105,8 +108,15 @@ func Start(cfg Config, store *persistence.Store, enc Encoder, log *slog.Logger) 
 		state:  residency{most: int64(cfg.StateBytes)},
 		system: actor.NewActorSystemWithConfig(actor.Configure(engineLog(log))),
 		info:   ProviderInfo{Name: cfg.Name, Welcome: cfg.Welcome, Icon: cfg.Icon},
+
+		counters: newCounters(&cfg),
+	}
+	n.feed = newFeed(n.system)
+	if cfg.Inspect {
+		n.roll = newRoll(n.feed)
 	}
 	store.Lend(n.scheduler.later)
+	store.Trouble(n.feed.storage)
 	up := make(chan error, 1)
 	props := n.props(KindProvider, keepTables{}, func() actor.Actor { return &provider{node: n, up: up} })
 	root, err := n.system.Root.SpawnNamed(props.Configure(actor.WithGuardian(resume{})), rootName)
@@ -136,7 +146,7 @@ func (p *Provider) Connect(out Outbox, from netip.Addr) *Session {
 		panic(err) // the number was given twice
 	}
 	root.Send(pid, &connected{out: out, from: from, id: id})
-	return &Session{root: root, pid: pid}
+	return &Session{node: p.node, pid: pid, id: id}
 }
 
 // Stop waits until what was admitted is answered, or ctx ends, and then stops
@@ -156,17 +166,24 @@ func (p *Provider) Stop(ctx context.Context) error {
 
 // Session is the handle of one connection's session actor.
 type Session struct {
-	root *actor.RootContext
+	node *node
 	pid  *actor.PID
+	id   uint64
 }
+
+// ID is the session actor's: "conn/7".
+func (s *Session) ID() string { return s.pid.Id }
 
 // Send hands over a request; never blocks. The caller bounds how many are
 // unanswered (the window).
-func (s *Session) Send(r *Request) { s.root.Send(s.pid, r) }
+func (s *Session) Send(r *Request) { s.SendRead(r, time.Time{}) }
 
 // Close tells the session that its connection has ended. Nothing is sent to
 // its Outbox afterwards that matters.
-func (s *Session) Close() { s.root.Send(s.pid, &closed{}) }
+func (s *Session) Close() {
+	s.node.system.Root.Send(s.pid, &closed{})
+	s.node.followers.hungUp(s.id)
+}
 
 // provider is the root actor: it starts the few singletons and the two
 // directories, and finds the owner of a stream for persistence, which sends
@@ -241,4 +258,74 @@ func (p *provider) wantChannel(ctx actor.Context, parts []string) {
 		return
 	}
 	p.node.dir.Tell(ctx, &saveChannel{Server: parts[1], Incarnation: incarnation})
+}
+
+// providerView is the root actor's view: what the whole node shares.
+type providerView struct {
+	Name     string       `json:"name"`
+	Gate     gateView     `json:"gate"`
+	Memory   memoryView   `json:"memory"`
+	Turns    turnsView    `json:"turns"`
+	Writable bool         `json:"writable"`
+	Limits   settingsView `json:"settings"`
+}
+
+type gateView struct {
+	Requests    int64 `json:"requests"`
+	MaxRequests int64 `json:"maxRequests"`
+	Bytes       int64 `json:"bytes"`
+	MaxBytes    int64 `json:"maxBytes"`
+}
+
+// memoryView is of users, servers and channels together.
+type memoryView struct {
+	Bytes   int64 `json:"bytes"`
+	Most    int64 `json:"most"`
+	Squeeze bool  `json:"squeeze"` // the idle ones are made to leave
+}
+
+type turnsView struct {
+	Processors int    `json:"processors"`
+	Runners    int    `json:"runners"`
+	Asleep     int    `json:"asleep"`
+	Due        int    `json:"due"` // mailboxes
+	Jobs       int    `json:"jobs"`
+	Given      uint64 `json:"given"`
+}
+
+type settingsView struct {
+	PassivateMs    int64 `json:"passivateMs"`
+	DeadlineMs     int64 `json:"deadlineMs"`
+	KeyLifetimeMs  int64 `json:"keyLifetimeMs"`
+	MessageBytes   int   `json:"messageBytes"`
+	AnswerMessages int   `json:"answerMessages"`
+	AnswerBytes    int   `json:"answerBytes"`
+	AutoSubscribe  bool  `json:"autoSubscribe"`
+	HideUsers      bool  `json:"hideUsers"`
+}
+
+func (p *provider) view() any {
+	n := p.node
+	return providerView{
+		Name: n.cfg.Name, Gate: n.gate.view(), Turns: n.scheduler.view(), Writable: n.store.Writable(),
+		Memory: memoryView{Bytes: n.state.used.Load(), Most: n.state.most, Squeeze: n.state.called.Load()},
+		Limits: settingsView{
+			PassivateMs: n.cfg.Passivate.Milliseconds(), DeadlineMs: n.cfg.Deadline.Milliseconds(),
+			KeyLifetimeMs: n.cfg.KeyLifetime.Milliseconds(), MessageBytes: n.cfg.MessageBytes,
+			AnswerMessages: n.cfg.AnswerMessages, AnswerBytes: n.cfg.AnswerBytes,
+			AutoSubscribe: n.cfg.AutoSubscribe, HideUsers: n.cfg.HideUsers,
+		},
+	}
+}
+
+func (g *gate) view() gateView {
+	return gateView{Requests: g.requests.Load(), MaxRequests: g.maxRequests, Bytes: g.bytes.Load(), MaxBytes: g.maxBytes}
+}
+
+func (s *scheduler) view() turnsView {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return turnsView{
+		Processors: s.processors, Runners: s.runners, Asleep: len(s.idle), Due: s.due, Jobs: len(s.jobs), Given: s.picks,
+	}
 }

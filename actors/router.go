@@ -338,3 +338,49 @@ func (r *router) onMemberWelcome(ctx actor.Context, m *memberWelcome) {
 		ctx.Send(s.pid, &welcomed{server: m.Server})
 	}
 }
+
+// routerView is the router's view.
+type routerView struct {
+	Sessions few[onlineView] `json:"sessions"` // that are somebody's
+	Users    int             `json:"users"`
+	Topics   few[topicView]  `json:"topics"`
+	Fanning  few[laneView]   `json:"fanning"` // channels with messages on their way
+}
+
+type onlineView struct {
+	Session uint64 `json:"session"`
+	User    string `json:"user"`
+	Topics  int    `json:"topics"`
+}
+
+type topicView struct {
+	Server      string `json:"server"`
+	Channel     string `json:"channel"` // "" for the whole server
+	Subscribers int    `json:"subscribers"`
+}
+
+type laneView struct {
+	Server   string `json:"server"`
+	Channel  string `json:"channel"`
+	Messages int    `json:"messages"`
+	Left     int    `json:"left"` // who have not been sent the first
+}
+
+func (r *router) view() any {
+	v := routerView{Users: len(r.users), Topics: few[topicView]{Count: len(r.topics), First: []topicView{}}}
+	v.Sessions = someOf(r.sessions, func(id uint64, s *subscriber) onlineView { return onlineView{id, s.user, len(s.topics)} })
+	for t, subscribers := range r.topics {
+		if len(v.Topics.First) == shownMost {
+			break
+		}
+		v.Topics.First = append(v.Topics.First, topicView{t.server, t.channel, len(subscribers)})
+	}
+	v.Fanning = fewOf(r.fanout.turns, func(l *lane) laneView {
+		w := laneView{Server: l.topic.server, Channel: l.topic.channel, Messages: len(l.ahead)}
+		if len(l.ahead) > 0 {
+			w.Left = len(l.ahead[0].to)
+		}
+		return w
+	})
+	return v
+}

@@ -490,3 +490,57 @@ func (s *server) onSaveChannel(ctx actor.Context, m *saveChannel) {
 		}
 	}
 }
+
+// serverView is a server's view. Of the password it tells whether there is one.
+type serverView struct {
+	Durable     durableView            `json:"durable"`
+	Name        string                 `json:"name"`
+	Exists      bool                   `json:"exists"`
+	Incarnation uint64                 `json:"incarnation"`
+	Owner       string                 `json:"owner"`
+	Locked      bool                   `json:"hasPassword"`
+	Members     few[string]            `json:"members"`
+	Channels    few[serverChannelView] `json:"channels"`
+	Awake       few[childView]         `json:"awake"` // channels in memory, by incarnation
+	ImageBytes  int                    `json:"imageBytes"`
+	Owed        few[owedView]          `json:"owed"` // users that have not confirmed a change
+	Waiting     int                    `json:"waiting"`
+	Hashing     int                    `json:"hashing"`
+}
+
+type serverChannelView struct {
+	Name        string `json:"name"`
+	Incarnation uint64 `json:"incarnation"`
+	Awake       bool   `json:"awake"`
+}
+
+type owedView struct {
+	User   string `json:"user"`
+	Member bool   `json:"member"`
+}
+
+func (s *server) view() any {
+	g := &s.guild
+	return serverView{
+		Durable: s.common(), Name: s.name, Exists: g.Exists, Incarnation: g.Incarnation, Owner: g.Owner,
+		Locked:  g.Password != "",
+		Members: fewOf(g.Members, func(name string) string { return name }),
+		Channels: fewOf(g.Channels, func(c channelCreated) serverChannelView {
+			awake := s.kids.live[strconv.FormatUint(c.Incarnation, 10)] != nil
+			return serverChannelView{c.Channel, c.Incarnation, awake}
+		}),
+		Awake: s.kids.view(), ImageBytes: len(g.Image), Owed: s.owedView(),
+		Waiting: len(s.askers), Hashing: len(s.hashing),
+	}
+}
+
+func (s *server) owedView() few[owedView] {
+	f := few[owedView]{Count: len(s.guild.owed), First: []owedView{}}
+	for who, member := range s.guild.owed {
+		if len(f.First) == shownMost {
+			break
+		}
+		f.First = append(f.First, owedView{who.User, member})
+	}
+	return f
+}

@@ -49,6 +49,8 @@ type session struct {
 	armed     bool        // it runs
 	login     *arriving   // a login that still subscribes
 
+	spans map[*Request]*span // of the requests that are followed, nil mostly
+
 	late map[uint64]lateWork // requests past their deadline that somebody may still work on
 }
 
@@ -104,6 +106,7 @@ func (s *session) Receive(ctx actor.Context) {
 }
 
 func (s *session) onRequest(ctx actor.Context, req *Request) {
+	s.follow(ctx, req)
 	if len(s.waiting) > 0 || !s.mayBegin(req) {
 		s.waiting = append(s.waiting, req)
 		return
@@ -116,29 +119,71 @@ func (s *session) onRequest(ctx actor.Context, req *Request) {
 // to wait for them.
 func (s *session) deliver(ctx actor.Context) {
 	for {
-		s.handOver()
+		s.handOver(ctx)
 		if len(s.waiting) == 0 || !s.mayBegin(s.waiting[0]) {
 			break
 		}
 		req := s.waiting[0]
 		s.waiting[0] = nil
 		s.waiting = s.waiting[1:]
-		s.begin(ctx, req)
+		s.beginLate(ctx, req)
 	}
 	if len(s.waiting) == 0 {
 		s.waiting = nil // an idle session holds no queue
 	}
 }
 
-func (s *session) handOver() {
+// follow remembers the span of a request that is followed, until its answer is handed over.
+func (s *session) follow(ctx actor.Context, req *Request) {
+	at := spanOf(ctx)
+	if at == nil {
+		return
+	}
+	if s.spans == nil {
+		s.spans = map[*Request]*span{}
+	}
+	s.spans[req] = at
+}
+
+// beginLate begins a request that has waited for others.
+func (s *session) beginLate(ctx actor.Context, req *Request) {
+	ctx = within(ctx, nil)
+	if span := s.spans[req]; span != nil {
+		if again := span.again(); again != nil {
+			defer again.leave()
+			span, s.spans[req] = again, again
+		}
+		ctx = within(ctx, span)
+	}
+	s.begin(ctx, req)
+}
+
+// answer hands over the answer to a request.
+func (s *session) answer(ctx actor.Context, req *Request, reply any) {
+	span := s.spans[req]
+	if span == nil {
+		s.out.Answer(req, reply)
+		return
+	}
+	if delete(s.spans, req); len(s.spans) == 0 {
+		s.spans = nil
+	}
+	if here := spanOf(ctx); here != nil && here.of == span.of {
+		span = here
+	}
+	span.answer(s.out, req, reply)
+}
+
+func (s *session) handOver(ctx actor.Context) {
 	n := 0
 	for ; n < len(s.flying) && s.flying[n].reply != nil; n++ {
 		f := &s.flying[n]
+		s.node.counters.answered(f)
 		if f.admitted {
 			f.admitted = false
 			s.node.gate.leave(f.req.Bytes)
 		}
-		s.out.Answer(f.req, f.reply)
+		s.answer(ctx, f.req, f.reply)
 	}
 	s.flying = slices.Delete(s.flying, 0, n)
 	if len(s.flying) == 0 && cap(s.flying) > 2 {
@@ -164,6 +209,8 @@ func (s *session) begin(ctx actor.Context, req *Request) {
 	reply := any(Refused{Code: Busy})
 	if admitted {
 		reply = s.start(ctx, req, s.caller(ctx, s.lastRef))
+	} else {
+		s.node.feed.refused(ctx.Self())
 	}
 	s.flying[len(s.flying)-1].reply = reply
 	if reply == nil {
@@ -318,6 +365,7 @@ func (s *session) onAnswer(ctx actor.Context, m *answer) {
 	case Done:
 		if _, out := f.req.Command.(Logout); out {
 			s.user, s.key = "", ""
+			s.node.roll.label(ctx.Self(), "")
 			ctx.Send(s.node.router, &offline{Session: s.id})
 		}
 	}
@@ -338,6 +386,7 @@ func (s *session) find(ref uint64) *flight {
 // wait for subscriptions.
 func (s *session) arrive(ctx actor.Context, f *flight, reply LoggedIn) (waits bool) {
 	s.user, s.key = reply.User, reply.Key
+	s.node.roll.label(ctx.Self(), s.user)
 	if _, changed := f.req.Command.(ChangePassword); changed {
 		return false
 	}
@@ -488,3 +537,40 @@ func (s *session) onStopping(ctx actor.Context) {
 	}
 	s.out.Close()
 }
+
+// sessionView is a session's view. Calls are named by what they became: their names on the
+// wire are the client's.
+type sessionView struct {
+	ID       uint64          `json:"id"`
+	User     string          `json:"user"`
+	From     string          `json:"from"`
+	Flying   few[flightView] `json:"flying"`   // begun, in order
+	Waiting  few[string]     `json:"waiting"`  // not begun
+	Late     int             `json:"late"`     // past their deadline, and perhaps still worked on
+	Arriving int             `json:"arriving"` // subscriptions that a login waits for
+}
+
+type flightView struct {
+	Command  string `json:"command"`
+	Bytes    int    `json:"bytes"`
+	AgeMs    int64  `json:"ageMs"`
+	Admitted bool   `json:"admitted"`
+	Answered bool   `json:"answered"`
+}
+
+func (s *session) view() any {
+	v := sessionView{ID: s.id, User: s.user, Late: len(s.late)}
+	if s.from.IsValid() {
+		v.From = s.from.String()
+	}
+	v.Flying = fewOf(s.flying, func(f flight) flightView {
+		return flightView{messageName(f.req.Command), f.req.Bytes, millis(time.Since(f.begun)), f.admitted, f.reply != nil}
+	})
+	v.Waiting = fewOf(s.waiting, func(r *Request) string { return messageName(r.Command) })
+	if s.login != nil {
+		v.Arriving = s.login.left
+	}
+	return v
+}
+
+func (s *session) label() string { return s.user }

@@ -428,3 +428,27 @@ var userEvents = map[string]func([]byte) (any, error){
 	"joined":          eventDecoder[joined],
 	"left":            eventDecoder[left],
 }
+
+// userView is a user's view. Of passwords and keys it has the number alone.
+type userView struct {
+	Durable       durableView     `json:"durable"`
+	Name          string          `json:"name"`
+	Exists        bool            `json:"exists"`
+	TimesLoggedIn int             `json:"timesLoggedIn"`
+	Keys          int             `json:"keys"`
+	Servers       few[joinedView] `json:"servers"`
+	Hashing       int             `json:"hashing"` // commands that wait for the hash of a password
+}
+
+type joinedView struct {
+	Server      string `json:"server"`
+	Incarnation uint64 `json:"incarnation"`
+}
+
+func (u *user) view() any {
+	return userView{
+		Durable: u.common(), Name: u.name, Exists: u.account.Exists, TimesLoggedIn: u.account.TimesLoggedIn,
+		Keys: len(u.account.Keys), Hashing: len(u.hashing),
+		Servers: fewOf(u.account.Servers, func(j joined) joinedView { return joinedView(j) }),
+	}
+}

@@ -26,6 +26,7 @@ func (c *core) append(m *Append) {
 	}
 	e.next++
 	e.sweep = c.sweeps
+	c.follow(e, m)
 	c.gather()
 }
 
@@ -206,6 +207,7 @@ func (c *core) committed(b *batch, segment uint32, offset int64) {
 		}
 		offset += int64(r.line)
 	}
+	c.tellFollowing(b)
 	for i := range b.acks {
 		a := &b.acks[i]
 		c.send(a.to, &Committed{a.of.name, a.epoch, a.last})
@@ -259,6 +261,7 @@ func (c *core) refuseWaiting(err error) {
 	}
 	c.waiting, c.waitingRecords, c.waitingBytes = nil, 0, 0
 	for _, b := range batches {
+		b.dropFollowing()
 		for _, a := range b.acks {
 			if a.epoch == a.of.epoch || a.epoch != a.of.refused {
 				c.send(a.to, &Rejected{a.of.name, a.epoch, a.first, err})

@@ -129,14 +129,16 @@ func isLegacy(files vfs.FS) (bool, error) {
 }
 
 func newCore(cfg Config) *core {
-	files := &disk{FS: cfg.FS, indent: cfg.Indent, made: make(map[string]struct{})}
+	counts := newCounts(&cfg)
+	files := &disk{FS: cfg.FS, indent: cfg.Indent, made: make(map[string]struct{}), counts: counts}
 	c := &core{
 		cfg: cfg, log: cfg.Log, files: files,
 		inbox:  &inbox{},
 		table:  make(map[Stream]*stream),
 		olds:   make(map[Stream]uint32),
 		asked:  make(map[*stream]time.Time),
-		writer: &writer{files: cfg.FS},
+		writer: &writer{files: cfg.FS, counts: counts},
+		counts: counts,
 		marked: true,
 	}
 	c.reads, c.writes = c.newPool(), c.newPool()

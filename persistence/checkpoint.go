@@ -149,6 +149,7 @@ func (c *core) roll() {
 func (c *core) opened(w written) {
 	if c.failure != nil {
 		c.log.Info("journal can be written again", "segment", w.open.Segment)
+		c.tellTrouble(nil)
 	}
 	c.failure, c.rolling, c.marked = nil, false, true
 	c.writable.Store(true)

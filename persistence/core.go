@@ -20,13 +20,15 @@ type sender interface {
 // core is all that the store knows. It is touched under Store.mu only: by the
 // actor, or by Close after it.
 type core struct {
-	cfg   Config
-	log   *slog.Logger
-	files *disk
-	out   sender                          // nil outside of Receive
-	later func(work func() (tell func())) // see Store.Lend
-	inbox *inbox
-	tasks sync.WaitGroup // writer job and workers that run
+	cfg      Config
+	log      *slog.Logger
+	files    *disk
+	out      sender                          // nil outside of Receive
+	later    func(work func() (tell func())) // see Store.Lend
+	trouble  func(err error)                 // see Store.Trouble
+	followed Followed                        // the context in hand, when its message is followed
+	inbox    *inbox
+	tasks    sync.WaitGroup // writer job and workers that run
 
 	// the streams
 	table  map[Stream]*stream
@@ -75,6 +77,7 @@ type core struct {
 	reads, writes *pool
 	timers        timers
 	writable      atomic.Bool
+	counts        *counts
 }
 
 func (c *core) send(to pid, msg any) {
@@ -131,7 +134,7 @@ func (c *core) onAnswer() {
 	case recovery:
 		c.onRecovery(a)
 	case itemsRead:
-		c.send(a.to, a.answer)
+		c.tellItems(a)
 	case saved:
 		c.onSaved(a)
 	case removed:
@@ -194,11 +197,20 @@ func (c *core) onWritten(w written) {
 func (c *core) fail(err error) {
 	if c.failure == nil {
 		c.log.Error("journal cannot be written; events are refused", "err", err)
+		c.tellTrouble(err)
 	}
+	c.counts.failed()
 	c.failure = err
 	c.writable.Store(false)
 	c.lastTry = time.Now()
 	c.refuseWaiting(unavailable(err))
+}
+
+// tellTrouble tells who wants to hear it whether the journal can be written.
+func (c *core) tellTrouble(err error) {
+	if c.trouble != nil {
+		c.trouble(err)
+	}
 }
 
 func unavailable(err error) error { return fmt.Errorf("%w: %w", ErrUnavailable, err) }

@@ -17,6 +17,7 @@ type disk struct {
 	pages  pageFiles
 	mu     sync.Mutex // held while folders are made or removed
 	made   map[string]struct{}
+	counts *counts
 }
 
 const rememberedFolders = 10_000

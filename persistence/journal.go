@@ -59,6 +59,9 @@ type batch struct {
 
 	first, durable uint64 // sequence of the first record; highest durable one
 	lines          []byte // made by the writer
+
+	following []following
+	as        Batch // when it was written, kept for those
 }
 
 // rec is one record of a batch.
@@ -115,10 +118,11 @@ type written struct {
 
 // writer owns the file that is written. It does one job at a time.
 type writer struct {
-	files vfs.FS
-	live  vfs.File
-	size  int64 // what is written of it
-	room  int64 // zeros that are ahead
+	files  vfs.FS
+	live   vfs.File
+	size   int64 // what is written of it
+	room   int64 // zeros that are ahead
+	counts *counts
 }
 
 func (w *writer) do(job writerJob) (done written) {
@@ -131,7 +135,9 @@ func (w *writer) do(job writerJob) (done written) {
 	if job.open != nil {
 		done.size, done.err = w.begin(job.open, job.next)
 	} else {
+		begun := w.counts.now()
 		done.err = w.write(job.batch)
+		w.counts.wrote(job.batch, begun, done.err)
 	}
 	return done
 }
@@ -141,10 +147,13 @@ func (w *writer) write(b *batch) error {
 		return errors.New("no segment is open")
 	}
 	b.frame()
+	b.note(&b.as.Begun)
 	if _, err := w.live.Write(b.lines); err != nil {
 		return err
 	}
+	b.note(&b.as.Written)
 	w.clearWay(int64(len(b.lines)))
+	defer b.note(&b.as.Synced)
 	return w.live.Sync()
 }
 

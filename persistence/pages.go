@@ -110,9 +110,13 @@ func (d *disk) writeItems(name string, p *Page, first, count uint64) (sum uint64
 	}
 	var hash maphash.Hash
 	hash.SetSeed(pageSeed)
-	err = encodeItems(io.MultiWriter(f, &hash), p, first, count)
+	var written length
+	err = encodeItems(io.MultiWriter(f, &hash, &written), p, first, count)
 	if err == nil {
 		err = f.Sync()
+	}
+	if err == nil {
+		d.counts.page(written)
 	}
 	return hash.Sum64(), errors.Join(err, f.Close())
 }

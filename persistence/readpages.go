@@ -11,16 +11,20 @@ import (
 const maxItemsRead = 128 * PageItems
 
 // itemsJob reads items for a ReadItems.
-type itemsJob struct{ msg *ReadItems }
+type itemsJob struct {
+	msg   *ReadItems
+	later Later // nil where it is not followed
+}
 
 // itemsRead is its answer, on the way through the actor.
 type itemsRead struct {
 	to     pid
 	answer *ItemsRead
+	later  Later
 }
 
 func (j itemsJob) failed(reason error) any {
-	return itemsRead{j.msg.ReplyTo, &ItemsRead{Stream: j.msg.Stream, Ref: j.msg.Ref, Err: reason}}
+	return itemsRead{j.msg.ReplyTo, &ItemsRead{Stream: j.msg.Stream, Ref: j.msg.Ref, Err: reason}, j.later}
 }
 
 func (j itemsJob) do(d *disk) any {
@@ -28,7 +32,7 @@ func (j itemsJob) do(d *disk) any {
 	if err != nil {
 		return j.failed(fmt.Errorf("items of %s: %w", j.msg.Stream, err))
 	}
-	return itemsRead{j.msg.ReplyTo, &ItemsRead{Stream: j.msg.Stream, Ref: j.msg.Ref, Items: items}}
+	return itemsRead{j.msg.ReplyTo, &ItemsRead{Stream: j.msg.Stream, Ref: j.msg.Ref, Items: items}, j.later}
 }
 
 func (d *disk) readItems(of Stream, from, to uint64, maxBytes int) ([][]byte, error) {

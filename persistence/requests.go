@@ -54,7 +54,7 @@ func (c *core) answerSave(m *SaveSnapshot, err error) {
 }
 
 func (c *core) readItems(m *ReadItems) {
-	job := itemsJob{m}
+	job := itemsJob{msg: m}
 	refuse := func(err error) { c.send(m.ReplyTo, job.failed(err).(itemsRead).answer) }
 	switch {
 	case m.To < m.From || m.To-m.From > maxItemsRead:
@@ -65,6 +65,9 @@ func (c *core) readItems(m *ReadItems) {
 		if items, read := c.files.readItemsNow(m.Stream, m.From, m.To, m.MaxBytes); read {
 			c.send(m.ReplyTo, &ItemsRead{Stream: m.Stream, Ref: m.Ref, Items: items})
 			return
+		}
+		if c.followed != nil {
+			job.later = c.followed.Later()
 		}
 		c.reads.add(job)
 	}

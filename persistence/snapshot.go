@@ -142,6 +142,7 @@ func (j saveJob) do(d *disk) any {
 	if err != nil {
 		return j.failed(fmt.Errorf("snapshot of %s: %w", j.msg.Stream, err))
 	}
+	d.counts.snapshot(len(data))
 	if err := d.verify(path.Join(dir, stateFile), data); err != nil {
 		return j.failed(err)
 	}

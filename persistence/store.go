@@ -27,6 +27,10 @@ type Config struct {
 
 	// FS replaces the real file system under Dir, for tests.
 	FS vfs.FS
+	// Around, when set, makes what the store uses of the real one: to harm it on purpose.
+	Around func(vfs.FS) vfs.FS
+
+	Inspect bool // count, for the inspector
 }
 
 const workers = 4 // that read, and as many that write
@@ -61,6 +65,9 @@ func Open(cfg Config) (*Store, error) {
 			return nil, &NotWritableError{cfg.Dir, err}
 		}
 		cfg.FS, s.owned = real, real
+		if cfg.Around != nil {
+			cfg.FS = cfg.Around(real)
+		}
 	}
 	var err error
 	if s.lock, err = cfg.FS.Lock(); errors.Is(err, vfs.ErrLocked) {
@@ -98,6 +105,11 @@ func (s *Store) Writable() bool { return s.core.writable.Load() }
 // is to be called then. Without it, a goroutine is started for each batch. Called
 // before the actor is started.
 func (s *Store) Lend(later func(work func() (tell func()))) { s.core.later = later }
+
+// Trouble says who hears that the journal cannot be written, with the error, and that it
+// can again, with nil. It is called in the actor's Receive and must not wait. Called
+// before the actor is started.
+func (s *Store) Trouble(hear func(err error)) { s.core.trouble = hear }
 
 // Close writes out what waits, ends the journal and unlocks the folder. Called
 // after the actors stopped. Calling it again gives the same answer.

@@ -37,6 +37,8 @@ type Config struct {
 
 	Processors int // that the provider works with; 0 for as many as the runtime has
 
+	Inspect bool // keep what the inspector shows of connections
+
 	RequestLog  io.Writer // gets a line for every request and answer; nil for none
 	ConsoleName string    // in those lines
 }

@@ -18,6 +18,7 @@ import (
 // session is what a connection needs of its session actor.
 type session interface {
 	Send(*actors.Request)
+	SendRead(r *actors.Request, read time.Time)
 	Close()
 }
 
@@ -30,14 +31,16 @@ type conn struct {
 	name     string    // address and port, for the request log
 	log      *requestLog
 	session  session
+	seen     *seen // nil unless somebody may look
 	requests *protocol.Decoder
 	values   values
 	out      outbox
 
-	opened   int64        // on the listener's clock
-	begun    atomic.Int64 // when the request that is being waited for began; 0 for none
-	active   atomic.Int64 // when the last request came, kept only with IdleTime
-	closing  atomic.Int64 // when the reader stopped; 0 before
+	arrived  time.Duration // of the first bytes of the next request, since the listener began; while somebody follows requests
+	opened   int64         // on the listener's clock
+	begun    atomic.Int64  // when the request that is being waited for began; 0 for none
+	active   atomic.Int64  // when the last request came, kept only with IdleTime
+	closing  atomic.Int64  // when the reader stopped; 0 before
 	loggedIn atomic.Bool
 	greeted  atomic.Bool // was logged in once
 	end      atomic.Uint32
@@ -68,6 +71,7 @@ const (
 func newConn(shared *Listener, socket stream) *conn {
 	c := &conn{shared: shared, socket: socket, log: shared.requestLog, opened: shared.now.Load()}
 	c.out.changed.L = &c.out.mu
+	c.look()
 	c.values.imageBytes = shared.cfg.ImageBytes
 	if c.log != nil {
 		c.name = socket.RemoteAddr().String()
@@ -85,6 +89,7 @@ func (c *conn) serve() (ended bool) {
 	defer func() { c.survive(recover(), ended) }()
 	if c.session == nil {
 		c.session = c.shared.connect(c, remote(c.socket))
+		c.seen.began(c.session)
 	}
 	err := c.readRequests()
 	if err == errIdle {
@@ -154,7 +159,21 @@ func (c *conn) accept(r *protocol.Request, req *actors.Request) {
 		c.active.Store(c.shared.now.Load())
 	}
 	c.log.received(c.name, r)
-	c.session.Send(req)
+	c.seen.sends()
+	if c.arrived == 0 {
+		c.session.Send(req)
+		return
+	}
+	c.session.SendRead(req, c.shared.began.Add(c.arrived))
+	c.arrived = 0
+	c.arrives() // what is read already
+}
+
+// arrives notes when a request comes, if somebody wants to know.
+func (c *conn) arrives() {
+	if c.shared.provider.Followed() {
+		c.arrived = time.Since(c.shared.began)
+	}
 }
 
 // farewell is what the client is told when its requests have ended that way,
@@ -189,6 +208,7 @@ func (c *conn) limit(reached bool) int {
 
 // noteLogin follows the session's user, for the limits.
 func (c *conn) noteLogin(req *actors.Request, reply any) {
+	c.seen.noteUser(req, reply)
 	switch reply.(type) {
 	case actors.LoggedIn:
 		c.loggedIn.Store(true)
@@ -202,7 +222,11 @@ func (c *conn) noteLogin(req *actors.Request, reply any) {
 
 // Read lets the decoder read the socket, and tells it why when it was cut off.
 func (c *conn) Read(p []byte) (int, error) {
+	first := c.requests.Between()
 	n, err := c.readSocket(p)
+	if first {
+		c.arrives()
+	}
 	if err == io.ErrUnexpectedEOF {
 		return n, io.EOF // TLS without its goodbye
 	}

@@ -56,6 +56,8 @@ func (f *fakeSession) Send(r *actors.Request) {
 	}
 }
 
+func (f *fakeSession) SendRead(r *actors.Request, _ time.Time) { f.Send(r) }
+
 func (f *fakeSession) Close() {
 	f.at.mu.Lock()
 	defer f.at.mu.Unlock()

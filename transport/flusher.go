@@ -217,10 +217,7 @@ func (c *conn) flushNow(f *flusher, p *pen) {
 		}
 		c.ready.writable.Store(false)
 		p.b = o.left.b[o.from:min(len(o.left.b), o.from+piece)]
-		err := c.ready.raw.Write(p.send)
-		if err == nil {
-			err = p.err
-		}
+		err := c.send(p)
 		switch {
 		case err == nil:
 			c.sent(p.n)
@@ -236,9 +233,21 @@ func (c *conn) flushNow(f *flusher, p *pen) {
 	f.hand(c, much)
 }
 
+// send writes what there is room for.
+func (c *conn) send(p *pen) error {
+	if c.seen.isStalled() {
+		return syscall.EAGAIN
+	}
+	if err := c.ready.raw.Write(p.send); err != nil {
+		return err
+	}
+	return p.err
+}
+
 // sent notes progress.
 func (c *conn) sent(n int) {
 	o := &c.out
+	c.shared.wroteBytes(n)
 	if o.from += n; o.from == len(o.left.b) {
 		o.left, o.from = o.left.recycle(), 0
 		o.wrote.Store(0)

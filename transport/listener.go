@@ -24,6 +24,7 @@ type Listener struct {
 	codec      *protocol.Codec
 	tls        *tls.Config                             // nil for plain TCP
 	connect    func(actors.Outbox, netip.Addr) session // set by Serve
+	provider   *actors.Provider                        // likewise; nil in tests of this package
 	log        *slog.Logger
 	requestLog *requestLog
 	writers    *writers
@@ -33,6 +34,8 @@ type Listener struct {
 	began      time.Time
 	now        atomic.Int64 // nanoseconds since the start and one, as of the watcher's last round
 	slow       atomic.Int64
+	sentBytes  atomic.Int64 // with Config.Inspect
+	serving    atomic.Bool
 
 	mu      sync.Mutex // guards what follows; taken at a connection's start and end and by the watcher
 	conns   map[*conn]netip.Addr
@@ -105,6 +108,7 @@ func (l *Listener) Serve(provider *actors.Provider) error {
 	for _, p := range l.pollers {
 		p.flusher.given.Store(provider.Turns(l.write, func() { l.polling.Go(p.run) }))
 	}
+	l.provider = provider
 	return l.serve(func(out actors.Outbox, from netip.Addr) session { return provider.Connect(out, from) })
 }
 
@@ -118,6 +122,7 @@ func (l *Listener) write(busy bool) (more bool) {
 
 func (l *Listener) serve(connect func(actors.Outbox, netip.Addr) session) error {
 	l.connect = connect
+	l.serving.Store(true)
 	pause := time.Duration(0)
 	for {
 		socket, err := l.socket.Accept()
@@ -245,6 +250,7 @@ func (l *Listener) Shutdown(ctx context.Context) error {
 	l.mu.Lock()
 	l.closing = true
 	l.mu.Unlock()
+	l.serving.Store(false)
 	err := l.socket.Close()
 	if errors.Is(err, net.ErrClosed) {
 		err = nil

@@ -32,6 +32,9 @@ type outbox struct {
 	ended       bool // nothing more is taken
 	dead        bool // the socket is closed
 
+	told  *actors.Writing // the last answer in due that is followed, and those before it
+	taken *actors.Writing // the same of what is being written
+
 	left *buffer // what the flusher could not write yet, its alone
 	from int     // where it goes on
 
@@ -67,7 +70,10 @@ func (b *buffer) recycle() (next *buffer) {
 }
 
 // Answer writes the reply to req. It may hold more than the outbox's bound.
-func (c *conn) Answer(req *actors.Request, reply any) {
+func (c *conn) Answer(req *actors.Request, reply any) { c.AnswerFollowed(req, reply, nil) }
+
+// AnswerFollowed is Answer, and tells of the writing unless w is nil.
+func (c *conn) AnswerFollowed(req *actors.Request, reply any, w *actors.Writing) {
 	c.noteLogin(req, reply)
 	o := &c.out
 	piece := buffers.Get().(*buffer)
@@ -77,9 +83,15 @@ func (c *conn) Answer(req *actors.Request, reply any) {
 			c.log.answered(c.name, req, reply)
 			o.slack = max(o.slack, len(piece.b))
 			c.put(piece)
+			if w != nil {
+				o.told, w = w.After(o.told), nil
+			}
 		}
 		c.answered(weightOf(req.Command))
 	})
+	if w != nil { // nobody takes it any more
+		w.Ended()
+	}
 }
 
 // put appends what is encoded already, under the mutex.
@@ -141,7 +153,7 @@ func (c *conn) Push(event []byte) {
 		}
 	})
 	if overflow {
-		c.shared.slow.Add(1)
+		c.isSlow()
 		c.cut(endSlow)
 	}
 }
@@ -269,18 +281,31 @@ func (c *conn) endFlush() {
 
 // takeDue takes what is to be written next. When there is nothing, the writing has ended.
 func (c *conn) takeDue() *buffer {
+	out, written := c.takeFollowed()
+	if written != nil {
+		written.Ended()
+	}
+	return out
+}
+
+// takeFollowed also tells which answers, of those that are followed, are written by now.
+func (c *conn) takeFollowed() (out *buffer, written *actors.Writing) {
 	o := &c.out
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	out := o.due
+	written, o.taken, o.told = o.taken, o.told, nil
+	if o.taken != nil {
+		o.taken.Begun()
+	}
+	out = o.due
 	if out == nil || o.dead {
 		o.slack = 0
 		c.endWriting()
-		return nil
+		return nil, written
 	}
 	o.flight, o.waiting = o.waiting, 0
 	o.due, o.last = nil, nil
-	return out
+	return out, written
 }
 
 // endWriting lets the next who has something due begin, under the mutex.
@@ -297,7 +322,9 @@ const piece = 64 << 10
 func (c *conn) write(b []byte) error {
 	for len(b) > 0 {
 		c.out.wrote.Store(c.shared.now.Load())
+		c.awaitResume()
 		n, err := c.socket.Write(b[:min(len(b), piece)])
+		c.shared.wroteBytes(n)
 		if err != nil {
 			return err
 		}
@@ -499,6 +526,7 @@ func (c *conn) kill() {
 	o.due, o.last, o.waiting, o.held, o.heldBytes = nil, nil, 0, nil, 0
 	c.account()
 	o.changed.Signal()
+	c.seen.ended()
 	o.mu.Unlock()
 	if first {
 		c.shared.closeNow(c.socket)

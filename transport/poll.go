@@ -197,6 +197,7 @@ func (p *poller) read(c *conn) {
 
 // take sends the requests of b.
 func (p *poller) take(c *conn, b []byte) {
+	c.arrives()
 	whole := len(b) == len(p.in)
 	switch rest := p.requests(c, b); {
 	case len(rest) > 0:

@@ -28,6 +28,8 @@ type Settings struct {
 	Store func(*persistence.Config)
 	Actor func(*actors.Config)
 	Wire  func(*transport.Config)
+
+	Inspect bool // keep what the inspector shows
 }
 
 // House is a running provider. Password hashing is cheap in it, so that tests
@@ -37,6 +39,10 @@ type House struct {
 	Addr  string
 	Ended chan actors.Kind // each actor that has stopped, as long as there is room
 	Stop  func() error     // gracefully; the test's end does it too
+
+	Provider *actors.Provider
+	Listener *transport.Listener
+	Store    *persistence.Store
 
 	fault atomic.Pointer[func(actors.Kind, any)]
 }
@@ -76,11 +82,13 @@ func Try(t testing.TB, set Settings) (*House, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	h.Provider = provider
 	listener, err := transport.Listen(set.wire(), set.Log)
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.Addr = listener.Addr().String()
+	h.Addr, h.Provider = listener.Addr().String(), provider
+	h.Listener, h.Store = listener, store
 	served := make(chan error, 1)
 	go func() { served <- listener.Serve(provider) }()
 	h.Stop = sync.OnceValue(func() error { return stop(listener, served, provider, store) })
@@ -106,7 +114,7 @@ func stop(listener *transport.Listener, served chan error, provider *actors.Prov
 }
 
 func (s *Settings) store(t testing.TB) persistence.Config {
-	cfg := persistence.Config{Dir: s.Dir, FS: s.FS, Log: s.Log}
+	cfg := persistence.Config{Dir: s.Dir, FS: s.FS, Log: s.Log, Inspect: s.Inspect}
 	if cfg.Dir == "" && cfg.FS == nil {
 		cfg.Dir = t.TempDir()
 	}
@@ -120,6 +128,9 @@ func (s *Settings) actors(handling func(actors.Kind, any)) actors.Config {
 	cfg := actors.DefaultConfig()
 	cfg.HashMemory, cfg.HashTime, cfg.CountInterval, cfg.Deadline = 64, 1, 0, 2*time.Second
 	cfg.Fault = handling
+	if cfg.Inspect = s.Inspect; s.Inspect {
+		cfg.Calls = transport.Calls()
+	}
 	if s.Actor != nil {
 		s.Actor(&cfg)
 	}
@@ -128,7 +139,7 @@ func (s *Settings) actors(handling func(actors.Kind, any)) actors.Config {
 
 func (s *Settings) wire() transport.Config {
 	cfg := transport.DefaultConfig()
-	cfg.Host, cfg.Port = "127.0.0.1", 0
+	cfg.Host, cfg.Port, cfg.Inspect = "127.0.0.1", 0, s.Inspect
 	if s.Wire != nil {
 		s.Wire(&cfg)
 	}

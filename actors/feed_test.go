@@ -1,0 +1,183 @@
+package actors
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"elemental/persistence"
+	"elemental/persistence/vfs/vfstest"
+)
+
+// ear keeps what it hears.
+type ear struct {
+	mu    sync.Mutex
+	heard []Happening
+}
+
+func (e *ear) hear(h Happening) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.heard = append(e.heard, h)
+}
+
+// take gives what was heard once all is quiet, as "what kind actor: detail".
+func (e *ear) take() []string {
+	synctest.Wait()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var all []string
+	for _, h := range e.heard {
+		all = append(all, fmt.Sprintf("%s %s %s: %s", h.What, h.Kind, h.Actor, h.Detail))
+	}
+	e.heard = nil
+	return all
+}
+
+func expect(t *testing.T, e *ear, want ...string) {
+	t.Helper()
+	if got, want := strings.Join(e.take(), "\n"), strings.Join(want, "\n"); got != want {
+		t.Errorf("heard\n%s\nwant\n%s", got, want)
+	}
+}
+
+// TestTheFeedTellsOfCrashes of those who go on and of those who end.
+func TestTheFeedTellsOfCrashes(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		p := inspected(t, nil)
+		var e, late ear
+		stop := p.Feed(e.hear)
+		alice := enter(t, p, "alice")
+		alice.ask(CreateServer{"s", ""})
+		crash := func(id string) {
+			t.Helper()
+			if err := p.Crash(id); err != nil {
+				t.Fatal(err)
+			}
+		}
+		begun := time.Now()
+		crash("provider/servers/s")
+		synctest.Wait()
+		if e.heard[0].At != begun {
+			t.Errorf("crashed at %v, told of %v", begun, e.heard[0].At)
+		}
+		expect(t, &e, "panic server provider/servers/s: inspection: "+crashReason, "restart server provider/servers/s: "+crashReason)
+		crash("provider/router")
+		expect(t, &e, "panic router provider/router: inspection: "+crashReason, "restart router provider/router: "+crashReason)
+		stopLate := p.Feed(late.hear)
+		crash("conn/1")
+		want := []string{"panic session conn/1: inspection: " + crashReason, "stopped session conn/1: " + crashReason}
+		expect(t, &e, want...)
+		expect(t, &late, want...)
+		bob := enter(t, p, "bob")
+		bob.session.Close()
+		expect(t, &e)
+		stop()
+		crash("provider/router")
+		expect(t, &e)
+		if n := len(late.take()); n != 2 {
+			t.Errorf("the other heard %d", n)
+		}
+		stopLate()
+		stopLate()
+		if p.node.feed.heard() {
+			t.Error("somebody still listens")
+		}
+	})
+}
+
+// TestTheFeedTellsOfStorage that fails, and is well again.
+func TestTheFeedTellsOfStorage(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		files := &vfstest.Faulty{FS: vfstest.NewMem()}
+		p := startNode(t, persistence.Config{FS: files}, func(c *Config) { c.Inspect = true })
+		var e ear
+		defer p.Feed(e.hear)()
+		alice := enter(t, p, "alice")
+		files.Set(func(int) error { return errors.New("injected") })
+		for range 3 {
+			if reply := alice.ask(CreateServer{"s", ""}); reply != (Refused{Code: StorageDown}) {
+				t.Errorf("heard %v", reply)
+			}
+		}
+		if got := e.take(); len(got) != 1 || !strings.HasPrefix(got[0], "storage persistence provider/persistence: ") || !strings.Contains(got[0], "injected") {
+			t.Errorf("heard %q", got)
+		}
+		files.Set(nil)
+		time.Sleep(time.Minute)
+		alice.ask(CreateServer{"s", ""})
+		expect(t, &e, "storage persistence provider/persistence: written again")
+	})
+}
+
+// TestTheFeedIsSparing with what happens a thousand times.
+func TestTheFeedIsSparing(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		p := inspected(t, func(c *Config) { c.InFlightRequests = 0 })
+		var e ear
+		stop := p.Feed(e.hear)
+		alice := enterRefused(t, p)
+		for range 1000 {
+			alice.ask(Ping{})
+		}
+		expect(t, &e, "busy session conn/1: ")
+		time.Sleep(time.Second)
+		expect(t, &e, "busy session : 999 more")
+		time.Sleep(time.Second)
+		expect(t, &e)
+
+		alice.session.Close()
+		synctest.Wait()
+		for range 1000 {
+			alice.send(Ping{})
+		}
+		want := strings.Split(strings.Repeat("deadletter  conn/1: Request,", 5), ",")[:5]
+		expect(t, &e, want...)
+		time.Sleep(2 * time.Second)
+		expect(t, &e, "deadletter  : 995 more")
+		alice.send(Ping{})
+		expect(t, &e, "deadletter  conn/1: Request")
+
+		listening := p.node.system.EventStream.Length()
+		stop()
+		if now := p.node.system.EventStream.Length(); now != listening-1 {
+			t.Errorf("%d listen to the engine, %d did", now, listening)
+		}
+		alice.send(Ping{})
+		time.Sleep(time.Minute)
+		expect(t, &e)
+	})
+}
+
+// enterRefused connects where nobody is let through.
+func enterRefused(t *testing.T, p *Provider) *guest {
+	out := &outbox{answers: make(chan any, 1<<12), pushes: make(chan string, 1<<12)}
+	g := &guest{t: t, out: out}
+	g.session = p.Connect(out, netip.Addr{})
+	return g
+}
+
+// TestTheFeedCostsNothingUnheard allocates nothing, and begins nothing.
+func TestTheFeedCostsNothingUnheard(t *testing.T) {
+	p := inspected(t, nil)
+	self := p.node.router
+	if n := testing.AllocsPerRun(100, func() {
+		p.node.feed.tell("panic", self.Id, KindRouter, "x")
+		p.node.feed.refused(self)
+		p.Happened("slow-reader", "x")
+	}); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+	var e ear
+	stop := p.Feed(e.hear)
+	p.Happened("slow-reader", "x")
+	stop()
+	if len(e.heard) != 1 || e.heard[0].What != "slow-reader" || e.heard[0].Detail != "x" {
+		t.Errorf("heard %v", e.heard)
+	}
+}

@@ -1,0 +1,320 @@
+package actors
+
+import (
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"path"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+)
+
+// roll is the list of the living: an entry for each actor, from its start until it has
+// stopped, and counts by kind. It is kept for the inspector alone (Config.Inspect), and
+// written where an actor starts, stops or crashes; a message costs it nothing but a
+// number that grows under a lock that is held anyway.
+type roll struct {
+	feed   *feed
+	epoch  time.Time
+	seed   maphash.Seed
+	shards [64]shard
+	kinds  map[Kind]*kindTally // never changed
+	lanes  atomic.Uint32       // given out
+}
+
+type shard struct {
+	mu      sync.RWMutex // held for the time of a look or a change
+	entries map[string]*entry
+}
+
+// kindTally is what is counted of a kind.
+type kindTally struct {
+	of   *roll
+	kind Kind
+
+	started, ended, passivated, restarts atomic.Uint64
+	handled                              [8]counter // each actor has one of them
+}
+
+// counter is one that processors seldom fight for.
+type counter struct {
+	messages atomic.Uint64
+	_        [56]byte // of a cache line
+}
+
+// entry is one actor's, and its mailbox in the same piece of memory.
+type entry struct {
+	mailbox
+	tally    *kindTally
+	self     *actor.PID
+	parent   *entry        // nil of the root actor and of the sessions
+	begun    time.Duration // since the roll's epoch
+	children atomic.Int32
+	lane     uint8
+
+	// under the mailbox's mu
+	gone     bool
+	restarts uint32
+	handled  uint64
+	label    string
+	crashes  []Restart    // the last ones; nil of almost all
+	observed *observation // nil while nobody watches
+}
+
+var kinds = []Kind{KindProvider, KindDirectory, KindRouter, KindPasswords, KindPersistence, KindSession, KindUser, KindServer, KindChannel}
+
+func newRoll(f *feed) *roll {
+	r := &roll{feed: f, epoch: time.Now(), seed: maphash.MakeSeed(), kinds: map[Kind]*kindTally{}}
+	for _, kind := range kinds {
+		r.kinds[kind] = &kindTally{of: r, kind: kind}
+	}
+	for i := range r.shards {
+		r.shards[i].entries = map[string]*entry{}
+	}
+	return r
+}
+
+// newMailbox makes an actor's mailbox, with its entry where there is a roll.
+func (n *node) newMailbox(kind Kind, shared bool) *mailbox {
+	if n.roll == nil {
+		return &mailbox{scheduler: n.scheduler, shared: shared}
+	}
+	e := &entry{tally: n.roll.kinds[kind]}
+	e.lane = uint8(n.roll.lanes.Add(1) % uint32(len(e.tally.handled)))
+	e.mailbox = mailbox{scheduler: n.scheduler, shared: shared, entry: e}
+	return &e.mailbox
+}
+
+// enroll begins the entry: the engine has made the actor, and nothing has been handled.
+func (e *entry) enroll(ctx actor.Context) {
+	r := e.tally.of
+	e.self, e.begun = ctx.Self(), time.Since(r.epoch)
+	if parent := ctx.Parent(); parent != nil {
+		e.parent = r.find(parent.Id)
+	}
+	if e.parent != nil {
+		e.parent.children.Add(1)
+	}
+	e.tally.started.Add(1)
+	s := r.shard(e.self.Id)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.entries[e.self.Id] = e
+}
+
+// ended takes an actor off the roll that has stopped. Whoever watches it or waits for its
+// state hears of it.
+func (r *roll) ended(self *actor.PID) {
+	if r == nil {
+		return
+	}
+	s := r.shard(self.Id)
+	s.mu.Lock()
+	e := s.entries[self.Id]
+	delete(s.entries, self.Id)
+	s.mu.Unlock()
+	if e == nil {
+		return // told twice
+	}
+	if e.parent != nil {
+		e.parent.children.Add(-1)
+	}
+	e.tally.ended.Add(1)
+	if crashed := e.close(); crashed != nil && e.tally.kind == KindSession {
+		r.feed.tell("stopped", self.Id, KindSession, crashed.Reason)
+	}
+}
+
+// close ends an entry, and returns the last crash of its actor.
+func (e *entry) close() (crashed *Restart) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.gone = true
+	if e.observed != nil {
+		e.observed.end()
+		e.observed = nil
+	}
+	for _, msg := range e.user.all[e.user.head:] {
+		if m, ok := msg.(*inspection); ok {
+			m.refuse(ErrNoActor)
+		}
+	}
+	if n := len(e.crashes); n > 0 {
+		crashed = &e.crashes[n-1]
+	}
+	return crashed
+}
+
+func (r *roll) shard(id string) *shard {
+	return &r.shards[maphash.String(r.seed, id)%uint64(len(r.shards))]
+}
+
+// find is nil when no such actor lives, or no roll is kept.
+func (r *roll) find(id string) *entry {
+	if r == nil {
+		return nil
+	}
+	s := r.shard(id)
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.entries[id]
+}
+
+// label names an actor for people, where its ID does not.
+func (r *roll) label(self *actor.PID, text string) {
+	e := r.find(self.Id)
+	if e == nil {
+		return
+	}
+	if text == path.Base(self.Id) {
+		text = ""
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.label = text
+}
+
+// labelled is an actor that has a name for people.
+type labelled interface{ label() string }
+
+// crashesKept is how many of its last crashes are known of an actor.
+const crashesKept = 20
+
+// crashed notes why an actor has panicked.
+func (r *roll) crashed(self *actor.PID, msg, reason any) {
+	e := r.find(self.Id)
+	if e == nil {
+		return
+	}
+	is := Restart{At: time.Now(), Message: messageName(msg), Reason: PlainReason(reason)}
+	e.mu.Lock()
+	if len(e.crashes) == crashesKept {
+		e.crashes = append(e.crashes[:0], e.crashes[1:]...)
+	}
+	e.crashes = append(e.crashes, is)
+	e.mu.Unlock()
+	if r.feed.heard() {
+		r.feed.tell("panic", self.Id, e.tally.kind, is.Message+": "+is.Reason)
+	}
+}
+
+// wentOn notes that an actor has gone on after a crash.
+func (e *entry) wentOn() {
+	e.tally.restarts.Add(1)
+	e.mu.Lock()
+	e.restarts++
+	why := ""
+	if n := len(e.crashes); n > 0 {
+		why = e.crashes[n-1].Reason
+	}
+	e.mu.Unlock()
+	e.tally.of.feed.tell("restart", e.self.Id, e.tally.kind, why)
+}
+
+// passivated counts an actor that its parent has put to rest.
+func (r *roll) passivated(kind Kind) {
+	if r != nil {
+		r.kinds[kind].passivated.Add(1)
+	}
+}
+
+// hadTurn counts what was handled in a turn.
+func (e *entry) hadTurn(messages int) {
+	e.tally.handled[e.lane].messages.Add(uint64(messages)) //nolint:gosec // never negative
+}
+
+// messageName is a message's type without its package, also of one in an envelope.
+func messageName(msg any) string {
+	name := fmt.Sprintf("%T", actor.UnwrapEnvelopeMessage(msg))
+	for i := len(name) - 1; i >= 0; i-- {
+		if name[i] == '.' || name[i] == '*' {
+			return name[i+1:]
+		}
+	}
+	return name
+}
+
+// ErrNoActor says that no actor of that ID lives, or no roll is kept.
+var ErrNoActor = errors.New("no such actor")
+
+func (e *entry) info() ActorInfo {
+	i := ActorInfo{
+		ID: e.self.Id, Kind: e.tally.kind, Children: int(e.children.Load()),
+		Started: e.tally.of.epoch.Add(e.begun),
+	}
+	if e.parent != nil {
+		i.Parent = e.parent.self.Id
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	i.Label, i.Depth, i.Restarts, i.Messages = e.label, e.user.len(), int(e.restarts), e.handled
+	return i
+}
+
+// Actors calls visit for each living actor until it returns false. Others go on
+// meanwhile: who comes or goes may be seen or not.
+func (p *Provider) Actors(visit func(ActorInfo) bool) {
+	r := p.node.roll
+	if r == nil {
+		return
+	}
+	var some []*entry
+	for i := range r.shards {
+		some = r.shards[i].appendTo(some[:0])
+		for _, e := range some {
+			if !visit(e.info()) {
+				return
+			}
+		}
+	}
+}
+
+func (s *shard) appendTo(list []*entry) []*entry {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for _, e := range s.entries {
+		list = append(list, e)
+	}
+	return list
+}
+
+// Actor tells of one actor, and whether it lives.
+func (p *Provider) Actor(id string) (info ActorInfo, lives bool) {
+	e := p.node.roll.find(id)
+	if e == nil {
+		return ActorInfo{}, false
+	}
+	return e.info(), true
+}
+
+// KindCount is what was counted of the actors of a kind since the provider's start.
+type KindCount struct {
+	Alive      uint64 // now
+	Started    uint64
+	Ended      uint64
+	Passivated uint64 // those of them that left memory because nobody used them
+	Restarts   uint64 // crashes after which the actor went on
+	Messages   uint64 // handled
+}
+
+// KindCounts tells what was counted, by kind; nothing without a roll.
+func (p *Provider) KindCounts() map[Kind]KindCount {
+	r := p.node.roll
+	if r == nil {
+		return nil
+	}
+	counts := make(map[Kind]KindCount, len(r.kinds))
+	for kind, t := range r.kinds {
+		c := KindCount{Ended: t.ended.Load(), Passivated: t.passivated.Load(), Restarts: t.restarts.Load()}
+		c.Started = t.started.Load() // after those that ended, so that none ends before it starts
+		c.Alive = c.Started - c.Ended
+		for i := range t.handled {
+			c.Messages += t.handled[i].messages.Load()
+		}
+		counts[kind] = c
+	}
+	return counts
+}

@@ -1,0 +1,230 @@
+package transport
+
+import (
+	"cmp"
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"elemental/actors"
+)
+
+// This file is how connections are looked at from outside, by the inspector. What is
+// kept for it is kept only where Config.Inspect is set.
+
+// Counters is what a listener knows of its connections.
+type Counters struct {
+	Stats
+	Serving   bool  // connections are accepted
+	Unread    int64 // bytes that clients have not read yet
+	SentBytes int64 // counted with Config.Inspect
+}
+
+// Counters may be called at any time.
+func (l *Listener) Counters() Counters {
+	return Counters{
+		Stats: l.Stats(), Serving: l.serving.Load(),
+		Unread: max(l.commons.unread.Load(), 0), SentBytes: l.sentBytes.Load(),
+	}
+}
+
+// Calls are the names of all calls, in order.
+func Calls() []string {
+	names := make([]string, 0, len(calls))
+	for name := range calls {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Connection is one connection, as Connections tells of it.
+type Connection struct {
+	ID       uint64 // its session's number
+	Session  string // that actor's ID
+	User     string // who is logged in, or ""
+	From     string // address and port
+	Since    time.Time
+	Requests uint64 // that were sent to the session
+	Unread   int    // bytes that wait to be written
+	Stalled  bool   // see Stall
+}
+
+// seen is what is kept of a connection for the inspector; nil without Config.Inspect.
+type seen struct {
+	session  atomic.Pointer[string] // the actor's ID; nil before there is one
+	user     atomic.Pointer[string]
+	requests atomic.Uint64
+	from     string
+	since    time.Time
+	stalled  atomic.Bool
+	resumed  sync.Cond // for who writes a connection that is stalled; on the outbox's mutex
+}
+
+// look begins to keep it.
+func (c *conn) look() {
+	if c.shared.cfg.Inspect {
+		c.seen = &seen{from: c.socket.RemoteAddr().String(), since: time.Now()}
+		c.seen.resumed.L = &c.out.mu
+	}
+}
+
+// began notes the session of a connection.
+func (s *seen) began(session session) {
+	if s == nil {
+		return
+	}
+	if known, ok := session.(interface{ ID() string }); ok {
+		id := known.ID()
+		s.session.Store(&id)
+	}
+}
+
+// sends counts a request.
+func (s *seen) sends() {
+	if s != nil {
+		s.requests.Add(1)
+	}
+}
+
+func (s *seen) isStalled() bool { return s != nil && s.stalled.Load() }
+
+// number is that of the session, 0 before there is one.
+func (s *seen) number() uint64 {
+	id := text(s.session.Load())
+	n, err := strconv.ParseUint(id[strings.LastIndexByte(id, '/')+1:], 10, 64)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+func text(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
+
+// Connections tells of some connections in the order of their beginning, and how many
+// there are: nothing without Config.Inspect.
+func (l *Listener) Connections(offset, limit int) (some []Connection, total int) {
+	type numbered struct {
+		conn   *conn
+		number uint64
+	}
+	var all []numbered
+	l.each(func(c *conn) {
+		if c.seen != nil {
+			all = append(all, numbered{c, c.seen.number()})
+		}
+	})
+	slices.SortFunc(all, func(a, b numbered) int { return cmp.Compare(a.number, b.number) })
+	from := min(max(offset, 0), len(all))
+	for _, n := range all[from:min(from+max(limit, 0), len(all))] {
+		some = append(some, n.conn.describe(n.number))
+	}
+	return some, len(all)
+}
+
+func (c *conn) describe(number uint64) Connection {
+	c.out.mu.Lock()
+	unread := c.unread()
+	c.out.mu.Unlock()
+	s := c.seen
+	return Connection{
+		ID: number, Session: text(s.session.Load()), User: text(s.user.Load()), From: s.from,
+		Since: s.since, Requests: s.requests.Load(), Unread: unread, Stalled: s.stalled.Load(),
+	}
+}
+
+// ErrNoConnection is what Stall returns when there is none of that number.
+var ErrNoConnection = errors.New("no such connection")
+
+// Stall has nothing written to a connection until resume is called, as if its client
+// did not read. Its limits hold meanwhile. Resume may be called any number of times.
+func (l *Listener) Stall(number uint64) (resume func(), err error) {
+	var found *conn
+	l.each(func(c *conn) {
+		if c.seen != nil && number != 0 && c.seen.number() == number {
+			found = c
+		}
+	})
+	if found == nil {
+		return nil, ErrNoConnection
+	}
+	found.seen.stalled.Store(true)
+	return found.resume, nil
+}
+
+// resume lets a connection be written again.
+func (c *conn) resume() {
+	if !c.seen.stalled.CompareAndSwap(true, false) {
+		return
+	}
+	if c.ready.by != nil {
+		c.ready.writable.Store(true)
+		if c.ready.blocked.CompareAndSwap(true, false) {
+			c.ready.by.flusher.hand(c, much)
+		}
+		return
+	}
+	c.out.mu.Lock()
+	defer c.out.mu.Unlock()
+	c.seen.resumed.Broadcast()
+}
+
+// awaitResume is for a goroutine that writes one connection: it waits while that is stalled.
+func (c *conn) awaitResume() {
+	if !c.seen.isStalled() {
+		return
+	}
+	c.out.wrote.Store(c.shared.now.Load())
+	c.out.mu.Lock()
+	defer c.out.mu.Unlock()
+	for c.seen.isStalled() && !c.out.dead {
+		c.seen.resumed.Wait()
+	}
+}
+
+// ended lets who waits for the end of a stall see that the connection's has come. The
+// caller has the outbox's mutex.
+func (s *seen) ended() {
+	if s != nil {
+		s.resumed.Broadcast()
+	}
+}
+
+// isSlow counts a connection that is ended because its client does not read, and tells of it.
+func (c *conn) isSlow() {
+	c.shared.slow.Add(1)
+	if c.seen != nil && c.shared.provider != nil {
+		c.shared.provider.Happened("slow-reader", text(c.seen.session.Load()))
+	}
+}
+
+// wroteBytes counts what was written.
+func (l *Listener) wroteBytes(n int) {
+	if l.cfg.Inspect && n > 0 {
+		l.sentBytes.Add(int64(n))
+	}
+}
+
+// noteUser follows who is logged in.
+func (s *seen) noteUser(req *actors.Request, reply any) {
+	if s == nil {
+		return
+	}
+	switch r := reply.(type) {
+	case actors.LoggedIn:
+		s.user.Store(&r.User)
+	case actors.Done:
+		if _, out := req.Command.(actors.Logout); out {
+			s.user.Store(nil)
+		}
+	}
+}

@@ -1,0 +1,563 @@
+package transport_test
+
+import (
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"elemental/actors"
+	"elemental/persistence"
+	"elemental/persistence/vfs/vfstest"
+	"elemental/transport/housetest"
+)
+
+// followed is what a follower has been told.
+type followed struct {
+	t    *testing.T
+	stop func()
+
+	mu   sync.Mutex
+	hops []actors.Hop
+}
+
+func follow(t *testing.T, h *housetest.House, f actors.Filter) *followed {
+	t.Helper()
+	told := &followed{t: t}
+	told.stop = h.Provider.Follow(f, func(hop actors.Hop) {
+		told.mu.Lock()
+		defer told.mu.Unlock()
+		told.hops = append(told.hops, hop)
+	})
+	t.Cleanup(told.stop)
+	return told
+}
+
+// requests are those that have ended, in the order of their ends, each with its hops in
+// the order in which they were begun.
+func (f *followed) requests() (ended [][]actors.Hop) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	by := map[actors.TraceID][]actors.Hop{}
+	var order []actors.TraceID
+	for _, hop := range f.hops {
+		by[hop.Trace] = append(by[hop.Trace], hop)
+		if hop.Where == "writer" {
+			order = append(order, hop.Trace)
+		}
+	}
+	for _, id := range order {
+		hops := by[id]
+		slices.SortStableFunc(hops, func(a, b actors.Hop) int { return a.Begun.Compare(b.Begun) })
+		ended = append(ended, hops)
+	}
+	return ended
+}
+
+// one waits for the only request.
+func (f *followed) one() []actors.Hop {
+	f.t.Helper()
+	until(f.t, "the end of a request that is followed", func() bool { return len(f.requests()) > 0 })
+	all := f.requests()
+	if len(all) > 1 {
+		f.t.Fatalf("%d requests, one is wanted", len(all))
+	}
+	plausible(f.t, all[0])
+	return all[0]
+}
+
+// plausible holds what is true of every request: each hop has one parent, which was
+// begun before, and waits before it is handled.
+func plausible(t *testing.T, hops []actors.Hop) {
+	t.Helper()
+	seen := map[actors.SpanID]actors.Hop{}
+	for i, hop := range hops {
+		name := fmt.Sprintf("hop %d, %s %s", i, hop.Where, hop.Message)
+		if hop.Sent.After(hop.Begun) || hop.Begun.After(hop.Ended) || hop.Sent.IsZero() {
+			t.Errorf("%s: sent %v, begun %v later, ended %v later", name, hop.Sent, hop.Begun.Sub(hop.Sent), hop.Ended.Sub(hop.Begun))
+		}
+		if _, twice := seen[hop.Span]; twice {
+			t.Errorf("%s: its span is another's", name)
+		}
+		parent, known := seen[hop.Parent]
+		switch first := hop.Where == "reader"; {
+		case first && hop.Parent != actors.SpanID{}:
+			t.Errorf("%s: the first one has a parent", name)
+		case !first && !known:
+			t.Errorf("%s: no parent before it", name)
+		case !first && hop.Sent.Before(parent.Begun):
+			t.Errorf("%s: sent before %s was begun", name, parent.Where)
+		}
+		seen[hop.Span] = hop
+		if hop.Place.File == "" || hop.Place.Line == 0 || hop.Place.Function == "" {
+			t.Errorf("%s: handled nowhere: %v", name, hop.Place)
+		}
+		outside := slices.Contains([]string{"reader", "writer", "hash"}, hop.Where)
+		if outside != (hop.Actor == "") {
+			t.Errorf("%s: of actor %q", name, hop.Actor)
+		}
+		if b := hop.Batch; b != nil {
+			for _, step := range [][2]time.Time{{hop.Sent, b.Begun}, {b.Begun, b.Written}, {b.Written, b.Synced}, {b.Synced, hop.Ended}} {
+				if step[0].After(step[1]) {
+					t.Errorf("%s: batch %+v is not within %v to %v", name, b, hop.Sent, hop.Ended)
+				}
+			}
+		}
+	}
+}
+
+// way is the hops in short: where, and what.
+func way(hops []actors.Hop) string {
+	var b strings.Builder
+	for _, hop := range hops {
+		fmt.Fprintf(&b, "%s %s\n", hop.Where, hop.Message)
+	}
+	return strings.TrimSpace(b.String())
+}
+
+func expectWay(t *testing.T, hops []actors.Hop, want string) {
+	t.Helper()
+	if got := way(hops); got != strings.TrimSpace(want) {
+		t.Errorf("the way was\n%s\nwanted\n%s", got, strings.TrimSpace(want))
+	}
+}
+
+func hop(t *testing.T, hops []actors.Hop, where string) actors.Hop {
+	t.Helper()
+	for _, h := range hops {
+		if h.Where == where {
+			return h
+		}
+	}
+	t.Fatalf("no %s in\n%s", where, way(hops))
+	return actors.Hop{}
+}
+
+const post = `{"call":"message","servername":"s","channel":"general","msg":"%s"}`
+
+const wayOfAPost = `
+reader Request
+session Request
+directory post
+server post
+channel post
+persistence Append
+channel Committed
+router publish
+session answer
+writer Posted`
+
+func TestAFollowedPostShowsItsWay(t *testing.T) {
+	h := housetest.New(t, housetest.Settings{})
+	alice := h.Founder()
+	alice.Yes(post, "the channel is awake")
+	told := follow(t, h, actors.Filter{Call: "message"})
+	alice.Yes(post, "hello")
+	hops := told.one()
+	expectWay(t, hops, wayOfAPost)
+	for i := 1; i < len(hops); i++ {
+		if hops[i].Parent != hops[i-1].Span {
+			t.Errorf("%s is not %s's child", hops[i].Where, hops[i-1].Where)
+		}
+	}
+	first, last := hops[0], hops[len(hops)-1]
+	for _, end := range []actors.Hop{first, last} {
+		if end.Call != "message" || end.Conn != 2 || end.Code != "" {
+			t.Errorf("%s: %q of connection %d, %q", end.Where, end.Call, end.Conn, end.Code)
+		}
+	}
+	if !first.Begun.Before(first.Ended) || !last.Sent.Before(last.Begun) || !last.Begun.Before(last.Ended) {
+		t.Errorf("no time has passed in reader %+v or writer %+v", first, last)
+	}
+	if b := hop(t, hops, "persistence").Batch; b == nil || b.Records != 1 || b.Bytes < len("hello") {
+		t.Errorf("batch %+v", b)
+	}
+	if r := hop(t, hops, "router"); r.Pushes != 0 {
+		t.Errorf("%d pushes to nobody", r.Pushes)
+	}
+	if c := hop(t, hops, "channel"); c.Actor != "provider/servers/s/1" || c.Place.Function != "(*channel).onPost" || c.Place.File != "actors/channel.go" {
+		t.Errorf("channel %+v", c)
+	}
+}
+
+// TestAFollowedPostTellsHowManyHeardIt has a few subscribers, and so many that the
+// router takes several turns.
+func TestAFollowedPostTellsHowManyHeardIt(t *testing.T) {
+	for _, n := range []int{3, 150} {
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			h := housetest.New(t, housetest.Settings{})
+			alice := h.Founder()
+			ears := make([]*housetest.Line, n)
+			for i := range ears {
+				ears[i] = h.Login("alice")
+				ears[i].Yes(`{"call":"subscribe","servername":"s","channel":"general"}`)
+			}
+			told := follow(t, h, actors.Filter{Call: "message"})
+			alice.Yes(post, "hello")
+			for _, ear := range ears {
+				if got := ear.Next(); got["message"] != "hello" {
+					t.Fatal(got)
+				}
+			}
+			hops := told.one()
+			expectWay(t, hops, wayOfAPost)
+			if r := hop(t, hops, "router"); r.Pushes != n {
+				t.Errorf("%d pushes", r.Pushes)
+			}
+		})
+	}
+}
+
+func TestAFollowedLoginShowsTheHashing(t *testing.T) {
+	h := housetest.New(t, housetest.Settings{})
+	h.Founder()
+	told := follow(t, h, actors.Filter{Call: "login"})
+	h.Login("alice")
+	hops := slices.DeleteFunc(told.one(), func(hop actors.Hop) bool { return hop.Where == "router" }) // it may come later
+	expectWay(t, hops, `
+reader Request
+session Request
+directory login
+user login
+passwords hashWork
+hash hashWork
+user hashDone
+persistence Append
+user Committed
+session answer
+writer LoggedIn`)
+}
+
+// TestAFollowedReadShowsTheDisk reads messages that have left memory.
+func TestAFollowedReadShowsTheDisk(t *testing.T) {
+	h := housetest.New(t, housetest.Settings{Store: func(cfg *persistence.Config) { cfg.SnapshotInterval = 20 * time.Millisecond }})
+	alice := h.Founder()
+	for i := range 2 * persistence.PageItems {
+		alice.Write(fmt.Sprintf(post, fmt.Sprint(i)))
+	}
+	for range 2 * persistence.PageItems {
+		alice.Next()
+	}
+	var hops []actors.Hop
+	until(t, "messages leave memory", func() bool {
+		told := follow(t, h, actors.Filter{Call: "getmessages"})
+		alice.Yes(`{"call":"getmessages","servername":"s","channel":"general","begin":0,"end":500}`)
+		hops = told.one()
+		told.stop()
+		return strings.Contains(way(hops), "persistence")
+	})
+	expectWay(t, hops, `
+reader Request
+session Request
+directory getMessages
+server getMessages
+channel getMessages
+persistence ReadItems
+channel ItemsRead
+session answer
+writer Messages`)
+	if read := hop(t, hops, "persistence"); read.Batch != nil || read.Place.Function != "(*core).readItems" {
+		t.Errorf("the read is %+v", read)
+	}
+}
+
+// TestPostsOfOneBatchAreFollowedApart sends posts of one channel while the disk is kept
+// busy, so that one write makes them durable, and one word to the channel. Some of them
+// are not followed.
+func TestPostsOfOneBatchAreFollowedApart(t *testing.T) {
+	const n = 5
+	busy, held, release := atomic.Bool{}, make(chan struct{}), make(chan struct{})
+	disk := &vfstest.Faulty{FS: vfstest.NewMem(), Before: func(op vfstest.Op, _ string) {
+		if op == vfstest.OpSync && busy.CompareAndSwap(true, false) {
+			held <- struct{}{}
+			<-release
+		}
+	}}
+	appends := atomic.Int32{}
+	h := housetest.New(t, housetest.Settings{FS: disk, Actor: func(cfg *actors.Config) {
+		cfg.FaultAfter = func(_ actors.Kind, msg any) {
+			if _, is := msg.(*persistence.Append); is && appends.Add(-1) == 0 {
+				close(release)
+			}
+		}
+	}})
+	alice := h.Founder()
+	bob, carol := h.Login("alice"), h.Login("alice")
+	bob.Yes(post, "the channel is awake")
+	told := follow(t, h, actors.Filter{Call: "message", Conn: 2, Share: 1})
+	appends.Store(2*n + 1)
+	busy.Store(true)
+	bob.Write(fmt.Sprintf(post, "first"))
+	<-held
+	for _, line := range []*housetest.Line{carol, alice} {
+		for i := range n {
+			line.Write(fmt.Sprintf(post, fmt.Sprint(i)))
+		}
+		until(t, "her posts", func() bool { return line == alice || appends.Load() == n })
+	}
+	for range n {
+		alice.Next()
+		carol.Next()
+	}
+	until(t, "all of them", func() bool { return len(told.requests()) == n })
+	for _, hops := range told.requests() {
+		plausible(t, hops)
+		expectWay(t, hops, wayOfAPost)
+		if b := hop(t, hops, "persistence").Batch; b == nil || b.Records != 2*n {
+			t.Errorf("batch %+v", b)
+		}
+	}
+}
+
+// TestARequestThatWaitsInItsSessionIsFollowed sends one behind another that is not of its kind.
+func TestARequestThatWaitsInItsSessionIsFollowed(t *testing.T) {
+	h := housetest.New(t, housetest.Settings{})
+	alice := h.Founder()
+	alice.Yes(post, "the channel is awake")
+	told := follow(t, h, actors.Filter{Share: 1})
+	alice.Write(fmt.Sprintf(post, "hello") + `{"call":"gettotalmessages","servername":"s","channel":"general"}`)
+	alice.Next()
+	alice.Next()
+	until(t, "both", func() bool { return len(told.requests()) == 2 })
+	first, second := told.requests()[0], told.requests()[1]
+	expectWay(t, first, wayOfAPost)
+	plausible(t, second)
+	expectWay(t, second, `
+reader Request
+session Request
+session Request
+directory countMessages
+server countMessages
+channel countMessages
+session answer
+writer Amount`)
+	if before := hop(t, first, "writer"); second[2].Begun.Before(before.Sent) {
+		t.Error("the second one was begun before the first was answered")
+	}
+}
+
+// TestAPostThatWakesItsChannelIsFollowed has the channel recover while the post is there.
+func TestAPostThatWakesItsChannelIsFollowed(t *testing.T) {
+	held := make(chan struct{})
+	hold := sync.OnceFunc(func() { close(held) })
+	h := housetest.New(t, housetest.Settings{Actor: func(cfg *actors.Config) {
+		cfg.Fault = func(_ actors.Kind, msg any) {
+			if r, is := msg.(*persistence.Recover); is && len(r.Stream.Parts()) == 5 {
+				select {
+				case <-held:
+				case <-time.After(patience):
+				}
+			}
+		}
+		cfg.FaultAfter = func(kind actors.Kind, msg any) {
+			if kind == actors.KindChannel && fmt.Sprintf("%T", msg) == "*actors.post" {
+				hold()
+			}
+		}
+	}})
+	alice := h.Founder()
+	told := follow(t, h, actors.Filter{Call: "message"})
+	alice.Yes(post, "hello")
+	expectWay(t, told.one(), strings.Replace(wayOfAPost, "channel post\n", "channel post\nchannel post\n", 1))
+}
+
+// blockingHasher lets a password be compared only when it is open.
+type blockingHasher struct {
+	actors.Hasher
+	open chan struct{}
+}
+
+func (b blockingHasher) Match(password, phc string) (bool, error) {
+	select {
+	case <-b.open:
+	case <-time.After(patience):
+	}
+	return b.Hasher.Match(password, phc)
+}
+
+// TestALoginThatWaitsForAnotherIsFollowed has two guesses where one is let through at a time.
+func TestALoginThatWaitsForAnotherIsFollowed(t *testing.T) {
+	open, guesses := make(chan struct{}), atomic.Int32{}
+	h := housetest.New(t, housetest.Settings{Actor: func(cfg *actors.Config) {
+		cfg.LoginFailures = 1
+		cfg.NewHasher = func(here actors.Argon2id) actors.Hasher { return blockingHasher{here, open} }
+		cfg.FaultAfter = func(kind actors.Kind, msg any) {
+			if kind == actors.KindPasswords && fmt.Sprintf("%T", msg) == "*actors.hashWork" && guesses.Add(1) == 3 { // one registers
+				close(open)
+			}
+		}
+	}})
+	h.Dial().Yes(`{"call":"register","usernm":"alice","passwd":"pw"}`)
+	told := follow(t, h, actors.Filter{Call: "login", Share: 1})
+	first, second := h.Dial(), h.Dial()
+	for _, line := range []*housetest.Line{first, second} {
+		line.Write(`{"call":"login","usernm":"alice","passwd":"pw"}`)
+	}
+	first.Next()
+	second.Next()
+	until(t, "both", func() bool { return len(told.requests()) == 2 })
+	for _, hops := range told.requests() {
+		plausible(t, hops)
+		if before := hop(t, hops, "passwords"); hop(t, hops, "hash").Parent != before.Span || hop(t, hops, "writer").Code != "" {
+			t.Errorf("the way was\n%s", way(hops))
+		}
+	}
+}
+
+func TestWhoIsChosen(t *testing.T) {
+	h := housetest.New(t, housetest.Settings{})
+	alice, bob := h.Founder(), h.Login("alice") // connections 2 and 3
+	of := map[string]*followed{
+		"the next":       follow(t, h, actors.Filter{}),
+		"the next ping":  follow(t, h, actors.Filter{Call: "ping"}),
+		"the next of 3":  follow(t, h, actors.Filter{Conn: 3}),
+		"pings of 3":     follow(t, h, actors.Filter{Conn: 3, Call: "ping", Share: 1}),
+		"all":            follow(t, h, actors.Filter{Share: 1}),
+		"half":           follow(t, h, actors.Filter{Share: 0.5}),
+		"none of them":   follow(t, h, actors.Filter{Call: "login", Share: 1}),
+		"nobody's":       follow(t, h, actors.Filter{Conn: 99, Share: 1}),
+		"stopped":        follow(t, h, actors.Filter{Share: 1}),
+		"unknown ones":   follow(t, h, actors.Filter{Call: "unknown", Share: 1}),
+		"never of a try": follow(t, h, actors.Filter{Call: "Secret!", Share: 1}),
+	}
+	of["stopped"].stop()
+	const rounds = 50
+	for range rounds {
+		alice.Yes(`{"call":"getprovidername"}`)
+		alice.Yes(`{"call":"ping"}`)
+		bob.Yes(`{"call":"ping"}`)
+	}
+	alice.Ask(`{"call":"Secret!"}`)
+	want := map[string]int{
+		"the next": 1, "the next ping": 1, "the next of 3": 1, "pings of 3": rounds, "all": 3*rounds + 1, "unknown ones": 1,
+	}
+	until(t, "all of them", func() bool { return len(of["all"].requests()) >= want["all"] })
+	for name, told := range of {
+		n, exact := len(told.requests()), want[name]
+		if name == "half" {
+			if n == 0 || n >= 3*rounds {
+				t.Errorf("half: %d of %d", n, 3*rounds)
+			}
+		} else if n != exact {
+			t.Errorf("%s: %d requests, %d are wanted", name, n, exact)
+		}
+		for _, hops := range told.requests() {
+			plausible(t, hops)
+		}
+	}
+	if first := hop(t, of["the next"].requests()[0], "reader"); first.Call != "getprovidername" || first.Conn != 2 {
+		t.Errorf("the next was %s of %d", first.Call, first.Conn)
+	}
+	if last := hop(t, of["unknown ones"].requests()[0], "writer"); last.Code != actors.UnknownCall {
+		t.Errorf("an unknown call ended with %q", last.Code)
+	}
+}
+
+// TestAFollowedRequestEndsWhateverHappens crashes the actors on its way, one by one.
+func TestAFollowedRequestEndsWhateverHappens(t *testing.T) {
+	for _, each := range []struct {
+		kind actors.Kind
+		msg  string
+		code actors.Code
+	}{
+		{actors.KindDirectory, "*actors.post", actors.OutcomeUnknown},
+		{actors.KindServer, "*actors.post", actors.OutcomeUnknown},
+		{actors.KindChannel, "*actors.post", actors.OutcomeUnknown},
+		{actors.KindPersistence, "*persistence.Append", actors.OutcomeUnknown},
+		{actors.KindChannel, "*persistence.Committed", actors.OutcomeUnknown},
+		{actors.KindRouter, "*actors.publish", ""},
+		{actors.KindSession, "*actors.Request", actors.OutcomeUnknown}, // the connection ends
+		{actors.KindSession, "*actors.answer", actors.OutcomeUnknown},  // likewise
+	} {
+		t.Run(fmt.Sprint(each.kind, strings.TrimPrefix(each.msg, "*")), func(t *testing.T) {
+			h := housetest.New(t, housetest.Settings{})
+			alice := h.Founder()
+			alice.Yes(post, "the channel is awake")
+			told := follow(t, h, actors.Filter{Call: "message"})
+			var struck atomic.Bool
+			h.Strike(func(kind actors.Kind, msg any) {
+				if kind == each.kind && fmt.Sprintf("%T", msg) == each.msg && struck.CompareAndSwap(false, true) {
+					panic("injected")
+				}
+			})
+			answer := alice.Ask(post, "hello")
+			hops := told.one()
+			last := hops[len(hops)-1]
+			if last.Where != "writer" || last.Code != each.code {
+				t.Errorf("it ended at the %s with %q", last.Where, last.Code)
+			}
+			if cut := each.kind == actors.KindSession; cut != (answer == nil) {
+				t.Errorf("the answer was %v", answer)
+			}
+			if !strings.Contains(way(hops), string(each.kind)+" "+each.msg[strings.LastIndex(each.msg, ".")+1:]) {
+				t.Errorf("where it crashed is not in\n%s", way(hops))
+			}
+		})
+	}
+}
+
+// TestAFollowedRequestEndsWithItsConnection lets the client go while the disk is busy.
+func TestAFollowedRequestEndsWithItsConnection(t *testing.T) {
+	busy, held, release := atomic.Bool{}, make(chan struct{}), make(chan struct{})
+	disk := &vfstest.Faulty{FS: vfstest.NewMem(), Before: func(op vfstest.Op, _ string) {
+		if op == vfstest.OpSync && busy.CompareAndSwap(true, false) {
+			held <- struct{}{}
+			<-release
+		}
+	}}
+	h := housetest.New(t, housetest.Settings{FS: disk})
+	t.Cleanup(sync.OnceFunc(func() { close(release) }))
+	alice := h.Founder()
+	alice.Yes(post, "the channel is awake")
+	told := follow(t, h, actors.Filter{Call: "message"})
+	busy.Store(true)
+	alice.Write(fmt.Sprintf(post, "hello"))
+	<-held
+	if err := alice.Conn.(*net.TCPConn).SetLinger(0); err != nil {
+		t.Fatal(err)
+	}
+	alice.Close()
+	hops := told.one()
+	if last := hops[len(hops)-1]; last.Where != "writer" || last.Code != actors.OutcomeUnknown || last.Parent != hops[0].Span {
+		t.Errorf("it ended with %+v", last)
+	}
+}
+
+// TestAllThatCanBeAskedIsFollowed has users do all that can be done, with troubles, and
+// looks at each request's hops: none has to be there, but all that are make sense.
+func TestAllThatCanBeAskedIsFollowed(t *testing.T) {
+	s := newCrashSite(t)
+	told := follow(t, s.house, actors.Filter{Share: 1})
+	c := begin(t, s.house, "a")
+	c.run(20)
+	s.troubles(c)
+	c.check()
+	begun := func() (n int) {
+		told.mu.Lock()
+		defer told.mu.Unlock()
+		for _, hop := range told.hops {
+			if hop.Where == "reader" {
+				n++
+			}
+		}
+		return n
+	}
+	c.moveTo(nil)
+	until(t, "the end of all", func() bool { return len(told.requests()) == begun() })
+	longest, calls := "", map[string]int{}
+	for _, hops := range told.requests() {
+		plausible(t, hops)
+		calls[hops[0].Call]++
+		if w := way(hops); strings.Count(w, "\n") > strings.Count(longest, "\n") {
+			longest = w
+		}
+	}
+	t.Logf("%d requests, of calls %v; the longest way:\n%s", begun(), calls, longest)
+	if len(calls) < 20 {
+		t.Errorf("only %v", calls)
+	}
+}
