@@ -65,6 +65,15 @@ var rows = []row{
 		name: "growth-members", about: "a post to a server that has so many members, 64 connections",
 		unit: perSecond, base: smallest, by: byCPU, targets: []Target{{Of: ofRatio, Most: 1.3}},
 		enter: growingMembers,
+	}, {
+		name: "inspect64", about: "durable `message`, 64 connections, where somebody may look and nobody does",
+		unit: perSecond, base: notLookedAt, by: byCPU, targets: []Target{{Of: ofRatio, Most: 1.02}},
+		enter: together(inspectedPosts(notLookedAt, ""), inspectedPosts("with --admin", "", lookedAt...)),
+	}, {
+		name: "page64", about: "the same, while a page looks at the flow, the tree, what happens and the busiest actor",
+		unit: perSecond, base: notLookedAt, by: byCPU, targets: []Target{{Of: ofRatio, Most: 1.1}},
+		enter: together(inspectedPosts(notLookedAt, ""),
+			inspectedPosts("a page is open", "flow,tree,feed,cost,actor:provider/persistence", lookedAt...)),
 	},
 }
 

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"reflect"
 	"runtime/debug"
@@ -10,6 +12,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"elemental/inspector"
 	"elemental/protocol"
 )
 
@@ -74,6 +77,12 @@ type options struct {
 	LogFormat   string   `group:"operation" default:"text" enum:"text,json" help:"Form of the log: text or json."`
 	StopTimeout duration `group:"operation" default:"10s" min:"1ms" help:"Time that a stop may take before it is given up."`
 
+	Admin       string  `group:"inspector" default:"" help:"Address of the inspector, as in 127.0.0.1:5006: a page that shows the living actors, and metrics. Empty means none. Without --admintoken it has to be this machine's own."`
+	AdminToken  secret  `group:"inspector" default:"" help:"Who asks the inspector has to know it: at least 16 letters. Better given in the environment or the config file, since others may see a command line."`
+	FaultLab    toggle  `group:"inspector" default:"false" aliases:"fault-lab" help:"Let the inspector harm the provider on purpose: crash actors, delay and fill the disk, stall connections. For those who study it, never where people chat."`
+	OTLP        string  `group:"inspector" default:"" help:"URL of an OpenTelemetry collector, to which traces of requests are sent. Empty means none."`
+	TraceSample float64 `group:"inspector" default:"0.001" min:"0" max:"1" help:"Share of the requests that are traced with --otlp."`
+
 	Config      configFile       `group:"command" env:"ELEMENTAL_CONFIG" placeholder:"FILE" help:"Config file (YAML or JSON). A flag goes before the environment, the environment before the file."`
 	PrintConfig bool             `group:"command" env:"-" help:"Print a config file with every option explained, and exit."`
 	Version     kong.VersionFlag `group:"command" env:"-" help:"Print the version and exit."`
@@ -87,6 +96,7 @@ var groups = []kong.Group{
 	{Key: "storage", Title: "Storage:"},
 	{Key: "passwords", Title: "Passwords:"},
 	{Key: "operation", Title: "Operation:"},
+	{Key: "inspector", Title: "Inspector:"},
 	{Key: "command", Title: "Command:"},
 }
 
@@ -133,6 +143,14 @@ func (o *options) check() error {
 	if (o.TLSCert == "") != (o.TLSKey == "") {
 		return errors.New("--tlscert and --tlskey need each other")
 	}
+	if o.Admin != "" {
+		if err := inspector.Check(o.inspector(nil)); err != nil {
+			return fmt.Errorf("--admin: %w", err)
+		}
+	}
+	if where, err := url.Parse(o.OTLP); o.OTLP != "" && (err != nil || where.Host == "" || where.Scheme != "http" && where.Scheme != "https") {
+		return errors.New("--otlp: it has to be a URL such as http://127.0.0.1:4318")
+	}
 	// One push must fit, or it would disconnect whoever it is sent to.
 	if need := o.MaxMessage*longestEscape + roomForNames; o.MaxOutbox < need {
 		return fmt.Errorf("--maxoutbox: %v cannot hold a message of --maxmessage %v, it must be at least %d", o.MaxOutbox, o.MaxMessage, need)
@@ -156,13 +174,19 @@ func checkBounds(parser *kong.Kong) error {
 			if err != nil {
 				return err
 			}
-			value := flag.Target.Int()
-			if bound == "min" && value < limit.Int() || bound == "max" && value > limit.Int() {
+			if order := compare(flag.Target, limit); bound == "min" && order < 0 || bound == "max" && order > 0 {
 				return fmt.Errorf("--%s: %v is out of range, %s", flag.Name, flag.Target.Interface(), rangeOf(flag))
 			}
 		}
 	}
 	return nil
+}
+
+func compare(a, b reflect.Value) int {
+	if a.CanFloat() {
+		return cmp.Compare(a.Float(), b.Float())
+	}
+	return cmp.Compare(a.Int(), b.Int())
 }
 
 // rangeOf says in words what checkBounds accepts.

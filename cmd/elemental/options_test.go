@@ -73,6 +73,14 @@ func TestToggle(t *testing.T) {
 	}
 }
 
+func TestFaultLabHasTwoSpellings(t *testing.T) {
+	for _, args := range []string{"--faultlab", "--fault-lab", "--fault-lab=yes"} {
+		if !parsed(t, args).FaultLab {
+			t.Errorf("%s has no effect", args)
+		}
+	}
+}
+
 func TestDurationsAndSizes(t *testing.T) {
 	for text, want := range map[string]string{
 		"0.75": "750ms", "750ms": "750ms", "90": "1m30s", "1m30s": "1m30s", "1h": "1h", "2h5m": "2h5m", "0": "0",
@@ -126,6 +134,13 @@ func TestBadOptions(t *testing.T) {
 		{args: "--maxmessage 1MiB", mention: []string{"--maxoutbox", "--maxmessage", "1MiB"}},
 		{args: "--tlscert cert.pem", mention: []string{"--tlskey"}},
 		{args: "--loglevel loud", mention: []string{"--loglevel", "loud"}},
+		{args: "--admin 5006", mention: []string{"--admin", "5006"}},
+		{args: "--admin :5006", mention: []string{"--admin", "token", "127.0.0.1"}},
+		{args: "--admin 0.0.0.0:5006", mention: []string{"--admin", "token"}},
+		{args: "--admin 127.0.0.1:0 --admintoken short", mention: []string{"--admin", "16 letters"}},
+		{args: "--otlp collector:4318", mention: []string{"--otlp", "http://"}},
+		{args: "--tracesample 1.5", mention: []string{"--tracesample", "1.5"}},
+		{args: "--tracesample=-0.1", mention: []string{"--tracesample"}},
 		{args: "--config /nowhere/at.all", mention: []string{"/nowhere/at.all"}},
 		{config: "port: 1\ncolour: red\n", mention: []string{"elemental.yaml:2", "colour"}},
 		{config: "port: 1\nport: 2\n", mention: []string{"elemental.yaml", "port"}},

@@ -7,6 +7,7 @@ import (
 
 	"elemental/actors"
 	"elemental/cmd/elemental/hashing"
+	"elemental/inspector"
 	"elemental/persistence"
 	"elemental/transport"
 )
@@ -20,6 +21,7 @@ func (o *options) storage(log *slog.Logger) persistence.Config {
 		SnapshotInterval: time.Duration(o.SnapshotInterval),
 		SegmentBytes:     int64(o.SegmentSize),
 		Log:              log,
+		Inspect:          o.inspects(),
 	}
 }
 
@@ -48,7 +50,25 @@ func (o *options) domain(icon string) actors.Config {
 		LoginFailures:        o.LoginFailures,
 		LoginFailuresAddress: o.LoginFailuresAddress,
 		LoginPause:           time.Duration(o.LoginPause),
+
+		Inspect: o.inspects(),
+		Calls:   o.countedCalls(),
 	}
+}
+
+// inspects tells whether somebody may look at what happens inside.
+func (o *options) inspects() bool { return o.Admin != "" || o.OTLP != "" }
+
+func (o *options) countedCalls() []string {
+	if !o.inspects() {
+		return nil
+	}
+	return transport.Calls()
+}
+
+// inspector is the configuration of what --admin opens.
+func (o *options) inspector(log *slog.Logger) inspector.Config {
+	return inspector.Config{Addr: o.Admin, Token: string(o.AdminToken), Name: o.ProviderName, Version: versionLine(), Log: log}
 }
 
 // besides has passwords hashed by this program in processes of their own.
@@ -78,6 +98,7 @@ func (o *options) wire(console io.Writer) transport.Config {
 		Connections:       o.MaxConnections,
 		PerAddress:        o.MaxConnectionsAddress,
 		ConsoleName:       o.ProviderNameInConsole,
+		Inspect:           o.inspects(),
 	}
 	if o.LogRequests {
 		cfg.RequestLog = console

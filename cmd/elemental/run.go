@@ -14,6 +14,9 @@ import (
 	"time"
 
 	"elemental/actors"
+	"elemental/inspector"
+	"elemental/inspector/faultlab"
+	"elemental/inspector/otlp"
 	"elemental/persistence"
 	"elemental/transport"
 )
@@ -21,9 +24,13 @@ import (
 // daemon is the running provider.
 type daemon struct {
 	processors int
+	log        *slog.Logger
 	store      *persistence.Store
 	provider   *actors.Provider
 	listener   *transport.Listener
+	inspector  *inspector.Server           // nil without --admin
+	lab        *faultlab.Disk              // nil without --faultlab
+	untrace    func(context.Context) error // nil without --otlp
 }
 
 // serve runs the provider until a signal stops it.
@@ -43,6 +50,7 @@ func serve(opts *options, log *slog.Logger) error {
 	served := make(chan error, 1)
 	go func() { served <- d.listener.Serve(d.provider) }()
 	fmt.Println(startLine(opts, d.listener.Addr()))
+	d.inspect()
 	select {
 	case <-stop:
 	case err = <-served:
@@ -60,22 +68,75 @@ func start(opts *options, log *slog.Logger) (*daemon, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &daemon{processors: runtime.GOMAXPROCS(0)}
+	d := &daemon{processors: runtime.GOMAXPROCS(0), log: log}
 	allowWaiting(d.processors)
 	wire := opts.wire(os.Stdout)
 	wire.Processors = d.processors
 	if d.listener, err = transport.Listen(wire, log); err != nil {
 		return nil, err
 	}
-	if d.store, err = persistence.Open(opts.storage(log)); err == nil {
+	if err = d.openInspector(opts, log); err != nil {
+		return nil, errors.Join(err, d.stop(time.Duration(opts.StopTimeout)))
+	}
+	storage := opts.storage(log)
+	if d.lab != nil {
+		storage.Around = d.lab.On
+	}
+	if d.store, err = persistence.Open(storage); err == nil {
 		cfg := opts.domain(readIcon(opts.StoragePath, log))
 		cfg.NewHasher, cfg.Processors = besides(log), d.processors
 		d.provider, err = actors.Start(cfg, d.store, encoder, log)
+	}
+	if err == nil {
+		err = d.trace(opts, log)
 	}
 	if err != nil {
 		return nil, errors.Join(err, d.stop(time.Duration(opts.StopTimeout)))
 	}
 	return d, nil
+}
+
+// openInspector opens the inspector's port, if there is to be one; who comes waits.
+func (d *daemon) openInspector(opts *options, log *slog.Logger) (err error) {
+	if opts.Admin == "" {
+		return nil
+	}
+	cfg := opts.inspector(log)
+	if opts.FaultLab {
+		d.lab = &faultlab.Disk{}
+		cfg.Disk = d.lab
+	}
+	d.inspector, err = inspector.Listen(cfg)
+	return err
+}
+
+// trace sends traces, if there is somebody to send them to.
+func (d *daemon) trace(opts *options, log *slog.Logger) (err error) {
+	if opts.OTLP != "" {
+		d.untrace, err = otlp.Start(context.Background(), opts.OTLP, float64(opts.TraceSample), d.provider, log)
+	}
+	return err
+}
+
+// endTraces sends what is there. A collector that does not answer holds up nothing.
+func (d *daemon) endTraces(ctx context.Context) {
+	if d.untrace == nil {
+		return
+	}
+	const moment = 2 * time.Second
+	short, cancel := context.WithTimeout(ctx, moment)
+	defer cancel()
+	if err := d.untrace(short); err != nil {
+		d.log.Warn("the last traces were not sent", "error", err)
+	}
+}
+
+// inspect lets people look, now that there is something to be seen.
+func (d *daemon) inspect() {
+	if d.inspector != nil {
+		d.inspector.Serve(d.provider, d.listener, d.store)
+		fmt.Printf("elemental: inspector at http://%s/\n", d.inspector.Addr())
+	}
 }
 
 // allowWaiting lets the runtime run more goroutines than there are processors, unless
@@ -132,7 +193,12 @@ func (d *daemon) stop(timeout time.Duration) error {
 const timeToCut = 2 * time.Second
 
 func (d *daemon) stopAll(ctx context.Context) error {
-	err := d.listener.Shutdown(ctx)
+	var err error
+	if d.inspector != nil {
+		err = d.inspector.Stop(ctx)
+	}
+	err = errors.Join(err, d.listener.Shutdown(ctx))
+	d.endTraces(ctx)
 	if d.provider != nil {
 		err = errors.Join(err, d.provider.Stop(ctx))
 	}

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"regexp"
+)
+
+// lookedAt are the arguments of a provider that may be looked at.
+var lookedAt = []string{"--admin", "127.0.0.1:0"}
+
+const notLookedAt = "without --admin"
+
+// inspectedPosts is a provider with these options, of which a page looks at these topics,
+// if there are any.
+func inspectedPosts(name, topics string, args ...string) entrant {
+	return func(l *lab) (*contestant, error) {
+		dir, err := l.folder()
+		if err != nil {
+			return nil, err
+		}
+		s, err := l.startProvider(dir, args...)
+		if err != nil {
+			return nil, err
+		}
+		if err = s.settle(); err == nil && topics != "" {
+			err = s.look(topics)
+		}
+		if err != nil {
+			return nil, err
+		}
+		return l.asking(name, s, connections, 1, same(s.post(channel)))
+	}
+}
+
+var inspectorAt = regexp.MustCompile(`inspector at (http://[^/]+)/`)
+
+// look opens a page's stream of events, which is read until the provider ends.
+func (s *subject) look(topics string) error {
+	line, err := s.out.Wait("the inspector's address", s.exited, inspectorAt.MatchString)
+	if err != nil {
+		return err
+	}
+	answer, err := http.Get(inspectorAt.FindStringSubmatch(line)[1] + "/events?topics=" + topics) //nolint:bodyclose // who reads it closes it
+	if err != nil {
+		return err
+	}
+	if answer.StatusCode != http.StatusOK {
+		return fmt.Errorf("events: %s", answer.Status)
+	}
+	go func() {
+		_, _ = io.Copy(io.Discard, answer.Body) // it ends with the provider
+		_ = answer.Body.Close()
+	}()
+	return nil
+}

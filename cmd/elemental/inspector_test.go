@@ -1,0 +1,189 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"elemental/transport/housetest"
+)
+
+// inspected is a provider whose inspector is at url.
+type inspected struct {
+	*provider
+	url, token string
+}
+
+func inspect(t *testing.T, env []string, args ...string) *inspected {
+	t.Helper()
+	p := unstarted(t, filepath.Join(t.TempDir(), "data"), append([]string{"--admin", "127.0.0.1:0"}, args...)...)
+	p.Env = env
+	p.Start()
+	line, err := p.Stdout.Wait("the inspector's address", p.Exited(), func(line string) bool { return inspectorLine.MatchString(line) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &inspected{provider: p, url: inspectorLine.FindStringSubmatch(line)[1]}
+}
+
+var inspectorLine = regexp.MustCompile(`^elemental: inspector at (http://127\.0\.0\.1:\d+)/$`)
+
+// get gives the answer to a request. It is closed at the test's end.
+func (p *inspected) get(t *testing.T, path string) (status int, body io.Reader) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.url+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.token != "" {
+		r.Header.Set("Authorization", "Bearer "+p.token)
+	}
+	answer, err := http.DefaultClient.Do(r) //nolint:bodyclose // the end of the test closes it
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = answer.Body.Close() })
+	return answer.StatusCode, answer.Body
+}
+
+func (p *inspected) text(t *testing.T, path string) (status int, text string) {
+	t.Helper()
+	status, body := p.get(t, path)
+	all, err := io.ReadAll(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return status, string(all)
+}
+
+func TestInspectorOfTheProgram(t *testing.T) {
+	p := inspect(t, nil)
+	p.dial().must("getprovidername")
+	for path, want := range map[string]string{
+		"/":                    "<html",
+		"/live":                "ok",
+		"/ready":               "ok",
+		"/metrics":             `elemental_calls_total{call="getprovidername",code="ok"} 1`,
+		"/api/about":           `"name":"LOCALPROVIDER"`,
+		"/api/search?q=router": `"provider/router"`,
+	} {
+		if status, text := p.text(t, path); status != http.StatusOK || !strings.Contains(text, want) {
+			t.Errorf("%s: %d, without %q:\n%.300s", path, status, want, text)
+		}
+	}
+	if status, _ := p.text(t, "/api/fault"); status != http.StatusNotFound {
+		t.Errorf("the fault lab is open without its option: %d", status)
+	}
+	p.Stop()
+}
+
+func TestWithoutTheOptionThereIsNoInspector(t *testing.T) {
+	p := startProvider(t)
+	p.dial().must("getprovidername")
+	p.Stop()
+	if strings.Contains(p.Stdout.Text(), "inspector") || strings.Contains(p.Stderr.Text(), "inspector") {
+		t.Errorf("it tells of an inspector:\n%s%s", p.Stdout.Text(), p.Stderr.Text())
+	}
+}
+
+// The token may come from the environment and from the config file. Nothing that the
+// program prints has it.
+func TestTokenOfTheInspector(t *testing.T) {
+	token := housetest.Secret("operator")
+	quoted, err := json.Marshal(token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "elemental.yaml")
+	writeFile(t, file, "admintoken: "+string(quoted)+"\n")
+	for name, p := range map[string]*inspected{
+		"environment": inspect(t, []string{"ELEMENTAL_ADMINTOKEN=" + token}, "--loglevel", "debug"),
+		"config file": inspect(t, nil, "--config", file, "--loglevel", "debug"),
+	} {
+		if status, _ := p.text(t, "/metrics"); status != http.StatusUnauthorized {
+			t.Errorf("%s: %d without the token", name, status)
+		}
+		if status, text := p.text(t, "/ready"); status != http.StatusOK {
+			t.Errorf("%s: ready: %d %s", name, status, text)
+		}
+		p.token = token
+		status, metrics := p.text(t, "/metrics")
+		if status != http.StatusOK {
+			t.Errorf("%s: %d with the token", name, status)
+		}
+		p.Stop()
+		for _, leak := range housetest.Leaks([]byte(p.Stdout.Text()+p.Stderr.Text()+metrics), token) {
+			t.Errorf("%s: it tells %s", name, leak)
+		}
+	}
+	printed := unstarted(t, "")
+	printed.Env = []string{"ELEMENTAL_ADMINTOKEN=" + token}
+	printed.Launch("--printconfig")
+	if code := printed.Wait(); code != 0 || !strings.Contains(printed.Stdout.Text(), "\nadmintoken: \"\"\n") {
+		t.Errorf("the printed config, code %d:\n%s", code, printed.Stdout.Text())
+	}
+	for _, leak := range housetest.Leaks([]byte(printed.Stdout.Text()+printed.Stderr.Text()), token) {
+		t.Errorf("the printed config tells %s", leak)
+	}
+}
+
+// A stop does not wait for the pages that look, nor for a disk that is slow on purpose.
+func TestStopWithOpenStreams(t *testing.T) {
+	p := inspect(t, nil, "--faultlab")
+	for range 16 {
+		status, body := p.get(t, "/events?topics=flow,tree,feed,cost,actor:provider/router")
+		if line, err := bufio.NewReader(body).ReadString('\n'); err != nil || line != "event: hello\n" {
+			t.Fatalf("%d: %q, %v", status, line, err)
+		}
+	}
+	answer, err := http.Post(p.url+"/api/fault", "application/json", strings.NewReader(`{"what":"delay","ms":10000,"seconds":60}`))
+	if err != nil || answer.StatusCode != http.StatusOK {
+		t.Fatalf("%v %v", answer, err)
+	}
+	_ = answer.Body.Close()
+	p.Stop() // within --stoptimeout, with code 0
+}
+
+// What is traced arrives at the collector; without --admin there is no address for it.
+func TestTracesOfTheProgram(t *testing.T) {
+	arrived := make(chan string, 16)
+	collector := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err == nil {
+			select {
+			case arrived <- r.URL.Path + " " + string(body):
+			default:
+			}
+		}
+	}))
+	defer collector.Close()
+	p := unstarted(t, filepath.Join(t.TempDir(), "data"), "--otlp", collector.URL, "--tracesample", "1")
+	p.Env = []string{"OTEL_EXPORTER_OTLP_COMPRESSION=none"}
+	p.Start()
+	p.dial().must("getprovidername")
+	p.Stop() // sends what is there
+	select {
+	case trace := <-arrived:
+		if !strings.HasPrefix(trace, "/v1/traces ") || !strings.Contains(trace, "getprovidername") {
+			t.Errorf("it was sent %q", trace)
+		}
+	default:
+		t.Error("nothing arrived")
+	}
+}
+
+// A collector that is not there holds up neither the start nor the stop.
+func TestCollectorThatIsNotThere(t *testing.T) {
+	gone := httptest.NewServer(http.NotFoundHandler())
+	url := gone.URL
+	gone.Close()
+	p := startProvider(t, "--otlp", url, "--tracesample", "1")
+	p.dial().must("getprovidername")
+	p.Stop()
+}

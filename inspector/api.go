@@ -1,0 +1,212 @@
+package inspector
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"runtime"
+	"slices"
+	"time"
+
+	"elemental/actors"
+	"elemental/transport"
+)
+
+// actorInfo is an actor as the page is told of it.
+type actorInfo struct {
+	ID       string `json:"id"`
+	Parent   string `json:"parent"`
+	Kind     string `json:"kind"`
+	Label    string `json:"label"`
+	Depth    int    `json:"depth"`
+	Children int    `json:"children"`
+	Restarts int    `json:"restarts"`
+	Messages uint64 `json:"messages"`
+	Started  int64  `json:"started"`
+}
+
+func told(a *actors.ActorInfo) actorInfo {
+	return actorInfo{
+		ID: a.ID, Parent: a.Parent, Kind: string(a.Kind), Label: a.Label,
+		Depth: a.Depth, Children: a.Children, Restarts: a.Restarts, Messages: a.Messages, Started: millis(a.Started),
+	}
+}
+
+// kindInfo says what a kind of actor is, and where it is written.
+type kindInfo struct {
+	Kind  string `json:"kind"`
+	About string `json:"about"`
+	File  string `json:"file"`
+}
+
+var kinds = []kindInfo{
+	{string(actors.KindProvider), "the root: starts the few singletons and the directories, and is asked for snapshots", "actors/provider.go"},
+	{string(actors.KindDirectory), "all users or all servers: starts them on first use, lets idle ones leave memory", "actors/directory.go"},
+	{string(actors.KindUser), "an account: password, session keys, joined servers; durable", "actors/user.go"},
+	{string(actors.KindServer), "a server: owner, password, members, channels, image; durable", "actors/server.go"},
+	{string(actors.KindChannel), "a channel's messages; durable", "actors/channel.go"},
+	{string(actors.KindRouter), "who is online and subscribed to what: fans pushes out", "actors/router.go"},
+	{string(actors.KindPasswords), "hands hashes to a few workers and counts wrong passwords", "actors/passwords.go"},
+	{string(actors.KindPersistence), "the journal and the snapshots: one for the data folder", "persistence/core.go"},
+	{string(actors.KindSession), "one connection: who is logged in, which requests are under way", "actors/session.go"},
+}
+
+func (s *Server) about(w http.ResponseWriter, _ *http.Request) {
+	reply(w, struct {
+		Name       string     `json:"name"`
+		Version    string     `json:"version"`
+		Started    int64      `json:"started"`
+		Address    string     `json:"address"`
+		FaultLab   bool       `json:"faultLab"`
+		Processors int        `json:"processors"`
+		Go         string     `json:"go"`
+		Node       string     `json:"node"`
+		Kinds      []kindInfo `json:"kinds"`
+		Calls      []string   `json:"calls"`
+		Cost       costNow    `json:"cost"`
+	}{
+		s.cfg.Name, s.cfg.Version, millis(s.started), s.listener.Addr().String(), s.lab != nil,
+		runtime.NumCPU(), runtime.Version(), "local", kinds, transport.Calls(), s.hub.cost(),
+	})
+}
+
+// list is a part of a list of actors.
+type list struct {
+	Total  int         `json:"total"`
+	Actors []actorInfo `json:"actors"`
+}
+
+func listOf(all []actors.ActorInfo, offset, limit int) list {
+	from := min(offset, len(all))
+	l := list{Total: len(all), Actors: []actorInfo{}}
+	for i := range all[from:min(from+limit, len(all))] {
+		l.Actors = append(l.Actors, told(&all[from+i]))
+	}
+	return l
+}
+
+const (
+	usualLimit = 200
+	mostLimit  = 1000
+)
+
+// tree lists the children of an actor, or those of a kind wherever they are.
+func (s *Server) tree(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	offset, limit := number(r, "offset", 0, 1<<30), number(r, "limit", usualLimit, mostLimit)
+	order, ok := orders[q.Get("sort")]
+	if !ok {
+		fail(w, http.StatusBadRequest, "sort is name, depth, restarts or busy")
+		return
+	}
+	kind, parent := actors.Kind(q.Get("kind")), q.Get("parent")
+	if !s.scan.begin(w, r) {
+		return
+	}
+	defer s.scan.end()
+	if kind == "" && parent == "" {
+		reply(w, s.roots())
+		return
+	}
+	var found []actors.ActorInfo
+	s.provider.Actors(func(a actors.ActorInfo) bool {
+		if (kind == "" || a.Kind == kind) && (parent == "" || parentOf(&a) == parent) {
+			found = append(found, a)
+		}
+		return true
+	})
+	slices.SortFunc(found, order)
+	reply(w, listOf(found, offset, limit))
+}
+
+// roots are the provider and the group of all connections' sessions.
+func (s *Server) roots() list {
+	var roots []actorInfo
+	group := actorInfo{ID: connGroup, Kind: groupKind, Started: millis(s.started)}
+	s.provider.Actors(func(a actors.ActorInfo) bool {
+		switch {
+		case a.Kind == actors.KindSession:
+			group.Children++
+			group.Restarts += a.Restarts
+		case a.Parent == "":
+			roots = append(roots, told(&a))
+		}
+		return true
+	})
+	roots = append(roots, group)
+	return list{len(roots), roots}
+}
+
+// search lists the actors whose ID or label has a text in it.
+func (s *Server) search(w http.ResponseWriter, r *http.Request) {
+	limit := number(r, "limit", 50, mostLimit)
+	text := fold(r.URL.Query().Get("q"))
+	if !s.scan.begin(w, r) {
+		return
+	}
+	defer s.scan.end()
+	var found []actors.ActorInfo
+	s.provider.Actors(func(a actors.ActorInfo) bool {
+		if contains(a.ID, text) || contains(a.Label, text) {
+			found = append(found, a)
+		}
+		return true
+	})
+	slices.SortFunc(found, byName)
+	reply(w, listOf(found, 0, limit))
+}
+
+// viewTime is how long an actor may take to tell its state: its mailbox may be long.
+const viewTime = 3 * time.Second
+
+// actor tells all of one actor.
+func (s *Server) actor(w http.ResponseWriter, r *http.Request) {
+	id := r.URL.Query().Get("id")
+	info, lives := s.provider.Actor(id)
+	if !lives {
+		fail(w, http.StatusNotFound, "there is no such actor, or not any more")
+		return
+	}
+	path := []actorInfo{}
+	for at, ok := info, true; ok && at.Parent != "" && len(path) < 16; {
+		if at, ok = s.provider.Actor(at.Parent); ok {
+			path = append([]actorInfo{told(&at)}, path...)
+		}
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), viewTime)
+	defer cancel()
+	view, err := s.provider.View(ctx, id)
+	if err != nil {
+		if view, err = json.Marshal(map[string]string{"error": err.Error()}); err != nil {
+			view = nil
+		}
+	}
+	reply(w, struct {
+		Actor actorInfo       `json:"actor"`
+		Path  []actorInfo     `json:"path"`
+		View  json.RawMessage `json:"view"`
+	}{told(&info), path, view})
+}
+
+type connection struct {
+	ID       uint64 `json:"id"`
+	User     string `json:"user"`
+	From     string `json:"from"`
+	Since    int64  `json:"since"`
+	Requests uint64 `json:"requests"`
+	Unread   int    `json:"unread"`
+	Stalled  bool   `json:"stalled,omitempty"`
+	Session  string `json:"session"`
+}
+
+func (s *Server) connections(w http.ResponseWriter, r *http.Request) {
+	some, total := s.listener.Connections(number(r, "offset", 0, 1<<30), number(r, "limit", usualLimit, mostLimit))
+	all := make([]connection, len(some))
+	for i, c := range some {
+		all[i] = connection{c.ID, c.User, c.From, millis(c.Since), c.Requests, c.Unread, c.Stalled, c.Session}
+	}
+	reply(w, struct {
+		Total       int          `json:"total"`
+		Connections []connection `json:"connections"`
+	}{total, all})
+}

@@ -1,0 +1,218 @@
+package inspector_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"strings"
+	"testing"
+
+	"elemental/inspector"
+	"elemental/transport/housetest"
+)
+
+const token = "a-token-of-an-operator"
+
+func withToken(t *testing.T) *site {
+	t.Helper()
+	return open(t, housetest.Settings{}, func(cfg *inspector.Config) { cfg.Token = token })
+}
+
+func bearer(token string) func(*http.Request) {
+	return func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+token) }
+}
+
+func TestNobodyComesInWithoutTheToken(t *testing.T) {
+	s := withToken(t)
+	paths := []string{"/events", "/assets/a", "/debug/pprof/profile", "/debug/pprof/trace"}
+	for path := range routes {
+		if path != "/live" && path != "/ready" {
+			paths = append(paths, path)
+		}
+	}
+	for _, path := range paths {
+		answer, text := s.ask(http.MethodGet, path, "", nil)
+		if answer.StatusCode != http.StatusUnauthorized || !strings.Contains(text, "a token is needed") {
+			t.Errorf("%s without a token: %s %s", path, answer.Status, text)
+		}
+	}
+	for path := range routes {
+		if answer, _ := s.ask(http.MethodGet, path, "", bearer(token)); answer.StatusCode != http.StatusOK {
+			t.Errorf("%s with the token: %s", path, answer.Status)
+		}
+	}
+}
+
+func TestBadTokensAreRefused(t *testing.T) {
+	for _, header := range []string{
+		"Bearer wrong", "Bearer " + token + "x", "Bearer " + token[1:], "Bearer ", "Bearer", token, "Basic " + token, "bearer" + token,
+	} {
+		s := withToken(t)
+		answer, text := s.ask(http.MethodGet, "/api/about", "", func(r *http.Request) { r.Header.Set("Authorization", header) })
+		if answer.StatusCode != http.StatusUnauthorized || strings.Contains(text, "calls") {
+			t.Errorf("%q: %s", header, answer.Status)
+		}
+	}
+	s := withToken(t)
+	answer, _ := s.ask(http.MethodGet, "/api/about", "", func(r *http.Request) {
+		r.AddCookie(&http.Cookie{Name: "elemental-inspector", Value: token})
+	})
+	if answer.StatusCode != http.StatusUnauthorized {
+		t.Errorf("the token as a cookie: %s", answer.Status)
+	}
+}
+
+// A guesser is let try a few times and then has to wait; a page that is open goes on.
+func TestWrongTokensAreBounded(t *testing.T) {
+	s := withToken(t)
+	jar := s.enter(t)
+	refused, waits := 0, 0
+	for i := range 100 {
+		answer, _ := s.ask(http.MethodGet, "/api/about", "", bearer(fmt.Sprint("guess", i)))
+		switch answer.StatusCode {
+		case http.StatusUnauthorized:
+			refused++
+		case http.StatusTooManyRequests:
+			waits++
+			if answer.Header.Get("Retry-After") == "" {
+				t.Error("it is not told when to come again")
+			}
+		}
+	}
+	if refused < 10 || waits < 50 || refused+waits != 100 {
+		t.Errorf("%d refused, %d told to wait", refused, waits)
+	}
+	at, err := url.Parse(s.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, _ := s.ask(http.MethodGet, "/api/about", "", func(r *http.Request) {
+		for _, cookie := range jar.Cookies(at) {
+			r.AddCookie(cookie)
+		}
+	})
+	if answer.StatusCode != http.StatusOK {
+		t.Errorf("an open page meanwhile: %s", answer.Status)
+	}
+	for path := range map[string]bool{"/live": true, "/ready": true} {
+		if answer, _ := s.ask(http.MethodGet, path, "", nil); answer.StatusCode != http.StatusOK {
+			t.Errorf("%s meanwhile: %s", path, answer.Status)
+		}
+	}
+}
+
+// enter comes in as a browser does, by the address with the token.
+func (s *site) enter(t *testing.T) http.CookieJar {
+	t.Helper()
+	answer, _ := s.ask(http.MethodGet, "/?token="+url.QueryEscape(token), "", nil)
+	if answer.StatusCode != http.StatusSeeOther || answer.Header.Get("Location") != "/" {
+		t.Fatalf("the address with the token: %s to %q", answer.Status, answer.Header.Get("Location"))
+	}
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at, err := url.Parse(s.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	jar.SetCookies(at, answer.Cookies())
+	return jar
+}
+
+func TestCookieOfTheToken(t *testing.T) {
+	s := withToken(t)
+	answer, _ := s.ask(http.MethodGet, "/?token="+token, "", nil)
+	cookies := answer.Cookies()
+	if len(cookies) != 1 {
+		t.Fatalf("cookies: %v", cookies)
+	}
+	c := cookies[0]
+	if !c.HttpOnly || c.SameSite != http.SameSiteStrictMode || c.Path != "/" || strings.Contains(c.Value, token) {
+		t.Errorf("cookie: %v", c)
+	}
+	if answer, _ := s.ask(http.MethodGet, "/", "", func(r *http.Request) { r.AddCookie(c) }); answer.StatusCode != http.StatusOK {
+		t.Errorf("the page with the cookie: %s", answer.Status)
+	}
+	if answer, _ := s.ask(http.MethodGet, "/?token=wrong", "", nil); answer.StatusCode != http.StatusUnauthorized || len(answer.Cookies()) != 0 {
+		t.Errorf("a wrong token: %s %v", answer.Status, answer.Cookies())
+	}
+	other := withToken(t)
+	if answer, _ := other.ask(http.MethodGet, "/", "", func(r *http.Request) { r.AddCookie(c) }); answer.StatusCode != http.StatusUnauthorized {
+		t.Errorf("the cookie after a restart: %s", answer.Status)
+	}
+}
+
+func TestOtherSitesAreKeptOut(t *testing.T) {
+	s := open(t, housetest.Settings{}, nil)
+	own := s.url
+	set := func(headers ...string) func(*http.Request) {
+		return func(r *http.Request) {
+			for i := 0; i < len(headers); i += 2 {
+				if headers[i] == "Host" {
+					r.Host = headers[i+1]
+				} else {
+					r.Header.Set(headers[i], headers[i+1])
+				}
+			}
+		}
+	}
+	for _, row := range []struct {
+		method, path string
+		with         func(*http.Request)
+		want         int
+	}{
+		{"GET", "/api/about", set("Host", "evil.example"), 403}, // a name of theirs that is this address
+		{"GET", "/live", set("Host", "evil.example:5006"), 403},
+		{"GET", "/api/about", set("Host", "192.168.1.2:5006"), 403},
+		{"GET", "/api/about", set("Host", "127.0.0.1.evil.example"), 403},
+		{"GET", "/api/about", set("Host", "localhost:1"), 200},
+		{"GET", "/api/about", set("Host", "[::1]:5006"), 200},
+		{"POST", "/api/follow", set("Origin", "http://evil.example"), 403},
+		{"POST", "/api/follow", set("Origin", "null"), 403},
+		{"DELETE", "/api/follow?id=x", set("Origin", "http://127.0.0.1:1"), 403},
+		{"POST", "/api/follow", set("Sec-Fetch-Site", "cross-site"), 403},
+		{"POST", "/api/follow", set("Sec-Fetch-Site", "same-site"), 403},
+		{"POST", "/api/follow", set("Origin", own, "Sec-Fetch-Site", "same-origin"), 400}, // let in, and has no body
+		{"POST", "/api/follow", set(), 400},                                               // no browser
+		{"GET", "/events?topics=flow", set("Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "no-cors"), 403},
+		{"GET", "/debug/pprof/profile", set("Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "no-cors"), 403},
+		{"GET", "/debug/pprof/profile", set("Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate"), 403},
+		{"GET", "/api/about", set("Origin", "http://evil.example"), 403},
+		{"GET", "/", set("Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate"), 200}, // a link
+	} {
+		if answer, _ := s.ask(row.method, row.path, "", row.with); answer.StatusCode != row.want {
+			r, _ := http.NewRequest(row.method, row.path, nil)
+			row.with(r)
+			t.Errorf("%s %s with %v, host %q: %s", row.method, row.path, r.Header, r.Host, answer.Status)
+		}
+	}
+}
+
+func TestWhereItMayListen(t *testing.T) {
+	for _, row := range []struct {
+		addr, token string
+		ok          bool
+	}{
+		{"127.0.0.1:5006", "", true},
+		{"localhost:5006", "", true},
+		{"[::1]:5006", "", true},
+		{":5006", "", false},
+		{"0.0.0.0:5006", "", false},
+		{"192.168.1.2:5006", "", false},
+		{"somewhere.example:5006", "", false},
+		{"[::]:5006", "", false},
+		{"5006", "", false},
+		{":5006", token, true},
+		{"127.0.0.1:5006", "short", false},
+	} {
+		err := inspector.Check(inspector.Config{Addr: row.addr, Token: row.token})
+		if (err == nil) != row.ok {
+			t.Errorf("%q with token %q: %v", row.addr, row.token, err)
+		}
+		if err != nil && row.token != "" && strings.Contains(err.Error(), row.token+" ") {
+			t.Errorf("the token is told: %v", err)
+		}
+	}
+}

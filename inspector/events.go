@@ -1,0 +1,395 @@
+package inspector
+
+import (
+	"cmp"
+	"crypto/rand"
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"elemental/actors"
+)
+
+// This file is the streams of events. Each is written by the goroutine of its request.
+// What all who look are shown is looked up once (sampler), what one of them wants to
+// see of an actor or a request is his own.
+
+const (
+	mostStreams = 16
+	mostWatched = 4                // actors that one stream watches
+	streamQueue = 64               // events that wait to be written; more are left out
+	slowClient  = 10 * time.Second // may not read
+	actorEvery  = 500 * time.Millisecond
+	costEvery   = 2 * time.Second
+	keepAlive   = 15 * time.Second
+)
+
+// hub knows the streams.
+type hub struct {
+	server  *Server
+	sampler *sampler
+
+	mu      sync.Mutex
+	streams map[string]*stream
+	follows map[string]*following
+	watches int
+	closed  bool
+	quit    chan struct{} // closed with it
+
+	costAt   time.Time // of the last look at the cost
+	costBusy int64
+	costCPU  float64
+}
+
+func newHub(s *Server) *hub {
+	h := &hub{
+		server: s, streams: map[string]*stream{}, follows: map[string]*following{},
+		quit: make(chan struct{}), costAt: time.Now(),
+	}
+	h.sampler = &sampler{server: s}
+	return h
+}
+
+// stream is one page that looks.
+type stream struct {
+	id     string
+	topics topics
+	queue  chan []byte
+}
+
+// topics are what a stream wants to hear of.
+type topics struct {
+	flow, tree, feed, cost bool
+	actors                 []string
+}
+
+func parseTopics(text string) (t topics, ok bool) {
+	for topic := range strings.SplitSeq(text, ",") {
+		id, isActor := strings.CutPrefix(topic, "actor:")
+		switch {
+		case topic == "flow":
+			t.flow = true
+		case topic == "tree":
+			t.tree = true
+		case topic == "feed":
+			t.feed = true
+		case topic == "cost":
+			t.cost = true
+		case isActor && len(t.actors) < mostWatched:
+			t.actors = append(t.actors, id)
+		case topic != "":
+			return t, false
+		}
+	}
+	return t, true
+}
+
+// event makes one, ready to be written.
+func event(name string, data any) []byte {
+	text, err := json.Marshal(data)
+	if err != nil {
+		return nil
+	}
+	b := make([]byte, 0, len(name)+len(text)+20)
+	b = append(append(append(b, "event: "...), name...), "\ndata: "...)
+	return append(append(b, text...), '\n', '\n')
+}
+
+// tell has an event written, unless too many wait.
+func (st *stream) tell(event []byte) {
+	select {
+	case st.queue <- event:
+	default:
+	}
+}
+
+// open makes a stream, if there may be one more.
+func (h *hub) open(t topics) *stream {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed || len(h.streams) >= mostStreams {
+		return nil
+	}
+	st := &stream{id: rand.Text(), topics: t, queue: make(chan []byte, streamQueue)}
+	h.streams[st.id] = st
+	h.sampler.need(h.streams)
+	return st
+}
+
+// end gives back all that a stream has taken.
+func (h *hub) end(st *stream) {
+	h.mu.Lock()
+	delete(h.streams, st.id)
+	var its []*following
+	for _, f := range h.follows {
+		if f.stream == st {
+			its = append(its, f)
+		}
+	}
+	h.sampler.need(h.streams)
+	h.mu.Unlock()
+	for _, f := range its {
+		f.stop()
+	}
+}
+
+// close ends all streams.
+func (h *hub) close() {
+	h.mu.Lock()
+	if !h.closed {
+		h.closed = true
+		close(h.quit)
+	}
+	h.mu.Unlock()
+}
+
+func (h *hub) cost() costNow {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	busy, now := h.server.cost.busy.Load(), time.Now()
+	if span := now.Sub(h.costAt); span > costEvery/2 {
+		h.costCPU = float64(busy-h.costBusy) / float64(span)
+		h.costAt, h.costBusy = now, busy
+	}
+	return costNow{h.costCPU, len(h.streams), h.watches, len(h.follows), h.server.cost.bytes.Load()}
+}
+
+func (h *hub) watching(change int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.watches += change
+}
+
+// events is one stream, from its beginning to its end.
+func (s *Server) events(w http.ResponseWriter, r *http.Request) {
+	t, ok := parseTopics(r.URL.Query().Get("topics"))
+	if !ok {
+		fail(w, http.StatusBadRequest, "topics are flow, tree, feed, cost and a few of actor:ID")
+		return
+	}
+	st := s.hub.open(t)
+	if st == nil {
+		w.Header().Set("Retry-After", "5")
+		fail(w, http.StatusServiceUnavailable, "too many look")
+		return
+	}
+	defer s.hub.end(st)
+	unhurried(w)
+	h := w.Header()
+	h.Set("Content-Type", "text/event-stream")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Accel-Buffering", "no")
+	w.WriteHeader(http.StatusOK)
+	out := &streamWriter{w: w, control: http.NewResponseController(w), patience: s.cfg.Patience}
+	if out.write(event("hello", map[string]string{"stream": st.id})) {
+		s.play(out, st, r.Context().Done())
+	}
+}
+
+// streamWriter writes to a client that has to read.
+type streamWriter struct {
+	w        http.ResponseWriter
+	control  *http.ResponseController
+	patience time.Duration
+}
+
+func (o *streamWriter) write(event []byte) bool {
+	if o.control.SetWriteDeadline(time.Now().Add(o.patience)) != nil {
+		return false
+	}
+	if _, err := o.w.Write(event); err != nil {
+		return false
+	}
+	return o.control.Flush() == nil
+}
+
+// play writes what comes until the client goes, does not read, or all ends.
+func (s *Server) play(out *streamWriter, st *stream, gone <-chan struct{}) {
+	watches := s.watch(st.topics.actors)
+	defer watches.stop(s.hub)
+	alive := time.NewTicker(keepAlive)
+	defer alive.Stop()
+	watched, costs := ticks(len(watches) > 0, actorEvery), ticks(st.topics.cost, costEvery)
+	defer watched.stop()
+	defer costs.stop()
+	ok := true
+	for ok {
+		select {
+		case e := <-st.queue:
+			ok = out.write(e)
+		case <-watched.C:
+			for _, w := range watches {
+				ok = ok && out.write(w.look(s))
+			}
+		case <-costs.C:
+			ok = out.write(event("cost", s.hub.cost()))
+		case <-alive.C:
+			ok = out.write([]byte(": still here\n\n"))
+		case <-gone:
+			return
+		case <-s.hub.quit:
+			return
+		}
+	}
+}
+
+// ticker is a time.Ticker that may be none.
+type ticker struct {
+	C  <-chan time.Time
+	of *time.Ticker
+}
+
+func ticks(wanted bool, every time.Duration) ticker {
+	if !wanted {
+		return ticker{}
+	}
+	t := time.NewTicker(every)
+	return ticker{t.C, t}
+}
+
+func (t ticker) stop() {
+	if t.of != nil {
+		t.of.Stop()
+	}
+}
+
+// watched is an actor that a stream watches.
+type watched struct {
+	id    string
+	watch *actors.Watch // nil when there is no such actor, or not any more
+}
+
+type watches []*watched
+
+func (s *Server) watch(ids []string) watches {
+	var all watches
+	for _, id := range ids {
+		w := &watched{id: id}
+		w.begin(s.provider)
+		all = append(all, w)
+	}
+	s.hub.watching(len(all))
+	return all
+}
+
+// begin begins to watch, if the actor lives and is not watched: it may come back.
+func (w *watched) begin(provider *actors.Provider) {
+	if w.watch != nil {
+		return
+	}
+	watch, err := provider.Watch(w.id)
+	if err == nil {
+		w.watch = watch
+	}
+}
+
+func (all watches) stop(h *hub) {
+	for _, w := range all {
+		if w.watch != nil {
+			w.watch.Stop()
+		}
+	}
+	h.watching(-len(all))
+}
+
+type (
+	observedPlace struct {
+		File     string `json:"file"`
+		Line     int    `json:"line"`
+		Function string `json:"function"`
+	}
+	observedType struct {
+		Message   string        `json:"message"`
+		Place     observedPlace `json:"place"`
+		Count     uint64        `json:"count"`
+		Rate      float64       `json:"rate"`
+		WaitP50   float64       `json:"waitP50"`
+		WaitP99   float64       `json:"waitP99"`
+		HandleP50 float64       `json:"handleP50"`
+		HandleP99 float64       `json:"handleP99"`
+		Max       float64       `json:"max"`
+	}
+	observedRestart struct {
+		At      int64  `json:"at"`
+		Message string `json:"message"`
+		Reason  string `json:"reason"`
+	}
+	observation struct {
+		ID       string            `json:"id"`
+		Gone     bool              `json:"gone,omitempty"`
+		Depth    int               `json:"depth"`
+		Busy     float64           `json:"busy"`
+		Rate     float64           `json:"rate"`
+		Types    []observedType    `json:"types"`
+		Restarts []observedRestart `json:"restarts"`
+	}
+)
+
+func placeOf(p actors.Place) observedPlace { return observedPlace{p.File, p.Line, p.Function} }
+
+// look tells what the actor did since the last look.
+func (w *watched) look(s *Server) []byte {
+	defer s.cost.working(time.Now())
+	w.begin(s.provider)
+	o := observation{ID: w.id, Types: []observedType{}, Restarts: []observedRestart{}}
+	if w.watch == nil {
+		o.Gone = true
+		return event("actor", o)
+	}
+	seen := w.watch.Take()
+	if o.Gone = seen.Ended; o.Gone {
+		w.watch.Stop()
+		w.watch = nil
+	}
+	span := max(seen.Span.Seconds(), 1e-3)
+	o.Depth, o.Busy = seen.Depth, min(seen.Busy.Seconds()/span, 1)
+	for _, t := range seen.Types {
+		rate := float64(t.Count) / span
+		o.Rate += rate
+		o.Types = append(o.Types, observedType{
+			t.Message, placeOf(t.Place), t.Count, rate,
+			micros(t.Waited.P50), micros(t.Waited.P99), micros(t.Handled.P50), micros(t.Handled.P99), micros(t.Handled.Max),
+		})
+	}
+	for _, r := range seen.Restarts {
+		o.Restarts = append(o.Restarts, observedRestart{millis(r.At), r.Message, r.Reason})
+	}
+	return event("actor", o)
+}
+
+// treeNow is what the tree event tells.
+type treeNow struct {
+	Count   int            `json:"count"`
+	Kinds   map[string]int `json:"kinds"`
+	Deepest []actorInfo    `json:"deepest"`
+	Changed []string       `json:"changed"` // who has messages waiting
+}
+
+const (
+	mostDeepest = 10
+	mostChanged = 200
+)
+
+func (s *Server) treeNow() treeNow {
+	now := treeNow{Kinds: map[string]int{}, Deepest: []actorInfo{}, Changed: []string{}}
+	s.provider.Actors(func(a actors.ActorInfo) bool {
+		now.Count++
+		now.Kinds[string(a.Kind)]++
+		if a.Depth == 0 {
+			return true
+		}
+		if len(now.Changed) < mostChanged {
+			now.Changed = append(now.Changed, a.ID)
+		}
+		if n := len(now.Deepest); n < mostDeepest || now.Deepest[n-1].Depth < a.Depth {
+			at, _ := slices.BinarySearchFunc(now.Deepest, a.Depth, func(o actorInfo, depth int) int { return cmp.Compare(depth, o.Depth) })
+			now.Deepest = slices.Insert(now.Deepest, at, told(&a))
+			now.Deepest = now.Deepest[:min(len(now.Deepest), mostDeepest)]
+		}
+		return true
+	})
+	return now
+}

@@ -1,0 +1,330 @@
+package inspector_test
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"elemental/inspector"
+	"elemental/transport/housetest"
+)
+
+// A page sees what the provider does: its rates, its actors, and what happens to them.
+func TestFlowAndTree(t *testing.T) {
+	s := open(t, housetest.Settings{}, nil)
+	alice, bob := s.channel()
+	page := s.look("flow,tree,cost")
+	posted := make(chan bool)
+	var poster sync.WaitGroup
+	poster.Go(func() {
+		for {
+			select {
+			case <-posted:
+				return
+			default:
+				alice.Yes(post, "hello")
+				bob.Next()
+			}
+		}
+	})
+	seen := page.until("flow", "with posts", func(f object) bool { return f["posts"].(float64) > 0 && f["at"].(float64) > 1e12 })
+	close(posted)
+	poster.Wait()
+	call := seen["calls"].(object)["message"].(object)
+	if call["ok"].(float64) <= 0 || call["refused"] != 0.0 || call["p50"].(float64) <= 0 || call["p99"].(float64) < call["p50"].(float64) {
+		t.Errorf("message: %v", call)
+	}
+	for name, least := range map[string]float64{
+		"posts": 1, "pushes": 1, "syncs": 1, "recordsPerSync": 1, "syncP50": 1, "syncP99": 1, "journalBytes": 1, "segments": 1,
+		"connections": 3, "goroutines": 1, "sent": 1, "received": 1,
+	} {
+		if got, ok := seen[name].(float64); !ok || got < least {
+			t.Errorf("%s is %v", name, seen[name])
+		}
+	}
+	if memory := seen["memory"].(object); memory["heap"].(float64) < 1 || memory["stacks"].(float64) < 1 {
+		t.Errorf("memory: %v", memory)
+	}
+	if channel := seen["actors"].(object)["channel"].(object); channel["alive"] != 1.0 || channel["messages"].(float64) < 1 {
+		t.Errorf("channels: %v", channel)
+	}
+	tree := page.next("tree")
+	if kinds := tree["kinds"].(object); kinds["user"] != 2.0 || kinds["channel"] != 1.0 || tree["count"].(float64) < 10 {
+		t.Errorf("tree: %v", tree)
+	}
+	if cost := page.next("cost"); cost["streams"] != 1.0 || cost["bytes"].(float64) < 100 || cost["cpu"].(float64) > 1 {
+		t.Errorf("cost: %v", cost)
+	}
+}
+
+// What is refused is counted under its code.
+func TestFlowTellsOfRefusals(t *testing.T) {
+	s := open(t, housetest.Settings{}, nil)
+	alice := s.Founder()
+	page := s.look("flow")
+	page.next("flow")
+	if answer := alice.Ask(`{"call":"message","servername":"nowhere","channel":"general","msg":"x"}`); answer["resp"] != false {
+		t.Fatal(answer)
+	}
+	flow := page.until("flow", "with the refusal", func(f object) bool { return len(f["refused"].(object)) > 0 })
+	if flow["refused"].(object)["no_such_server"].(float64) <= 0 || flow["calls"].(object)["message"].(object)["ok"] != 0.0 {
+		t.Errorf("flow: %v", flow)
+	}
+}
+
+func TestActorIsWatched(t *testing.T) {
+	s := open(t, housetest.Settings{}, nil)
+	alice, _ := s.channel()
+	channel := named(s.object("/api/tree?kind=channel"))[0]
+	page := s.look("actor:" + channel + ",actor:provider/users/nobody")
+	for range 10 {
+		alice.Yes(post, "hello")
+	}
+	seen := page.until("actor", "with posts", func(a object) bool { return a["id"] == channel && a["rate"].(float64) > 0 })
+	types := map[string]object{}
+	for _, each := range seen["types"].([]any) {
+		types[each.(object)["message"].(string)] = each.(object)
+	}
+	post := types["post"]
+	if post == nil || post["rate"].(float64) <= 0 || post["count"].(float64) < 1 || post["handleP99"].(float64) < post["handleP50"].(float64) ||
+		post["place"] == nil {
+		t.Errorf("seen: %v", seen)
+	}
+	if busy := seen["busy"].(float64); busy <= 0 || busy > 1 {
+		t.Errorf("busy %v", busy)
+	}
+	page.until("actor", "of one who is not", func(a object) bool { return a["id"] == "provider/users/nobody" && a["gone"] == true })
+	if got := s.object("/api/about")["cost"].(object); got["watches"] != 2.0 {
+		t.Errorf("cost: %v", got)
+	}
+	page.end()
+	eventually(t, "the watches end with their page", func() bool {
+		cost := s.object("/api/about")["cost"].(object)
+		return cost["watches"] == 0.0 && cost["streams"] == 0.0
+	})
+}
+
+// A crash is in the feed, and in the actor's restarts.
+func TestFeedTellsOfACrash(t *testing.T) {
+	s := withLab(t)
+	s.channel()
+	channel := named(s.object("/api/tree?kind=channel"))[0]
+	page := s.look("feed,actor:" + channel)
+	if answer, text := s.ask(http.MethodPost, "/api/fault", fmt.Sprintf(`{"what":"crash","id":%q}`, channel), nil); answer.StatusCode != http.StatusOK {
+		t.Fatalf("%s %s", answer.Status, text)
+	}
+	page.until("feed", "of the panic", func(h object) bool { return h["what"] == "panic" && h["actor"] == channel && h["kind"] == "channel" })
+	page.until("actor", "with the restart", func(a object) bool {
+		restarts := a["restarts"].([]any)
+		return len(restarts) == 1 && restarts[0].(object)["reason"] != "" && restarts[0].(object)["at"].(float64) > 1e12
+	})
+}
+
+// There are sixteen streams, whoever asks and how often. Each that ends makes room.
+func TestStreamsAreBounded(t *testing.T) {
+	s := open(t, housetest.Settings{}, nil)
+	var pages []*stream
+	for range 16 {
+		pages = append(pages, s.look("flow"))
+	}
+	const attempts, atOnce = 2000, 20
+	refused := make(chan int, atOnce)
+	for range atOnce {
+		go func() {
+			n := 0
+			for range attempts / atOnce {
+				answer, err := http.Get(s.url + "/events?topics=flow")
+				if err != nil {
+					t.Error(err)
+					break
+				}
+				if answer.StatusCode == http.StatusServiceUnavailable && answer.Header.Get("Retry-After") != "" {
+					n++
+				}
+				_ = answer.Body.Close()
+			}
+			refused <- n
+		}()
+	}
+	total := 0
+	for range atOnce {
+		total += <-refused
+	}
+	if total != attempts {
+		t.Errorf("%d of %d were refused", total, attempts)
+	}
+	if cost := s.object("/api/about")["cost"].(object); cost["streams"] != 16.0 {
+		t.Errorf("cost: %v", cost)
+	}
+	for _, page := range pages {
+		page.next("flow") // none of them was harmed
+		page.end()
+	}
+	eventually(t, "there is room again", func() bool {
+		page, _ := s.tryLook("flow")
+		if page == nil {
+			return false
+		}
+		page.end()
+		return true
+	})
+	http.DefaultClient.CloseIdleConnections()
+}
+
+func TestUnknownTopicsAreRefused(t *testing.T) {
+	s := open(t, housetest.Settings{}, nil)
+	for _, topics := range []string{"weather", "actor", "flow,weather", strings.Repeat("actor:provider,", 5)} {
+		if page, answer := s.tryLook(topics); page != nil || answer.StatusCode != http.StatusBadRequest {
+			t.Errorf("%q: %s", topics, answer.Status)
+		}
+	}
+}
+
+// A page that does not read is cut off, and what it took is given back.
+func TestSlowPageIsCutOff(t *testing.T) {
+	s := open(t, housetest.Settings{}, func(cfg *inspector.Config) { cfg.Patience = 100 * time.Millisecond })
+	alice, bob := s.channel()
+	page, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = page.Close() }()
+	if err := page.(*net.TCPConn).SetReadBuffer(1024); err != nil {
+		t.Fatal(err)
+	}
+	channel := named(s.object("/api/tree?kind=channel"))[0]
+	const ask = "GET /events?topics=flow,tree,cost,feed,actor:provider/router,actor:conn/2,actor:provider/persistence,actor:%s HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+	if _, err := fmt.Fprintf(page, ask, channel); err != nil {
+		t.Fatal(err)
+	}
+	streams := func() float64 { return s.object("/api/about")["cost"].(object)["streams"].(float64) }
+	eventually(t, "it looks", func() bool { return streams() == 1 })
+	// It reads nothing; what the system holds for it is soon full of what these do.
+	eventually(t, "it is cut off", func() bool {
+		alice.Yes(post, "hello")
+		bob.Next()
+		return streams() == 0
+	})
+}
+
+// A stop ends the streams, and does not wait for who looks.
+func TestStopEndsStreams(t *testing.T) {
+	s := withLab(t)
+	s.channel()
+	var pages []*stream
+	for range 16 {
+		pages = append(pages, s.look("flow,tree,feed,cost,actor:provider"))
+	}
+	if answer, text := s.ask(http.MethodPost, "/api/follow", fmt.Sprintf(`{"stream":%q,"count":20}`, pages[0].id), nil); answer.StatusCode != http.StatusOK {
+		t.Fatalf("%s %s", answer.Status, text)
+	}
+	const delay = 10 * time.Second
+	s.fault(`{"what":"delay","ms":%d,"seconds":60}`, delay.Milliseconds())
+	if err := s.stop(); err != nil {
+		t.Fatal(err)
+	}
+	for _, page := range pages {
+		for {
+			_, _, err := page.read()
+			if err == io.EOF {
+				break // as a page that has ended
+			}
+			if err != nil {
+				t.Fatalf("the stream was cut off: %v", err)
+			}
+		}
+	}
+	if conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://")); err == nil {
+		_ = conn.Close()
+		t.Error("it still listens")
+	}
+	begun := time.Now()
+	if err := s.House.Stop(); err != nil {
+		t.Error(err)
+	}
+	if took := time.Since(begun); took >= delay {
+		t.Errorf("the provider's stop took %v: the fault was still on", took)
+	}
+}
+
+func TestFollowIsBounded(t *testing.T) {
+	s := open(t, housetest.Settings{}, nil)
+	page := s.look("cost")
+	follow := func(body string) (int, string) {
+		answer, text := s.ask(http.MethodPost, "/api/follow", body, nil)
+		return answer.StatusCode, text
+	}
+	if status, _ := follow(`{"stream":"nobody","count":1}`); status != http.StatusNotFound {
+		t.Errorf("a stream that is not: %d", status)
+	}
+	var last string
+	for i := range 16 {
+		status, text := follow(fmt.Sprintf(`{"stream":%q,"call":"ping","conn":%d,"count":99}`, page.id, 1000+i))
+		if status != http.StatusOK {
+			t.Fatalf("%d: %d %s", i, status, text)
+		}
+		last = strings.TrimSuffix(strings.TrimPrefix(text, `{"id":"`), `"}`)
+	}
+	if status, _ := follow(fmt.Sprintf(`{"stream":%q}`, page.id)); status != http.StatusServiceUnavailable {
+		t.Errorf("the seventeenth: %d", status)
+	}
+	if answer, text := s.ask(http.MethodDelete, "/api/follow?id="+last, "", nil); answer.StatusCode != http.StatusOK {
+		t.Errorf("%s %s", answer.Status, text)
+	}
+	page.until("followed", "of the one that was ended", func(f object) bool { return f["id"] == last })
+	eventually(t, "it is gone", func() bool {
+		answer, _ := s.ask(http.MethodDelete, "/api/follow?id="+last, "", nil)
+		return answer.StatusCode == http.StatusNotFound
+	})
+	page.end()
+	eventually(t, "they end with their page", func() bool { return s.object("/api/about")["cost"].(object)["follows"] == 0.0 })
+}
+
+// A flood of happenings is cut to what a page can show, and what was left out is told.
+func TestFeedIsBounded(t *testing.T) {
+	s := open(t, housetest.Settings{}, nil)
+	page := s.look("feed")
+	const flood = 5000
+	eventually(t, "the feed is heard", func() bool { // it begins with the stream, a moment later
+		s.Provider.Happened("slow-reader", "first")
+		return s.happenings("slow-reader") > 0
+	})
+	page.next("feed")
+	for range flood {
+		s.Provider.Happened("slow-reader", "one of many")
+	}
+	told := 0
+	more := page.until("feed", "of what was left out", func(h object) bool {
+		told++
+		return h["what"] == "more"
+	})
+	if told > 2*50+1 || more["n"].(float64) < flood/2 {
+		t.Errorf("%d were told, and then %v", told, more)
+	}
+	if got := s.happenings("slow-reader"); got < flood {
+		t.Errorf("%v were counted", got)
+	}
+}
+
+func (s *site) happenings(what string) float64 {
+	s.t.Helper()
+	return value(s.scrape(), "elemental_happenings_total", "what", what)
+}
+
+// A page that reads stays for as long as it likes: the times for requests are not its.
+func TestStreamOutlivesTheTimeForARequest(t *testing.T) {
+	if os.Getenv("ELEMENTAL_LONG") == "" {
+		t.Skip("it takes longer than such a time; ELEMENTAL_LONG=1")
+	}
+	s := open(t, housetest.Settings{}, nil)
+	page := s.look("tree")
+	for range 25 { // one each second
+		page.next("tree")
+	}
+}

@@ -1,0 +1,230 @@
+package inspector
+
+import (
+	"cmp"
+	"crypto/rand"
+	"encoding/hex"
+	"net/http"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"elemental/actors"
+)
+
+// This file follows requests for a stream. The hops come from wherever the request is;
+// a goroutine puts them together and tells of each request when it has ended.
+
+const (
+	followTime   = 60 * time.Second
+	mostFollows  = 16  // at a time, of all streams
+	mostRequests = 20  // of one follow
+	mostHops     = 256 // of one request
+	hopQueue     = 1024
+	lateHops     = 20 * time.Millisecond // what else comes of a request after its answer
+)
+
+// following is one wish to see requests.
+type following struct {
+	id     string
+	stream *stream
+	server *Server
+	filter actors.Filter
+	left   int
+	hops   chan actors.Hop
+	quit   chan struct{}
+	once   sync.Once
+	lost   atomic.Int64
+}
+
+// stop ends it, whoever calls.
+func (f *following) stop() { f.once.Do(func() { close(f.quit) }) }
+
+func (s *Server) follow(w http.ResponseWriter, r *http.Request) {
+	var wish struct {
+		Stream string `json:"stream"`
+		Conn   uint64 `json:"conn"`
+		Call   string `json:"call"`
+		Count  int    `json:"count"`
+	}
+	if !body(w, r, &wish) {
+		return
+	}
+	f := &following{
+		id: rand.Text(), server: s, filter: actors.Filter{Conn: wish.Conn, Call: wish.Call},
+		left: min(max(wish.Count, 1), mostRequests), hops: make(chan actors.Hop, hopQueue), quit: make(chan struct{}),
+	}
+	switch s.hub.begin(f, wish.Stream) {
+	case http.StatusNotFound:
+		fail(w, http.StatusNotFound, "there is no such stream")
+	case http.StatusServiceUnavailable:
+		w.Header().Set("Retry-After", "5")
+		fail(w, http.StatusServiceUnavailable, "too many requests are followed")
+	default:
+		reply(w, map[string]string{"id": f.id})
+	}
+}
+
+// begin starts a following, or says why not.
+func (h *hub) begin(f *following, stream string) (status int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	f.stream = h.streams[stream]
+	switch {
+	case f.stream == nil || h.closed:
+		return http.StatusNotFound
+	case len(h.follows) >= mostFollows:
+		return http.StatusServiceUnavailable
+	}
+	h.follows[f.id] = f
+	go f.run()
+	return http.StatusOK
+}
+
+func (s *Server) unfollow(w http.ResponseWriter, r *http.Request) {
+	s.hub.mu.Lock()
+	f := s.hub.follows[r.URL.Query().Get("id")]
+	s.hub.mu.Unlock()
+	if f == nil {
+		fail(w, http.StatusNotFound, "nothing of that name is followed")
+		return
+	}
+	f.stop()
+	reply(w, map[string]bool{"ended": true})
+}
+
+// run follows one request after the other.
+func (f *following) run() {
+	hub := f.server.hub
+	defer func() {
+		hub.mu.Lock()
+		delete(hub.follows, f.id)
+		hub.mu.Unlock()
+		f.stream.tell(event("followed", map[string]any{"id": f.id, "left": f.left}))
+	}()
+	end := time.NewTimer(followTime)
+	defer end.Stop()
+	for f.left > 0 && f.one(end.C, hub.quit) {
+		f.left--
+	}
+}
+
+// one follows the next request, and reports false when it was ended before.
+func (f *following) one(end <-chan time.Time, quit <-chan struct{}) bool {
+	stop := f.server.provider.Follow(f.filter, f.hear)
+	defer stop()
+	var hops []actors.Hop
+	var over <-chan time.Time
+	for {
+		select {
+		case hop := <-f.hops:
+			if len(hops) > 0 && hop.Trace != hops[0].Trace || len(hops) >= mostHops {
+				continue // of the one before
+			}
+			hops = append(hops, hop)
+			if hop.Where == "writer" && over == nil {
+				over = time.After(lateHops)
+			}
+		case <-over:
+			begun := time.Now()
+			f.stream.tell(event("request", f.describe(hops)))
+			f.server.cost.working(begun)
+			return true
+		case <-f.quit:
+			return false
+		case <-quit:
+			return false
+		case <-end:
+			return false
+		}
+	}
+}
+
+// hear is called wherever a hop is.
+func (f *following) hear(hop actors.Hop) {
+	select {
+	case f.hops <- hop:
+	default:
+		f.lost.Add(1)
+	}
+}
+
+type (
+	hopBatch struct {
+		Records int     `json:"records"`
+		Bytes   int     `json:"bytes"`
+		Begun   float64 `json:"begun"`
+		Written float64 `json:"written"`
+		Synced  float64 `json:"synced"`
+	}
+	hopTold struct {
+		Where   string        `json:"where"`
+		Actor   string        `json:"actor"`
+		Message string        `json:"message"`
+		Place   observedPlace `json:"place"`
+		Span    string        `json:"span"`
+		Parent  string        `json:"parent"`
+		Sent    float64       `json:"sent"`
+		Begun   float64       `json:"begun"`
+		Ended   float64       `json:"ended"`
+		Batch   *hopBatch     `json:"batch,omitempty"`
+		Pushes  int           `json:"pushes,omitempty"`
+	}
+	requestTold struct {
+		ID    string    `json:"id"` // of the following
+		Trace string    `json:"trace"`
+		Call  string    `json:"call"`
+		Conn  uint64    `json:"conn"`
+		Code  string    `json:"code"`
+		Begun int64     `json:"begun"`
+		Took  float64   `json:"took"`
+		Hops  []hopTold `json:"hops"`
+		Lost  int64     `json:"lost,omitempty"`
+	}
+)
+
+// describe tells of a request; times are from its beginning.
+func (f *following) describe(hops []actors.Hop) requestTold {
+	slices.SortStableFunc(hops, func(a, b actors.Hop) int {
+		return cmp.Or(a.Begun.Compare(b.Begun), a.Sent.Compare(b.Sent))
+	})
+	r := requestTold{ID: f.id, Trace: hex.EncodeToString(hops[0].Trace[:]), Hops: []hopTold{}, Lost: f.lost.Swap(0)}
+	from := hops[0].Sent
+	if from.IsZero() {
+		from = hops[0].Begun
+	}
+	at := func(t time.Time) float64 {
+		if t.IsZero() {
+			return 0
+		}
+		return micros(t.Sub(from))
+	}
+	r.Begun = millis(from)
+	for i := range hops {
+		h := &hops[i]
+		r.Call, r.Code, r.Conn = cmp.Or(r.Call, h.Call), cmp.Or(r.Code, string(h.Code)), cmp.Or(r.Conn, h.Conn)
+		if h.Where == "writer" {
+			r.Took = at(h.Ended)
+		}
+		r.Hops = append(r.Hops, hopTold{
+			h.Where, h.Actor, h.Message, placeOf(h.Place), spanText(h.Span), spanText(h.Parent),
+			at(h.Sent), at(h.Begun), at(h.Ended), batchTold(h.Batch, at), h.Pushes,
+		})
+	}
+	return r
+}
+
+func batchTold(b *actors.Batch, at func(time.Time) float64) *hopBatch {
+	if b == nil {
+		return nil
+	}
+	return &hopBatch{b.Records, b.Bytes, at(b.Begun), at(b.Written), at(b.Synced)}
+}
+
+func spanText(id actors.SpanID) string {
+	if id == (actors.SpanID{}) {
+		return ""
+	}
+	return hex.EncodeToString(id[:])
+}

@@ -1,0 +1,302 @@
+package inspector_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"elemental/inspector"
+	"elemental/inspector/faultlab"
+	"elemental/persistence"
+	"elemental/transport/housetest"
+)
+
+// patience ends a test that would wait for ever.
+const patience = 30 * time.Second
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("internal/poll.runtime_pollWait"),
+		goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"), goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop"))
+}
+
+// site is a provider with an inspector.
+type site struct {
+	*housetest.House
+	t    *testing.T
+	url  string
+	stop func() error // of the inspector; the test's end does it too
+	log  *logged
+}
+
+// logged is what was logged.
+type logged struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *logged) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *logged) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// open starts a provider that is looked at. change may be nil.
+func open(t *testing.T, set housetest.Settings, change func(*inspector.Config)) *site {
+	t.Helper()
+	s := &site{t: t, log: &logged{}}
+	log := slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	cfg := inspector.Config{Addr: "127.0.0.1:0", Name: "test", Version: "v", Log: log}
+	if change != nil {
+		change(&cfg)
+	}
+	set.Inspect, set.Log = true, log
+	if disk := cfg.Disk; disk != nil {
+		store := set.Store
+		set.Store = func(c *persistence.Config) {
+			c.Around = disk.On
+			if store != nil {
+				store(c)
+			}
+		}
+	}
+	s.House = housetest.New(t, set)
+	server, err := inspector.Listen(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server.Serve(s.Provider, s.Listener, s.Store)
+	s.url = "http://" + server.Addr().String()
+	s.stop = sync.OnceValue(func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		return server.Stop(ctx)
+	})
+	t.Cleanup(func() {
+		if err := s.stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// withLab is open with a fault lab.
+func withLab(t *testing.T) *site {
+	t.Helper()
+	return openLab(t, housetest.Settings{})
+}
+
+func openLab(t *testing.T, set housetest.Settings) *site {
+	t.Helper()
+	return open(t, set, func(cfg *inspector.Config) { cfg.Disk = &faultlab.Disk{} })
+}
+
+// answer is one, without its body.
+type answer struct {
+	StatusCode int
+	Status     string
+	Header     http.Header
+}
+
+func answerOf(r *http.Response) answer { return answer{r.StatusCode, r.Status, r.Header} }
+
+// Cookies are those that it sets.
+func (a answer) Cookies() []*http.Cookie { return (&http.Response{Header: a.Header}).Cookies() }
+
+// ask sends a request; change may be nil.
+func (s *site) ask(method, path, body string, change func(*http.Request)) (answer, string) {
+	s.t.Helper()
+	r, err := http.NewRequestWithContext(s.t.Context(), method, s.url+path, strings.NewReader(body))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if change != nil {
+		change(r)
+	}
+	client := &http.Client{
+		Timeout:       patience,
+		Transport:     &http.Transport{DisableKeepAlives: true},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	got, err := client.Do(r)
+	if err != nil {
+		s.t.Fatalf("%s %s: %v", method, path, err)
+	}
+	text, err := io.ReadAll(got.Body)
+	if err = errors.Join(err, got.Body.Close()); err != nil {
+		s.t.Fatal(err)
+	}
+	return answerOf(got), string(text)
+}
+
+// get reads JSON.
+func (s *site) get(path string, into any) {
+	s.t.Helper()
+	answer, text := s.ask(http.MethodGet, path, "", nil)
+	if answer.StatusCode != http.StatusOK {
+		s.t.Fatalf("%s: %s %s", path, answer.Status, text)
+	}
+	if err := json.Unmarshal([]byte(text), into); err != nil {
+		s.t.Fatalf("%s: %v in %s", path, err, text)
+	}
+}
+
+// object is JSON of any form.
+type object = map[string]any
+
+func (s *site) object(path string) object {
+	s.t.Helper()
+	var o object
+	s.get(path, &o)
+	return o
+}
+
+// stream is a page that looks.
+type stream struct {
+	t     *testing.T
+	id    string
+	lines *bufio.Reader
+	raw   bytes.Buffer // all that came
+	end   func()
+}
+
+// look opens a stream, which ends with the test.
+func (s *site) look(topics string) *stream {
+	s.t.Helper()
+	return s.lookAs(nil, topics)
+}
+
+// lookAs is look for a page that has something to show at the door.
+func (s *site) lookAs(with func(*http.Request), topics string) *stream {
+	s.t.Helper()
+	st, answer := s.tryLookAs(with, topics)
+	if st == nil {
+		s.t.Fatalf("events: %s", answer.Status)
+	}
+	return st
+}
+
+func (s *site) tryLook(topics string) (*stream, answer) {
+	s.t.Helper()
+	return s.tryLookAs(nil, topics)
+}
+
+func (s *site) tryLookAs(with func(*http.Request), topics string) (*stream, answer) {
+	s.t.Helper()
+	ctx, end := context.WithCancel(s.t.Context())
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url+"/events?topics="+topics, nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if with != nil {
+		with(r)
+	}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	got, err := client.Do(r) //nolint:bodyclose // the end of the stream closes it
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	st := &stream{t: s.t, end: func() {
+		end()
+		_ = got.Body.Close()
+	}}
+	if got.StatusCode != http.StatusOK {
+		st.end()
+		return nil, answerOf(got)
+	}
+	st.lines = bufio.NewReader(io.TeeReader(got.Body, &st.raw))
+	s.t.Cleanup(st.end)
+	st.id = st.next("hello")["stream"].(string)
+	return st, answerOf(got)
+}
+
+// next waits for an event of a name, and skips others.
+func (st *stream) next(name string) object {
+	st.t.Helper()
+	return st.until(name, "", func(object) bool { return true })
+}
+
+// until waits for an event of a name that fits.
+func (st *stream) until(name, what string, fits func(object) bool) object {
+	st.t.Helper()
+	timer := time.AfterFunc(patience, st.end)
+	defer timer.Stop()
+	for {
+		got, data, err := st.read()
+		if err != nil {
+			st.t.Fatalf("no %s event %s: %v", name, what, err)
+		}
+		if got == name && fits(data) {
+			return data
+		}
+	}
+}
+
+// all reads to the end, and gives all that came.
+func (st *stream) all() []byte {
+	_, _ = io.Copy(io.Discard, st.lines) // the end may be rough
+	return st.raw.Bytes()
+}
+
+// read reads one event.
+func (st *stream) read() (name string, data object, err error) {
+	for {
+		line, err := st.lines.ReadString('\n')
+		if err != nil {
+			return "", nil, err
+		}
+		line = strings.TrimSuffix(line, "\n")
+		switch {
+		case line == "" && name != "":
+			return name, data, nil
+		case strings.HasPrefix(line, "event: "):
+			name = strings.TrimPrefix(line, "event: ")
+		case strings.HasPrefix(line, "data: "):
+			if err := json.Unmarshal([]byte(strings.TrimPrefix(line, "data: ")), &data); err != nil {
+				return "", nil, fmt.Errorf("%q: %w", line, err)
+			}
+		}
+	}
+}
+
+// eventually waits for a condition.
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(patience); !holds(); <-tick.C {
+		if time.Now().After(deadline) {
+			t.Fatalf("it never happened: %s", what)
+		}
+	}
+}
+
+// channel makes alice, her server s with the channel general, and bob, who is subscribed.
+func (s *site) channel() (alice, bob *housetest.Line) {
+	s.t.Helper()
+	alice = s.Founder()
+	s.Dial().Yes(`{"call":"register","usernm":"bob","passwd":"pw"}`)
+	bob = s.Login("bob")
+	bob.Yes(`{"call":"joinserver","servername":"s","serverpasswd":"spw"}`)
+	bob.Yes(`{"call":"subscribe","servername":"s","channel":"general"}`)
+	return alice, bob
+}
+
+const post = `{"call":"message","servername":"s","channel":"general","msg":%q}`

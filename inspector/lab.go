@@ -1,0 +1,174 @@
+package inspector
+
+import (
+	"errors"
+	"net/http"
+	"sync"
+	"time"
+
+	"elemental/transport"
+)
+
+// lab is the fault lab: it harms the provider on purpose. Each fault ends by itself.
+type lab struct {
+	server *Server
+
+	mu     sync.Mutex
+	faults map[string]*fault // by what; one of each at a time
+}
+
+// fault is one that is on.
+type fault struct {
+	What   string `json:"what"`
+	Until  int64  `json:"until"`
+	MS     int    `json:"ms,omitempty"`
+	Bytes  int64  `json:"bytes,omitempty"`
+	Conn   uint64 `json:"conn,omitempty"`
+	over   func()
+	endsBy *time.Timer
+}
+
+// The most that a fault may be.
+const (
+	faultSeconds = 60
+	faultMillis  = 10_000
+	faultBytes   = 1 << 30
+)
+
+func newLab(s *Server) *lab { return &lab{server: s, faults: map[string]*fault{}} }
+
+// wish is what the body of a POST says.
+type wish struct {
+	What    string `json:"what"`
+	ID      string `json:"id"`
+	MS      int    `json:"ms"`
+	Bytes   int64  `json:"bytes"`
+	Conn    uint64 `json:"conn"`
+	Seconds int    `json:"seconds"`
+}
+
+func (l *lab) begin(w http.ResponseWriter, r *http.Request) {
+	var wanted wish
+	if !body(w, r, &wanted) {
+		return
+	}
+	if wanted.What == "crash" {
+		l.crash(w, wanted.ID)
+		return
+	}
+	if wanted.Seconds < 1 || wanted.Seconds > faultSeconds {
+		fail(w, http.StatusBadRequest, "seconds has to be 1 to 60")
+		return
+	}
+	until := time.Now().Add(time.Duration(wanted.Seconds) * time.Second)
+	f, err := l.make(&wanted, until)
+	switch {
+	case errors.Is(err, transport.ErrNoConnection):
+		fail(w, http.StatusNotFound, err.Error())
+	case err != nil:
+		fail(w, http.StatusBadRequest, err.Error())
+	default:
+		f.Until = millis(until)
+		l.put(f, until)
+		reply(w, f)
+	}
+}
+
+func (l *lab) crash(w http.ResponseWriter, id string) {
+	if err := l.server.provider.Crash(id); err != nil {
+		fail(w, http.StatusNotFound, err.Error())
+		return
+	}
+	reply(w, fault{What: "crash", Until: millis(time.Now())})
+}
+
+// make lets the fault begin.
+func (l *lab) make(wanted *wish, until time.Time) (*fault, error) {
+	f := &fault{What: wanted.What}
+	disk := l.server.cfg.Disk
+	switch wanted.What {
+	case "delay":
+		if wanted.MS < 1 || wanted.MS > faultMillis {
+			return nil, errors.New("ms has to be 1 to 10000")
+		}
+		f.MS = wanted.MS
+		disk.Delay(time.Duration(f.MS)*time.Millisecond, until)
+		f.over = func() { disk.Delay(0, time.Time{}) }
+	case "budget":
+		if wanted.Bytes < 0 || wanted.Bytes > faultBytes {
+			return nil, errors.New("bytes has to be 0 to 1073741824")
+		}
+		f.Bytes = wanted.Bytes
+		disk.Budget(f.Bytes, until)
+		f.over = func() { disk.Budget(-1, time.Time{}) }
+	case "stall":
+		resume, err := l.server.listener.Stall(wanted.Conn)
+		if err != nil {
+			return nil, err
+		}
+		f.Conn, f.over = wanted.Conn, resume
+	default:
+		return nil, errors.New("what is crash, delay, budget or stall")
+	}
+	return f, nil
+}
+
+// put notes a fault, in the place of one of its kind, and sees to its end.
+func (l *lab) put(f *fault, until time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if before := l.faults[f.What]; before != nil {
+		before.endsBy.Stop()
+		if before.What == "stall" && before.Conn != f.Conn {
+			before.over()
+		}
+	}
+	l.faults[f.What] = f
+	f.endsBy = time.AfterFunc(time.Until(until), func() { l.drop(f) })
+}
+
+// drop ends a fault, unless another has taken its place.
+func (l *lab) drop(f *fault) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.faults[f.What] == f {
+		delete(l.faults, f.What)
+		f.endsBy.Stop()
+		f.over()
+	}
+}
+
+func (l *lab) end(w http.ResponseWriter, r *http.Request) {
+	l.mu.Lock()
+	f := l.faults[r.URL.Query().Get("what")]
+	l.mu.Unlock()
+	if f == nil {
+		fail(w, http.StatusNotFound, "there is no such fault")
+		return
+	}
+	l.drop(f)
+	reply(w, map[string]bool{"ended": true})
+}
+
+func (l *lab) list(w http.ResponseWriter, _ *http.Request) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	on := []*fault{}
+	for _, what := range []string{"delay", "budget", "stall"} {
+		if f := l.faults[what]; f != nil {
+			on = append(on, f)
+		}
+	}
+	reply(w, map[string]any{"faults": on})
+}
+
+// close ends all faults.
+func (l *lab) close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for what, f := range l.faults {
+		delete(l.faults, what)
+		f.endsBy.Stop()
+		f.over()
+	}
+}

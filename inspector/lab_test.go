@@ -1,0 +1,169 @@
+package inspector_test
+
+import (
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+
+	"elemental/transport"
+	"elemental/transport/housetest"
+)
+
+// fault begins one.
+func (s *site) fault(format string, args ...any) {
+	s.t.Helper()
+	answer, text := s.ask(http.MethodPost, "/api/fault", fmt.Sprintf(format, args...), nil)
+	if answer.StatusCode != http.StatusOK {
+		s.t.Fatalf("%s: %s %s", fmt.Sprintf(format, args...), answer.Status, text)
+	}
+}
+
+func (s *site) faults() []any { return s.object("/api/fault")["faults"].([]any) }
+
+func TestWithoutTheLabThereIsNone(t *testing.T) {
+	s := open(t, housetest.Settings{}, nil)
+	for _, method := range []string{"GET", "POST", "DELETE"} {
+		if answer, _ := s.ask(method, "/api/fault", `{"what":"crash","id":"provider"}`, nil); answer.StatusCode != http.StatusNotFound {
+			t.Errorf("%s: %s", method, answer.Status)
+		}
+	}
+}
+
+// While its disk is slow a post waits, and it goes on when that ends by itself.
+func TestDelayedJournal(t *testing.T) {
+	s := withLab(t)
+	alice, bob := s.channel()
+	s.fault(`{"what":"delay","ms":10000,"seconds":1}`)
+	begun := time.Now()
+	alice.Yes(post, "slow") // its sync waits for the rest of the second
+	if took := time.Since(begun); took < 500*time.Millisecond {
+		t.Errorf("it took %v", took)
+	}
+	if m := bob.Next(); m["event"] == nil && m["call"] == nil {
+		t.Errorf("bob hears %v", m)
+	}
+	eventually(t, "the fault has ended", func() bool { return len(s.faults()) == 0 })
+	alice.Yes(post, "quick")
+}
+
+// A delay can be ended before its time: who waits goes on at once.
+func TestFaultIsEndedEarly(t *testing.T) {
+	s := withLab(t)
+	alice, _ := s.channel()
+	s.fault(`{"what":"delay","ms":10000,"seconds":60}`)
+	if on := s.faults(); len(on) != 1 || on[0].(object)["what"] != "delay" || on[0].(object)["ms"] != 10000.0 || on[0].(object)["until"].(float64) < 1e12 {
+		t.Errorf("what is on: %v", on)
+	}
+	alice.Write(fmt.Sprintf(post, "slow"))
+	eventually(t, "it waits for the disk", func() bool {
+		view := s.object("/api/actor?id=provider/persistence")["view"].(object)
+		return view["writing"] == true
+	})
+	if answer, text := s.ask(http.MethodDelete, "/api/fault?what=delay", "", nil); answer.StatusCode != http.StatusOK {
+		t.Fatalf("%s %s", answer.Status, text)
+	}
+	if answer := alice.Next(); answer["resp"] != true {
+		t.Errorf("the post: %v", answer)
+	}
+	if answer, _ := s.ask(http.MethodDelete, "/api/fault?what=delay", "", nil); answer.StatusCode != http.StatusNotFound {
+		t.Errorf("ended twice: %s", answer.Status)
+	}
+}
+
+// A full disk refuses posts, and readiness; both come back when the fault ends.
+func TestFullDisk(t *testing.T) {
+	s := withLab(t)
+	alice, _ := s.channel()
+	page := s.look("feed")
+	s.fault(`{"what":"budget","bytes":600,"seconds":60}`)
+	posted := 0
+	for posted <= 10 {
+		answer := alice.Ask(post, "as long as there is room")
+		if answer["resp"] == true {
+			posted++
+			continue
+		}
+		if answer["code"] != "storage_unavailable" {
+			t.Errorf("refused with %v", answer)
+		}
+		break
+	}
+	if posted == 0 || posted > 10 {
+		t.Errorf("%d posts had room", posted)
+	}
+	page.until("feed", "of the storage", func(h object) bool { return h["what"] == "storage" })
+	if answer, text := s.ask(http.MethodGet, "/ready", "", nil); answer.StatusCode != http.StatusServiceUnavailable || text != "storage is unavailable\n" {
+		t.Errorf("ready: %s %s", answer.Status, text)
+	}
+	if answer, text := s.ask(http.MethodDelete, "/api/fault?what=budget", "", nil); answer.StatusCode != http.StatusOK {
+		t.Fatalf("%s %s", answer.Status, text)
+	}
+	eventually(t, "it is ready", func() bool {
+		answer, _ := s.ask(http.MethodGet, "/ready", "", nil)
+		return answer.StatusCode == http.StatusOK
+	})
+	alice.Yes(post, "again")
+	if got := len(alice.History()); got != posted+1 {
+		t.Errorf("%d messages, %d were posted", got, posted+1)
+	}
+}
+
+// A connection that is stalled is written nothing, though its client reads; others go on.
+// When it ends by itself, all that was meant for it comes.
+func TestStalledConnection(t *testing.T) {
+	s := withLab(t)
+	alice, bob := s.channel()
+	const conn = 4
+	if who := s.object("/api/connections")["connections"].([]any)[conn-1].(object); who["user"] != "bob" || who["id"] != float64(conn) {
+		t.Fatalf("that is %v", who)
+	}
+	s.fault(`{"what":"stall","conn":%d,"seconds":1}`, conn)
+	begun := time.Now()
+	alice.Yes(post, "hello") // is answered: nobody waits for bob
+	if m := bob.Next(); m == nil {
+		t.Error("bob was cut off")
+	}
+	if took := time.Since(begun); took < 500*time.Millisecond {
+		t.Errorf("it came after %v", took)
+	}
+	eventually(t, "the fault is over", func() bool { return len(s.faults()) == 0 })
+	bob.Yes(`{"call":"ping"}`)
+}
+
+// A stalled connection is held to the limits of a client that does not read.
+func TestStalledConnectionIsCutOff(t *testing.T) {
+	disk := housetest.Settings{Wire: func(cfg *transport.Config) { cfg.StallTime = 200 * time.Millisecond }}
+	s := openLab(t, disk)
+	alice, bob := s.channel()
+	page := s.look("feed")
+	s.fault(`{"what":"stall","conn":4,"seconds":60}`)
+	if who := s.object("/api/connections")["connections"].([]any)[3].(object); who["user"] != "bob" || who["stalled"] != true {
+		t.Fatalf("it is %v that is stalled", who)
+	}
+	alice.Yes(post, "hello")
+	if m := bob.Next(); m != nil {
+		t.Errorf("bob was sent %v", m)
+	}
+	page.until("feed", "of the slow reader", func(h object) bool { return h["what"] == "slow-reader" })
+	if answer, _ := s.ask(http.MethodDelete, "/api/fault?what=stall", "", nil); answer.StatusCode != http.StatusOK {
+		t.Errorf("its end afterwards: %s", answer.Status)
+	}
+}
+
+// A crashed session ends its connection, a crashed channel comes back with all it had.
+func TestCrashes(t *testing.T) {
+	s := withLab(t)
+	alice, bob := s.channel()
+	alice.Yes(post, "before")
+	bob.Next()
+	s.fault(`{"what":"crash","id":%q}`, named(s.object("/api/tree?kind=channel"))[0])
+	alice.Yes(post, "after")
+	if got := len(alice.History()); got != 2 {
+		t.Errorf("%d messages", got)
+	}
+	s.fault(`{"what":"crash","id":"conn/2"}`)
+	if answer := alice.Next(); answer != nil {
+		t.Errorf("alice hears %v", answer)
+	}
+}

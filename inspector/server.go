@@ -1,0 +1,244 @@
+package inspector
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"elemental/actors"
+	"elemental/inspector/faultlab"
+	"elemental/inspector/page"
+	"elemental/persistence"
+	"elemental/transport"
+)
+
+// Config is what an operator sets of the inspector.
+type Config struct {
+	Addr    string // host and port; without a Token the host has to be this machine's own
+	Token   string // "" for none
+	Name    string // of the provider
+	Version string
+	Log     *slog.Logger
+
+	Patience time.Duration // with a page that does not read its events; 0 for 10 s
+
+	Disk *faultlab.Disk // opens the fault lab; nil without one
+}
+
+// Server is the inspector's address.
+type Server struct {
+	cfg     Config
+	log     *slog.Logger
+	socket  net.Listener
+	http    *http.Server
+	started time.Time
+	door    *door
+	served  chan error
+
+	provider *actors.Provider // these are set by Serve
+	listener *transport.Listener
+	store    *persistence.Store
+
+	hub  *hub
+	scan scans
+	lab  *lab // nil without a fault lab
+	cost cost
+	happ happenings
+}
+
+// What a client may take.
+const (
+	connections    = 128 // at a time
+	headerBytes    = 16 << 10
+	bodyBytes      = 16 << 10
+	headerTime     = 5 * time.Second
+	requestTime    = 10 * time.Second // to send a request, and to take its answer
+	idleTime       = 30 * time.Second
+	leastToken     = 16 // letters
+	profileSeconds = 60
+	systemBytes    = 16 << 10 // that the system keeps for one who does not read
+)
+
+// Check finds what nobody should want.
+func Check(cfg Config) error {
+	host, _, err := net.SplitHostPort(cfg.Addr)
+	switch {
+	case err != nil:
+		return fmt.Errorf("%q is no address such as 127.0.0.1:5006", cfg.Addr)
+	case cfg.Token != "" && len(cfg.Token) < leastToken:
+		return fmt.Errorf("the token has to have at least %d letters", leastToken)
+	case cfg.Token == "" && !ownHost(host):
+		return fmt.Errorf("%s: without a token it has to be 127.0.0.1, [::1] or localhost, which nobody else can reach", cfg.Addr)
+	}
+	return nil
+}
+
+// Listen opens the address. Clients wait until Serve is called.
+func Listen(cfg Config) (*Server, error) {
+	if err := Check(cfg); err != nil {
+		return nil, err
+	}
+	cfg.Patience = cmp.Or(cfg.Patience, slowClient)
+	socket, err := net.Listen("tcp", cfg.Addr)
+	if err != nil {
+		return nil, fmt.Errorf("listen for the inspector: %w", err)
+	}
+	s := &Server{
+		cfg: cfg, log: cfg.Log, socket: &bounded{Listener: socket, room: make(chan struct{}, connections)},
+		started: time.Now(), door: newDoor(cfg.Token), served: make(chan error, 1), scan: make(scans, scansAtOnce),
+	}
+	s.hub = newHub(s)
+	return s, nil
+}
+
+// Addr is where it listens.
+func (s *Server) Addr() net.Addr { return s.socket.Addr() }
+
+// Serve begins to serve what these are and do, until Stop. It does not wait.
+func (s *Server) Serve(provider *actors.Provider, listener *transport.Listener, store *persistence.Store) {
+	s.provider, s.listener, s.store = provider, listener, store
+	if s.cfg.Disk != nil {
+		s.lab = newLab(s)
+	}
+	s.happ.listen(provider)
+	s.http = &http.Server{
+		Handler:           s.handler(),
+		ReadHeaderTimeout: headerTime, ReadTimeout: requestTime, IdleTimeout: idleTime,
+		MaxHeaderBytes: headerBytes,
+		ErrorLog:       slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	}
+	go func() { s.served <- s.http.Serve(s.socket) }()
+}
+
+// Stop ends all streams, gives back what they took, and closes the address. What is
+// under way is given a moment.
+func (s *Server) Stop(ctx context.Context) error {
+	if s.http == nil {
+		return s.socket.Close()
+	}
+	s.hub.close()
+	if s.lab != nil {
+		s.lab.close()
+	}
+	const moment = time.Second
+	short, cancel := context.WithTimeout(ctx, moment)
+	defer cancel()
+	err := s.http.Shutdown(short)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = s.http.Close() // a profile may be under way
+	}
+	if served := <-s.served; !errors.Is(served, http.ErrServerClosed) {
+		err = errors.Join(err, served)
+	}
+	s.happ.end()
+	if err != nil {
+		return fmt.Errorf("stop the inspector: %w", err)
+	}
+	return nil
+}
+
+// handler is the whole of what is served.
+func (s *Server) handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /live", func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok") })
+	mux.HandleFunc("GET /ready", s.ready)
+	behind := func(pattern string, handler http.Handler) { mux.Handle(pattern, s.door.check(handler)) }
+	behind("GET /{$}", http.HandlerFunc(serveIndex))
+	behind("GET /assets/", http.FileServerFS(page.Files))
+	behind("GET /metrics", s.metrics())
+	for name, profile := range profiles {
+		behind("GET /debug/pprof/"+name, profile)
+	}
+	for pattern, handler := range s.api() {
+		behind(pattern, handler)
+	}
+	return s.limit(s.headers(s.door.sameSite(mux)))
+}
+
+// api is the table of what the page asks.
+func (s *Server) api() map[string]http.HandlerFunc {
+	all := map[string]http.HandlerFunc{
+		"GET /api/about":       s.about,
+		"GET /api/overview":    s.overview,
+		"GET /api/tree":        s.tree,
+		"GET /api/search":      s.search,
+		"GET /api/actor":       s.actor,
+		"GET /api/connections": s.connections,
+		"GET /events":          s.events,
+		"POST /api/follow":     s.follow,
+		"DELETE /api/follow":   s.unfollow,
+	}
+	if s.lab != nil {
+		all["GET /api/fault"] = s.lab.list
+		all["POST /api/fault"] = s.lab.begin
+		all["DELETE /api/fault"] = s.lab.end
+	}
+	return all
+}
+
+func serveIndex(w http.ResponseWriter, r *http.Request) {
+	data, err := fs.ReadFile(page.Files, "index.html")
+	if err != nil {
+		http.NotFound(w, r)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	_, _ = w.Write(data)
+}
+
+// ready tells whether clients are served, and what they do can be kept.
+func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
+	switch {
+	case !s.listener.Counters().Serving:
+		plain(w, http.StatusServiceUnavailable, "not serving")
+	case !s.store.Writable():
+		plain(w, http.StatusServiceUnavailable, "storage is unavailable")
+	default:
+		plain(w, http.StatusOK, "ok")
+	}
+}
+
+func plain(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_, _ = w.Write([]byte(text + "\n"))
+}
+
+// happenings counts what the provider tells of, for the metrics.
+type happenings struct {
+	counts [len(happens)]atomic.Uint64
+	stop   func()
+}
+
+// happens are the words of Happening.What.
+var happens = [...]string{"panic", "restart", "stopped", "deadletter", "busy", "storage", "slow-reader"}
+
+func (h *happenings) listen(provider *actors.Provider) {
+	h.stop = provider.Feed(func(what actors.Happening) {
+		for i, word := range happens {
+			if word == what.What {
+				h.counts[i].Add(uint64(max(what.More, 1))) //nolint:gosec // not negative
+			}
+		}
+	})
+}
+
+func (h *happenings) end() { h.stop() }
+
+func (h *happenings) of(word string) uint64 {
+	for i := range happens {
+		if happens[i] == word {
+			return h.counts[i].Load()
+		}
+	}
+	return 0
+}
