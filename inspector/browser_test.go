@@ -1,0 +1,447 @@
+package inspector_test
+
+import (
+	"fmt"
+	"log/slog"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp/kb"
+
+	"elemental/inspector"
+	"elemental/transport/housetest"
+)
+
+// What the tree shows is what the API says, kind by kind and row by row.
+func TestPageShowsTheTree(t *testing.T) {
+	s := withLab(t)
+	alice, _ := s.channel()
+	for i := range 30 {
+		alice.Yes(`{"call":"createserver","servername":"server-%d","serverpasswd":"pw"}`, i)
+	}
+	v := s.visit(browser(t), "tree?open=provider+provider/users+provider/servers+provider/servers/s+conn", looks{})
+
+	kinds := s.object("/api/overview")["kinds"].([]any)
+	for _, kind := range append(kinds, "channel") {
+		if kind == "group" {
+			continue
+		}
+		total := int(s.object("/api/tree?kind=" + kind.(string))["total"].(float64))
+		v.await(fmt.Sprintf(`[...document.querySelectorAll(".kind-button")].some((k) => k.querySelector(".name").textContent === %q && k.querySelector(".figure").textContent === "%d")`, kind, total))
+	}
+	count := int(s.object("/api/overview")["count"].(float64))
+	v.await(fmt.Sprintf(`document.querySelector(".count")?.textContent === "%d actors alive"`, count))
+
+	rows := 2 // provider and the group of connections
+	for _, parent := range []string{"provider", "provider/users", "provider/servers", "provider/servers/s", "conn"} {
+		rows += int(s.object("/api/tree?parent=" + url.QueryEscape(parent))["total"].(float64))
+	}
+	v.await(fmt.Sprintf(`document.querySelector("[role=treegrid]")?.getAttribute("aria-rowcount") === "%d"`, rows))
+	v.await(fmt.Sprintf(`document.querySelector(".picture canvas")?.getAttribute("aria-label").includes("%d actors")`, count))
+
+	v.run(`[...document.querySelectorAll(".kind-button")].find((k) => k.querySelector(".name").textContent === "server").click()`)
+	v.await(`document.querySelector(".count")?.textContent === "31 found"`)
+	v.fine()
+}
+
+// An actor's page shows where it is, what it does while it is looked at, and its state.
+func TestPageShowsAnActor(t *testing.T) {
+	s := withLab(t)
+	alice, _ := s.channel()
+	id := s.channelID()
+	v := s.visit(browser(t), "actor?id="+url.QueryEscape(id), looks{})
+	v.await(`document.querySelector("h1")?.textContent === "general"`)
+	v.await(`[...document.querySelectorAll(".crumbs a")].map((a) => a.textContent).join() === "provider,servers,s"`)
+	v.await(`document.querySelector(".state-json .json-line") !== null`)
+	alice.Yes(post, "seen")
+	v.await(`[...document.querySelectorAll(".actor-columns tbody th")].some((h) => h.textContent === "post")`)
+	place := evaluate[string](v, `document.querySelector(".actor-columns .place")?.textContent ?? ""`)
+	if !strings.HasPrefix(place, "actors/") {
+		t.Errorf("the handler is said to be at %q", place)
+	}
+	v.fine()
+}
+
+// channelID is the actor of the channel general, once it lives.
+func (s *site) channelID() string {
+	s.t.Helper()
+	var id string
+	eventually(s.t, "a channel lives", func() bool {
+		for _, a := range s.object("/api/tree?kind=channel")["actors"].([]any) {
+			id = a.(object)["id"].(string)
+		}
+		return id != ""
+	})
+	return id
+}
+
+// step is a station of a followed request as the page shows it.
+type step struct {
+	Where              string
+	Sent, Begun, Ended float64
+	Place              string
+}
+
+const stations = `[...document.querySelectorAll(".waterfall tbody tr")].map((r) => ({
+	Where: r.dataset.where, Sent: Number(r.dataset.sent), Begun: Number(r.dataset.begun), Ended: Number(r.dataset.ended),
+	Place: r.querySelector(".place")?.textContent ?? ""}))`
+
+// A post is followed from the socket through the actors to the socket, in the order in
+// which it went, with times that can be.
+func TestPageFollowsARequest(t *testing.T) {
+	s := withLab(t)
+	alice, bob := s.channel()
+	v := s.visit(browser(t), "follow?call=message", looks{})
+	v.run(`document.querySelector(".follow-form .primary").click()`)
+	v.await(`document.querySelector(".follow-status")?.textContent.startsWith("Waiting for message")`)
+	begun := time.Now()
+	alice.Yes(post, "follow me")
+	took := time.Since(begun)
+	if bob.Next()["message"] != "follow me" {
+		t.Error("bob was pushed something else")
+	}
+	v.await(`document.querySelector(".sequence .station") !== null`)
+
+	way := evaluate[[]step](v, stations)
+	var names []string
+	for i, at := range way {
+		names = append(names, at.Where)
+		if at.Sent > at.Begun || at.Begun > at.Ended || at.Ended > float64(took.Microseconds())+1000 {
+			t.Errorf("%s: sent at %v, begun at %v, ended at %v of %v", at.Where, at.Sent, at.Begun, at.Ended, took)
+		}
+		if i > 0 && at.Sent < way[i-1].Sent {
+			t.Errorf("%s at %v is drawn after what came later", at.Where, at.Sent)
+		}
+		if at.Place == "" {
+			t.Errorf("%s has no place in the source", at.Where)
+		}
+	}
+	inOrder(t, names, "reader", "session", "directory", "server", "channel", "persistence", "channel", "router", "session", "writer")
+	if lanes := evaluate[int](v, `document.querySelectorAll(".lane").length`); lanes < 8 {
+		t.Errorf("there are %d lanes", lanes)
+	}
+	v.await(`document.querySelector(".batch-sync") !== null && document.querySelector(".push") !== null`)
+	v.run(`document.querySelector(".waterfall tr[data-where=channel]").dispatchEvent(new PointerEvent("pointerenter"))`)
+	v.await(`document.querySelector(".hop-detail").textContent.startsWith("channel handled")`)
+	v.fine()
+}
+
+// inOrder fails the test unless names hold all of want in that order, with others between.
+func inOrder(t *testing.T, names []string, want ...string) {
+	t.Helper()
+	rest := names
+	for _, name := range want {
+		at := slices.Index(rest, name)
+		if at < 0 {
+			t.Fatalf("the request went %v, and %s does not come where it should in %v", names, name, want)
+		}
+		rest = rest[at+1:]
+	}
+	if len(rest) > 0 {
+		t.Errorf("after the end came %v", rest)
+	}
+}
+
+// note has the page note when the first thing of a selector is on the screen, by its own
+// clock, which is the test's.
+const note = `window.noted = 0; new MutationObserver(() => {
+	if (!window.noted && document.querySelector(%q)) window.noted = Date.now();
+}).observe(document.body, { childList: true, subtree: true, attributes: true, characterData: true });`
+
+// Somebody crashes an actor in the fault lab. It stands in the feed, and in the actor's
+// restarts, within a second.
+func TestPageShowsACrash(t *testing.T) {
+	s := withLab(t)
+	alice, _ := s.channel()
+	id := s.channelID()
+	ctx := browser(t)
+	lab, actor := s.visit(ctx, "fault", looks{}), s.visit(ctx, "actor?id="+url.QueryEscape(id), looks{})
+	actor.await(`document.querySelector("h1")?.textContent === "general"`)
+	lab.run(fmt.Sprintf(note, ".feed-row[data-what=panic]"))
+	actor.run(fmt.Sprintf(note, ".restarts li"))
+
+	before := time.Now()
+	lab.run(fmt.Sprintf(`const form = document.querySelector("[data-fault=crash]"); form.elements.id.value = %q; form.requestSubmit();`, id))
+	lab.await(`document.querySelector("[data-fault=crash] .fault-state").textContent.startsWith("It ")`)
+	alice.Write(fmt.Sprintf(post, "boom"))
+	alice.Next()
+
+	for name, v := range map[string]*tab{"the feed": lab, "its restarts": actor} {
+		v.await(`window.noted > 0`)
+		after := time.UnixMilli(int64(evaluate[float64](v, `window.noted`))).Sub(before)
+		t.Logf("%s shows it after %v", name, after)
+		if after > time.Second {
+			t.Errorf("%s shows it after %v", name, after)
+		}
+	}
+	row := evaluate[string](lab, `document.querySelector(".feed-row[data-what=panic]").textContent`)
+	if !strings.Contains(row, "crash") || !strings.Contains(row, strings.TrimPrefix(id, "provider/")) {
+		t.Errorf("the feed says %q", row)
+	}
+	lab.fine()
+	actor.fine()
+}
+
+// frames scrolls through the rows of a page for some seconds, or nothing where there are
+// none of that selector, and gives the milliseconds between frames, sorted.
+func (v *tab) frames(selector string, seconds int) []float64 {
+	v.t.Helper()
+	v.run(fmt.Sprintf(`
+		const rows = document.querySelector(%q), times = [], end = performance.now() + %d;
+		let last = performance.now(), step = 300;
+		window.times = null;
+		const frame = (now) => {
+			times.push(now - last);
+			last = now;
+			if (rows) {
+				if (rows.scrollTop + rows.clientHeight >= rows.scrollHeight - 1 || rows.scrollTop + step < 0) step = -step;
+				rows.scrollTop += step;
+			}
+			if (now < end) requestAnimationFrame(frame);
+			else window.times = times.slice(5).sort((a, b) => a - b);
+		};
+		requestAnimationFrame(frame);`, selector, 1000*seconds))
+	v.await(`window.times !== null`)
+	return evaluate[[]float64](v, `window.times`)
+}
+
+// Ten thousand actors are drawn, scrolled through and updated at 30 frames a second and
+// more; with ELEMENTAL_LONG=1 a hundred thousand.
+func TestPageDrawsTenThousandActors(t *testing.T) {
+	s := withLab(t)
+	crowd := 10_000
+	if os.Getenv("ELEMENTAL_LONG") == "1" {
+		crowd = 100_000
+	}
+	s.crowd(crowd)
+	alice, _ := s.channel()
+	busy := s.talk(alice)
+	defer busy()
+
+	v := s.visit(browser(t), "tree?open=provider+provider/users", looks{width: 1400, height: 900})
+	v.await(fmt.Sprintf(`Number(document.querySelector("[role=treegrid]")?.getAttribute("aria-rowcount")) > %d`, crowd))
+	v.await(`/\d\d,\d\d\d actors/.test(document.querySelector(".picture canvas")?.getAttribute("aria-label"))`)
+	idle, moving := v.frames(".no-rows", 1), v.frames(".rows", 4)
+	for name, times := range map[string][]float64{"still": idle, "scrolling": moving} {
+		t.Logf("%s: %d frames, median %.1f ms, p95 %.1f ms, longest %.1f ms", name, len(times), times[len(times)/2], times[len(times)*95/100], times[len(times)-1])
+	}
+	if median := moving[len(moving)/2]; median > 1000.0/30 {
+		t.Errorf("half of the frames take %.1f ms and more", median)
+	}
+	if n := evaluate[int](v, `document.querySelectorAll(".rows .row").length`); n > 200 {
+		t.Errorf("%d rows exist, and not only those that are seen", n)
+	}
+	v.fine()
+}
+
+// crowd registers users, each of which is an actor.
+func (s *site) crowd(users int) {
+	s.t.Helper()
+	const lines, ahead = 8, 25 // below the bound on hashes that wait
+	done := make(chan struct{}, lines)
+	for i := range lines {
+		go func() {
+			defer func() { done <- struct{}{} }()
+			l := s.Dial()
+			for from := i; from < users; from += lines * ahead {
+				var text strings.Builder
+				n := 0
+				for u := from; u < users && n < ahead; u += lines {
+					fmt.Fprintf(&text, `{"call":"register","usernm":"user-%d","passwd":"pw"}`, u)
+					n++
+				}
+				l.Write(text.String())
+				for range n {
+					if answer := l.Next(); answer["resp"] != true {
+						s.t.Errorf("a register is answered %v", answer)
+						return
+					}
+				}
+			}
+		}()
+	}
+	for range lines {
+		<-done
+	}
+}
+
+// talk has somebody post a few hundred times a second until the returned function is called.
+func (s *site) talk(l *housetest.Line) (stop func()) {
+	quit, ended := make(chan struct{}), make(chan struct{})
+	pace := time.NewTicker(3 * time.Millisecond)
+	go func() {
+		defer close(ended)
+		defer pace.Stop()
+		for {
+			select {
+			case <-quit:
+				return
+			case <-pace.C:
+				l.Yes(post, "hello")
+			}
+		}
+	}()
+	return func() {
+		close(quit)
+		<-ended
+	}
+}
+
+var everyView = []string{"tree", "actor?id=provider/router", "follow", "flow", "feed", "fault"}
+
+// Every view is whole in light and dark, in wide windows and narrow ones.
+func TestPageInEveryWindow(t *testing.T) {
+	s := withLab(t)
+	alice, _ := s.channel()
+	busy := s.talk(alice)
+	defer busy()
+	ctx := browser(t)
+	for _, how := range []looks{{width: 1400, height: 900}, {width: 400, height: 800}, {dark: true, width: 1400, height: 900}, {dark: true, width: 400, height: 800}} {
+		v := s.visit(ctx, "tree", how)
+		for _, view := range everyView {
+			v.run(fmt.Sprintf(`location.hash = %q`, "#"+view))
+			name, _, _ := strings.Cut(view, "?")
+			v.await(fmt.Sprintf(`document.querySelector("main").dataset.view === %q && %s`, name, live))
+			v.await(`document.querySelector("main").lastElementChild.getBoundingClientRect().height > 100`)
+			v.narrow(how.width)
+		}
+		if how == (looks{width: 1400, height: 900}) {
+			v.await(`document.querySelector("footer").textContent.includes("of a processor")`)
+		}
+		want := map[bool]string{false: "rgb(244, 246, 248)", true: "rgb(14, 18, 22)"}[how.dark]
+		if ground := evaluate[string](v, `getComputedStyle(document.body).backgroundColor`); ground != want {
+			t.Errorf("its ground is %s", ground)
+		}
+		v.press("t", "t") // light, then dark, whatever the system says
+		if ground := evaluate[string](v, `getComputedStyle(document.body).backgroundColor`); ground != "rgb(14, 18, 22)" {
+			t.Errorf("its ground is %s after the choice of dark", ground)
+		}
+		v.press("t")
+		v.fine()
+	}
+}
+
+// Everything can be reached with the keyboard alone.
+func TestPageByKeyboard(t *testing.T) {
+	s := withLab(t)
+	s.channel()
+	v := s.visit(browser(t), "flow", looks{})
+	v.press("/")
+	v.await(`document.activeElement?.matches(".tree-view .search")`)
+	v.press("g", "e", "n", "e", "r", "a", "l")
+	v.await(`document.querySelector(".count")?.textContent === "1 found"`)
+	v.press(kb.ArrowDown)
+	v.await(`document.activeElement?.getAttribute("role") === "treegrid"`)
+	v.press(kb.Enter)
+	v.await(`document.querySelector("h1")?.textContent === "general"`)
+
+	v.press("1")
+	v.await(`document.querySelector("main").dataset.view === "tree" && document.querySelector(".row[aria-selected=true]") !== null`)
+	v.run(`document.querySelector("[role=treegrid]").focus()`)
+	at := `(document.querySelector(".rows .row[aria-selected=true] .name")?.textContent ?? "")`
+	v.press(kb.Home)
+	v.await(at + ` === "provider"`)
+	v.press(kb.ArrowDown)
+	first := evaluate[string](v, at)
+	v.press(kb.ArrowLeft)
+	v.await(at + ` === "provider"`)
+	v.press(kb.ArrowLeft)
+	v.await(`document.querySelector(".row[aria-selected=true]").getAttribute("aria-expanded") === "false"`)
+	v.press(kb.ArrowRight)
+	v.await(`document.querySelector(".row[aria-selected=true]").getAttribute("aria-expanded") === "true"`)
+	v.press(kb.ArrowRight)
+	v.await(at + fmt.Sprintf(` === %q`, first))
+
+	v.press("?")
+	v.await(`document.querySelector("dialog[open]") !== null`)
+	v.press(kb.Escape)
+	v.await(`document.querySelector("dialog") === null`)
+	for i, view := range []string{"tree", "actor", "follow", "flow", "feed", "fault"} {
+		v.press(fmt.Sprint(i + 1))
+		v.await(fmt.Sprintf(`document.querySelector("[role=tab][aria-selected=true]").dataset.view === %q`, view))
+	}
+	v.fine()
+}
+
+// What people call themselves is shown as they wrote it, and is never anything else.
+func TestPageShowsNamesAsText(t *testing.T) {
+	const name = `<img/src=x/onerror=gotcha=1>"'&amp;`
+	s := withLab(t)
+	s.Dial().Yes(`{"call":"register","usernm":%q,"passwd":"pw"}`, name)
+	l := s.Login(name)
+	l.Yes(`{"call":"createserver","servername":%q,"serverpasswd":"pw"}`, name)
+	l.Yes(`{"call":"createchannel","servername":%q,"name":%q}`, name, name)
+	l.Yes(`{"call":"message","servername":%q,"channel":%q,"msg":"hello"}`, name, name)
+	ctx := browser(t)
+	v := s.visit(ctx, "tree?q=gotcha", looks{})
+	v.await(fmt.Sprintf(`[...document.querySelectorAll(".row .name")].filter((n) => n.textContent === %q).length >= 3`, name))
+	ids := evaluate[[]string](v, `[...document.querySelectorAll(".row")].map((r) => r.dataset.id).filter(Boolean)`)
+	if len(ids) < 4 {
+		t.Errorf("only %q have the name", ids)
+	}
+	for _, id := range ids {
+		v.run(fmt.Sprintf(`location.hash = "#actor?" + new URLSearchParams({id: %q})`, id))
+		v.await(fmt.Sprintf(`document.querySelector(".id code")?.textContent === %q && document.querySelector(".state-json .json") !== null`, id))
+		v.await(fmt.Sprintf(`document.querySelector("h1").textContent === %q`, name))
+	}
+	for _, view := range []string{"follow", "fault"} {
+		v.run(fmt.Sprintf(`location.hash = "#%s"`, view))
+		v.await(`[...document.querySelectorAll("option")].some((o) => o.textContent.includes("gotcha"))`)
+	}
+	if evaluate[bool](v, `"gotcha" in window || document.querySelector("main img") !== null`) {
+		t.Error("a name became more than text")
+	}
+	v.fine()
+}
+
+// The page says that it has no connection, and comes back by itself.
+func TestPageComesBack(t *testing.T) {
+	s := withLab(t)
+	s.channel()
+	v := s.visit(browser(t), "tree", looks{})
+	addr := strings.TrimPrefix(s.url, "http://")
+	if err := s.stop(); err != nil {
+		t.Fatal(err)
+	}
+	v.await(`document.querySelector(".state").dataset.state === "waiting" && document.querySelector(".state").textContent.includes("again in")`)
+	again, err := inspector.Listen(inspector.Config{Addr: addr, Name: "test", Version: "v", Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	again.Serve(s.Provider, s.Listener, s.Store)
+	defer func() {
+		if err := again.Stop(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}()
+	v.await(live)
+	v.await(`document.querySelector(".count")?.textContent?.endsWith("actors alive")`)
+}
+
+// A page that nobody sees takes nothing.
+func TestPageRestsWhenHidden(t *testing.T) {
+	s := withLab(t)
+	v := s.visit(browser(t), "tree", looks{})
+	streams := func(n float64) {
+		t.Helper()
+		eventually(t, fmt.Sprintf("%v streams are open", n), func() bool {
+			return s.object("/api/about")["cost"].(object)["streams"].(float64) == n
+		})
+	}
+	streams(1)
+	hide := `Object.defineProperty(document, "hidden", {configurable: true, get: () => %v}); document.dispatchEvent(new Event("visibilitychange"));`
+	v.run(fmt.Sprintf(hide, true))
+	streams(0)
+	v.await(`document.querySelector(".state").textContent === "paused"`)
+	v.run(fmt.Sprintf(hide, false))
+	v.await(live)
+	streams(1)
+	v.run(`location.hash = "#flow"`)
+	v.await(live + ` && document.querySelector(".tile .figure").textContent !== "–"`)
+	streams(1)
+	v.fine()
+}

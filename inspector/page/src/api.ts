@@ -1,0 +1,72 @@
+// One request to the server, its trouble in words.
+
+export class Trouble extends Error {
+	constructor(readonly status: number, message: string) {
+		super(message);
+	}
+}
+
+const words: Record<number, string> = {
+	0: "The provider does not answer. Does it still run?",
+	401: "The inspector wants its token. Open it once as /?token=… with the one given to --admintoken.",
+	404: "That is not there (any more).",
+	503: "The provider has too many inspector pages open. Close one.",
+};
+
+async function ask(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<Response> {
+	let response: Response;
+	try {
+		response = await fetch(path, {
+			method,
+			signal,
+			headers: body === undefined ? undefined : { "Content-Type": "application/json" },
+			body: body === undefined ? undefined : JSON.stringify(body),
+		});
+	} catch (cause) {
+		if (signal?.aborted) throw cause;
+		throw new Trouble(0, words[0]!);
+	}
+	if (!response.ok) {
+		throw new Trouble(response.status, words[response.status] ?? (await said(response)));
+	}
+	return response;
+}
+
+// said is what an answer gives as its reason.
+async function said(response: Response): Promise<string> {
+	const text = await response.text();
+	try {
+		return (JSON.parse(text) as { error: string }).error;
+	} catch {
+		return text.trim().slice(0, 300) || `The provider answers ${response.status}.`;
+	}
+}
+
+// query makes a path of its values; what is undefined or "" is left out.
+export function query(path: string, values: Record<string, string | number | undefined>): string {
+	const given = Object.entries(values).filter(([, v]) => v !== undefined && v !== "");
+	return given.length === 0 ? path : `${path}?${new URLSearchParams(given.map(([k, v]) => [k, String(v)]))}`;
+}
+
+export async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
+	return (await ask("GET", path, undefined, signal)).json() as Promise<T>;
+}
+
+export async function post<T>(path: string, body: unknown): Promise<T> {
+	return (await ask("POST", path, body)).json() as Promise<T>;
+}
+
+export async function remove(path: string): Promise<void> {
+	await ask("DELETE", path);
+}
+
+// open begins an answer that does not end.
+export async function open(path: string, signal: AbortSignal): Promise<ReadableStream<Uint8Array>> {
+	const response = await ask("GET", path, undefined, signal);
+	return response.body!;
+}
+
+// reason is what a person is told of an error.
+export function reason(error: unknown): string {
+	return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,137 @@
+package inspector_test
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"elemental/cmd/elemental/providertest"
+)
+
+// TestPictures makes the pictures docs/inspector-*.png from the real provider under a real
+// load, where ELEMENTAL_UPDATE=1; scripts/inspector-pictures runs it.
+func TestPictures(t *testing.T) {
+	if os.Getenv("ELEMENTAL_UPDATE") != "1" {
+		t.Skip("makes the pictures of the docs with ELEMENTAL_UPDATE=1")
+	}
+	s := underLoad(t)
+	ctx := browserFor(t, 10*time.Minute)
+	wide := looks{width: 1280, height: 820}
+	channel := s.busiest()
+	server := path.Dir(channel)
+	flow := s.visit(ctx, "flow", looks{width: 1280, height: 1000})
+	lab := s.visit(ctx, "fault", looks{width: 1280, height: 960})
+	actor := s.visit(ctx, "actor?id="+url.QueryEscape(channel), wide)
+
+	tree := "tree?open=" + url.QueryEscape("provider provider/servers "+server) + "&at=" + url.QueryEscape(channel)
+	for name, how := range map[string]looks{"tree": wide, "dark": {dark: true, width: 1280, height: 820}, "narrow": {width: 400, height: 820}} {
+		v := s.visit(ctx, tree, how)
+		v.await(fmt.Sprintf(`document.querySelector(".row[aria-selected=true]")?.dataset.id === %q`, channel))
+		v.await(`document.querySelector("footer").textContent.includes("of a processor")`)
+		v.picture(name)
+		v.close()
+	}
+
+	v := s.visit(ctx, "follow?call=message&count=5", looks{width: 1280, height: 1400})
+	v.run(`document.querySelector(".follow-form .primary").click()`)
+	v.await(`document.querySelectorAll(".request-item").length === 5`)
+	v.run(`[...document.querySelectorAll(".request-item")].some((item) => item.click() || document.querySelector(".push") !== null)`)
+	v.run(`document.querySelector(".waterfall tr[data-where=persistence]").dispatchEvent(new PointerEvent("pointerenter"))`)
+	v.picture("follow")
+
+	grown(actor, 40)
+	actor.picture("actor")
+	grown(flow, 75)
+	flow.picture("flow")
+
+	lab.run(fmt.Sprintf(`const form = document.querySelector("[data-fault=crash]"); form.elements.id.value = %q; form.requestSubmit();`, channel))
+	lab.await(`document.querySelector(".feed-row[data-what=restart]") !== null`)
+	lab.run(`const form = document.querySelector("[data-fault=delay]"); form.elements.seconds.value = 20; form.requestSubmit();`)
+	grown(lab, 90)
+	lab.picture("fault")
+	lab.run(`location.hash = "#feed"`)
+	lab.await(`document.querySelector(".feed-panel .feed-row") !== null`)
+	lab.do(chromedp.EmulateViewport(1280, 480))
+	lab.picture("feed")
+}
+
+// busiest is a channel in which people talk.
+func (s *site) busiest() string {
+	s.t.Helper()
+	for _, a := range s.object("/api/search?q=-chat-0/&limit=1")["actors"].([]any) {
+		return a.(object)["id"].(string)
+	}
+	s.t.Fatal("nobody chats")
+	return ""
+}
+
+// grown waits until a page has been open for so many seconds, so that its lines are long.
+func grown(v *tab, seconds int) {
+	v.t.Helper()
+	v.await(fmt.Sprintf(`performance.now() > %d`, 1000*seconds))
+}
+
+// underLoad is the real provider with an inspector, and the load tester at it.
+func underLoad(t *testing.T) *site {
+	t.Helper()
+	dir := t.TempDir()
+	provider := build(t, dir, "elemental/cmd/elemental")
+	load := build(t, dir, "elemental/cmd/elemental-load")
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	admin := free.Addr().String()
+	if err := free.Close(); err != nil {
+		t.Fatal(err)
+	}
+	p := providertest.New(provider, filepath.Join(dir, "data"), "--admin", admin, "--faultlab")
+	if err := p.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = p.Kill() }) // which would complain of the crash in the log
+	s := &site{t: t, url: "http://" + admin}
+
+	cmd := exec.Command(load, "chat:9", "fanout:1", "--address", p.Addr, "--rate", "1500", "--clients", "60", "--duration", "3m", "--plain")
+	exited, err := providertest.StartBound(cmd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill() // it may have ended
+		<-exited
+	})
+	eventually(t, "the load is on", func() bool { return s.object("/api/tree?kind=channel")["total"].(float64) > 3 })
+	return s
+}
+
+func build(t *testing.T, dir, program string) string {
+	t.Helper()
+	built, err := providertest.Build(dir, program, "-race=false")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return built
+}
+
+// picture keeps what is on the screen for the docs.
+func (v *tab) picture(name string) {
+	v.t.Helper()
+	shown := time.Now().Add(1500 * time.Millisecond).UnixMilli() // the next event of the stream, and what it draws
+	v.await(fmt.Sprintf(`Date.now() > %d`, shown))
+	png, err := chromedp.Run(v.ctx, chromedp.CaptureScreenshot())
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join("..", "docs", "inspector-"+name+".png"), png, 0o644); err != nil {
+		v.t.Fatal(err)
+	}
+}
