@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
@@ -166,7 +167,7 @@ func (v *tab) run(script string) {
 // await waits until a script gives something that is true.
 func (v *tab) await(script string) {
 	v.t.Helper()
-	if err := chromedp.Do(v.ctx, chromedp.Poll[chromedp.Void](script, chromedp.WithPollingTimeout(browserPatience))); err != nil {
+	if err := chromedp.Do(v.ctx, chromedp.Poll[chromedp.Void](script, chromedp.WithPollingTimeout(browserPatience/2))); err != nil {
 		v.t.Fatalf("%s does not come: %v\nthe page: %s", script, err, v.text())
 	}
 }
@@ -186,6 +187,17 @@ func (v *tab) press(keys ...string) {
 	v.t.Helper()
 	for _, key := range keys {
 		v.do(chromedp.KeyEvent(key))
+	}
+}
+
+// shortcut presses a key that the page keeps from being typed. A browser asks the page
+// before it types, the protocol that press uses does not.
+func (v *tab) shortcut(key string) {
+	v.t.Helper()
+	for _, what := range []input.DispatchKeyEventType{input.DispatchKeyEventTypeRawKeyDown, input.DispatchKeyEventTypeKeyUp} {
+		if _, err := chromedp.Call(v.ctx, input.DispatchKeyEvent, input.DispatchKeyEventParams{Type: what, Key: key}); err != nil {
+			v.t.Fatal(err)
+		}
 	}
 }
 

@@ -330,7 +330,7 @@ func TestPageByKeyboard(t *testing.T) {
 	s := withLab(t)
 	s.channel()
 	v := s.visit(browser(t), "flow", looks{})
-	v.press("/")
+	v.shortcut("/")
 	v.await(`document.activeElement?.matches(".tree-view .search")`)
 	v.press("g", "e", "n", "e", "r", "a", "l")
 	v.await(`document.querySelector(".count")?.textContent === "1 found"`)

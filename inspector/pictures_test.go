@@ -76,6 +76,9 @@ func (s *site) busiest() string {
 // grown waits until a page has been open for so many seconds, so that its lines are long.
 func grown(v *tab, seconds int) {
 	v.t.Helper()
+	for until := 30; until < seconds; until += 30 { // longer than one wait may be
+		v.await(fmt.Sprintf(`performance.now() > %d`, 1000*until))
+	}
 	v.await(fmt.Sprintf(`performance.now() > %d`, 1000*seconds))
 }
 

@@ -35,6 +35,7 @@ const where = h("p", { class: "whereabouts" });
 const footer = h("footer", { class: "cost" });
 
 let current: View | null = null, currentName = "";
+let searching = false; // the next view begins with its search
 let announced = 0;
 
 function announce(text: string): void {
@@ -87,6 +88,8 @@ function show(page: Page): void {
 	main.dataset.view = name;
 	document.title = `${views[name]!.name} · ${page.about.name || "elemental"} inspector`;
 	markTab();
+	if (searching) current.focus?.();
+	searching = false;
 	page.stream.want(["cost", "feed", ...current.topics]);
 }
 
@@ -127,8 +130,11 @@ function keys(page: Page): void {
 		} else if (event.key === "?") showHelp(page.about.faultLab);
 		else if (event.key === "t") announce(`Colours: ${nextTheme()}`);
 		else if (event.key === "/") {
-			if (!current?.focus) location.hash = "#tree";
-			setTimeout(() => current?.focus?.());
+			if (current?.focus) current.focus();
+			else {
+				searching = true;
+				location.hash = link("tree");
+			}
 		} else if (!current?.key?.(event)) return;
 		event.preventDefault();
 	});

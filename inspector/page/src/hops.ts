@@ -108,18 +108,28 @@ export interface Sums {
 	disk: number; // from the batch's begin until it was safe
 }
 
-// worked is how long a handler was at it: the disk's time is not its own.
-export function worked({ begun, ended, batch }: Pick<Hop, "begun" | "ended" | "batch">): number {
-	const disk = batch ? Math.max(0, Math.min(ended, batch.synced) - Math.max(begun, batch.begun)) : 0;
-	return Math.max(0, ended - begun - disk);
+// An event that persistence took in waits for its batch, and then for the disk: a
+// handler is at neither.
+
+// starts is when a station's own work began.
+export function starts({ begun, batch }: Hop): number {
+	return batch ? Math.max(begun, batch.begun) : begun;
+}
+
+export function waited(hop: Hop): number {
+	return Math.max(0, starts(hop) - hop.sent);
+}
+
+export function worked({ begun, ended, batch }: Hop): number {
+	return Math.max(0, ended - (batch ? Math.max(begun, batch.synced) : begun));
 }
 
 export function sums(stations: Station[]): Sums {
-	let waited = 0, handled = 0, disk = 0;
-	for (const { sent, begun, ended, batch } of stations) {
-		waited += Math.max(0, begun - sent);
-		handled += worked({ begun, ended, batch });
-		if (batch) disk = Math.max(disk, batch.synced - batch.begun);
+	const total = { waited: 0, handled: 0, disk: 0 };
+	for (const hop of stations) {
+		total.waited += waited(hop);
+		total.handled += worked(hop);
+		if (hop.batch) total.disk = Math.max(total.disk, hop.batch.synced - hop.batch.begun);
 	}
-	return { waited, handled, disk };
+	return total;
 }

@@ -132,11 +132,9 @@ export class Outline {
 
 	// need asks for what is missing or old between two rows.
 	need(from: number, to: number): void {
-		if (!this.loaded) {
-			void this.load(this.root, 0);
-			return;
-		}
-		const now = performance.now();
+		const now = performance.now(), first = this.root.pages.get(0);
+		if (!first || (this.root.total === 0 && now - first.at > stale(0))) void this.load(this.root, 0); // who is not there may come
+		if (!this.loaded) return;
 		for (let row = from; row < to; row++) {
 			const { branch, index } = this.at(row);
 			const page = Math.floor(index / pageSize);

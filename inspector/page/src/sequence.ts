@@ -3,18 +3,17 @@
 import type { Request } from "./contract.ts";
 import { code, h, s } from "./dom.ts";
 import { bytes, duration, exactly, many } from "./format.ts";
-import { journey, Scale, shortActor, sums, worked, type Journey, type Station } from "./hops.ts";
+import { journey, Scale, shortActor, starts, sums, waited, worked, type Journey, type Station } from "./hops.ts";
 import { actorAnchor, dot, placeButton, tint } from "./parts.ts";
 
 const left = 66, top = 58, bar = 12, bottom = 26;
 
 // explain is what a station did, in a sentence.
 function explain(hop: Station): string {
-	const parts = [`${hop.where} handled ${hop.message} in ${duration(worked(hop))}`];
-	if (hop.begun - hop.sent >= 0.5) parts.push(`after it had waited ${duration(hop.begun - hop.sent)} in its mailbox`);
-	let text = parts.join(" ");
 	const { batch } = hop;
-	if (batch) text += `. Committed with ${many(batch.records, "record")} (${bytes(batch.bytes)}): written in ${duration(batch.written - batch.begun)}, synced to disk in ${duration(batch.synced - batch.written)}`;
+	let text = `${hop.where} handled ${hop.message} in ${duration(worked(hop))}`;
+	if (waited(hop) >= 0.5) text += ` after it had waited ${duration(hop.begun - hop.sent)} in its mailbox`;
+	if (batch) text += ` and ${duration(starts(hop) - hop.begun)} for its batch. Committed with ${many(batch.records, "record")} (${bytes(batch.bytes)}): written in ${duration(batch.written - batch.begun)}, synced to disk in ${duration(batch.synced - batch.written)}`;
 	if (hop.pushes) text += `. Pushed to ${many(hop.pushes, "connection")}`;
 	return `${text}.`;
 }
@@ -26,7 +25,7 @@ export class RequestPicture {
 
 	constructor(request: Request, announce: (text: string) => void) {
 		const way = journey(request);
-		const hint = "Hatched: it waited in the mailbox. Solid: the handler worked. Point at a station to read what it did.";
+		const hint = "Hatched: it waited, in the mailbox or for its batch. Solid: the handler worked. Point at a station to read what it did.";
 		this.detail.textContent = hint;
 		this.element = h("div", { class: "request" }, this.summary(request, way), this.detail,
 			h("div", { class: "sequence-frame", tabindex: "0", role: "group", "aria-label": "Sequence diagram" }, this.sequence(way)),
@@ -35,10 +34,10 @@ export class RequestPicture {
 	}
 
 	private summary(request: Request, way: Journey): HTMLElement {
-		const { waited, handled, disk } = sums(way.stations);
+		const total = sums(way.stations);
 		const pushes = way.stations.reduce((n, hop) => n + (hop.pushes ?? 0), 0);
-		const facts: [string, string][] = [["took", duration(request.took)], ["waited in mailboxes", duration(waited)], ["handled", duration(handled)]];
-		if (disk > 0) facts.push(["write and sync", duration(disk)]);
+		const facts: [string, string][] = [["took", duration(request.took)], ["waited", duration(total.waited)], ["handled", duration(total.handled)]];
+		if (total.disk > 0) facts.push(["write and sync", duration(total.disk)]);
 		if (pushes > 0) facts.push(["pushed to", many(pushes, "connection")]);
 		return h("div", { class: "request-head" },
 			h("h2", null, code(request.call || "?"), " ", h("span", { class: request.code ? "said bad" : "said good" }, request.code ? `refused: ${request.code}` : "answered"), h("span", { class: "dim" }, ` connection ${request.conn}`)),
@@ -106,9 +105,10 @@ export class RequestPicture {
 		const sent = scale.at(hop.sent), begun = scale.at(hop.begun), ended = Math.max(scale.at(hop.ended), scale.at(hop.begun) + 3);
 		const group = s("g", { class: "station", tabindex: "0", role: "img", "aria-label": explain(hop) });
 		tint(group, hop.where);
-		if (begun > sent) group.append(s("rect", { class: "wait", x: centre - bar / 2, y: sent, width: bar, height: begun - sent, fill: "url(#waits)" }));
+		const start = scale.at(starts(hop));
+		if (start > sent) group.append(s("rect", { class: "wait", x: centre - bar / 2, y: sent, width: bar, height: start - sent, fill: "url(#waits)" }));
 		const work = (from: number, to: number) => s("rect", { class: "work", x: centre - bar / 2, y: from, width: bar, height: Math.max(1, to - from), rx: 2 });
-		if (hop.batch) group.append(work(begun, scale.at(hop.batch.begun)), ...this.batch(hop, centre, scale), work(scale.at(hop.batch.synced), ended));
+		if (hop.batch) group.append(...this.batch(hop, centre, scale), work(scale.at(hop.batch.synced), ended));
 		else group.append(work(begun, ended));
 		if (hop.pushes) group.append(...fan(centre, (begun + ended) / 2, hop.pushes, gap));
 		this.own(group, hop);
@@ -135,13 +135,13 @@ export class RequestPicture {
 			return part;
 		};
 		const rows = way.stations.map((hop) => {
-			const track = h("div", { class: "track", "aria-hidden": "true" }, hop.begun > hop.sent && share(hop.sent, hop.begun, "wait"), share(hop.begun, hop.batch?.begun ?? hop.ended, "work"),
-				hop.batch && [share(hop.batch.synced, hop.ended, "work"), share(hop.batch.begun, hop.batch.written, "batch-write"), share(hop.batch.written, hop.batch.synced, "batch-sync")]);
+			const track = h("div", { class: "track", "aria-hidden": "true" }, waited(hop) > 0 && share(hop.sent, starts(hop), "wait"), share(hop.batch?.synced ?? hop.begun, hop.ended, "work"),
+				hop.batch && [share(hop.batch.begun, hop.batch.written, "batch-write"), share(hop.batch.written, hop.batch.synced, "batch-sync")]);
 			tint(track, hop.where);
 			const who = hop.actor ? actorAnchor({ id: hop.actor, kind: hop.where }, hop.where) : h("span", { class: "actor-link" }, dot(hop.where), hop.where);
 			const extra = [hop.batch && `${many(hop.batch.records, "record")}, sync ${duration(hop.batch.synced - hop.batch.written)}`, hop.pushes && many(hop.pushes, "push", "pushes")].filter(Boolean).join(", ");
 			const row = h("tr", { "data-where": hop.where, "data-sent": hop.sent, "data-begun": hop.begun, "data-ended": hop.ended }, h("td", { class: "words where" }, who), h("td", { class: "words message" }, code(hop.message), extra && h("small", null, extra)), h("td", { class: "track-cell" }, track),
-				h("td", { class: "wait-cell" }, hop.begun > hop.sent ? duration(hop.begun - hop.sent) : "–"), h("td", { class: "work-cell" }, duration(worked(hop))),
+				h("td", { class: "wait-cell" }, waited(hop) > 0 ? duration(waited(hop)) : "–"), h("td", { class: "work-cell" }, duration(worked(hop))),
 				h("td", { class: "words handler" }, placeButton(hop.place, announce), h("small", null, hop.place?.function ?? "")));
 			this.own(row, hop);
 			return row;
