@@ -14,6 +14,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"elemental/cmd/elemental/providertest"
+	"elemental/transport/housetest"
 )
 
 // TestPictures makes the pictures docs/inspector-*.png from the real provider under a real
@@ -85,9 +86,16 @@ func grown(v *tab, seconds int) {
 // underLoad is the real provider with an inspector, and the load tester at it.
 func underLoad(t *testing.T) *site {
 	t.Helper()
+	s := realProvider(t)
+	s.load("chat:9", "fanout:1", "--rate", "1500", "--clients", "60", "--duration", "3m")
+	eventually(t, "the load is on", func() bool { return s.object("/api/tree?kind=channel")["total"].(float64) > 3 })
+	return s
+}
+
+// realProvider is the program with its inspector and fault lab.
+func realProvider(t *testing.T, args ...string) *site {
+	t.Helper()
 	dir := t.TempDir()
-	provider := build(t, dir, "elemental/cmd/elemental")
-	load := build(t, dir, "elemental/cmd/elemental-load")
 	free, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -96,24 +104,29 @@ func underLoad(t *testing.T) *site {
 	if err := free.Close(); err != nil {
 		t.Fatal(err)
 	}
-	p := providertest.New(provider, filepath.Join(dir, "data"), "--admin", admin, "--faultlab")
+	args = append([]string{"--admin", admin, "--faultlab"}, args...)
+	p := providertest.New(build(t, dir, "elemental/cmd/elemental"), filepath.Join(dir, "data"), args...)
 	if err := p.Start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = p.Kill() }) // which would complain of the crash in the log
-	s := &site{t: t, url: "http://" + admin}
+	return &site{House: &housetest.House{T: t, Addr: p.Addr}, t: t, url: "http://" + admin}
+}
 
-	cmd := exec.Command(load, "chat:9", "fanout:1", "--address", p.Addr, "--rate", "1500", "--clients", "60", "--duration", "3m", "--plain")
+// load begins a load, which ended tells the end of.
+func (s *site) load(args ...string) (ended <-chan struct{}) {
+	s.t.Helper()
+	program := build(s.t, s.t.TempDir(), "elemental/cmd/elemental-load")
+	cmd := exec.Command(program, append(args, "--address", s.Addr, "--plain")...)
 	exited, err := providertest.StartBound(cmd)
 	if err != nil {
-		t.Fatal(err)
+		s.t.Fatal(err)
 	}
-	t.Cleanup(func() {
+	s.t.Cleanup(func() {
 		_ = cmd.Process.Kill() // it may have ended
 		<-exited
 	})
-	eventually(t, "the load is on", func() bool { return s.object("/api/tree?kind=channel")["total"].(float64) > 3 })
-	return s
+	return exited
 }
 
 func build(t *testing.T, dir, program string) string {
@@ -125,8 +138,11 @@ func build(t *testing.T, dir, program string) string {
 	return built
 }
 
-// picture keeps what is on the screen for the docs.
-func (v *tab) picture(name string) {
+// picture keeps what is on the screen for docs/inspector.md.
+func (v *tab) picture(name string) { v.keep("inspector-" + name + ".png") }
+
+// keep keeps it for the docs.
+func (v *tab) keep(file string) {
 	v.t.Helper()
 	shown := time.Now().Add(1500 * time.Millisecond).UnixMilli() // the next event of the stream, and what it draws
 	v.await(fmt.Sprintf(`Date.now() > %d`, shown))
@@ -134,7 +150,7 @@ func (v *tab) picture(name string) {
 	if err != nil {
 		v.t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join("..", "docs", "inspector-"+name+".png"), png, 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join("..", "docs", file), png, 0o644); err != nil {
 		v.t.Fatal(err)
 	}
 }
