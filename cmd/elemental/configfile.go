@@ -159,9 +159,6 @@ func printConfig(out io.Writer, flags []*kong.Flag) error {
 
 // yamlValue quotes text as JSON does, which every YAML reader takes.
 func yamlValue(value reflect.Value) string {
-	if value.Type() == reflect.TypeFor[secret]() {
-		return `""` // whoever prints the config does not print it
-	}
 	if value.Kind() != reflect.String {
 		return fmt.Sprint(value.Interface())
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"encoding/json"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -92,44 +91,39 @@ func TestWithoutTheOptionThereIsNoInspector(t *testing.T) {
 	}
 }
 
-// The token may come from the environment and from the config file. Nothing that the
-// program prints has it.
+// The token is in a file. Nothing that the program prints or answers has it.
 func TestTokenOfTheInspector(t *testing.T) {
 	token := housetest.Secret("operator")
-	quoted, err := json.Marshal(token)
-	if err != nil {
-		t.Fatal(err)
+	file := filepath.Join(t.TempDir(), "token")
+	writeFile(t, file, token+"\n")
+	p := inspect(t, nil, "--admintokenfile", file, "--loglevel", "debug")
+	if status, _ := p.text(t, "/metrics"); status != http.StatusUnauthorized {
+		t.Errorf("%d without the token", status)
 	}
-	file := filepath.Join(t.TempDir(), "elemental.yaml")
-	writeFile(t, file, "admintoken: "+string(quoted)+"\n")
-	for name, p := range map[string]*inspected{
-		"environment": inspect(t, []string{"ELEMENTAL_ADMINTOKEN=" + token}, "--loglevel", "debug"),
-		"config file": inspect(t, nil, "--config", file, "--loglevel", "debug"),
-	} {
-		if status, _ := p.text(t, "/metrics"); status != http.StatusUnauthorized {
-			t.Errorf("%s: %d without the token", name, status)
-		}
-		if status, text := p.text(t, "/ready"); status != http.StatusOK {
-			t.Errorf("%s: ready: %d %s", name, status, text)
-		}
-		p.token = token
-		status, metrics := p.text(t, "/metrics")
-		if status != http.StatusOK {
-			t.Errorf("%s: %d with the token", name, status)
-		}
-		p.Stop()
-		for _, leak := range housetest.Leaks([]byte(p.Stdout.Text()+p.Stderr.Text()+metrics), token) {
-			t.Errorf("%s: it tells %s", name, leak)
-		}
+	if status, text := p.text(t, "/ready"); status != http.StatusOK {
+		t.Errorf("ready: %d %s", status, text)
 	}
-	printed := unstarted(t, "")
-	printed.Env = []string{"ELEMENTAL_ADMINTOKEN=" + token}
-	printed.Launch("--printconfig")
-	if code := printed.Wait(); code != 0 || !strings.Contains(printed.Stdout.Text(), "\nadmintoken: \"\"\n") {
-		t.Errorf("the printed config, code %d:\n%s", code, printed.Stdout.Text())
+	p.token = token
+	status, metrics := p.text(t, "/metrics")
+	if status != http.StatusOK {
+		t.Errorf("%d with the token", status)
 	}
-	for _, leak := range housetest.Leaks([]byte(printed.Stdout.Text()+printed.Stderr.Text()), token) {
-		t.Errorf("the printed config tells %s", leak)
+	p.Stop()
+	for _, leak := range housetest.Leaks([]byte(p.Stdout.Text()+p.Stderr.Text()+metrics), token) {
+		t.Errorf("it tells %s", leak)
+	}
+}
+
+// A token that is no secret, or none at all, opens nothing.
+func TestTokenThatIsNone(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "token")
+	for text, mention := range map[string]string{"\n": "no token", "short\n": "16 letters"} {
+		writeFile(t, file, text)
+		p := unstarted(t, "", "--admin", "127.0.0.1:0", "--admintokenfile", file)
+		p.Launch("--admin", "127.0.0.1:0", "--admintokenfile", file)
+		if code := p.Wait(); code != exitUsage || !strings.Contains(p.Stderr.Text(), mention) || strings.Contains(p.Stderr.Text(), "short") {
+			t.Errorf("%q: code %d, %s", text, code, p.Stderr.Text())
+		}
 	}
 }
 

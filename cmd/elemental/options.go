@@ -77,11 +77,11 @@ type options struct {
 	LogFormat   string   `group:"operation" default:"text" enum:"text,json" help:"Form of the log: text or json."`
 	StopTimeout duration `group:"operation" default:"10s" min:"1ms" help:"Time that a stop may take before it is given up."`
 
-	Admin       string  `group:"inspector" default:"" help:"Address of the inspector, as in 127.0.0.1:5006: a page that shows the living actors, and metrics. Empty means none. Without --admintoken it has to be this machine's own."`
-	AdminToken  secret  `group:"inspector" default:"" help:"Who asks the inspector has to know it: at least 16 letters. Better given in the environment or the config file, since others may see a command line."`
-	FaultLab    toggle  `group:"inspector" default:"false" aliases:"fault-lab" help:"Let the inspector harm the provider on purpose: crash actors, delay and fill the disk, stall connections. For those who study it, never where people chat."`
-	OTLP        string  `group:"inspector" default:"" help:"URL of an OpenTelemetry collector, to which traces of requests are sent. Empty means none."`
-	TraceSample float64 `group:"inspector" default:"0.001" min:"0" max:"1" help:"Share of the requests that are traced with --otlp."`
+	Admin          string  `group:"inspector" default:"" help:"Address of the inspector, as in 127.0.0.1:5006: a page that shows the living actors, and metrics. Empty means none. Without --admintokenfile it has to be this machine's own."`
+	AdminTokenFile string  `group:"inspector" default:"" help:"File with the token, of at least 16 letters, that who asks the inspector has to know."`
+	FaultLab       toggle  `group:"inspector" default:"false" aliases:"fault-lab" help:"Let the inspector harm the provider on purpose: crash actors, delay and fill the disk, stall connections. For those who study it, never where people chat."`
+	OTLP           string  `group:"inspector" default:"" help:"URL of an OpenTelemetry collector, to which traces of requests are sent. Empty means none."`
+	TraceSample    float64 `group:"inspector" default:"0.001" min:"0" max:"1" help:"Share of the requests that are traced with --otlp."`
 
 	Config      configFile       `group:"command" env:"ELEMENTAL_CONFIG" placeholder:"FILE" help:"Config file (YAML or JSON). A flag goes before the environment, the environment before the file."`
 	PrintConfig bool             `group:"command" env:"-" help:"Print a config file with every option explained, and exit."`
@@ -144,7 +144,11 @@ func (o *options) check() error {
 		return errors.New("--tlscert and --tlskey need each other")
 	}
 	if o.Admin != "" {
-		if err := inspector.Check(o.inspector(nil)); err != nil {
+		cfg, err := o.inspector(nil)
+		if err != nil {
+			return fmt.Errorf("--admintokenfile: %w", err)
+		}
+		if err := inspector.Check(cfg); err != nil {
 			return fmt.Errorf("--admin: %w", err)
 		}
 	}

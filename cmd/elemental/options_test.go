@@ -137,7 +137,7 @@ func TestBadOptions(t *testing.T) {
 		{args: "--admin 5006", mention: []string{"--admin", "5006"}},
 		{args: "--admin :5006", mention: []string{"--admin", "token", "127.0.0.1"}},
 		{args: "--admin 0.0.0.0:5006", mention: []string{"--admin", "token"}},
-		{args: "--admin 127.0.0.1:0 --admintoken short", mention: []string{"--admin", "16 letters"}},
+		{args: "--admin 127.0.0.1:0 --admintokenfile options_test.go/none", mention: []string{"--admintokenfile", "options_test.go/none"}},
 		{args: "--otlp collector:4318", mention: []string{"--otlp", "http://"}},
 		{args: "--tracesample 1.5", mention: []string{"--tracesample", "1.5"}},
 		{args: "--tracesample=-0.1", mention: []string{"--tracesample"}},

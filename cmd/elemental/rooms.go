@@ -1,8 +1,11 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"log/slog"
+	"os"
+	"strings"
 	"time"
 
 	"elemental/actors"
@@ -67,8 +70,16 @@ func (o *options) countedCalls() []string {
 }
 
 // inspector is the configuration of what --admin opens.
-func (o *options) inspector(log *slog.Logger) inspector.Config {
-	return inspector.Config{Addr: o.Admin, Token: string(o.AdminToken), Name: o.ProviderName, Version: versionLine(), Log: log}
+func (o *options) inspector(log *slog.Logger) (inspector.Config, error) {
+	cfg := inspector.Config{Addr: o.Admin, Name: o.ProviderName, Version: versionLine(), Log: log}
+	if o.AdminTokenFile == "" {
+		return cfg, nil
+	}
+	token, err := os.ReadFile(o.AdminTokenFile)
+	if cfg.Token = strings.TrimSpace(string(token)); err == nil && cfg.Token == "" {
+		err = fmt.Errorf("%s holds no token", o.AdminTokenFile)
+	}
+	return cfg, err
 }
 
 // besides has passwords hashed by this program in processes of their own.

@@ -101,7 +101,10 @@ func (d *daemon) openInspector(opts *options, log *slog.Logger) (err error) {
 	if opts.Admin == "" {
 		return nil
 	}
-	cfg := opts.inspector(log)
+	cfg, err := opts.inspector(log)
+	if err != nil {
+		return err
+	}
 	if opts.FaultLab {
 		d.lab = &faultlab.Disk{}
 		cfg.Disk = d.lab

@@ -42,17 +42,6 @@ var toggleWords = map[string]bool{
 	"false": false, "no": false, "off": false, "0": false,
 }
 
-// secret is text that is never printed.
-type secret string
-
-// String is for whoever prints it all the same.
-func (s secret) String() string {
-	if s == "" {
-		return ""
-	}
-	return "***"
-}
-
 // duration is a Go duration ("1m30s") or plain seconds ("0.75").
 type duration time.Duration
 

@@ -8,7 +8,7 @@ export class Trouble extends Error {
 
 const words: Record<number, string> = {
 	0: "The provider does not answer. Does it still run?",
-	401: "The inspector wants its token. Open it once as /?token=… with the one given to --admintoken.",
+	401: "The inspector wants its token. Open it once as /?token=… with the one in --admintokenfile.",
 	404: "That is not there (any more).",
 	503: "The provider has too many inspector pages open. Close one.",
 };
