@@ -43,6 +43,8 @@ func TestPageShowsTheTree(t *testing.T) {
 	v.await(fmt.Sprintf(`document.querySelector("[role=treegrid]")?.getAttribute("aria-rowcount") === "%d"`, rows))
 	v.await(fmt.Sprintf(`document.querySelector(".picture canvas")?.getAttribute("aria-label").includes("%d actors")`, count))
 
+	v.await(`[...document.querySelectorAll(".kind-button .about")].some((a) => a.textContent === "31 started, 0 passivated, 0 restarts")`)
+
 	v.run(`[...document.querySelectorAll(".kind-button")].find((k) => k.querySelector(".name").textContent === "server").click()`)
 	v.await(`document.querySelector(".count")?.textContent === "31 found"`)
 	v.fine()

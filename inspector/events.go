@@ -362,10 +362,17 @@ func (w *watched) look(s *Server) []byte {
 
 // treeNow is what the tree event tells.
 type treeNow struct {
-	Count   int            `json:"count"`
-	Kinds   map[string]int `json:"kinds"`
-	Deepest []actorInfo    `json:"deepest"`
-	Changed []string       `json:"changed"` // who has messages waiting
+	Count   int              `json:"count"`
+	Kinds   map[string]int   `json:"kinds"`
+	Lives   map[string]lives `json:"lives"` // of each kind, since the start
+	Deepest []actorInfo      `json:"deepest"`
+	Changed []string         `json:"changed"` // who has messages waiting
+}
+
+type lives struct {
+	Started    uint64 `json:"started"`
+	Passivated uint64 `json:"passivated"`
+	Restarts   uint64 `json:"restarts"`
 }
 
 const (
@@ -374,7 +381,7 @@ const (
 )
 
 func (s *Server) treeNow() treeNow {
-	now := treeNow{Kinds: map[string]int{}, Deepest: []actorInfo{}, Changed: []string{}}
+	now := treeNow{Kinds: map[string]int{}, Lives: map[string]lives{}, Deepest: []actorInfo{}, Changed: []string{}}
 	s.provider.Actors(func(a actors.ActorInfo) bool {
 		now.Count++
 		now.Kinds[string(a.Kind)]++
@@ -391,5 +398,8 @@ func (s *Server) treeNow() treeNow {
 		}
 		return true
 	})
+	for kind, c := range s.provider.KindCounts() {
+		now.Lives[string(kind)] = lives{c.Started, c.Passivated, c.Restarts}
+	}
 	return now
 }

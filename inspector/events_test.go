@@ -58,6 +58,9 @@ func TestFlowAndTree(t *testing.T) {
 	if kinds := tree["kinds"].(object); kinds["user"] != 2.0 || kinds["channel"] != 1.0 || tree["count"].(float64) < 10 {
 		t.Errorf("tree: %v", tree)
 	}
+	if user := tree["lives"].(object)["user"].(object); user["started"] != 2.0 || user["passivated"] != 0.0 || user["restarts"] != 0.0 {
+		t.Errorf("the lives of users: %v", user)
+	}
 	if cost := page.next("cost"); cost["streams"] != 1.0 || cost["bytes"].(float64) < 100 || cost["cpu"].(float64) > 1 {
 		t.Errorf("cost: %v", cost)
 	}

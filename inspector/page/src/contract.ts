@@ -92,6 +92,7 @@ export interface Restart {
 export interface TreeTick {
 	count: number;
 	kinds: Record<string, number>;
+	lives: Record<string, { started: number; passivated: number; restarts: number }>; // since the provider's start
 	deepest: Actor[] | null;
 	changed: string[] | null;
 }

@@ -26,7 +26,7 @@ class Tree {
 	private readonly empty = h("div", { class: "empty", hidden: true });
 	private readonly rows: TreeRows;
 	private readonly picture: OverviewPicture;
-	private readonly kindRows = new Map<string, { figure: HTMLElement; button: HTMLButtonElement }>();
+	private readonly kindRows = new Map<string, { figure: HTMLElement; life: HTMLElement; button: HTMLButtonElement }>();
 	private outline: Outline;
 	private kind: string;
 	private alive = 0;
@@ -49,7 +49,7 @@ class Tree {
 		this.closer.add(() => this.picture.close());
 		this.closer.add(page.stream.on("tree", (tick) => this.tick(tick)));
 		this.closer.every(1000, () => this.rows.need());
-		this.drawKinds({});
+		this.drawKinds({}, {});
 		void this.restore(values.get("at") ?? "");
 	}
 
@@ -159,24 +159,26 @@ class Tree {
 		this.rows.depths = new Map(deepest.map((actor) => [actor.id, actor.depth]));
 		this.picture.tick(tick);
 		this.drawTotal();
-		this.drawKinds(tick.kinds);
+		this.drawKinds(tick.kinds, tick.lives);
 		set(this.deepest, deepest.length === 0 ? h("li", { class: "dim" }, "No message waits in any mailbox.") :
 			deepest.map((actor) => h("li", null, actorAnchor(actor), h("span", { class: "figure" }, count(actor.depth)))));
 		this.rows.rows.refresh();
 	}
 
-	private drawKinds(kinds: Record<string, number>): void {
+	private drawKinds(kinds: TreeTick["kinds"], lives: TreeTick["lives"]): void {
 		for (const { kind, about } of this.page.about.kinds) {
 			let row = this.kindRows.get(kind);
 			if (!row) {
-				const figure = h("span", { class: "figure" });
+				const figure = h("span", { class: "figure" }), life = h("span", { class: "about" }, about);
 				const button = h("button", { type: "button", class: "kind-button", title: about, "aria-pressed": "false", onclick: () => this.chooseKind(kind) },
-					dot(kind), h("span", { class: "name" }, kind), figure, h("span", { class: "about" }, about));
-				row = { figure, button };
+					dot(kind), h("span", { class: "name" }, kind), figure, life);
+				row = { figure, life, button };
 				this.kindRows.set(kind, row);
 				this.kinds.append(h("li", null, button));
 			}
 			say(row.figure, kind in kinds ? count(kinds[kind]!) : "");
+			const of = lives[kind];
+			if (of) say(row.life, `${count(of.started)} started, ${count(of.passivated)} passivated, ${many(of.restarts, "restart")}`);
 			row.button.setAttribute("aria-pressed", String(this.kind === kind));
 		}
 	}
