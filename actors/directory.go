@@ -76,7 +76,7 @@ func (d *directory) Receive(ctx actor.Context) {
 	case *stayed:
 		d.kids.stayed(ctx, m.name)
 	case *vacant:
-		d.kids.rest(ctx, m.name)
+		d.kids.vacate(ctx, m)
 	case *actor.Terminated:
 		d.kids.terminated(ctx, m.Who)
 	default:
@@ -97,7 +97,7 @@ func (d *directory) mend(ctx actor.Context, msg any) {
 	case *stayed:
 		d.kids.stayed(ctx, m.name)
 	case *vacant:
-		d.kids.rest(ctx, m.name)
+		d.kids.vacate(ctx, m)
 	case *actor.Terminated:
 		d.kids.terminated(ctx, m.Who)
 	}
@@ -121,8 +121,12 @@ type (
 	rest struct{ name string }
 	// stayed answers rest: the child has work.
 	stayed struct{ name string }
-	// vacant tells the parent that the entity does not exist, so its actor need not stay.
-	vacant struct{ name string }
+	// vacant tells the parent that the actor need not stay: the entity does not exist, or
+	// idle says that it does, and nobody needs it in memory.
+	vacant struct {
+		name string
+		idle bool
+	}
 )
 
 // children finds or starts the durable children of one parent and passivates
@@ -141,6 +145,7 @@ type child struct {
 	pid     *actor.PID
 	used    int // sweep of the last message
 	resting bool
+	nobody  bool  // it rests since the entity does not exist
 	held    []any // arrived while resting; as bounded as the requests in flight are
 }
 
@@ -208,12 +213,20 @@ func (c *children) rest(ctx actor.Context, name string) {
 	}
 }
 
+// vacate puts a child to rest that said it need not stay.
+func (c *children) vacate(ctx actor.Context, m *vacant) {
+	if kid := c.live[m.name]; kid != nil {
+		kid.nobody = !m.idle
+		c.rest(ctx, m.name)
+	}
+}
+
 func (c *children) stayed(ctx actor.Context, name string) {
 	kid := c.live[name]
 	if kid == nil {
 		return
 	}
-	kid.resting, kid.used = false, c.now
+	kid.resting, kid.nobody, kid.used = false, false, c.now
 	for _, held := range kid.held {
 		ctx, msg := taken(ctx, held)
 		ctx.Send(kid.pid, msg)
@@ -229,7 +242,7 @@ func (c *children) terminated(ctx actor.Context, who *actor.PID) {
 		return // told twice, and another of that name has begun
 	}
 	held := c.live[name].held
-	if c.live[name].resting {
+	if kid := c.live[name]; kid.resting && !kid.nobody {
 		c.node.roll.passivated(c.kind)
 	}
 	delete(c.ids, who.Id)

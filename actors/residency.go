@@ -60,7 +60,7 @@ func (d *durable) weigh(ctx actor.Context) {
 func (d *durable) leave(ctx actor.Context) {
 	if !d.leaving && d.entity.idle() {
 		d.leaving = true
-		ctx.Send(ctx.Parent(), &vacant{name: d.entity.called()})
+		ctx.Send(ctx.Parent(), &vacant{name: d.entity.called(), idle: true})
 	}
 }
 

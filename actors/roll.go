@@ -2,7 +2,6 @@ package actors
 
 import (
 	"errors"
-	"fmt"
 	"hash/maphash"
 	"path"
 	"sync"
@@ -57,6 +56,7 @@ type entry struct {
 
 	// under the mailbox's mu
 	gone     bool
+	crashing bool // Crash has struck, or will
 	restarts uint32
 	handled  uint64
 	label    string
@@ -206,6 +206,7 @@ func (e *entry) wentOn() {
 	e.tally.restarts.Add(1)
 	e.mu.Lock()
 	e.restarts++
+	e.crashing = false
 	why := ""
 	if n := len(e.crashes); n > 0 {
 		why = e.crashes[n-1].Reason
@@ -226,15 +227,12 @@ func (e *entry) hadTurn(messages int) {
 	e.tally.handled[e.lane].messages.Add(uint64(messages)) //nolint:gosec // never negative
 }
 
-// messageName is a message's type without its package, also of one in an envelope.
+// messageName is a message's type without its package, also of one that is followed.
 func messageName(msg any) string {
-	name := fmt.Sprintf("%T", actor.UnwrapEnvelopeMessage(msg))
-	for i := len(name) - 1; i >= 0; i-- {
-		if name[i] == '.' || name[i] == '*' {
-			return name[i+1:]
-		}
+	if a, followed := msg.(*asideMessage); followed {
+		msg = a.msg
 	}
-	return name
+	return typeName(actor.UnwrapEnvelopeMessage(msg))
 }
 
 // ErrNoActor says that no actor of that ID lives, or no roll is kept.

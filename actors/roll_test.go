@@ -225,6 +225,47 @@ func TestACrashedActorKeepsItsEntry(t *testing.T) {
 	})
 }
 
+// TestCrashesDoNotQueue: who wants an actor to crash while it has not gone on since the
+// last time is refused, so that it is back as soon as supervision lets it.
+func TestCrashesDoNotQueue(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		p := inspected(t, func(cfg *Config) { cfg.Passivate = 0 })
+		enter(t, p, "alice")
+		const id = "provider/users/alice"
+		for struck := range 10 {
+			if err := p.Crash(id); err != nil {
+				t.Fatalf("crash %d: %v", struck, err)
+			}
+			for range 100 {
+				if err := p.Crash(id); !errors.Is(err, ErrCrashing) {
+					t.Fatalf("crash %d at once again: %v", struck, err)
+				}
+			}
+			time.Sleep(2 * maxRestartDelay)
+			if a, lives := p.Actor(id); !lives || a.Restarts != struck+1 || a.Depth != 0 {
+				t.Fatalf("after crash %d: %+v", struck, a)
+			}
+		}
+	})
+}
+
+// TestWhoDoesNotExistIsNotPassivated: an actor that was started for a name that nobody has
+// goes again, and is not counted among those that nobody needed.
+func TestWhoDoesNotExistIsNotPassivated(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		p := inspected(t, nil)
+		alice := enter(t, p, "alice")
+		for i := range 10 {
+			alice.ask(JoinServer{fmt.Sprint("nobody's", i), ""})
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if n := p.KindCounts()[KindServer]; n.Started != 10 || n.Ended != 10 || n.Passivated != 0 {
+			t.Errorf("servers: %+v", n)
+		}
+	})
+}
+
 // TestTheRollOutlivesCrashesAtTheEnds of a life: while actors start, restart, and stop.
 func TestTheRollOutlivesCrashesAtTheEnds(t *testing.T) {
 	for _, moment := range []string{"*actor.Started", "*actor.Restarting", "*actor.Stopping", "*actor.Stopped"} {

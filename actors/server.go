@@ -175,7 +175,7 @@ func (s *server) parental(ctx actor.Context, msg any) {
 	case *stayed:
 		s.kids.stayed(ctx, m.name)
 	case *vacant:
-		s.kids.rest(ctx, m.name)
+		s.kids.vacate(ctx, m)
 	case *actor.Terminated:
 		s.kids.terminated(ctx, m.Who)
 	case *rest:

@@ -32,6 +32,9 @@ func (m *inspection) refuse(err error) {
 	}
 }
 
+// ErrCrashing says that the actor has not gone on yet since it was to crash.
+var ErrCrashing = errors.New("it has not gone on since the last crash")
+
 // crashReason is what the log tells of an actor that Crash has struck.
 const crashReason = "crashed by the fault lab"
 
@@ -109,11 +112,19 @@ func (p *Provider) View(ctx context.Context, id string) ([]byte, error) {
 // the store knows, a session ends and its connection with it, and the root, the
 // directories, the router and the passwords go on with the tables they have. None of that
 // loses what was acknowledged. It is refused for an ID of which no actor lives; what is
-// not an actor (a folder of the tree, a worker) cannot be crashed.
+// not an actor (a folder of the tree, a worker) cannot be crashed; and for an actor that has
+// not gone on since the last time.
 func (p *Provider) Crash(id string) error {
 	e := p.node.roll.find(id)
 	if e == nil {
 		return ErrNoActor
+	}
+	e.mu.Lock()
+	before := e.crashing
+	e.crashing = true
+	e.mu.Unlock()
+	if before {
+		return ErrCrashing
 	}
 	return e.ask(&inspection{crash: true, shown: make(chan shown, 1)})
 }

@@ -165,12 +165,12 @@ func (c *conn) accept(r *protocol.Request, req *actors.Request) {
 		return
 	}
 	c.session.SendRead(req, c.shared.began.Add(c.arrived))
-	c.arrived = 0
 	c.arrives() // what is read already
 }
 
 // arrives notes when a request comes, if somebody wants to know.
 func (c *conn) arrives() {
+	c.arrived = 0
 	if c.shared.provider.Followed() {
 		c.arrived = time.Since(c.shared.began)
 	}

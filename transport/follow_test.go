@@ -561,3 +561,22 @@ func TestAllThatCanBeAskedIsFollowed(t *testing.T) {
 		t.Errorf("only %v", calls)
 	}
 }
+
+// TestTheReaderForgetsWhenNobodyFollows: a request that came while nobody followed is not
+// said to have come when the one before it did.
+func TestTheReaderForgetsWhenNobodyFollows(t *testing.T) {
+	h := housetest.New(t, housetest.Settings{})
+	l, other := h.Founder(), h.Login("alice")
+	first := follow(t, h, actors.Filter{Call: "ping"})
+	l.Yes(`{"call":"ping"}`)
+	first.one()
+	first.stop()
+	l.Write(`{"call":"pi`)
+	other.Yes(`{"call":"ping"}`) // the half is read when this is
+	begun := time.Now()
+	second := follow(t, h, actors.Filter{Call: "ping"})
+	l.Yes(`ng"}`)
+	if hops := second.one(); hops[0].Begun.Before(begun) {
+		t.Errorf("the reader began %v before anybody followed", begun.Sub(hops[0].Begun))
+	}
+}
