@@ -73,6 +73,10 @@ func fail(w http.ResponseWriter, status int, reason string) {
 	if err != nil {
 		data = []byte(`{}`)
 	}
+	switch status {
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests:
+		w.Header().Set("Connection", "close") // who may not come in holds no room
+	}
 	write(w, status, data)
 }
 

@@ -18,6 +18,7 @@ import (
 // on this machine, but no page of another site in his browser.
 type door struct {
 	token  []byte // hashed; nil for none
+	name   string // of the cookie: cookies know no ports, and there may be two on a machine
 	cookie string // what a browser that has shown the token is known by, until the end
 	wrong  wrongTries
 	cross  *http.CrossOriginProtection
@@ -25,8 +26,11 @@ type door struct {
 
 const cookieName = "elemental-inspector"
 
-func newDoor(token string) *door {
-	d := &door{cross: http.NewCrossOriginProtection(), wrong: wrongTries{now: time.Now}}
+func newDoor(token string, at net.Addr) *door {
+	d := &door{name: cookieName, cross: http.NewCrossOriginProtection(), wrong: wrongTries{now: time.Now}}
+	if _, port, err := net.SplitHostPort(at.String()); err == nil {
+		d.name += "-" + port
+	}
 	if token != "" {
 		d.token = hashed(token)
 		key := make([]byte, sha256.Size)
@@ -50,6 +54,8 @@ func (d *door) check(next http.Handler) http.Handler {
 		switch {
 		case d.token == nil:
 			next.ServeHTTP(w, r)
+		case d.knows(r) && shown(r):
+			http.Redirect(w, r, "/", http.StatusSeeOther)
 		case d.knows(r):
 			next.ServeHTTP(w, r)
 		case r.Header.Get("Authorization") != "":
@@ -57,7 +63,7 @@ func (d *door) check(next http.Handler) http.Handler {
 			if d.try(w, r, token, is) {
 				next.ServeHTTP(w, r)
 			}
-		case r.URL.Path == "/" && r.URL.Query().Has("token"):
+		case shown(r):
 			if d.try(w, r, r.URL.Query().Get("token"), r.Method == http.MethodGet) {
 				d.welcome(w, r)
 			}
@@ -67,22 +73,26 @@ func (d *door) check(next http.Handler) http.Handler {
 	})
 }
 
+// shown tells whether a token is in the address line.
+func shown(r *http.Request) bool { return r.URL.Path == "/" && r.URL.Query().Has("token") }
+
 // knows tells whether a browser has shown the token before.
 func (d *door) knows(r *http.Request) bool {
-	cookie, err := r.Cookie(cookieName)
+	cookie, err := r.Cookie(d.name)
 	return err == nil && subtle.ConstantTimeCompare([]byte(cookie.Value), []byte(d.cookie)) == 1
 }
 
-// try compares a token that is shown. Who has shown too many wrong ones has to wait.
+// try compares a token that is shown. The right one always comes in, whoever else is at that
+// address; who has shown too many wrong ones is told to wait.
 func (d *door) try(w http.ResponseWriter, r *http.Request, token string, wellFormed bool) (right bool) {
+	if wellFormed && subtle.ConstantTimeCompare(hashed(token), d.token) == 1 {
+		return true
+	}
 	from := remote(r)
 	if !d.wrong.mayTry(from) {
 		w.Header().Set("Retry-After", "2")
 		fail(w, http.StatusTooManyRequests, "too many wrong tokens")
 		return false
-	}
-	if wellFormed && subtle.ConstantTimeCompare(hashed(token), d.token) == 1 {
-		return true
 	}
 	d.wrong.note(from)
 	unauthorized(w)
@@ -97,7 +107,7 @@ func unauthorized(w http.ResponseWriter) {
 // welcome gives a browser its cookie, and takes the token out of its address line.
 func (d *door) welcome(w http.ResponseWriter, r *http.Request) {
 	http.SetCookie(w, &http.Cookie{
-		Name: cookieName, Value: d.cookie, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode,
+		Name: d.name, Value: d.cookie, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode,
 		Secure: r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https",
 	})
 	http.Redirect(w, r, "/", http.StatusSeeOther)
@@ -147,8 +157,11 @@ func ownHost(host string) bool {
 	return err == nil && addr.Unmap().IsLoopback()
 }
 
-func remote(r *http.Request) netip.Addr {
-	addr, err := netip.ParseAddrPort(r.RemoteAddr)
+func remote(r *http.Request) netip.Addr { return addressOf(r.RemoteAddr) }
+
+// addressOf is whom an address with a port counts for.
+func addressOf(text string) netip.Addr {
+	addr, err := netip.ParseAddrPort(text)
 	if err != nil {
 		return netip.Addr{}
 	}

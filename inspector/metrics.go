@@ -134,6 +134,11 @@ func (c *collector) Collect(to chan<- prometheus.Metric) {
 func (g gathering) domain(s *Server) {
 	now := s.provider.Counters()
 	for name, call := range now.Calls {
+		for _, code := range []actors.Code{actors.Busy, actors.OutcomeUnknown, actors.StorageDown} {
+			if _, is := call.Answers[code]; !is {
+				g.counter(callsTotal, 0, name, outcome(code)) // so that the first is seen to be a rise
+			}
+		}
 		for code, n := range call.Answers {
 			g.counter(callsTotal, float64(n), name, outcome(code))
 		}
@@ -213,11 +218,11 @@ func (g gathering) own(s *Server) {
 
 // profiles are the pages of pprof.
 var profiles = map[string]http.Handler{
-	"":        http.HandlerFunc(pprof.Index),
+	"":        timed(0, pprof.Index),
 	"cmdline": http.HandlerFunc(notTold),
-	"profile": timed(pprof.Profile),
+	"profile": timed(30, pprof.Profile),
 	"symbol":  http.HandlerFunc(pprof.Symbol),
-	"trace":   timed(pprof.Trace),
+	"trace":   timed(30, pprof.Trace),
 }
 
 // notTold is in place of the command line, which may hold the token.
@@ -226,18 +231,18 @@ func notTold(w http.ResponseWriter, _ *http.Request) {
 }
 
 // timed gives a profile the time that it was asked to take, which is bounded.
-func timed(profile http.HandlerFunc) http.Handler {
+func timed(usual float64, profile http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		seconds := 30.0
+		seconds := 0.0
 		if text := r.FormValue("seconds"); text != "" {
 			var err error
-			if seconds, err = strconv.ParseFloat(text, 64); err != nil || seconds > profileSeconds {
+			if seconds, err = strconv.ParseFloat(text, 64); err != nil || !(seconds >= 0 && seconds <= profileSeconds) {
 				fail(w, http.StatusBadRequest, "a profile takes at most "+strconv.Itoa(profileSeconds)+" seconds")
 				return
 			}
 		}
 		unhurried(w)
-		extend(w, time.Duration(seconds*float64(time.Second))+requestTime)
+		extend(w, time.Duration(max(seconds, usual)*float64(time.Second))+requestTime)
 		profile(w, r)
 	})
 }

@@ -36,11 +36,12 @@ type Config struct {
 type Server struct {
 	cfg     Config
 	log     *slog.Logger
-	socket  net.Listener
+	socket  *bounded
 	http    *http.Server
 	started time.Time
 	door    *door
 	served  chan error
+	now     atomic.Pointer[http.ServeMux] // what is served at the moment
 
 	provider *actors.Provider // these are set by Serve
 	listener *transport.Listener
@@ -56,6 +57,7 @@ type Server struct {
 // What a client may take.
 const (
 	connections    = 128 // at a time
+	fromOne        = 96  // of them from one address
 	headerBytes    = 16 << 10
 	bodyBytes      = 16 << 10
 	headerTime     = 5 * time.Second
@@ -80,7 +82,7 @@ func Check(cfg Config) error {
 	return nil
 }
 
-// Listen opens the address. Clients wait until Serve is called.
+// Listen opens the address. Until Serve is called it tells that the provider is starting.
 func Listen(cfg Config) (*Server, error) {
 	if err := Check(cfg); err != nil {
 		return nil, err
@@ -91,10 +93,18 @@ func Listen(cfg Config) (*Server, error) {
 		return nil, fmt.Errorf("listen for the inspector: %w", err)
 	}
 	s := &Server{
-		cfg: cfg, log: cfg.Log, socket: &bounded{Listener: socket, room: make(chan struct{}, connections)},
-		started: time.Now(), door: newDoor(cfg.Token), served: make(chan error, 1), scan: make(scans, scansAtOnce),
+		cfg: cfg, log: cfg.Log, socket: &bounded{Listener: socket, most: connections, share: fromOne},
+		started: time.Now(), door: newDoor(cfg.Token, socket.Addr()), served: make(chan error, 1), scan: make(scans, scansAtOnce),
 	}
 	s.hub = newHub(s)
+	s.now.Store(notReady("starting"))
+	s.http = &http.Server{
+		Handler:           s.handler(),
+		ReadHeaderTimeout: headerTime, ReadTimeout: requestTime, IdleTimeout: idleTime,
+		MaxHeaderBytes: headerBytes, ConnState: s.socket.note,
+		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	}
+	go func() { s.served <- s.http.Serve(s.socket) }()
 	return s, nil
 }
 
@@ -108,26 +118,24 @@ func (s *Server) Serve(provider *actors.Provider, listener *transport.Listener, 
 		s.lab = newLab(s)
 	}
 	s.happ.listen(provider)
-	s.http = &http.Server{
-		Handler:           s.handler(),
-		ReadHeaderTimeout: headerTime, ReadTimeout: requestTime, IdleTimeout: idleTime,
-		MaxHeaderBytes: headerBytes,
-		ErrorLog:       slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
-	}
-	go func() { s.served <- s.http.Serve(s.socket) }()
+	s.now.Store(s.mux())
 }
 
-// Stop ends all streams, gives back what they took, and closes the address. What is
-// under way is given a moment.
-func (s *Server) Stop(ctx context.Context) error {
-	if s.http == nil {
-		return s.socket.Close()
-	}
+// Leave tells from now on that the provider is stopping, and nothing else, and ends all
+// streams and faults.
+func (s *Server) Leave() {
+	s.now.Store(notReady("stopping"))
 	s.hub.close()
 	if s.lab != nil {
 		s.lab.close()
 	}
-	const moment = time.Second
+}
+
+// Stop leaves and closes the address. What is under way is given a moment. It comes
+// before the end of the actors, which are not to be read then.
+func (s *Server) Stop(ctx context.Context) error {
+	s.Leave()
+	const moment = 200 * time.Millisecond
 	short, cancel := context.WithTimeout(ctx, moment)
 	defer cancel()
 	err := s.http.Shutdown(short)
@@ -137,17 +145,35 @@ func (s *Server) Stop(ctx context.Context) error {
 	if served := <-s.served; !errors.Is(served, http.ErrServerClosed) {
 		err = errors.Join(err, served)
 	}
-	s.happ.end()
+	if s.happ.stop != nil {
+		s.happ.end()
+	}
 	if err != nil {
 		return fmt.Errorf("stop the inspector: %w", err)
 	}
 	return nil
 }
 
-// handler is the whole of what is served.
+// handler serves what is to be served at the moment.
 func (s *Server) handler() http.Handler {
+	now := func(w http.ResponseWriter, r *http.Request) { s.now.Load().ServeHTTP(w, r) }
+	return s.limit(s.headers(s.door.sameSite(http.HandlerFunc(now))))
+}
+
+func live(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok") }
+
+// notReady is all that is served while the provider cannot be looked at.
+func notReady(why string) *http.ServeMux {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /live", func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok") })
+	mux.HandleFunc("GET /live", live)
+	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusServiceUnavailable, why) })
+	return mux
+}
+
+// mux is the whole of what is served.
+func (s *Server) mux() *http.ServeMux {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /live", live)
 	mux.HandleFunc("GET /ready", s.ready)
 	behind := func(pattern string, handler http.Handler) { mux.Handle(pattern, s.door.check(handler)) }
 	behind("GET /{$}", http.HandlerFunc(serveIndex))
@@ -159,7 +185,7 @@ func (s *Server) handler() http.Handler {
 	for pattern, handler := range s.api() {
 		behind(pattern, handler)
 	}
-	return s.limit(s.headers(s.door.sameSite(mux)))
+	return mux
 }
 
 // api is the table of what the page asks.
@@ -206,7 +232,9 @@ func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
 	}
 }
 
+// plain answers a probe, which keeps no connection.
 func plain(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Connection", "close")
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)

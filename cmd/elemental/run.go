@@ -96,7 +96,7 @@ func start(opts *options, log *slog.Logger) (*daemon, error) {
 	return d, nil
 }
 
-// openInspector opens the inspector's port, if there is to be one; who comes waits.
+// openInspector opens the inspector's port, if there is to be one; it tells that all is starting.
 func (d *daemon) openInspector(opts *options, log *slog.Logger) (err error) {
 	if opts.Admin == "" {
 		return nil
@@ -196,11 +196,13 @@ func (d *daemon) stop(timeout time.Duration) error {
 const timeToCut = 2 * time.Second
 
 func (d *daemon) stopAll(ctx context.Context) error {
-	var err error
 	if d.inspector != nil {
-		err = d.inspector.Stop(ctx)
+		d.inspector.Leave()
 	}
-	err = errors.Join(err, d.listener.Shutdown(ctx))
+	err := d.listener.Shutdown(ctx)
+	if d.inspector != nil {
+		err = errors.Join(err, d.inspector.Stop(ctx))
+	}
 	d.endTraces(ctx)
 	if d.provider != nil {
 		err = errors.Join(err, d.provider.Stop(ctx))
