@@ -13,8 +13,9 @@ import (
 type lab struct {
 	server *Server
 
-	mu     sync.Mutex
+	mu     sync.Mutex        // a fault begins and ends under it
 	faults map[string]*fault // by what; one of each at a time
+	closed bool
 }
 
 // fault is one that is on.
@@ -34,6 +35,9 @@ const (
 	faultMillis  = 10_000
 	faultBytes   = 1 << 30
 )
+
+// errLabClosed is the answer to who comes while the inspector stops: nothing would end his fault.
+var errLabClosed = errors.New("the fault lab is closed")
 
 func newLab(s *Server) *lab { return &lab{server: s, faults: map[string]*fault{}} }
 
@@ -60,16 +64,15 @@ func (l *lab) begin(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusBadRequest, "seconds has to be 1 to 60")
 		return
 	}
-	until := time.Now().Add(time.Duration(wanted.Seconds) * time.Second)
-	f, err := l.make(&wanted, until)
+	f, err := l.put(&wanted, time.Now().Add(time.Duration(wanted.Seconds)*time.Second))
 	switch {
+	case errors.Is(err, errLabClosed):
+		fail(w, http.StatusServiceUnavailable, err.Error())
 	case errors.Is(err, transport.ErrNoConnection):
 		fail(w, http.StatusNotFound, err.Error())
 	case err != nil:
 		fail(w, http.StatusBadRequest, err.Error())
 	default:
-		f.Until = millis(until)
-		l.put(f, until)
 		reply(w, f)
 	}
 }
@@ -82,9 +85,9 @@ func (l *lab) crash(w http.ResponseWriter, id string) {
 	reply(w, fault{What: "crash", Until: millis(time.Now())})
 }
 
-// make lets the fault begin.
+// make lets the fault begin. Under mu.
 func (l *lab) make(wanted *wish, until time.Time) (*fault, error) {
-	f := &fault{What: wanted.What}
+	f := &fault{What: wanted.What, Until: millis(until)}
 	disk := l.server.cfg.Disk
 	switch wanted.What {
 	case "delay":
@@ -113,10 +116,17 @@ func (l *lab) make(wanted *wish, until time.Time) (*fault, error) {
 	return f, nil
 }
 
-// put notes a fault, in the place of one of its kind, and sees to its end.
-func (l *lab) put(f *fault, until time.Time) {
+// put lets a fault begin, in the place of one of its kind, and sees to its end.
+func (l *lab) put(wanted *wish, until time.Time) (*fault, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.closed {
+		return nil, errLabClosed
+	}
+	f, err := l.make(wanted, until)
+	if err != nil {
+		return nil, err
+	}
 	if before := l.faults[f.What]; before != nil {
 		before.endsBy.Stop()
 		if before.What == "stall" && before.Conn != f.Conn {
@@ -125,6 +135,7 @@ func (l *lab) put(f *fault, until time.Time) {
 	}
 	l.faults[f.What] = f
 	f.endsBy = time.AfterFunc(time.Until(until), func() { l.drop(f) })
+	return f, nil
 }
 
 // drop ends a fault, unless another has taken its place.
@@ -162,10 +173,11 @@ func (l *lab) list(w http.ResponseWriter, _ *http.Request) {
 	reply(w, map[string]any{"faults": on})
 }
 
-// close ends all faults.
+// close ends all faults, and lets none begin.
 func (l *lab) close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.closed = true
 	for what, f := range l.faults {
 		delete(l.faults, what)
 		f.endsBy.Stop()

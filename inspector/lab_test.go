@@ -1,8 +1,11 @@
 package inspector_test
 
 import (
+	"bufio"
 	"fmt"
+	"net"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -165,5 +168,42 @@ func TestCrashes(t *testing.T) {
 	s.fault(`{"what":"crash","id":"conn/2"}`)
 	if answer := alice.Next(); answer != nil {
 		t.Errorf("alice hears %v", answer)
+	}
+}
+
+// A fault whose request is half sent when the inspector stops does not begin: nothing
+// would end it, and the provider's stop would wait for a disk that is slow on purpose.
+func TestNoFaultBeginsDuringTheStop(t *testing.T) {
+	s := withLab(t)
+	page := s.look("feed")
+	late, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = late.Close() }()
+	if err := late.SetDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	const wish = `{"what":"delay","ms":10000,"seconds":60}`
+	const head = "POST /api/fault HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: %d\r\nExpect: 100-continue\r\n\r\n"
+	if _, err := fmt.Fprintf(late, head, len(wish)); err != nil {
+		t.Fatal(err)
+	}
+	answers := bufio.NewReader(late)
+	if line, err := answers.ReadString('\n'); err != nil || !strings.Contains(line, "100 Continue") {
+		t.Fatalf("%q, %v", line, err)
+	}
+	_, _ = answers.ReadString('\n')
+	stopped := make(chan error)
+	go func() { stopped <- s.stop() }()
+	page.all() // its end is after the lab's
+	if _, err := late.Write([]byte(wish)); err != nil {
+		t.Fatal(err)
+	}
+	if line, err := answers.ReadString('\n'); err != nil || !strings.Contains(line, "503") {
+		t.Errorf("%q, %v", line, err)
+	}
+	if err := <-stopped; err != nil {
+		t.Error(err)
 	}
 }

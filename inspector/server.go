@@ -125,10 +125,10 @@ func (s *Server) Serve(provider *actors.Provider, listener *transport.Listener, 
 // streams and faults.
 func (s *Server) Leave() {
 	s.now.Store(notReady("stopping"))
-	s.hub.close()
 	if s.lab != nil {
 		s.lab.close()
 	}
+	s.hub.close()
 }
 
 // Stop leaves and closes the address. What is under way is given a moment. It comes
