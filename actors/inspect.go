@@ -97,5 +97,6 @@ type Batch = persistence.Batch
 type Filter struct {
 	Conn  uint64  // 0 for any
 	Call  string  // "" for any
-	Share float64 // of them, 0 for the next one alone
+	Share float64 // of them, 0 for the next Count alone
+	Count int     // 0 is 1
 }

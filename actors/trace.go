@@ -38,9 +38,9 @@ const (
 // follower is one who follows.
 type follower struct {
 	Filter
-	hop    func(Hop)
-	chosen atomic.Bool // the one that is wanted
-	gone   atomic.Bool
+	hop  func(Hop)
+	left atomic.Int64 // to be chosen, of those that are counted
+	gone atomic.Bool
 }
 
 // Follow has hop called for each station of the requests that f chooses, until stop, on
@@ -51,6 +51,7 @@ type follower struct {
 // under way when stop returns.
 func (p *Provider) Follow(f Filter, hop func(Hop)) (stop func()) {
 	all, who := &p.node.followers, &follower{Filter: f, hop: hop}
+	who.left.Store(int64(max(f.Count, 1)))
 	all.change(func(now []*follower) []*follower { return append(now, who) })
 	return sync.OnceFunc(func() {
 		who.gone.Store(true)
@@ -86,7 +87,12 @@ func (f *follower) wants(conn uint64, call string) bool {
 	case f.Share > 0:
 		return random.Float64() < f.Share //nolint:gosec // no secret
 	}
-	return f.chosen.CompareAndSwap(false, true)
+	for left := f.left.Load(); left > 0; left = f.left.Load() {
+		if f.left.CompareAndSwap(left, left-1) {
+			return true
+		}
+	}
+	return false
 }
 
 // trace is a request that is followed.
@@ -131,7 +137,7 @@ func (fs *followers) add(t *trace) *trace {
 	defer fs.mu.Unlock()
 	if len(fs.traces)-len(fs.over) >= mostTraces {
 		for _, f := range t.to {
-			f.chosen.Store(false) // who wants one gets another
+			f.left.Add(1) // who wants one gets another
 		}
 		return nil
 	}

@@ -157,6 +157,7 @@ func TestSoManyAreFollowedAtATime(t *testing.T) {
 			t.Fatalf("only %d are followed", conn)
 		}
 	}
+	stopTwo := p.Follow(Filter{Count: 2}, func(Hop) {})
 	if fs.choose(0, req) != nil {
 		t.Error("one too many is followed")
 	}
@@ -173,7 +174,11 @@ func TestSoManyAreFollowedAtATime(t *testing.T) {
 	if kept := len(fs.traces); kept != mostOver+1 {
 		t.Errorf("%d are remembered", kept)
 	}
-	if stop(); len(fs.traces) != 0 {
+	stop()
+	if fs.choose(0, req) == nil || fs.choose(0, req) != nil {
+		t.Error("who wants two does not get both, or more")
+	}
+	if stopTwo(); len(fs.traces) != 0 {
 		t.Errorf("%d are remembered for nobody", len(fs.traces))
 	}
 }

@@ -13,7 +13,7 @@ import (
 	"elemental/actors"
 )
 
-// This file follows requests for a stream. The hops come from wherever the request is;
+// This file follows requests for a stream. The hops come from wherever the requests are;
 // a goroutine puts them together and tells of each request when it has ended.
 
 const (
@@ -27,15 +27,28 @@ const (
 
 // following is one wish to see requests.
 type following struct {
-	id     string
-	stream *stream
-	server *Server
-	filter actors.Filter
-	left   int
-	hops   chan actors.Hop
-	quit   chan struct{}
-	once   sync.Once
-	lost   atomic.Int64
+	id       string
+	stream   *stream
+	server   *Server
+	filter   actors.Filter
+	unfollow func()
+	hops     chan actors.Hop
+	due      chan struct{} // one for each that has ended, a moment later
+	quit     chan struct{}
+	once     sync.Once
+	lost     atomic.Int64
+
+	// run's alone
+	left     int
+	requests map[actors.TraceID][]actors.Hop // those that were told are there without hops
+	ended    []actors.TraceID                // and not told
+}
+
+func (s *Server) following(filter actors.Filter) *following {
+	return &following{
+		id: rand.Text(), server: s, filter: filter, left: filter.Count, hops: make(chan actors.Hop, hopQueue),
+		due: make(chan struct{}, filter.Count), quit: make(chan struct{}), requests: map[actors.TraceID][]actors.Hop{},
+	}
 }
 
 // stop ends it, whoever calls.
@@ -51,10 +64,7 @@ func (s *Server) follow(w http.ResponseWriter, r *http.Request) {
 	if !body(w, r, &wish) {
 		return
 	}
-	f := &following{
-		id: rand.Text(), server: s, filter: actors.Filter{Conn: wish.Conn, Call: wish.Call},
-		left: min(max(wish.Count, 1), mostRequests), hops: make(chan actors.Hop, hopQueue), quit: make(chan struct{}),
-	}
+	f := s.following(actors.Filter{Conn: wish.Conn, Call: wish.Call, Count: min(max(wish.Count, 1), mostRequests)})
 	switch s.hub.begin(f, wish.Stream) {
 	case http.StatusNotFound:
 		fail(w, http.StatusNotFound, "there is no such stream")
@@ -66,7 +76,7 @@ func (s *Server) follow(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// begin starts a following, or says why not.
+// begin starts a following, or says why not. The next request is followed.
 func (h *hub) begin(f *following, stream string) (status int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -78,6 +88,7 @@ func (h *hub) begin(f *following, stream string) (status int) {
 		return http.StatusServiceUnavailable
 	}
 	h.follows[f.id] = f
+	f.unfollow = h.server.provider.Follow(f.filter, f.hear)
 	go f.run()
 	return http.StatusOK
 }
@@ -94,51 +105,57 @@ func (s *Server) unfollow(w http.ResponseWriter, r *http.Request) {
 	reply(w, map[string]bool{"ended": true})
 }
 
-// run follows one request after the other.
+// run tells of the requests until all have come, or it is ended before.
 func (f *following) run() {
-	hub := f.server.hub
-	defer func() {
-		hub.mu.Lock()
-		delete(hub.follows, f.id)
-		hub.mu.Unlock()
-		f.stream.tell(event("followed", map[string]any{"id": f.id, "left": f.left}))
-	}()
-	end := time.NewTimer(followTime)
-	defer end.Stop()
-	for f.left > 0 && f.one(end.C, hub.quit) {
-		f.left--
+	defer f.end()
+	timer := time.NewTimer(followTime)
+	defer timer.Stop()
+	for f.left > 0 {
+		select {
+		case hop := <-f.hops:
+			f.note(hop)
+		case <-f.due:
+			f.tell()
+		case <-f.quit:
+			return
+		case <-f.server.hub.quit:
+			return
+		case <-timer.C:
+			return
+		}
 	}
 }
 
-// one follows the next request, and reports false when it was ended before.
-func (f *following) one(end <-chan time.Time, quit <-chan struct{}) bool {
-	stop := f.server.provider.Follow(f.filter, f.hear)
-	defer stop()
-	var hops []actors.Hop
-	var over <-chan time.Time
-	for {
-		select {
-		case hop := <-f.hops:
-			if len(hops) > 0 && hop.Trace != hops[0].Trace || len(hops) >= mostHops {
-				continue // of the one before
-			}
-			hops = append(hops, hop)
-			if hop.Where == "writer" && over == nil {
-				over = time.After(lateHops)
-			}
-		case <-over:
-			begun := time.Now()
-			f.stream.tell(event("request", f.describe(hops)))
-			f.server.cost.working(begun)
-			return true
-		case <-f.quit:
-			return false
-		case <-quit:
-			return false
-		case <-end:
-			return false
-		}
+func (f *following) end() {
+	f.unfollow()
+	hub := f.server.hub
+	hub.mu.Lock()
+	delete(hub.follows, f.id)
+	hub.mu.Unlock()
+	f.stream.tell(event("followed", map[string]any{"id": f.id, "left": f.left}))
+}
+
+// note puts a hop to those of its request. A straggler of one that was told is left out.
+func (f *following) note(hop actors.Hop) {
+	hops, known := f.requests[hop.Trace]
+	last := hop.Where == "writer"
+	if known && hops == nil || len(hops) >= mostHops && !last {
+		return
 	}
+	f.requests[hop.Trace] = append(hops, hop)
+	if last {
+		f.ended = append(f.ended, hop.Trace)
+		time.AfterFunc(lateHops, func() { f.due <- struct{}{} })
+	}
+}
+
+// tell tells of the request that ended first.
+func (f *following) tell() {
+	defer f.server.cost.working(time.Now())
+	id := f.ended[0]
+	f.stream.tell(event("request", f.describe(f.requests[id])))
+	f.ended, f.requests[id] = f.ended[1:], nil
+	f.left--
 }
 
 // hear is called wherever a hop is.

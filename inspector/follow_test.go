@@ -4,80 +4,123 @@ import (
 	"fmt"
 	"net/http"
 	"testing"
+	"time"
 
 	"elemental/transport/housetest"
 )
 
-// A post that is followed shows each station on its way, in order, with plausible times,
-// the batch that it was committed with and what it was pushed to.
-func TestFollowAPost(t *testing.T) {
+// follow has requests followed.
+func (st *stream) follow(s *site, call string, count int) {
+	st.t.Helper()
+	answer, text := s.ask(http.MethodPost, "/api/follow", fmt.Sprintf(`{"stream":%q,"call":%q,"count":%d}`, st.id, call, count), nil)
+	if answer.StatusCode != http.StatusOK {
+		st.t.Fatalf("%s %s", answer.Status, text)
+	}
+}
+
+// Whoever is told that the next request is followed, has the next request followed.
+func TestTheVeryNextRequestIsFollowed(t *testing.T) {
+	s := open(t, housetest.Settings{}, nil)
+	alice := s.Founder()
+	page := s.look("")
+	for range 40 {
+		page.follow(s, "ping", 1)
+		alice.Yes(`{"call":"ping"}`)
+		if request := page.next("request"); request["call"] != "ping" {
+			t.Fatal(request)
+		}
+	}
+}
+
+// clocked is a post as the one who posts sees it.
+type clocked struct{ sent, answered, told time.Time }
+
+// Posts that are followed, one right after the other, show each station on their way, in
+// order, within the time that they took, the batch that they were committed with and what
+// they were pushed to.
+func TestFollowPosts(t *testing.T) {
 	s := open(t, housetest.Settings{}, nil)
 	alice, bob := s.channel()
 	page := s.look("flow")
-	answer, text := s.ask(http.MethodPost, "/api/follow", fmt.Sprintf(`{"stream":%q,"call":"message","count":2}`, page.id), nil)
-	if answer.StatusCode != http.StatusOK {
-		t.Fatalf("%s %s", answer.Status, text)
+	page.follow(s, "message", 2)
+	posts := make([]clocked, 2)
+	for i := range posts {
+		posts[i].sent = time.Now()
+		alice.Yes(post, "hello")
+		bob.Next()
+		posts[i].answered = time.Now()
 	}
-	for i := range 2 {
-		var request object
-		arrived := make(chan bool)
-		go func() {
-			defer close(arrived)
-			request = page.next("request")
-		}()
-		for seen := false; !seen; { // the following of the second begins a moment after the first is told
-			alice.Yes(post, "hello")
-			bob.Next()
-			select {
-			case <-arrived:
-				seen = true
-			default:
-			}
+	for i := range posts {
+		request := page.next("request")
+		posts[i].told = time.Now()
+		if request["call"] != "message" || request["code"] != "" || request["conn"] != 2.0 {
+			t.Errorf("%d: %v", i, request)
 		}
-		checkPost(t, i, request)
+		checkTimes(t, request, posts[i])
+		checkWay(t, request)
 	}
 	page.next("followed")
 	eventually(t, "it has ended by itself", func() bool { return s.object("/api/about")["cost"].(object)["follows"] == 0.0 })
 }
 
-func checkPost(t *testing.T, i int, request object) {
-	t.Helper()
-	if request["call"] != "message" || request["code"] != "" || request["conn"] != 2.0 || request["took"].(float64) <= 0 || request["begun"].(float64) < 1e12 {
-		t.Errorf("%d: %v", i, request)
+func hopsOf(request object) (hops []object) {
+	for _, h := range request["hops"].([]any) {
+		hops = append(hops, h.(object))
 	}
+	return hops
+}
+
+// checkTimes holds a request's times against those of its client: all was begun before the
+// client had its answer, and ended before the page was told; and no hop is before its parent.
+func checkTimes(t *testing.T, request object, of clocked) {
+	t.Helper()
+	within := func(at time.Time) float64 { return float64(at.Sub(of.sent).Nanoseconds()) / 1000 }
+	if begun := int64(request["begun"].(float64)); begun < of.sent.UnixMilli()-1 || begun > of.answered.UnixMilli()+1 {
+		t.Errorf("begun at %v, posted from %v to %v", begun, of.sent.UnixMilli(), of.answered.UnixMilli())
+	}
+	if took := request["took"].(float64); took <= 0 || took > within(of.told) {
+		t.Errorf("it took %v of %v", took, within(of.told))
+	}
+	hops := hopsOf(request)
+	parents := map[any]float64{"": 0}
+	for _, hop := range hops {
+		parents[hop["span"]] = hop["begun"].(float64)
+	}
+	for _, hop := range hops {
+		sent, begun, ended := hop["sent"].(float64), hop["begun"].(float64), hop["ended"].(float64)
+		if parent, known := parents[hop["parent"]]; !known || sent < parent || begun < sent || ended < begun {
+			t.Errorf("%s from %v, begun %v, until %v, its parent begun %v", hop["where"], sent, begun, ended, parent)
+		}
+		if begun > within(of.answered) || ended > within(of.told) {
+			t.Errorf("%s begun %v, until %v: the client had waited %v, the page was told at %v", hop["where"], begun, ended, within(of.answered), within(of.told))
+		}
+	}
+}
+
+// checkWay looks for each station of a post, in order.
+func checkWay(t *testing.T, request object) {
+	t.Helper()
 	at := map[string]object{}
 	var order []string
 	var handled object // the post itself, by the channel
-	spans := map[string]bool{"": true}
-	for _, h := range request["hops"].([]any) {
-		hop := h.(object)
+	for _, hop := range hopsOf(request) {
 		where := hop["where"].(string)
 		order = append(order, where)
 		at[where] = hop
 		if hop["message"] == "post" && where == "channel" {
 			handled = hop
 		}
-		spans[hop["span"].(string)] = true
-		sent, begun, ended := hop["sent"].(float64), hop["begun"].(float64), hop["ended"].(float64)
-		if sent < 0 || begun < sent || ended < begun || ended > request["took"].(float64)+1e6 {
-			t.Errorf("%d: %s from %v, begun %v, until %v", i, where, sent, begun, ended)
-		}
-	}
-	for _, h := range request["hops"].([]any) {
-		if hop := h.(object); !spans[hop["parent"].(string)] {
-			t.Errorf("%d: the parent of %v is not among the hops", i, hop)
-		}
 	}
 	last := -1.0
 	for _, where := range []string{"reader", "session", "server", "channel", "persistence", "router", "writer"} {
 		hop := at[where]
 		if hop == nil {
-			t.Errorf("%d: it was not at the %s: %v", i, where, order)
+			t.Errorf("it was not at the %s: %v", where, order)
 			continue
 		}
 		if where != "session" && where != "persistence" && where != "channel" { // it comes by again
 			if hop["begun"].(float64) < last {
-				t.Errorf("%d: the %s comes too early: %v", i, where, order)
+				t.Errorf("the %s comes too early: %v", where, order)
 			}
 			last = hop["begun"].(float64)
 		}
@@ -86,15 +129,15 @@ func checkPost(t *testing.T, i int, request object) {
 		return
 	}
 	if handled == nil {
-		t.Fatalf("%d: the channel was sent no post: %v", i, request["hops"])
+		t.Fatalf("the channel was sent no post: %v", request["hops"])
 	}
 	if place := handled["place"].(object); place["file"] != "actors/channel.go" || place["line"].(float64) < 1 || place["function"] == "" {
-		t.Errorf("%d: the place of the channel's hop is %v", i, place)
+		t.Errorf("the place of the channel's hop is %v", place)
 	}
 	if at["router"]["pushes"] != 1.0 {
-		t.Errorf("%d: the router's hop is %v", i, at["router"])
+		t.Errorf("the router's hop is %v", at["router"])
 	}
 	if batch, ok := at["persistence"]["batch"].(object); !ok || batch["records"].(float64) < 1 || batch["synced"].(float64) < batch["written"].(float64) {
-		t.Errorf("%d: the batch is %v", i, at["persistence"])
+		t.Errorf("the batch is %v", at["persistence"])
 	}
 }

@@ -414,6 +414,7 @@ func TestWhoIsChosen(t *testing.T) {
 	of := map[string]*followed{
 		"the next":       follow(t, h, actors.Filter{}),
 		"the next ping":  follow(t, h, actors.Filter{Call: "ping"}),
+		"the next seven": follow(t, h, actors.Filter{Count: 7}),
 		"the next of 3":  follow(t, h, actors.Filter{Conn: 3}),
 		"pings of 3":     follow(t, h, actors.Filter{Conn: 3, Call: "ping", Share: 1}),
 		"all":            follow(t, h, actors.Filter{Share: 1}),
@@ -433,7 +434,7 @@ func TestWhoIsChosen(t *testing.T) {
 	}
 	alice.Ask(`{"call":"Secret!"}`)
 	want := map[string]int{
-		"the next": 1, "the next ping": 1, "the next of 3": 1, "pings of 3": rounds, "all": 3*rounds + 1, "unknown ones": 1,
+		"the next": 1, "the next ping": 1, "the next seven": 7, "the next of 3": 1, "pings of 3": rounds, "all": 3*rounds + 1, "unknown ones": 1,
 	}
 	until(t, "all of them", func() bool { return len(of["all"].requests()) >= want["all"] })
 	for name, told := range of {
