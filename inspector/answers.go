@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -34,15 +33,9 @@ func (s *Server) limit(next http.Handler) http.Handler {
 		counting := &countingWriter{ResponseWriter: w, cost: &s.cost}
 		extend(counting, requestTime)
 		r.Body = http.MaxBytesReader(w, r.Body, bodyBytes)
-		if !waits(r.URL.Path) {
-			defer s.cost.working(time.Now())
-		}
 		next.ServeHTTP(counting, r)
 	})
 }
-
-// waits tells of the answers that are long for another reason than work.
-func waits(path string) bool { return path == "/events" || strings.HasPrefix(path, "/debug/pprof/") }
 
 // extend gives an answer so much time from now on.
 func extend(w http.ResponseWriter, most time.Duration) {
@@ -59,7 +52,11 @@ func unhurried(w http.ResponseWriter) {
 
 // reply writes an answer.
 func reply(w http.ResponseWriter, answer any) {
+	begun := time.Now()
 	data, err := json.Marshal(answer)
+	if c, counts := w.(*countingWriter); counts {
+		c.cost.working(begun)
+	}
 	if err != nil {
 		fail(w, http.StatusInternalServerError, "the answer cannot be written")
 		return

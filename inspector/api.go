@@ -104,8 +104,11 @@ func (s *Server) tree(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer s.scan.end()
+	begun := time.Now()
 	if kind == "" && parent == "" {
-		reply(w, s.roots())
+		roots := s.roots()
+		s.cost.working(begun)
+		reply(w, roots)
 		return
 	}
 	var found []actors.ActorInfo
@@ -116,6 +119,7 @@ func (s *Server) tree(w http.ResponseWriter, r *http.Request) {
 		return true
 	})
 	slices.SortFunc(found, order)
+	s.cost.working(begun)
 	reply(w, listOf(found, offset, limit))
 }
 
@@ -145,6 +149,7 @@ func (s *Server) search(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer s.scan.end()
+	begun := time.Now()
 	var found []actors.ActorInfo
 	s.provider.Actors(func(a actors.ActorInfo) bool {
 		if contains(a.ID, text) || contains(a.Label, text) {
@@ -153,6 +158,7 @@ func (s *Server) search(w http.ResponseWriter, r *http.Request) {
 		return true
 	})
 	slices.SortFunc(found, byName)
+	s.cost.working(begun)
 	reply(w, listOf(found, 0, limit))
 }
 

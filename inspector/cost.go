@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// cost is what the inspector itself takes: its own code's time and what it sends.
+// cost is what the inspector itself takes: the time in which its own code collects and
+// encodes (not that in which it waits for an actor, its turn, or a client), and what it sends.
 type cost struct {
 	busy  atomic.Int64 // nanoseconds
 	bytes atomic.Int64

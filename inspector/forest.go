@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"elemental/actors"
 )
@@ -138,12 +139,15 @@ func (s *Server) overview(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer s.scan.end()
+	begun := time.Now()
 	f := forest{below: map[string][]actors.ActorInfo{}}
 	s.provider.Actors(func(a actors.ActorInfo) bool {
 		f.add(a)
 		return true
 	})
-	reply(w, f.draw(mostNodes))
+	all := f.draw(mostNodes)
+	s.cost.working(begun)
+	reply(w, all)
 }
 
 // forest is all living actors by their parents.

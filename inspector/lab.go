@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"elemental/actors"
 	"elemental/transport"
 )
 
@@ -79,7 +80,11 @@ func (l *lab) begin(w http.ResponseWriter, r *http.Request) {
 
 func (l *lab) crash(w http.ResponseWriter, id string) {
 	if err := l.server.provider.Crash(id); err != nil {
-		fail(w, http.StatusNotFound, err.Error())
+		status := http.StatusNotFound
+		if errors.Is(err, actors.ErrCrashing) {
+			status = http.StatusConflict
+		}
+		fail(w, status, err.Error())
 		return
 	}
 	reply(w, fault{What: "crash", Until: millis(time.Now())})

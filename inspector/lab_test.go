@@ -207,3 +207,25 @@ func TestNoFaultBeginsDuringTheStop(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestACrashIsOneAtATime: who asks for another before the actor has gone on is refused.
+// Waiting for it is no work of the inspector's.
+func TestACrashIsOneAtATime(t *testing.T) {
+	s := withLab(t)
+	s.channel()
+	status := map[int]int{}
+	for range 40 {
+		answer, _ := s.ask("POST", "/api/fault", `{"what":"crash","id":"provider/servers/s"}`, nil)
+		status[answer.StatusCode]++
+	}
+	if status[http.StatusConflict] == 0 || status[http.StatusOK]+status[http.StatusConflict] != 40 {
+		t.Errorf("answered %v", status)
+	}
+	eventually(t, "it has gone on", func() bool {
+		actor := s.object("/api/actor?id=provider/servers/s")["actor"].(object)
+		return actor["restarts"] == float64(status[http.StatusOK])
+	})
+	if cost := s.object("/api/about")["cost"].(object); cost["cpu"].(float64) > 1 {
+		t.Errorf("it says that it takes %v processors", cost["cpu"])
+	}
+}
