@@ -139,14 +139,25 @@ func TestSome(t *testing.T) {
 func TestPushes(t *testing.T) {
 	const members, posts = 5, 200
 	push := `{"call": "newmessage","message":"hello"}` + "\n"
+	var known atomic.Bool
 	s := serve(t, func(s *server, _ string) string {
-		s.toAll(push)
+		if known.Load() {
+			s.toAll(push)
+		}
 		return yes
 	})
 	c := gather(t, s.addr, crowd.Lines, members)
-	if _, err := c.Run(t.Context(), crowd.Load{Next: requests(1), Fan: members}); err != nil {
-		t.Fatal(err) // now the server knows all of them
+	asked := map[int]bool{}
+	if _, err := c.Run(t.Context(), crowd.Load{Next: func(member int, _ time.Time) []byte {
+		if asked[member] {
+			return nil
+		}
+		asked[member] = true
+		return []byte("hello\n")
+	}}); err != nil {
+		t.Fatal(err)
 	}
+	known.Store(true) // the server has answered all of them
 	seen := 0
 	got, err := c.Run(t.Context(), crowd.Load{
 		Next: requests(posts), Senders: 2, Depth: 8, Fan: members, Window: 3,
