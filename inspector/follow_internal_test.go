@@ -30,7 +30,7 @@ func TestRequestsAreToldApart(t *testing.T) {
 	hear(2, "reader")
 	hear(3, "reader", "router", "writer")
 	expectRequest(t, f, "03", "reader", "router", "writer")
-	for range 2 * mostHops {
+	for range mostHops { // one too many
 		hear(2, "session")
 		hear(1, "router")
 	}
