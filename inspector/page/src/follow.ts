@@ -24,6 +24,7 @@ class Follow {
 	private readonly status = h("p", { class: "follow-status", role: "status" });
 	private readonly list = h("div", { class: "request-list", role: "listbox", "aria-label": "Requests that were followed", tabindex: "0" });
 	private readonly stage = h("div", { class: "stage panel" });
+	private early: number | null = null; // requests that came before the answer that they are followed, while that is awaited
 	private chosen = 0; // the key of the request that is drawn
 	private running: { id: string; until: number; left: number; stream: string } | null = null;
 
@@ -51,19 +52,21 @@ class Follow {
 	}
 
 	async begin(): Promise<void> {
-		if (this.running || this.page.stream.id === "") {
-			if (!this.running) say(this.status, "The page is not connected to the provider yet.");
+		if (this.running || this.early !== null || this.page.stream.id === "") {
+			if (this.page.stream.id === "") say(this.status, "The page is not connected to the provider yet.");
 			return;
 		}
 		const count = Number(this.count.value);
 		keep({ conn: this.conn.value, call: this.call.value, count: count === 1 ? "" : count });
+		this.early = 0;
 		try {
 			const body = { stream: this.page.stream.id, call: this.call.value || undefined, conn: this.conn.value ? Number(this.conn.value) : undefined, count };
 			const { id } = await post<{ id: string }>("/api/follow", body);
-			this.running = { id, until: Date.now() + lasts, left: count, stream: this.page.stream.id };
+			if (this.early < count) this.running = { id, until: Date.now() + lasts, left: count - this.early, stream: this.page.stream.id };
 		} catch (error) {
 			say(this.status, reason(error));
 		}
+		this.early = null;
 		this.drawButton();
 		this.drawStatus();
 	}
@@ -79,6 +82,7 @@ class Follow {
 	private take(request: Request): void {
 		const key = kept.next++;
 		kept.requests = [...kept.requests, { request, key }].slice(-keptRequests);
+		if (this.early !== null) this.early++;
 		if (this.running && --this.running.left <= 0) {
 			this.running = null;
 			say(this.status, "");
