@@ -24,10 +24,7 @@ func (l *lab) connect(s *subject, members int) (*crowd.Crowd, error) {
 		if err := c.Join(l.ctx, min(connectAtOnce, members-known)); err != nil {
 			return nil, err
 		}
-		if s.login == "" {
-			continue
-		}
-		if err := l.once(c, func(i int) []byte { return onlyFrom(known, i, s.login) }); err != nil {
+		if err := l.once(c, func(i int) []byte { return onlyFrom(known, i, s.hello(i)) }); err != nil {
 			return nil, err
 		}
 	}
@@ -35,7 +32,7 @@ func (l *lab) connect(s *subject, members int) (*crowd.Crowd, error) {
 }
 
 func onlyFrom(first, i int, request string) []byte {
-	if i < first {
+	if i < first || request == "" {
 		return nil
 	}
 	return []byte(request)

@@ -5,6 +5,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"log"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,6 +20,9 @@ import (
 const asProgram = "BENCH_PROGRAM"
 
 func TestMain(m *testing.M) {
+	if filepath.Base(os.Args[0]) == ergoName {
+		log.Fatal(standIn(os.Args[1:]))
+	}
 	if os.Getenv(asProgram) != "" {
 		os.Exit(command(os.Args[1:], os.Stdout, os.Stderr))
 	}

@@ -23,8 +23,17 @@ type plotOptions struct {
 var (
 	ours   = color.RGBA{R: 0x2b, G: 0x6c, B: 0xb0, A: 0xff}
 	theirs = color.RGBA{R: 0xb7, G: 0xb7, B: 0xb7, A: 0xff}
+	others = color.RGBA{R: 0x7d, G: 0x9d, B: 0x7f, A: 0xff}
 	aimed  = color.RGBA{R: 0xc0, G: 0x39, B: 0x2b, A: 0xff}
 )
+
+// bar is who is held against the floor, and its color.
+type bar struct {
+	who  string
+	fill color.Color
+}
+
+var barred = []bar{{providerName, ours}, {redisName, theirs}, {ergoName, others}}
 
 // run draws the ratios, and each row whose contestants are sizes.
 func (o *plotOptions) run() error {
@@ -68,8 +77,8 @@ func (r *Results) ratioPlot() (*plot.Plot, error) {
 			targets = append(targets, plotter.XY{X: float64(len(names)), Y: t.Least})
 		}
 		names = append(names, row.Name)
-		for _, who := range []string{providerName, redisName} {
-			bars[who] = append(bars[who], row.ratioOf(who))
+		for _, b := range barred {
+			bars[b.who] = append(bars[b.who], row.ratioOf(b.who))
 		}
 	}
 	if len(names) == 0 || slices.Max(bars[providerName]) == 0 {
@@ -81,8 +90,9 @@ func (r *Results) ratioPlot() (*plot.Plot, error) {
 	p.NominalX(names...)
 	p.Legend.Top, p.Legend.Left = true, true
 	p.Add(plotter.NewGrid())
-	for i, who := range []string{providerName, redisName} {
-		if err := addBars(p, who, bars[who], []color.Color{ours, theirs}[i], vg.Length(2*i-1)); err != nil {
+	there := slices.DeleteFunc(slices.Clone(barred), func(b bar) bool { return slices.Max(bars[b.who]) == 0 })
+	for i, b := range there {
+		if err := addBars(p, b.who, bars[b.who], b.fill, vg.Length(2*i+1-len(there))); err != nil {
 			return nil, err
 		}
 	}

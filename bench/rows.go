@@ -40,7 +40,7 @@ var rows = []row{
 	}, {
 		name: "push1000", about: "pushes delivered to the subscribers of one channel, as many as they can take",
 		unit: perSecond, base: floorName, targets: []Target{{Of: ofRatio, Least: 1.2}},
-		enter: together(pushes(providerName), pushes(floorName)),
+		enter: together(pushes(providerName), pushes(floorName), pushes(ergoName)),
 	}, {
 		name: "pushlatency", about: "p99 of the time from send to delivery, at half of the pushes that it can do",
 		unit: "ms", base: floorName, targets: []Target{{Of: ofFigure, Most: 20, Unit: "ms"}},

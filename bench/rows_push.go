@@ -31,8 +31,7 @@ func (l *lab) audience(who string) (*subject, *crowd.Crowd, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	subscribe := request("subscribe", "servername", server, "channel", channel)
-	return s, c, l.once(c, func(i int) []byte { return onlyFrom(posters, i, subscribe) })
+	return s, c, l.once(c, func(i int) []byte { return onlyFrom(posters, i, s.subscribe) })
 }
 
 // flood posts as fast as what was posted is delivered.

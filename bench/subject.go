@@ -18,10 +18,20 @@ import (
 // subject is a server that is measured, and how one speaks with it.
 type subject struct {
 	*process
-	dir   string // of a provider that startSettled has started
-	scan  crowd.Scanner
-	login string // what each connection says first; may be empty
-	post  func(channel string) string
+	dir       string // of a provider that startSettled has started
+	scan      crowd.Scanner
+	login     string                  // what each connection says first; may be empty
+	loginAs   func(member int) string // the same where each has a name of its own
+	subscribe string                  // what the subscribers of the channel say
+	post      func(channel string) string
+}
+
+// hello is what a connection says first; it may be empty.
+func (s *subject) hello(member int) string {
+	if s.loginAs != nil {
+		return s.loginAs(member)
+	}
+	return s.login
 }
 
 // The names of those that are measured.
@@ -29,6 +39,7 @@ const (
 	providerName = "provider"
 	floorName    = "floor"
 	redisName    = "redis"
+	ergoName     = "ergo"
 )
 
 const (
@@ -58,6 +69,10 @@ func postTo(server, channel string) string {
 
 func postJSON(channel string) string { return postTo(server, channel) }
 
+func subscribeJSON() string {
+	return request("subscribe", "servername", server, "channel", channel)
+}
+
 func newLineReader(conn net.Conn) *bufio.Reader { return bufio.NewReader(conn) }
 
 func succeeded(answer string) bool {
@@ -72,6 +87,8 @@ func (l *lab) start(name string) (*subject, error) {
 		return l.startFloor()
 	case redisName:
 		return l.startRedis()
+	case ergoName:
+		return l.startErgo()
 	}
 	return l.startSettled()
 }
@@ -108,7 +125,7 @@ func (l *lab) startProvider(dir string, args ...string) (*subject, error) {
 		return nil, fmt.Errorf("%w\n%s", err, p.log.Text())
 	}
 	p.addr = providertest.ListensAt(line)
-	return &subject{process: p, scan: crowd.Lines, post: postJSON}, nil
+	return &subject{process: p, scan: crowd.Lines, subscribe: subscribeJSON(), post: postJSON}, nil
 }
 
 // settle makes a provider's user and server.
@@ -169,7 +186,8 @@ func (l *lab) startFloor() (*subject, error) {
 	}
 	p.addr = addr
 	login := request("login", "usernm", "alice", "passwd", "secret")
-	return &subject{process: p, scan: crowd.Lines, login: login, post: postJSON}, l.awaitListener(p)
+	s := &subject{process: p, scan: crowd.Lines, login: login, subscribe: subscribeJSON(), post: postJSON}
+	return s, l.awaitListener(p)
 }
 
 // startRedis starts a Redis that has every command on disk before it answers.

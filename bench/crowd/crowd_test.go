@@ -256,3 +256,40 @@ func TestRedis(t *testing.T) {
 		}
 	}
 }
+
+func TestIRC(t *testing.T) {
+	const by = ":irc.test "
+	for text, want := range map[string]crowd.Kind{
+		by + "001 bob :Welcome": crowd.Aside, by + "353 bob = #go :@al bob": crowd.Aside, by + "NOTICE * :hello": crowd.Aside,
+		":al!~u@h JOIN #go": crowd.Aside, by + "MODE bob +i": crowd.Aside,
+		by + "422 bob :MOTD File is missing": crowd.Answer, by + "376 bob :End of MOTD": crowd.Answer,
+		by + "366 bob #go :End of NAMES list": crowd.Answer, by + "PONG irc.test 1": crowd.Answer, "PONG :1": crowd.Answer,
+		":al!~u@h PRIVMSG #go :PING 001 366": crowd.Push, "PING bob": crowd.Ping, by + "PING :irc.test": crowd.Ping,
+		by + "433 * bob :Nickname is already in use": crowd.Wrong, by + "404 bob #go :Cannot send": crowd.Wrong,
+		"ERROR :SendQ Exceeded": crowd.Wrong, "hello": crowd.Wrong, ":": crowd.Wrong, "": crowd.Wrong,
+	} {
+		if length, kind := crowd.IRC([]byte(text)); length != 0 || kind != crowd.Part {
+			t.Errorf("%q without an end: %d %d", text, length, kind)
+		}
+		for _, end := range []string{"\r\n", "\n"} {
+			if length, kind := crowd.IRC([]byte(text + end + by)); length != len(text+end) || kind != want {
+				t.Errorf("%q: %d %d, want %d %d", text+end, length, kind, len(text+end), want)
+			}
+		}
+	}
+}
+
+// TestPing is told things besides, and asked for a sign of life in the midst of
+// it: the requests are answered when the PONG has come.
+func TestPing(t *testing.T) {
+	s := serve(t, func(_ *server, line string) string {
+		if line == "PONG :are you there" {
+			return ":irc.test PONG irc.test :hello\r\n"
+		}
+		return ":irc.test NOTICE * :hello\r\nPING :are you there\r\n"
+	})
+	got, err := gather(t, s.addr, crowd.IRC, 3).Run(t.Context(), crowd.Load{Depth: 2, Next: requests(100)})
+	if heard := s.requests.Load(); err != nil || got.Answers != 100 || got.Pushes != 0 || heard != 200 {
+		t.Errorf("%+v, the server heard %d: %v", got, heard, err)
+	}
+}

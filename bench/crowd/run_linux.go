@@ -277,6 +277,11 @@ func (r *run) count(m *member, text []byte) (rest []byte, err error) {
 			m.under--
 			r.under--
 			r.Answers++
+		case Aside:
+		case Ping:
+			if err := r.write(m, pong(text[:length])); err != nil {
+				return nil, err
+			}
 		default:
 			return nil, fmt.Errorf("member %d got a wrong answer: %.200q", m.index, text[:length])
 		}
