@@ -283,10 +283,13 @@ func TestIRC(t *testing.T) {
 // it: the requests are answered when the PONG has come.
 func TestPing(t *testing.T) {
 	s := serve(t, func(_ *server, line string) string {
-		if line == "PONG :are you there" {
+		switch line {
+		case "hello":
+			return ":irc.test NOTICE * :hello\r\nPING :are you there\r\n"
+		case "PONG :are you there":
 			return ":irc.test PONG irc.test :hello\r\n"
 		}
-		return ":irc.test NOTICE * :hello\r\nPING :are you there\r\n"
+		return ""
 	})
 	got, err := gather(t, s.addr, crowd.IRC, 3).Run(t.Context(), crowd.Load{Depth: 2, Next: requests(100)})
 	if heard := s.requests.Load(); err != nil || got.Answers != 100 || got.Pushes != 0 || heard != 200 {
