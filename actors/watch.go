@@ -174,10 +174,11 @@ func (s *spread) summary() Times {
 // maxWatches bounds who watches one actor: it has to write for each.
 const maxWatches = 32
 
-var errWatched = errors.New("too many watch this actor")
+// ErrWatched says that so many watch an actor that nobody else may.
+var ErrWatched = errors.New("too many watch this actor")
 
 // Watch begins to observe an actor. What is in its mailbox already is observed too, but
-// for how long it has waited. Several may watch one actor, each with a span of its own.
+// for how long it has waited. Up to 32 may watch one actor, each with a span of its own.
 func (p *Provider) Watch(id string) (*Watch, error) {
 	e := p.node.roll.find(id)
 	if e == nil {
@@ -196,7 +197,7 @@ func (p *Provider) Watch(id string) (*Watch, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if len(o.watches) >= maxWatches {
-		return nil, errWatched
+		return nil, ErrWatched
 	}
 	w.of, w.since = o, o.now()
 	o.watches = append(o.watches, w)

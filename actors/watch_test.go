@@ -172,7 +172,7 @@ func TestTooManyDoNotWatchOneActor(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if _, err := p.Watch(slow.Id); !errors.Is(err, errWatched) {
+		if _, err := p.Watch(slow.Id); !errors.Is(err, ErrWatched) {
 			t.Errorf("one more: %v", err)
 		}
 	})

@@ -68,6 +68,35 @@ func TestPageShowsAnActor(t *testing.T) {
 	v.fine()
 }
 
+// A page that is too late to watch an actor says so, and not that it is gone; it shows
+// the actor when there is room.
+func TestPageOfAnActorThatTooManyWatch(t *testing.T) {
+	s := withLab(t)
+	const id = "provider/router"
+	leaves := s.crowdAround(id)
+	v := s.visit(browser(t), "actor?id="+id, looks{})
+	v.await(`document.querySelector(".crowded")?.textContent.startsWith("Too many watch this actor; try again")`)
+	v.await(`document.querySelector("h1")?.textContent === "router" && document.querySelector(".state-json .json-line") !== null`)
+	if evaluate[bool](v, `document.querySelector(".tiles").checkVisibility()`) {
+		t.Error("figures are shown that nobody has")
+	}
+	leaves()
+	v.await(`document.querySelector(".crowded").textContent === "" && document.querySelector(".tile .about").textContent === "nothing waits"`)
+	if !evaluate[bool](v, `document.querySelector(".tiles").checkVisibility()`) {
+		t.Error("the figures are not shown")
+	}
+	v.fine()
+}
+
+// The page of an actor that is not there shows it as soon as it is.
+func TestPageOfAnActorThatComes(t *testing.T) {
+	s := withLab(t)
+	v := s.visit(browser(t), "actor?id=provider/users/alice", looks{})
+	v.await(`document.querySelector("h1")?.textContent === "Not alive"`)
+	s.Founder()
+	v.await(`document.querySelector("h1")?.textContent === "alice" && document.querySelector(".state-json .json-line") !== null`)
+}
+
 // channelID is the actor of the channel general, once it lives.
 func (s *site) channelID() string {
 	s.t.Helper()

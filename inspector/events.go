@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -259,7 +260,7 @@ func (t ticker) stop() {
 // watched is an actor that a stream watches.
 type watched struct {
 	id    string
-	watch *actors.Watch // nil when there is no such actor, or not any more
+	watch *actors.Watch // nil when there is no such actor, or not any more, or no room
 }
 
 type watches []*watched
@@ -268,22 +269,24 @@ func (s *Server) watch(ids []string) watches {
 	var all watches
 	for _, id := range ids {
 		w := &watched{id: id}
-		w.begin(s.provider)
+		_ = w.begin(s.provider) // the first look tries again, and tells
 		all = append(all, w)
 	}
 	s.hub.watching(len(all))
 	return all
 }
 
-// begin begins to watch, if the actor lives and is not watched: it may come back.
-func (w *watched) begin(provider *actors.Provider) {
+// begin begins to watch, unless it has, or says why it cannot. The actor may come back,
+// and others may make room.
+func (w *watched) begin(provider *actors.Provider) error {
 	if w.watch != nil {
-		return
+		return nil
 	}
 	watch, err := provider.Watch(w.id)
 	if err == nil {
 		w.watch = watch
 	}
+	return err
 }
 
 func (all watches) stop(h *hub) {
@@ -320,6 +323,7 @@ type (
 	observation struct {
 		ID       string            `json:"id"`
 		Gone     bool              `json:"gone,omitempty"`
+		Crowded  bool              `json:"crowded,omitempty"` // it lives, but too many watch it
 		Depth    int               `json:"depth"`
 		Busy     float64           `json:"busy"`
 		Rate     float64           `json:"rate"`
@@ -333,10 +337,10 @@ func placeOf(p actors.Place) observedPlace { return observedPlace{p.File, p.Line
 // look tells what the actor did since the last look.
 func (w *watched) look(s *Server) []byte {
 	defer s.cost.working(time.Now())
-	w.begin(s.provider)
 	o := observation{ID: w.id, Types: []observedType{}, Restarts: []observedRestart{}}
-	if w.watch == nil {
-		o.Gone = true
+	if err := w.begin(s.provider); err != nil {
+		o.Crowded = errors.Is(err, actors.ErrWatched)
+		o.Gone = !o.Crowded
 		return event("actor", o)
 	}
 	seen := w.watch.Take()

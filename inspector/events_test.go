@@ -1,6 +1,7 @@
 package inspector_test
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -11,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"elemental/actors"
 	"elemental/inspector"
 	"elemental/transport/housetest"
 )
@@ -110,6 +112,48 @@ func TestActorIsWatched(t *testing.T) {
 	eventually(t, "the watches end with their page", func() bool {
 		cost := s.object("/api/about")["cost"].(object)
 		return cost["watches"] == 0.0 && cost["streams"] == 0.0
+	})
+}
+
+// crowdAround has so many watch an actor that nobody else may, until one of them leaves.
+func (s *site) crowdAround(id string) (leaves func()) {
+	s.t.Helper()
+	for {
+		watch, err := s.Provider.Watch(id)
+		if errors.Is(err, actors.ErrWatched) {
+			return leaves
+		}
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		leaves = watch.Stop
+	}
+}
+
+// An actor that too many watch is not said to be gone, and is shown when there is room.
+func TestActorThatTooManyWatch(t *testing.T) {
+	s := open(t, housetest.Settings{}, nil)
+	const id = "provider/router"
+	leaves := s.crowdAround(id)
+	page := s.look("actor:" + id + ",actor:provider/users/nobody")
+	page.until("actor", "of the crowd", func(a object) bool {
+		if a["id"] == id && (a["gone"] != nil || a["crowded"] != true) {
+			t.Errorf("while too many watch it: %v", a)
+		}
+		return a["id"] == id
+	})
+	page.until("actor", "of one who is not", func(a object) bool {
+		if a["id"] != id && (a["gone"] != true || a["crowded"] != nil) {
+			t.Errorf("one who is not: %v", a)
+		}
+		return a["id"] != id
+	})
+	leaves()
+	page.until("actor", "with its figures", func(a object) bool {
+		if a["gone"] == true && a["id"] == id {
+			t.Errorf("after one has left: %v", a)
+		}
+		return a["id"] == id && a["crowded"] == nil
 	})
 }
 

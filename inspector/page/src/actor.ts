@@ -27,7 +27,9 @@ class ActorView {
 	private readonly asked = h("p", { class: "hint" });
 	private readonly opened = new Map<string, boolean>();
 	private readonly known = new Map<string, HTMLTableRowElement>(); // keeps an idle type's row, so that rows do not jump
+	private readonly crowd = h("div", { class: "crowded", role: "status" });
 	private shown = ""; // the restarts that are drawn
+	private gone = false; // as far as the page says
 	private actor: Actor | null = null;
 
 	constructor(private readonly page: Page, private readonly id: string) {
@@ -35,7 +37,7 @@ class ActorView {
 		this.rate.element.append(this.sparks.rate.element);
 		this.busy.element.append(this.sparks.busy.element);
 		const ask = h("button", { type: "button", class: "button small", title: "Ask again (r)", onclick: () => void this.ask() }, "Ask again");
-		set(this.element, this.head,
+		set(this.element, this.head, this.crowd,
 			h("dl", { class: "tiles four" }, this.depth.element, this.rate.element, this.busy.element, this.life.element),
 			h("div", { class: "actor-columns" },
 				h("div", { class: "stack" }, this.typesPanel(), panel("Restarts", this.restarts)),
@@ -61,15 +63,27 @@ class ActorView {
 	}
 
 	private take(tick: ActorTick): void {
+		this.drawCrowd(tick.crowded ?? false);
 		if (tick.gone) {
 			this.drawTrouble(new Trouble(404, ""));
 			return;
 		}
-		this.drawTick(tick, true);
+		if (!tick.crowded) this.drawTick(tick, true);
+		if (this.gone) void this.ask(); // it has come back
+		this.gone = false;
+	}
+
+	private drawCrowd(crowded: boolean): void {
+		this.element.classList.toggle("unwatched", crowded);
+		if (!crowded) set(this.crowd);
+		else if (this.crowd.childElementCount === 0) {
+			set(this.crowd, notice("Too many watch this actor; try again", "It is alive, but only so many may see at a time what it does. The page tries by itself, and shows it as soon as one of them leaves."));
+		}
 	}
 
 	private drawTrouble(error: unknown): void {
 		if (error instanceof Trouble && error.status === 404) {
+			this.gone = true;
 			set(this.head, h("h1", null, "Not alive"), h("p", { class: "id" }, code(this.id)));
 			set(this.state, notice("This actor is not in memory", "It has ended, or it left memory because nobody used it; its next message brings it back. ", h("a", { href: link("tree") }, "Look for another one"), "."));
 		} else set(this.state, notice("Its state cannot be had", reason(error)));

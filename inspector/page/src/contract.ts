@@ -65,6 +65,7 @@ export interface ActorState {
 export interface ActorTick {
 	id: string;
 	gone?: boolean;
+	crowded?: boolean; // it lives, but too many watch it: there are no figures
 	depth: number;
 	busy: number; // share of the time
 	rate: number;
