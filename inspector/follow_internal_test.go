@@ -3,11 +3,16 @@ package inspector
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"elemental/actors"
+	"elemental/transport/housetest"
 )
 
 // Hops of several requests come mixed, and some come late: each request has its own alone,
@@ -40,6 +45,49 @@ func TestRequestsAreToldApart(t *testing.T) {
 	expectRequest(t, f, "02", wheres...)
 	if e := nextEvent(t, f); !bytes.Contains(e, []byte(`"left":0`)) {
 		t.Errorf("%s", e)
+	}
+}
+
+// firstByte is an answer to a wish to follow. Its test fails unless requests are followed
+// before its client can see any of it.
+type firstByte struct {
+	*httptest.ResponseRecorder
+	t        *testing.T
+	provider *actors.Provider
+}
+
+func (f firstByte) WriteHeader(status int) {
+	if !f.provider.Followed() {
+		f.t.Error("it is answered before requests are followed")
+	}
+	f.ResponseRecorder.WriteHeader(status)
+}
+
+// Whoever is told that requests are followed can send the one that is meant at once.
+func TestFollowingBeginsBeforeItsAnswer(t *testing.T) {
+	s := &Server{provider: housetest.New(t, housetest.Settings{Inspect: true}).Provider}
+	s.hub = newHub(s)
+	page := s.hub.open(topics{})
+	defer s.hub.end(page)
+	for range 100 { // another goroutine that begins it would be too late at least once
+		if s.provider.Followed() {
+			t.Fatal("requests are followed before anybody wants it")
+		}
+		answer := firstByte{httptest.NewRecorder(), t, s.provider}
+		s.follow(answer, httptest.NewRequest(http.MethodPost, "/api/follow", strings.NewReader(fmt.Sprintf(`{"stream":%q}`, page.id))))
+		if answer.Code != http.StatusOK {
+			t.Fatal(answer.Code, answer.Body)
+		}
+		s.hub.mu.Lock()
+		for _, f := range s.hub.follows {
+			f.stop()
+		}
+		s.hub.mu.Unlock()
+		select {
+		case <-page.queue: // it has ended
+		case <-time.After(30 * time.Second):
+			t.Fatal("it does not end")
+		}
 	}
 }
 
