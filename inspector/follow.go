@@ -40,8 +40,8 @@ type following struct {
 
 	// run's alone
 	left     int
-	requests map[actors.TraceID][]actors.Hop // those that were told are there without hops
-	ended    []actors.TraceID                // and not told
+	requests map[actors.TraceID][]actors.Hop
+	ended    []actors.TraceID // and not told
 }
 
 func (s *Server) following(filter actors.Filter) *following {
@@ -135,11 +135,11 @@ func (f *following) end() {
 	f.stream.tell(event("followed", map[string]any{"id": f.id, "left": f.left}))
 }
 
-// note puts a hop to those of its request. A straggler of one that was told is left out.
+// note puts a hop to those of its request. A straggler of one that was told begins a
+// request that never ends, and so is never told.
 func (f *following) note(hop actors.Hop) {
-	hops, known := f.requests[hop.Trace]
-	last := hop.Where == "writer"
-	if known && hops == nil || len(hops) >= mostHops && !last {
+	hops, last := f.requests[hop.Trace], hop.Where == "writer"
+	if len(hops) >= mostHops && !last {
 		return
 	}
 	f.requests[hop.Trace] = append(hops, hop)
@@ -154,7 +154,8 @@ func (f *following) tell() {
 	defer f.server.cost.working(time.Now())
 	id := f.ended[0]
 	f.stream.tell(event("request", f.describe(f.requests[id])))
-	f.ended, f.requests[id] = f.ended[1:], nil
+	delete(f.requests, id)
+	f.ended = f.ended[1:]
 	f.left--
 }
 
