@@ -23,70 +23,104 @@ func quoted(text string) string {
 	return string(b)
 }
 
+// spy is an operator who keeps all that the inspector answers.
+type spy struct {
+	*site
+	token  string
+	cookie *http.Cookie
+	told   bytes.Buffer
+}
+
+func newSpy(t *testing.T) *spy {
+	t.Helper()
+	token := housetest.Secret("operator")
+	s := open(t, housetest.Settings{}, func(cfg *inspector.Config) { cfg.Token, cfg.Disk = token, &faultlab.Disk{} })
+	door, _ := s.ask(http.MethodGet, "/?token="+url.QueryEscape(token), "", nil)
+	return &spy{site: s, token: token, cookie: door.Cookies()[0]}
+}
+
+// known shows the token.
+func (s *spy) known(r *http.Request) { r.Header.Set("Authorization", "Bearer "+s.token) }
+
+// note asks, and keeps the answer.
+func (s *spy) note(method, path, body string, with func(*http.Request)) {
+	s.t.Helper()
+	answer, text := s.ask(method, path, body, with)
+	fmt.Fprintf(&s.told, "%s %v\n%s\n", answer.Status, answer.Header, text)
+}
+
 // What nobody may know is in no answer of any route, whoever asks and how, and in no line
 // of the log: passwords of users and servers, keys, the token, and what people write.
 func TestNoAnswerTellsASecret(t *testing.T) {
-	operator := housetest.Secret("operator")
-	user, renewed, server, text := housetest.Secret("user"), housetest.Secret("renewed"), housetest.Secret("server"), housetest.Secret("text")
-	s := open(t, housetest.Settings{}, func(cfg *inspector.Config) {
-		cfg.Token, cfg.Disk = operator, &faultlab.Disk{}
-	})
-	with := func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+operator) }
-	door, _ := s.ask(http.MethodGet, "/?token="+url.QueryEscape(operator), "", nil)
-	cookie := door.Cookies()[0]
-
-	alice := s.Dial()
-	alice.Yes(`{"call":"register","usernm":"alice","passwd":%s}`, quoted(user))
-	key := alice.Yes(`{"call":"login","usernm":"alice","passwd":%s}`, quoted(user))["key"].(string)
-	alice.Yes(`{"call":"createserver","servername":"s","serverpasswd":%s}`, quoted(server))
-	alice.Yes(`{"call":"subscribe","servername":"s","channel":"general"}`)
-	alice.Yes(`{"call":"message","servername":"s","channel":"general","msg":%s}`, quoted(text))
-	alice.Ask(`{"call":"joinserver","servername":"s","serverpasswd":%s}`, quoted(server))
-	alice.Ask(`{"call":%s}`, quoted(housetest.Secret("call")))
-	key2 := alice.Yes(`{"call":"changepasswd","passwd":%s,"newpasswd":%s}`, quoted(user), quoted(renewed))["key"].(string)
-	secrets := []string{operator, user, renewed, server, text, housetest.Secret("call"), key, key2, cookie.Value}
-
-	var told bytes.Buffer
-	note := func(answer answer, body string) {
-		fmt.Fprintf(&told, "%s %v\n%s\n", answer.Status, answer.Header, body)
-	}
-	page := s.lookAs(with, "flow,tree,feed,cost,actor:provider/router,actor:provider/users/alice,actor:conn/1,actor:provider/persistence")
-	paths := []string{"/api/fault", "/debug/pprof/cmdline", "/debug/pprof/allocs?debug=1", "/api/tree?parent=conn", "/nothing"}
-	for path := range routes {
-		paths = append(paths, path)
-	}
-	for _, a := range s.actorsAs(with) {
-		paths = append(paths, "/api/actor?id="+url.QueryEscape(a))
-	}
-	for _, path := range paths {
-		note(s.ask(http.MethodGet, path, "", with))
-		note(s.ask(http.MethodGet, path, "", nil))
-		note(s.ask(http.MethodGet, path, "", func(r *http.Request) { r.AddCookie(cookie) }))
-		note(s.ask(http.MethodPut, path, operator, with))
-	}
-	note(s.ask(http.MethodPost, "/api/fault", `{"what":"crash","id":"provider/users/alice"}`, with))
-	note(s.ask(http.MethodPost, "/api/fault", `{"what":`+quoted(operator)+`}`, with))
-	note(s.ask(http.MethodPost, "/api/follow", fmt.Sprintf(`{"stream":%q,"count":2}`, page.id), with))
-	alice.Yes(`{"call":"message","servername":"s","channel":"general","msg":%s}`, quoted(text))
-	note(s.ask(http.MethodPost, "/api/fault", `{"what":"crash","id":"conn/1"}`, with))
+	s := newSpy(t)
+	alice, secrets := s.confide()
+	page := s.lookAs(s.known, "flow,tree,feed,cost,actor:provider/router,actor:provider/users/alice,actor:conn/1,actor:provider/persistence")
+	s.askAll()
+	s.harmAndFollow(page, alice)
 	for _, name := range []string{"feed", "flow", "tree", "cost", "actor"} {
 		page.next(name)
 	}
 	if err := s.stop(); err != nil {
 		t.Fatal(err)
 	}
-	told.Write(page.all())
-	if n := bytes.Count(told.Bytes(), []byte("200 OK")); n < 2*len(routes) {
+	s.told.Write(page.all())
+	if n := bytes.Count(s.told.Bytes(), []byte("200 OK")); n < 2*len(routes) {
 		t.Errorf("only %d answers", n)
 	}
-	for what, text := range map[string][]byte{"an answer": told.Bytes(), "the log": []byte(s.log.String())} {
+	for what, text := range map[string][]byte{"an answer": s.told.Bytes(), "the log": []byte(s.log.String())} {
 		for _, leak := range housetest.Leaks(text, secrets...) {
 			t.Errorf("%s tells %s", what, leak)
 		}
 	}
-	if !strings.Contains(told.String(), "event: actor") || !strings.Contains(told.String(), `"alice"`) {
+	if told := s.told.String(); !strings.Contains(told, "event: actor") || !strings.Contains(told, `"alice"`) {
 		t.Error("the page has seen nothing")
 	}
+}
+
+// confide has alice tell the provider all kinds of secrets.
+func (s *spy) confide() (alice *housetest.Line, secrets []string) {
+	s.t.Helper()
+	user, renewed, server := housetest.Secret("user"), housetest.Secret("renewed"), housetest.Secret("server")
+	alice = s.Dial()
+	alice.Yes(`{"call":"register","usernm":"alice","passwd":%s}`, quoted(user))
+	key := alice.Yes(`{"call":"login","usernm":"alice","passwd":%s}`, quoted(user))["key"].(string)
+	alice.Yes(`{"call":"createserver","servername":"s","serverpasswd":%s}`, quoted(server))
+	alice.Yes(`{"call":"subscribe","servername":"s","channel":"general"}`)
+	alice.Yes(`{"call":"message","servername":"s","channel":"general","msg":%s}`, quoted(secretText))
+	alice.Ask(`{"call":"joinserver","servername":"s","serverpasswd":%s}`, quoted(server))
+	alice.Ask(`{"call":%s}`, quoted(housetest.Secret("call")))
+	key2 := alice.Yes(`{"call":"changepasswd","passwd":%s,"newpasswd":%s}`, quoted(user), quoted(renewed))["key"].(string)
+	return alice, []string{s.token, user, renewed, server, secretText, housetest.Secret("call"), key, key2, s.cookie.Value}
+}
+
+var secretText = housetest.Secret("text")
+
+// askAll asks for everything, as everybody.
+func (s *spy) askAll() {
+	s.t.Helper()
+	paths := []string{"/api/fault", "/debug/pprof/cmdline", "/debug/pprof/allocs?debug=1", "/api/tree?parent=conn", "/nothing"}
+	for path := range routes {
+		paths = append(paths, path)
+	}
+	for _, a := range s.actorsAs(s.known) {
+		paths = append(paths, "/api/actor?id="+url.QueryEscape(a))
+	}
+	for _, path := range paths {
+		s.note(http.MethodGet, path, "", s.known)
+		s.note(http.MethodGet, path, "", nil)
+		s.note(http.MethodGet, path, "", func(r *http.Request) { r.AddCookie(s.cookie) })
+		s.note(http.MethodPut, path, s.token, s.known)
+	}
+}
+
+// harmAndFollow crashes actors that know secrets, and follows a post that is one.
+func (s *spy) harmAndFollow(page *stream, alice *housetest.Line) {
+	s.t.Helper()
+	s.note(http.MethodPost, "/api/fault", `{"what":"crash","id":"provider/users/alice"}`, s.known)
+	s.note(http.MethodPost, "/api/fault", `{"what":`+quoted(s.token)+`}`, s.known)
+	s.note(http.MethodPost, "/api/follow", fmt.Sprintf(`{"stream":%q,"count":2}`, page.id), s.known)
+	alice.Yes(`{"call":"message","servername":"s","channel":"general","msg":%s}`, quoted(secretText))
+	s.note(http.MethodPost, "/api/fault", `{"what":"crash","id":"conn/1"}`, s.known)
 }
 
 // actorsAs are the IDs of all actors.
