@@ -136,13 +136,15 @@ func TestPageFollowsARequest(t *testing.T) {
 		t.Error("bob was pushed something else")
 	}
 	v.await(`document.querySelector(".sequence .station") !== null`)
+	shown := time.Since(begun)
 
 	way := evaluate[[]step](v, stations)
 	var names []string
 	for i, at := range way {
 		names = append(names, at.Where)
-		if at.Sent > at.Begun || at.Begun > at.Ended || at.Ended > float64(took.Microseconds())+1000 {
-			t.Errorf("%s: sent at %v, begun at %v, ended at %v of %v", at.Where, at.Sent, at.Begun, at.Ended, took)
+		// A client may have its answer before the writer knows that it is written.
+		if at.Sent > at.Begun || at.Begun > at.Ended || at.Begun > float64(took.Microseconds()) || at.Ended > float64(shown.Microseconds()) {
+			t.Errorf("%s: sent at %v, begun at %v, ended at %v of %v, shown after %v", at.Where, at.Sent, at.Begun, at.Ended, took, shown)
 		}
 		if i > 0 && at.Sent < way[i-1].Sent {
 			t.Errorf("%s at %v is drawn after what came later", at.Where, at.Sent)
