@@ -35,10 +35,11 @@ var mayImport = map[string][]string{
 	// What looks at the living actors; the rest does without it.
 	"elemental/inspector/otlp": {"elemental/actors", "elemental/persistence", "elemental/persistence/vfs", "elemental/persistence/meter"},
 
-	// These serve tests alone: disks, a whole provider in the test's process, and
-	// what runs the real programs from outside.
+	// These serve tests alone: disks, a whole provider in the test's process, a browser,
+	// and what runs the real programs from outside.
 	"elemental/persistence/vfs/vfstest":       {"elemental/persistence/vfs"},
 	"elemental/transport/housetest":           {"elemental/transport", "elemental/actors", "elemental/persistence", "elemental/persistence/vfs", "elemental/persistence/meter", "elemental/protocol"},
+	"elemental/inspector/chromiumtest":        {},
 	"elemental/cmd/elemental/providertest":    {},
 	"elemental/cmd/elemental/torture":         {},
 	"elemental/cmd/elemental/torture/history": {},

@@ -13,6 +13,7 @@ import (
 	"github.com/chromedp/chromedp/kb"
 
 	"elemental/inspector"
+	"elemental/inspector/chromiumtest"
 	"elemental/transport/housetest"
 )
 
@@ -31,23 +32,23 @@ func TestPageShowsTheTree(t *testing.T) {
 			continue
 		}
 		total := int(s.object("/api/tree?kind=" + kind.(string))["total"].(float64))
-		v.await(fmt.Sprintf(`[...document.querySelectorAll(".kind-button")].some((k) => k.querySelector(".name").textContent === %q && k.querySelector(".figure").textContent === "%d")`, kind, total))
+		v.Await(fmt.Sprintf(`[...document.querySelectorAll(".kind-button")].some((k) => k.querySelector(".name").textContent === %q && k.querySelector(".figure").textContent === "%d")`, kind, total))
 	}
 	count := int(s.object("/api/overview")["count"].(float64))
-	v.await(fmt.Sprintf(`document.querySelector(".count")?.textContent === "%d actors alive"`, count))
+	v.Await(fmt.Sprintf(`document.querySelector(".count")?.textContent === "%d actors alive"`, count))
 
 	rows := 2 // provider and the group of connections
 	for _, parent := range []string{"provider", "provider/users", "provider/servers", "provider/servers/s", "conn"} {
 		rows += int(s.object("/api/tree?parent=" + url.QueryEscape(parent))["total"].(float64))
 	}
-	v.await(fmt.Sprintf(`document.querySelector("[role=treegrid]")?.getAttribute("aria-rowcount") === "%d"`, rows))
-	v.await(fmt.Sprintf(`document.querySelector(".picture canvas")?.getAttribute("aria-label").includes("%d actors")`, count))
+	v.Await(fmt.Sprintf(`document.querySelector("[role=treegrid]")?.getAttribute("aria-rowcount") === "%d"`, rows))
+	v.Await(fmt.Sprintf(`document.querySelector(".picture canvas")?.getAttribute("aria-label").includes("%d actors")`, count))
 
-	v.await(`[...document.querySelectorAll(".kind-button .about")].some((a) => a.textContent === "31 started, 0 passivated, 0 restarts")`)
+	v.Await(`[...document.querySelectorAll(".kind-button .about")].some((a) => a.textContent === "31 started, 0 passivated, 0 restarts")`)
 
-	v.run(`[...document.querySelectorAll(".kind-button")].find((k) => k.querySelector(".name").textContent === "server").click()`)
-	v.await(`document.querySelector(".count")?.textContent === "31 found"`)
-	v.fine()
+	v.Run(`[...document.querySelectorAll(".kind-button")].find((k) => k.querySelector(".name").textContent === "server").click()`)
+	v.Await(`document.querySelector(".count")?.textContent === "31 found"`)
+	v.Fine()
 }
 
 // An actor's page shows where it is, what it does while it is looked at, and its state.
@@ -56,16 +57,16 @@ func TestPageShowsAnActor(t *testing.T) {
 	alice, _ := s.channel()
 	id := s.channelID()
 	v := s.visit(browser(t), "actor?id="+url.QueryEscape(id), looks{})
-	v.await(`document.querySelector("h1")?.textContent === "general"`)
-	v.await(`[...document.querySelectorAll(".crumbs a")].map((a) => a.textContent).join() === "provider,servers,s"`)
-	v.await(`document.querySelector(".state-json .json-line") !== null`)
+	v.Await(`document.querySelector("h1")?.textContent === "general"`)
+	v.Await(`[...document.querySelectorAll(".crumbs a")].map((a) => a.textContent).join() === "provider,servers,s"`)
+	v.Await(`document.querySelector(".state-json .json-line") !== null`)
 	alice.Yes(post, "seen")
-	v.await(`[...document.querySelectorAll(".actor-columns tbody th")].some((h) => h.textContent === "post")`)
-	place := evaluate[string](v, `document.querySelector(".actor-columns .place")?.textContent ?? ""`)
+	v.Await(`[...document.querySelectorAll(".actor-columns tbody th")].some((h) => h.textContent === "post")`)
+	place := chromiumtest.Evaluate[string](v, `document.querySelector(".actor-columns .place")?.textContent ?? ""`)
 	if !strings.HasPrefix(place, "actors/") {
 		t.Errorf("the handler is said to be at %q", place)
 	}
-	v.fine()
+	v.Fine()
 }
 
 // A page that is too late to watch an actor says so, and not that it is gone; it shows
@@ -75,26 +76,26 @@ func TestPageOfAnActorThatTooManyWatch(t *testing.T) {
 	const id = "provider/router"
 	leaves := s.crowdAround(id)
 	v := s.visit(browser(t), "actor?id="+id, looks{})
-	v.await(`document.querySelector(".crowded")?.textContent.startsWith("Too many watch this actor; try again")`)
-	v.await(`document.querySelector("h1")?.textContent === "router" && document.querySelector(".state-json .json-line") !== null`)
-	if evaluate[bool](v, `document.querySelector(".tiles").checkVisibility()`) {
+	v.Await(`document.querySelector(".crowded")?.textContent.startsWith("Too many watch this actor; try again")`)
+	v.Await(`document.querySelector("h1")?.textContent === "router" && document.querySelector(".state-json .json-line") !== null`)
+	if chromiumtest.Evaluate[bool](v, `document.querySelector(".tiles").checkVisibility()`) {
 		t.Error("figures are shown that nobody has")
 	}
 	leaves()
-	v.await(`document.querySelector(".crowded").textContent === "" && document.querySelector(".tile .about").textContent === "nothing waits"`)
-	if !evaluate[bool](v, `document.querySelector(".tiles").checkVisibility()`) {
+	v.Await(`document.querySelector(".crowded").textContent === "" && document.querySelector(".tile .about").textContent === "nothing waits"`)
+	if !chromiumtest.Evaluate[bool](v, `document.querySelector(".tiles").checkVisibility()`) {
 		t.Error("the figures are not shown")
 	}
-	v.fine()
+	v.Fine()
 }
 
 // The page of an actor that is not there shows it as soon as it is.
 func TestPageOfAnActorThatComes(t *testing.T) {
 	s := withLab(t)
 	v := s.visit(browser(t), "actor?id=provider/users/alice", looks{})
-	v.await(`document.querySelector("h1")?.textContent === "Not alive"`)
+	v.Await(`document.querySelector("h1")?.textContent === "Not alive"`)
 	s.Founder()
-	v.await(`document.querySelector("h1")?.textContent === "alice" && document.querySelector(".state-json .json-line") !== null`)
+	v.Await(`document.querySelector("h1")?.textContent === "alice" && document.querySelector(".state-json .json-line") !== null`)
 }
 
 // channelID is the actor of the channel general, once it lives.
@@ -127,18 +128,18 @@ func TestPageFollowsARequest(t *testing.T) {
 	s := withLab(t)
 	alice, bob := s.channel()
 	v := s.visit(browser(t), "follow?call=message", looks{})
-	v.run(`document.querySelector(".follow-form .primary").click()`)
-	v.await(`document.querySelector(".follow-status")?.textContent.startsWith("Waiting for message")`)
+	v.Run(`document.querySelector(".follow-form .primary").click()`)
+	v.Await(`document.querySelector(".follow-status")?.textContent.startsWith("Waiting for message")`)
 	begun := time.Now()
 	alice.Yes(post, "follow me")
 	took := time.Since(begun)
 	if bob.Next()["message"] != "follow me" {
 		t.Error("bob was pushed something else")
 	}
-	v.await(`document.querySelector(".sequence .station") !== null`)
+	v.Await(`document.querySelector(".sequence .station") !== null`)
 	shown := time.Since(begun)
 
-	way := evaluate[[]step](v, stations)
+	way := chromiumtest.Evaluate[[]step](v, stations)
 	var names []string
 	for i, at := range way {
 		names = append(names, at.Where)
@@ -154,13 +155,13 @@ func TestPageFollowsARequest(t *testing.T) {
 		}
 	}
 	inOrder(t, names, "reader", "session", "directory", "server", "channel", "persistence", "channel", "router", "session", "writer")
-	if lanes := evaluate[int](v, `document.querySelectorAll(".lane").length`); lanes < 8 {
+	if lanes := chromiumtest.Evaluate[int](v, `document.querySelectorAll(".lane").length`); lanes < 8 {
 		t.Errorf("there are %d lanes", lanes)
 	}
-	v.await(`document.querySelector(".batch-sync") !== null && document.querySelector(".push") !== null`)
-	v.run(`document.querySelector(".waterfall tr[data-where=channel]").dispatchEvent(new PointerEvent("pointerenter"))`)
-	v.await(`document.querySelector(".hop-detail").textContent.startsWith("channel handled")`)
-	v.fine()
+	v.Await(`document.querySelector(".batch-sync") !== null && document.querySelector(".push") !== null`)
+	v.Run(`document.querySelector(".waterfall tr[data-where=channel]").dispatchEvent(new PointerEvent("pointerenter"))`)
+	v.Await(`document.querySelector(".hop-detail").textContent.startsWith("channel handled")`)
+	v.Fine()
 }
 
 // inOrder fails the test unless names hold all of want in that order, with others between.
@@ -193,37 +194,37 @@ func TestPageShowsACrash(t *testing.T) {
 	id := s.channelID()
 	ctx := browser(t)
 	lab, actor := s.visit(ctx, "fault", looks{}), s.visit(ctx, "actor?id="+url.QueryEscape(id), looks{})
-	actor.await(`document.querySelector("h1")?.textContent === "general"`)
-	lab.run(fmt.Sprintf(note, ".feed-row[data-what=panic]"))
-	actor.run(fmt.Sprintf(note, ".restarts li"))
+	actor.Await(`document.querySelector("h1")?.textContent === "general"`)
+	lab.Run(fmt.Sprintf(note, ".feed-row[data-what=panic]"))
+	actor.Run(fmt.Sprintf(note, ".restarts li"))
 
 	before := time.Now()
-	lab.run(fmt.Sprintf(`const form = document.querySelector("[data-fault=crash]"); form.elements.id.value = %q; form.requestSubmit();`, id))
-	lab.await(`document.querySelector("[data-fault=crash] .fault-state").textContent.startsWith("It ")`)
+	lab.Run(fmt.Sprintf(`const form = document.querySelector("[data-fault=crash]"); form.elements.id.value = %q; form.requestSubmit();`, id))
+	lab.Await(`document.querySelector("[data-fault=crash] .fault-state").textContent.startsWith("It ")`)
 	alice.Write(fmt.Sprintf(post, "boom"))
 	alice.Next()
 
 	for name, v := range map[string]*tab{"the feed": lab, "its restarts": actor} {
-		v.await(`window.noted > 0`)
-		after := time.UnixMilli(int64(evaluate[float64](v, `window.noted`))).Sub(before)
+		v.Await(`window.noted > 0`)
+		after := time.UnixMilli(int64(chromiumtest.Evaluate[float64](v, `window.noted`))).Sub(before)
 		t.Logf("%s shows it after %v", name, after)
 		if after > time.Second {
 			t.Errorf("%s shows it after %v", name, after)
 		}
 	}
-	row := evaluate[string](lab, `document.querySelector(".feed-row[data-what=panic]").textContent`)
+	row := chromiumtest.Evaluate[string](lab, `document.querySelector(".feed-row[data-what=panic]").textContent`)
 	if !strings.Contains(row, "crash") || !strings.Contains(row, strings.TrimPrefix(id, "provider/")) {
 		t.Errorf("the feed says %q", row)
 	}
-	lab.fine()
-	actor.fine()
+	lab.Fine()
+	actor.Fine()
 }
 
 // frames scrolls through the rows of a page for some seconds, or nothing where there are
 // none of that selector, and gives the milliseconds between frames, sorted.
 func (v *tab) frames(selector string, seconds int) []float64 {
 	v.t.Helper()
-	v.run(fmt.Sprintf(`
+	v.Run(fmt.Sprintf(`
 		const rows = document.querySelector(%q), times = [], end = performance.now() + %d;
 		let last = performance.now(), step = 300;
 		window.times = null;
@@ -238,8 +239,8 @@ func (v *tab) frames(selector string, seconds int) []float64 {
 			else window.times = times.slice(5).sort((a, b) => a - b);
 		};
 		requestAnimationFrame(frame);`, selector, 1000*seconds))
-	v.await(`window.times !== null`)
-	return evaluate[[]float64](v, `window.times`)
+	v.Await(`window.times !== null`)
+	return chromiumtest.Evaluate[[]float64](v, `window.times`)
 }
 
 // Ten thousand actors are drawn, scrolled through and updated at 30 frames a second and
@@ -256,8 +257,8 @@ func TestPageDrawsTenThousandActors(t *testing.T) {
 	defer busy()
 
 	v := s.visit(browser(t), "tree?open=provider+provider/users", looks{width: 1400, height: 900})
-	v.await(fmt.Sprintf(`Number(document.querySelector("[role=treegrid]")?.getAttribute("aria-rowcount")) > %d`, crowd))
-	v.await(`/\d\d,\d\d\d actors/.test(document.querySelector(".picture canvas")?.getAttribute("aria-label"))`)
+	v.Await(fmt.Sprintf(`Number(document.querySelector("[role=treegrid]")?.getAttribute("aria-rowcount")) > %d`, crowd))
+	v.Await(`/\d\d,\d\d\d actors/.test(document.querySelector(".picture canvas")?.getAttribute("aria-label"))`)
 	idle, moving := v.frames(".no-rows", 1), v.frames(".rows", 4)
 	for name, times := range map[string][]float64{"still": idle, "scrolling": moving} {
 		t.Logf("%s: %d frames, median %.1f ms, p95 %.1f ms, longest %.1f ms", name, len(times), times[len(times)/2], times[len(times)*95/100], times[len(times)-1])
@@ -265,10 +266,10 @@ func TestPageDrawsTenThousandActors(t *testing.T) {
 	if median := moving[len(moving)/2]; median > 1000.0/30 {
 		t.Errorf("half of the frames take %.1f ms and more", median)
 	}
-	if n := evaluate[int](v, `document.querySelectorAll(".rows .row").length`); n > 200 {
+	if n := chromiumtest.Evaluate[int](v, `document.querySelectorAll(".rows .row").length`); n > 200 {
 		t.Errorf("%d rows exist, and not only those that are seen", n)
 	}
-	v.fine()
+	v.Fine()
 }
 
 // crowd registers users, each of which is an actor.
@@ -336,25 +337,25 @@ func TestPageInEveryWindow(t *testing.T) {
 	for _, how := range []looks{{width: 1400, height: 900}, {width: 400, height: 800}, {dark: true, width: 1400, height: 900}, {dark: true, width: 400, height: 800}} {
 		v := s.visit(ctx, "tree", how)
 		for _, view := range everyView {
-			v.run(fmt.Sprintf(`location.hash = %q`, "#"+view))
+			v.Run(fmt.Sprintf(`location.hash = %q`, "#"+view))
 			name, _, _ := strings.Cut(view, "?")
-			v.await(fmt.Sprintf(`document.querySelector("main").dataset.view === %q && %s`, name, live))
-			v.await(`document.querySelector("main").lastElementChild.getBoundingClientRect().height > 100`)
+			v.Await(fmt.Sprintf(`document.querySelector("main").dataset.view === %q && %s`, name, live))
+			v.Await(`document.querySelector("main").lastElementChild.getBoundingClientRect().height > 100`)
 			v.narrow(how.width)
 		}
 		if how == (looks{width: 1400, height: 900}) {
-			v.await(`document.querySelector("footer").textContent.includes("of a processor")`)
+			v.Await(`document.querySelector("footer").textContent.includes("of a processor")`)
 		}
 		want := map[bool]string{false: "rgb(244, 246, 248)", true: "rgb(14, 18, 22)"}[how.dark]
-		if ground := evaluate[string](v, `getComputedStyle(document.body).backgroundColor`); ground != want {
+		if ground := chromiumtest.Evaluate[string](v, `getComputedStyle(document.body).backgroundColor`); ground != want {
 			t.Errorf("its ground is %s", ground)
 		}
-		v.press("t", "t") // light, then dark, whatever the system says
-		if ground := evaluate[string](v, `getComputedStyle(document.body).backgroundColor`); ground != "rgb(14, 18, 22)" {
+		v.Press("t", "t") // light, then dark, whatever the system says
+		if ground := chromiumtest.Evaluate[string](v, `getComputedStyle(document.body).backgroundColor`); ground != "rgb(14, 18, 22)" {
 			t.Errorf("its ground is %s after the choice of dark", ground)
 		}
-		v.press("t")
-		v.fine()
+		v.Press("t")
+		v.Fine()
 	}
 }
 
@@ -363,41 +364,41 @@ func TestPageByKeyboard(t *testing.T) {
 	s := withLab(t)
 	s.channel()
 	v := s.visit(browser(t), "flow", looks{})
-	v.shortcut("/")
-	v.await(`document.activeElement?.matches(".tree-view .search")`)
-	v.press("g", "e", "n", "e", "r", "a", "l")
-	v.await(`document.querySelector(".count")?.textContent === "1 found"`)
-	v.press(kb.ArrowDown)
-	v.await(`document.activeElement?.getAttribute("role") === "treegrid"`)
-	v.press(kb.Enter)
-	v.await(`document.querySelector("h1")?.textContent === "general"`)
+	v.Shortcut("/")
+	v.Await(`document.activeElement?.matches(".tree-view .search")`)
+	v.Press("g", "e", "n", "e", "r", "a", "l")
+	v.Await(`document.querySelector(".count")?.textContent === "1 found"`)
+	v.Press(kb.ArrowDown)
+	v.Await(`document.activeElement?.getAttribute("role") === "treegrid"`)
+	v.Press(kb.Enter)
+	v.Await(`document.querySelector("h1")?.textContent === "general"`)
 
-	v.press("1")
-	v.await(`document.querySelector("main").dataset.view === "tree" && document.querySelector(".row[aria-selected=true]") !== null`)
-	v.run(`document.querySelector("[role=treegrid]").focus()`)
+	v.Press("1")
+	v.Await(`document.querySelector("main").dataset.view === "tree" && document.querySelector(".row[aria-selected=true]") !== null`)
+	v.Run(`document.querySelector("[role=treegrid]").focus()`)
 	at := `(document.querySelector(".rows .row[aria-selected=true] .name")?.textContent ?? "")`
-	v.press(kb.Home)
-	v.await(at + ` === "provider"`)
-	v.press(kb.ArrowDown)
-	first := evaluate[string](v, at)
-	v.press(kb.ArrowLeft)
-	v.await(at + ` === "provider"`)
-	v.press(kb.ArrowLeft)
-	v.await(`document.querySelector(".row[aria-selected=true]").getAttribute("aria-expanded") === "false"`)
-	v.press(kb.ArrowRight)
-	v.await(`document.querySelector(".row[aria-selected=true]").getAttribute("aria-expanded") === "true"`)
-	v.press(kb.ArrowRight)
-	v.await(at + fmt.Sprintf(` === %q`, first))
+	v.Press(kb.Home)
+	v.Await(at + ` === "provider"`)
+	v.Press(kb.ArrowDown)
+	first := chromiumtest.Evaluate[string](v, at)
+	v.Press(kb.ArrowLeft)
+	v.Await(at + ` === "provider"`)
+	v.Press(kb.ArrowLeft)
+	v.Await(`document.querySelector(".row[aria-selected=true]").getAttribute("aria-expanded") === "false"`)
+	v.Press(kb.ArrowRight)
+	v.Await(`document.querySelector(".row[aria-selected=true]").getAttribute("aria-expanded") === "true"`)
+	v.Press(kb.ArrowRight)
+	v.Await(at + fmt.Sprintf(` === %q`, first))
 
-	v.press("?")
-	v.await(`document.querySelector("dialog[open]") !== null`)
-	v.press(kb.Escape)
-	v.await(`document.querySelector("dialog") === null`)
+	v.Press("?")
+	v.Await(`document.querySelector("dialog[open]") !== null`)
+	v.Press(kb.Escape)
+	v.Await(`document.querySelector("dialog") === null`)
 	for i, view := range []string{"tree", "actor", "follow", "flow", "feed", "fault"} {
-		v.press(fmt.Sprint(i + 1))
-		v.await(fmt.Sprintf(`document.querySelector("[role=tab][aria-selected=true]").dataset.view === %q`, view))
+		v.Press(fmt.Sprint(i + 1))
+		v.Await(fmt.Sprintf(`document.querySelector("[role=tab][aria-selected=true]").dataset.view === %q`, view))
 	}
-	v.fine()
+	v.Fine()
 }
 
 // What people call themselves is shown as they wrote it, and is never anything else.
@@ -411,24 +412,24 @@ func TestPageShowsNamesAsText(t *testing.T) {
 	l.Yes(`{"call":"message","servername":%q,"channel":%q,"msg":"hello"}`, name, name)
 	ctx := browser(t)
 	v := s.visit(ctx, "tree?q=gotcha", looks{})
-	v.await(fmt.Sprintf(`[...document.querySelectorAll(".row .name")].filter((n) => n.textContent === %q).length >= 3`, name))
-	ids := evaluate[[]string](v, `[...document.querySelectorAll(".row")].map((r) => r.dataset.id).filter(Boolean)`)
+	v.Await(fmt.Sprintf(`[...document.querySelectorAll(".row .name")].filter((n) => n.textContent === %q).length >= 3`, name))
+	ids := chromiumtest.Evaluate[[]string](v, `[...document.querySelectorAll(".row")].map((r) => r.dataset.id).filter(Boolean)`)
 	if len(ids) < 4 {
 		t.Errorf("only %q have the name", ids)
 	}
 	for _, id := range ids {
-		v.run(fmt.Sprintf(`location.hash = "#actor?" + new URLSearchParams({id: %q})`, id))
-		v.await(fmt.Sprintf(`document.querySelector(".id code")?.textContent === %q && document.querySelector(".state-json .json") !== null`, id))
-		v.await(fmt.Sprintf(`document.querySelector("h1").textContent === %q`, name))
+		v.Run(fmt.Sprintf(`location.hash = "#actor?" + new URLSearchParams({id: %q})`, id))
+		v.Await(fmt.Sprintf(`document.querySelector(".id code")?.textContent === %q && document.querySelector(".state-json .json") !== null`, id))
+		v.Await(fmt.Sprintf(`document.querySelector("h1").textContent === %q`, name))
 	}
 	for _, view := range []string{"follow", "fault"} {
-		v.run(fmt.Sprintf(`location.hash = "#%s"`, view))
-		v.await(`[...document.querySelectorAll("option")].some((o) => o.textContent.includes("gotcha"))`)
+		v.Run(fmt.Sprintf(`location.hash = "#%s"`, view))
+		v.Await(`[...document.querySelectorAll("option")].some((o) => o.textContent.includes("gotcha"))`)
 	}
-	if evaluate[bool](v, `"gotcha" in window || document.querySelector("main img") !== null`) {
+	if chromiumtest.Evaluate[bool](v, `"gotcha" in window || document.querySelector("main img") !== null`) {
 		t.Error("a name became more than text")
 	}
-	v.fine()
+	v.Fine()
 }
 
 // The page says that it has no connection, and comes back by itself.
@@ -440,7 +441,7 @@ func TestPageComesBack(t *testing.T) {
 	if err := s.stop(); err != nil {
 		t.Fatal(err)
 	}
-	v.await(`document.querySelector(".state").dataset.state === "waiting" && document.querySelector(".state").textContent.includes("again in")`)
+	v.Await(`document.querySelector(".state").dataset.state === "waiting" && document.querySelector(".state").textContent.includes("again in")`)
 	again, err := inspector.Listen(inspector.Config{Addr: addr, Name: "test", Version: "v", Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
@@ -451,8 +452,8 @@ func TestPageComesBack(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	v.await(live)
-	v.await(`document.querySelector(".count")?.textContent?.endsWith("actors alive")`)
+	v.Await(live)
+	v.Await(`document.querySelector(".count")?.textContent?.endsWith("actors alive")`)
 }
 
 // A page that nobody sees takes nothing.
@@ -467,14 +468,14 @@ func TestPageRestsWhenHidden(t *testing.T) {
 	}
 	streams(1)
 	hide := `Object.defineProperty(document, "hidden", {configurable: true, get: () => %v}); document.dispatchEvent(new Event("visibilitychange"));`
-	v.run(fmt.Sprintf(hide, true))
+	v.Run(fmt.Sprintf(hide, true))
 	streams(0)
-	v.await(`document.querySelector(".state").textContent === "paused"`)
-	v.run(fmt.Sprintf(hide, false))
-	v.await(live)
+	v.Await(`document.querySelector(".state").textContent === "paused"`)
+	v.Run(fmt.Sprintf(hide, false))
+	v.Await(live)
 	streams(1)
-	v.run(`location.hash = "#flow"`)
-	v.await(live + ` && document.querySelector(".tile .figure").textContent !== "–"`)
+	v.Run(`location.hash = "#flow"`)
+	v.Await(live + ` && document.querySelector(".tile .figure").textContent !== "–"`)
 	streams(1)
-	v.fine()
+	v.Fine()
 }

@@ -7,6 +7,8 @@ import (
 	"os"
 	"testing"
 	"time"
+
+	"elemental/inspector/chromiumtest"
 )
 
 // TestLessons does the experiments of docs/actors.md on the real provider, and makes the
@@ -29,7 +31,7 @@ func TestLessons(t *testing.T) {
 		{"fanout", nil, fanout},
 	} {
 		t.Run(lesson.name, func(t *testing.T) {
-			lesson.do(browserFor(t, 4*time.Minute), realProvider(t, lesson.provider...))
+			lesson.do(chromiumtest.Start(t, 4*time.Minute), realProvider(t, lesson.provider...))
 		})
 	}
 }
@@ -41,19 +43,19 @@ func owner(ctx context.Context, s *site) {
 	bob := s.Login("bob")
 	v := s.visit(ctx, "follow?call=joinserver", looks{width: 1280, height: 1300})
 	v.follow(func() { bob.Yes(`{"call":"joinserver","servername":"s","serverpasswd":"spw"}`) })
-	v.run(`document.querySelector(".sequence-frame").scrollIntoView({block: "end"})`)
+	v.Run(`document.querySelector(".sequence-frame").scrollIntoView({block: "end"})`)
 	v.keep("lesson-owner.png")
 }
 
 // follow begins to follow as the page's form says, and waits for the first request.
 func (v *tab) follow(ask func()) {
 	v.t.Helper()
-	v.run(`document.querySelector(".follow-form .primary").click()`)
-	v.await(`document.querySelector(".follow-status").textContent !== ""`)
+	v.Run(`document.querySelector(".follow-form .primary").click()`)
+	v.Await(`document.querySelector(".follow-status").textContent !== ""`)
 	if ask != nil {
 		ask()
 	}
-	v.await(`document.querySelector(".request-item") !== null`)
+	v.Await(`document.querySelector(".request-item") !== null`)
 }
 
 // speak looks at a channel whose journal is slow: its answers wait.
@@ -84,7 +86,7 @@ func passivation(ctx context.Context, s *site) {
 	v := s.visit(ctx, "flow", looks{width: 1280, height: 900})
 	<-s.load("chat", "--rate", "500", "--clients", "40", "--duration", "10s")
 	eventually(s.t, "users have left", func() bool { return s.object("/api/tree?kind=user")["total"].(float64) == 0 })
-	v.run(`document.querySelector(".two").scrollIntoView({block: "end"})`)
+	v.Run(`document.querySelector(".two").scrollIntoView({block: "end"})`)
 	v.keep("lesson-passivation.png")
 }
 
@@ -97,7 +99,7 @@ func backpressure(ctx context.Context, s *site) {
 	for i := range 4 { // whoever of them is subscribed
 		s.harm(fmt.Sprintf(`{"what":"stall","conn":%v,"seconds":20}`, all[(i+1)*len(all)/5].(object)["id"]))
 	}
-	v.await(`document.querySelector(".feed-row[data-what=slow-reader]") !== null`)
+	v.Await(`document.querySelector(".feed-row[data-what=slow-reader]") !== null`)
 	grown(v, 30)
 	v.keep("lesson-backpressure.png")
 }
@@ -120,8 +122,8 @@ func fanout(ctx context.Context, s *site) {
 	eventually(s.t, "people talk", func() bool { return s.object("/api/tree?kind=channel")["total"].(float64) > 0 })
 	v := s.visit(ctx, "follow?call=message", looks{width: 1280, height: 1150})
 	v.follow(nil)
-	v.run(`document.querySelector(".sequence-frame").scrollIntoView({block: "end"})`)
+	v.Run(`document.querySelector(".sequence-frame").scrollIntoView({block: "end"})`)
 	v.keep("lesson-fanout.png")
-	v.run(`document.querySelector(".waterfall").scrollIntoView({block: "end"})`)
+	v.Run(`document.querySelector(".waterfall").scrollIntoView({block: "end"})`)
 	v.keep("lesson-nodes.png")
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"elemental/cmd/elemental/providertest"
+	"elemental/inspector/chromiumtest"
 	"elemental/transport/housetest"
 )
 
@@ -24,7 +25,7 @@ func TestPictures(t *testing.T) {
 		t.Skip("makes the pictures of the docs with ELEMENTAL_UPDATE=1")
 	}
 	s := underLoad(t)
-	ctx := browserFor(t, 10*time.Minute)
+	ctx := chromiumtest.Start(t, 10*time.Minute)
 	wide := looks{width: 1280, height: 820}
 	channel := s.busiest()
 	server := path.Dir(channel)
@@ -35,17 +36,17 @@ func TestPictures(t *testing.T) {
 	tree := "tree?open=" + url.QueryEscape("provider provider/servers "+server) + "&at=" + url.QueryEscape(channel)
 	for name, how := range map[string]looks{"tree": wide, "dark": {dark: true, width: 1280, height: 820}, "narrow": {width: 400, height: 820}} {
 		v := s.visit(ctx, tree, how)
-		v.await(fmt.Sprintf(`document.querySelector(".row[aria-selected=true]")?.dataset.id === %q`, channel))
-		v.await(`document.querySelector("footer").textContent.includes("of a processor")`)
+		v.Await(fmt.Sprintf(`document.querySelector(".row[aria-selected=true]")?.dataset.id === %q`, channel))
+		v.Await(`document.querySelector("footer").textContent.includes("of a processor")`)
 		v.picture(name)
-		v.close()
+		v.Close()
 	}
 
 	v := s.visit(ctx, "follow?call=message&count=5", looks{width: 1280, height: 1400})
-	v.run(`document.querySelector(".follow-form .primary").click()`)
-	v.await(`document.querySelectorAll(".request-item").length === 5`)
-	v.run(`[...document.querySelectorAll(".request-item")].some((item) => item.click() || document.querySelector(".push") !== null)`)
-	v.run(`document.querySelector(".waterfall tr[data-where=persistence]").dispatchEvent(new PointerEvent("pointerenter"))`)
+	v.Run(`document.querySelector(".follow-form .primary").click()`)
+	v.Await(`document.querySelectorAll(".request-item").length === 5`)
+	v.Run(`[...document.querySelectorAll(".request-item")].some((item) => item.click() || document.querySelector(".push") !== null)`)
+	v.Run(`document.querySelector(".waterfall tr[data-where=persistence]").dispatchEvent(new PointerEvent("pointerenter"))`)
 	v.picture("follow")
 
 	grown(actor, 40)
@@ -53,14 +54,14 @@ func TestPictures(t *testing.T) {
 	grown(flow, 75)
 	flow.picture("flow")
 
-	lab.run(fmt.Sprintf(`const form = document.querySelector("[data-fault=crash]"); form.elements.id.value = %q; form.requestSubmit();`, channel))
-	lab.await(`document.querySelector(".feed-row[data-what=restart]") !== null`)
-	lab.run(`const form = document.querySelector("[data-fault=delay]"); form.elements.seconds.value = 20; form.requestSubmit();`)
+	lab.Run(fmt.Sprintf(`const form = document.querySelector("[data-fault=crash]"); form.elements.id.value = %q; form.requestSubmit();`, channel))
+	lab.Await(`document.querySelector(".feed-row[data-what=restart]") !== null`)
+	lab.Run(`const form = document.querySelector("[data-fault=delay]"); form.elements.seconds.value = 20; form.requestSubmit();`)
 	grown(lab, 90)
 	lab.picture("fault")
-	lab.run(`location.hash = "#feed"`)
-	lab.await(`document.querySelector(".feed-panel .feed-row") !== null`)
-	lab.do(chromedp.EmulateViewport(1280, 480))
+	lab.Run(`location.hash = "#feed"`)
+	lab.Await(`document.querySelector(".feed-panel .feed-row") !== null`)
+	lab.Do(chromedp.EmulateViewport(1280, 480))
 	lab.picture("feed")
 }
 
@@ -78,9 +79,9 @@ func (s *site) busiest() string {
 func grown(v *tab, seconds int) {
 	v.t.Helper()
 	for until := 30; until < seconds; until += 30 { // longer than one wait may be
-		v.await(fmt.Sprintf(`performance.now() > %d`, 1000*until))
+		v.Await(fmt.Sprintf(`performance.now() > %d`, 1000*until))
 	}
-	v.await(fmt.Sprintf(`performance.now() > %d`, 1000*seconds))
+	v.Await(fmt.Sprintf(`performance.now() > %d`, 1000*seconds))
 }
 
 // underLoad is the real provider with an inspector, and the load tester at it.
@@ -145,12 +146,8 @@ func (v *tab) picture(name string) { v.keep("inspector-" + name + ".png") }
 func (v *tab) keep(file string) {
 	v.t.Helper()
 	shown := time.Now().Add(1500 * time.Millisecond).UnixMilli() // the next event of the stream, and what it draws
-	v.await(fmt.Sprintf(`Date.now() > %d`, shown))
-	png, err := chromedp.Run(v.ctx, chromedp.CaptureScreenshot())
-	if err != nil {
-		v.t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join("..", "docs", file), png, 0o644); err != nil {
+	v.Await(fmt.Sprintf(`Date.now() > %d`, shown))
+	if err := os.WriteFile(filepath.Join("..", "docs", file), v.Screenshot(), 0o644); err != nil {
 		v.t.Fatal(err)
 	}
 }

@@ -1,67 +1,28 @@
 package result
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
-	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/input"
-	"github.com/chromedp/cdproto/log"
-	"github.com/chromedp/cdproto/network"
-	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+
+	"elemental/inspector/chromiumtest"
 )
 
-// patience is for a browser on a busy machine; nothing waits for it to pass.
-const patience = 2 * time.Minute
-
-// browser starts Chromium for a test. Without one the test is skipped, but not
-// where it has to run.
 func browser(t *testing.T) context.Context {
 	t.Helper()
-	path := ""
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "headless-shell"} {
-		if found, err := exec.LookPath(name); err == nil {
-			path = found
-			break
-		}
-	}
-	if path == "" {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("there is no Chromium here, and CI=true says that there must be one")
-		}
-		t.Skip("there is no Chromium here to open the report in")
-	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU,
-		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("lang", "en-US"))
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewExecAllocator(ctx, options...)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewContext(ctx)
-	t.Cleanup(cancel)
-	if err := chromedp.Do(ctx); err != nil {
-		t.Fatalf("starting %s: %v", path, err)
-	}
-	return ctx
+	return chromiumtest.Start(t, chromiumtest.Patience)
 }
 
 // view is a report in a tab of the browser.
 type view struct {
-	t   *testing.T
-	ctx context.Context
-
-	mu         sync.Mutex
-	complaints []string // of the browser's console
-	requests   []string // for anything but the page itself
+	*chromiumtest.Tab
+	t *testing.T
 }
 
 // open writes a report and opens it in a tab of its own.
@@ -71,75 +32,12 @@ func open(t *testing.T, ctx context.Context, r *Result, scheme string, width, he
 	if err := Write(dir, r); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := chromedp.NewContext(ctx)
-	t.Cleanup(cancel)
-	v := &view{t: t, ctx: ctx}
 	page := "file://" + filepath.ToSlash(filepath.Join(dir, pageFile))
-	if err := chromedp.Listen(ctx, func(event any) { v.hear(event, page) }); err != nil {
-		t.Fatal(err)
-	}
-	v.do(chromedp.EmulateViewport(width, height))
-	v.media("", scheme)
-	v.do(chromedp.Navigate(page))
+	v := &view{chromiumtest.Open(t, ctx, func(url string) bool { return url == page }), t}
+	v.Do(chromedp.EmulateViewport(width, height))
+	v.Media("", scheme)
+	v.Do(chromedp.Navigate(page))
 	return v
-}
-
-func (v *view) hear(event any, page string) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	switch e := event.(type) {
-	case *runtime.EventConsoleAPICalled:
-		v.complaints = append(v.complaints, fmt.Sprintf("console %v", e.Type))
-	case *runtime.EventExceptionThrown:
-		v.complaints = append(v.complaints, fmt.Sprintf("exception %v", e.ExceptionDetails))
-	case *log.EventEntryAdded:
-		v.complaints = append(v.complaints, e.Entry.Text)
-	case *network.EventRequestWillBeSent:
-		if e.Request.URL != page {
-			v.requests = append(v.requests, e.Request.URL)
-		}
-	}
-}
-
-func (v *view) heard() (complaints, requests []string) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	return v.complaints, v.requests
-}
-
-func (v *view) do(steps ...chromedp.Action[chromedp.Void]) {
-	v.t.Helper()
-	if err := chromedp.Do(v.ctx, steps...); err != nil {
-		v.t.Fatal(err)
-	}
-}
-
-// media makes the page believe in a medium and a colour scheme.
-func (v *view) media(medium, scheme string) {
-	v.t.Helper()
-	_, err := chromedp.Call(v.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-		Media: medium, Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
-	if err != nil {
-		v.t.Fatal(err)
-	}
-}
-
-// evaluate runs a script in the page.
-func evaluate[T any](v *view, script string) T {
-	v.t.Helper()
-	result, err := chromedp.Run(v.ctx, chromedp.Evaluate[T](script))
-	if err != nil {
-		v.t.Fatalf("%s: %v", script, err)
-	}
-	return result
-}
-
-// await waits until a script gives something that is true.
-func (v *view) await(script string) {
-	v.t.Helper()
-	if err := chromedp.Do(v.ctx, chromedp.Poll[chromedp.Void](script)); err != nil {
-		v.t.Fatalf("%s does not come: %v", script, err)
-	}
 }
 
 // inked counts, for each plot, the pixels in the colour of a series.
@@ -177,21 +75,18 @@ func TestReportInABrowser(t *testing.T) {
 		for _, width := range []int64{400, 1400} {
 			t.Run(fmt.Sprintf("%s at %d", scheme, width), func(t *testing.T) {
 				v := open(t, ctx, load(t, "stalled"), scheme, width, 900)
-				complaints, requests := v.heard()
-				if len(complaints)+len(requests) > 0 {
-					t.Errorf("the browser complains of %q and asks for %q", complaints, requests)
-				}
-				drawn := evaluate[map[string]int](v, inked)
+				v.Fine()
+				drawn := chromiumtest.Evaluate[map[string]int](v, inked)
 				for _, plot := range everyPlot {
 					const line = 100 // pixels at least
 					if drawn["plot-"+plot] < line {
 						t.Errorf("the plot of %s has %d pixels of lines", plot, drawn["plot-"+plot])
 					}
 				}
-				if wide := evaluate[int64](v, `document.documentElement.scrollWidth`); wide > width {
+				if wide := chromiumtest.Evaluate[int64](v, `document.documentElement.scrollWidth`); wide > width {
 					t.Errorf("the page is %d wide and scrolls sideways", wide)
 				}
-				ground := evaluate[string](v, `getComputedStyle(document.body).backgroundColor`)
+				ground := chromiumtest.Evaluate[string](v, `getComputedStyle(document.body).backgroundColor`)
 				if want := map[string]string{"light": "rgb(244, 246, 248)", "dark": "rgb(14, 18, 22)"}[scheme]; ground != want {
 					t.Errorf("its ground is %s", ground)
 				}
@@ -209,14 +104,10 @@ func (v *view) screenshot(scheme string, width int64) {
 	if dir == "" {
 		return
 	}
-	high := evaluate[int64](v, `document.documentElement.scrollHeight`)
-	v.do(chromedp.EmulateViewport(width, high))
-	v.await(`document.documentElement.clientHeight > 0`)
-	png, err := chromedp.Run(v.ctx, chromedp.CaptureScreenshot())
-	if err != nil {
-		v.t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("report-%s-%d.png", scheme, width)), png, 0o644); err != nil {
+	high := chromiumtest.Evaluate[int64](v, `document.documentElement.scrollHeight`)
+	v.Do(chromedp.EmulateViewport(width, high))
+	v.Await(`document.documentElement.clientHeight > 0`)
+	if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("report-%s-%d.png", scheme, width)), v.Screenshot(), 0o644); err != nil {
 		v.t.Fatal(err)
 	}
 }
@@ -224,50 +115,50 @@ func (v *view) screenshot(scheme string, width int64) {
 func TestReportMoves(t *testing.T) {
 	v := open(t, browser(t), load(t, "stalled"), "light", 1000, 900)
 
-	before := evaluate[string](v, picture("percentiles"))
+	before := chromiumtest.Evaluate[string](v, picture("percentiles"))
 	choose := `{ const s = document.getElementById("operation"); s.value = "poll.messages"; s.dispatchEvent(new Event("change")); }`
-	evaluate[chromedp.Void](v, choose)
-	v.await(picture("percentiles") + ` !== ` + fmt.Sprintf("%q", before))
+	chromiumtest.Evaluate[chromedp.Void](v, choose)
+	v.Await(picture("percentiles") + ` !== ` + fmt.Sprintf("%q", before))
 	for _, plot := range []string{"latency", "percentiles"} {
-		if label := evaluate[string](v, `document.getElementById("plot-`+plot+`").getAttribute("aria-label")`); !strings.Contains(label, "Latency of poll.messages") {
+		if label := chromiumtest.Evaluate[string](v, `document.getElementById("plot-`+plot+`").getAttribute("aria-label")`); !strings.Contains(label, "Latency of poll.messages") {
 			t.Errorf("the plot of %s says of itself %q", plot, label)
 		}
 	}
-	if said := evaluate[string](v, `document.getElementById("said").textContent`); !strings.Contains(said, "p99 700 ms and 1.2 ms") {
+	if said := chromiumtest.Evaluate[string](v, `document.getElementById("said").textContent`); !strings.Contains(said, "p99 700 ms and 1.2 ms") {
 		t.Errorf("below the curves stands %q", said)
 	}
 
 	for _, plot := range []string{"latency", "percentiles"} {
-		before := evaluate[string](v, picture(plot))
-		evaluate[chromedp.Void](v, `document.getElementById("log").click()`)
-		v.await(picture(plot) + ` !== ` + fmt.Sprintf("%q", before))
+		before := chromiumtest.Evaluate[string](v, picture(plot))
+		chromiumtest.Evaluate[chromedp.Void](v, `document.getElementById("log").click()`)
+		v.Await(picture(plot) + ` !== ` + fmt.Sprintf("%q", before))
 	}
 
-	before = evaluate[string](v, picture("cpu"))
-	v.media("", "dark")
-	v.await(picture("cpu") + ` !== ` + fmt.Sprintf("%q", before))
+	before = chromiumtest.Evaluate[string](v, picture("cpu"))
+	v.Media("", "dark")
+	v.Await(picture("cpu") + ` !== ` + fmt.Sprintf("%q", before))
 
-	v.do(chromedp.EmulateViewport(500, 900))
-	v.await(`[...document.querySelectorAll(".plot")].every((p) => p.querySelector(".u-wrap").offsetWidth === p.clientWidth)`)
+	v.Do(chromedp.EmulateViewport(500, 900))
+	v.Await(`[...document.querySelectorAll(".plot")].every((p) => p.querySelector(".u-wrap").offsetWidth === p.clientWidth)`)
 
-	v.media("print", "dark")
-	v.await(`getComputedStyle(document.body).backgroundColor === "rgb(255, 255, 255)"`)
+	v.Media("print", "dark")
+	v.Await(`getComputedStyle(document.body).backgroundColor === "rgb(255, 255, 255)"`)
 }
 
 // One cursor goes through all plots of one time axis, and each tells its values
 // with their units.
 func TestReportTellsValues(t *testing.T) {
 	v := open(t, browser(t), load(t, "stalled"), "light", 1000, 900)
-	evaluate[chromedp.Void](v, `document.querySelector("#plot-latency .u-over").scrollIntoView({block: "center"})`)
-	at := evaluate[[]float64](v, `(() => { const r = document.querySelector("#plot-latency .u-over").getBoundingClientRect();
+	chromiumtest.Evaluate[chromedp.Void](v, `document.querySelector("#plot-latency .u-over").scrollIntoView({block: "center"})`)
+	at := chromiumtest.Evaluate[[]float64](v, `(() => { const r = document.querySelector("#plot-latency .u-over").getBoundingClientRect();
 		return [r.left + r.width * 12 / 31, r.top + r.height / 2]; })()`)
-	v.do(chromedp.MouseEvent(input.DispatchMouseEventTypeMouseMoved, at[0], at[1]))
-	v.await(`document.querySelector("#plot-latency .u-value").textContent === "12 s"`)
+	v.Do(chromedp.MouseEvent(input.DispatchMouseEventTypeMouseMoved, at[0], at[1]))
+	v.Await(`document.querySelector("#plot-latency .u-value").textContent === "12 s"`)
 	for plot, want := range map[string]string{
 		"latency": "12 s|501 ms|992 ms|1.0 s", "throughput": "12 s|360/s|250/s|300/s|600/s|60/s|0/s", "errors": "12 s|0/s|0/s",
 		"cpu": "12 s|67%|28.9%", "memory": "12 s|122 MiB", "connections": "12 s|50",
 	} {
-		got := evaluate[string](v, `[...document.querySelectorAll("#plot-`+plot+` .u-value")].map((e) => e.textContent).join("|")`)
+		got := chromiumtest.Evaluate[string](v, `[...document.querySelectorAll("#plot-`+plot+` .u-value")].map((e) => e.textContent).join("|")`)
 		if got != want {
 			t.Errorf("%s: %q, and not %q", plot, got, want)
 		}
@@ -276,7 +167,7 @@ func TestReportTellsValues(t *testing.T) {
 
 func TestReportForThoseWhoSeeNoPlot(t *testing.T) {
 	v := open(t, browser(t), load(t, "steady"), "light", 1000, 900)
-	labels := evaluate[map[string]string](v, `Object.fromEntries([...document.querySelectorAll(".plot")].map((p) => [p.id, p.getAttribute("role") + ": " + (p.getAttribute("aria-label") || "")]))`)
+	labels := chromiumtest.Evaluate[map[string]string](v, `Object.fromEntries([...document.querySelectorAll(".plot")].map((p) => [p.id, p.getAttribute("role") + ": " + (p.getAttribute("aria-label") || "")]))`)
 	for plot, want := range map[string]string{
 		"plot-latency":     "img: Latency of post over time. p50: 1.1 ms to 1.3 ms; p99: 2.6 ms to",
 		"plot-percentiles": "img: Latency of post by percentile. Corrected: 231 µs to 9.3 ms; uncorrected: 231 µs to 9.3 ms.",
@@ -292,10 +183,10 @@ func TestReportForThoseWhoSeeNoPlot(t *testing.T) {
 	if _, there := labels["plot-errors"]; there {
 		t.Error("there is a plot of errors, and there were none")
 	}
-	if level := evaluate[string](v, `[...document.querySelectorAll("h1, h2, h3")].map((h) => h.tagName[1]).join("")`); !strings.HasPrefix(level, "12") || strings.Count(level, "1") != 1 {
+	if level := chromiumtest.Evaluate[string](v, `[...document.querySelectorAll("h1, h2, h3")].map((h) => h.tagName[1]).join("")`); !strings.HasPrefix(level, "12") || strings.Count(level, "1") != 1 {
 		t.Errorf("the headings are of the levels %s", level)
 	}
-	if n := evaluate[int](v, `document.querySelectorAll("th:not([scope])").length - document.querySelectorAll(".u-legend th").length`); n != 0 {
+	if n := chromiumtest.Evaluate[int](v, `document.querySelectorAll("th:not([scope])").length - document.querySelectorAll(".u-legend th").length`); n != 0 {
 		t.Errorf("%d table headers head nothing", n)
 	}
 }
@@ -305,26 +196,21 @@ func TestReportRunsNothingElse(t *testing.T) {
 	for name, r := range map[string]*Result{"hostile": hostile(t), "empty": {Format: Format}, "of a second": {Format: Format, Seconds: make([]Second, 1)}} {
 		t.Run(name, func(t *testing.T) {
 			v := open(t, browser(t), r, "light", 400, 900)
-			complaints, requests := v.heard()
-			if len(complaints)+len(requests) > 0 {
-				t.Errorf("the browser complains of %q and asks for %q", complaints, requests)
-			}
-			if evaluate[bool](v, `"gotcha" in window`) {
+			v.Fine()
+			if chromiumtest.Evaluate[bool](v, `"gotcha" in window`) {
 				t.Error("a script that somebody put into a text ran")
 			}
-			if wide := evaluate[int64](v, `document.documentElement.scrollWidth`); wide > 400 {
+			if wide := chromiumtest.Evaluate[int64](v, `document.documentElement.scrollWidth`); wide > 400 {
 				t.Errorf("the page is %d wide", wide)
 			}
 
 			// The test would hear it, and the page's policy refuses it.
-			evaluate[chromedp.Void](v, `{ const i = new Image(); i.onerror = () => { window.refused = true; }; i.src = "other.png"; document.body.append(i); }`)
-			evaluate[chromedp.Void](v, `{ const s = document.createElement("script"); s.textContent = "window.gotcha = 1"; document.body.append(s); console.log("heard"); }`)
-			v.await(`window.refused`)
-			complaints, _ = v.heard()
-			if all := strings.Join(complaints, "; "); !strings.Contains(all, "Content Security Policy") || !strings.Contains(all, "console log") {
-				t.Errorf("it is not heard: %q", cmp.Or(all, "nothing"))
-			}
-			if evaluate[bool](v, `"gotcha" in window`) {
+			chromiumtest.Evaluate[chromedp.Void](v, `{ const i = new Image(); i.onerror = () => { window.refused = true; }; i.src = "other.png"; document.body.append(i); }`)
+			chromiumtest.Evaluate[chromedp.Void](v, `{ const s = document.createElement("script"); s.textContent = "window.gotcha = 1"; document.body.append(s); console.log("heard"); }`)
+			v.Await(`window.refused`)
+			v.Hears("Content Security Policy")
+			v.Hears("console log")
+			if chromiumtest.Evaluate[bool](v, `"gotcha" in window`) {
 				t.Error("the page ran a script that does not belong to it")
 			}
 		})
