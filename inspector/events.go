@@ -184,9 +184,11 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Accel-Buffering", "no")
 	w.WriteHeader(http.StatusOK)
+	watches := s.watch(t.actors)
+	defer watches.stop(s.hub)
 	out := &streamWriter{w: w, control: http.NewResponseController(w), patience: s.cfg.Patience}
-	if out.write(event("hello", map[string]string{"stream": st.id})) {
-		s.play(out, st, r.Context().Done())
+	if out.write(event("hello", map[string]string{"stream": st.id})) { // from now on it misses nothing
+		s.play(out, st, watches, r.Context().Done())
 	}
 }
 
@@ -208,9 +210,7 @@ func (o *streamWriter) write(event []byte) bool {
 }
 
 // play writes what comes until the client goes, does not read, or all ends.
-func (s *Server) play(out *streamWriter, st *stream, gone <-chan struct{}) {
-	watches := s.watch(st.topics.actors)
-	defer watches.stop(s.hub)
+func (s *Server) play(out *streamWriter, st *stream, watches watches, gone <-chan struct{}) {
 	alive := time.NewTicker(keepAlive)
 	defer alive.Stop()
 	watched, costs := ticks(len(watches) > 0, actorEvery), ticks(st.topics.cost, costEvery)

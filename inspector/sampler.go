@@ -33,7 +33,8 @@ func (s *sampler) need(streams map[string]*stream) {
 	switch {
 	case len(s.to) > 0 && s.quit == nil:
 		s.quit = make(chan struct{})
-		go s.run(s.quit)
+		news := &feed{lines: make(chan actors.Happening, feedQueue)}
+		go s.run(s.quit, news, s.server.provider.Feed(news.hear)) // whoever wants to hear, hears from now on
 	case len(s.to) == 0 && s.quit != nil:
 		close(s.quit)
 		s.quit = nil
@@ -57,9 +58,8 @@ func wantsFlow(t *topics) bool { return t.flow }
 func wantsTree(t *topics) bool { return t.tree }
 func wantsFeed(t *topics) bool { return t.feed }
 
-func (s *sampler) run(quit <-chan struct{}) {
-	news := feed{lines: make(chan actors.Happening, feedQueue)}
-	defer s.server.provider.Feed(news.hear)()
+func (s *sampler) run(quit <-chan struct{}, news *feed, unhear func()) {
+	defer unhear()
 	tick := time.NewTicker(sampleEvery)
 	defer tick.Stop()
 	var before snapshot
@@ -69,10 +69,10 @@ func (s *sampler) run(quit <-chan struct{}) {
 		case <-quit:
 			return
 		case h := <-news.lines:
-			s.pass(&news, h)
+			s.pass(news, h)
 		case <-tick.C:
 			s.sample(&before)
-			s.rest(&news)
+			s.rest(news)
 		}
 	}
 }
