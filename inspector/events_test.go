@@ -35,7 +35,9 @@ func TestFlowAndTree(t *testing.T) {
 			}
 		}
 	})
-	seen := page.until("flow", "with posts", func(f object) bool { return f["posts"].(float64) > 0 && f["at"].(float64) > 1e12 })
+	seen := page.until("flow", "with posts", func(f object) bool { // one that begins may have no answer yet
+		return f["posts"].(float64) > 0 && f["pushes"].(float64) > 0 && f["calls"].(object)["message"].(object)["ok"].(float64) > 0
+	})
 	close(posted)
 	poster.Wait()
 	call := seen["calls"].(object)["message"].(object)
@@ -44,7 +46,7 @@ func TestFlowAndTree(t *testing.T) {
 	}
 	for name, least := range map[string]float64{
 		"posts": 1, "pushes": 1, "syncs": 1, "recordsPerSync": 1, "syncP50": 1, "syncP99": 1, "journalBytes": 1, "segments": 1,
-		"connections": 3, "goroutines": 1, "sent": 1, "received": 1,
+		"connections": 3, "goroutines": 1, "sent": 1, "received": 1, "at": 1e12,
 	} {
 		if got, ok := seen[name].(float64); !ok || got < least {
 			t.Errorf("%s is %v", name, seen[name])
@@ -338,11 +340,6 @@ func TestFeedIsBounded(t *testing.T) {
 	s := open(t, housetest.Settings{}, nil)
 	page := s.look("feed")
 	const flood = 5000
-	eventually(t, "the feed is heard", func() bool { // it begins with the stream, a moment later
-		s.Provider.Happened("slow-reader", "first")
-		return s.happenings("slow-reader") > 0
-	})
-	page.next("feed")
 	for range flood {
 		s.Provider.Happened("slow-reader", "one of many")
 	}

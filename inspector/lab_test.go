@@ -37,10 +37,10 @@ func TestWithoutTheLabThereIsNone(t *testing.T) {
 func TestDelayedJournal(t *testing.T) {
 	s := withLab(t)
 	alice, bob := s.channel()
-	s.fault(`{"what":"delay","ms":10000,"seconds":1}`)
 	begun := time.Now()
+	s.fault(`{"what":"delay","ms":10000,"seconds":1}`)
 	alice.Yes(post, "slow") // its sync waits for the rest of the second
-	if took := time.Since(begun); took < 500*time.Millisecond {
+	if took := time.Since(begun); took < time.Second {
 		t.Errorf("it took %v", took)
 	}
 	if m := bob.Next(); m["event"] == nil && m["call"] == nil {
@@ -121,13 +121,13 @@ func TestStalledConnection(t *testing.T) {
 	if who := s.object("/api/connections")["connections"].([]any)[conn-1].(object); who["user"] != "bob" || who["id"] != float64(conn) {
 		t.Fatalf("that is %v", who)
 	}
-	s.fault(`{"what":"stall","conn":%d,"seconds":1}`, conn)
 	begun := time.Now()
+	s.fault(`{"what":"stall","conn":%d,"seconds":1}`, conn)
 	alice.Yes(post, "hello") // is answered: nobody waits for bob
 	if m := bob.Next(); m == nil {
 		t.Error("bob was cut off")
 	}
-	if took := time.Since(begun); took < 500*time.Millisecond {
+	if took := time.Since(begun); took < time.Second {
 		t.Errorf("it came after %v", took)
 	}
 	eventually(t, "the fault is over", func() bool { return len(s.faults()) == 0 })

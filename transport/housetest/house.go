@@ -7,6 +7,7 @@ package housetest
 import (
 	"context"
 	"log/slog"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -91,6 +92,9 @@ func Try(t testing.TB, set Settings) (*House, error) {
 	h.Listener, h.Store = listener, store
 	served := make(chan error, 1)
 	go func() { served <- listener.Serve(provider) }()
+	for !listener.Counters().Serving { // or the first question may be whether it does
+		runtime.Gosched()
+	}
 	h.Stop = sync.OnceValue(func() error { return stop(listener, served, provider, store) })
 	return h, nil
 }
