@@ -100,9 +100,7 @@ func TestTokenOfTheInspector(t *testing.T) {
 	if status, _ := p.text(t, "/metrics"); status != http.StatusUnauthorized {
 		t.Errorf("%d without the token", status)
 	}
-	if status, text := p.text(t, "/ready"); status != http.StatusOK {
-		t.Errorf("ready: %d %s", status, text)
-	}
+	awaitReady(t, strings.TrimPrefix(p.url, "http://"), http.StatusOK, "ok", "not serving") // needs no token
 	p.token = token
 	status, metrics := p.text(t, "/metrics")
 	if status != http.StatusOK {
