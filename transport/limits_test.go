@@ -88,17 +88,18 @@ func TestStalledReaderOfItsOwnAnswers(t *testing.T) {
 }
 
 func TestTimes(t *testing.T) {
-	const short = 100 * time.Millisecond
+	const short, enough = 100 * time.Millisecond, time.Second // to ask for something before it is over
 	for name, tt := range map[string]struct {
 		set  func(*Config)
 		send string
 		want []string
 	}{
 		"request begun": {func(cfg *Config) { cfg.RequestTime = short }, `{"call":`, []string{timedOut}},
-		"login":         {func(cfg *Config) { cfg.LoginTime = short }, `{"call":"ping"}`, []string{yes, timedOut}},
-		"idle":          {func(cfg *Config) { cfg.IdleTime = short }, loginCall, []string{loggedIn, timedOut}},
+		"login":         {func(cfg *Config) { cfg.LoginTime = enough }, `{"call":"ping"}`, []string{yes, timedOut}},
+		"idle":          {func(cfg *Config) { cfg.IdleTime = enough }, loginCall, []string{loggedIn, timedOut}},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			cfg := testConfig()
 			tt.set(&cfg)
 			_, l := startStation(t, cfg, agreeable)
@@ -114,7 +115,7 @@ func TestTimes(t *testing.T) {
 
 func TestLoginEndsTheLoginTime(t *testing.T) {
 	cfg := testConfig()
-	cfg.LoginTime = 50 * time.Millisecond
+	cfg.LoginTime = time.Second // enough to log in
 	_, l := startStation(t, cfg, agreeable)
 	stranger, c := dial(t, l), dial(t, l)
 	c.send(loginCall)
