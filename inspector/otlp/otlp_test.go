@@ -150,6 +150,8 @@ func TestEachHopIsASpan(t *testing.T) {
 	until(t, "the end of all", func() bool { mu.Lock(); defer mu.Unlock(); return ends == 4 })
 	stop()
 	stopTelling()
+	mu.Lock() // one hop may be under way
+	defer mu.Unlock()
 	compare(t, r, told)
 	if !r.names["elemental"] || len(r.names) != 1 || r.paths["/v1/traces"] == 0 || len(r.paths) != 1 {
 		t.Errorf("services %v, paths %v", r.names, r.paths)
