@@ -115,7 +115,7 @@ func Start(cfg Config, store *persistence.Store, enc Encoder, log *slog.Logger) 
 	if cfg.Inspect {
 		n.roll = newRoll(n.feed)
 	}
-	store.Lend(n.scheduler.later)
+	store.Lend(n.scheduler.later, n.scheduler.quiet)
 	store.Trouble(n.feed.storage)
 	up := make(chan error, 1)
 	props := n.props(KindProvider, keepTables{}, func() actor.Actor { return &provider{node: n, up: up} })

@@ -2,6 +2,7 @@ package actors
 
 import (
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,7 +27,9 @@ type scheduler struct {
 	runners  int
 	idle     []*runner
 	active   atomic.Int32 // who give turns, or will before they sleep; changed under mu
-	jobs     []job        // to be done when no turn is due
+	makers   int          // those of them that make work
+	jobs     []job        // to be done when all is quiet
+	asked    time.Time    // since when there are jobs
 	helpers  []*Turns
 	watch    *time.Timer
 	watching bool
@@ -48,11 +51,12 @@ const (
 	heavyEvery   = 4                     // of so many turns one is of those who wait for another
 	writeEvery   = 32                    // turns, at the latest
 	jobEvery     = 256                   // likewise: the disk is worth waiting for more turns
-	enough       = 8                     // mailboxes are due for each who is at it: one more is woken
+	enough       = 32                    // mailboxes are due for each who is at it: one more is woken
 	yieldAfter   = 50 * time.Microsecond // goroutines that are no actors have their turn
 	longTurn     = 2 * time.Millisecond
-	goesWell     = 16 // picks in such a time: a runner who has stepped in is not needed
-	moreRunners  = 64 // than there are processors, at the most
+	unquiet      = 500 * time.Microsecond // so long at the most a job waits for quiet
+	goesWell     = 16                     // picks in such a time: a runner who has stepped in is not needed
+	moreRunners  = 64                     // than there are processors, at the most
 )
 
 func newScheduler(processors int) *scheduler {
@@ -111,36 +115,61 @@ func (s *scheduler) attend() {
 	}
 }
 
-// later takes work that may have to wait for a disk. Whoever gives turns does it when
-// none is due. It is called from a turn.
-func (s *scheduler) later(work func() (tell func())) {
+// later takes work that may have to wait for a disk. It is done when all is quiet: no
+// turn is due, and those who make work have nothing to read or write just now, for they
+// do it (Turns.Work); but soon in any case. It is called from a turn.
+func (s *scheduler) later(work func() (tell func())) { s.add(job{work: work}) }
+
+// quiet has tell called then.
+func (s *scheduler) quiet(tell func()) { s.add(job{tell: tell}) }
+
+func (s *scheduler) add(j job) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.jobs = append(s.jobs, work)
+	if len(s.jobs) == 0 {
+		s.asked = time.Now()
+	}
+	s.jobs = append(s.jobs, j)
 }
 
-// job is such work. What it returns is called by who is back at giving turns: it
-// makes work for actors.
-type job = func() (tell func())
+// undone tells whether there is a job, for who makes work himself; for another only
+// when nobody does, or it waits for too long. Under mu.
+func (s *scheduler) undone(maker bool) bool {
+	return len(s.jobs) > 0 && (maker || s.makers == 0 || s.late())
+}
+
+func (s *scheduler) late() bool { return len(s.jobs) > 0 && time.Since(s.asked) > unquiet }
+
+// job is such work, if there is any, and what is called by who is back at giving turns:
+// it makes work for actors.
+type job struct {
+	work func() (tell func())
+	tell func()
+}
+
+// do returns what to call then.
+func (j job) do() (tell func()) {
+	if j.work == nil {
+		return j.tell
+	}
+	return j.work()
+}
 
 // take takes a job, for a caller who is at it and now is not, until back. Answers
 // that were left to him are written first: nobody's waits for the disk.
-func (s *scheduler) take() job {
+func (s *scheduler) take(maker bool) (j job, some bool) {
 	s.mu.Lock()
-	if len(s.jobs) == 0 {
+	if !s.undone(maker) {
 		s.mu.Unlock()
-		return nil
+		return job{}, false
 	}
-	work := s.jobs[0]
-	s.jobs[0] = nil
-	if s.jobs = s.jobs[1:]; len(s.jobs) == 0 {
-		s.jobs = nil
-	}
+	j = s.jobs[0]
+	s.jobs = slices.Delete(s.jobs, 0, 1)
 	s.active.Add(-1)
 	s.attend()
 	s.mu.Unlock()
 	s.writeAll(true)
-	return work
+	return j, true
 }
 
 // writeAll writes what is due, for a caller who is not counted any more: what is
@@ -230,11 +259,11 @@ func (s *scheduler) run(r *runner) {
 
 // work does a job, if there is one.
 func (s *scheduler) work() bool {
-	do := s.take()
-	if do == nil {
+	j, some := s.take(false)
+	if !some {
 		return false
 	}
-	tell := do()
+	tell := j.do()
 	s.back()
 	tell()
 	return true
@@ -312,7 +341,7 @@ func (s *scheduler) rest(r *runner) bool {
 		s.end()
 		s.mu.Unlock()
 		return false
-	case s.due > 0, len(s.jobs) > 0:
+	case s.due > 0, s.undone(false):
 		s.mu.Unlock()
 		return true
 	}

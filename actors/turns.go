@@ -35,8 +35,21 @@ func (p *Provider) Turns(write func(busy bool) (more bool), others func()) *Turn
 func (t *Turns) Begin() {
 	if !t.at {
 		t.at = true
-		t.of.back()
+		t.of.comes()
 	}
+}
+
+func (s *scheduler) comes() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.active.Add(1)
+	s.makers++
+}
+
+// goes is called under mu.
+func (s *scheduler) goes() {
+	s.active.Add(-1)
+	s.makers--
 }
 
 // giveTime is how long Give gives turns before there is something else to do.
@@ -61,15 +74,23 @@ func (t *Turns) Give() (more bool) {
 	return false
 }
 
-// Work does what has to wait for the disk, if there is something, and reports whether
-// there was, or whether others was called meanwhile: then the caller ends.
+// Late tells whether there is work that should not wait for quiet any longer.
+func (t *Turns) Late() bool {
+	t.of.mu.Lock()
+	defer t.of.mu.Unlock()
+	return t.of.late()
+}
+
+// Work does what was to be done when all is quiet, which may wait for the disk, if there
+// is something, and reports whether there was, or whether others was called meanwhile:
+// then the caller ends.
 func (t *Turns) Work() (did, replaced bool) {
-	do := t.of.take()
-	if do == nil {
+	j, some := t.of.take(true)
+	if !some {
 		return false, false
 	}
 	t.away.Store(true)
-	tell := do()
+	tell := j.do()
 	if replaced = !t.away.CompareAndSwap(true, false); replaced {
 		t.of.mu.Lock()   // the other has begun when it is free
 		t.of.mu.Unlock() //nolint:staticcheck // nothing is to be done
@@ -87,6 +108,7 @@ func (t *Turns) replace() bool {
 	t.since = t.away.Load()
 	if was && t.since && t.away.CompareAndSwap(true, false) {
 		t.at, t.since = false, false
+		t.of.makers--
 		t.others()
 	}
 	return t.since
@@ -101,7 +123,7 @@ func (t *Turns) End() bool {
 		return false
 	}
 	t.at = false
-	s.active.Add(-1)
+	s.goes()
 	return true
 }
 
@@ -113,7 +135,7 @@ func (t *Turns) Leave() {
 	s.helpers = slices.DeleteFunc(s.helpers, func(other *Turns) bool { return other == t })
 	if t.at {
 		t.at = false
-		s.active.Add(-1)
+		s.goes()
 	}
 }
 

@@ -2,8 +2,6 @@ package persistence
 
 import (
 	"fmt"
-	"runtime"
-	"time"
 )
 
 // append checks an event and puts it into the batch that is written next.
@@ -31,39 +29,26 @@ func (c *core) append(m *Append) {
 }
 
 // gather lets those who are about to append do so before the batch is handed
-// over: it goes to the end of the mailbox and lets the actors that are due, and
-// other goroutines, go first. There is no timer: on an idle machine it costs
-// microseconds, on a busy one it saves syncs.
+// over. On an idle machine it costs microseconds, on a busy one it saves syncs.
 func (c *core) gather() {
-	if !c.gathering && !c.writing {
-		c.gathering, c.gathered, c.gatherBegun = true, 0, time.Now()
-		c.inbox.tell(&gathering{})
-		c.startBeat()
+	if c.gathering || c.writing {
+		return
+	}
+	c.gathering = true
+	c.startBeat()
+	if c.quiet != nil && c.out != nil {
+		c.quiet(c.inbox.gathered)
+	} else {
+		c.inbox.gathered()
 	}
 }
 
-// gathering is the store's word to itself that a batch is being gathered.
+// gathering is the store's word to itself that a batch was gathered.
 type gathering struct{}
 
-// EndsTurn tells the scheduler to let others go first: they may append.
-func (*gathering) EndsTurn() {}
-
-// How often it waits for more at the most, and how long: where many goroutines
-// are ready, one round is long.
-const (
-	gatherRounds = 3
-	gatherTime   = 100 * time.Microsecond
-)
-
 func (c *core) onGathering() {
-	if c.writing || c.gathered >= gatherRounds || time.Since(c.gatherBegun) > gatherTime {
-		c.gathering = false
-		c.writeNext()
-		return
-	}
-	c.gathered++
-	runtime.Gosched()
-	c.inbox.tell(&gathering{})
+	c.gathering = false
+	c.writeNext()
 }
 
 // admit encodes the event, or tells why not and leaves no trace of it.

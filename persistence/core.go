@@ -25,6 +25,7 @@ type core struct {
 	files    *disk
 	out      sender                          // nil outside of Receive
 	later    func(work func() (tell func())) // see Store.Lend
+	quiet    func(tell func())               // likewise
 	trouble  func(err error)                 // see Store.Trouble
 	followed Followed                        // the context in hand, when its message is followed
 	inbox    *inbox
@@ -46,10 +47,8 @@ type core struct {
 	writing        bool       // the writer has a job
 	flying         *batch     // which is this one
 	gathering      bool       // a batch is being gathered
-	gathered       int        // for so many rounds
-	gatherBegun    time.Time
-	scratch        []byte   // of dataOf
-	waiting        []*batch // the oldest is next; only the last has room
+	scratch        []byte     // of dataOf
+	waiting        []*batch   // the oldest is next; only the last has room
 	spare          []*batch
 	waitingRecords int // in waiting and flying
 	waitingBytes   int
@@ -167,8 +166,7 @@ func (c *core) newPool() *pool {
 	return &pool{limit: workers, spawn: c.tasks.Go, run: func(j job) { c.inbox.post(runJob(j, c.files)) }}
 }
 
-// onWritten goes on after the writer. The next batch is handed over before the
-// answers to this one are sent: the disk need not wait for them.
+// onWritten goes on after the writer.
 func (c *core) onWritten(w written) {
 	c.writing = false
 	switch {
@@ -184,12 +182,21 @@ func (c *core) onWritten(w written) {
 		c.marked = w.batch.recs[len(w.batch.recs)-1].of == nil
 		c.lastWrite = time.Now()
 		c.landing = w.batch
-		c.writeNext()
+		c.goOn()
 		c.committed(w.batch, live.number, at)
 		c.landing = nil
 	}
 	c.abandonAfterPanic()
 	c.startBeat()
+}
+
+// goOn sees to the next batch: who is answered now may append to it.
+func (c *core) goOn() {
+	if len(c.waiting) == 0 || c.rollDue() || c.out == nil {
+		c.writeNext()
+	} else {
+		c.gather()
+	}
 }
 
 // fail gives up the live file: after a failed write or sync nobody knows what

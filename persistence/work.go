@@ -120,6 +120,9 @@ func (in *inbox) tell(msg any) {
 	in.nudge(msg)
 }
 
+// gathered tells the actor that a batch is.
+func (in *inbox) gathered() { in.tell(&gathering{}) }
+
 func (in *inbox) nudge(msg any) {
 	if in.to != nil {
 		in.system.Root.Send(in.to, msg)

@@ -64,7 +64,7 @@ func TestAPollerWritesWhatIsDueOnAnothersConnections(t *testing.T) {
 			p.flusher.hand(&conn{}, how)
 		}
 	}
-	for l.pollers[0].many(false) {
+	for l.pollers[0].all(false) {
 		t.Log("more")
 	}
 	for i, p := range l.pollers {

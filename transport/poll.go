@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"syscall"
 
+	"elemental/actors"
 	"elemental/protocol"
 )
 
@@ -114,17 +115,13 @@ func (p *poller) run() {
 		turns.Begin()
 		more = p.round()
 		due := turns.Give()
-		did, replaced := turns.Work()
-		if replaced {
-			return
+		if !more && !due && p.flusher.quiet() || turns.Late() {
+			var replaced bool
+			if due, replaced = p.work(turns, due); replaced {
+				return
+			}
 		}
-		if did {
-			due = turns.Give()
-		}
-		if p.flusher.crowded() {
-			turns.Call()
-		}
-		more = p.many(due) || due || more
+		more = p.all(due) || due || more
 		more = more || !turns.End() || p.all(false)
 	}
 	if turns := p.flusher.given.Load(); turns != nil {
@@ -132,14 +129,21 @@ func (p *poller) run() {
 	}
 }
 
-// many writes for a while, and reports whether there is more.
-func (p *poller) many(busy bool) (more bool) {
-	for range 8 {
-		if !p.all(busy) {
-			return false
+// work has the journal written, if it should be: a batch is gathered first. It reports
+// whether turns are due (as before, if nothing was done), or whether another goroutine polls now.
+func (p *poller) work(turns *actors.Turns, before bool) (due, replaced bool) {
+	due = before
+	for range 2 {
+		did, replaced := turns.Work()
+		if replaced || !did {
+			return due, replaced
 		}
+		due = turns.Give()
 	}
-	return true
+	if p.flusher.crowded() {
+		turns.Call()
+	}
+	return due, false
 }
 
 // round reads what there is.
