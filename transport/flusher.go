@@ -15,7 +15,6 @@ import (
 type flusher struct {
 	handed  [classes]queue        // by how soon
 	waiting [classes]atomic.Int32 // that are handed over and not taken to be written
-	writing atomic.Int32          // who write those that were taken
 	began   time.Time
 	pushed  atomic.Int64                 // when others than answers were written last, since began
 	given   atomic.Pointer[actors.Turns] // tells whether somebody comes to write who is awake anyway
@@ -121,8 +120,6 @@ func (f *flusher) some(busy bool) (more bool) {
 	if most == 0 {
 		return false
 	}
-	f.writing.Add(1)
-	defer f.writing.Add(-1)
 	p := pens.Get().(*pen)
 	for _, c := range f.take(most) {
 		if c != nil {
@@ -183,9 +180,6 @@ func (f *flusher) sleep() {
 }
 
 func (f *flusher) empty() bool { return f.due(false) == 0 }
-
-// quiet tells whether all is written that can be.
-func (f *flusher) quiet() bool { return f.empty() && f.writing.Load() == 0 }
 
 // patience is how long pushes wait for more while there are turns to give: what comes
 // to a connection meanwhile is written in one go.

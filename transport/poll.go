@@ -115,11 +115,14 @@ func (p *poller) run() {
 		turns.Begin()
 		more = p.round()
 		due := turns.Give()
-		if !more && !due && p.flusher.quiet() || turns.Late() {
+		if !more && !due && p.flusher.empty() || turns.Late() {
 			var replaced bool
 			if due, replaced = p.work(turns, due); replaced {
 				return
 			}
+		}
+		if p.flusher.crowded() {
+			turns.Call()
 		}
 		more = p.all(due) || due || more
 		more = more || !turns.End() || p.all(false)
@@ -139,9 +142,6 @@ func (p *poller) work(turns *actors.Turns, before bool) (due, replaced bool) {
 			return due, replaced
 		}
 		due = turns.Give()
-	}
-	if p.flusher.crowded() {
-		turns.Call()
 	}
 	return due, false
 }
