@@ -1,0 +1,162 @@
+package transport
+
+// This file says how many requests a connection may have under way, and when the
+// next may begin: its window. The counts are the outbox's, under its mutex.
+
+// admit waits until the connection may have one more request under way: the
+// window has a place, the client reads its answers, and it is its turn among the
+// connections that send ahead, or that may have a large answer (these wait for
+// those before them too). It reports false if the connection has ended.
+func (c *conn) admit(w weight) bool {
+	o := &c.out
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for !o.ended && c.mustWait(w) {
+		o.changed.Wait()
+	}
+	if line := c.line(w); line != nil && !o.ended {
+		o.mu.Unlock()
+		line.enter(max(w.pages(), 1))
+		o.mu.Lock()
+		c.took(w)
+	}
+	if o.ended {
+		c.giveTurns()
+		return false
+	}
+	c.admitted(w)
+	return true
+}
+
+// tryAdmit is admit for who cannot wait.
+func (c *conn) tryAdmit(w weight) bool {
+	o := &c.out
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.ended || c.mustWait(w) {
+		return false
+	}
+	if line := c.line(w); line != nil {
+		if !line.try(max(w.pages(), 1)) {
+			return false
+		}
+		c.took(w)
+	}
+	c.admitted(w)
+	return true
+}
+
+// aheadFrom is how many requests under way make a client one that does not wait
+// for its answers. Who posts at a steady rate has some when the disk takes its time.
+const aheadFrom = 8
+
+// What follows is called under the mutex.
+
+func (c *conn) mustWait(w weight) bool {
+	o := &c.out
+	if o.pending >= aheadFrom || o.pending > 0 && c.sendsAhead() {
+		o.ahead.Store(c.shared.now.Load())
+	}
+	return o.pending >= c.window(w) || c.unread() > c.shared.cfg.OutboxBytes
+}
+
+// window is how many requests may be under way with the next one.
+func (c *conn) window(w weight) int {
+	most := c.shared.cfg.Window
+	switch {
+	case w.pages() > 0 || c.out.pages > 0:
+		return 1
+	case w == aPost && c.sendsAhead():
+		return min(most, c.shared.commons.share())
+	}
+	return most
+}
+
+func (c *conn) sendsAhead() bool { return c.shared.lately(c.out.ahead.Load()) }
+
+// line is where the next request has to wait for its turn, nil for most. Of what is
+// sent ahead only posts have one: the session begins all others one by one.
+func (c *conn) line(w weight) *turnstile {
+	s := c.shared.commons
+	switch {
+	case w.pages() > 0:
+		return &s.heavy
+	case w == aPost && c.sendsAhead():
+		return &s.ahead
+	}
+	if now := c.shared.now.Load(); !c.sendsAhead() && s.polite.Load() != now {
+		s.polite.Store(now)
+	}
+	return nil
+}
+
+func (c *conn) admitted(w weight) {
+	c.out.pending++
+	switch w {
+	case aPost:
+		c.out.posts++
+	case aSubscription:
+		c.out.subscribing++
+	}
+}
+
+// took notes a turn.
+func (c *conn) took(w weight) {
+	if pages := w.pages(); pages > 0 {
+		c.out.pages = pages
+	} else {
+		c.out.turns++
+	}
+}
+
+// answered notes that a request less is under way.
+func (c *conn) answered(w weight) {
+	o := &c.out
+	if o.pending == 0 {
+		return // the connection has ended, and given back all at once
+	}
+	o.pending--
+	switch w {
+	case aPost:
+		o.posts--
+	case aSubscription:
+		if o.subscribing--; o.subscribing == 0 && !o.ended {
+			c.letGo()
+		}
+	}
+	c.giveTurns()
+}
+
+// giveTurns gives back turns that no request under way needs.
+func (c *conn) giveTurns() {
+	o := &c.out
+	if o.pages > 0 {
+		c.shared.commons.heavy.leave(o.pages)
+		o.pages = 0
+	}
+	if n := o.turns - o.posts; n > 0 {
+		o.turns -= n
+		c.shared.commons.ahead.leave(n)
+	}
+}
+
+// giveBack ends what a connection holds of what all share, when its session is gone.
+func (c *conn) giveBack() {
+	c.out.mu.Lock()
+	defer c.out.mu.Unlock()
+	c.out.pending, c.out.posts, c.out.subscribing = 0, 0, 0
+	c.giveTurns()
+}
+
+// unread is what waits to be written, under the mutex.
+func (c *conn) unread() int { return c.out.flight + c.out.waiting + c.out.heldBytes }
+
+// waitAnswered waits until no request is under way, or nothing more is taken.
+func (c *conn) waitAnswered() {
+	o := &c.out
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for o.pending > 0 && !o.ended {
+		o.changed.Wait()
+	}
+}
