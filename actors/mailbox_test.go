@@ -208,6 +208,42 @@ func TestAJobIsDoneWhileThereIsWorkWithoutPause(t *testing.T) {
 	hear(t, s.said)
 }
 
+// TestAJobWaitsForQuiet: who makes work says when the disk has its turn, for then it has
+// most to do; but not for ever.
+func TestAJobWaitsForQuiet(t *testing.T) {
+	s := newStage(t)
+	s.untilAsleep()
+	sched := s.node.scheduler
+	turns := (&Provider{node: s.node}).Turns(func(bool) bool { return false }, func() {})
+	ask := func(since time.Time) {
+		sched.later(func() (tell func()) { return func() { s.said <- "done" } })
+		sched.mu.Lock()
+		defer sched.mu.Unlock()
+		sched.asked = since
+	}
+	turns.Begin()
+	ask(time.Now().Add(time.Hour))
+	turns.Call() // a runner looks
+	s.untilAsleep()
+	if len(s.said) > 0 || turns.Late() {
+		t.Error("it was not waited for the one who makes work")
+	}
+	if turns.End() {
+		t.Error("nobody does it")
+	}
+	if did, _ := turns.Work(); !did || len(s.said) == 0 {
+		t.Fatal("it was not done when asked for")
+	}
+	hear(t, s.said)
+	ask(time.Now().Add(-time.Hour))
+	if !turns.Late() {
+		t.Error("it may wait for ever")
+	}
+	turns.Call()
+	hear(t, s.said)
+	turns.Leave()
+}
+
 // TestNobodysAnswerWaitsForTheDisk: whoever does what has to wait for the disk has
 // written before what was left to him, and nobody leaves more to him meanwhile.
 func TestNobodysAnswerWaitsForTheDisk(t *testing.T) {
