@@ -1,9 +1,12 @@
 package inspector
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
+	"os"
 	"strconv"
 	"time"
 )
@@ -27,12 +30,16 @@ func (s *Server) headers(next http.Handler) http.Handler {
 }
 
 // limit bounds what a request may send and how long its answer may take, and counts
-// what both cost.
+// what both cost. The connection ends with the answer, unless the door says otherwise.
 func (s *Server) limit(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		counting := &countingWriter{ResponseWriter: w, cost: &s.cost}
 		extend(counting, requestTime)
-		r.Body = http.MaxBytesReader(w, r.Body, bodyBytes)
+		w.Header().Set("Connection", "close")
+		if r.ContentLength != 0 { // after the answer net/http reads the rest, for as long as it may
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(lingerTime))
+			r.Body = http.MaxBytesReader(w, r.Body, bodyBytes)
+		}
 		next.ServeHTTP(counting, r)
 	})
 }
@@ -70,10 +77,6 @@ func fail(w http.ResponseWriter, status int, reason string) {
 	if err != nil {
 		data = []byte(`{}`)
 	}
-	switch status {
-	case http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests:
-		w.Header().Set("Connection", "close") // who may not come in holds no room
-	}
 	write(w, status, data)
 }
 
@@ -84,21 +87,41 @@ func write(w http.ResponseWriter, status int, data []byte) {
 	_, _ = w.Write(data) // a client that has gone needs no answer
 }
 
-// body reads a request's JSON, and answers when it is none.
+// body reads a request's JSON, and answers when it is none, or does not come.
 func body(w http.ResponseWriter, r *http.Request, into any) bool {
-	in := json.NewDecoder(r.Body)
-	in.DisallowUnknownFields()
-	err := in.Decode(into)
+	let(r, false) // while it comes, which may be slow on purpose
+	control := http.NewResponseController(w)
+	_ = control.SetReadDeadline(time.Now().Add(bodyTime))
+	text, err := io.ReadAll(r.Body)
+	let(r, true)
+	if err == nil {
+		err = strictly(text, into)
+	}
 	var large *http.MaxBytesError
 	switch {
 	case err == nil:
 		return true
 	case errors.As(err, &large):
 		fail(w, http.StatusRequestEntityTooLarge, "too much")
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		fail(w, http.StatusRequestTimeout, "the body came too slowly")
 	default:
 		fail(w, http.StatusBadRequest, "the body is not the JSON that is wanted")
 	}
 	return false
+}
+
+// strictly reads JSON that is one value with known members, and nothing else.
+func strictly(text []byte, into any) error {
+	in := json.NewDecoder(bytes.NewReader(text))
+	in.DisallowUnknownFields()
+	if err := in.Decode(into); err != nil {
+		return err
+	}
+	if _, err := in.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("more than one value")
+	}
+	return nil
 }
 
 // number reads a whole number of a query, from 0 to most.

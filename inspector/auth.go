@@ -50,6 +50,7 @@ func hashed(token string) []byte {
 
 // check lets in who may come in.
 func (d *door) check(next http.Handler) http.Handler {
+	next = letIn(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case d.token == nil:
@@ -70,6 +71,22 @@ func (d *door) check(next http.Handler) http.Handler {
 		default:
 			unauthorized(w)
 		}
+	})
+}
+
+// letIn is the way in. Until there a connection makes room if need be, and ends with the
+// answer; who is let in may keep it, but with a body, which may not have been read.
+func letIn(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		let(r, true)
+		defer let(r, false)
+		if r.ContentLength == 0 {
+			w.Header().Del("Connection")
+		} else if r.Method != http.MethodPost {
+			fail(w, http.StatusBadRequest, "only a POST has a body")
+			return
+		}
+		next.ServeHTTP(w, r)
 	})
 }
 

@@ -219,6 +219,8 @@ func TestRequestsAreBounded(t *testing.T) {
 		{`{"what":"crash","id":"nobody"}`, http.StatusNotFound},
 		{`{"what":"crash","other":1}`, http.StatusBadRequest},
 		{`[1]`, http.StatusBadRequest},
+		{`{"what":"delay","ms":10,"seconds":1} trailing`, http.StatusBadRequest},
+		{`{"what":"delay","ms":10,"seconds":1}{}`, http.StatusBadRequest},
 		{``, http.StatusBadRequest},
 	} {
 		if answer, text := s.ask(http.MethodPost, "/api/fault", row.body, nil); answer.StatusCode != row.want {

@@ -59,9 +59,11 @@ const (
 	connections    = 128 // at a time
 	fromOne        = 96  // of them from one address
 	headerBytes    = 16 << 10
-	bodyBytes      = 16 << 10
+	bodyBytes      = 8 << 10
 	headerTime     = 5 * time.Second
 	requestTime    = 10 * time.Second // to send a request, and to take its answer
+	bodyTime       = 2 * time.Second  // to send what a request has to say beside its header
+	lingerTime     = time.Second / 2  // for what is still on its way when a request is refused
 	idleTime       = 30 * time.Second
 	leastToken     = 16 // letters
 	profileSeconds = 60
@@ -101,7 +103,7 @@ func Listen(cfg Config) (*Server, error) {
 	s.http = &http.Server{
 		Handler:           s.handler(),
 		ReadHeaderTimeout: headerTime, ReadTimeout: requestTime, IdleTimeout: idleTime,
-		MaxHeaderBytes: headerBytes, ConnState: s.socket.note,
+		MaxHeaderBytes: headerBytes, ConnContext: with,
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
 	go func() { s.served <- s.http.Serve(s.socket) }()

@@ -1,0 +1,195 @@
+package inspector_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"elemental/transport/housetest"
+)
+
+// This file is those who take connections and do not let go: with requests that do not
+// come to their end.
+
+// dialFrom connects from an address of this machine's own.
+func (s *site) dialFrom(ctx context.Context, addr string) (net.Conn, error) {
+	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(addr)}}
+	return d.DialContext(ctx, "tcp", strings.TrimPrefix(s.url, "http://"))
+}
+
+// besiege has so many send a part of a request from an address, wait until they are put
+// out, and begin again, until the test ends. It waits until each has sent once.
+func (s *site) besiege(addr string, n int, part string) {
+	s.t.Helper()
+	ctx, end := context.WithCancel(context.Background())
+	var begun, all sync.WaitGroup
+	for range n {
+		begun.Add(1)
+		all.Go(func() {
+			for first := true; ctx.Err() == nil; first = false {
+				s.siege(ctx, addr, part, func() {
+					if first {
+						begun.Done()
+					}
+				})
+			}
+		})
+	}
+	begun.Wait()
+	s.t.Cleanup(func() {
+		end()
+		all.Wait()
+	})
+}
+
+// siege is one connection of them. It calls sent in any case.
+func (s *site) siege(ctx context.Context, addr, part string, sent func()) {
+	conn, err := s.dialFrom(ctx, addr)
+	if err == nil {
+		defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
+		defer func() { _ = conn.Close() }()
+		_, err = conn.Write([]byte(part))
+	}
+	sent()
+	if err == nil {
+		_, _ = io.Copy(io.Discard, conn)
+	}
+}
+
+// unended are requests that do not come to their end, or not to a further one.
+var unended = map[string]string{
+	"refused, with a body":  "POST /live HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n",
+	"probe, with a body":    "GET /live HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{",
+	"no token, with a body": "POST /api/follow HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{",
+	"in pieces":             "POST /metrics HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{",
+	"half a header":         "GET /live HTTP/1.1\r\nHost: loc",
+	"nowhere":               "GET /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n",
+	"no token":              "GET /api/about HTTP/1.1\r\nHost: localhost\r\n\r\n",
+}
+
+// Whoever holds connections, with whatever request that has no end, and begins again as
+// soon as he is put out: who has the token comes in, from his address too. A page that
+// is open stays so.
+func TestTheRightTokenComesInBesideASiege(t *testing.T) {
+	for _, what := range []string{"refused, with a body", "no token, with a body", "half a header"} {
+		t.Run(what, func(t *testing.T) {
+			s := withToken(t)
+			page := s.lookAs(bearer(token), "flow")
+			for _, addr := range []string{"127.0.0.1", "127.0.0.2", "127.0.0.3"} {
+				s.besiege(addr, 100, unended[what])
+			}
+			s.comesIn(2)
+			for range 2 {
+				page.next("flow")
+			}
+		})
+	}
+}
+
+// comesIn asks as an operator does, so many times.
+func (s *site) comesIn(times int) {
+	s.t.Helper()
+	var slowest time.Duration
+	for range times {
+		for _, path := range []string{"/live", "/ready", "/metrics", "/api/about"} {
+			begun := time.Now()
+			if answer, text := s.ask(http.MethodGet, path, "", bearer(token)); answer.StatusCode != http.StatusOK {
+				s.t.Errorf("%s: %s %s", path, answer.Status, text)
+			}
+			slowest = max(slowest, time.Since(begun))
+		}
+	}
+	s.t.Logf("the slowest answer took %v", slowest)
+}
+
+// Where no token is asked for, a body that does not come gives no right to room either.
+func TestASlowBodyHoldsNoRoom(t *testing.T) {
+	s := open(t, housetest.Settings{}, nil)
+	for _, addr := range []string{"127.0.0.1", "127.0.0.2", "127.0.0.3"} {
+		s.besiege(addr, 100, unended["no token, with a body"])
+	}
+	s.comesIn(2)
+}
+
+// begin sends a part of a request, and gives what comes back.
+func (s *site) begin(format string, args ...any) (net.Conn, *bufio.Reader) {
+	s.t.Helper()
+	conn, err := s.dialFrom(s.t.Context(), "127.0.0.1")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() { _ = conn.Close() })
+	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+		s.t.Fatal(err)
+	}
+	if _, err := fmt.Fprintf(conn, format, args...); err != nil {
+		s.t.Fatal(err)
+	}
+	return conn, bufio.NewReader(conn)
+}
+
+// A request that is refused ends its connection at once, not when its body has come: that
+// is let come for 10 s otherwise.
+func TestARefusedRequestEndsItsConnection(t *testing.T) {
+	s := withToken(t)
+	for what, status := range map[string]int{
+		"refused, with a body": 405, "probe, with a body": 200, "no token, with a body": 401, "in pieces": 405,
+		"nowhere": 404, "no token": 401,
+	} {
+		begun := time.Now()
+		_, in := s.begin("%s", unended[what])
+		answer, err := http.ReadResponse(in, nil)
+		if err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+		_, err = io.Copy(io.Discard, answer.Body)
+		if answer.StatusCode != status || !answer.Close || err != nil {
+			t.Errorf("%s: %s, ends it: %v, %v", what, answer.Status, answer.Close, err)
+		}
+		_ = answer.Body.Close()
+		if _, err := in.ReadByte(); err == nil {
+			t.Errorf("%s: more comes", what)
+		}
+		if took := time.Since(begun); took > 6*time.Second {
+			t.Errorf("%s: its connection ended after %v", what, took)
+		}
+	}
+}
+
+// A body that a POST may have is waited for a while, and who is too slow is told so.
+func TestASlowBodyIsAnswered(t *testing.T) {
+	s := withToken(t)
+	const head = "POST /api/follow HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\nContent-Length: 100\r\n\r\n{"
+	begun := time.Now()
+	_, in := s.begin(head, token)
+	answer, err := http.ReadResponse(in, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(answer.Body)
+	_ = answer.Body.Close()
+	if answer.StatusCode != http.StatusRequestTimeout || !answer.Close || !strings.Contains(string(text), "too slowly") || err != nil {
+		t.Errorf("%s %s, %v", answer.Status, text, err)
+	}
+	if took := time.Since(begun); took < 2*time.Second || took > 8*time.Second {
+		t.Errorf("it was waited for for %v", took)
+	}
+}
+
+// Only a POST says more than its header.
+func TestOnlyAPostHasABody(t *testing.T) {
+	s := withToken(t)
+	for _, method := range []string{"GET /events?topics=flow", "GET /metrics", "DELETE /api/follow?id=x"} {
+		_, in := s.begin("%s HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\nContent-Length: 100\r\n\r\n", method, token)
+		if line, err := in.ReadString('\n'); err != nil || !strings.Contains(line, "400") {
+			t.Errorf("%s with a body: %q, %v", method, line, err)
+		}
+	}
+}
