@@ -60,12 +60,12 @@ func (d *door) check(next http.Handler) http.Handler {
 		case d.knows(r):
 			next.ServeHTTP(w, r)
 		case r.Header.Get("Authorization") != "":
-			token, is := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-			if d.try(w, r, token, is) {
+			scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+			if d.try(w, r, strings.TrimLeft(token, " "), strings.EqualFold(scheme, "Bearer")) {
 				next.ServeHTTP(w, r)
 			}
 		case shown(r):
-			if d.try(w, r, r.URL.Query().Get("token"), r.Method == http.MethodGet) {
+			if d.try(w, r, r.URL.Query().Get("token"), true) {
 				d.welcome(w, r)
 			}
 		default:

@@ -216,3 +216,29 @@ func TestWhereItMayListen(t *testing.T) {
 		}
 	}
 }
+
+// RFC 9110 11.1: the names of schemes are the same in large and small letters.
+func TestTheSchemeMayBeInSmallLetters(t *testing.T) {
+	s := withToken(t)
+	for _, scheme := range []string{"bearer ", "BEARER ", "Bearer  "} {
+		answer, _ := s.ask(http.MethodGet, "/api/about", "", func(r *http.Request) { r.Header.Set("Authorization", scheme+token) })
+		if answer.StatusCode != http.StatusOK {
+			t.Errorf("%q: %s", scheme, answer.Status)
+		}
+	}
+}
+
+// HEAD is answered as GET is, but where there is no end.
+func TestHead(t *testing.T) {
+	s := withToken(t)
+	if answer, _ := s.ask(http.MethodHead, "/?token="+token, "", nil); answer.StatusCode != http.StatusSeeOther || len(answer.Cookies()) != 1 {
+		t.Errorf("the address with the token: %s, cookies %v", answer.Status, answer.Cookies())
+	}
+	if answer, _ := s.ask(http.MethodHead, "/api/about", "", bearer(token)); answer.StatusCode != http.StatusOK {
+		t.Errorf("about: %s", answer.Status)
+	}
+	answer, _ := s.ask(http.MethodHead, "/events?topics=flow", "", bearer(token))
+	if answer.StatusCode != http.StatusMethodNotAllowed || answer.Header.Get("Allow") != http.MethodGet {
+		t.Errorf("events: %s, Allow %q", answer.Status, answer.Header.Get("Allow"))
+	}
+}

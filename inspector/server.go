@@ -200,6 +200,7 @@ func (s *Server) api() map[string]http.HandlerFunc {
 		"GET /api/actor":       s.actor,
 		"GET /api/connections": s.connections,
 		"GET /events":          s.events,
+		"HEAD /events":         noHead,
 		"POST /api/follow":     s.follow,
 		"DELETE /api/follow":   s.unfollow,
 	}
@@ -209,6 +210,12 @@ func (s *Server) api() map[string]http.HandlerFunc {
 		all["DELETE /api/fault"] = s.lab.end
 	}
 	return all
+}
+
+// noHead refuses what would have no end and nothing to show.
+func noHead(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Allow", http.MethodGet)
+	fail(w, http.StatusMethodNotAllowed, "only GET")
 }
 
 func serveIndex(w http.ResponseWriter, r *http.Request) {
