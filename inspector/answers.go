@@ -64,6 +64,11 @@ func reply(w http.ResponseWriter, answer any) {
 	if c, counts := w.(*countingWriter); counts {
 		c.cost.working(begun)
 	}
+	encoded(w, data, err)
+}
+
+// encoded writes an answer that is JSON already, or was to be.
+func encoded(w http.ResponseWriter, data []byte, err error) {
 	if err != nil {
 		fail(w, http.StatusInternalServerError, "the answer cannot be written")
 		return
@@ -80,7 +85,9 @@ func fail(w http.ResponseWriter, status int, reason string) {
 	write(w, status, data)
 }
 
+// write writes an answer. To read it a client has all of its time, whatever it has waited for.
 func write(w http.ResponseWriter, status int, data []byte) {
+	extend(w, requestTime)
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)

@@ -100,27 +100,27 @@ func (s *Server) tree(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	kind, parent := actors.Kind(q.Get("kind")), q.Get("parent")
-	if !s.scan.begin(w, r) {
-		return
-	}
-	defer s.scan.end()
-	begun := time.Now()
-	if kind == "" && parent == "" {
-		roots := s.roots()
-		s.cost.working(begun)
-		reply(w, roots)
-		return
-	}
-	var found []actors.ActorInfo
+	s.scanned(w, r, func() any {
+		if kind == "" && parent == "" {
+			return s.roots()
+		}
+		found := s.found(order, func(a *actors.ActorInfo) bool {
+			return (kind == "" || a.Kind == kind) && (parent == "" || parentOf(a) == parent)
+		})
+		return listOf(found, offset, limit)
+	})
+}
+
+// found are the living actors that fit, in order.
+func (s *Server) found(order order, fits func(*actors.ActorInfo) bool) (found []actors.ActorInfo) {
 	s.provider.Actors(func(a actors.ActorInfo) bool {
-		if (kind == "" || a.Kind == kind) && (parent == "" || parentOf(&a) == parent) {
+		if fits(&a) {
 			found = append(found, a)
 		}
 		return true
 	})
 	slices.SortFunc(found, order)
-	s.cost.working(begun)
-	reply(w, listOf(found, offset, limit))
+	return found
 }
 
 // roots are the provider and the group of all connections' sessions.
@@ -145,21 +145,10 @@ func (s *Server) roots() list {
 func (s *Server) search(w http.ResponseWriter, r *http.Request) {
 	limit := number(r, "limit", 50, mostLimit)
 	text := fold(r.URL.Query().Get("q"))
-	if !s.scan.begin(w, r) {
-		return
-	}
-	defer s.scan.end()
-	begun := time.Now()
-	var found []actors.ActorInfo
-	s.provider.Actors(func(a actors.ActorInfo) bool {
-		if contains(a.ID, text) || contains(a.Label, text) {
-			found = append(found, a)
-		}
-		return true
+	s.scanned(w, r, func() any {
+		found := s.found(byName, func(a *actors.ActorInfo) bool { return contains(a.ID, text) || contains(a.Label, text) })
+		return listOf(found, 0, limit)
 	})
-	slices.SortFunc(found, byName)
-	s.cost.working(begun)
-	reply(w, listOf(found, 0, limit))
 }
 
 // viewTime is how long an actor may take to tell its state: its mailbox may be long.

@@ -119,7 +119,7 @@ func TestASlowBodyHoldsNoRoom(t *testing.T) {
 }
 
 // begin sends a part of a request, and gives what comes back.
-func (s *site) begin(format string, args ...any) (net.Conn, *bufio.Reader) {
+func (s *site) begin(format string, args ...any) *bufio.Reader {
 	s.t.Helper()
 	conn, err := s.dialFrom(s.t.Context(), "127.0.0.1")
 	if err != nil {
@@ -132,7 +132,7 @@ func (s *site) begin(format string, args ...any) (net.Conn, *bufio.Reader) {
 	if _, err := fmt.Fprintf(conn, format, args...); err != nil {
 		s.t.Fatal(err)
 	}
-	return conn, bufio.NewReader(conn)
+	return bufio.NewReader(conn)
 }
 
 // A request that is refused ends its connection at once, not when its body has come: that
@@ -144,7 +144,7 @@ func TestARefusedRequestEndsItsConnection(t *testing.T) {
 		"nowhere": 404, "no token": 401,
 	} {
 		begun := time.Now()
-		_, in := s.begin("%s", unended[what])
+		in := s.begin("%s", unended[what])
 		answer, err := http.ReadResponse(in, nil)
 		if err != nil {
 			t.Fatalf("%s: %v", what, err)
@@ -168,7 +168,7 @@ func TestASlowBodyIsAnswered(t *testing.T) {
 	s := withToken(t)
 	const head = "POST /api/follow HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\nContent-Length: 100\r\n\r\n{"
 	begun := time.Now()
-	_, in := s.begin(head, token)
+	in := s.begin(head, token)
 	answer, err := http.ReadResponse(in, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -187,7 +187,7 @@ func TestASlowBodyIsAnswered(t *testing.T) {
 func TestOnlyAPostHasABody(t *testing.T) {
 	s := withToken(t)
 	for _, method := range []string{"GET /events?topics=flow", "GET /metrics", "DELETE /api/follow?id=x"} {
-		_, in := s.begin("%s HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\nContent-Length: 100\r\n\r\n", method, token)
+		in := s.begin("%s HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\nContent-Length: 100\r\n\r\n", method, token)
 		if line, err := in.ReadString('\n'); err != nil || !strings.Contains(line, "400") {
 			t.Errorf("%s with a body: %q, %v", method, line, err)
 		}

@@ -76,21 +76,49 @@ func contains(s, folded string) bool { return strings.Contains(fold(s), folded) 
 
 // scans bounds how many answers look at all actors at a time: there may be a hundred
 // thousand.
-type scans chan struct{}
-
-const scansAtOnce = 2
-
-func (s scans) begin(w http.ResponseWriter, r *http.Request) bool {
-	select {
-	case s <- struct{}{}:
-		return true
-	case <-r.Context().Done():
-		fail(w, http.StatusServiceUnavailable, "too many ask at the same time")
-		return false
-	}
+type scans struct {
+	turns    chan struct{}
+	patience time.Duration // of who waits for a turn
 }
 
-func (s scans) end() { <-s }
+const (
+	scansAtOnce = 2
+	scanWait    = requestTime / 2
+)
+
+func newScans(most int, patience time.Duration) scans {
+	return scans{make(chan struct{}, most), patience}
+}
+
+// turn waits for a turn, and has the work done in it, or tells that it is too much.
+func (s scans) turn(w http.ResponseWriter, r *http.Request, work func()) (done bool) {
+	timer := time.NewTimer(s.patience)
+	defer timer.Stop()
+	select {
+	case s.turns <- struct{}{}:
+		defer func() { <-s.turns }()
+		work()
+		return true
+	case <-timer.C:
+		w.Header().Set("Retry-After", "5")
+		fail(w, http.StatusServiceUnavailable, "too many ask at the same time")
+	case <-r.Context().Done(): // it has gone
+	}
+	return false
+}
+
+// scanned answers with what a look at all actors gives. That and its encoding have a turn;
+// it is over when the answer is written, which a client may take slowly.
+func (s *Server) scanned(w http.ResponseWriter, r *http.Request, look func() any) {
+	var data []byte
+	var err error
+	if s.scan.turn(w, r, func() {
+		defer s.cost.working(time.Now())
+		data, err = json.Marshal(look())
+	}) {
+		encoded(w, data, err)
+	}
+}
 
 // mostNodes is how many actors the picture of all has.
 const mostNodes = 20_000
@@ -135,19 +163,14 @@ func appendText(b []byte, text string) ([]byte, error) {
 }
 
 func (s *Server) overview(w http.ResponseWriter, r *http.Request) {
-	if !s.scan.begin(w, r) {
-		return
-	}
-	defer s.scan.end()
-	begun := time.Now()
-	f := forest{below: map[string][]actors.ActorInfo{}}
-	s.provider.Actors(func(a actors.ActorInfo) bool {
-		f.add(a)
-		return true
+	s.scanned(w, r, func() any {
+		f := forest{below: map[string][]actors.ActorInfo{}}
+		s.provider.Actors(func(a actors.ActorInfo) bool {
+			f.add(a)
+			return true
+		})
+		return f.draw(mostNodes)
 	})
-	all := f.draw(mostNodes)
-	s.cost.working(begun)
-	reply(w, all)
 }
 
 // forest is all living actors by their parents.

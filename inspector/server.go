@@ -96,7 +96,7 @@ func Listen(cfg Config) (*Server, error) {
 	}
 	s := &Server{
 		cfg: cfg, log: cfg.Log, socket: &bounded{Listener: socket, most: connections, share: fromOne},
-		started: time.Now(), door: newDoor(cfg.Token, socket.Addr()), served: make(chan error, 1), scan: make(scans, scansAtOnce),
+		started: time.Now(), door: newDoor(cfg.Token, socket.Addr()), served: make(chan error, 1), scan: newScans(scansAtOnce, scanWait),
 	}
 	s.hub = newHub(s)
 	s.now.Store(notReady("starting"))
