@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/url"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -220,27 +221,28 @@ func TestPageShowsACrash(t *testing.T) {
 	actor.Fine()
 }
 
-// frames scrolls through the rows of a page for some seconds, or nothing where there are
-// none of that selector, and gives the milliseconds between frames, sorted.
-func (v *tab) frames(selector string, seconds int) []float64 {
+// frames scrolls through the rows of a page for two seconds, and gives the milliseconds
+// between frames, sorted.
+func (v *tab) frames() []float64 {
 	v.t.Helper()
-	v.Run(fmt.Sprintf(`
-		const rows = document.querySelector(%q), times = [], end = performance.now() + %d;
+	v.Run(`
+		const rows = document.querySelector(".rows"), times = [], end = performance.now() + 2000;
 		let last = performance.now(), step = 300;
 		window.times = null;
 		const frame = (now) => {
 			times.push(now - last);
 			last = now;
-			if (rows) {
-				if (rows.scrollTop + rows.clientHeight >= rows.scrollHeight - 1 || rows.scrollTop + step < 0) step = -step;
-				rows.scrollTop += step;
-			}
+			if (rows.scrollTop + rows.clientHeight >= rows.scrollHeight - 1 || rows.scrollTop + step < 0) step = -step;
+			rows.scrollTop += step;
 			if (now < end) requestAnimationFrame(frame);
 			else window.times = times.slice(5).sort((a, b) => a - b);
 		};
-		requestAnimationFrame(frame);`, selector, 1000*seconds))
+		requestAnimationFrame(frame);`)
 	v.Await(`window.times !== null`)
-	return chromiumtest.Evaluate[[]float64](v, `window.times`)
+	times := chromiumtest.Evaluate[[]float64](v, `window.times`)
+	v.t.Logf("%d frames, median %.1f ms, p97 %.1f ms, longest %.1f ms, %.1f %% of them slow",
+		len(times), times[len(times)/2], times[len(times)*97/100], times[len(times)-1], 100*slow(times))
+	return times
 }
 
 // Ten thousand actors are drawn, scrolled through and updated at 30 frames a second and
@@ -259,17 +261,47 @@ func TestPageDrawsTenThousandActors(t *testing.T) {
 	v := s.visit(browser(t), "tree?open=provider+provider/users", looks{width: 1400, height: 900})
 	v.Await(fmt.Sprintf(`Number(document.querySelector("[role=treegrid]")?.getAttribute("aria-rowcount")) > %d`, crowd))
 	v.Await(`/\d\d,\d\d\d actors/.test(document.querySelector(".picture canvas")?.getAttribute("aria-label"))`)
-	idle, moving := v.frames(".no-rows", 1), v.frames(".rows", 4)
-	for name, times := range map[string][]float64{"still": idle, "scrolling": moving} {
-		t.Logf("%s: %d frames, median %.1f ms, p95 %.1f ms, longest %.1f ms", name, len(times), times[len(times)/2], times[len(times)*95/100], times[len(times)-1])
-	}
-	if median := moving[len(moving)/2]; median > 1000.0/30 {
-		t.Errorf("half of the frames take %.1f ms and more", median)
-	}
+	smooth(v)
 	if n := chromiumtest.Evaluate[int](v, `document.querySelectorAll(".rows .row").length`); n > 200 {
 		t.Errorf("%d rows exist, and not only those that are seen", n)
 	}
 	v.Fine()
+}
+
+// smooth fails the test unless a page is scrolled through for two seconds in which but three
+// of a hundred frames take longer than a thirtieth of a second. It is tried often, since the
+// machine may do other things beside; where it is asked for far more than it can do all the
+// time, no page can have its frames, and half of them have to suffice.
+func smooth(v *tab) {
+	v.t.Helper()
+	const attempts, few, half = 20, 0.03, 0.5
+	best := 1.0
+	for n := 0; n < attempts && best > few; n++ {
+		best = min(best, slow(v.frames()))
+	}
+	if load := load(); best > half || best > few && load < 2.5*float64(runtime.NumCPU()) {
+		v.t.Errorf("%.1f %% of the frames take longer than a thirtieth of a second, at a load of %.1f", 100*best, load)
+	}
+}
+
+// load is how many wanted a processor at a time in the last minute, which is that of the
+// attempts; 0 where it is not told.
+func load() (n float64) {
+	text, _ := os.ReadFile("/proc/loadavg")
+	_, _ = fmt.Sscan(string(text), &n)
+	return n
+}
+
+// slow is the share of frames that took longer than a thirtieth of a second, by a clock that
+// tells tenths of milliseconds.
+func slow(times []float64) float64 {
+	n := 0
+	for _, took := range times {
+		if took > 1000.0/30+0.2 {
+			n++
+		}
+	}
+	return float64(n) / float64(len(times))
 }
 
 // crowd registers users, each of which is an actor.
