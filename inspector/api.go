@@ -3,9 +3,12 @@ package inspector
 import (
 	"context"
 	"encoding/json"
+	"math"
 	"net/http"
 	"runtime"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"elemental/actors"
@@ -194,8 +197,21 @@ type connection struct {
 	Session  string `json:"session"`
 }
 
+// connections lists connections in the order of their beginning, or those that fit a search.
 func (s *Server) connections(w http.ResponseWriter, r *http.Request) {
-	some, total := s.listener.Connections(number(r, "offset", 0, 1<<30), number(r, "limit", usualLimit, mostLimit))
+	offset, limit := number(r, "offset", 0, 1<<30), number(r, "limit", usualLimit, mostLimit)
+	some, total := s.listener.Connections(offset, limit)
+	if text := fold(strings.TrimSpace(r.URL.Query().Get("search"))); text != "" {
+		if !s.scan.begin(w, r) {
+			return
+		}
+		begun := time.Now()
+		found := s.connectionsWith(text)
+		s.cost.working(begun)
+		s.scan.end()
+		total, offset = len(found), min(offset, len(found))
+		some = found[offset:min(offset+limit, total)]
+	}
 	all := make([]connection, len(some))
 	for i, c := range some {
 		all[i] = connection{c.ID, c.User, c.From, millis(c.Since), c.Requests, c.Unread, c.Stalled, c.Session}
@@ -204,4 +220,20 @@ func (s *Server) connections(w http.ResponseWriter, r *http.Request) {
 		Total       int          `json:"total"`
 		Connections []connection `json:"connections"`
 	}{total, all})
+}
+
+// connectionsWith are the connections whose number, user or address has a text in it; first
+// those whose number or user it is.
+func (s *Server) connectionsWith(folded string) []transport.Connection {
+	var its, others []transport.Connection
+	all, _ := s.listener.Connections(0, math.MaxInt)
+	for i := range all {
+		switch c := &all[i]; {
+		case strconv.FormatUint(c.ID, 10) == folded || fold(c.User) == folded:
+			its = append(its, *c)
+		case contains(c.User, folded) || contains(c.From, folded) || contains(strconv.FormatUint(c.ID, 10), folded):
+			others = append(others, *c)
+		}
+	}
+	return append(its, others...)
 }

@@ -3,6 +3,7 @@ package inspector_test
 import (
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -136,6 +137,36 @@ func TestConnections(t *testing.T) {
 	}
 	alice.Close()
 	eventually(t, "the connection is gone", func() bool { return s.object("/api/connections")["total"] == 1.0 })
+}
+
+// A connection is found by its number, its user and its address, however many there are;
+// the answer is bounded and tells how many fit.
+func TestConnectionsAreSearched(t *testing.T) {
+	s := open(t, housetest.Settings{}, nil)
+	s.Dial().Yes(`{"call":"register","usernm":"Robin","passwd":"pw"}`) // is number 1
+	for range 20 {
+		s.Dial().Ask(`{"call":"getprovidername"}`)
+	}
+	robin := s.Login("Robin") // number 22
+	for _, row := range []struct {
+		search string
+		first  float64
+		total  float64
+	}{
+		{"rOBin", 22, 1}, {"robi", 22, 1}, {"22", 22, 0}, {robin.Conn.LocalAddr().String(), 22, 1}, {"2", 2, 0}, {"127.0.0.1", 1, 22}, {"nobody", 0, 0},
+	} {
+		got := s.object("/api/connections?limit=5&search=" + url.QueryEscape(row.search))
+		some, first := got["connections"].([]any), 0.0
+		if len(some) > 0 {
+			first = some[0].(object)["id"].(float64)
+		}
+		if first != row.first || len(some) > 5 || row.total > 0 && got["total"] != row.total {
+			t.Errorf("%s: %v in all, the first is %v of %d", row.search, got["total"], first, len(some))
+		}
+	}
+	if got := s.object("/api/connections?search=127&offset=20&limit=5"); len(got["connections"].([]any)) != 2 || got["total"] != 22.0 {
+		t.Errorf("the last of all: %v", got)
+	}
 }
 
 func TestLiveAndReady(t *testing.T) {
