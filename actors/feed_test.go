@@ -66,9 +66,14 @@ func TestTheFeedTellsOfCrashes(t *testing.T) {
 		if e.heard[0].At != begun {
 			t.Errorf("crashed at %v, told of %v", begun, e.heard[0].At)
 		}
-		expect(t, &e, "panic server provider/servers/s: inspection: "+crashReason, "restart server provider/servers/s: "+crashReason)
+		expect(t, &e, "panic server provider/servers/s: inspection: "+crashReason, "restart server provider/servers/s: after 0s: "+crashReason)
+		for _, late := range []string{"10ms", "20ms", "40ms"} { // supervision waits
+			crash("provider/servers/s")
+			time.Sleep(time.Second)
+			expect(t, &e, "panic server provider/servers/s: inspection: "+crashReason, "restart server provider/servers/s: after "+late+": "+crashReason)
+		}
 		crash("provider/router")
-		expect(t, &e, "panic router provider/router: inspection: "+crashReason, "restart router provider/router: "+crashReason)
+		expect(t, &e, "panic router provider/router: inspection: "+crashReason, "restart router provider/router: after 0s: "+crashReason)
 		stopLate := p.Feed(late.hear)
 		crash("conn/1")
 		want := []string{"panic session conn/1: inspection: " + crashReason, "stopped session conn/1: " + crashReason}

@@ -2,6 +2,7 @@ package actors
 
 import (
 	"errors"
+	"fmt"
 	"hash/maphash"
 	"path"
 	"sync"
@@ -209,7 +210,8 @@ func (e *entry) wentOn() {
 	e.crashing = false
 	why := ""
 	if n := len(e.crashes); n > 0 {
-		why = e.crashes[n-1].Reason
+		last := &e.crashes[n-1]
+		why = fmt.Sprintf("after %v: %s", time.Since(last.At).Round(time.Millisecond/10), last.Reason)
 	}
 	e.mu.Unlock()
 	e.tally.of.feed.tell("restart", e.self.Id, e.tally.kind, why)

@@ -175,6 +175,28 @@ func TestFeedTellsOfACrash(t *testing.T) {
 	})
 }
 
+// A restart in the feed says how long after the crash it is; supervision lets them be at
+// least as far apart from the second one on.
+func TestFeedTellsHowLateARestartIs(t *testing.T) {
+	s := withLab(t)
+	s.channel()
+	channel := named(s.object("/api/tree?kind=channel"))[0]
+	page := s.look("feed")
+	for _, least := range []time.Duration{0, 10 * time.Millisecond, 20 * time.Millisecond} {
+		s.fault(`{"what":"crash","id":%q}`, channel)
+		page.until("feed", fmt.Sprintf("of a restart after %v", least), func(h object) bool {
+			if h["what"] != "restart" || h["actor"] != channel {
+				return false
+			}
+			said, _, _ := strings.Cut(strings.TrimPrefix(h["detail"].(string), "after "), ":")
+			if after, err := time.ParseDuration(said); err != nil || after < least {
+				t.Errorf("at least %v: %q, %v", least, h["detail"], err)
+			}
+			return true
+		})
+	}
+}
+
 // There are sixteen streams, whoever asks and how often. Each that ends makes room.
 func TestStreamsAreBounded(t *testing.T) {
 	s := open(t, housetest.Settings{}, nil)
