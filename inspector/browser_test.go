@@ -45,7 +45,7 @@ func TestPageShowsTheTree(t *testing.T) {
 	v.Await(fmt.Sprintf(`document.querySelector("[role=treegrid]")?.getAttribute("aria-rowcount") === "%d"`, rows))
 	v.Await(fmt.Sprintf(`document.querySelector(".picture canvas")?.getAttribute("aria-label").includes("%d actors")`, count))
 
-	v.Await(`[...document.querySelectorAll(".kind-button .about")].some((a) => a.textContent === "31 started, 0 passivated, 0 restarts")`)
+	v.Await(`[...document.querySelectorAll(".kind-button")].some((k) => k.getAttribute("aria-label") === "server: 31 alive, 31 started, 0 passivated, 0 restarts" && k.textContent === "server313100")`)
 
 	v.Run(`[...document.querySelectorAll(".kind-button")].find((k) => k.querySelector(".name").textContent === "server").click()`)
 	v.Await(`document.querySelector(".count")?.textContent === "31 found"`)
@@ -162,6 +162,68 @@ func TestPageFollowsARequest(t *testing.T) {
 	v.Await(`document.querySelector(".batch-sync") !== null && document.querySelector(".push") !== null`)
 	v.Run(`document.querySelector(".waterfall tr[data-where=channel]").dispatchEvent(new PointerEvent("pointerenter"))`)
 	v.Await(`document.querySelector(".hop-detail").textContent.startsWith("channel handled")`)
+	v.Fine()
+}
+
+// A connection that came long after the view was opened, and is none of the first
+// hundreds, is found by its user, picked with the keyboard, and followed; in the fault lab
+// it is stalled, for longer than a reader may be slow.
+func TestPagePicksAnyConnection(t *testing.T) {
+	s := withLab(t)
+	ctx := browser(t)
+	v := s.visit(ctx, "follow?call=ping", looks{})
+	for range 230 {
+		s.Dial().Ask(`{"call":"getprovidername"}`)
+	}
+	s.Dial().Yes(`{"call":"register","usernm":"zoe","passwd":"pw"}`)
+	zoe := s.Login("zoe")
+
+	v.Run(`document.querySelector("#follow-conn").focus()`)
+	v.Press(kb.ArrowDown)
+	v.Await(`document.querySelector(".picker-said").textContent === "50 of 232: type to find another"`)
+	v.Press("z", "o")
+	v.Await(`document.querySelector(".picker-said").textContent === "1 in all"`)
+	v.Press(kb.ArrowDown)
+	v.Shortcut("Enter")
+	v.Await(`document.querySelector("#follow-conn").value === "232 zoe" && document.querySelector(".picker-popup").hidden`)
+	v.Press(kb.Enter)
+	v.Await(`document.querySelector(".follow-status").textContent.includes("of connection 232")`)
+	zoe.Yes(`{"call":"ping"}`)
+	v.Await(`document.querySelector(".request-head")?.textContent.includes("connection 232")`)
+	v.Await(`new URLSearchParams(location.hash.split("?")[1]).get("conn") === "232"`)
+
+	lab := s.visit(ctx, "fault", looks{})
+	if usual := chromiumtest.Evaluate[string](lab, `document.querySelector("[data-fault=stall]").elements.seconds.value`); usual != "60" {
+		t.Errorf("a reader is stalled for %s s", usual)
+	}
+	lab.Run(`const form = document.querySelector("[data-fault=stall]"); form.querySelector("#fault-conn").value = "zoe"; form.requestSubmit();`)
+	lab.Await(`document.querySelector("[data-fault=stall] .fault-state").textContent.startsWith("On for")`)
+	if on := s.faults(); len(on) != 1 || on[0].(object)["conn"] != 232.0 {
+		t.Errorf("what is on: %v", on)
+	}
+	lab.Run(`const form = document.querySelector("[data-fault=stall]"); form.elements.conn.value = ""; form.querySelector("#fault-conn").value = "nobody"; form.requestSubmit();`)
+	lab.Await(`document.querySelector("[data-fault=stall] .fault-state").textContent === "Choose a connection from the list."`)
+	v.Fine()
+	lab.Fine()
+}
+
+// Where the handler of a station is can be read, and copied; where the browser lets nobody
+// copy, as without TLS from another machine, the place is selected, and the page says so.
+func TestPageCopiesAPlace(t *testing.T) {
+	s := withLab(t)
+	alice, _ := s.channel()
+	v := s.visit(browser(t), "follow?call=message", looks{})
+	v.follow(func() { alice.Yes(post, "follow me") })
+	const of = `document.querySelector(".waterfall tr[data-where=channel] .place")`
+	line := chromiumtest.Evaluate[string](v, of+`.querySelector(".place-line").textContent`)
+	if text := chromiumtest.Evaluate[string](v, of+`.textContent`); !strings.HasPrefix(line, "actors/channel.go:") || len(text) < len(line)+3 {
+		t.Errorf("it reads %q, with the line %q", text, line)
+	}
+	v.Run(`Object.defineProperty(navigator, "clipboard", {configurable: true, value: {writeText: async (text) => { window.copied = text; }}}); ` + of + `.click()`)
+	v.Await(fmt.Sprintf(`window.copied === %q && document.querySelector(".announcer").textContent === %q`, line, "Copied "+line))
+	v.Run(`Object.defineProperty(navigator, "clipboard", {configurable: true, value: undefined}); ` + of + `.focus()`)
+	v.Press(kb.Enter)
+	v.Await(fmt.Sprintf(`getSelection().toString() === %q && document.querySelector(".announcer").textContent.includes("is selected")`, line))
 	v.Fine()
 }
 
@@ -391,6 +453,40 @@ func TestPageInEveryWindow(t *testing.T) {
 	}
 }
 
+// Nothing of the kinds is cut off, nor wrapped, when there are very many, and the diagram of
+// a request is there in a narrow window too, where it scrolls in a box of its own.
+func TestPageCutsNothingOff(t *testing.T) {
+	s := withLab(t)
+	alice, _ := s.channel()
+	ctx := browser(t)
+	for _, width := range []int64{1280, 1001, 760, 400} {
+		v := s.visit(ctx, "tree", looks{width: width, height: 800})
+		v.Await(`document.querySelectorAll(".kind-button .figure")[3].textContent !== ""`)
+		v.Run(`document.querySelectorAll(".kind-button .figure").forEach((f) => f.append("00,000"))`)
+		cut := chromiumtest.Evaluate[[]string](v, `[...document.querySelectorAll(".kind-button, .kind-button span:not(.dot)")].filter((e) => e.scrollWidth > e.clientWidth + (e.clientWidth && 1)
+			|| e.getBoundingClientRect().height > 30 || e.getBoundingClientRect().right > e.closest(".panel").getBoundingClientRect().right).map((e) => e.textContent)`)
+		if len(cut) > 0 {
+			t.Errorf("at %d, cut off or wrapped: %q", width, cut)
+		}
+		v.narrow(width)
+		v.Run(`location.hash = "#follow?call=message"`)
+		v.Await(`document.querySelector("main").dataset.view === "follow" && ` + live)
+		v.follow(func() { alice.Yes(post, "follow me") })
+		v.Await(`document.querySelector(".sequence .station")?.checkVisibility() && document.querySelector(".waterfall").checkVisibility()`)
+		inside := chromiumtest.Evaluate[bool](v, `(() => { const f = document.querySelector(".sequence-frame"); f.scrollLeft = 1e6;
+			const lanes = [...f.querySelectorAll(".lane-where")]; return lanes.at(-1).getBoundingClientRect().right <= f.getBoundingClientRect().right; })()`)
+		if !inside {
+			t.Errorf("at %d the last lane cannot be reached", width)
+		}
+		if size := chromiumtest.Evaluate[float64](v, `document.querySelector(".sequence").getBoundingClientRect().width / document.querySelector(".sequence").viewBox.baseVal.width`); size < 0.6 {
+			t.Errorf("at %d the diagram is drawn at %.2f of its size", width, size)
+		}
+		v.narrow(width)
+		v.Fine()
+		v.Close()
+	}
+}
+
 // Everything can be reached with the keyboard alone.
 func TestPageByKeyboard(t *testing.T) {
 	s := withLab(t)
@@ -456,7 +552,9 @@ func TestPageShowsNamesAsText(t *testing.T) {
 	}
 	for _, view := range []string{"follow", "fault"} {
 		v.Run(fmt.Sprintf(`location.hash = "#%s"`, view))
-		v.Await(`[...document.querySelectorAll("option")].some((o) => o.textContent.includes("gotcha"))`)
+		v.Await(fmt.Sprintf(`document.querySelector("main").dataset.view === %q`, view))
+		v.Run(`document.querySelector(".picker input").click()`)
+		v.Await(`[...document.querySelectorAll(".picker [role=option]")].some((o) => o.textContent.includes("gotcha"))`)
 	}
 	if chromiumtest.Evaluate[bool](v, `"gotcha" in window || document.querySelector("main img") !== null`) {
 		t.Error("a name became more than text")

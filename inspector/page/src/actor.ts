@@ -5,7 +5,7 @@ import type { Actor, ActorState, ActorTick, ActorType, Restart } from "./contrac
 import { code, h, notice, say, set } from "./dom.ts";
 import { age, clock, count, duration, many, moment, percent, rate } from "./format.ts";
 import { json } from "./json.ts";
-import { actorAnchor, chip, nameOf, panel, placeButton, Tile } from "./parts.ts";
+import { actorAnchor, chip, nameOf, panel, placeLink, Tile } from "./parts.ts";
 import { actorLink, link } from "./route.ts";
 import { Spark } from "./spark.ts";
 import { Closer, type Page, type View } from "./view.ts";
@@ -147,7 +147,7 @@ class ActorView {
 		for (const type of types) {
 			let row = this.known.get(type.message);
 			if (!row) {
-				row = h("tr", null, h("th", { scope: "row" }, code(type.message)), Array.from({ length: 6 }, () => h("td")), h("td", { class: "words" }, placeButton(type.place, this.page.announce)));
+				row = h("tr", null, h("th", { scope: "row" }, code(type.message)), Array.from({ length: 6 }, () => h("td")), h("td", { class: "words" }, placeLink(type.place, this.page.announce)));
 				this.known.set(type.message, row);
 				if (this.known.size === 1) set(this.types);
 				this.types.append(row);

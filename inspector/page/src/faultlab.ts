@@ -2,8 +2,9 @@
 
 import { get, post, query, reason, remove } from "./api.ts";
 import { Chart } from "./chart.ts";
-import type { ActorPage, Connection, Fault, Flow } from "./contract.ts";
-import { h, option, say, set, type Child } from "./dom.ts";
+import { ConnectionPicker } from "./connections.ts";
+import type { ActorPage, Fault, Flow } from "./contract.ts";
+import { h, say, set, type Child } from "./dom.ts";
 import { FeedList } from "./feedlist.ts";
 import { charts, latency } from "./flow.ts";
 import { remember } from "./history.ts";
@@ -21,7 +22,7 @@ class FaultLab {
 	readonly element: HTMLElement;
 	readonly closer = new Closer();
 	private readonly on = new Map<string, HTMLElement>();
-	private readonly conn = h("select", { name: "conn", required: true });
+	private readonly conn = new ConnectionPicker("", "fault-conn");
 	private readonly actor = h("input", { type: "search", name: "id", placeholder: "name or id", "aria-label": "Actor to crash", required: true, autocomplete: "off", spellcheck: "false" });
 	private readonly offers = h("ul", { class: "offers" });
 	private readonly chosen = h("p", { class: "hint chosen" });
@@ -37,14 +38,14 @@ class FaultLab {
 			this.nothing.hidden = shown > 0;
 			this.feed.element.hidden = shown === 0;
 		});
-		const seconds = () => number("seconds", "for seconds", 10, 1, 60);
+		const seconds = (usual = 10) => number("seconds", "for seconds", usual, 1, 60);
 		this.element = h("div", { class: "fault-view" },
 			h("p", { class: "warning" }, "This harms the running provider. Everything here ends by itself within a minute, and nothing acknowledged is lost."),
 			h("div", { class: "fault-cards" },
 				this.card("crash", "Crash an actor", "It panics at its next message. Whoever asked is answered, the supervisor makes it anew, a durable one recovers from the journal; a session is stopped and its connection closed.", [this.actor, this.offers, this.chosen], "Crash it"),
 				this.card("delay", "Delay the journal", "Each sync to disk takes longer. Watch the latency of posts grow, and the batches with it: as many records wait for the next sync as come meanwhile.", [number("ms", "by milliseconds", 50, 1, 5000), seconds()], "Delay it"),
 				this.card("budget", "Fill the disk", "After so many bytes the disk is full. Posts are refused with “storage is unavailable”, reads go on; after it the provider goes on by itself.", [number("bytes", "after bytes", 4096, 0, 1 << 30), seconds()], "Fill it"),
-				this.card("stall", "Stall a reader", "One connection's client seems not to read. Its outbox fills up to its bound, then it is disconnected; nobody else waits for it.", [h("label", null, "connection", this.conn), seconds()], "Stall it")),
+				this.card("stall", "Stall a reader", "One connection's client seems not to read. What it is sent waits, up to a bound and for 30 seconds (unless the provider was told otherwise); then it is disconnected. Nobody else waits for it.", [h("div", { class: "field" }, h("label", { for: "fault-conn" }, "connection"), this.conn.element), seconds(60)], "Stall it")),
 			h("div", { class: "fault-watch" }, h("div", { class: "stack" }, this.charts.map((chart) => chart.element)), panel("What happens", this.nothing, this.feed.element)));
 		this.closer.add(() => this.feed.close());
 		for (const chart of this.charts) this.closer.add(() => chart.close());
@@ -58,7 +59,6 @@ class FaultLab {
 			again();
 		});
 		void this.readOn();
-		void this.connections();
 		void this.offer();
 	}
 
@@ -74,6 +74,10 @@ class FaultLab {
 	}
 
 	private async begin(what: string, form: HTMLFormElement, state: HTMLElement): Promise<void> {
+		if (what === "stall" && !(await this.conn.settle())) {
+			say(state, "Choose a connection from the list.");
+			return;
+		}
 		const body: Record<string, unknown> = { what };
 		for (const [name, value] of new FormData(form)) body[name] = name === "id" ? String(value).trim() : Number(value);
 		try {
@@ -135,16 +139,6 @@ class FaultLab {
 	private choose(id: string): void {
 		this.actor.value = id;
 		set(this.chosen, id !== "" && h("a", { href: actorLink(id) }, "Look at it"));
-	}
-
-	private async connections(): Promise<void> {
-		try {
-			const { connections } = await get<{ connections: Connection[] | null }>(query("/api/connections", { limit: 200 }));
-			const all = connections ?? [];
-			set(this.conn, all.length === 0 ? option("", "none is open") : all.map((c) => option(String(c.id), `${c.id} ${c.user}`)));
-		} catch (error) {
-			this.page.announce(reason(error));
-		}
 	}
 }
 

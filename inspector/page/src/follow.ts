@@ -1,7 +1,8 @@
 // Follow: choose a request, and see the way that it takes through the actors.
 
-import { get, post, query, reason, remove } from "./api.ts";
-import type { Connection, Request } from "./contract.ts";
+import { post, query, reason, remove } from "./api.ts";
+import { ConnectionPicker } from "./connections.ts";
+import type { Request } from "./contract.ts";
 import { code, h, notice, option, say, set } from "./dom.ts";
 import { clock, duration } from "./format.ts";
 import { keep } from "./route.ts";
@@ -17,7 +18,7 @@ const kept: { requests: { request: Request; key: number }[]; next: number } = { 
 class Follow {
 	readonly element: HTMLElement;
 	readonly closer = new Closer();
-	private readonly conn = h("select", { id: "follow-conn" }, option("", "any connection"));
+	private readonly conn = new ConnectionPicker("any connection", "follow-conn");
 	private readonly call: HTMLSelectElement;
 	private readonly count: HTMLSelectElement;
 	private readonly button = h("button", { type: "submit", class: "button primary" }, "Follow the next one");
@@ -32,7 +33,7 @@ class Follow {
 		this.call = h("select", { id: "follow-call" }, option("", "any call"), page.about.calls.map((name) => option(name, name, name === values.get("call"))));
 		this.count = h("select", { id: "follow-count" }, [1, 5, 20].map((n) => option(String(n), n === 1 ? "the next one" : `the next ${n}`, String(n) === values.get("count"))));
 		const form = h("form", { class: "panel follow-form" },
-			h("label", { for: "follow-call" }, "Call", this.call), h("label", { for: "follow-conn" }, "Connection", this.conn), h("label", { for: "follow-count" }, "How many", this.count), this.button, this.status);
+			h("label", { for: "follow-call" }, "Call", this.call), h("div", { class: "field" }, h("label", { for: "follow-conn" }, "Connection"), this.conn.element), h("label", { for: "follow-count" }, "How many", this.count), this.button, this.status);
 		form.addEventListener("submit", (event) => {
 			event.preventDefault();
 			void (this.running ? this.stop() : this.begin());
@@ -48,7 +49,7 @@ class Follow {
 		this.drawList();
 		this.choose(kept.requests.at(-1)?.key ?? 0);
 		this.drawButton();
-		void this.connections(values.get("conn") ?? "");
+		void this.conn.choose(values.get("conn") ?? "");
 	}
 
 	async begin(): Promise<void> {
@@ -57,8 +58,13 @@ class Follow {
 			return;
 		}
 		const count = Number(this.count.value);
+		this.early = 0; // nor is it begun twice, meanwhile
+		if (!(await this.conn.settle())) {
+			this.early = null;
+			say(this.status, "Choose a connection from the list, or leave the field empty.");
+			return;
+		}
 		keep({ conn: this.conn.value, call: this.call.value, count: count === 1 ? "" : count });
-		this.early = 0;
 		try {
 			const body = { stream: this.page.stream.id, call: this.call.value || undefined, conn: this.conn.value ? Number(this.conn.value) : undefined, count };
 			const { id } = await post<{ id: string }>("/api/follow", body);
@@ -120,18 +126,6 @@ class Follow {
 		this.running = null;
 		this.drawButton();
 		say(this.status, "No such request came within a minute. Is there any traffic? See Flow.");
-	}
-
-	private async connections(chosen: string): Promise<void> {
-		try {
-			const { connections, total } = await get<{ total: number; connections: Connection[] | null }>(query("/api/connections", { limit: 200 }));
-			const all = connections ?? [];
-			set(this.conn, option("", total === 0 ? "any connection (there is none yet)" : "any connection", chosen === ""),
-				all.map((c) => option(String(c.id), `${c.id} ${c.user || "(not logged in)"} from ${c.from}`, String(c.id) === chosen)),
-				chosen !== "" && !all.some((c) => String(c.id) === chosen) && option(chosen, chosen, true));
-		} catch (error) {
-			say(this.status, reason(error));
-		}
 	}
 
 	private drawList(): void {

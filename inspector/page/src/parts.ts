@@ -40,17 +40,27 @@ export function actorAnchor(actor: Pick<Actor, "id" | "kind"> & { label?: string
 	return h("a", { class: "actor-link", href: actorLink(actor.id), title: actor.id }, dot(actor.kind), text ?? nameOf({ id: actor.id, label: actor.label ?? "" }));
 }
 
-// placeButton says where the code is, and copies it for an editor.
-export function placeButton(place: Place | null | undefined, announce: (text: string) => void): Child {
+// placeLink says which line and function the code is, and copies the line for an editor.
+// A page that comes from another machine without TLS may not copy: there it is selected.
+export function placeLink(place: Place | null | undefined, announce: (text: string) => void): Child {
 	if (!place?.file) return h("span", { class: "dim" }, "–");
 	const at = `${place.file}:${place.line}`;
-	const copy = () => {
-		navigator.clipboard?.writeText(at).then(
-			() => announce(`Copied ${at}`),
-			() => announce(at),
-		);
+	const line = h("span", { class: "place-line" }, at);
+	const select = () => {
+		getSelection()?.selectAllChildren(line);
+		announce(`${at} is selected: copy it with your keyboard`);
 	};
-	return h("button", { class: "place", type: "button", title: `${place.function}\nClick to copy`, onclick: copy }, at);
+	const copy = () => {
+		if (!navigator.clipboard) select();
+		else navigator.clipboard.writeText(at).then(() => announce(`Copied ${at}`), select);
+	};
+	const key = (event: Event) => {
+		if (!["Enter", " "].includes((event as KeyboardEvent).key)) return;
+		event.preventDefault();
+		copy();
+	};
+	// No button: the text of one cannot be selected everywhere.
+	return h("span", { class: "place", role: "button", tabindex: "0", title: "Copy the place, for an editor", onclick: copy, onkeydown: key }, line, " ", h("small", null, place.function));
 }
 
 // Tile is a figure with its name.

@@ -4,7 +4,7 @@ import type { Request } from "./contract.ts";
 import { code, h, s } from "./dom.ts";
 import { bytes, duration, exactly, many } from "./format.ts";
 import { journey, Scale, shortActor, starts, sums, waited, worked, type Journey, type Station } from "./hops.ts";
-import { actorAnchor, dot, placeButton, tint } from "./parts.ts";
+import { actorAnchor, dot, placeLink, tint } from "./parts.ts";
 
 const left = 66, top = 58, bar = 12, bottom = 26;
 
@@ -142,7 +142,7 @@ export class RequestPicture {
 			const extra = [hop.batch && `${many(hop.batch.records, "record")}, sync ${duration(hop.batch.synced - hop.batch.written)}`, hop.pushes && many(hop.pushes, "push", "pushes")].filter(Boolean).join(", ");
 			const row = h("tr", { "data-where": hop.where, "data-sent": hop.sent, "data-begun": hop.begun, "data-ended": hop.ended }, h("td", { class: "words where" }, who), h("td", { class: "words message" }, code(hop.message), extra && h("small", null, extra)), h("td", { class: "track-cell" }, track),
 				h("td", { class: "wait-cell" }, waited(hop) > 0 ? duration(waited(hop)) : "–"), h("td", { class: "work-cell" }, duration(worked(hop))),
-				h("td", { class: "words handler" }, placeButton(hop.place, announce), h("small", null, hop.place?.function ?? "")));
+				h("td", { class: "words handler" }, placeLink(hop.place, announce)));
 			this.own(row, hop);
 			return row;
 		});

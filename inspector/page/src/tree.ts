@@ -21,12 +21,12 @@ class Tree {
 	private readonly search: HTMLInputElement;
 	private readonly order: HTMLSelectElement;
 	private readonly total = h("p", { class: "count", role: "status" });
-	private readonly kinds = h("ul", { class: "kinds" });
+	private readonly kinds = h("ul", { class: "kinds" }, h("li", { class: "kinds-head", "aria-hidden": "true" }, ["", "alive", "started", "passivated", "restarts"].map((name) => h("span", null, name))));
 	private readonly deepest = h("ol", { class: "deepest" });
 	private readonly empty = h("div", { class: "empty", hidden: true });
 	private readonly rows: TreeRows;
 	private readonly picture: OverviewPicture;
-	private readonly kindRows = new Map<string, { figure: HTMLElement; life: HTMLElement; button: HTMLButtonElement }>();
+	private readonly kindRows = new Map<string, { figures: HTMLElement[]; button: HTMLButtonElement }>();
 	private outline: Outline;
 	private kind: string;
 	private alive = 0;
@@ -169,16 +169,18 @@ class Tree {
 		for (const { kind, about } of this.page.about.kinds) {
 			let row = this.kindRows.get(kind);
 			if (!row) {
-				const figure = h("span", { class: "figure" }), life = h("span", { class: "about" }, about);
+				const figures = Array.from({ length: 4 }, () => h("span", { class: "figure" }));
 				const button = h("button", { type: "button", class: "kind-button", title: about, "aria-pressed": "false", onclick: () => this.chooseKind(kind) },
-					dot(kind), h("span", { class: "name" }, kind), figure, life);
-				row = { figure, life, button };
+					h("span", { class: "what" }, dot(kind), h("span", { class: "name" }, kind)), figures);
+				row = { figures, button };
 				this.kindRows.set(kind, row);
 				this.kinds.append(h("li", null, button));
 			}
-			say(row.figure, kind in kinds ? count(kinds[kind]!) : "");
-			const of = lives[kind];
-			if (of) say(row.life, `${count(of.started)} started, ${count(of.passivated)} passivated, ${many(of.restarts, "restart")}`);
+			const of = lives[kind], alive = kinds[kind] ?? 0;
+			if (of) {
+				[alive, of.started, of.passivated, of.restarts].forEach((n, i) => say(row.figures[i]!, count(n)));
+				row.button.setAttribute("aria-label", `${kind}: ${count(alive)} alive, ${count(of.started)} started, ${count(of.passivated)} passivated, ${many(of.restarts, "restart")}`);
+			}
 			row.button.setAttribute("aria-pressed", String(this.kind === kind));
 		}
 	}
