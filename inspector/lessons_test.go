@@ -63,13 +63,19 @@ func speak(ctx context.Context, s *site) {
 	s.load("chat", "--rate", "300", "--clients", "30", "--servers", "1", "--channels", "1", "--duration", "1m")
 	eventually(s.t, "people talk", func() bool { return s.object("/api/tree?kind=channel")["total"].(float64) > 0 })
 	channel := s.busiest()
-	s.harm(`{"what":"delay","ms":500,"seconds":40}`)
-	eventually(s.t, "answers wait", func() bool {
-		view := s.object("/api/actor?id=" + url.QueryEscape(channel))["view"].(object)["durable"].(object)
-		return view["seq"].(float64) > view["committed"].(float64)
-	})
+	durable := func(of string) float64 {
+		return s.object("/api/actor?id=" + url.QueryEscape(channel))["view"].(object)["durable"].(object)[of].(float64)
+	}
+	eventually(s.t, "they have talked for a while", func() bool { return durable("committed") > 500 })
 	v := s.visit(ctx, "actor?id="+url.QueryEscape(channel), looks{width: 1280, height: 1000})
+	s.harm(`{"what":"delay","ms":500,"seconds":40}`)
 	grown(v, 8)
+	const shown = `Number([...document.querySelectorAll(".state-json .json-line")].find((l) => l.textContent.startsWith("%s: ")).textContent.split(" ")[1])`
+	eventually(s.t, "answers wait", func() bool {
+		v.Run(`[...document.querySelectorAll("button")].find((b) => b.textContent === "Ask again").click()`)
+		return chromiumtest.Evaluate[bool](v, fmt.Sprintf(shown+" > "+shown, "seq", "committed"))
+	})
+	v.Run(`[...document.querySelectorAll(".state-json details")].find((d) => d.textContent.startsWith("due")).open = true`)
 	v.keep("lesson-speak.png")
 }
 
