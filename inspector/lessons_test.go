@@ -51,7 +51,7 @@ func owner(ctx context.Context, s *site) {
 func (v *tab) follow(ask func()) {
 	v.t.Helper()
 	v.Run(`document.querySelector(".follow-form .primary").click()`)
-	v.Await(`document.querySelector(".follow-status").textContent !== ""`)
+	v.Await(`document.querySelector(".follow-status").textContent !== "" || document.querySelector(".request-item") !== null`)
 	if ask != nil {
 		ask()
 	}
