@@ -147,16 +147,21 @@ func fewOf[T, V any](list []T, show func(T) V) few[V] {
 	return f
 }
 
-// someOf shows some entries of a table, in order.
+// someOf shows the first entries of a table, in order: each time the same. It keeps no
+// more keys than it shows.
 func someOf[K cmp.Ordered, V, S any](table map[K]V, show func(K, V) S) few[S] {
 	keys := make([]K, 0, min(len(table), shownMost))
 	for key := range table {
-		if len(keys) == shownMost {
-			break
+		switch n := len(keys); {
+		case n < shownMost:
+		case cmp.Less(key, keys[n-1]):
+			keys = keys[:n-1]
+		default:
+			continue
 		}
-		keys = append(keys, key)
+		at, _ := slices.BinarySearch(keys, key)
+		keys = slices.Insert(keys, at, key)
 	}
-	slices.Sort(keys)
 	f := few[S]{Count: len(table), First: make([]S, 0, len(keys))}
 	for _, key := range keys {
 		f.First = append(f.First, show(key, table[key]))

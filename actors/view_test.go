@@ -120,3 +120,24 @@ func TestAViewThatFailsHarmsNobody(t *testing.T) {
 		}
 	})
 }
+
+// TestTheSameIsShownOfALargeTable each time: its first entries, of however many.
+func TestTheSameIsShownOfALargeTable(t *testing.T) {
+	table := map[int]bool{}
+	for _, size := range []int{0, 1, shownMost - 1, shownMost, shownMost + 1, 5000} {
+		for len(table) < size {
+			table[len(table)] = true
+		}
+		for range 3 {
+			shown := someOf(table, func(key int, _ bool) int { return key })
+			for i, key := range shown.First {
+				if key != i {
+					t.Fatalf("of %d it shows %v", size, shown.First)
+				}
+			}
+			if shown.Count != size || len(shown.First) != min(size, shownMost) {
+				t.Errorf("of %d it shows %d, and counts %d", size, len(shown.First), shown.Count)
+			}
+		}
+	}
+}
