@@ -58,6 +58,7 @@ type entry struct {
 	// under the mailbox's mu
 	gone     bool
 	crashing bool // Crash has struck, or will
+	struck   bool // it has, and the actor has not gone on yet
 	restarts uint32
 	handled  uint64
 	label    string
@@ -196,6 +197,9 @@ func (r *roll) crashed(self *actor.PID, msg, reason any) {
 		e.crashes = append(e.crashes[:0], e.crashes[1:]...)
 	}
 	e.crashes = append(e.crashes, is)
+	if m, asked := msg.(*inspection); asked && m.crash {
+		e.struck = true
+	}
 	e.mu.Unlock()
 	if r.feed.heard() {
 		r.feed.tell("panic", self.Id, e.tally.kind, is.Message+": "+is.Reason)
@@ -207,7 +211,9 @@ func (e *entry) wentOn() {
 	e.tally.restarts.Add(1)
 	e.mu.Lock()
 	e.restarts++
-	e.crashing = false
+	if e.struck { // otherwise a Crash that is due still waits in the mailbox
+		e.crashing, e.struck = false, false
+	}
 	why := ""
 	if n := len(e.crashes); n > 0 {
 		last := &e.crashes[n-1]

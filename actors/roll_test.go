@@ -272,6 +272,37 @@ func TestWhoDoesNotExistIsNotPassivated(t *testing.T) {
 	})
 }
 
+// TestACrashThatIsDueIsNotForgotten when the actor goes on from another crash before it.
+func TestACrashThatIsDueIsNotForgotten(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s, p, slow := watchedStage(t)
+		s.tell(slow, errors.New("first"), &sweep{}, errors.New("second"))
+		hear(t, s.said)
+		if err := p.Crash(slow.Id); err != nil {
+			t.Fatal(err)
+		}
+		s.hold <- struct{}{}
+		if word := hear(t, s.said); word != "second" {
+			t.Fatalf("it says %q", word)
+		}
+		if i, _ := p.Actor(slow.Id); i.Restarts != 1 {
+			t.Errorf("it went on %d times", i.Restarts)
+		}
+		if err := p.Crash(slow.Id); !errors.Is(err, ErrCrashing) {
+			t.Errorf("another while one is due: %v", err)
+		}
+		close(s.hold)
+		synctest.Wait()
+		if i, _ := p.Actor(slow.Id); i.Restarts != 2 {
+			t.Errorf("it went on %d times", i.Restarts)
+		}
+		if err := p.Crash(slow.Id); err != nil {
+			t.Errorf("once it has gone on: %v", err)
+		}
+		synctest.Wait()
+	})
+}
+
 // TestTheRollOutlivesCrashesAtTheEnds of a life: while actors start, restart, and stop.
 func TestTheRollOutlivesCrashesAtTheEnds(t *testing.T) {
 	for _, moment := range []string{"*actor.Started", "*actor.Restarting", "*actor.Stopping", "*actor.Stopped"} {
