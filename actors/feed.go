@@ -118,9 +118,16 @@ func (f *feed) change(how func([]*listener) []*listener) {
 	}
 }
 
-// Happened passes on what has happened outside the actors, such as a slow reader. It
-// costs a look when nobody listens.
-func (p *Provider) Happened(what, detail string) { p.node.feed.tell(what, "", "", detail) }
+// Happened passes on what has happened outside the actors, such as a slow reader, and of
+// which session's connection, by its ID; "" where there is none. It costs a look when
+// nobody listens.
+func (p *Provider) Happened(what, session, detail string) {
+	kind := KindSession
+	if session == "" {
+		kind = ""
+	}
+	p.node.feed.tell(what, session, kind, detail)
+}
 
 // sparing tells the first few of many in a second, and at its end how many more there were.
 type sparing struct {

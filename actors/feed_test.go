@@ -174,15 +174,16 @@ func TestTheFeedCostsNothingUnheard(t *testing.T) {
 	if n := testing.AllocsPerRun(100, func() {
 		p.node.feed.tell("panic", self.Id, KindRouter, "x")
 		p.node.feed.refused(self)
-		p.Happened("slow-reader", "x")
+		p.Happened("slow-reader", "conn/7", "x")
 	}); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 	var e ear
 	stop := p.Feed(e.hear)
-	p.Happened("slow-reader", "x")
+	p.Happened("slow-reader", "conn/7", "x")
 	stop()
-	if len(e.heard) != 1 || e.heard[0].What != "slow-reader" || e.heard[0].Detail != "x" {
+	e.heard[0].At = time.Time{}
+	if len(e.heard) != 1 || e.heard[0] != (Happening{What: "slow-reader", Actor: "conn/7", Kind: KindSession, Detail: "x"}) {
 		t.Errorf("heard %v", e.heard)
 	}
 }

@@ -37,7 +37,7 @@ func TestAStreamLooksBeforeItGreets(t *testing.T) {
 				if s.hub.cost().Watches != 1 {
 					t.Error("it is greeted before its actor is watched")
 				}
-				s.provider.Happened("busy", "right after the greeting")
+				s.provider.Happened("busy", "", "right after the greeting")
 			case strings.Contains(event, "right after the greeting"):
 				leave()
 			case strings.HasPrefix(event, "event: actor"): // half a second later

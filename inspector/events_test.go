@@ -363,7 +363,7 @@ func TestFeedIsBounded(t *testing.T) {
 	page := s.look("feed")
 	const flood = 5000
 	for range flood {
-		s.Provider.Happened("slow-reader", "one of many")
+		s.Provider.Happened("slow-reader", "", "one of many")
 	}
 	told, seconds, leftOut := 0, 1, 0.0
 	page.until("feed", "of what was left out", func(h object) bool {

@@ -148,7 +148,10 @@ func TestStalledConnectionIsCutOff(t *testing.T) {
 	if m := bob.Next(); m != nil {
 		t.Errorf("bob was sent %v", m)
 	}
-	page.until("feed", "of the slow reader", func(h object) bool { return h["what"] == "slow-reader" })
+	slow := page.until("feed", "of the slow reader", func(h object) bool { return h["what"] == "slow-reader" })
+	if slow["actor"] != "conn/4" || slow["kind"] != "session" {
+		t.Errorf("told as %v", slow)
+	}
 	if answer, _ := s.ask(http.MethodDelete, "/api/fault?what=stall", "", nil); answer.StatusCode != http.StatusOK {
 		t.Errorf("its end afterwards: %s", answer.Status)
 	}

@@ -203,7 +203,7 @@ func (s *seen) ended() {
 func (c *conn) isSlow() {
 	c.shared.slow.Add(1)
 	if c.seen != nil && c.shared.provider != nil {
-		c.shared.provider.Happened("slow-reader", text(c.seen.session.Load()))
+		c.shared.provider.Happened("slow-reader", text(c.seen.session.Load()), "its client does not read")
 	}
 }
 
