@@ -148,10 +148,10 @@ func (c *channel) Receive(ctx actor.Context) {
 
 func (c *channel) command(ctx actor.Context, msg any) {
 	if m, ok := msg.(asked); ok && c.retired {
-		m.from().answer(ctx, Refused{Code: NoSuchChannel})
+		m.from().refuse(ctx, NoSuchChannel)
 		return
 	} else if ok && c.ends { // the stream may be gone already, or stay after all
-		m.from().answer(ctx, Refused{Code: Busy})
+		m.from().refuse(ctx, Busy)
 		return
 	}
 	switch m := msg.(type) {
@@ -363,7 +363,7 @@ func (c *channel) rejected(actor.Context, uint64, Code) {}
 
 func (c *channel) abandoned(ctx actor.Context) {
 	for _, r := range c.reads {
-		r.caller.answer(ctx, Refused{Code: Busy})
+		r.caller.refuse(ctx, Busy)
 	}
 	clear(c.reads)
 }

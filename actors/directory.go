@@ -164,7 +164,7 @@ func (c *children) deliver(ctx actor.Context, name string, msg any) {
 	kid := c.live[name]
 	if kid == nil && c.shut {
 		if m, ok := msg.(asked); ok {
-			m.from().answer(ctx, Refused{Code: Busy})
+			m.from().refuse(ctx, Busy)
 		}
 		return
 	}

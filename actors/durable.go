@@ -184,7 +184,7 @@ func (d *durable) refuseBroken(ctx actor.Context, msg any) {
 		return
 	case asked:
 		if time.Since(d.brokeAt) <= retryBroken {
-			m.from().answer(ctx, Refused{Code: StorageDown})
+			m.from().refuse(ctx, StorageDown)
 			return
 		}
 	}
@@ -311,7 +311,7 @@ func (d *durable) reply(ctx actor.Context, to Caller, reply any) {
 }
 
 func (d *durable) refuse(ctx actor.Context, to Caller, code Code) {
-	d.reply(ctx, to, Refused{Code: code})
+	d.reply(ctx, to, &refusal{Refused{Code: code}, ctx.Self()})
 }
 
 func (d *durable) send(ctx actor.Context, to *actor.PID, msg any) {
@@ -397,7 +397,7 @@ func (d *durable) abandon(ctx actor.Context) {
 		ctx, msg := taken(ctx, held)
 		switch m := msg.(type) {
 		case asked:
-			m.from().answer(ctx, Refused{Code: Busy})
+			m.from().refuse(ctx, Busy)
 		case *rest:
 			ctx.Send(ctx.Parent(), &stayed{name: m.name})
 		}
@@ -418,11 +418,11 @@ func (d *durable) refuseDue(ctx actor.Context, seq uint64, code Code) {
 		ctx := within(ctx, u.span)
 		switch m := u.msg.(type) {
 		case *answer:
-			ctx.Send(u.to, &answer{Ref: m.Ref, Reply: Refused{Code: code}})
+			ctx.Send(u.to, &answer{Ref: m.Ref, Reply: &refusal{Refused{Code: code}, ctx.Self()}})
 		case *publish: // the router was to answer
-			m.Poster.answer(ctx, Refused{Code: code})
+			m.Poster.refuse(ctx, code)
 		case asked: // somebody else was to answer
-			m.from().answer(ctx, Refused{Code: code})
+			m.from().refuse(ctx, code)
 		case *membershipNoted:
 			d.node.dir.Tell(ctx, &membershipRefused{*m})
 		case *persistence.SaveSnapshot:

@@ -14,8 +14,8 @@ import (
 // feed tells of what happens, while somebody listens. Nothing is made of it otherwise.
 type feed struct {
 	listeners atomic.Pointer[[]*listener] // nil of nobody
-	busy      sparing
 	letters   sparing
+	refusals  map[Code]*sparing // of work that was to be done; never changed
 
 	mu     sync.Mutex // held while somebody begins or ends to listen
 	events *eventstream.EventStream
@@ -26,8 +26,11 @@ type listener struct{ hear func(Happening) }
 
 func newFeed(system *actor.ActorSystem) *feed {
 	f := &feed{events: system.EventStream}
-	f.busy = sparing{of: f, most: 1}
 	f.letters = sparing{of: f, most: 5}
+	f.refusals = map[Code]*sparing{}
+	for _, code := range []Code{Busy, StorageDown, OutcomeUnknown} {
+		f.refusals[code] = &sparing{of: f, most: 1, as: " " + string(code)}
+	}
 	return f
 }
 
@@ -51,11 +54,18 @@ func (f *feed) pass(h Happening) {
 	}
 }
 
-// refused tells of a request that the gate has refused, now and then.
-func (f *feed) refused(who *actor.PID) {
-	if f.heard() {
-		f.busy.tell(Happening{What: "busy", Actor: who.Id, Kind: KindSession})
+// refused tells now and then of a request that was refused, or whose end is unknown, for
+// no fault of its sender: by whom, and of which call.
+func (f *feed) refused(code Code, kind Kind, by *actor.PID, call string) {
+	s := f.refusals[code]
+	if s == nil || !f.heard() {
+		return
 	}
+	detail := string(code)
+	if call != "" {
+		detail += ": " + call
+	}
+	s.tell(Happening{What: "busy", Actor: by.Id, Kind: kind, Detail: detail})
 }
 
 // storage tells that the journal cannot be written, or with nil that it can.
@@ -133,37 +143,43 @@ func (p *Provider) Happened(what, session, detail string) {
 type sparing struct {
 	of   *feed
 	most int
+	as   string // what tells them from others of the same name
 
 	mu   sync.Mutex
 	told int // in the second that runs, 0 when none does
 	more int
+	kind Kind // of the untold, while all are of one
 }
 
 func (s *sparing) tell(h Happening) {
 	s.mu.Lock()
 	if s.told >= s.most {
-		s.more++
+		if s.more++; s.more == 1 {
+			s.kind = h.Kind
+		} else if s.kind != h.Kind {
+			s.kind = ""
+		}
 		s.mu.Unlock()
 		return
 	}
 	if s.told++; s.told == 1 {
-		time.AfterFunc(time.Second, func() { s.next(h.What, h.Kind) })
+		time.AfterFunc(time.Second, func() { s.next(h.What) })
 	}
 	s.mu.Unlock()
 	s.of.pass(h)
 }
 
 // next ends the second, and begins another if there was more.
-func (s *sparing) next(what string, kind Kind) {
+func (s *sparing) next(what string) {
 	s.mu.Lock()
-	more := s.more
+	more, kind := s.more, s.kind
 	s.told, s.more = 0, 0
 	if more > 0 {
 		s.told = 1
-		time.AfterFunc(time.Second, func() { s.next(what, kind) })
+		time.AfterFunc(time.Second, func() { s.next(what) })
 	}
 	s.mu.Unlock()
 	if more > 0 {
-		s.of.pass(Happening{What: what, Kind: kind, Detail: fmt.Sprintf("%d more", more), More: more})
+		s.of.pass(Happening{What: what, Kind: kind, Detail: fmt.Sprintf("%d more%s", more, s.as), More: more})
 	}
 }

@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -110,13 +112,19 @@ func TestTheFeedTellsOfStorage(t *testing.T) {
 				t.Errorf("heard %v", reply)
 			}
 		}
-		if got := e.take(); len(got) != 1 || !strings.HasPrefix(got[0], "storage persistence provider/persistence: ") || !strings.Contains(got[0], "injected") {
+		got := e.take()
+		if len(got) != 2 || !strings.HasPrefix(got[0], "storage persistence provider/persistence: ") || !strings.Contains(got[0], "injected") {
 			t.Errorf("heard %q", got)
+		}
+		if want := "busy server provider/servers/s: storage_unavailable"; got[len(got)-1] != want {
+			t.Errorf("heard %q, wanted %q", got, want)
 		}
 		files.Set(nil)
 		time.Sleep(time.Minute)
-		alice.ask(CreateServer{"s", ""})
-		expect(t, &e, "storage persistence provider/persistence: written again")
+		expect(t, &e, "storage persistence provider/persistence: written again", "busy server : 2 more storage_unavailable")
+		if reply := alice.ask(CreateServer{"s", ""}); reply != (Done{}) {
+			t.Errorf("heard %v", reply)
+		}
 	})
 }
 
@@ -128,11 +136,12 @@ func TestTheFeedIsSparing(t *testing.T) {
 		stop := p.Feed(e.hear)
 		alice := enterRefused(t, p)
 		for range 1000 {
-			alice.ask(Ping{})
+			alice.session.Send(&Request{Call: "ping", Command: Ping{}})
+			alice.hear()
 		}
-		expect(t, &e, "busy session conn/1: ")
+		expect(t, &e, "busy session conn/1: busy: ping")
 		time.Sleep(time.Second)
-		expect(t, &e, "busy session : 999 more")
+		expect(t, &e, "busy session : 999 more busy")
 		time.Sleep(time.Second)
 		expect(t, &e)
 
@@ -159,6 +168,51 @@ func TestTheFeedIsSparing(t *testing.T) {
 	})
 }
 
+// TestTheFeedTellsOfAllRefusedWork once for each answer, whoever refused it, and not of
+// what clients have to blame themselves for.
+func TestTheFeedTellsOfAllRefusedWork(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var broken atomic.Bool
+		p := inspected(t, func(c *Config) {
+			c.NewHasher = func(here Argon2id) Hasher { return brokenHasher{here, &broken} }
+			c.Fault = func(kind Kind, msg any) {
+				switch msg.(type) {
+				case *serverMembers:
+					panic("injected")
+				case *getImage:
+					if kind == KindServer {
+						time.Sleep(2 * c.Deadline)
+					}
+				}
+			}
+		})
+		alice := enter(t, p, "alice")
+		alice.ask(CreateServer{"s", ""})
+		var e ear
+		defer p.Feed(e.hear)()
+		ask := func(call string, command any, want Code) {
+			t.Helper()
+			alice.session.Send(&Request{Call: call, Command: command})
+			if reply := alice.hear(); reply != (Refused{Code: want}) {
+				t.Errorf("%s: %v, wanted %s", call, reply, want)
+			}
+		}
+		broken.Store(true) // no hash can be made
+		ask("register", Register{"bob", "p"}, Busy)
+		expect(t, &e, "busy user provider/users/bob: busy: register")
+		ask("getmembers", ServerMembers{"s"}, OutcomeUnknown)
+		got := slices.DeleteFunc(e.take(), func(line string) bool { return !strings.HasPrefix(line, "busy") })
+		if want := []string{"busy directory provider/servers: outcome_unknown: getmembers"}; !slices.Equal(got, want) {
+			t.Errorf("heard %q, wanted %q", got, want)
+		}
+		ask("getimage", GetServerImage{"s"}, OutcomeUnknown) // by nobody: its time was over
+		ask("getchannels", ServerChannels{"nobody"}, NoSuchServer)
+		expect(t, &e, "busy session conn/1: outcome_unknown: getimage")
+		time.Sleep(time.Minute)
+		expect(t, &e)
+	})
+}
+
 // enterRefused connects where nobody is let through.
 func enterRefused(t *testing.T, p *Provider) *guest {
 	out := &outbox{answers: make(chan any, 1<<12), pushes: make(chan string, 1<<12)}
@@ -173,7 +227,7 @@ func TestTheFeedCostsNothingUnheard(t *testing.T) {
 	self := p.node.router
 	if n := testing.AllocsPerRun(100, func() {
 		p.node.feed.tell("panic", self.Id, KindRouter, "x")
-		p.node.feed.refused(self)
+		p.node.feed.refused(Busy, KindRouter, self, "ping")
 		p.Happened("slow-reader", "conn/7", "x")
 	}); n != 0 {
 		t.Errorf("%v allocations", n)

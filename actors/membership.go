@@ -121,7 +121,7 @@ func (s *server) refuseAskers(ctx actor.Context, seq uint64, code Code) {
 			if a.seq >= seq && !refused[a.Caller] {
 				refused[a.Caller] = true
 				delete(s.closing, a.Caller)
-				a.answer(ctx, Refused{Code: code})
+				a.refuse(ctx, code)
 			}
 			return a.seq >= seq
 		})

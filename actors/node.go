@@ -62,7 +62,7 @@ func (n *node) wall() time.Time {
 func (n *node) unexpected(ctx actor.Context) {
 	n.log.Error("unexpected message", "actor", ctx.Self().Id, "message", fmt.Sprintf("%T", ctx.Message()))
 	if m, ok := ctx.Message().(asked); ok {
-		m.from().answer(ctx, Refused{Code: UnknownCall})
+		m.from().refuse(ctx, UnknownCall)
 	}
 }
 
@@ -79,6 +79,30 @@ func (c Caller) answer(ctx actor.SenderContext, reply any) {
 	if c.PID != nil {
 		ctx.Send(c.PID, &answer{Ref: c.Ref, Reply: reply})
 	}
+}
+
+// refuse is answer for a no, which says whose it is.
+func (c Caller) refuse(ctx actor.Context, code Code) {
+	if c.PID != nil {
+		ctx.Send(c.PID, &answer{Ref: c.Ref, Reply: &refusal{Refused{Code: code}, ctx.Self()}})
+	}
+}
+
+// refusal is a Refused and whose it is. The session hands out the Refused alone.
+type refusal struct {
+	Refused
+	by *actor.PID
+}
+
+// refused takes a reply apart that is a no; by is nil where it does not say whose.
+func refused(reply any) (r Refused, by *actor.PID, no bool) {
+	switch r := reply.(type) {
+	case Refused:
+		return r, nil, true
+	case *refusal:
+		return r.Refused, r.by, true
+	}
+	return Refused{}, nil, false
 }
 
 // from makes every message that embeds a Caller asked.

@@ -168,7 +168,7 @@ func PlainReason(reason any) string {
 func answerForCrashed(ctx actor.Context, msg any) {
 	switch m := msg.(type) {
 	case asked:
-		m.from().answer(ctx, Refused{Code: OutcomeUnknown})
+		m.from().refuse(ctx, OutcomeUnknown)
 	case *persistence.Append:
 		ctx.Send(m.ReplyTo, &persistence.Rejected{Stream: m.Stream, Epoch: m.Epoch, Seq: m.Event.Seq, Err: errCrashed})
 	case *persistence.Recover:

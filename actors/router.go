@@ -269,7 +269,7 @@ func (r *router) leave(s *subscriber, t topic) {
 func (r *router) onDetach(ctx actor.Context, m *detach) {
 	s := r.sessions[m.Session]
 	if s == nil {
-		m.answer(ctx, Refused{Code: NotSubscribed})
+		m.refuse(ctx, NotSubscribed)
 		return
 	}
 	before := len(s.topics)
@@ -279,7 +279,7 @@ func (r *router) onDetach(ctx actor.Context, m *detach) {
 		}
 	}
 	if len(s.topics) == before {
-		m.answer(ctx, Refused{Code: NotSubscribed})
+		m.refuse(ctx, NotSubscribed)
 		return
 	}
 	m.answer(ctx, Done{})

@@ -461,7 +461,7 @@ func (s *server) rejected(ctx actor.Context, seq uint64, code Code) {
 
 func (s *server) abandoned(ctx actor.Context) {
 	for _, h := range s.hashing {
-		h.command.(asked).from().answer(ctx, Refused{Code: Busy})
+		h.command.(asked).from().refuse(ctx, Busy)
 	}
 	clear(s.hashing)
 	s.refuseAskers(ctx, 0, OutcomeUnknown)

@@ -178,6 +178,7 @@ func (s *session) handOver(ctx actor.Context) {
 	n := 0
 	for ; n < len(s.flying) && s.flying[n].reply != nil; n++ {
 		f := &s.flying[n]
+		s.unwrap(ctx, f)
 		s.node.counters.answered(f)
 		if f.admitted {
 			f.admitted = false
@@ -188,6 +189,23 @@ func (s *session) handOver(ctx actor.Context) {
 	s.flying = slices.Delete(s.flying, 0, n)
 	if len(s.flying) == 0 && cap(s.flying) > 2 {
 		s.flying = nil
+	}
+}
+
+// unwrap makes a refusal what is handed out, and passes on to the feed that work was
+// refused. Every answer comes by here, once.
+func (s *session) unwrap(ctx actor.Context, f *flight) {
+	no, by, is := refused(f.reply)
+	if !is {
+		return
+	}
+	if by == nil {
+		by = ctx.Self()
+	} else {
+		f.reply = no
+	}
+	if s.node.feed.heard() {
+		s.node.feed.refused(no.Code, s.node.roll.kindOf(by), by, callOf(f.req))
 	}
 }
 
@@ -209,8 +227,6 @@ func (s *session) begin(ctx actor.Context, req *Request) {
 	reply := any(Refused{Code: Busy})
 	if admitted {
 		reply = s.start(ctx, req, s.caller(ctx, s.lastRef))
-	} else {
-		s.node.feed.refused(ctx.Self())
 	}
 	s.flying[len(s.flying)-1].reply = reply
 	if reply == nil {
@@ -428,8 +444,7 @@ func (s *session) onSubscribed(ctx actor.Context, reply any) {
 // lost ends the session when somebody crashed while it subscribed by itself: its
 // client would wait for messages that never come. It comes back, and subscribes anew.
 func (s *session) lost(ctx actor.Context, reply any) bool {
-	refused, ok := reply.(Refused)
-	if !ok || refused.Code != OutcomeUnknown {
+	if no, _, is := refused(reply); !is || no.Code != OutcomeUnknown {
 		return false
 	}
 	ctx.Stop(ctx.Self())

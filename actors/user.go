@@ -391,7 +391,7 @@ func (u *user) rejected(actor.Context, uint64, Code) {}
 
 func (u *user) abandoned(ctx actor.Context) {
 	for _, h := range u.hashing {
-		h.command.(asked).from().answer(ctx, Refused{Code: Busy})
+		h.command.(asked).from().refuse(ctx, Busy)
 	}
 	clear(u.hashing)
 }

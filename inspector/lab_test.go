@@ -95,7 +95,14 @@ func TestFullDisk(t *testing.T) {
 	if posted == 0 || posted > 10 {
 		t.Errorf("%d posts had room", posted)
 	}
-	page.until("feed", "of the storage", func(h object) bool { return h["what"] == "storage" })
+	told := map[any]object{}
+	page.until("feed", "of the storage and of the post", func(h object) bool {
+		told[h["what"]] = h
+		return told["storage"] != nil && told["busy"] != nil
+	})
+	if no := told["busy"]; no["kind"] != "channel" || no["actor"] != "provider/servers/s/1" || no["detail"] != "storage_unavailable: message" {
+		t.Errorf("the post is told of as %v", no)
+	}
 	if answer, text := s.ask(http.MethodGet, "/ready", "", nil); answer.StatusCode != http.StatusServiceUnavailable || text != "storage is unavailable\n" {
 		t.Errorf("ready: %s %s", answer.Status, text)
 	}
@@ -106,6 +113,7 @@ func TestFullDisk(t *testing.T) {
 		answer, _ := s.ask(http.MethodGet, "/ready", "", nil)
 		return answer.StatusCode == http.StatusOK
 	})
+	eventually(t, "what was refused is counted", func() bool { return s.happenings("busy") == 1 })
 	alice.Yes(post, "again")
 	if got := len(alice.History()); got != posted+1 {
 		t.Errorf("%d messages, %d were posted", got, posted+1)

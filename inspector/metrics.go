@@ -75,7 +75,7 @@ var (
 	restarts   = describe("actor_restarts_total", "Restarts of actors that have crashed.", "kind")
 	messages   = describe("actor_messages_total", "Messages that actors have handled.", "kind")
 	state      = describe("state_bytes", "About what users, servers and channels take in memory.")
-	happened   = describe("happenings_total", "What an operator may want to know: panics, restarts, dead letters and the like.", "what")
+	happened   = describe("happenings_total", "What an operator may want to know: panics, restarts, dead letters and the like; busy is every answer of busy, storage_unavailable or outcome_unknown.", "what")
 
 	streamsNow = describe("inspector_streams", "Pages that look.")
 	ownTime    = describe("inspector_busy_seconds_total", "Time that the inspector itself has worked.")
