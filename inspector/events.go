@@ -59,6 +59,7 @@ type stream struct {
 	id     string
 	topics topics
 	queue  chan []byte
+	gone   chan struct{} // closed at its end
 }
 
 // topics are what a stream wants to hear of.
@@ -114,7 +115,7 @@ func (h *hub) open(t topics) *stream {
 	if h.closed || len(h.streams) >= mostStreams {
 		return nil
 	}
-	st := &stream{id: rand.Text(), topics: t, queue: make(chan []byte, streamQueue)}
+	st := &stream{id: rand.Text(), topics: t, queue: make(chan []byte, streamQueue), gone: make(chan struct{})}
 	h.streams[st.id] = st
 	h.sampler.need(h.streams)
 	return st
@@ -132,6 +133,7 @@ func (h *hub) end(st *stream) {
 	}
 	h.sampler.need(h.streams)
 	h.mu.Unlock()
+	close(st.gone)
 	for _, f := range its {
 		f.stop()
 	}

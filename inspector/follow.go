@@ -33,7 +33,8 @@ type following struct {
 	filter   actors.Filter
 	unfollow func()
 	hops     chan actors.Hop
-	due      chan struct{} // one for each that has ended, a moment later
+	lasts    chan actors.Hop // that end the requests, one each: there is room for all
+	due      chan struct{}   // one for each that has ended, a moment later
 	quit     chan struct{}
 	once     sync.Once
 	lost     atomic.Int64
@@ -41,13 +42,15 @@ type following struct {
 	// run's alone
 	left     int
 	requests map[actors.TraceID][]actors.Hop
-	ended    []actors.TraceID // and not told
+	ended    []actors.Hop // the last ones, of those that are not told
+	told     map[actors.TraceID]bool
 }
 
 func (s *Server) following(filter actors.Filter) *following {
 	return &following{
 		id: rand.Text(), server: s, filter: filter, left: filter.Count, hops: make(chan actors.Hop, hopQueue),
-		due: make(chan struct{}, filter.Count), quit: make(chan struct{}), requests: map[actors.TraceID][]actors.Hop{},
+		lasts: make(chan actors.Hop, filter.Count), due: make(chan struct{}, filter.Count), quit: make(chan struct{}),
+		requests: map[actors.TraceID][]actors.Hop{}, told: map[actors.TraceID]bool{},
 	}
 }
 
@@ -114,6 +117,9 @@ func (f *following) run() {
 		select {
 		case hop := <-f.hops:
 			f.note(hop)
+		case last := <-f.lasts:
+			f.ended = append(f.ended, last)
+			time.AfterFunc(lateHops, func() { f.due <- struct{}{} })
 		case <-f.due:
 			f.tell()
 		case <-f.quit:
@@ -132,37 +138,55 @@ func (f *following) end() {
 	hub.mu.Lock()
 	delete(hub.follows, f.id)
 	hub.mu.Unlock()
-	f.stream.tell(event("followed", map[string]any{"id": f.id, "left": f.left}))
+	f.say(event("followed", followedTold{f.id, f.left, f.lost.Swap(0)}))
 }
 
-// note puts a hop to those of its request. A straggler of one that was told begins a
-// request that never ends, and so is never told.
+// say has an event written once there is room for it: none of these is left out. Hops may
+// be lost while it waits, and the stream that does not take it is ended.
+func (f *following) say(event []byte) {
+	select {
+	case f.stream.queue <- event:
+	case <-f.stream.gone:
+	case <-f.server.hub.quit:
+	}
+}
+
+// note puts a hop to those of its request. A straggler of one that was told is too late.
 func (f *following) note(hop actors.Hop) {
-	hops, last := f.requests[hop.Trace], hop.Where == "writer"
-	if len(hops) >= mostHops && !last {
-		return
-	}
-	f.requests[hop.Trace] = append(hops, hop)
-	if last {
-		f.ended = append(f.ended, hop.Trace)
-		time.AfterFunc(lateHops, func() { f.due <- struct{}{} })
+	hops := f.requests[hop.Trace]
+	switch {
+	case f.told[hop.Trace]:
+	case len(hops) >= mostHops:
+		f.lost.Add(1)
+	default:
+		f.requests[hop.Trace] = append(hops, hop)
 	}
 }
 
-// tell tells of the request that ended first.
+// tell tells of the request that ended first, with all that has come of it.
 func (f *following) tell() {
-	defer f.server.cost.working(time.Now())
-	id := f.ended[0]
-	f.stream.tell(event("request", f.describe(f.requests[id])))
-	delete(f.requests, id)
+	begun := time.Now()
+	for range len(f.hops) {
+		f.note(<-f.hops)
+	}
+	last := f.ended[0]
+	request := event("request", f.describe(append(f.requests[last.Trace], last)))
+	delete(f.requests, last.Trace)
+	f.told[last.Trace] = true
 	f.ended = f.ended[1:]
 	f.left--
+	f.server.cost.working(begun)
+	f.say(request)
 }
 
-// hear is called wherever a hop is.
+// hear is called wherever a hop is. The ends of requests are never lost.
 func (f *following) hear(hop actors.Hop) {
+	to := f.hops
+	if hop.Where == "writer" {
+		to = f.lasts
+	}
 	select {
-	case f.hops <- hop:
+	case to <- hop:
 	default:
 		f.lost.Add(1)
 	}
@@ -198,7 +222,12 @@ type (
 		Begun int64     `json:"begun"`
 		Took  float64   `json:"took"`
 		Hops  []hopTold `json:"hops"`
-		Lost  int64     `json:"lost,omitempty"`
+		Lost  int64     `json:"lost,omitempty"` // hops of this following, since the last request of it
+	}
+	followedTold struct {
+		ID   string `json:"id"`
+		Left int    `json:"left"`           // requests that have not come
+		Lost int64  `json:"lost,omitempty"` // hops, since the last request
 	}
 )
 

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"elemental/actors"
@@ -46,6 +47,73 @@ func TestRequestsAreToldApart(t *testing.T) {
 	if e := nextEvent(t, f); !bytes.Contains(e, []byte(`"left":0`)) {
 		t.Errorf("%s", e)
 	}
+}
+
+// bubbled is a following whose page is slow, in a bubble: nothing reads its queue yet.
+func bubbled(t *testing.T, count int, test func(f *following, hear func(trace byte, where string, times int))) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &Server{}
+		s.hub = newHub(s)
+		f := s.following(actors.Filter{Count: count})
+		f.stream = &stream{queue: make(chan []byte, streamQueue), gone: make(chan struct{})}
+		f.unfollow = func() {}
+		test(f, func(trace byte, where string, times int) {
+			for range times {
+				f.hear(actors.Hop{Trace: actors.TraceID{trace}, Where: where, Begun: time.Now(), Ended: time.Now()})
+			}
+		})
+		f.stop()
+	})
+}
+
+// A request that was followed to its end is told however many hops there are, and how many
+// of them are missing.
+func TestTheEndOfARequestIsNotLost(t *testing.T) {
+	const flood = 2 * hopQueue
+	bubbled(t, 2, func(f *following, hear func(byte, string, int)) {
+		hear(1, "session", flood)
+		hear(1, "writer", 1)
+		go f.run()
+		told := expectRequest(t, f, "01", append(slices.Repeat([]string{"session"}, mostHops), "writer")...)
+		if told.Lost != flood-mostHops {
+			t.Errorf("%d of %d hops were lost", told.Lost, flood)
+		}
+		hear(2, "reader", 1)
+		hear(2, "writer", 1)
+		if told := expectRequest(t, f, "02", "reader", "writer"); told.Lost != 0 {
+			t.Errorf("%d hops were lost since", told.Lost)
+		}
+	})
+}
+
+// A page that is slow misses no request and not the end, and a following that has nothing to
+// show says what was lost.
+func TestWhatIsFollowedWaitsForASlowPage(t *testing.T) {
+	bubbled(t, 2, func(f *following, hear func(byte, string, int)) {
+		for range streamQueue {
+			f.stream.tell([]byte("something else"))
+		}
+		go f.run()
+		hear(1, "reader", 1)
+		hear(1, "writer", 1)
+		time.Sleep(time.Second)
+		hear(2, "reader", hopQueue+7) // while it cannot be told
+		synctest.Wait()
+		for range streamQueue {
+			<-f.stream.queue
+		}
+		expectRequest(t, f, "01", "reader", "writer")
+		for range streamQueue {
+			f.stream.tell([]byte("something else"))
+		}
+		time.Sleep(2 * followTime)
+		for range streamQueue {
+			<-f.stream.queue
+		}
+		if e := nextEvent(t, f); !bytes.Contains(e, []byte(fmt.Sprintf(`"left":1,"lost":%d}`, hopQueue-mostHops+7))) {
+			t.Errorf("%s", e)
+		}
+	})
 }
 
 // firstByte is an answer to a wish to follow. Its test fails unless requests are followed
@@ -102,10 +170,9 @@ func nextEvent(t *testing.T, f *following) []byte {
 	}
 }
 
-func expectRequest(t *testing.T, f *following, trace string, wheres ...string) {
+func expectRequest(t *testing.T, f *following, trace string, wheres ...string) (told requestTold) {
 	t.Helper()
 	e := nextEvent(t, f)
-	var told requestTold
 	if _, data, is := bytes.Cut(e, []byte("event: request\ndata: ")); !is || json.Unmarshal(data, &told) != nil {
 		t.Fatalf("%s", e)
 	}
@@ -116,4 +183,5 @@ func expectRequest(t *testing.T, f *following, trace string, wheres ...string) {
 	if told.Trace[:2] != trace || !slices.Equal(got, wheres) {
 		t.Errorf("%s by %v, wanted %s by %v", told.Trace, got, trace, wheres)
 	}
+	return told
 }
