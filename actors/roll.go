@@ -23,6 +23,8 @@ type roll struct {
 	shards [64]shard
 	kinds  map[Kind]*kindTally // never changed
 	lanes  atomic.Uint32       // given out
+
+	messages, sights atomic.Uint64 // as in Effort
 }
 
 type shard struct {

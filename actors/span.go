@@ -61,7 +61,11 @@ type span struct {
 
 // arrive makes the span of a message in an envelope; nil when nobody follows it any more.
 func (fs *followers) arrive(kind Kind, ctx actor.Context) *span {
-	id, parent, sent, ok := origin(ctx.MessageHeader())
+	return fs.received(kind, ctx.MessageHeader(), ctx.Self().Id, ctx.Message())
+}
+
+func (fs *followers) received(kind Kind, header actor.ReadonlyMessageHeader, who string, msg any) *span {
+	id, parent, sent, ok := origin(header)
 	if !ok {
 		return nil
 	}
@@ -69,9 +73,9 @@ func (fs *followers) arrive(kind Kind, ctx actor.Context) *span {
 	if t == nil {
 		return nil
 	}
-	message := typeName(ctx.Message())
+	message := typeName(msg)
 	return t.enter(Hop{
-		Parent: parent, Where: string(kind), Actor: ctx.Self().Id, Message: message, Place: PlaceOf(kind, message), Sent: sent,
+		Parent: parent, Where: string(kind), Actor: who, Message: message, Place: PlaceOf(kind, message), Sent: sent,
 	})
 }
 

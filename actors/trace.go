@@ -20,7 +20,8 @@ import (
 
 // followers is who follows requests on this node, and which requests.
 type followers struct {
-	on atomic.Pointer[[]*follower] // nil when nobody does
+	on   atomic.Pointer[[]*follower] // nil when nobody does
+	hops atomic.Uint64               // that were told to those who follow some requests, not a share of all
 
 	mu     sync.Mutex // held for a moment, by who has to do with a request that is followed
 	traces map[TraceID]*trace
@@ -103,6 +104,7 @@ type trace struct {
 	root SpanID // of its reader
 	conn uint64
 	call string
+	some bool // one of them follows some requests, not a share of all
 
 	mu     sync.Mutex // held for a moment
 	hops   int
@@ -120,15 +122,17 @@ func (fs *followers) choose(conn uint64, r *Request) *trace {
 	}
 	call := callOf(r)
 	var to []*follower
+	some := false
 	for _, f := range *all {
 		if !f.gone.Load() && f.wants(conn, call) {
 			to = append(to, f)
+			some = some || f.Share == 0
 		}
 	}
 	if to == nil {
 		return nil
 	}
-	return fs.add(&trace{id: newTraceID(), root: newSpanID(), of: fs, to: to, conn: conn, call: call})
+	return fs.add(&trace{id: newTraceID(), root: newSpanID(), of: fs, to: to, conn: conn, call: call, some: some})
 }
 
 // add returns nil when there are too many.
@@ -201,6 +205,9 @@ func (fs *followers) forget(t *trace) {
 
 func (t *trace) tell(h Hop) {
 	h.Trace = t.id
+	if t.some {
+		t.of.hops.Add(1)
+	}
 	for _, f := range t.to {
 		if !f.gone.Load() {
 			f.hop(h)

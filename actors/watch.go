@@ -24,6 +24,7 @@ type observation struct {
 	mu      sync.Mutex // the actor holds it for one message's numbers
 	watches []*Watch
 	ended   bool
+	effort  Effort // that the roll does not know yet
 }
 
 // stamps are when the messages of a queue came, in its order. Those that were in it
@@ -89,9 +90,18 @@ func (o *observation) handled(msg any) {
 	took, of := o.now()-o.begun, reflect.TypeOf(msg)
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.effort.Messages++
+	o.effort.Sights += uint64(len(o.watches))
 	for _, w := range o.watches {
 		w.seen.add(of, msg, o.waited, took)
 	}
+}
+
+// settle tells the roll of the effort, under mu.
+func (o *observation) settle(r *roll) {
+	r.messages.Add(o.effort.Messages)
+	r.sights.Add(o.effort.Sights)
+	o.effort = Effort{}
 }
 
 // end says that the actor is no more.
@@ -212,6 +222,7 @@ func (w *Watch) Take() Observation {
 	w.of.mu.Lock()
 	seen, ended := w.seen, w.of.ended
 	w.seen = fresh
+	w.of.settle(w.entry.tally.of)
 	now := w.of.now()
 	w.of.mu.Unlock()
 	o := Observation{Span: now - w.since, Busy: seen.busy, Ended: ended}
@@ -238,6 +249,7 @@ func (w *Watch) Stop() {
 	defer e.mu.Unlock()
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.settle(e.tally.of)
 	o.watches = slices.DeleteFunc(o.watches, func(other *Watch) bool { return other == w })
 	if len(o.watches) == 0 && e.observed == o {
 		e.observed = nil

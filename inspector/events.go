@@ -40,15 +40,13 @@ type hub struct {
 	closed  bool
 	quit    chan struct{} // closed with it
 
-	costAt   time.Time // of the last look at the cost
-	costBusy int64
-	costCPU  float64
+	costs costAt
 }
 
 func newHub(s *Server) *hub {
 	h := &hub{
 		server: s, streams: map[string]*stream{}, follows: map[string]*following{},
-		quit: make(chan struct{}), costAt: time.Now(),
+		quit: make(chan struct{}), costs: costAt{at: time.Now()},
 	}
 	h.sampler = &sampler{server: s}
 	return h
@@ -149,17 +147,6 @@ func (h *hub) close() {
 	h.mu.Unlock()
 }
 
-func (h *hub) cost() costNow {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	busy, now := h.server.cost.busy.Load(), time.Now()
-	if span := now.Sub(h.costAt); span > costEvery/2 {
-		h.costCPU = float64(busy-h.costBusy) / float64(span)
-		h.costAt, h.costBusy = now, busy
-	}
-	return costNow{h.costCPU, len(h.streams), h.watches, len(h.follows), h.server.cost.bytes.Load()}
-}
-
 func (h *hub) watching(change int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -188,7 +175,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusOK)
 	watches := s.watch(t.actors)
 	defer watches.stop(s.hub)
-	out := &streamWriter{w: w, control: http.NewResponseController(w), patience: s.cfg.Patience}
+	out := newStreamWriter(w, s.cfg.Patience, &s.cost)
 	if out.write(event("hello", map[string]string{"stream": st.id})) { // from now on it misses nothing
 		s.play(out, st, watches, r.Context().Done())
 	}
@@ -199,9 +186,15 @@ type streamWriter struct {
 	w        http.ResponseWriter
 	control  *http.ResponseController
 	patience time.Duration
+	cost     *cost
+}
+
+func newStreamWriter(w http.ResponseWriter, patience time.Duration, of *cost) *streamWriter {
+	return &streamWriter{w: w, control: http.NewResponseController(w), patience: patience, cost: of}
 }
 
 func (o *streamWriter) write(event []byte) bool {
+	defer o.cost.wrote(time.Now())
 	if o.control.SetWriteDeadline(time.Now().Add(o.patience)) != nil {
 		return false
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"os"
@@ -355,6 +356,29 @@ func TestFollowIsBounded(t *testing.T) {
 	})
 	page.end()
 	eventually(t, "they end with their page", func() bool { return s.object("/api/about")["cost"].(object)["follows"] == 0.0 })
+}
+
+// What the actors do for those who look is in the cost: nothing while nobody watches or
+// follows, and more with each of these.
+func TestCostTellsOfTheActors(t *testing.T) {
+	s := open(t, housetest.Settings{}, nil)
+	alice, _ := s.channel()
+	counted := func() float64 {
+		return value(s.scrape(), "elemental_inspector_busy_seconds_total", "part", "counted")
+	}
+	page := s.look("cost,flow,tree,feed")
+	alice.Yes(post, "unwatched")
+	if page.next("cost"); counted() != 0 {
+		t.Errorf("%v s, and nobody watches", counted())
+	}
+	s.look("actor:provider/servers/s/1")
+	alice.Yes(post, "watched")
+	eventually(t, "the watch costs something", func() bool { return counted() > 0 })
+	page.until("cost", "of it", func(cost object) bool {
+		alice.Yes(post, "more")
+		parts := cost["counted"].(float64) + cost["measured"].(float64)
+		return cost["counted"].(float64) > 0 && math.Abs(cost["cpu"].(float64)-parts) < 1e-9
+	})
 }
 
 // A flood of happenings is cut to what a page can show, and what was left out is told.

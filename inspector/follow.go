@@ -181,6 +181,7 @@ func (f *following) tell() {
 
 // hear is called wherever a hop is. The ends of requests are never lost.
 func (f *following) hear(hop actors.Hop) {
+	f.server.cost.heard.Add(1)
 	to := f.hops
 	if hop.Where == "writer" {
 		to = f.lasts

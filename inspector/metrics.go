@@ -78,7 +78,7 @@ var (
 	happened   = describe("happenings_total", "What an operator may want to know: panics, restarts, dead letters and the like; busy is every answer of busy, storage_unavailable or outcome_unknown.", "what")
 
 	streamsNow = describe("inspector_streams", "Pages that look.")
-	ownTime    = describe("inspector_busy_seconds_total", "Time that the inspector itself has worked.")
+	ownTime    = describe("inspector_busy_seconds_total", "Time that the inspector takes: measured, of its own goroutines; counted, what the actors did for it, times what one of it takes.", "part")
 	ownBytes   = describe("inspector_sent_bytes_total", "Bytes that the inspector has sent.")
 )
 
@@ -212,7 +212,8 @@ func (g gathering) disk(s *Server) {
 func (g gathering) own(s *Server) {
 	now := s.hub.cost()
 	g.gauge(streamsNow, float64(now.Streams))
-	g.counter(ownTime, time.Duration(s.cost.busy.Load()).Seconds())
+	g.counter(ownTime, time.Duration(s.cost.busy.Load()).Seconds(), "measured")
+	g.counter(ownTime, s.counted().Seconds(), "counted")
 	g.counter(ownBytes, float64(now.Bytes))
 }
 
