@@ -178,6 +178,7 @@ export interface Request {
 	begun: number;
 	took: number;
 	hops: Hop[];
+	lost?: number; // hops of its follow, since the request before
 }
 
 export interface Cost {
@@ -201,6 +202,6 @@ export interface StreamEvents {
 	actor: ActorTick;
 	feed: Happening;
 	request: Request;
-	followed: { id: string; left: number }; // a follow has ended
+	followed: { id: string; left: number; lost?: number }; // a follow has ended; lost is hops, since its last request
 	cost: Cost;
 }

@@ -4,12 +4,13 @@ import { post, query, reason, remove } from "./api.ts";
 import { ConnectionPicker } from "./connections.ts";
 import type { Request } from "./contract.ts";
 import { code, h, notice, option, say, set } from "./dom.ts";
-import { clock, duration } from "./format.ts";
+import { clock, duration, many } from "./format.ts";
 import { keep } from "./route.ts";
 import { RequestPicture } from "./sequence.ts";
 import { Closer, type Page, type View } from "./view.ts";
 
 const lasts = 60_000; // ms in which the server follows
+const missing = (lost: number) => `${many(lost, "station")} got lost: more came at once than the inspector takes.`;
 const keptRequests = 50;
 
 // What was followed stays when another view is looked at.
@@ -42,7 +43,7 @@ class Follow {
 		this.element = h("div", { class: "follow-view" }, form, h("div", { class: "follow-columns" }, h("section", { class: "panel list-panel" }, h("h2", null, "Followed"), this.list), this.stage));
 		this.list.addEventListener("keydown", (event) => this.key(event));
 		this.closer.add(page.stream.on("request", (request) => this.take(request)));
-		this.closer.add(page.stream.on("followed", ({ id, left }) => id === this.running?.id && left > 0 && this.gaveUp()));
+		this.closer.add(page.stream.on("followed", ({ id, left, lost }) => id === this.running?.id && left > 0 && this.gaveUp(lost)));
 		this.closer.add(page.stream.watch(() => this.lost()));
 		this.closer.every(500, () => this.drawStatus());
 		this.closer.add(() => void (this.running && remove(query("/api/follow", { id: this.running.id })).catch(() => undefined)));
@@ -91,7 +92,7 @@ class Follow {
 		if (this.early !== null) this.early++;
 		if (this.running && --this.running.left <= 0) {
 			this.running = null;
-			say(this.status, "");
+			say(this.status, request.lost ? missing(request.lost) : "");
 		}
 		this.drawButton();
 		this.drawList();
@@ -122,10 +123,10 @@ class Follow {
 		say(this.status, `Waiting for ${which}: ${this.running.left} to come, ${Math.ceil(left / 1000)} s left.`);
 	}
 
-	private gaveUp(): void {
+	private gaveUp(lost = 0): void {
 		this.running = null;
 		this.drawButton();
-		say(this.status, "No such request came within a minute. Is there any traffic? See Flow.");
+		say(this.status, lost > 0 ? missing(lost) : "No such request came within a minute. Is there any traffic? See Flow.");
 	}
 
 	private drawList(): void {
