@@ -200,26 +200,27 @@ type connection struct {
 // connections lists connections in the order of their beginning, or those that fit a search.
 func (s *Server) connections(w http.ResponseWriter, r *http.Request) {
 	offset, limit := number(r, "offset", 0, 1<<30), number(r, "limit", usualLimit, mostLimit)
-	some, total := s.listener.Connections(offset, limit)
 	if text := fold(strings.TrimSpace(r.URL.Query().Get("search"))); text != "" {
-		if !s.scan.begin(w, r) {
-			return
-		}
-		begun := time.Now()
-		found := s.connectionsWith(text)
-		s.cost.working(begun)
-		s.scan.end()
-		total, offset = len(found), min(offset, len(found))
-		some = found[offset:min(offset+limit, total)]
+		s.scanned(w, r, func() any {
+			found := s.connectionsWith(text)
+			from := min(offset, len(found))
+			return someOf(found[from:min(from+limit, len(found))], len(found))
+		})
+		return
 	}
+	reply(w, someOf(s.listener.Connections(offset, limit)))
+}
+
+// someOf is a part of all connections, as the page is told.
+func someOf(some []transport.Connection, total int) any {
 	all := make([]connection, len(some))
 	for i, c := range some {
 		all[i] = connection{c.ID, c.User, c.From, millis(c.Since), c.Requests, c.Unread, c.Stalled, c.Session}
 	}
-	reply(w, struct {
+	return struct {
 		Total       int          `json:"total"`
 		Connections []connection `json:"connections"`
-	}{total, all})
+	}{total, all}
 }
 
 // connectionsWith are the connections whose number, user or address has a text in it; first
