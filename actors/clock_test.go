@@ -304,6 +304,7 @@ func TestTheTimeOfDayIsAskedForInOnePlace(t *testing.T) {
 		"checkpoint.go UTC":    "when a file was made, for people",
 		"conn.go Unix":         "a deadline in the past",
 		"span.go UnixNano":     "of hops, for other nodes; all of one process by one clock",
+		"roll.go Round":        "of a length of time, for people",
 	}
 	stripping := map[string]bool{"Unix": true, "UnixMilli": true, "UnixMicro": true, "UnixNano": true, "UTC": true, "Local": true,
 		"In": true, "Round": true, "Truncate": true, "Date": true}
