@@ -311,7 +311,7 @@ func (d *durable) reply(ctx actor.Context, to Caller, reply any) {
 }
 
 func (d *durable) refuse(ctx actor.Context, to Caller, code Code) {
-	d.reply(ctx, to, &refusal{Refused{Code: code}, ctx.Self()})
+	d.reply(ctx, to, refusalOf(ctx, code))
 }
 
 func (d *durable) send(ctx actor.Context, to *actor.PID, msg any) {
@@ -418,7 +418,7 @@ func (d *durable) refuseDue(ctx actor.Context, seq uint64, code Code) {
 		ctx := within(ctx, u.span)
 		switch m := u.msg.(type) {
 		case *answer:
-			ctx.Send(u.to, &answer{Ref: m.Ref, Reply: &refusal{Refused{Code: code}, ctx.Self()}})
+			ctx.Send(u.to, &answer{Ref: m.Ref, Reply: refusalOf(ctx, code)})
 		case *publish: // the router was to answer
 			m.Poster.refuse(ctx, code)
 		case asked: // somebody else was to answer

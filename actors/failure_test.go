@@ -323,8 +323,7 @@ func newDisk(t *testing.T, err error) *disk {
 
 // isRefused tells whether a reply, on its way to a session, is a no of that code.
 func isRefused(reply any, code Code) bool {
-	r, _, no := refused(reply)
-	return no && r.Code == code
+	return codeOf(reply) == code
 }
 
 func TestAUserThatCannotBeReadConfirmsNothing(t *testing.T) {

@@ -84,25 +84,36 @@ func (c Caller) answer(ctx actor.SenderContext, reply any) {
 // refuse is answer for a no, which says whose it is.
 func (c Caller) refuse(ctx actor.Context, code Code) {
 	if c.PID != nil {
-		ctx.Send(c.PID, &answer{Ref: c.Ref, Reply: &refusal{Refused{Code: code}, ctx.Self()}})
+		ctx.Send(c.PID, &answer{Ref: c.Ref, Reply: refusalOf(ctx, code)})
 	}
 }
 
-// refusal is a Refused and whose it is. The session hands out the Refused alone.
+// refusal is a Refused and whose it is, who may be gone when it is read. The session hands
+// out the Refused alone.
 type refusal struct {
 	Refused
-	by *actor.PID
+	by   *actor.PID
+	kind Kind
 }
 
-// refused takes a reply apart that is a no; by is nil where it does not say whose.
-func refused(reply any) (r Refused, by *actor.PID, no bool) {
+// codeOf is the Code of a reply that is a no, "" of another.
+func codeOf(reply any) Code {
 	switch r := reply.(type) {
 	case Refused:
-		return r, nil, true
+		return r.Code
 	case *refusal:
-		return r.Refused, r.by, true
+		return r.Code
 	}
-	return Refused{}, nil, false
+	return ""
+}
+
+// refusalOf is the no of the actor whose turn it is.
+func refusalOf(ctx actor.Context, code Code) *refusal {
+	r := &refusal{Refused: Refused{Code: code}, by: ctx.Self()}
+	if g, ok := ctx.Actor().(*guard); ok {
+		r.kind = g.kind
+	}
+	return r
 }
 
 // from makes every message that embeds a Caller asked.

@@ -167,14 +167,6 @@ func (r *roll) find(id string) *entry {
 	return s.entries[id]
 }
 
-// kindOf is "" for one that does not live any more.
-func (r *roll) kindOf(who *actor.PID) Kind {
-	if e := r.find(who.Id); e != nil {
-		return e.tally.kind
-	}
-	return ""
-}
-
 // label names an actor for people, where its ID does not.
 func (r *roll) label(self *actor.PID, text string) {
 	e := r.find(self.Id)

@@ -195,17 +195,17 @@ func (s *session) handOver(ctx actor.Context) {
 // unwrap makes a refusal what is handed out, and passes on to the feed that work was
 // refused. Every answer comes by here, once.
 func (s *session) unwrap(ctx actor.Context, f *flight) {
-	no, by, is := refused(f.reply)
-	if !is {
+	var no *refusal
+	switch reply := f.reply.(type) {
+	case Refused:
+		no = refusalOf(ctx, reply.Code)
+	case *refusal:
+		no, f.reply = reply, reply.Refused
+	default:
 		return
 	}
-	if by == nil {
-		by = ctx.Self()
-	} else {
-		f.reply = no
-	}
 	if s.node.feed.heard() {
-		s.node.feed.refused(no.Code, s.node.roll.kindOf(by), by, callOf(f.req))
+		s.node.feed.refused(no.Code, no.kind, no.by, callOf(f.req))
 	}
 }
 
@@ -444,7 +444,7 @@ func (s *session) onSubscribed(ctx actor.Context, reply any) {
 // lost ends the session when somebody crashed while it subscribed by itself: its
 // client would wait for messages that never come. It comes back, and subscribes anew.
 func (s *session) lost(ctx actor.Context, reply any) bool {
-	if no, _, is := refused(reply); !is || no.Code != OutcomeUnknown {
+	if codeOf(reply) != OutcomeUnknown {
 		return false
 	}
 	ctx.Stop(ctx.Self())
