@@ -190,9 +190,8 @@ func TestAPanicDoesNotEndARunner(t *testing.T) {
 	}
 }
 
-// TestAJobIsDoneWhileThereIsWorkWithoutPause: what waits for the disk is not put off
-// for ever by actors that always have something to do.
-func TestAJobIsDoneWhileThereIsWorkWithoutPause(t *testing.T) {
+// TestQuietIsNotWaitedForWithoutEnd by actors that always have something to do.
+func TestQuietIsNotWaitedForWithoutEnd(t *testing.T) {
 	s := newStage(t)
 	var enough atomic.Bool
 	defer enough.Store(true)
@@ -204,19 +203,19 @@ func TestAJobIsDoneWhileThereIsWorkWithoutPause(t *testing.T) {
 		})
 	}))
 	s.tell(spin, "spin")
-	s.node.scheduler.later(func() (tell func()) { return func() { s.said <- "done" } })
+	s.node.scheduler.quiet(func() { s.said <- "quiet" })
 	hear(t, s.said)
 }
 
-// TestAJobWaitsForQuiet: who makes work says when the disk has its turn, for then it has
-// most to do; but not for ever.
-func TestAJobWaitsForQuiet(t *testing.T) {
+// TestQuietIsSaidByWhoMakesWork: he knows when nobody is about to make a batch longer;
+// but it is not waited for without end.
+func TestQuietIsSaidByWhoMakesWork(t *testing.T) {
 	s := newStage(t)
 	s.untilAsleep()
 	sched := s.node.scheduler
 	turns := (&Provider{node: s.node}).Turns(func(bool) bool { return false }, func() {})
 	ask := func(since time.Time) {
-		sched.later(func() (tell func()) { return func() { s.said <- "done" } })
+		sched.quiet(func() { s.said <- "quiet" })
 		sched.mu.Lock()
 		defer sched.mu.Unlock()
 		sched.asked = since
@@ -229,10 +228,10 @@ func TestAJobWaitsForQuiet(t *testing.T) {
 		t.Error("it was not waited for the one who makes work")
 	}
 	if turns.End() {
-		t.Error("nobody does it")
+		t.Error("nobody says it")
 	}
-	if did, _ := turns.Work(); !did || len(s.said) == 0 {
-		t.Fatal("it was not done when asked for")
+	if !turns.Quiet() || len(s.said) == 0 {
+		t.Fatal("it was not told")
 	}
 	hear(t, s.said)
 	ask(time.Now().Add(-time.Hour))
@@ -244,32 +243,48 @@ func TestAJobWaitsForQuiet(t *testing.T) {
 	turns.Leave()
 }
 
-// TestNobodysAnswerWaitsForTheDisk: whoever does what has to wait for the disk has
-// written before what was left to him, and nobody leaves more to him meanwhile.
-func TestNobodysAnswerWaitsForTheDisk(t *testing.T) {
+// TestWhoMakesWorkIsCalledForIt when there are turns to give, and nobody else is: he has
+// most to do then. He is counted as being there until he says that he is not.
+func TestWhoMakesWorkIsCalledForIt(t *testing.T) {
 	s := newStage(t)
 	s.untilAsleep()
-	p := &Provider{node: s.node}
-	var turns *Turns
-	written := make(chan bool, 10)
-	turns = p.Turns(func(bool) bool { written <- turns.Given(); return false }, func() {})
-	turns.Begin()
-	wrote := 0
-	s.node.scheduler.later(func() (tell func()) { wrote = len(written); return func() {} })
-	if did, replaced := turns.Work(); !did || replaced {
-		t.Fatalf("did %v, replaced %v", did, replaced)
-	}
-	if wrote == 0 {
-		t.Fatal("nothing was written before the job")
-	}
-	if <-written {
-		t.Error("what is said meanwhile is left to the one who waits for the disk")
+	sched := s.node.scheduler
+	calls := make(chan struct{}, 10)
+	turns := (&Provider{node: s.node}).Turns(func(bool) bool { return false }, func() { calls <- struct{}{} })
+	echo := s.node.system.Root.Spawn(s.node.props(KindChannel, nil, func() actor.Actor {
+		return actor.ReceiveFunc(func(ctx actor.Context) {
+			if text, ok := ctx.Message().(string); ok {
+				s.said <- text
+			}
+		})
+	}))
+	<-calls // of the actor's start
+	for range 2 {
+		for !turns.End() {
+			turns.Begin()
+			turns.Give()
+		}
+		sched.mu.Lock()
+		sched.watching = true // nobody steps in
+		sched.mu.Unlock()
+		s.tell(echo, "a", "b")
+		if len(s.said) > 0 || sched.active.Load() != 1 || len(calls) != 1 {
+			t.Fatalf("%d said, %d at it, %d calls", len(s.said), sched.active.Load(), len(calls))
+		}
+		turns.Begin()
+		turns.Give()
+		if hear(t, s.said)+hear(t, s.said) != "ab" || sched.active.Load() != 1 {
+			t.Fatal("he does not give turns")
+		}
+		<-calls
 	}
 	turns.Leave()
+	s.tell(echo, "c")
+	hear(t, s.said)
 }
 
 // TestARunnerTooManyLeavesNothingBehind: when it goes it is the only one who is at it,
-// there is a job, and something was said.
+// somebody waits for quiet, and something was said.
 func TestARunnerTooManyLeavesNothingBehind(t *testing.T) {
 	s := newStage(t)
 	sched := s.node.scheduler
@@ -289,12 +304,12 @@ func TestARunnerTooManyLeavesNothingBehind(t *testing.T) {
 	sched.surplus = true
 	sched.mu.Unlock()
 	handed.Store(true)
-	sched.later(func() (tell func()) { return func() { s.said <- "done" } })
+	sched.quiet(func() { s.said <- "quiet" })
 	if !sched.spare(nil, false) {
 		t.Fatal("it stays")
 	}
 	heard := map[string]bool{hear(t, s.said): true, hear(t, s.said): true}
-	if !heard["written"] || !heard["done"] {
+	if !heard["written"] || !heard["quiet"] {
 		t.Errorf("heard %v", heard)
 	}
 }

@@ -115,7 +115,7 @@ func Start(cfg Config, store *persistence.Store, enc Encoder, log *slog.Logger) 
 	if cfg.Inspect {
 		n.roll = newRoll(n.feed)
 	}
-	store.Lend(n.scheduler.later, n.scheduler.quiet)
+	store.Gather(n.scheduler.quiet)
 	store.Trouble(n.feed.storage)
 	up := make(chan error, 1)
 	props := n.props(KindProvider, keepTables{}, func() actor.Actor { return &provider{node: n, up: up} })
@@ -288,8 +288,8 @@ type turnsView struct {
 	Processors int    `json:"processors"`
 	Runners    int    `json:"runners"`
 	Asleep     int    `json:"asleep"`
-	Due        int    `json:"due"` // mailboxes
-	Jobs       int    `json:"jobs"`
+	Due        int    `json:"due"`      // mailboxes
+	ForQuiet   int    `json:"forQuiet"` // who wait for it
 	Given      uint64 `json:"given"`
 }
 
@@ -326,6 +326,6 @@ func (s *scheduler) view() turnsView {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return turnsView{
-		Processors: s.processors, Runners: s.runners, Asleep: len(s.idle), Due: s.due, Jobs: len(s.jobs), Given: s.picks,
+		Processors: s.processors, Runners: s.runners, Asleep: len(s.idle), Due: s.due, ForQuiet: len(s.patient), Given: s.picks,
 	}
 }

@@ -27,10 +27,10 @@ type scheduler struct {
 	runners  int
 	idle     []*runner
 	active   atomic.Int32 // who give turns, or will before they sleep; changed under mu
-	makers   int          // those of them that make work
-	jobs     []job        // to be done when all is quiet
-	asked    time.Time    // since when there are jobs
-	helpers  []*Turns
+	making   int          // those of them that make work
+	makers   []*Turns
+	patient  []func()  // to be called when all is quiet
+	asked    time.Time // since when there is one
 	watch    *time.Timer
 	watching bool
 	watched  uint64 // picks at the last look
@@ -41,8 +41,13 @@ type scheduler struct {
 
 // runner is one of the goroutines.
 type runner struct {
-	wake chan struct{} // has room for one
+	called chan struct{} // has room for one
 }
+
+func (r *runner) wake() { r.called <- struct{}{} }
+
+// sleeper is who gives turns when he is woken: a runner, or who makes work.
+type sleeper interface{ wake() }
 
 // How long turns are, and when somebody steps in for those whose turn is too long.
 const (
@@ -50,11 +55,11 @@ const (
 	sharedLength = 64                    // messages, of the few actors that everybody waits for
 	heavyEvery   = 4                     // of so many turns one is of those who wait for another
 	writeEvery   = 32                    // turns, at the latest
-	jobEvery     = 256                   // likewise: the disk is worth waiting for more turns
-	enough       = 32                    // mailboxes are due for each who is at it: one more is woken
+	calmEvery    = 256                   // likewise: who waits for quiet is worth more of them
+	enough       = 64                    // mailboxes are due for each who is at it: one more is woken
 	yieldAfter   = 50 * time.Microsecond // goroutines that are no actors have their turn
 	longTurn     = 2 * time.Millisecond
-	unquiet      = 500 * time.Microsecond // so long at the most a job waits for quiet
+	unquiet      = 500 * time.Microsecond // so long at the most somebody waits for quiet
 	goesWell     = 16                     // picks in such a time: a runner who has stepped in is not needed
 	moreRunners  = 64                     // than there are processors, at the most
 )
@@ -85,7 +90,7 @@ func (cfg *Config) processors() int {
 func (s *scheduler) start() {
 	s.runners++
 	s.active.Add(1)
-	r := &runner{wake: make(chan struct{}, 1)}
+	r := &runner{called: make(chan struct{}, 1)}
 	s.ended.Go(func() { s.run(r) })
 }
 
@@ -94,16 +99,16 @@ func (s *scheduler) wake(m *mailbox) {
 	s.mu.Lock()
 	s.light.push(m)
 	s.due++
-	var sleeper *runner
+	var other sleeper
 	if s.due > int(s.active.Load())*enough {
-		sleeper = s.rouse()
+		other = s.rouse()
 	}
-	if sleeper == nil {
+	if other == nil {
 		s.attend()
 	}
 	s.mu.Unlock()
-	if sleeper != nil {
-		sleeper.wake <- struct{}{}
+	if other != nil {
+		other.wake()
 	}
 }
 
@@ -115,61 +120,33 @@ func (s *scheduler) attend() {
 	}
 }
 
-// later takes work that may have to wait for a disk. It is done when all is quiet: no
-// turn is due, and those who make work have nothing to read or write just now, for they
-// do it (Turns.Work); but soon in any case. It is called from a turn.
-func (s *scheduler) later(work func() (tell func())) { s.add(job{work: work}) }
-
-// quiet has tell called then.
-func (s *scheduler) quiet(tell func()) { s.add(job{tell: tell}) }
-
-func (s *scheduler) add(j job) {
+// quiet has tell called when all is quiet: no turn is due, and those who make work have
+// nothing to read or write just now, for they see to it (Turns.Quiet); but soon in any
+// case. It is called from a turn, and tell makes work for actors.
+func (s *scheduler) quiet(tell func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.jobs) == 0 {
+	if len(s.patient) == 0 {
 		s.asked = time.Now()
 	}
-	s.jobs = append(s.jobs, j)
+	s.patient = append(s.patient, tell)
 }
 
-// undone tells whether there is a job, for who makes work himself; for another only
-// when nobody does, or it waits for too long. Under mu.
-func (s *scheduler) undone(maker bool) bool {
-	return len(s.jobs) > 0 && (maker || s.makers == 0 || s.late())
-}
+func (s *scheduler) late() bool { return len(s.patient) > 0 && time.Since(s.asked) > unquiet }
 
-func (s *scheduler) late() bool { return len(s.jobs) > 0 && time.Since(s.asked) > unquiet }
-
-// job is such work, if there is any, and what is called by who is back at giving turns:
-// it makes work for actors.
-type job struct {
-	work func() (tell func())
-	tell func()
-}
-
-// do returns what to call then.
-func (j job) do() (tell func()) {
-	if j.work == nil {
-		return j.tell
-	}
-	return j.work()
-}
-
-// take takes a job, for a caller who is at it and now is not, until back. Answers
-// that were left to him are written first: nobody's waits for the disk.
-func (s *scheduler) take(maker bool) (j job, some bool) {
+// calm tells one who waits for quiet, and reports whether there was one. A caller who does
+// not make work leaves that to those who do, unless it is late.
+func (s *scheduler) calm(maker bool) bool {
 	s.mu.Lock()
-	if !s.undone(maker) {
+	if len(s.patient) == 0 || !maker && s.making > 0 && !s.late() {
 		s.mu.Unlock()
-		return job{}, false
+		return false
 	}
-	j = s.jobs[0]
-	s.jobs = slices.Delete(s.jobs, 0, 1)
-	s.active.Add(-1)
-	s.attend()
+	tell := s.patient[0]
+	s.patient = slices.Delete(s.patient, 0, 1)
 	s.mu.Unlock()
-	s.writeAll(true)
-	return j, true
+	tell()
+	return true
 }
 
 // writeAll writes what is due, for a caller who is not counted any more: what is
@@ -179,15 +156,14 @@ func (s *scheduler) writeAll(busy bool) {
 	}
 }
 
-// back counts a caller again who has done a job.
-func (s *scheduler) back() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.active.Add(1)
-}
-
-// rouse takes a runner that sleeps, under mu; the caller wakes it.
-func (s *scheduler) rouse() *runner {
+// rouse takes one who sleeps, under mu; the caller wakes him. Who makes work comes
+// first: he is needed soon in any case.
+func (s *scheduler) rouse() sleeper {
+	for _, t := range s.makers {
+		if t.rise() {
+			return t
+		}
+	}
 	n := len(s.idle)
 	if n == 0 {
 		return nil
@@ -204,18 +180,14 @@ func (s *scheduler) rouse() *runner {
 func (s *scheduler) look() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	waiting := s.due+len(s.jobs) > 0
-	away := false
-	for _, t := range s.helpers {
-		away = t.replace() || away
-	}
-	if s.watching = !s.closed && (waiting || away || s.runners > s.processors); !s.watching {
+	waiting := s.due+len(s.patient) > 0
+	if s.watching = !s.closed && (waiting || s.runners > s.processors); !s.watching {
 		return
 	}
 	switch done := s.picks - s.watched; {
 	case done == 0 && waiting:
 		if r := s.rouse(); r != nil {
-			r.wake <- struct{}{}
+			r.wake()
 		} else if s.runners < s.processors+moreRunners {
 			s.start()
 		}
@@ -232,7 +204,7 @@ func (s *scheduler) run(r *runner) {
 	m := s.next(nil, false)
 	for turns := 1; ; turns++ {
 		if m == nil {
-			if !(*s.write.Load())(false) && !s.work() && !s.rest(r) {
+			if !(*s.write.Load())(false) && !s.calm(false) && !s.rest(r) {
 				return
 			}
 			m = s.next(nil, false)
@@ -244,8 +216,8 @@ func (s *scheduler) run(r *runner) {
 				return
 			}
 			(*s.write.Load())(true)
-			if turns%jobEvery == 0 {
-				s.work()
+			if turns%calmEvery == 0 {
+				s.calm(false)
 			}
 			more = false
 		}
@@ -255,18 +227,6 @@ func (s *scheduler) run(r *runner) {
 		}
 		m = s.next(m, more)
 	}
-}
-
-// work does a job, if there is one.
-func (s *scheduler) work() bool {
-	j, some := s.take(false)
-	if !some {
-		return false
-	}
-	tell := j.do()
-	s.back()
-	tell()
-	return true
 }
 
 // length is how many messages a turn may have.
@@ -316,7 +276,7 @@ func (s *scheduler) end() {
 		return
 	}
 	if r := s.rouse(); r != nil {
-		r.wake <- struct{}{}
+		r.wake()
 	}
 }
 
@@ -337,11 +297,11 @@ func (s *scheduler) putBack(m *mailbox, more bool) {
 func (s *scheduler) rest(r *runner) bool {
 	s.mu.Lock()
 	switch {
-	case s.surplus, s.due+len(s.jobs) == 0 && (s.closed || s.runners > s.processors):
+	case s.surplus, s.due+len(s.patient) == 0 && (s.closed || s.runners > s.processors):
 		s.end()
 		s.mu.Unlock()
 		return false
-	case s.due > 0, s.undone(false):
+	case s.due > 0, len(s.patient) > 0 && (s.making == 0 || s.late()):
 		s.mu.Unlock()
 		return true
 	}
@@ -349,7 +309,7 @@ func (s *scheduler) rest(r *runner) bool {
 	s.idle = append(s.idle, r)
 	s.mu.Unlock()
 	s.writeAll(false)
-	<-r.wake
+	<-r.called
 	return true
 }
 
@@ -362,7 +322,7 @@ func (s *scheduler) stop() {
 	s.idle = nil
 	s.mu.Unlock()
 	for _, r := range idle {
-		r.wake <- struct{}{}
+		r.wake()
 	}
 	s.ended.Wait()
 }

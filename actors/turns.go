@@ -2,7 +2,6 @@ package actors
 
 import (
 	"slices"
-	"sync/atomic"
 	"time"
 )
 
@@ -10,47 +9,57 @@ import (
 // another, which costs as much as a request. It is that goroutine's alone.
 type Turns struct {
 	of     *scheduler
-	at     bool // it is counted among those who give turns
-	away   atomic.Bool
-	since  bool   // it was away at the last look; under mu
-	others func() // somebody has to do what the goroutine did
+	call   func() // has the goroutine come and Begin
+	awake  bool   // it has begun, and has not ended since
+	asleep bool   // it is not counted among those who give turns; under mu
 }
 
 // Turns returns what a goroutine of transport needs for that. write writes some
 // of what was handed to the Outboxes, and reports whether there is more; it is called
 // by whoever gives turns, on any goroutine, until the provider stops. busy says that
-// there are turns to give, so that more may come to the same connections. others is called
-// when the goroutine is kept by the disk, see Work.
-func (p *Provider) Turns(write func(busy bool) (more bool), others func()) *Turns {
+// there are turns to give, so that more may come to the same connections. call is called
+// after End when there are turns to give again: the goroutine comes soon, and Begins.
+func (p *Provider) Turns(write func(busy bool) (more bool), call func()) *Turns {
 	s := p.node.scheduler
 	s.write.Store(&write)
-	t := &Turns{of: s, others: others}
+	t := &Turns{of: s, call: call, asleep: true}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.helpers = append(s.helpers, t)
+	s.makers = append(s.makers, t)
 	return t
 }
 
 // Begin says that the caller is about to make work, and will give turns.
 func (t *Turns) Begin() {
-	if !t.at {
-		t.at = true
-		t.of.comes()
+	if t.awake {
+		return
 	}
+	t.awake = true
+	t.of.mu.Lock()
+	defer t.of.mu.Unlock()
+	t.rise()
 }
 
-func (s *scheduler) comes() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.active.Add(1)
-	s.makers++
+// rise counts the goroutine among those who give turns, under mu, and reports whether
+// it was not.
+func (t *Turns) rise() bool {
+	if !t.asleep {
+		return false
+	}
+	t.asleep = false
+	t.of.active.Add(1)
+	t.of.making++
+	return true
 }
 
-// goes is called under mu.
-func (s *scheduler) goes() {
-	s.active.Add(-1)
-	s.makers--
+// lie is the reverse.
+func (t *Turns) lie() {
+	t.asleep = true
+	t.of.active.Add(-1)
+	t.of.making--
 }
+
+func (t *Turns) wake() { t.call() }
 
 // giveTime is how long Give gives turns before there is something else to do.
 const giveTime = 200 * time.Microsecond
@@ -74,56 +83,27 @@ func (t *Turns) Give() (more bool) {
 	return false
 }
 
-// Late tells whether there is work that should not wait for quiet any longer.
+// Late tells whether somebody waits for quiet for too long.
 func (t *Turns) Late() bool {
 	t.of.mu.Lock()
 	defer t.of.mu.Unlock()
 	return t.of.late()
 }
 
-// Work does what was to be done when all is quiet, which may wait for the disk, if there
-// is something, and reports whether there was, or whether others was called meanwhile:
-// then the caller ends.
-func (t *Turns) Work() (did, replaced bool) {
-	j, some := t.of.take(true)
-	if !some {
-		return false, false
-	}
-	t.away.Store(true)
-	tell := j.do()
-	if replaced = !t.away.CompareAndSwap(true, false); replaced {
-		t.of.mu.Lock()   // the other has begun when it is free
-		t.of.mu.Unlock() //nolint:staticcheck // nothing is to be done
-	} else {
-		t.of.back()
-	}
-	tell()
-	return true, replaced
-}
-
-// replace has others called for a goroutine that is away for too long, and reports
-// whether it is away. The caller has mu.
-func (t *Turns) replace() bool {
-	was := t.since
-	t.since = t.away.Load()
-	if was && t.since && t.away.CompareAndSwap(true, false) {
-		t.at, t.since = false, false
-		t.of.makers--
-		t.others()
-	}
-	return t.since
-}
+// Quiet says that all is quiet, or that it is late, and reports whether somebody waited
+// for that: then turns are due.
+func (t *Turns) Quiet() (due bool) { return t.of.calm(true) }
 
 // End ends the caller's part, and reports whether it may sleep: nothing is to be done.
 func (t *Turns) End() bool {
 	s := t.of
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.due+len(s.jobs) > 0 {
+	if s.due+len(s.patient) > 0 {
 		return false
 	}
-	t.at = false
-	s.goes()
+	t.awake = false
+	t.lie()
 	return true
 }
 
@@ -132,10 +112,9 @@ func (t *Turns) Leave() {
 	s := t.of
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.helpers = slices.DeleteFunc(s.helpers, func(other *Turns) bool { return other == t })
-	if t.at {
-		t.at = false
-		s.goes()
+	s.makers = slices.DeleteFunc(s.makers, func(other *Turns) bool { return other == t })
+	if !t.asleep {
+		t.lie()
 	}
 }
 
@@ -146,9 +125,9 @@ func (t *Turns) Given() bool { return t.of.active.Load() > 0 }
 func (t *Turns) Call() {
 	s := t.of
 	s.mu.Lock()
-	r := s.rouse()
+	sleeper := s.rouse()
 	s.mu.Unlock()
-	if r != nil {
-		r.wake <- struct{}{}
+	if sleeper != nil {
+		sleeper.wake()
 	}
 }

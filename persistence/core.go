@@ -23,11 +23,10 @@ type core struct {
 	cfg      Config
 	log      *slog.Logger
 	files    *disk
-	out      sender                          // nil outside of Receive
-	later    func(work func() (tell func())) // see Store.Lend
-	quiet    func(tell func())               // likewise
-	trouble  func(err error)                 // see Store.Trouble
-	followed Followed                        // the context in hand, when its message is followed
+	out      sender            // nil outside of Receive
+	quiet    func(tell func()) // see Store.Gather
+	trouble  func(err error)   // see Store.Trouble
+	followed Followed          // the context in hand, when its message is followed
 	inbox    *inbox
 	tasks    sync.WaitGroup // writer job and workers that run
 
@@ -146,19 +145,7 @@ func (c *core) onAnswer() {
 // startWriter gives the writer its job.
 func (c *core) startWriter(job writerJob) {
 	c.writing = true
-	c.tasks.Add(1)
-	work := func() (tell func()) {
-		done := c.writer.do(job)
-		return func() {
-			c.inbox.post(done)
-			c.tasks.Done()
-		}
-	}
-	if c.later != nil && c.out != nil {
-		c.later(work)
-		return
-	}
-	go func() { work()() }()
+	c.tasks.Go(func() { c.inbox.post(c.writer.do(job)) })
 }
 
 // newPool makes a pool of which the actor hears the answers.

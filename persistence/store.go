@@ -100,14 +100,11 @@ func (s *Store) letGo() error {
 // Writable tells whether the last write succeeded; false while the disk is full or failing.
 func (s *Store) Writable() bool { return s.core.writable.Load() }
 
-// Lend says who does the work that writes the journal: later is called in the actor's
-// Receive and does not wait; the work may take as long as the disk, and what it returns
-// is to be called then. quiet has its argument called when nobody is about to append,
-// soon in any case; it does not wait either. Without them, a goroutine is started for
-// each batch, of what is in the mailbox. Called before the actor is started.
-func (s *Store) Lend(later func(work func() (tell func())), quiet func(tell func())) {
-	s.core.later, s.core.quiet = later, quiet
-}
+// Gather says who tells when nobody is about to append, so that a batch is gathered until
+// then: quiet is called in the actor's Receive and does not wait; its argument is to be
+// called then, soon in any case. Without it, a batch is of what is in the mailbox. Called
+// before the actor is started.
+func (s *Store) Gather(quiet func(tell func())) { s.core.quiet = quiet }
 
 // Trouble says who hears that the journal cannot be written, with the error, and that it
 // can again, with nil. It is called in the actor's Receive and must not wait. Called

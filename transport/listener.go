@@ -106,7 +106,7 @@ func (l *Listener) Stats() Stats {
 // again, never give up.
 func (l *Listener) Serve(provider *actors.Provider) error {
 	for _, p := range l.pollers {
-		p.flusher.given.Store(provider.Turns(l.write, func() { l.polling.Go(p.run) }))
+		p.flusher.given.Store(provider.Turns(l.write, p.set.wake))
 	}
 	l.provider = provider
 	return l.serve(func(out actors.Outbox, from netip.Addr) session { return provider.Connect(out, from) })

@@ -6,7 +6,6 @@ import (
 	"sync/atomic"
 	"syscall"
 
-	"elemental/actors"
 	"elemental/protocol"
 )
 
@@ -102,11 +101,10 @@ func newPoller() *poller {
 	return p
 }
 
-// run polls until the set is closed, and does what it makes others do: their turns,
-// the writing, and the waiting for the disk. When that takes too long, another
-// goroutine polls.
+// run polls until the set is closed, and does what it makes others do: their turns and
+// the writing.
 func (p *poller) run() {
-	for more := true; p.set.wait(!more); { // a poller that was replaced may have left something
+	for more := false; p.set.wait(!more); {
 		turns := p.flusher.given.Load()
 		if turns == nil {
 			more = p.round()
@@ -115,11 +113,8 @@ func (p *poller) run() {
 		turns.Begin()
 		more = p.round()
 		due := turns.Give()
-		if !more && !due && p.flusher.empty() || turns.Late() {
-			var replaced bool
-			if due, replaced = p.work(turns, due); replaced {
-				return
-			}
+		if (!more && !due && p.flusher.empty() || turns.Late()) && turns.Quiet() {
+			due = turns.Give()
 		}
 		if p.flusher.crowded() {
 			turns.Call()
@@ -130,20 +125,6 @@ func (p *poller) run() {
 	if turns := p.flusher.given.Load(); turns != nil {
 		turns.Leave()
 	}
-}
-
-// work has the journal written, if it should be: a batch is gathered first. It reports
-// whether turns are due (as before, if nothing was done), or whether another goroutine polls now.
-func (p *poller) work(turns *actors.Turns, before bool) (due, replaced bool) {
-	due = before
-	for range 2 {
-		did, replaced := turns.Work()
-		if replaced || !did {
-			return due, replaced
-		}
-		due = turns.Give()
-	}
-	return due, false
 }
 
 // round reads what there is.

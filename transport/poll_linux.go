@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
@@ -15,7 +16,7 @@ import (
 // read up to its end costs no further call.
 type pollSet struct {
 	fd     int
-	kicks  int // an eventfd in it, which ends a wait
+	kicks  int // an eventfd in it, which ends a wait; nobody reads it
 	closed atomic.Bool
 
 	events [128]unix.EpollEvent
@@ -25,6 +26,7 @@ type pollSet struct {
 	mu    sync.Mutex // guards what follows; taken at a connection's start and end, and once for each round
 	conns []*conn    // by slot
 	free  []int32
+	gone  bool // the files are closed
 }
 
 // kicked is the slot of kicks.
@@ -39,7 +41,7 @@ func (s *pollSet) open() bool {
 		_ = unix.Close(s.fd)
 		return false
 	}
-	event := unix.EpollEvent{Events: unix.EPOLLIN, Fd: kicked}
+	event := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLET, Fd: kicked}
 	if unix.EpollCtl(s.fd, unix.EPOLL_CTL_ADD, s.kicks, &event) != nil {
 		s.release()
 		return false
@@ -65,22 +67,44 @@ func (s *pollSet) wait(may bool) bool {
 	return true
 }
 
-// close ends the waiting.
-func (s *pollSet) close() error {
-	_, err := unix.Write(s.kicks, []byte{1, 0, 0, 0, 0, 0, 0, 0}) // nobody reads it: no wait is long any more
-	s.closed.Store(true)
+// one is what is added to the eventfd.
+var one = binary.NativeEndian.AppendUint64(nil, 1)
+
+// wake ends the wait, or the next one.
+func (s *pollSet) wake() { _ = s.kick() } // a full counter has ended it already
+
+func (s *pollSet) kick() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.gone {
+		return nil
+	}
+	_, err := unix.Write(s.kicks, one)
 	return err
 }
 
+// close ends the waiting for good.
+func (s *pollSet) close() error {
+	s.closed.Store(true)
+	return s.kick()
+}
+
 func (s *pollSet) release() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.gone = true
 	_ = unix.Close(s.kicks) // nothing was written to either
 	_ = unix.Close(s.fd)
 }
 
 // each calls f for the events of the last wait, and reports whether there were
-// any. An event may be meant for a connection that had the slot before: f has to
+// any of connections. An event may be meant for a connection that had the slot before: f has to
 // bear that.
 func (s *pollSet) each(f func(c *conn, in, out, over bool)) bool {
+	if s.n == 0 {
+		return false
+	}
+	some := false
 	s.mu.Lock()
 	s.now = s.now[:0]
 	for _, e := range s.events[:s.n] {
@@ -94,11 +118,12 @@ func (s *pollSet) each(f func(c *conn, in, out, over bool)) bool {
 	for i, c := range s.now {
 		if c != nil {
 			flags := s.events[i].Events
+			some = true
 			f(c, flags&^unix.EPOLLOUT != 0, flags&unix.EPOLLOUT != 0, flags&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0)
 		}
 	}
 	clear(s.now)
-	return s.n > 0
+	return some
 }
 
 // add reports false where the system has no room for one more.

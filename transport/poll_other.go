@@ -16,6 +16,7 @@ func (*pollSet) wait(bool) bool                              { return false }
 func (*pollSet) each(func(c *conn, in, out, over bool)) bool { return false }
 func (*pollSet) add(*conn) bool                              { return false }
 func (*pollSet) remove(*conn)                                {}
+func (*pollSet) wake()                                       {}
 func (*pollSet) close() error                                { return nil }
 
 func unknown(*net.TCPConn) (*os.File, error) { return nil, errors.ErrUnsupported }
