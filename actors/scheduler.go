@@ -56,7 +56,7 @@ const (
 	heavyEvery   = 4                     // of so many turns one is of those who wait for another
 	writeEvery   = 32                    // turns, at the latest
 	calmEvery    = 256                   // likewise: who waits for quiet is worth more of them
-	enough       = 64                    // mailboxes are due for each who is at it: one more is woken
+	enough       = 32                    // mailboxes are due for each who is at it: one more is woken
 	yieldAfter   = 50 * time.Microsecond // goroutines that are no actors have their turn
 	longTurn     = 2 * time.Millisecond
 	unquiet      = 500 * time.Microsecond // so long at the most somebody waits for quiet
