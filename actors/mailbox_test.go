@@ -58,8 +58,8 @@ func newStage(t testing.TB) *stage {
 	t.Cleanup(func() {
 		s.node.system.Shutdown()
 		s.node.scheduler.stop()
-		if n := s.node.scheduler.runners; n != 0 {
-			t.Errorf("%d runners are left", n)
+		if n, active := s.node.scheduler.runners, s.node.scheduler.active.Load(); n != 0 || active != 0 {
+			t.Errorf("%d runners are left, %d are counted", n, active)
 		}
 	})
 	return s
@@ -251,14 +251,8 @@ func TestWhoMakesWorkIsCalledForIt(t *testing.T) {
 	sched := s.node.scheduler
 	calls := make(chan struct{}, 10)
 	turns := (&Provider{node: s.node}).Turns(func(bool) bool { return false }, func() { calls <- struct{}{} })
-	echo := s.node.system.Root.Spawn(s.node.props(KindChannel, nil, func() actor.Actor {
-		return actor.ReceiveFunc(func(ctx actor.Context) {
-			if text, ok := ctx.Message().(string); ok {
-				s.said <- text
-			}
-		})
-	}))
-	<-calls // of the actor's start
+	turns.Begin()
+	echo := s.echo()
 	for range 2 {
 		for !turns.End() {
 			turns.Begin()
@@ -281,6 +275,70 @@ func TestWhoMakesWorkIsCalledForIt(t *testing.T) {
 	turns.Leave()
 	s.tell(echo, "c")
 	hear(t, s.said)
+}
+
+// TestNobodyCountsOnWhoDoesNotCome: whoever has not begun yet may never do it, and who
+// leaves may just have been called, or be the one who would say that all is quiet.
+func TestNobodyCountsOnWhoDoesNotCome(t *testing.T) {
+	s := newStage(t)
+	s.untilAsleep()
+	sched := s.node.scheduler
+	turns := func() *Turns {
+		return (&Provider{node: s.node}).Turns(func(bool) bool { return false }, func() {})
+	}
+	alone := func() { // nobody steps in
+		s.untilAsleep()
+		sched.mu.Lock()
+		defer sched.mu.Unlock()
+		sched.watching = true
+	}
+	alone()
+	turns()
+	echo := s.echo()
+	s.tell(echo, "not begun")
+	hear(t, s.said)
+
+	alone()
+	called := turns()
+	called.Begin()
+	for !called.End() {
+		called.Give()
+	}
+	s.tell(echo, "called")
+	called.Leave()
+	hear(t, s.said)
+
+	alone()
+	awaited := turns()
+	awaited.Begin()
+	sched.quiet(func() { s.said <- "quiet" })
+	awaited.Leave()
+	hear(t, s.said)
+	if n := sched.active.Load(); n > 1 {
+		t.Errorf("%d are counted", n)
+	}
+}
+
+// TestQuietIsSaidDuringALongTurn of the one who makes work.
+func TestQuietIsSaidDuringALongTurn(t *testing.T) {
+	s := newStage(t)
+	s.untilAsleep()
+	turns := (&Provider{node: s.node}).Turns(func(bool) bool { return false }, func() {})
+	turns.Begin()
+	s.node.scheduler.quiet(func() { s.said <- "quiet" })
+	hear(t, s.said)
+	turns.Leave()
+}
+
+// echo starts an actor that says what it hears.
+func (s *stage) echo() *actor.PID {
+	return s.node.system.Root.Spawn(s.node.props(KindChannel, nil, func() actor.Actor {
+		return actor.ReceiveFunc(func(ctx actor.Context) {
+			if text, ok := ctx.Message().(string); ok {
+				s.said <- text
+			}
+		})
+	}))
 }
 
 // TestARunnerTooManyLeavesNothingBehind: when it goes it is the only one who is at it,

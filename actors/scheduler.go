@@ -27,10 +27,10 @@ type scheduler struct {
 	runners  int
 	idle     []*runner
 	active   atomic.Int32 // who give turns, or will before they sleep; changed under mu
-	making   int          // those of them that make work
-	makers   []*Turns
-	patient  []func()  // to be called when all is quiet
-	asked    time.Time // since when there is one
+	making   int          // those of them who make work
+	makers   []*Turns     // all that have begun and not left
+	patient  []func()     // to be called when all is quiet
+	asked    time.Time    // since when there is one
 	watch    *time.Timer
 	watching bool
 	watched  uint64 // picks at the last look
@@ -130,6 +130,7 @@ func (s *scheduler) quiet(tell func()) {
 		s.asked = time.Now()
 	}
 	s.patient = append(s.patient, tell)
+	s.attend() // the one who would see to it may have a long turn
 }
 
 func (s *scheduler) late() bool { return len(s.patient) > 0 && time.Since(s.asked) > unquiet }
@@ -267,16 +268,22 @@ func (s *scheduler) spare(m *mailbox, more bool) bool {
 	return false
 }
 
-// end counts out a runner, under mu. Where he was the only one who was at it, another
-// comes for what is due, to be done, or said and not written.
+// end counts out a runner, under mu.
 func (s *scheduler) end() {
 	s.surplus = false
 	s.runners--
-	if s.active.Add(-1) > 0 {
+	s.active.Add(-1)
+	s.relieve()
+}
+
+// relieve is called under mu when one has gone for good. Where he was the only one who was
+// at it, another comes for what is due, who waits for quiet, or what is said and not written.
+func (s *scheduler) relieve() {
+	if s.active.Load() > 0 {
 		return
 	}
-	if r := s.rouse(); r != nil {
-		r.wake()
+	if other := s.rouse(); other != nil {
+		other.wake()
 	}
 }
 
@@ -320,6 +327,7 @@ func (s *scheduler) stop() {
 	s.watch.Stop()
 	idle := s.idle
 	s.idle = nil
+	s.active.Add(int32(len(idle))) //nolint:gosec // a few
 	s.mu.Unlock()
 	for _, r := range idle {
 		r.wake()

@@ -22,21 +22,22 @@ type Turns struct {
 func (p *Provider) Turns(write func(busy bool) (more bool), call func()) *Turns {
 	s := p.node.scheduler
 	s.write.Store(&write)
-	t := &Turns{of: s, call: call, asleep: true}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.makers = append(s.makers, t)
-	return t
+	return &Turns{of: s, call: call, asleep: true}
 }
 
-// Begin says that the caller is about to make work, and will give turns.
+// Begin says that the caller is about to make work, and will give turns. Nobody counts on
+// him before the first time: he may have ended already.
 func (t *Turns) Begin() {
 	if t.awake {
 		return
 	}
 	t.awake = true
-	t.of.mu.Lock()
-	defer t.of.mu.Unlock()
+	s := t.of
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !slices.Contains(s.makers, t) {
+		s.makers = append(s.makers, t)
+	}
 	t.rise()
 }
 
@@ -107,7 +108,8 @@ func (t *Turns) End() bool {
 	return true
 }
 
-// Leave ends the caller's part for good, whatever is to be done: he ends.
+// Leave ends the caller's part for good, though he may just have been called: another
+// does what is to be done.
 func (t *Turns) Leave() {
 	s := t.of
 	s.mu.Lock()
@@ -115,6 +117,7 @@ func (t *Turns) Leave() {
 	s.makers = slices.DeleteFunc(s.makers, func(other *Turns) bool { return other == t })
 	if !t.asleep {
 		t.lie()
+		s.relieve()
 	}
 }
 
