@@ -18,7 +18,8 @@ type Turns struct {
 // of what was handed to the Outboxes, and reports whether there is more; it is called
 // by whoever gives turns, on any goroutine, until the provider stops. busy says that
 // there are turns to give, so that more may come to the same connections. call is called
-// after End when there are turns to give again: the goroutine comes soon, and Begins.
+// after End when there are turns to give again: the goroutine comes soon, and Begins. It is
+// called on any goroutine, with locks of the scheduler held, and must not wait or come back.
 func (p *Provider) Turns(write func(busy bool) (more bool), call func()) *Turns {
 	s := p.node.scheduler
 	s.write.Store(&write)

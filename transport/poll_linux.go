@@ -23,7 +23,7 @@ type pollSet struct {
 	n      int
 	now    []*conn // of the events
 
-	mu    sync.Mutex // guards what follows; taken at a connection's start and end, and once for each round
+	mu    sync.Mutex // guards what follows; taken at a connection's start and end, at a kick, and once for each round
 	conns []*conn    // by slot
 	free  []int32
 	gone  bool // the files are closed
@@ -98,8 +98,8 @@ func (s *pollSet) release() {
 }
 
 // each calls f for the events of the last wait, and reports whether there were
-// any of connections. An event may be meant for a connection that had the slot before: f has to
-// bear that.
+// any of connections. An event may be meant for a connection that had the slot before:
+// f has to bear that.
 func (s *pollSet) each(f func(c *conn, in, out, over bool)) bool {
 	if s.n == 0 {
 		return false
