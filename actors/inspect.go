@@ -88,6 +88,7 @@ type Hop struct {
 	Conn               uint64    // of reader and writer, as are Call and Code
 	Call               string
 	Code               Code // "" for yes
+	Lost               int  // of the last one: hops of its request that were too many to be told
 }
 
 // Batch is one write of the journal and its sync.

@@ -57,6 +57,7 @@ type span struct {
 	of   *trace
 	hop  Hop
 	kept bool // the handler has it, and ends it later
+	mute bool // one too many: it is counted, not told
 }
 
 // arrive makes the span of a message in an envelope; nil when nobody follows it any more.
@@ -79,17 +80,14 @@ func (fs *followers) received(kind Kind, header actor.ReadonlyMessageHeader, who
 	})
 }
 
-// enter begins a hop, which is being handled until it leaves; nil when there are too many.
+// enter begins a hop, which is being handled until it leaves.
 func (t *trace) enter(h Hop) *span {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.hops >= mostHops {
-		return nil
-	}
 	t.hops++
 	t.busy++
 	h.Span, h.Begun = newSpanID(), now()
-	return &span{of: t, hop: h}
+	return &span{of: t, hop: h, mute: t.hops > mostHops}
 }
 
 // leave ends the handling, and the hop unless it is kept.
@@ -120,6 +118,10 @@ func (s *span) over() {
 
 func (s *span) end() {
 	s.hop.Ended = now()
+	if s.mute {
+		s.of.counted()
+		return
+	}
 	s.of.tell(s.hop)
 }
 
@@ -226,10 +228,6 @@ func pickUp(ctx actor.Context, queued any, handle func(actor.Context, any)) {
 		return
 	}
 	again := a.span.again()
-	if again == nil {
-		handle(within(ctx, nil), a.msg)
-		return
-	}
 	defer again.leave()
 	handle(within(within(ctx, nil), again), a.msg)
 }

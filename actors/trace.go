@@ -48,8 +48,8 @@ type follower struct {
 // the goroutine where it is, several at a time: it must not wait. A hop is told when it
 // has ended. The last one of a request is Where "writer", also when its connection ends
 // unanswered; what is left to be done after the answer may be told after it. At most
-// 1,024 requests are followed at a time, and 256 hops of each. One call of hop may be
-// under way when stop returns.
+// 1,024 requests are followed at a time, and 256 hops of each besides the last one, which
+// says how many more there were. One call of hop may be under way when stop returns.
 func (p *Provider) Follow(f Filter, hop func(Hop)) (stop func()) {
 	all, who := &p.node.followers, &follower{Filter: f, hop: hop}
 	who.left.Store(int64(max(f.Count, 1)))
@@ -107,10 +107,10 @@ type trace struct {
 	some bool // one of them follows some requests, not a share of all
 
 	mu     sync.Mutex // held for a moment
-	hops   int
-	busy   int      // hops that are being handled
-	answer *Writing // once there is one
-	last   *Hop     // the writer's, until nothing is being handled
+	hops   int        // the reader's, and those that have begun since
+	busy   int        // hops that are being handled
+	answer *Writing   // once there is one
+	last   *Hop       // the writer's, until nothing is being handled
 	ended  bool
 }
 
@@ -205,13 +205,18 @@ func (fs *followers) forget(t *trace) {
 
 func (t *trace) tell(h Hop) {
 	h.Trace = t.id
-	if t.some {
-		t.of.hops.Add(1)
-	}
+	t.counted()
 	for _, f := range t.to {
 		if !f.gone.Load() {
 			f.hop(h)
 		}
+	}
+}
+
+// counted adds a hop to the effort.
+func (t *trace) counted() {
+	if t.some {
+		t.of.hops.Add(1)
 	}
 }
 
@@ -301,8 +306,9 @@ func (w *Writing) end() {
 
 // due is the last hop when it is time to tell it: its sender may be handling yet. Under mu.
 func (t *trace) due() (last *Hop) {
-	if t.busy == 0 {
+	if t.busy == 0 && t.last != nil {
 		last, t.last = t.last, nil
+		last.Lost = max(t.hops-mostHops, 0)
 	}
 	return last
 }
@@ -338,6 +344,7 @@ func (t *trace) begin(root *actor.RootContext, to *actor.PID, r *Request, read t
 		h.Begun = h.Ended
 	}
 	h.Sent = h.Begun
+	t.hops = 1 // nobody else knows of it yet
 	t.tell(h)
 	root.Send(to, envelope(t.id, t.root, r))
 }

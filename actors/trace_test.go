@@ -186,16 +186,19 @@ func TestSoManyAreFollowedAtATime(t *testing.T) {
 // TestAStormOfHopsIsCutShort has one request cause more than anybody would read.
 func TestAStormOfHopsIsCutShort(t *testing.T) {
 	p := startNode(t, persistence.Config{}, nil)
-	told := 0
-	defer p.Follow(Filter{}, func(Hop) { told++ })()
+	told, lost := 0, 0
+	defer p.Follow(Filter{}, func(h Hop) {
+		told++
+		lost += h.Lost
+	})()
 	g := &guard{node: p.node, kind: KindRouter, inner: &probe{msg: &answer{}}}
 	trace := p.node.followers.choose(1, &Request{})
 	for range 2 * mostHops {
 		g.Receive(&handed{message: envelope(trace.id, trace.root, &attach{})})
 	}
 	trace.unanswered().Ended()
-	if told != mostHops+1 {
-		t.Errorf("%d hops", told)
+	if told != mostHops+1 || lost != mostHops {
+		t.Errorf("%d hops, and %d are said to be lost", told, lost)
 	}
 }
 

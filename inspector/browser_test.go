@@ -13,6 +13,7 @@ import (
 
 	"github.com/chromedp/chromedp/kb"
 
+	"elemental/actors"
 	"elemental/inspector"
 	"elemental/inspector/chromiumtest"
 	"elemental/transport/housetest"
@@ -162,6 +163,32 @@ func TestPageFollowsARequest(t *testing.T) {
 	v.Await(`document.querySelector(".batch-sync") !== null && document.querySelector(".push") !== null`)
 	v.Run(`document.querySelector(".waterfall tr[data-where=channel]").dispatchEvent(new PointerEvent("pointerenter"))`)
 	v.Await(`document.querySelector(".hop-detail").textContent.startsWith("channel handled")`)
+	v.Fine()
+}
+
+// A request that goes through more stations than are told shows those that are, and how
+// many are not, also while others are still to come.
+func TestPageTellsOfLostStations(t *testing.T) {
+	s := open(t, housetest.Settings{Actor: func(c *actors.Config) { c.AutoSubscribe = true }}, nil)
+	alice := s.Founder()
+	const servers = 100
+	for i := range servers {
+		alice.Yes(`{"call":"createserver","servername":"s%d","serverpasswd":""}`, i)
+	}
+	v := s.visit(browser(t), "follow?call=login&count=5", looks{})
+	v.Run(`document.querySelector(".follow-form .primary").click()`)
+	v.Await(`document.querySelector(".follow-status")?.textContent.startsWith("Waiting for login: 5 to come")`)
+	page := s.look("")
+	page.follow(s, "login", 1)
+	s.Login("alice") // which subscribes to all of them
+	request := page.next("request")
+	hops, lost := len(hopsOf(request)), int(request["lost"].(float64))
+	if hops+lost < 4*servers { // directory, server, router and session of each
+		t.Errorf("%d stations are told and %d lost", hops, lost)
+	}
+	v.Await(fmt.Sprintf(`document.querySelectorAll(".waterfall tbody tr").length === %d`, hops))
+	v.Await(fmt.Sprintf(`document.querySelector(".request .lost")?.textContent.startsWith("%d stations got lost")`, lost))
+	v.Await(`document.querySelector(".follow-status").textContent.startsWith("Waiting for login: 4 to come")`)
 	v.Fine()
 }
 

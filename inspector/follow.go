@@ -237,7 +237,8 @@ func (f *following) describe(hops []actors.Hop) requestTold {
 	slices.SortStableFunc(hops, func(a, b actors.Hop) int {
 		return cmp.Or(a.Begun.Compare(b.Begun), a.Sent.Compare(b.Sent))
 	})
-	r := requestTold{ID: f.id, Trace: hex.EncodeToString(hops[0].Trace[:]), Hops: []hopTold{}, Lost: f.lost.Swap(0)}
+	r := requestTold{ID: f.id, Trace: hex.EncodeToString(hops[0].Trace[:]), Hops: []hopTold{}}
+	r.Lost = f.lost.Swap(0)
 	from := hops[0].Sent
 	if from.IsZero() {
 		from = hops[0].Begun
@@ -254,6 +255,7 @@ func (f *following) describe(hops []actors.Hop) requestTold {
 		r.Call, r.Code, r.Conn = cmp.Or(r.Call, h.Call), cmp.Or(r.Code, string(h.Code)), cmp.Or(r.Conn, h.Conn)
 		if h.Where == "writer" {
 			r.Took = at(h.Ended)
+			r.Lost += int64(h.Lost)
 		}
 		r.Hops = append(r.Hops, hopTold{
 			h.Where, h.Actor, h.Message, placeOf(h.Place), spanText(h.Span), spanText(h.Parent),

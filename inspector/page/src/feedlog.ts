@@ -66,7 +66,7 @@ export const whats: Record<string, { name: string; tone: string; about: string }
 	panic: { name: "crash", tone: "bad", about: "An actor's handler panicked." },
 	restart: { name: "restart", tone: "doubt", about: "Its supervisor started the actor anew." },
 	stopped: { name: "stopped", tone: "bad", about: "A session that crashed: its connection is closed." },
-	busy: { name: "refused", tone: "doubt", about: "The provider had more to do than it admits." },
+	busy: { name: "refused", tone: "doubt", about: "A request was refused, or its outcome is unknown, for no fault of its sender: too much to do, a crash, or no room on the disk." },
 	storage: { name: "storage", tone: "bad", about: "The disk refuses, or works again." },
 	"slow-reader": { name: "slow reader", tone: "doubt", about: "A client did not read what it was sent." },
 	deadletter: { name: "dead letter", tone: "calm", about: "A message for an actor that is gone." },

@@ -4,13 +4,12 @@ import { post, query, reason, remove } from "./api.ts";
 import { ConnectionPicker } from "./connections.ts";
 import type { Request } from "./contract.ts";
 import { code, h, notice, option, say, set } from "./dom.ts";
-import { clock, duration, many } from "./format.ts";
+import { clock, duration } from "./format.ts";
 import { keep } from "./route.ts";
-import { RequestPicture } from "./sequence.ts";
+import { missing, RequestPicture } from "./sequence.ts";
 import { Closer, type Page, type View } from "./view.ts";
 
 const lasts = 60_000; // ms in which the server follows
-const missing = (lost: number) => `${many(lost, "station")} got lost: more came at once than the inspector takes.`;
 const keptRequests = 50;
 
 // What was followed stays when another view is looked at.
@@ -92,7 +91,7 @@ class Follow {
 		if (this.early !== null) this.early++;
 		if (this.running && --this.running.left <= 0) {
 			this.running = null;
-			say(this.status, request.lost ? missing(request.lost) : "");
+			say(this.status, "");
 		}
 		this.drawButton();
 		this.drawList();

@@ -8,6 +8,11 @@ import { actorAnchor, dot, placeLink, tint } from "./parts.ts";
 
 const left = 66, top = 58, bar = 12, bottom = 26;
 
+// missing says that stations were left out: of this request, or while it came.
+export function missing(lost: number): string {
+	return `${many(lost, "station")} got lost: more came than the inspector takes.`;
+}
+
 // explain is what a station did, in a sentence.
 function explain(hop: Station): string {
 	const { batch } = hop;
@@ -27,7 +32,7 @@ export class RequestPicture {
 		const way = journey(request);
 		const hint = "Hatched: it waited, in the mailbox or for its batch. Solid: the handler worked. Point at a station to read what it did.";
 		this.detail.textContent = hint;
-		this.element = h("div", { class: "request" }, this.summary(request, way), this.detail,
+		this.element = h("div", { class: "request" }, this.summary(request, way), request.lost && h("p", { class: "warning lost", role: "status" }, missing(request.lost)), this.detail,
 			h("div", { class: "sequence-frame", tabindex: "0", role: "group", "aria-label": "Sequence diagram" }, this.sequence(way)),
 			h("h3", null, "In true proportion"), this.waterfall(way, announce));
 		this.element.addEventListener("pointerleave", () => this.point(null, hint));
