@@ -223,7 +223,7 @@ type (
 		Begun int64     `json:"begun"`
 		Took  float64   `json:"took"`
 		Hops  []hopTold `json:"hops"`
-		Lost  int64     `json:"lost,omitempty"` // hops of this following, since the last request of it
+		Lost  int64     `json:"lost,omitempty"` // hops that are not told: its own, or of another one of this following meanwhile
 	}
 	followedTold struct {
 		ID   string `json:"id"`

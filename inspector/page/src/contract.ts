@@ -178,7 +178,7 @@ export interface Request {
 	begun: number;
 	took: number;
 	hops: Hop[];
-	lost?: number; // hops of its follow, since the request before
+	lost?: number; // hops that are not here: its own, or of another one of its follow meanwhile
 }
 
 export interface Cost {
