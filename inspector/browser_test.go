@@ -189,6 +189,12 @@ func TestPageTellsOfLostStations(t *testing.T) {
 	v.Await(fmt.Sprintf(`document.querySelectorAll(".waterfall tbody tr").length === %d`, hops))
 	v.Await(fmt.Sprintf(`document.querySelector(".request .lost")?.textContent.startsWith("%d stations got lost")`, lost))
 	v.Await(`document.querySelector(".follow-status").textContent.startsWith("Waiting for login: 4 to come")`)
+	// There are as many columns as actors: it scrolls sideways, and is not too small to read.
+	const scale = `const d = document.querySelector("svg.sequence"); d.getBoundingClientRect().width / d.viewBox.baseVal.width`
+	if drawn := chromiumtest.Evaluate[float64](v, scale); drawn < 0.7 {
+		t.Errorf("the diagram is drawn at %.2f of its size", drawn)
+	}
+	v.narrow(1200)
 	v.Fine()
 }
 

@@ -7,6 +7,7 @@ import { journey, Scale, shortActor, starts, sums, waited, worked, type Journey,
 import { actorAnchor, dot, placeLink, tint } from "./parts.ts";
 
 const left = 66, top = 58, bar = 12, bottom = 26;
+const readable = 0.75; // how small the diagram may be drawn
 
 // missing says that stations were left out: of this request, or while it came.
 export function missing(lost: number): string {
@@ -70,6 +71,7 @@ export class RequestPicture {
 		const svg = s("svg", { class: "sequence", width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `Sequence diagram of ${many(way.stations.length, "station")}. The table below says the same.` },
 			s("defs", null, s("pattern", { id: "waits", width: 5, height: 5, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" }, s("rect", { width: 5, height: 5, class: "hatch-ground" }), s("rect", { width: 2, height: 5, class: "hatch-line" })),
 				s("marker", { id: "tip", viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 7, markerHeight: 7, orient: "auto-start-reverse" }, s("path", { d: "M0 0.5L8 4L0 7.5z", class: "tip-mark" }))));
+		svg.style.minWidth = `max(760px, ${readable * width}px)`; // rather than smaller it scrolls
 		way.lanes.forEach((lane, i) => {
 			const group = s("g", { class: "lane" }, s("line", { x1: x(i), x2: x(i), y1: top, y2: height - 8 }),
 				s("text", { x: x(i), y: 22, class: "lane-where" }, lane.where), s("text", { x: x(i), y: 38, class: "lane-actor" }, clip(shortActor(lane), gap)));
