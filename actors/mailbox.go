@@ -38,18 +38,23 @@ var _ actor.Mailbox = (*mailbox)(nil)
 // PostUserMessage is the engine's, on any goroutine.
 func (m *mailbox) PostUserMessage(msg any) {
 	m.mu.Lock()
-	m.user.push(msg)
-	if m.entry != nil && m.entry.observed != nil {
-		m.entry.observed.came(false)
-	}
-	wakes := m.state == asleep && !m.suspended
-	if wakes {
-		m.state = due
-	}
+	wakes := m.put(msg)
 	m.mu.Unlock()
 	if wakes {
 		m.scheduler.wake(m)
 	}
+}
+
+// put is PostUserMessage under mu, and tells whether to wake the actor afterwards.
+func (m *mailbox) put(msg any) (wakes bool) {
+	m.user.push(msg)
+	if m.entry != nil && m.entry.observed != nil {
+		m.entry.observed.came(false)
+	}
+	if wakes = m.state == asleep && !m.suspended; wakes {
+		m.state = due
+	}
+	return wakes
 }
 
 // PostSystemMessage is the engine's, on any goroutine.

@@ -67,13 +67,20 @@ func (g *guard) show() (s shown) {
 	return shown{err: errors.New("it has nothing to show")}
 }
 
-// ask puts an inspection into an actor's mailbox.
+// ask puts an inspection into an actor's mailbox, unless it would come too late to be
+// refused there. Whether it does is known before the actor can end of it.
 func (e *entry) ask(m *inspection) error {
-	e.PostUserMessage(m)
 	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.gone { // it may have come too late to be refused
+	gone, wakes := e.gone, false
+	if !gone {
+		wakes = e.put(m)
+	}
+	e.mu.Unlock()
+	switch {
+	case gone:
 		return ErrNoActor
+	case wakes:
+		e.scheduler.wake(&e.mailbox)
 	}
 	return nil
 }

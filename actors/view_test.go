@@ -100,6 +100,31 @@ func TestALookEndsWithTheActor(t *testing.T) {
 	})
 }
 
+// TestACrashThatStrikesIsNotRefused, also when the actor has ended of it before Crash
+// returns: here whoever crashes it gives it its turns.
+func TestACrashThatStrikesIsNotRefused(t *testing.T) {
+	s := newStage(t)
+	s.node.roll = newRoll(newFeed(s.node.system))
+	frail := s.node.system.Root.Spawn(s.node.props(KindSession, nil, func() actor.Actor {
+		return actor.ReceiveFunc(func(actor.Context) {})
+	}).Configure(actor.WithGuardian(stopChild{})))
+	s.untilAsleep()
+	p := &Provider{node: s.node}
+	var turns *Turns
+	turns = p.Turns(func(bool) bool { return false }, func() {
+		for turns.Begin(); !turns.End(); {
+			turns.Give()
+		}
+	})
+	defer turns.Leave()
+	if err := p.Crash(frail.Id); err != nil {
+		t.Error(err)
+	}
+	if err := p.Crash(frail.Id); !errors.Is(err, ErrNoActor) {
+		t.Errorf("crashed a dead one: %v", err)
+	}
+}
+
 // wrong is an actor that cannot show itself.
 type wrong struct{ actor.Actor }
 
