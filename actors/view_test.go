@@ -111,12 +111,14 @@ func TestACrashThatStrikesIsNotRefused(t *testing.T) {
 	s.untilAsleep()
 	p := &Provider{node: s.node}
 	var turns *Turns
-	turns = p.Turns(func(bool) bool { return false }, func() {
+	give := func() {
 		for turns.Begin(); !turns.End(); {
 			turns.Give()
 		}
-	})
+	}
+	turns = p.Turns(func(bool) bool { return false }, give)
 	defer turns.Leave()
+	give() // from now on he is counted on
 	if err := p.Crash(frail.Id); err != nil {
 		t.Error(err)
 	}
