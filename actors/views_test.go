@@ -122,7 +122,8 @@ func TestNoViewHasASecret(t *testing.T) {
 		g.look()
 		g.mu.Lock()
 		defer g.mu.Unlock()
-		return g.value(actors.KindUser, "provider/users/alice", "hashing") == 2.0 && g.value(actors.KindUser, "provider/users/bob", "hashing") == 1.0
+		return g.value(actors.KindUser, "provider/users/alice", "hashing") == 2.0 && g.value(actors.KindUser, "provider/users/bob", "hashing") == 1.0 &&
+			g.value(actors.KindSession, "conn/3", "waiting", "count") == 1.0 // the ping comes behind
 	})
 	g.look()
 	close(over)

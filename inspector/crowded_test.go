@@ -100,8 +100,12 @@ func (s *site) comesIn(times int) {
 	for range times {
 		for _, path := range []string{"/live", "/ready", "/metrics", "/api/about"} {
 			begun := time.Now()
-			if answer, text := s.ask(http.MethodGet, path, "", bearer(token)); answer.StatusCode != http.StatusOK {
-				s.t.Errorf("%s: %s %s", path, answer.Status, text)
+			answer, text, err := s.try(http.MethodGet, path, "", bearer(token))
+			for again := 0; err != nil && again < 2; again++ { // the moment that each is given may be too short on a busy machine
+				answer, text, err = s.try(http.MethodGet, path, "", bearer(token))
+			}
+			if err != nil || answer.StatusCode != http.StatusOK {
+				s.t.Errorf("%s: %s %s, %v", path, answer.Status, text, err)
 			}
 			slowest = max(slowest, time.Since(begun))
 		}

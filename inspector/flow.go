@@ -164,12 +164,11 @@ func (f *flow) callsSince(s, before *snapshot, rate rater) {
 	for name, now := range s.calls.Calls {
 		then := before.calls.Calls[name]
 		took := now.Took.Since(&then.Took)
-		if took.Count == 0 {
-			continue
-		}
+		there := took.Count > 0
 		c := callFlow{P50: micros(took.Quantile(0.5)), P99: micros(took.Quantile(0.99))}
 		for code, n := range now.Answers {
 			r := rate(n, then.Answers[code])
+			there = there || r > 0 // an answer is counted a moment before its time
 			switch {
 			case code == "":
 				c.OK = r
@@ -178,7 +177,9 @@ func (f *flow) callsSince(s, before *snapshot, rate rater) {
 				f.Refused[string(code)] += r
 			}
 		}
-		f.Calls[name] = c
+		if there {
+			f.Calls[name] = c
+		}
 	}
 }
 

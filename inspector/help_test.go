@@ -123,6 +123,16 @@ func (a answer) Cookies() []*http.Cookie { return (&http.Response{Header: a.Head
 // ask sends a request; change may be nil.
 func (s *site) ask(method, path, body string, change func(*http.Request)) (answer, string) {
 	s.t.Helper()
+	got, text, err := s.try(method, path, body, change)
+	if err != nil {
+		s.t.Fatalf("%s %s: %v", method, path, err)
+	}
+	return got, text
+}
+
+// try is ask for a connection that may be put out.
+func (s *site) try(method, path, body string, change func(*http.Request)) (answer, string, error) {
+	s.t.Helper()
 	r, err := http.NewRequestWithContext(s.t.Context(), method, s.url+path, strings.NewReader(body))
 	if err != nil {
 		s.t.Fatal(err)
@@ -137,13 +147,10 @@ func (s *site) ask(method, path, body string, change func(*http.Request)) (answe
 	}
 	got, err := client.Do(r)
 	if err != nil {
-		s.t.Fatalf("%s %s: %v", method, path, err)
+		return answer{}, "", err
 	}
 	text, err := io.ReadAll(got.Body)
-	if err = errors.Join(err, got.Body.Close()); err != nil {
-		s.t.Fatal(err)
-	}
-	return answerOf(got), string(text)
+	return answerOf(got), string(text), errors.Join(err, got.Body.Close())
 }
 
 // get reads JSON.
