@@ -88,7 +88,7 @@ func TestStalledReaderOfItsOwnAnswers(t *testing.T) {
 }
 
 func TestTimes(t *testing.T) {
-	const short, enough = 100 * time.Millisecond, time.Second // to ask for something before it is over
+	const short, enough = 100 * time.Millisecond, 3 * time.Second // to ask for something before it is over
 	for name, tt := range map[string]struct {
 		set  func(*Config)
 		send string
@@ -115,7 +115,7 @@ func TestTimes(t *testing.T) {
 
 func TestLoginEndsTheLoginTime(t *testing.T) {
 	cfg := testConfig()
-	cfg.LoginTime = time.Second // enough to log in
+	cfg.LoginTime = 3 * time.Second // enough to log in
 	_, l := startStation(t, cfg, agreeable)
 	stranger, c := dial(t, l), dial(t, l)
 	c.send(loginCall)

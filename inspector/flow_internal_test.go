@@ -1,0 +1,26 @@
+package inspector
+
+import (
+	"testing"
+	"time"
+
+	"elemental/actors"
+)
+
+// An answer is counted a moment before the time that it took: a look in between tells it, for
+// the next look takes it for an old one.
+func TestNoAnswerIsLostBetweenTwoLooks(t *testing.T) {
+	now := time.Now()
+	before, after := &snapshot{at: now.Add(-time.Second)}, &snapshot{at: now}
+	after.calls.Calls = map[string]actors.CallCount{
+		"message": {Answers: map[actors.Code]uint64{"": 2, actors.NoSuchServer: 1}},
+		"ping":    {Answers: map[actors.Code]uint64{"": 0}},
+	}
+	f := after.flowSince(before)
+	if c := f.Calls["message"]; c.OK != 2 || c.Refused != 1 || f.Refused["no_such_server"] != 1 {
+		t.Errorf("%+v, refused %v", f.Calls, f.Refused)
+	}
+	if _, there := f.Calls["ping"]; there {
+		t.Error("a call that nobody made is told")
+	}
+}
