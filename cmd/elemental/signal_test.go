@@ -121,7 +121,7 @@ func TestSecondSignalEndsAtOnce(t *testing.T) {
 	if code := p.Wait(); code != 1 || !strings.Contains(p.Stderr.Text(), "at once") {
 		t.Errorf("exit code %d\n%s", code, p.Stderr.Text())
 	}
-	if took := time.Since(begun); took > 5*time.Second {
+	if took := time.Since(begun); took > 30*time.Second { // and not an hour
 		t.Errorf("the second signal took %v", took)
 	}
 }
