@@ -178,10 +178,11 @@ func (c *conn) resume() {
 	c.seen.resumed.Broadcast()
 }
 
-// awaitResume is for a goroutine that writes one connection: it waits while that is stalled.
-func (c *conn) awaitResume() {
+// awaitResume is for a goroutine that writes one connection: it waits while that is stalled,
+// and reports false when the connection has ended meanwhile. Its socket may not be closed yet.
+func (c *conn) awaitResume() (resumed bool) {
 	if !c.seen.isStalled() {
-		return
+		return true
 	}
 	c.out.wrote.Store(c.shared.now.Load())
 	c.out.mu.Lock()
@@ -189,6 +190,7 @@ func (c *conn) awaitResume() {
 	for c.seen.isStalled() && !c.out.dead {
 		c.seen.resumed.Wait()
 	}
+	return !c.out.dead
 }
 
 // ended lets who waits for the end of a stall see that the connection's has come. The

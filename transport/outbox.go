@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"net"
 	"sync"
 	"sync/atomic"
 
@@ -322,7 +323,9 @@ const piece = 64 << 10
 func (c *conn) write(b []byte) error {
 	for len(b) > 0 {
 		c.out.wrote.Store(c.shared.now.Load())
-		c.awaitResume()
+		if !c.awaitResume() {
+			return net.ErrClosed
+		}
 		n, err := c.socket.Write(b[:min(len(b), piece)])
 		c.shared.wroteBytes(n)
 		if err != nil {
