@@ -100,11 +100,16 @@ func (r *Results) ratioPlot() (*plot.Plot, error) {
 		return nil, err
 	}
 	p.Y.Max *= headroom
+	p.X.Min, p.X.Max = -sideroom, float64(len(names)-1)+sideroom
 	return p, nil
 }
 
-// headroom is what is above the highest value, the legend among it.
-const headroom = 1.25
+// headroom is what is above the highest value, the legend among it; sideroom what is
+// beside the first and last row, whose names are as wide.
+const (
+	headroom = 1.25
+	sideroom = 0.5
+)
 
 // ratioOf is a contestant's median; 0 when it is not there.
 func (r *Row) ratioOf(who string) float64 {
