@@ -152,8 +152,8 @@ func (s *scheduler) calm(maker bool) bool {
 
 // writeAll writes what is due, for a caller who is not counted any more: what is
 // said from now on is not left to him.
-func (s *scheduler) writeAll(busy bool) {
-	for (*s.write.Load())(busy) { //nolint:revive // some at a time
+func (s *scheduler) writeAll() {
+	for (*s.write.Load())(false) { //nolint:revive // some at a time
 	}
 }
 
@@ -315,7 +315,7 @@ func (s *scheduler) rest(r *runner) bool {
 	s.active.Add(-1)
 	s.idle = append(s.idle, r)
 	s.mu.Unlock()
-	s.writeAll(false)
+	s.writeAll()
 	<-r.called
 	return true
 }

@@ -93,7 +93,7 @@ func (s *pollSet) release() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.gone = true
-	_ = unix.Close(s.kicks) // nothing was written to either
+	_ = unix.Close(s.kicks) // nothing that matters is in either
 	_ = unix.Close(s.fd)
 }
 
