@@ -22,8 +22,14 @@ type delivery struct {
 	of    *publish
 	event []byte
 	stamp uint64
-	to    []*subscriber // who have not been sent it
-	span  *span         // where it is followed
+	to    []hearer // who have not been sent it
+	span  *span    // where it is followed
+}
+
+// hearer is a session that was subscribed when a message came.
+type hearer struct {
+	sub  *subscription
+	also *subscription // to the channel, where sub is to its server
 }
 
 // EndsTurn lets the subscribers go first.
@@ -35,13 +41,13 @@ const portion = 64
 func (r *router) onPublish(ctx actor.Context, m *publish) {
 	r.stamp++
 	r.node.counters.published()
-	whole, channel := r.topics[m.Topic.whole()], r.topics[m.Topic]
+	to := r.hearers(m.Topic)
 	l := r.fanout.lanes[m.Topic]
-	if l == nil && len(whole)+len(channel) == 0 {
+	if l == nil && len(to) == 0 {
 		r.finish(ctx, m)
 		return
 	}
-	d := delivery{of: m, stamp: r.stamp, to: subscribers(whole, channel), span: spanOf(ctx)}
+	d := delivery{of: m, stamp: r.stamp, to: to, span: spanOf(ctx)}
 	d.event = r.node.encoder.EncodeNewMessage(&m.NewMessage)
 	if l == nil && len(d.to) <= portion {
 		r.deliver(ctx, &d)
@@ -56,18 +62,49 @@ func (r *router) onPublish(ctx actor.Context, m *publish) {
 	}
 }
 
-// subscribers are those of a server and those of its channel, each once.
-func subscribers(server, channel map[uint64]*subscriber) []*subscriber {
-	all := make([]*subscriber, 0, len(server)+len(channel))
-	for _, s := range server {
-		all = append(all, s)
+// hearers are the subscribers of a channel and those of its whole server, each once. The
+// list is made anew after a change of either, and not changed: deliveries are under way to it.
+func (r *router) hearers(t topic) []hearer {
+	server, channel := r.topics[t.whole()], r.topics[t]
+	keeper := channel
+	if keeper == nil {
+		keeper = server
 	}
-	for id, s := range channel {
-		if _, twice := server[id]; !twice {
-			all = append(all, s)
+	if keeper == nil {
+		return nil
+	}
+	if changes := [2]uint64{server.change(), channel.change()}; keeper.made != changes {
+		keeper.made, keeper.hearers = changes, hearers(server.all(), channel.all())
+	}
+	return keeper.hearers
+}
+
+func hearers(server, channel map[uint64]*subscription) []hearer {
+	all := make([]hearer, 0, len(server)+len(channel))
+	for id, sub := range server {
+		all = append(all, hearer{sub, channel[id]})
+	}
+	for id, sub := range channel {
+		if server[id] == nil {
+			all = append(all, hearer{sub: sub})
 		}
 	}
 	return all
+}
+
+func (a *audience) all() map[uint64]*subscription {
+	if a == nil {
+		return nil
+	}
+	return a.subs
+}
+
+// change is the number of the last change; 0 where there is nobody.
+func (a *audience) change() uint64 {
+	if a == nil {
+		return 0
+	}
+	return a.changed
 }
 
 // onFan sends a portion of the lane whose turn it is.
@@ -97,8 +134,8 @@ func (r *router) deliver(ctx actor.Context, d *delivery) {
 	now := d.to[:min(portion, len(d.to))]
 	d.to = d.to[len(now):]
 	pushes := 0
-	for _, s := range now {
-		if s.session != d.of.Poster.Session && (s.hears(d.of.Topic, d.stamp) || s.hears(d.of.Topic.whole(), d.stamp)) {
+	for _, h := range now {
+		if s := h.sub.of; s.session != d.of.Poster.Session && (h.sub.hears(d.stamp) || h.also.hears(d.stamp)) {
 			s.out.Push(d.event)
 			pushes++
 		}
@@ -114,11 +151,8 @@ func (r *router) deliver(ctx actor.Context, d *delivery) {
 	}
 }
 
-// hears tells whether a subscription is there and began before a message came.
-func (s *subscriber) hears(t topic, stamp uint64) bool {
-	began := s.topics[t]
-	return began != 0 && began < stamp
-}
+// hears tells whether the subscription is there and began before a message came.
+func (s *subscription) hears(stamp uint64) bool { return s != nil && s.began != 0 && s.began < stamp }
 
 // finish answers who posted.
 func (r *router) finish(ctx actor.Context, m *publish) {

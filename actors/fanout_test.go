@@ -41,6 +41,38 @@ func TestWhoSubscribesAnewHearsNothingFromBefore(t *testing.T) {
 	}
 }
 
+// TestWhoKeepsOneOfTwoSubscriptionsHears: all are subscribed to a channel and to its whole
+// server, and end that while a message is on its way to them. Each hears it, and once.
+func TestWhoKeepsOneOfTwoSubscriptionsHears(t *testing.T) {
+	s := newStage(t)
+	s.node.encoder = plainEncoder{}
+	s.node.scheduler.watching = true // nobody steps in for the one who waits
+	router := s.node.system.Root.Spawn(s.node.props(KindRouter, nil, func() actor.Actor { return newRouter(s.node) }))
+	const crowd = 3*portion - 1
+	t1 := topic{server: "s", serverIncarnation: 1, channel: "c", incarnation: 2}
+	for id := range uint64(crowd) {
+		s.tell(router, &online{id, nil, slowOutbox{stage: s}, "bob"})
+		s.tell(router, &attach{id, "bob", t1.whole()}, &attach{id, "bob", t1}, &begin{id, t1})
+	}
+	post := func(text string) {
+		message := NewMessage{Server: "s", Channel: "c", Message: Message{Text: text}}
+		s.tell(router, &publish{Poster: Caller{Session: crowd}, Topic: t1, NewMessage: message})
+	}
+	post("first")
+	heard := map[string]int{hear(t, s.said): 1}
+	for id := range uint64(crowd) {
+		s.tell(router, &detach{Caller{Session: id}, "s", ""})
+	}
+	post("last")
+	close(s.hold)
+	for heard["new last"] < crowd {
+		heard[hear(t, s.said)]++
+	}
+	if heard["new first"] != crowd {
+		t.Errorf("%d of %d heard the first", heard["new first"], crowd)
+	}
+}
+
 // slowOutbox tells what is pushed to it, and takes its time.
 type slowOutbox struct {
 	Outbox

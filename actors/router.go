@@ -92,7 +92,8 @@ type router struct {
 	node     *node
 	sessions map[uint64]*subscriber
 	users    map[string]map[uint64]*subscriber
-	topics   map[topic]map[uint64]*subscriber
+	topics   map[topic]*audience
+	changes  uint64 // of audiences
 	stamp    uint64 // of the last message, or the last beginning of a subscription
 	fanout   fanout
 }
@@ -102,7 +103,21 @@ type subscriber struct {
 	pid     *actor.PID
 	out     Outbox
 	user    string
-	topics  map[topic]uint64 // the stamp of the beginning; 0 before that
+	topics  map[topic]*subscription
+}
+
+// audience is the subscriptions to a topic that have begun, by session.
+type audience struct {
+	subs    map[uint64]*subscription
+	changed uint64 // the number of the last change
+	hearers []hearer
+	made    [2]uint64 // hearers are from these changes, of the server and the channel
+}
+
+// subscription is one subscriber's to one topic.
+type subscription struct {
+	of    *subscriber
+	began uint64 // the stamp of the beginning; 0 before that and after the end
 }
 
 func newRouter(n *node) actor.Actor {
@@ -110,7 +125,7 @@ func newRouter(n *node) actor.Actor {
 		node:     n,
 		sessions: map[uint64]*subscriber{},
 		users:    map[string]map[uint64]*subscriber{},
-		topics:   map[topic]map[uint64]*subscriber{},
+		topics:   map[topic]*audience{},
 		fanout:   fanout{lanes: map[topic]*lane{}},
 	}
 }
@@ -229,10 +244,10 @@ func (r *router) onAttach(m *attach) {
 		return // it has logged out meanwhile
 	}
 	if s.topics == nil {
-		s.topics = map[topic]uint64{}
+		s.topics = map[topic]*subscription{}
 	}
 	if _, known := s.topics[m.Topic]; !known {
-		s.topics[m.Topic] = 0
+		s.topics[m.Topic] = &subscription{of: s}
 	}
 	if m.Topic == m.Topic.whole() {
 		r.begin(s, m.Topic)
@@ -248,20 +263,30 @@ func (r *router) onBegin(m *begin) {
 }
 
 func (r *router) begin(s *subscriber, t topic) {
-	if s.topics[t] == 0 {
+	sub := s.topics[t]
+	if sub.began == 0 {
 		r.stamp++
-		s.topics[t] = r.stamp
+		sub.began = r.stamp
 	}
 	if r.topics[t] == nil {
-		r.topics[t] = map[uint64]*subscriber{}
+		r.topics[t] = &audience{subs: map[uint64]*subscription{}}
 	}
-	r.topics[t][s.session] = s
+	a := r.topics[t]
+	a.subs[s.session] = sub
+	r.changes++
+	a.changed = r.changes
 }
 
 func (r *router) leave(s *subscriber, t topic) {
+	s.topics[t].began = 0 // messages may be on their way to it
 	delete(s.topics, t)
-	delete(r.topics[t], s.session)
-	if len(r.topics[t]) == 0 {
+	a := r.topics[t]
+	if a == nil {
+		return
+	}
+	delete(a.subs, s.session)
+	r.changes++
+	if a.changed = r.changes; len(a.subs) == 0 {
 		delete(r.topics, t)
 	}
 }
@@ -305,9 +330,9 @@ func (r *router) onRevoke(m *revoke) {
 // hears it once, as the end of that subscription.
 func (r *router) tellChannelGone(m *revoke) {
 	event := r.node.encoder.EncodeUnsubscribed(&Unsubscribed{Server: m.Topic.server, Channel: m.Topic.channel, Reason: m.Reason})
-	for _, s := range r.topics[m.Topic.whole()] {
-		if _, too := s.topics[m.Topic]; !too {
-			s.out.Push(event)
+	for _, sub := range r.topics[m.Topic.whole()].all() {
+		if _, too := sub.of.topics[m.Topic]; !too {
+			sub.of.out.Push(event)
 		}
 	}
 }
@@ -369,11 +394,11 @@ type laneView struct {
 func (r *router) view() any {
 	v := routerView{Users: len(r.users), Topics: few[topicView]{Count: len(r.topics), First: []topicView{}}}
 	v.Sessions = someOf(r.sessions, func(id uint64, s *subscriber) onlineView { return onlineView{id, s.user, len(s.topics)} })
-	for t, subscribers := range r.topics {
+	for t, a := range r.topics {
 		if len(v.Topics.First) == shownMost {
 			break
 		}
-		v.Topics.First = append(v.Topics.First, topicView{t.server, t.channel, len(subscribers)})
+		v.Topics.First = append(v.Topics.First, topicView{t.server, t.channel, len(a.subs)})
 	}
 	v.Fanning = fewOf(r.fanout.turns, func(l *lane) laneView {
 		w := laneView{Server: l.topic.server, Channel: l.topic.channel, Messages: len(l.ahead)}

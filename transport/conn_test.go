@@ -3,9 +3,12 @@ package transport
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -101,6 +104,53 @@ func TestLargeAnswersGoOneAtATime(t *testing.T) {
 	c.expect(`{"call":"newmessage"}`)
 	f.out.Answer(f.request(t, 1), actors.Messages{})
 	c.expect(`{"resp":true,"messages":[]}`)
+}
+
+// TestWhatIsDueStaysInOrder hands over answers, and events of all sizes, to a client that
+// reads only afterwards: they are put together as there is room, and stay in order.
+func TestWhatIsDueStaysInOrder(t *testing.T) {
+	for _, encrypted := range []bool{false, true} {
+		t.Run(fmt.Sprintf("tls %t", encrypted), func(t *testing.T) { whatIsDueStaysInOrder(t, encrypted) })
+	}
+}
+
+func whatIsDueStaysInOrder(t *testing.T, encrypted bool) {
+	const answers, events = 30, 3000
+	cfg := testConfig()
+	cfg.OutboxBytes = 64 << 20
+	if encrypted {
+		dir := t.TempDir()
+		cfg.CertFile, cfg.KeyFile = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+		writeCertificate(t, &cfg, "first")
+	}
+	s, l := startStation(t, cfg, nil)
+	c := dial(t, l)
+	if encrypted {
+		c = newClient(t, tls.Client(c.conn, &tls.Config{InsecureSkipVerify: true}))
+	}
+	for i := range answers {
+		c.send(fmt.Sprintf(`{"call":"ping","id":%d}`, i))
+	}
+	f := s.session(t, 0)
+	random := rand.New(rand.NewPCG(1, 2))
+	var want []string
+	for i := range events {
+		if i%(events/answers) == 0 {
+			n := i / (events / answers)
+			f.out.Answer(f.request(t, n), actors.Done{})
+			want = append(want, fmt.Sprintf(`{"resp":true,"id":%d}`, n))
+		}
+		size := random.IntN(200)
+		if i%7 == 0 {
+			size = random.IntN(2*pieceBytes)
+		}
+		event := fmt.Sprintf(`{"call":"newmessage","n":%d,"text":"%s"}`, i, strings.Repeat("x", size))
+		f.out.Push([]byte(event + "\n"))
+		want = append(want, event)
+	}
+	for _, w := range want {
+		c.expect(w)
+	}
 }
 
 func TestHalfClosedClientGetsItsAnswers(t *testing.T) {

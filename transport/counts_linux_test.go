@@ -38,8 +38,8 @@ var table = map[string]cost{
 
 	// What one more subscriber adds to a post. When many messages are due at once, the
 	// scheduler says how many of them a write takes.
-	"push, allocations":          {plain: limit{0.085, 0.2}, race: limit{0.65, 0.8}, look: inMemory},
-	"push, bytes":                {plain: limit{16, 19}, race: limit{75, 86}, look: inMemory},
+	"push, allocations":          {plain: limit{0.061, 0.2}, race: limit{0.59, 0.8}, look: inMemory},
+	"push, bytes":                {plain: limit{6.3, 9}, race: limit{117, 135}, look: inMemory},
 	"push, writes":               {plain: limit{1, 1.05}, race: limit{1, 1.05}, look: inCalls},
 	"push of 64 at once, writes": {plain: limit{0.1, 0.5}, race: limit{0.12, 0.5}, look: inCalls},
 

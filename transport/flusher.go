@@ -213,7 +213,7 @@ func (c *conn) flushNow(f *flusher, p *pen) {
 			if due == nil {
 				return // and somebody else may have begun
 			}
-			o.left, o.from = due, 0
+			o.left, o.from = due.joined(), 0
 		}
 		c.ready.writable.Store(false)
 		p.b = o.left.b[o.from:min(len(o.left.b), o.from+piece)]
@@ -249,7 +249,7 @@ func (c *conn) sent(n int) {
 	o := &c.out
 	c.shared.wroteBytes(n)
 	if o.from += n; o.from == len(o.left.b) {
-		o.left, o.from = o.left.recycle(), 0
+		o.left, o.from = o.left.recycle().joined(), 0
 		o.wrote.Store(0)
 	} else if o.wrote.Load() != 0 {
 		o.wrote.Store(c.shared.now.Load())

@@ -44,30 +44,62 @@ type outbox struct {
 }
 
 // buffer is a piece of output. Connections with nothing to write have none.
-// Pieces of some size are shared by all who are sent them, or are left as they
-// are: many who do not read would each copy what they have again and again.
+// Events are shared by all who are sent them, and copied when they are written: a
+// place of his own for each that waits would be out of the processor's reach by then.
 type buffer struct {
 	b      []byte
 	next   *buffer
-	shared bool // b is somebody else's too, and never changed
+	shared bool     // b is somebody else's too, and never changed
+	events [][]byte // small ones, likewise, instead of b
 }
 
 const (
 	pieceBytes = 16 << 10 // a piece that is longer takes no more
 	worthShare = 1 << 10  // an event that is longer is a piece of its own
+	together   = 16       // smaller ones are a piece
 )
 
-var buffers = sync.Pool{New: func() any { return new(buffer) }}
+var (
+	buffers = sync.Pool{New: func() any { return new(buffer) }}
+	lists   = sync.Pool{New: func() any { return &buffer{events: make([][]byte, 0, together)} }}
+)
 
 // recycle gives a piece back and returns the next.
 func (b *buffer) recycle() (next *buffer) {
 	const largest = 64 << 10
 	next = b.next
-	if !b.shared && cap(b.b) <= largest {
+	switch {
+	case b.events != nil:
+		clear(b.events)
+		*b = buffer{events: b.events[:0]}
+		lists.Put(b)
+	case !b.shared && cap(b.b) <= largest:
 		*b = buffer{b: b.b[:0]}
 		buffers.Put(b)
 	}
 	return next
+}
+
+// joined puts the first pieces together, if they are small, so that they are written in
+// one go: what it returns, which may be nil as b, is all in its b.
+func (b *buffer) joined() *buffer {
+	switch {
+	case b == nil, b.events == nil && (b.next == nil || len(b.b) > worthShare):
+		return b
+	case len(b.events) == 1 && b.next == nil:
+		b.b, b.events[0], b.events = b.events[0], nil, b.events[:0]
+		return b
+	}
+	all := buffers.Get().(*buffer)
+	for b != nil && len(b.b) <= worthShare && len(all.b) < pieceBytes {
+		all.b = append(all.b, b.b...)
+		for _, event := range b.events {
+			all.b = append(all.b, event...)
+		}
+		b = b.recycle()
+	}
+	all.next = b
+	return all
 }
 
 // Answer writes the reply to req. It may hold more than the outbox's bound.
@@ -99,7 +131,7 @@ func (c *conn) AnswerFollowed(req *actors.Request, reply any, w *actors.Writing)
 func (c *conn) put(piece *buffer) {
 	o := &c.out
 	o.waiting += len(piece.b)
-	if o.marked && (o.due == nil || len(piece.b) > worthShare) {
+	if o.marked && (o.due == nil || o.last.events != nil || len(piece.b) > worthShare) {
 		c.append(piece)
 		return
 	}
@@ -195,22 +227,26 @@ func (c *conn) sayDisconnected() {
 
 // add appends an event, under the mutex.
 func (c *conn) add(event []byte) {
-	if len(event) > worthShare {
-		if !c.out.marked {
-			c.room()
-		}
-		c.append(&buffer{b: event, shared: true})
-	} else {
-		out := c.room()
-		out.b = append(out.b, event...)
+	o := &c.out
+	if !o.marked {
+		c.room()
 	}
-	c.out.waiting += len(event)
+	switch {
+	case len(event) > worthShare:
+		c.append(&buffer{b: event, shared: true})
+	default:
+		if o.due == nil || len(o.last.events) == cap(o.last.events) {
+			c.append(lists.Get().(*buffer))
+		}
+		o.last.events = append(o.last.events, event)
+	}
+	o.waiting += len(event)
 }
 
 // room returns a piece to append to, under the mutex.
 func (c *conn) room() *buffer {
 	o := &c.out
-	if o.due == nil || o.last.shared || len(o.last.b) > pieceBytes {
+	if o.due == nil || o.last.shared || o.last.events != nil || len(o.last.b) > pieceBytes {
 		c.append(buffers.Get().(*buffer))
 		if !o.marked {
 			o.last.b = append(o.last.b, c.shared.codec.Mark()...)
@@ -262,7 +298,7 @@ func (c *conn) flush() {
 		if out == nil {
 			return
 		}
-		for ; out != nil; out = out.recycle() {
+		for out = out.joined(); out != nil; out = out.recycle().joined() {
 			if err := c.write(out.b); err != nil {
 				c.kill()
 			}
