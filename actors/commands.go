@@ -163,15 +163,19 @@ type (
 type Outbox interface {
 	// Answer hands over the reply to req: one of the replies above.
 	Answer(req *Request, reply any)
-	// Push hands over an event as the Encoder made it; the bytes are shared and not to be
-	// changed. What is pushed while a Subscribe is under way comes after its answer.
-	Push(event []byte)
+	// Push hands over an event as the Encoder made it. What is pushed while a Subscribe is
+	// under way comes after its answer.
+	Push(*Event)
 	// Close ends the connection after what was handed over before is written.
 	Close()
 }
 
-// Encoder makes the bytes of an event, once for all connections.
+// Event is what is pushed, all that a client reads. It is shared by all connections that
+// are sent it, and never changed.
+type Event struct{ Bytes []byte }
+
+// Encoder makes an event, once for all connections.
 type Encoder interface {
-	EncodeNewMessage(*NewMessage) []byte
-	EncodeUnsubscribed(*Unsubscribed) []byte
+	EncodeNewMessage(*NewMessage) *Event
+	EncodeUnsubscribed(*Unsubscribed) *Event
 }

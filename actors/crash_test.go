@@ -72,7 +72,7 @@ func TestACrashInAHashWorkerIsRefused(t *testing.T) {
 // badEncoder cannot encode some messages.
 type badEncoder struct{ plainEncoder }
 
-func (e badEncoder) EncodeNewMessage(m *NewMessage) []byte {
+func (e badEncoder) EncodeNewMessage(m *NewMessage) *Event {
 	if m.Message.Text == "bad" {
 		panic("injected")
 	}

@@ -26,14 +26,17 @@ type outbox struct {
 }
 
 func (o *outbox) Answer(_ *Request, reply any) { o.answers <- reply }
-func (o *outbox) Push(event []byte)            { o.pushes <- string(event) }
+func (o *outbox) Push(event *Event)            { o.pushes <- string(event.Bytes) }
 func (o *outbox) Close()                       { o.closed.Store(true) }
 
 type plainEncoder struct{}
 
-func (plainEncoder) EncodeNewMessage(m *NewMessage) []byte { return []byte("new " + m.Message.Text) }
-func (plainEncoder) EncodeUnsubscribed(m *Unsubscribed) []byte {
-	return []byte("unsubscribed " + string(m.Reason))
+func (plainEncoder) EncodeNewMessage(m *NewMessage) *Event {
+	return &Event{[]byte("new " + m.Message.Text)}
+}
+
+func (plainEncoder) EncodeUnsubscribed(m *Unsubscribed) *Event {
+	return &Event{[]byte("unsubscribed " + string(m.Reason))}
 }
 
 type guest struct {

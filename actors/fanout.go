@@ -20,7 +20,7 @@ type lane struct {
 // delivery is a message on its way to those who were subscribed when it came.
 type delivery struct {
 	of    *publish
-	event []byte
+	event *Event
 	stamp uint64
 	to    []hearer // who have not been sent it
 	span  *span    // where it is followed

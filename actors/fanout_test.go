@@ -79,7 +79,7 @@ type slowOutbox struct {
 	stage *stage
 }
 
-func (o slowOutbox) Push(event []byte) {
-	o.stage.said <- string(event)
+func (o slowOutbox) Push(event *Event) {
+	o.stage.said <- string(event.Bytes)
 	<-o.stage.hold
 }

@@ -161,17 +161,17 @@ func NewEncoder(encoding string) (*Encoder, error) {
 }
 
 // EncodeNewMessage makes the event of a new message.
-func (e *Encoder) EncodeNewMessage(m *actors.NewMessage) []byte {
+func (e *Encoder) EncodeNewMessage(m *actors.NewMessage) *actors.Event {
 	event := protocol.NewMessage{Message: wireMessage(&m.Message, m.Index), Server: m.Server, Channel: m.Channel}
 	size := 160 + len(m.Message.Text) + len(m.Message.Author) + len(m.Server) + len(m.Channel)
-	return e.codec.Finish(protocol.AppendNewMessage(make([]byte, 0, size), &event), 0)
+	return &actors.Event{Bytes: e.codec.Finish(protocol.AppendNewMessage(make([]byte, 0, size), &event), 0)}
 }
 
 // EncodeUnsubscribed makes the event of a subscription's end.
-func (e *Encoder) EncodeUnsubscribed(u *actors.Unsubscribed) []byte {
+func (e *Encoder) EncodeUnsubscribed(u *actors.Unsubscribed) *actors.Event {
 	code := string(u.Reason)
 	event := protocol.Unsubscribed{
 		Server: u.Server, Channel: u.Channel, Code: code, Reason: protocol.Reason(code, 0),
 	}
-	return e.codec.Finish(protocol.AppendUnsubscribed(nil, &event), 0)
+	return &actors.Event{Bytes: e.codec.Finish(protocol.AppendUnsubscribed(nil, &event), 0)}
 }

@@ -97,7 +97,7 @@ func TestLargeAnswersGoOneAtATime(t *testing.T) {
 	}
 	s.mu.Unlock()
 	f.out.Answer(first, big)
-	f.out.Push([]byte("{\"call\":\"newmessage\"}\n")) // has room beside the large answer
+	f.out.Push(&actors.Event{Bytes: []byte("{\"call\":\"newmessage\"}\n")}) // has room beside the large answer
 	if line := c.line(); len(line) < 8<<20 {
 		t.Fatalf("answer of %d bytes", len(line))
 	}
@@ -142,10 +142,10 @@ func whatIsDueStaysInOrder(t *testing.T, encrypted bool) {
 		}
 		size := random.IntN(200)
 		if i%7 == 0 {
-			size = random.IntN(2*pieceBytes)
+			size = random.IntN(2 * pieceBytes)
 		}
 		event := fmt.Sprintf(`{"call":"newmessage","n":%d,"text":"%s"}`, i, strings.Repeat("x", size))
-		f.out.Push([]byte(event + "\n"))
+		f.out.Push(&actors.Event{Bytes: []byte(event + "\n")})
 		want = append(want, event)
 	}
 	for _, w := range want {

@@ -24,7 +24,7 @@ func crashes(t *testing.T, f func()) {
 func TestAFaultInTheOutboxEndsOneConnection(t *testing.T) {
 	for name, fault := range map[string]func(*conn){
 		"answer": func(c *conn) { c.Answer(nil, actors.LoggedIn{}) },
-		"push":   func(c *conn) { c.Push([]byte(strings.Repeat("x", 1<<10))) }, // too much, and no words for it
+		"push":   func(c *conn) { c.Push(&actors.Event{Bytes: []byte(strings.Repeat("x", 1<<10))}) }, // too much, and no words for it
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := testConfig()
@@ -55,7 +55,7 @@ func TestAFaultInAWriterEndsOneConnection(t *testing.T) {
 	client := newClient(t, theirs)
 	l.start(brokenPipe{ours})
 	f := s.session(t, 1)
-	f.out.Push([]byte("x"))
+	f.out.Push(&actors.Event{Bytes: []byte("x")})
 	client.expectEnd()
 	s.until(t, "the session's end", func() bool { return f.closed })
 	other.send(`{"call":"ping"}`)

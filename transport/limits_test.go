@@ -47,7 +47,7 @@ func TestSlowReaderIsCutOff(t *testing.T) {
 	if f, g = s.session(t, 0), s.session(t, 1); f.out.(*conn).socket.RemoteAddr().String() != slow.conn.LocalAddr().String() {
 		f, g = g, f
 	}
-	event := []byte(`{"call":"newmessage","message":"` + strings.Repeat("x", 10<<10) + "\"}\n")
+	event := &actors.Event{Bytes: []byte(`{"call":"newmessage","message":"` + strings.Repeat("x", 10<<10) + "\"}\n")}
 	for l.Stats().SlowReaders == 0 {
 		f.out.Push(event) // as much as the sockets take, and then the bound
 	}
@@ -62,7 +62,7 @@ func TestSlowReaderIsToldIfItReadsAfterAll(t *testing.T) {
 	s, l := startStation(t, cfg, nil)
 	c := dial(t, l)
 	f := s.session(t, 0)
-	event := []byte(`{"call":"newmessage","message":"` + strings.Repeat("x", 10<<10) + "\"}\n")
+	event := &actors.Event{Bytes: []byte(`{"call":"newmessage","message":"` + strings.Repeat("x", 10<<10) + "\"}\n")}
 	for l.Stats().SlowReaders == 0 {
 		f.out.Push(event)
 	}

@@ -24,7 +24,7 @@ func TestUnreadOfAllIsBounded(t *testing.T) {
 	s.session(t, deaf-1)
 	reader := dial(t, l)
 	good := s.session(t, deaf)
-	event := []byte(`{"call":"newmessage","message":"` + strings.Repeat("x", 10<<10) + "\"}\n")
+	event := &actors.Event{Bytes: []byte(`{"call":"newmessage","message":"` + strings.Repeat("x", 10<<10) + "\"}\n")}
 	for l.Stats().SlowReaders == 0 {
 		for i := range deaf {
 			s.session(t, i).out.Push(event)
@@ -48,7 +48,7 @@ func TestUnreadIsCountedDown(t *testing.T) {
 	for i := range 3 {
 		c := dial(t, l)
 		f := s.session(t, i)
-		event := []byte(`{"call":"newmessage","message":"` + strings.Repeat("x", 10<<10) + "\"}\n")
+		event := &actors.Event{Bytes: []byte(`{"call":"newmessage","message":"` + strings.Repeat("x", 10<<10) + "\"}\n")}
 		for l.Stats().SlowReaders == int64(i) {
 			f.out.Push(event)
 		}

@@ -158,12 +158,12 @@ func TestEncoder(t *testing.T) {
 	}
 	got := string(e.EncodeNewMessage(&actors.NewMessage{
 		Server: "s", Channel: "c", Index: 8, Message: actors.Message{Text: "😀", Author: "a", Timestamp: 1},
-	}))
+	}).Bytes)
 	want := `{"call":"newmessage","message":"\ud83d\ude00","timestamp":0.000001,"author":"a","servername":"s","channel":"c","index":8}`
 	if got != want+"\n" {
 		t.Error(got)
 	}
-	got = string(e.EncodeUnsubscribed(&actors.Unsubscribed{Server: "s", Reason: actors.ServerGone}))
+	got = string(e.EncodeUnsubscribed(&actors.Unsubscribed{Server: "s", Reason: actors.ServerGone}).Bytes)
 	if got != `{"call":"unsubscribed","servername":"s","reason":"server was deleted","code":"server_gone"}`+"\n" {
 		t.Error(got)
 	}
