@@ -197,7 +197,7 @@ var mutants = []mutant{
 	{
 		name: "pushes out of order",
 		file: "transport/outbox.go", by: wholeHouse,
-		old: "		out.b = append(out.b, event...)\n",
-		new: "		out.b = append(append([]byte(nil), event...), out.b...)\n",
+		old: "		o.last.events = append(o.last.events, event)\n",
+		new: "		all := append(o.last.events, event)\n		all[0], all[len(all)-1] = event, all[0]\n		o.last.events = all\n",
 	},
 }
