@@ -52,9 +52,8 @@ func command(args []string) int {
 	ctx, stop := endBySignal(!opts.Plain)
 	defer stop()
 	onTerminal := isTerminal(os.Stdin)
-	if err = run(ctx, opts, m); err != nil {
-		awaitHangup(ctx, onTerminal)
-	}
+	err = run(ctx, opts, m)
+	awaitHangup(ctx, onTerminal)
 	if m.failed != nil {
 		warn("the host and the user are not remembered: %v", m.failed)
 	}

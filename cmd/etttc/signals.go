@@ -55,7 +55,7 @@ func endBySignal(fullScreen bool) (ctx context.Context, stop func()) {
 }
 
 // awaitHangup waits a moment for the signal that comes with a terminal's end,
-// where that has shown already as an error in using the terminal.
+// where that has shown already as an error in using the terminal, or as the end of the input.
 func awaitHangup(ctx context.Context, wasTerminal bool) {
 	if wasTerminal && !isTerminal(os.Stdin) {
 		select {
