@@ -135,7 +135,7 @@ func (r *router) deliver(ctx actor.Context, d *delivery) {
 	d.to = d.to[len(now):]
 	pushes := 0
 	for _, h := range now {
-		if s := h.sub.of; s.session != d.of.Poster.Session && (h.sub.hears(d.stamp) || h.also.hears(d.stamp)) {
+		if s := h.at(d.stamp); s != nil && s.session != d.of.Poster.Session {
 			s.out.Push(d.event)
 			pushes++
 		}
@@ -149,6 +149,17 @@ func (r *router) deliver(ctx actor.Context, d *delivery) {
 		d.span.over()
 		r.finish(ctx, d.of)
 	}
+}
+
+// at is who hears a message, nil where nobody is left.
+func (h *hearer) at(stamp uint64) *subscriber {
+	switch {
+	case h.sub.hears(stamp):
+		return h.sub.of
+	case h.also.hears(stamp):
+		return h.also.of
+	}
+	return nil
 }
 
 // hears tells whether the subscription is there and began before a message came.

@@ -1,7 +1,9 @@
 package actors
 
 import (
+	"runtime"
 	"testing"
+	"weak"
 
 	"github.com/asynkron/protoactor-go/actor"
 )
@@ -71,6 +73,32 @@ func TestWhoKeepsOneOfTwoSubscriptionsHears(t *testing.T) {
 	if heard["new first"] != crowd {
 		t.Errorf("%d of %d heard the first", heard["new first"], crowd)
 	}
+}
+
+// TestWhoHasLeftIsLetGo: the lists of a channel's hearers are made anew only when there is
+// something to hear, and until then nothing of those who left is kept.
+func TestWhoHasLeftIsLetGo(t *testing.T) {
+	r := newRouter(nil).(*router)
+	t1 := topic{server: "s", serverIncarnation: 1, channel: "c", incarnation: 2}
+	join := func(id uint64) weak.Pointer[outbox] {
+		out := &outbox{}
+		r.onOnline(&online{id, nil, out, "bob"})
+		r.onAttach(&attach{id, "bob", t1.whole()})
+		r.onAttach(&attach{id, "bob", t1})
+		r.onBegin(&begin{id, t1})
+		return weak.Make(out)
+	}
+	left := join(1)
+	join(2)
+	if n := len(r.hearers(t1)); n != 2 {
+		t.Fatalf("%d hear the channel", n)
+	}
+	r.forget(1)
+	runtime.GC()
+	if left.Value() != nil {
+		t.Error("the connection of a session that left is kept")
+	}
+	runtime.KeepAlive(r)
 }
 
 // slowOutbox tells what is pushed to it, and takes its time.

@@ -116,8 +116,8 @@ type audience struct {
 
 // subscription is one subscriber's to one topic.
 type subscription struct {
-	of    *subscriber
-	began uint64 // the stamp of the beginning; 0 before that and after the end
+	of    *subscriber // nil after the end
+	began uint64      // the stamp of the beginning; 0 before that and after the end
 }
 
 func newRouter(n *node) actor.Actor {
@@ -278,7 +278,8 @@ func (r *router) begin(s *subscriber, t topic) {
 }
 
 func (r *router) leave(s *subscriber, t topic) {
-	s.topics[t].began = 0 // messages may be on their way to it
+	sub := s.topics[t] // messages may be on their way to it, and lists name it: it keeps nobody alive
+	sub.began, sub.of = 0, nil
 	delete(s.topics, t)
 	a := r.topics[t]
 	if a == nil {
