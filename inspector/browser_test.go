@@ -183,7 +183,7 @@ func TestPageTellsOfLostStations(t *testing.T) {
 	s.Login("alice") // which subscribes to all of them
 	request := page.next("request")
 	hops, lost := len(hopsOf(request)), int(request["lost"].(float64))
-	if hops+lost < 4*servers { // directory, server, router and session of each
+	if hops+lost > 5*servers || hops < 256 || lost == 0 { // what comes late of some 400 is not waited for
 		t.Errorf("%d stations are told and %d lost", hops, lost)
 	}
 	v.Await(fmt.Sprintf(`document.querySelectorAll(".waterfall tbody tr").length === %d`, hops))
