@@ -132,7 +132,7 @@ func (c *conn) AnswerFollowed(req *actors.Request, reply any, w *actors.Writing)
 func (c *conn) put(piece *buffer) {
 	o := &c.out
 	o.waiting += len(piece.b)
-	if o.marked && (o.due == nil || o.last.events != nil || len(piece.b) > worthShare) {
+	if o.marked && (o.due == nil || len(piece.b) > worthShare) {
 		c.append(piece)
 		return
 	}
@@ -248,7 +248,11 @@ func (c *conn) add(event *actors.Event) {
 func (c *conn) room() *buffer {
 	o := &c.out
 	if o.due == nil || o.last.shared || o.last.events != nil || len(o.last.b) > pieceBytes {
-		c.append(buffers.Get().(*buffer))
+		fresh := new(buffer) // as small as what is in it: there may be many, for one who does not read
+		if o.due == nil {
+			fresh = buffers.Get().(*buffer)
+		}
+		c.append(fresh)
 		if !o.marked {
 			o.last.b = append(o.last.b, c.shared.codec.Mark()...)
 			o.waiting += len(o.last.b)
