@@ -63,23 +63,30 @@ func (r *router) onPublish(ctx actor.Context, m *publish) {
 }
 
 // hearers are the subscribers of a channel and those of its whole server, each once. The
-// list is made anew after a change of either, and not changed: deliveries are under way to it.
+// list is not changed: deliveries go on with it.
 func (r *router) hearers(t topic) []hearer {
 	server, channel := r.topics[t.whole()], r.topics[t]
-	keeper := channel
-	if keeper == nil {
-		keeper = server
-	}
-	if keeper == nil {
+	switch {
+	case server == nil && channel == nil:
 		return nil
+	case server == nil:
+		return channel.hearers()
+	case channel == nil:
+		return server.hearers()
 	}
-	if changes := [2]uint64{server.change(), channel.change()}; keeper.made != changes {
-		keeper.made, keeper.hearers = changes, hearers(server.all(), channel.all())
-	}
-	return keeper.hearers
+	return both(server.subs, channel.subs)
 }
 
-func hearers(server, channel map[uint64]*subscription) []hearer {
+// hearers are those of one audience, listed once until one comes or goes.
+func (a *audience) hearers() []hearer {
+	if a.list == nil {
+		a.list = both(nil, a.subs)
+	}
+	return a.list
+}
+
+// both lists those of a server and those of its channel.
+func both(server, channel map[uint64]*subscription) []hearer {
 	all := make([]hearer, 0, len(server)+len(channel))
 	for id, sub := range server {
 		all = append(all, hearer{sub, channel[id]})
@@ -90,21 +97,6 @@ func hearers(server, channel map[uint64]*subscription) []hearer {
 		}
 	}
 	return all
-}
-
-func (a *audience) all() map[uint64]*subscription {
-	if a == nil {
-		return nil
-	}
-	return a.subs
-}
-
-// change is the number of the last change; 0 where there is nobody.
-func (a *audience) change() uint64 {
-	if a == nil {
-		return 0
-	}
-	return a.changed
 }
 
 // onFan sends a portion of the lane whose turn it is.

@@ -8,16 +8,21 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 )
 
+var t1 = topic{server: "s", serverIncarnation: 1, channel: "c", incarnation: 2}
+
+func routerOnStage(t *testing.T) (*stage, *actor.PID) {
+	s := newStage(t)
+	s.node.encoder = plainEncoder{}
+	s.node.scheduler.watching = true // nobody steps in for the one who waits
+	return s, s.node.system.Root.Spawn(s.node.props(KindRouter, nil, func() actor.Actor { return newRouter(s.node) }))
+}
+
 // TestWhoSubscribesAnewHearsNothingFromBefore: a message is on its way to three times
 // as many subscribers as are sent it at a time, when all of them end their
 // subscriptions and begin others. Two thirds are not sent it any more.
 func TestWhoSubscribesAnewHearsNothingFromBefore(t *testing.T) {
-	s := newStage(t)
-	s.node.encoder = plainEncoder{}
-	s.node.scheduler.watching = true // nobody steps in for the one who waits
-	router := s.node.system.Root.Spawn(s.node.props(KindRouter, nil, func() actor.Actor { return newRouter(s.node) }))
+	s, router := routerOnStage(t)
 	const crowd = 3*portion - 1
-	t1 := topic{server: "s", serverIncarnation: 1, channel: "c", incarnation: 2}
 	subscribe := func(id uint64) { s.tell(router, &attach{id, "bob", t1}, &begin{id, t1}) }
 	for id := range uint64(crowd) {
 		s.tell(router, &online{id, nil, slowOutbox{stage: s}, "bob"})
@@ -46,12 +51,8 @@ func TestWhoSubscribesAnewHearsNothingFromBefore(t *testing.T) {
 // TestWhoKeepsOneOfTwoSubscriptionsHears: all are subscribed to a channel and to its whole
 // server, and end that while a message is on its way to them. Each hears it, and once.
 func TestWhoKeepsOneOfTwoSubscriptionsHears(t *testing.T) {
-	s := newStage(t)
-	s.node.encoder = plainEncoder{}
-	s.node.scheduler.watching = true // nobody steps in for the one who waits
-	router := s.node.system.Root.Spawn(s.node.props(KindRouter, nil, func() actor.Actor { return newRouter(s.node) }))
+	s, router := routerOnStage(t)
 	const crowd = 3*portion - 1
-	t1 := topic{server: "s", serverIncarnation: 1, channel: "c", incarnation: 2}
 	for id := range uint64(crowd) {
 		s.tell(router, &online{id, nil, slowOutbox{stage: s}, "bob"})
 		s.tell(router, &attach{id, "bob", t1.whole()}, &attach{id, "bob", t1}, &begin{id, t1})
@@ -75,17 +76,23 @@ func TestWhoKeepsOneOfTwoSubscriptionsHears(t *testing.T) {
 	}
 }
 
-// TestWhoHasLeftIsLetGo: the lists of a channel's hearers are made anew only when there is
-// something to hear, and until then nothing of those who left is kept.
+// TestWhoHasLeftIsLetGo: a list of hearers is made anew only when there is something to
+// hear, and until then nothing of those who left is kept.
 func TestWhoHasLeftIsLetGo(t *testing.T) {
+	for name, topics := range map[string][]topic{"channel": {t1}, "server": {t1.whole()}, "both": {t1, t1.whole()}} {
+		t.Run(name, func(t *testing.T) { whoHasLeftIsLetGo(t, topics) })
+	}
+}
+
+func whoHasLeftIsLetGo(t *testing.T, topics []topic) {
 	r := newRouter(nil).(*router)
-	t1 := topic{server: "s", serverIncarnation: 1, channel: "c", incarnation: 2}
 	join := func(id uint64) weak.Pointer[outbox] {
 		out := &outbox{}
 		r.onOnline(&online{id, nil, out, "bob"})
-		r.onAttach(&attach{id, "bob", t1.whole()})
-		r.onAttach(&attach{id, "bob", t1})
-		r.onBegin(&begin{id, t1})
+		for _, to := range topics {
+			r.onAttach(&attach{id, "bob", to})
+			r.onBegin(&begin{id, to})
+		}
 		return weak.Make(out)
 	}
 	left := join(1)
@@ -98,7 +105,10 @@ func TestWhoHasLeftIsLetGo(t *testing.T) {
 	if left.Value() != nil {
 		t.Error("the connection of a session that left is kept")
 	}
-	runtime.KeepAlive(r)
+	join(3)
+	if n := len(r.hearers(t1)); n != 2 {
+		t.Errorf("%d hear the channel after one left and one came", n)
+	}
 }
 
 // slowOutbox tells what is pushed to it, and takes its time.

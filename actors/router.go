@@ -93,7 +93,6 @@ type router struct {
 	sessions map[uint64]*subscriber
 	users    map[string]map[uint64]*subscriber
 	topics   map[topic]*audience
-	changes  uint64 // of audiences
 	stamp    uint64 // of the last message, or the last beginning of a subscription
 	fanout   fanout
 }
@@ -108,16 +107,14 @@ type subscriber struct {
 
 // audience is the subscriptions to a topic that have begun, by session.
 type audience struct {
-	subs    map[uint64]*subscription
-	changed uint64 // the number of the last change
-	hearers []hearer
-	made    [2]uint64 // hearers are from these changes, of the server and the channel
+	subs map[uint64]*subscription
+	list []hearer // of them; nil after a change
 }
 
 // subscription is one subscriber's to one topic.
 type subscription struct {
-	of    *subscriber // nil after the end
-	began uint64      // the stamp of the beginning; 0 before that and after the end
+	of    *subscriber
+	began uint64 // the stamp of the beginning; 0 before that and after the end
 }
 
 func newRouter(n *node) actor.Actor {
@@ -264,30 +261,28 @@ func (r *router) onBegin(m *begin) {
 
 func (r *router) begin(s *subscriber, t topic) {
 	sub := s.topics[t]
-	if sub.began == 0 {
-		r.stamp++
-		sub.began = r.stamp
+	if sub.began != 0 {
+		return
 	}
+	r.stamp++
+	sub.began = r.stamp
 	if r.topics[t] == nil {
 		r.topics[t] = &audience{subs: map[uint64]*subscription{}}
 	}
 	a := r.topics[t]
-	a.subs[s.session] = sub
-	r.changes++
-	a.changed = r.changes
+	a.subs[s.session], a.list = sub, nil
 }
 
 func (r *router) leave(s *subscriber, t topic) {
-	sub := s.topics[t] // messages may be on their way to it, and lists name it: it keeps nobody alive
-	sub.began, sub.of = 0, nil
+	s.topics[t].began = 0 // messages may be on their way to it
 	delete(s.topics, t)
 	a := r.topics[t]
 	if a == nil {
 		return
 	}
 	delete(a.subs, s.session)
-	r.changes++
-	if a.changed = r.changes; len(a.subs) == 0 {
+	a.list = nil
+	if len(a.subs) == 0 {
 		delete(r.topics, t)
 	}
 }
@@ -330,8 +325,12 @@ func (r *router) onRevoke(m *revoke) {
 // ended: one of its name may begin anew. Who is subscribed to the channel too
 // hears it once, as the end of that subscription.
 func (r *router) tellChannelGone(m *revoke) {
+	server := r.topics[m.Topic.whole()]
+	if server == nil {
+		return
+	}
 	event := r.node.encoder.EncodeUnsubscribed(&Unsubscribed{Server: m.Topic.server, Channel: m.Topic.channel, Reason: m.Reason})
-	for _, sub := range r.topics[m.Topic.whole()].all() {
+	for _, sub := range server.subs {
 		if _, too := sub.of.topics[m.Topic]; !too {
 			sub.of.out.Push(event)
 		}

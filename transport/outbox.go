@@ -11,7 +11,7 @@ import (
 
 // outbox is what a connection has to write. Its mutex guards a few fields and is held
 // for a moment: nothing is encoded under it but a last word, and nobody waits for a
-// socket. What every push touches comes first: a thousand connections' are many cache lines.
+// socket. Most of what a push touches comes first: a thousand connections' are many cache lines.
 type outbox struct {
 	mu        sync.Mutex
 	due       *buffer // to be written, the first piece; nil when there is nothing
@@ -89,7 +89,7 @@ func (b *buffer) joined() *buffer {
 		return b
 	case len(b.events) == 1 && b.next == nil:
 		b.b, b.events[0], b.events = b.events[0].Bytes, nil, b.events[:0]
-		return b
+		return b // still a list, which recycle knows by its events, though they are in b now
 	}
 	all := buffers.Get().(*buffer)
 	for b != nil && len(b.b) <= worthShare && len(all.b) < pieceBytes {
@@ -198,6 +198,9 @@ const mostHeld = 64
 
 // letGo appends the events that were held, under the mutex.
 func (c *conn) letGo() {
+	if len(c.out.held) == 0 {
+		return
+	}
 	for _, event := range c.out.held {
 		c.add(event)
 	}
@@ -232,10 +235,9 @@ func (c *conn) add(event *actors.Event) {
 	if !o.marked {
 		c.room()
 	}
-	switch {
-	case len(event.Bytes) > worthShare:
+	if len(event.Bytes) > worthShare {
 		c.append(&buffer{b: event.Bytes, shared: true})
-	default:
+	} else {
 		if o.due == nil || len(o.last.events) == cap(o.last.events) {
 			c.append(lists.Get().(*buffer))
 		}
