@@ -23,22 +23,29 @@ func AppendString(dst []byte, s string) []byte {
 }
 
 // plain tells whether all of b is ASCII that stands for itself in a JSON string. It
-// looks at eight bytes at a time: the highest bit of each then says that it is not.
+// looks at eight bytes at a time, the last of them again if they are fewer.
 func plain(b []byte) bool {
-	const each, high = 0x0101010101010101, 0x8080808080808080
-	var found uint64
-	for ; len(b) >= 8; b = b[8:] {
-		w := binary.LittleEndian.Uint64(b)
-		quote, slash := w^each*'"', w^each*'\\'
-		found |= w | (w-each*' ')&^w | (quote-each)&^quote | (slash-each)&^slash
-	}
-	for _, c := range b {
-		if c < ' ' || c == '"' || c == '\\' {
-			return false
+	if len(b) < 8 {
+		w := uint64(each * ' ')
+		for _, c := range b {
+			w = w<<8 | uint64(c)
 		}
-		found |= uint64(c)
+		return odd(w)&high == 0
+	}
+	found := odd(binary.LittleEndian.Uint64(b[len(b)-8:]))
+	for rest := b; len(rest) >= 8; rest = rest[8:] {
+		found |= odd(binary.LittleEndian.Uint64(rest))
 	}
 	return found&high == 0
+}
+
+// A word of eight bytes: a bit in each, and the highest bit in each.
+const each, high = 0x0101010101010101, 0x8080808080808080
+
+// odd has the highest bit of some byte set if one of w does not stand for itself: what is
+// subtracted is less than a byte that does, so that none borrows of the next.
+func odd(w uint64) uint64 {
+	return w | (w - each*' ') | ((w ^ each*'"') - each) | ((w ^ each*'\\') - each)
 }
 
 func appendEscaped(dst []byte, s string) []byte {
@@ -116,16 +123,32 @@ func BeginList(dst []byte, name string) []byte { return append(appendName(dst, n
 // EndList closes a list.
 func EndList(dst []byte) []byte { return append(dst, ']') }
 
-// appendTimestamp appends microseconds as seconds with six decimals.
+// appendTimestamp appends microseconds as seconds with six decimals. There is one in
+// all that is sent, so its digits are written in pairs, from a table.
 func appendTimestamp(dst []byte, micro int64) []byte {
-	dst = appendName(dst, "timestamp")
+	dst = append(dst, `,"timestamp":`...)
 	if micro < 0 {
 		dst = append(dst, '-')
 		micro = -micro
 	}
-	dst = strconv.AppendInt(dst, micro/1e6, 10)
-	point := len(dst)
-	dst = strconv.AppendInt(dst, 1e6+micro%1e6, 10) // with its zeros
-	dst[point] = '.'
-	return dst
+	seconds, rest := uint64(micro)/1e6, uint64(micro)%1e6 //nolint:gosec // it is not negative, or its bits are right
+	dst = appendSeconds(dst, seconds)
+	a, b, c := pairs[rest/1e4], pairs[rest/100%100], pairs[rest%100]
+	return append(dst, '.', a[0], a[1], b[0], b[1], c[0], c[1])
 }
+
+func appendSeconds(dst []byte, n uint64) []byte {
+	if n < 1e9 || n >= 1e10 { // before 2001, after 2286
+		return strconv.AppendUint(dst, n, 10)
+	}
+	a, b, c, d, e := pairs[n/1e8], pairs[n/1e6%100], pairs[n/1e4%100], pairs[n/100%100], pairs[n%100]
+	return append(dst, a[0], a[1], b[0], b[1], c[0], c[1], d[0], d[1], e[0], e[1])
+}
+
+// pairs has 00 to 99.
+var pairs = func() (all [100][2]byte) {
+	for i := range all {
+		all[i] = [2]byte{byte('0' + i/10), byte('0' + i%10)}
+	}
+	return all
+}()

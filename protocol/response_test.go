@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"math"
 	"reflect"
 	"strings"
 	"testing"
@@ -24,14 +25,30 @@ func TestAppendString(t *testing.T) {
 // TestAppendStringAnywhere has each byte at each place of words of eight and what is left.
 func TestAppendStringAnywhere(t *testing.T) {
 	text := []byte("all of it is plain!!")
-	for at := range text {
-		for c := range 256 {
-			odd := bytes.Clone(text)
-			odd[at] = byte(c)
-			want := string(appendEscaped([]byte{'"'}, string(odd))) + `"`
-			if got := string(AppendString(nil, string(odd))); got != want {
-				t.Fatalf("byte %d at %d: %s, want %s", c, at, got, want)
+	for size := range len(text) + 1 {
+		for at := range size {
+			for c := range 256 {
+				odd := bytes.Clone(text[:size])
+				odd[at] = byte(c)
+				want := string(appendEscaped([]byte{'"'}, string(odd))) + `"`
+				if got := string(AppendString(nil, string(odd))); got != want {
+					t.Fatalf("byte %d at %d of %d: %s, want %s", c, at, size, got, want)
+				}
 			}
+		}
+	}
+}
+
+// TestFinishAnywhere has one character that ASCII lacks at each place.
+func TestFinishAnywhere(t *testing.T) {
+	codec, err := FindCodec("ascii")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for at := range 80 {
+		before, after := strings.Repeat("a", at), strings.Repeat("b", 79-at)
+		if got := string(codec.Finish([]byte("é"+before+"é"+after), len("é"))); got != "é"+before+`\u00e9`+after {
+			t.Fatalf("at %d: %s", at, got)
 		}
 	}
 }
@@ -39,6 +56,8 @@ func TestAppendStringAnywhere(t *testing.T) {
 func TestTimestamp(t *testing.T) {
 	for micro, want := range map[int64]string{
 		0: "0.000000", 1: "0.000001", 999999: "0.999999", 1586562444123456: "1586562444.123456", -1500000: "-1.500000",
+		999999999999999: "999999999.999999", 1000000000000000: "1000000000.000000", 9098070605040302: "9098070605.040302",
+		9999999999999999: "9999999999.999999", 10000000000000000: "10000000000.000000", math.MinInt64: "-9223372036854.775808",
 	} {
 		if got := string(appendTimestamp(nil, micro)); got != `,"timestamp":`+want {
 			t.Errorf("%d: %s", micro, got)
