@@ -160,9 +160,9 @@ func (m *mailbox) pop() (msg any, system, some bool, watched *observation) {
 	defer m.mu.Unlock()
 	switch {
 	case m.system.len() > 0:
-		msg, system = m.system.pop(roomKept), true
+		msg, system = m.system.pop(false), true
 	case m.user.len() > 0 && !m.suspended:
-		msg = m.user.pop(m.room())
+		msg = m.user.pop(m.shared)
 	default:
 		m.state = asleep
 		return nil, false, false, nil
@@ -183,7 +183,8 @@ func (m *mailbox) suspend(suspended bool) {
 	}
 }
 
-// messages is a queue that holds no memory while it is empty, but for a little.
+// messages is a queue that holds little memory while it is empty: room for a few, or for
+// as many as it had just now, since a busy actor will have as many again.
 type messages struct {
 	all  []any
 	head int
@@ -191,16 +192,9 @@ type messages struct {
 
 // How many messages an empty queue keeps room for, if it ever had it.
 const (
-	roomKept   = 4
-	sharedKept = 256 // of the few actors that everybody asks
+	roomKept = 4
+	mostKept = 256 // of those that are busy, or that everybody asks
 )
-
-func (m *mailbox) room() int {
-	if m.shared {
-		return sharedKept
-	}
-	return roomKept
-}
 
 func (q *messages) len() int { return len(q.all) - q.head }
 
@@ -218,9 +212,13 @@ func (q *messages) pushFirst(msg any) {
 	q.head = 0
 }
 
-func (q *messages) pop(keep int) (msg any) {
+func (q *messages) pop(shared bool) (msg any) {
 	msg, q.all[q.head] = q.all[q.head], nil
 	if q.head++; q.head == len(q.all) {
+		keep := roomKept
+		if shared || q.head > cap(q.all)/4 {
+			keep = mostKept
+		}
 		q.all, q.head = q.all[:0], 0
 		if cap(q.all) > keep {
 			q.all = nil

@@ -381,3 +381,26 @@ func (s *stage) untilAsleep() {
 		s.node.scheduler.mu.Unlock()
 	}
 }
+
+// TestAQueueKeepsTheRoomThatItNeeds has one that is busy allocate nothing, and one
+// that was busy once hold no memory for that.
+func TestAQueueKeepsTheRoomThatItNeeds(t *testing.T) {
+	var q messages
+	burst := func(n int) {
+		for range n {
+			q.push(nil)
+		}
+		for range n {
+			q.pop(false)
+		}
+	}
+	if allocs := testing.AllocsPerRun(10, func() { burst(48) }); allocs != 0 {
+		t.Errorf("a burst like the one before allocates %v times", allocs)
+	}
+	if burst(1); cap(q.all) > roomKept {
+		t.Errorf("after one message there is room for %d", cap(q.all))
+	}
+	if burst(2 * mostKept); q.all != nil {
+		t.Errorf("after very many there is room for %d", cap(q.all))
+	}
+}
