@@ -150,46 +150,52 @@ func (c *conn) urgency() class {
 	return answered
 }
 
-// fill changes the outbox under its mutex and then sees to the writing. A fault
-// in it leaves the mutex free: whoever ends the connection then needs it.
-func (c *conn) fill(how class, change func()) {
+// fill changes the outbox under its mutex and then sees to the writing, and has the
+// reader look again.
+func (c *conn) fill(how class, change func()) { c.hand(c.filled(how, change)) }
+
+// filled leaves the mutex free also after a fault: whoever ends the connection then needs it.
+func (c *conn) filled(how class, change func()) class {
 	c.out.mu.Lock()
-	changed := false
-	defer func() {
-		if !changed {
-			c.out.mu.Unlock()
-		}
-	}()
+	defer c.out.mu.Unlock()
 	change()
-	changed = true
-	c.wake(how)
+	c.out.changed.Signal()
+	return c.begin(how)
 }
 
 // Push writes an event, or ends the connection if its client has left too much unread.
 func (c *conn) Push(event *actors.Event) {
-	o := &c.out
-	overflow := false
-	c.fill(little, func() {
-		if o.ended {
-			return
-		}
-		unread := c.unread() + len(event.Bytes)
-		overflow = unread > c.shared.cfg.OutboxBytes+o.slack || c.shared.commons.crowded(unread)
-		switch {
-		case overflow:
-			c.sayDisconnected()
-		case o.subscribing > 0 && len(o.held) < mostHeld:
-			o.held = append(o.held, event)
-			o.heldBytes += len(event.Bytes)
-		default:
-			c.letGo()
-			c.add(event)
-		}
-	})
+	how, overflow := c.push(event)
+	c.hand(how)
 	if overflow {
 		c.isSlow()
 		c.cut(endSlow)
 	}
+}
+
+// push is Push without the writing. A reader that waits for room finds no more of it
+// than before, so it is not woken.
+func (c *conn) push(event *actors.Event) (how class, overflow bool) {
+	o := &c.out
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.ended {
+		return classes, false
+	}
+	unread := c.unread() + len(event.Bytes)
+	overflow = unread > c.shared.cfg.OutboxBytes+o.slack || c.shared.commons.crowded(unread)
+	switch {
+	case overflow:
+		c.sayDisconnected()
+		o.changed.Signal()
+	case o.subscribing > 0 && len(o.held) < mostHeld:
+		o.held = append(o.held, event)
+		o.heldBytes += len(event.Bytes)
+	default:
+		c.letGo()
+		c.add(event)
+	}
+	return c.begin(little), overflow
 }
 
 // mostHeld is how many events wait for the answer to a subscribe, which mostly comes
@@ -274,22 +280,25 @@ func (c *conn) append(piece *buffer) {
 	o.last = piece
 }
 
-// wake sees to it that what is due gets written and that the reader looks
-// again. It gives up the mutex, which the caller holds.
-func (c *conn) wake(how class) {
+// begin says, under the mutex, that what is due is going to be written, and how soon;
+// classes if somebody sees to that already.
+func (c *conn) begin(how class) class {
 	o := &c.out
-	start := o.due != nil && !o.writing && !o.dead
-	if start {
-		o.writing = true
-	}
-	if how == little && c.unread() > worthShare {
+	c.account()
+	switch {
+	case o.due == nil, o.writing, o.dead:
+		return classes
+	case how == little && c.unread() > worthShare:
 		how = much
 	}
-	c.account()
-	o.changed.Signal()
-	o.mu.Unlock()
+	o.writing = true
+	return how
+}
+
+// hand has what is due written by another.
+func (c *conn) hand(how class) {
 	switch {
-	case !start:
+	case how == classes:
 	case c.ready.by != nil:
 		c.ready.by.flusher.hand(c, how)
 	default:
