@@ -197,7 +197,7 @@ var mutants = []mutant{
 	{
 		name: "pushes out of order",
 		file: "transport/outbox.go", by: wholeHouse,
-		old: "		o.last.events = append(o.last.events, event)\n",
-		new: "		all := append(o.last.events, event)\n		all[0], all[len(all)-1] = event, all[0]\n		o.last.events = all\n",
+		old: "	o.last.events = append(o.last.events, event)\n",
+		new: "	all := append(o.last.events, event)\n	all[0], all[len(all)-1] = event, all[0]\n	o.last.events = all\n",
 	},
 }

@@ -2,6 +2,7 @@ package transport
 
 import (
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -54,6 +55,9 @@ type buffer struct {
 	events []*actors.Event // small ones, likewise, instead of b
 }
 
+// open tells whether bytes may be appended to a piece.
+func (b *buffer) open() bool { return !b.shared && b.events == nil && len(b.b) <= pieceBytes }
+
 const (
 	pieceBytes = 16 << 10 // a piece that is longer takes no more
 	worthShare = 1 << 10  // an event that is longer is a piece of its own
@@ -79,6 +83,17 @@ func (b *buffer) recycle() (next *buffer) {
 		buffers.Put(b)
 	}
 	return next
+}
+
+// fitting returns a piece that has not much more room than it needs: it may wait for
+// long, and what had it before may have been large.
+func (b *buffer) fitting() *buffer {
+	if cap(b.b) <= max(4*len(b.b), 4<<10) {
+		return b
+	}
+	fit := &buffer{b: slices.Clone(b.b)}
+	b.recycle()
+	return fit
 }
 
 // joined puts the first pieces together, if they are small, so that they are written in
@@ -133,6 +148,9 @@ func (c *conn) put(piece *buffer) {
 	o := &c.out
 	o.waiting += len(piece.b)
 	if o.marked && (o.due == nil || len(piece.b) > worthShare) {
+		if o.writing {
+			piece = piece.fitting()
+		}
 		c.append(piece)
 		return
 	}
@@ -241,21 +259,24 @@ func (c *conn) add(event *actors.Event) {
 	if !o.marked {
 		c.room()
 	}
-	if len(event.Bytes) > worthShare {
-		c.append(&buffer{b: event.Bytes, shared: true})
-	} else {
-		if o.due == nil || len(o.last.events) == cap(o.last.events) {
-			c.append(lists.Get().(*buffer))
-		}
-		o.last.events = append(o.last.events, event)
-	}
 	o.waiting += len(event.Bytes)
+	switch {
+	case len(event.Bytes) > worthShare:
+		c.append(&buffer{b: event.Bytes, shared: true})
+		return
+	case o.due != nil && o.last.open(): // a list for each event between two answers would be large
+		o.last.b = append(o.last.b, event.Bytes...)
+		return
+	case o.due == nil || len(o.last.events) == cap(o.last.events):
+		c.append(lists.Get().(*buffer))
+	}
+	o.last.events = append(o.last.events, event)
 }
 
 // room returns a piece to append to, under the mutex.
 func (c *conn) room() *buffer {
 	o := &c.out
-	if o.due == nil || o.last.shared || o.last.events != nil || len(o.last.b) > pieceBytes {
+	if o.due == nil || !o.last.open() {
 		fresh := new(buffer) // as small as what is in it: there may be many, for one who does not read
 		if o.due == nil {
 			fresh = buffers.Get().(*buffer)

@@ -1,0 +1,82 @@
+package transport
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"elemental/actors"
+)
+
+// TestUnreadTakesLittleMoreThanItsBytes has a client that reads nothing for a while. What
+// waits for it is counted in bytes, and bounded so: it must not take much more in memory.
+func TestUnreadTakesLittleMoreThanItsBytes(t *testing.T) {
+	const n = 40
+	image := strings.Repeat("i", worthShare+100)
+	for name, tell := range map[string]func(c *conn, i int, req *actors.Request) (said []string){
+		"middling answers after large ones": func(c *conn, _ int, req *actors.Request) []string {
+			buffers.Put(&buffer{b: make([]byte, 0, 60<<10)})
+			c.Answer(req, actors.Image{Image: image})
+			return []string{`{"resp":true,"img":"` + image + `"}`}
+		},
+		"an answer and a push in turn": func(c *conn, i int, req *actors.Request) []string {
+			event := fmt.Sprintf(`{"call":"newmessage","index":%d}`, i)
+			c.Push(&actors.Event{Bytes: []byte(event + "\n")})
+			c.Answer(req, actors.Done{})
+			return []string{event, yes}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, l := startStation(t, testConfig(), nil)
+			client := dial(t, l)
+			client.send(strings.Repeat(`{"call":"ping"}`, n+1))
+			f := s.session(t, 0)
+			c := f.out.(*conn)
+			c.Answer(f.request(t, 0), actors.Done{})
+			client.expect(yes)
+			read := c.stall()
+			var want []string
+			for i := range n {
+				want = append(want, tell(c, i, f.request(t, i+1))...)
+			}
+			if held, unread := c.heldMemory(); held > 2*unread+1<<10 {
+				t.Errorf("%d bytes hold %d bytes of memory", unread, held)
+			}
+			read()
+			for _, line := range want {
+				client.expect(line)
+			}
+		})
+	}
+}
+
+// stall has nothing written until read is called, as if the client did not read.
+func (c *conn) stall() (read func()) {
+	c.out.mu.Lock()
+	defer c.out.mu.Unlock()
+	for c.out.writing {
+		c.out.changed.Wait()
+	}
+	c.out.writing = true
+	return func() {
+		c.out.mu.Lock()
+		c.out.writing = false
+		how := c.begin(answered)
+		c.out.mu.Unlock()
+		c.hand(how)
+	}
+}
+
+// heldMemory is what the pieces that are due take, and how many bytes are in them.
+func (c *conn) heldMemory() (held, unread int) {
+	c.out.mu.Lock()
+	defer c.out.mu.Unlock()
+	const header, pointer = 64, 8
+	for b := c.out.due; b != nil; b = b.next {
+		held += header + pointer*cap(b.events)
+		if !b.shared {
+			held += cap(b.b)
+		}
+	}
+	return held, c.unread()
+}
