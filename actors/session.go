@@ -54,15 +54,6 @@ type session struct {
 	late map[uint64]lateWork // requests past their deadline that somebody may still work on
 }
 
-// lateWork is what a request that was answered at its deadline holds at the gate.
-type lateWork struct {
-	bytes int
-	since time.Time
-}
-
-// maxLate is how many of them a session may have and still begin others.
-const maxLate = 64
-
 // flight is a request that was begun.
 type flight struct {
 	req      *Request
@@ -459,68 +450,6 @@ func (s *session) subscribeTo(ctx actor.Context, name string) {
 
 func (s *session) askSubscribe(ctx actor.Context, name string, ref uint64) {
 	s.node.dir.Tell(ctx, &subscribe{s.caller(ctx, ref), s.user, Subscribe{Server: name}})
-}
-
-// arm starts the timer of the deadline, unless it runs.
-func (s *session) arm(ctx actor.Context, after time.Duration) {
-	if s.armed {
-		return
-	}
-	s.armed = true
-	if s.timer != nil {
-		s.timer.Reset(after)
-		return
-	}
-	root, self := ctx.ActorSystem().Root, ctx.Self()
-	s.timer = time.AfterFunc(after, func() { root.Send(self, &overdue{}) })
-}
-
-func (s *session) onOverdue(ctx actor.Context) {
-	s.armed = false
-	now := time.Now()
-	for i := range s.flying {
-		if f := &s.flying[i]; f.reply == nil && now.Sub(f.begun) >= s.node.cfg.Deadline {
-			f.reply = Refused{Code: OutcomeUnknown}
-			s.keepLate(f)
-		}
-	}
-	s.deliver(ctx)
-	if len(s.flying) == 0 {
-		s.timer = nil
-	} else {
-		s.arm(ctx, max(s.node.cfg.Deadline-now.Sub(s.flying[0].begun), time.Millisecond))
-	}
-}
-
-// keepLate lets a request past its deadline stay at the gate: the work is
-// still somewhere, and takes its memory.
-func (s *session) keepLate(f *flight) {
-	if s.late == nil {
-		s.late = map[uint64]lateWork{}
-	}
-	s.late[f.ref] = lateWork{f.req.Bytes, time.Now()}
-	f.admitted = false
-}
-
-// arriveLate ends a request that was answered at its deadline.
-func (s *session) arriveLate(ref uint64) {
-	if work, ok := s.late[ref]; ok {
-		delete(s.late, ref)
-		s.node.gate.leave(work.bytes)
-	}
-}
-
-// forgetLate gives up, when there are too many, on late answers that will never
-// come: an actor that is stopped takes its mailbox with it.
-func (s *session) forgetLate() {
-	if len(s.late) < maxLate {
-		return
-	}
-	for ref, work := range s.late {
-		if time.Since(work.since) > 2*s.node.cfg.Deadline {
-			s.arriveLate(ref)
-		}
-	}
 }
 
 // mend ends the connection also when that crashed.
