@@ -191,8 +191,7 @@ func (c *conn) Push(event *actors.Event) {
 	}
 }
 
-// push is Push without the writing. A reader that waits for room finds no more of it
-// than before, so it is not woken.
+// push is Push without the writing. It makes no room that the reader may wait for.
 func (c *conn) push(event *actors.Event) (how class, overflow bool) {
 	o := &c.out
 	o.mu.Lock()
@@ -377,8 +376,9 @@ func (c *conn) takeFollowed() (out *buffer, written *actors.Writing) {
 		c.endWriting()
 		return nil, written
 	}
-	o.flight, o.waiting = o.waiting, 0
+	o.flight, o.waiting = o.waiting, 0 // what was in flight is written: there may be room
 	o.due, o.last = nil, nil
+	o.changed.Signal()
 	return out, written
 }
 

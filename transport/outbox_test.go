@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"elemental/actors"
 )
@@ -48,6 +49,32 @@ func TestUnreadTakesLittleMoreThanItsBytes(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestAReaderGoesOnWhenThereIsRoom though pushes keep coming, so that all is never written.
+func TestAReaderGoesOnWhenThereIsRoom(t *testing.T) { synctest.Test(t, readerGoesOn) }
+
+func readerGoesOn(t *testing.T) {
+	l := &Listener{cfg: testConfig()}
+	l.commons = l.newCommons()
+	c := &conn{shared: l}
+	c.out.changed.L = &c.out.mu
+	c.out.marked, c.out.writing = true, true
+	c.put(&buffer{b: make([]byte, l.cfg.OutboxBytes+1)}) // an answer
+	begun := false
+	go func() {
+		begun = c.admit(weightOf(actors.Ping{}))
+	}()
+	c.out.slack = l.cfg.OutboxBytes
+	for _, room := range []bool{false, true} {
+		c.takeDue()
+		synctest.Wait()
+		if begun != room {
+			t.Errorf("begun %t, there is room %t", begun, room)
+		}
+		c.Push(&actors.Event{Bytes: []byte("a push\n")})
+	}
+	c.giveBack()
 }
 
 // stall has nothing written until read is called, as if the client did not read.
