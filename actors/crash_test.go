@@ -98,6 +98,60 @@ func TestAPushThatCannotBeEncodedIsLeftOut(t *testing.T) {
 	}
 }
 
+// brokenOutbox is a connection where a push may panic.
+type brokenOutbox struct {
+	*outbox
+	strike func()
+}
+
+func (o brokenOutbox) Push(event *Event) {
+	o.strike()
+	o.outbox.Push(event)
+}
+
+// TestACrashInTheLastPortion crashes the router at the last hearer of a message, with
+// another message behind it: both are answered as posted, and all hear the other one.
+func TestACrashInTheLastPortion(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		p := startNode(t, persistence.Config{FS: vfstest.NewMem()}, nil)
+		alice := enter(t, p, "alice")
+		alice.ask(CreateServer{"s", ""})
+		enter(t, p, "bob").ask(JoinServer{"s", ""})
+		var pushes atomic.Int32
+		crowd := make([]*guest, portion+1)
+		for i := range crowd {
+			out := &outbox{answers: make(chan any, 9), pushes: make(chan string, 9)}
+			broken := brokenOutbox{out, func() {
+				if pushes.Add(1) == portion+1 {
+					panic("injected")
+				}
+			}}
+			crowd[i] = &guest{t, "bob", out, p.Connect(broken, netip.Addr{})}
+			crowd[i].ask(Login{"bob", "p"})
+			crowd[i].ask(Subscribe{"s", "general", true})
+		}
+		alice.send(&Post{Server: "s", Channel: "general", Text: "first"})
+		alice.send(&Post{Server: "s", Channel: "general", Text: "last"})
+		for i := range int64(2) {
+			reply := alice.hear()
+			if posted, ok := reply.(*Posted); !ok || posted.Index != i {
+				t.Errorf("post %d: %v", i, reply)
+			}
+		}
+		synctest.Wait()
+		heard := map[string]int{}
+		for _, bob := range crowd {
+			close(bob.out.pushes)
+			for push := range bob.out.pushes {
+				heard[push]++
+			}
+		}
+		if heard["new first"] != portion || heard["new last"] != len(crowd) {
+			t.Errorf("of %d heard %v", len(crowd), heard)
+		}
+	})
+}
+
 // panicky is a disk whose calls panic when they are told to: the writer and the
 // workers of persistence meet that in the midst of their work.
 type panicky struct {

@@ -135,12 +135,19 @@ func (r *router) deliver(ctx actor.Context, d *delivery) {
 	r.node.counters.pushed(pushes)
 	if d.span != nil {
 		d.span.hop.Pushes += pushes
-		ctx = within(ctx, d.span)
 	}
 	if len(d.to) == 0 {
-		d.span.over()
-		r.finish(ctx, d.of)
+		r.conclude(ctx, d)
 	}
+}
+
+// conclude ends a delivery that nobody is left for.
+func (r *router) conclude(ctx actor.Context, d *delivery) {
+	if d.span != nil {
+		ctx = within(ctx, d.span)
+	}
+	d.span.over()
+	r.finish(ctx, d.of)
 }
 
 // at is who hears a message, nil where nobody is left.
@@ -185,12 +192,16 @@ func (f *fanout) turn() {
 	}
 }
 
-// skip gives up on what a turn has crashed over: the next message's index tells.
-func (f *fanout) skip() {
-	if len(f.turns) > 0 {
-		if l := f.turns[0]; len(l.ahead) > 0 && len(l.ahead[0].to) == 0 {
-			l.ahead = l.ahead[1:]
-		}
-		f.turn()
+// skip gives up on the pushes that a turn has crashed over: the next message's index
+// tells. A delivery that was at its end is returned, to be concluded.
+func (f *fanout) skip() (ended *delivery) {
+	if len(f.turns) == 0 {
+		return nil
 	}
+	if l := f.turns[0]; len(l.ahead) > 0 && len(l.ahead[0].to) == 0 {
+		ended = &l.ahead[0]
+		l.ahead = l.ahead[1:]
+	}
+	f.turn()
+	return ended
 }

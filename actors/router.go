@@ -163,8 +163,11 @@ func (r *router) mend(ctx actor.Context, msg any) {
 	case *publish:
 		r.finish(ctx, m) // it is posted
 	case *fan:
-		r.fanout.skip()
+		ended := r.fanout.skip()
 		r.goOn(ctx)
+		if ended != nil {
+			r.conclude(ctx, ended) // it is posted
+		}
 	case *online:
 		ctx.Send(m.PID, &closed{})
 	case *offline:

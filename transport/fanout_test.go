@@ -5,6 +5,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"elemental/actors"
 	"elemental/transport/housetest"
@@ -101,4 +102,39 @@ func TestACrashInAFanOut(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestACrashOverAMessageThatNobodyHears has a crowd leave while a message is on its way
+// to it, which a router that crashes at each turn does not send. The next message has
+// nobody to go to, and its own turn crashes: who posted it is answered all the same.
+func TestACrashOverAMessageThatNobodyHears(t *testing.T) {
+	var published, turns atomic.Int32
+	var once sync.Once
+	fanning := make(chan struct{})
+	h, alice, _ := hall(t, housetest.Settings{Actor: func(cfg *actors.Config) {
+		cfg.Deadline = time.Minute
+		cfg.Fault = func(kind actors.Kind, msg any) {
+			switch fmt.Sprintf("%T", msg) {
+			case "*actors.publish":
+				published.Add(1)
+			case "*actors.fan":
+				once.Do(func() { close(fanning) })
+				if published.Load() < 2 || turns.Add(1) == 4 { // the first takes three
+					panic("injected")
+				}
+			}
+		}
+	}})
+	other := h.Login("alice")
+	alice.Write(`{"call":"message","servername":"s","channel":"general","msg":"first"}`)
+	<-fanning
+	h.Login("bob").Yes(`{"call":"leaveserver","servername":"s"}`)
+	other.Yes(`{"call":"message","servername":"s","channel":"general","msg":"second"}`)
+	if answer := alice.Next(); answer["resp"] != true {
+		t.Errorf("the first: %v", answer)
+	}
+	if turns.Load() < 4 {
+		t.Error("there was no crash")
+	}
+	alice.Yes(`{"call":"message","servername":"s","channel":"general","msg":"third"}`)
 }
