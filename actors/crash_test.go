@@ -98,6 +98,35 @@ func TestAPushThatCannotBeEncodedIsLeftOut(t *testing.T) {
 	}
 }
 
+// TestACrashAtTheWordOfAnEnd crashes the router as it tells that a subscription has ended:
+// who was not told is cut off.
+func TestACrashAtTheWordOfAnEnd(t *testing.T) {
+	for name, end := range map[string]func(alice, other *guest) any{
+		"membership": func(_, other *guest) any { return other.ask(LeaveServer{"s"}) },
+		"channel":    func(alice, _ *guest) any { return alice.ask(DeleteChannel{"s", "general"}) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				p := startNode(t, persistence.Config{FS: vfstest.NewMem()}, nil)
+				alice, other := enter(t, p, "alice"), enter(t, p, "bob")
+				alice.ask(CreateServer{"s", ""})
+				other.ask(JoinServer{"s", ""})
+				out := &outbox{answers: make(chan any, 9), pushes: make(chan string, 9)}
+				bob := &guest{t, "bob", out, p.Connect(brokenOutbox{out, func() { panic("injected") }}, netip.Addr{})}
+				bob.ask(Login{"bob", "p"})
+				bob.ask(Subscribe{"s", "general", true})
+				if reply := end(alice, other); reply != (Done{}) {
+					t.Fatal(reply)
+				}
+				synctest.Wait()
+				if !out.closed.Load() {
+					t.Error("the subscription has ended, the connection goes on, and nothing was told")
+				}
+			})
+		})
+	}
+}
+
 // brokenOutbox is a connection where a push may panic.
 type brokenOutbox struct {
 	*outbox

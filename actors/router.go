@@ -340,12 +340,13 @@ func (r *router) tellChannelGone(m *revoke) {
 	}
 }
 
-// revokeFrom ends what one session has of the topic, each subscription told.
+// revokeFrom ends what one session has of the topic, each subscription told before it is
+// taken away: until then mend knows the session by it.
 func (r *router) revokeFrom(s *subscriber, m *revoke) {
 	for t := range s.topics {
 		if t == m.Topic || t.within(m.Topic) {
-			r.leave(s, t)
 			s.out.Push(r.node.encoder.EncodeUnsubscribed(&Unsubscribed{Server: t.server, Channel: t.channel, Reason: m.Reason}))
+			r.leave(s, t)
 		}
 	}
 }
