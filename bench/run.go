@@ -15,7 +15,7 @@ import (
 type runOptions struct {
 	Rows     []string      `placeholder:"NAME" help:"Rows to measure, such as post64,name64. Without it all are, which takes half an hour."`
 	List     bool          `help:"List the rows and exit."`
-	Turns    int           `default:"5" help:"Turns of each server. The first of several warms up and is left out."`
+	Turns    int           `default:"5" help:"Turns of each server. The first of several warms up and is left out, but not in idle15000, start and recovery, which have three at the most."`
 	Duration time.Duration `default:"3s" help:"Length of a turn, where it has one."`
 	JSON     string        `placeholder:"FILE" help:"Write every turn to this file."`
 	Dir      string        `placeholder:"DIR" help:"Where the temporary folders are made. It should be on a disk."`
