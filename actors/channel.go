@@ -3,6 +3,7 @@ package actors
 import (
 	"errors"
 	"strconv"
+	"strings"
 
 	"github.com/asynkron/protoactor-go/actor"
 
@@ -301,16 +302,30 @@ func readItems(m *persistence.ItemsRead) ([]Message, error) {
 		return nil, m.Err
 	}
 	list := make([]Message, 0, len(m.Items))
-	author := ""
+	all, author := oneText(m.Items), ""
 	for _, item := range m.Items {
-		e, err := decodePosted(item, author)
+		e, err := decodePosted(item, all[:len(item)], author)
 		if err != nil {
 			return nil, err
 		}
-		author = e.Author
+		all, author = all[len(item):], e.Author
 		list = append(list, Message{Text: e.Text, Author: e.Author, Timestamp: e.Timestamp})
 	}
 	return list, nil
+}
+
+// oneText is one piece of memory for what would be many.
+func oneText(items [][]byte) string {
+	size := 0
+	for _, item := range items {
+		size += len(item)
+	}
+	var all strings.Builder
+	all.Grow(size)
+	for _, item := range items {
+		all.Write(item)
+	}
+	return all.String()
 }
 
 func (c *channel) replyMessages(ctx actor.Context, caller Caller, reply Messages) {

@@ -2,6 +2,7 @@ package actors
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"strconv"
 
@@ -108,7 +109,7 @@ func textBytes(list []Message) (n int) {
 func (h *history) weight() int { return 2<<10 + h.text + 64*len(h.recent) + 160*len(h.nonces) }
 
 var channelEvents = map[string]func([]byte) (any, error){
-	"posted": func(data []byte) (any, error) { return decodePosted(data, "") },
+	"posted": func(data []byte) (any, error) { return decodePosted(data, "", "") },
 }
 
 // Append encodes the event: this is the hot path, and reflection costs most of it.
@@ -126,10 +127,11 @@ func (e *posted) Append(to []byte) []byte {
 
 // decodePosted reads what Append made, without reflection for the same reason; a JSON
 // value that looks otherwise costs more. It may well be that it has the author of
-// the message before, of whom one copy is enough.
-func decodePosted(data []byte, author string) (posted, error) {
+// the message before, of whom one copy is enough. as is data as a string, of which the
+// texts become parts, or "" where they are to be copies.
+func decodePosted(data []byte, as, author string) (posted, error) {
 	var e posted
-	s := eventScanner{rest: data}
+	s := eventScanner{rest: data, as: as}
 	s.literal(`{"index":`)
 	e.Index = s.number()
 	s.literal(`,"author":`)
@@ -153,6 +155,7 @@ func decodePosted(data []byte, author string) (posted, error) {
 // is another.
 type eventScanner struct {
 	rest []byte
+	as   string // all of it, or ""
 	odd  bool
 }
 
@@ -178,21 +181,37 @@ func (s *eventScanner) text(same string) string {
 		s.odd = true
 		return ""
 	}
-	for i, c := range s.rest[1:] {
-		switch {
-		case c == '"':
-			text := s.rest[1 : 1+i]
-			s.rest = s.rest[2+i:]
-			if string(text) == same {
-				return same
-			}
-			return string(text)
-		case c < ' ' || c > '~' || c == '\\':
-			return s.quoted()
-		}
+	n := bytes.IndexByte(s.rest[1:], '"')
+	if n < 0 || !verbatim(s.rest[1:1+n]) {
+		return s.quoted()
 	}
-	s.odd = true
-	return ""
+	text, begins := s.rest[1:1+n], len(s.as)-len(s.rest)+1
+	s.rest = s.rest[2+n:]
+	switch {
+	case string(text) == same:
+		return same
+	case s.as != "":
+		return s.as[begins : begins+n]
+	}
+	return string(text)
+}
+
+// verbatim tells whether text is ASCII that stands for itself, eight bytes at a time. One
+// that is too small gets its highest bit when a blank is subtracted.
+func verbatim(text []byte) bool {
+	const blanks, high = 0x2020202020202020, 0x8080808080808080
+	var words uint64
+	if bytes.IndexByte(text, '\\') >= 0 {
+		return false
+	}
+	for ; len(text) >= 8; text = text[8:] {
+		w := binary.LittleEndian.Uint64(text)
+		words |= w | (w - blanks)
+	}
+	for _, c := range text {
+		words |= uint64(c | (c - ' '))
+	}
+	return words&high == 0
 }
 
 // quoted takes a string of which not every byte stands for itself.

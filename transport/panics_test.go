@@ -151,6 +151,9 @@ func (s *crashSite) troubles(c *conversation) {
 		until(s.t, "trouble", func() bool { step.do(); return s.trouble.Load() == nil || s.fired() && len(s.struck) > 0 })
 	}
 	s.trouble.Store(nil)
+	c.alice.must(c.in(c.alice, "createchannel", "", "name", "third"), "channel_exists")
+	c.alice.must(c.in(c.alice, "gettotalmessages", "third")) // it is awake when it is deleted
+	c.alice.must(c.in(c.alice, "deletechannel", "", "name", "third"), "no_such_channel")
 }
 
 // idle waits a while until done, and reads old messages from time to time. Troubles may
