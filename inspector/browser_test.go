@@ -540,6 +540,7 @@ func TestPageByKeyboard(t *testing.T) {
 	at := `(document.querySelector(".rows .row[aria-selected=true] .name")?.textContent ?? "")`
 	v.Press(kb.Home)
 	v.Await(at + ` === "provider"`)
+	v.Await(`[...document.querySelectorAll(".rows .row .name")].every((name) => name.textContent !== "…")`) // all that is open has come
 	v.Press(kb.ArrowDown)
 	first := chromiumtest.Evaluate[string](v, at)
 	v.Press(kb.ArrowLeft)
