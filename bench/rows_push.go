@@ -87,13 +87,14 @@ func (l *lab) delivery(s *subject, c *crowd.Crowd, posts float64) (Turn, error) 
 			"msg", fmt.Sprintf("%0*d", stampDigits, len(due)-1)+text[stampDigits:]))
 	}
 	var fault error
-	load.OnPush = func(line []byte) {
-		post, err := stamp(line)
+	var stamps stamps
+	load.OnPush = func(line []byte, at time.Time) {
+		post, err := stamps.of(line)
 		if err != nil || post >= len(due) {
 			fault = fmt.Errorf("a push is of no post: %.200q", line)
 			return
 		}
-		_ = took.RecordValue(min(max(int64(time.Since(due[post])), 1), longest)) // in its range
+		_ = took.RecordValue(min(max(int64(at.Sub(due[post])), 1), longest)) // in its range
 	}
 	t, err := l.observed(s, c, load)
 	if err == nil {
@@ -109,10 +110,17 @@ func (l *lab) delivery(s *subject, c *crowd.Crowd, posts float64) (Turn, error) 
 	return t, err
 }
 
-// stamp is which post a push is of.
-func stamp(line []byte) (int, error) {
-	_, rest, _ := bytes.Cut(line, []byte(beforeStamp))
-	return strconv.Atoi(string(rest[:min(len(rest), stampDigits)]))
+// stamps finds in pushes which posts they are of. It looks where it found the
+// last one: it sees a million in a second, beside the server that is measured.
+type stamps struct{ at int }
+
+func (s *stamps) of(line []byte) (int, error) {
+	digits, found := bytes.CutPrefix(line[min(s.at, len(line)):], []byte(beforeStamp))
+	if !found {
+		s.at = max(bytes.Index(line, []byte(beforeStamp)), 0)
+		_, digits, _ = bytes.Cut(line, []byte(beforeStamp))
+	}
+	return strconv.Atoi(string(digits[:min(len(digits), stampDigits)]))
 }
 
 func milliseconds(nanoseconds int64) float64 { return float64(nanoseconds) / 1e6 }

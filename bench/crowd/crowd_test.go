@@ -159,12 +159,14 @@ func TestPushes(t *testing.T) {
 	}
 	known.Store(true) // the server has answered all of them
 	seen := 0
+	read := time.Now()
 	got, err := c.Run(t.Context(), crowd.Load{
 		Next: requests(posts), Senders: 2, Depth: 8, Fan: members, Window: 3,
-		OnPush: func(line []byte) {
-			if string(line) != push {
-				t.Errorf("%q", line)
+		OnPush: func(line []byte, at time.Time) {
+			if string(line) != push || at.Before(read) || at.After(time.Now()) {
+				t.Errorf("%q at %v, the one before at %v", line, at, read)
 			}
+			read = at
 			seen++
 		},
 	})

@@ -23,8 +23,8 @@ type Load struct {
 	// Window is how many requests' pushes may be missing when one more is sent,
 	// so that a server cannot pile them up; 0 means any number.
 	Window int
-	// OnPush sees each push; it must not keep it.
-	OnPush func(line []byte)
+	// OnPush sees each push, and when it was read; it must not keep it.
+	OnPush func(line []byte, at time.Time)
 }
 
 // Result is what a run came to. Took ends with the last reply.

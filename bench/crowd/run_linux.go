@@ -27,6 +27,7 @@ type run struct {
 	begun    time.Time // the pace counts from here
 	now      time.Time
 	heard    time.Time // when the last reply came
+	read     time.Time // when what is counted was read, if somebody sees pushes
 	ending   bool      // no more requests
 	held     []*member // would send, but for the window
 	turn     int       // of the senders, in a paced load
@@ -247,6 +248,9 @@ func (r *run) receive(m *member) error {
 			return r.lost(m, errors.New("the server closed it"))
 		}
 		r.heard = r.now
+		if r.OnPush != nil {
+			r.read = time.Now() // once for all that was read: a clock for each push is a load of its own
+		}
 		rest, err := r.count(m, r.text[:kept+n])
 		if err != nil {
 			return err
@@ -268,7 +272,7 @@ func (r *run) count(m *member, text []byte) (rest []byte, err error) {
 		case Push:
 			r.Pushes++
 			if r.OnPush != nil {
-				r.OnPush(text[:length])
+				r.OnPush(text[:length], r.read)
 			}
 		case Answer:
 			if m.under == 0 {
