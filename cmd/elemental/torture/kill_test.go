@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"testing"
 	"time"
 
@@ -30,8 +31,11 @@ func TestKilledUnderLoad(t *testing.T) {
 		select {
 		case <-mob.book.untilAcked(20 + random.IntN(800)):
 		case <-p.Exited():
+		case <-mob.stalled:
+			tellAll(p)
 		case <-time.After(patience):
 			t.Errorf("round %d: nothing is acknowledged any more", round)
+			tellAll(p)
 		}
 		p.Kill()
 		mob.died()
@@ -48,6 +52,12 @@ func TestKilledUnderLoad(t *testing.T) {
 	mob.check(true)
 	shortens(t, p)
 	t.Logf("seed %d: %d kills; %s; %s", seed, total, mob.book.figures(), mob.figures())
+}
+
+// tellAll ends the provider with what all its goroutines do in its log, which is shown then.
+func tellAll(p *providertest.Provider) {
+	p.Signal(syscall.SIGQUIT)
+	p.Wait()
 }
 
 // startAnew starts the provider, now with checkpoints all the time and actors

@@ -23,6 +23,7 @@ type mob struct {
 	members []member
 	running sync.WaitGroup
 	leaving atomic.Bool
+	stalled chan struct{} // has room for one: somebody was not answered in time
 
 	mu        sync.Mutex
 	awaited   map[string]bool // who has not come back since the last kill
@@ -51,7 +52,7 @@ func (p *persona) idle() bool         { return true }
 // newMob makes the rooms and lets 24 writers, 6 listeners, 2 readers and 4
 // churners in.
 func newMob(t testing.TB, addr string) *mob {
-	m := &mob{t: t, addr: addr, book: newLedger(t), awaited: map[string]bool{}, complete: make(chan struct{})}
+	m := &mob{t: t, addr: addr, book: newLedger(t), awaited: map[string]bool{}, complete: make(chan struct{}), stalled: make(chan struct{}, 1)}
 	m.must(m.makeRooms())
 	for i := range 24 {
 		name := fmt.Sprintf("writer%02d", i)
@@ -118,11 +119,23 @@ func (m *mob) live(one member) {
 		}
 		if no := (refusal{}); errors.As(err, &no) {
 			m.t.Errorf("%s: %v", who.user, err)
+			m.refused(no)
 			m.isBack(who.user)
 			c.close()
 			return
 		}
 		c.close()
+	}
+}
+
+// refused has the test find out what the provider hangs in, where that may be why.
+func (m *mob) refused(no refusal) {
+	if no.code != "outcome_unknown" {
+		return
+	}
+	select {
+	case m.stalled <- struct{}{}:
+	default:
 	}
 }
 
