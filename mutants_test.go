@@ -178,7 +178,7 @@ var mutants = []mutant{
 	},
 	{
 		name: "channel not told of its deletion before the journal",
-		file: "actors/server.go", by: actorStates,
+		file: "actors/serverchannels.go", by: actorStates,
 		old: "		ctx.Send(kid.pid, &ending{})\n",
 		new: "",
 	},

@@ -185,20 +185,6 @@ func (s *server) parental(ctx actor.Context, msg any) {
 	}
 }
 
-// forward passes a member's request on to its channel.
-func (s *server) forward(ctx actor.Context, m channelBound) {
-	if code := s.guild.checkForward(m); code != "" {
-		s.refuse(ctx, m.from(), code)
-		return
-	}
-	_, name := m.channel()
-	s.toChannel(ctx, s.guild.channel(name), m)
-}
-
-func (s *server) toChannel(ctx actor.Context, incarnation uint64, msg any) {
-	s.kids.deliver(ctx, strconv.FormatUint(incarnation, 10), msg)
-}
-
 func (s *server) onCreate(ctx actor.Context, m *createServer) {
 	switch {
 	case s.guild.Exists:
@@ -251,28 +237,6 @@ func (s *server) onDelete(ctx actor.Context, m *deleteServer) {
 	}
 }
 
-func (s *server) onCreateChannel(ctx actor.Context, m *createChannel) {
-	if !s.may(ctx, m.Caller, s.guild.checkCreateChannel(m)) {
-		return
-	}
-	s.commit(ctx, "channelCreated", channelCreated{m.Channel, s.next()})
-	s.reply(ctx, m.Caller, Done{})
-}
-
-func (s *server) onDeleteChannel(ctx actor.Context, m *deleteChannel) {
-	if !s.may(ctx, m.Caller, s.guild.checkDeleteChannel(m)) {
-		return
-	}
-	gone := s.guild.channel(m.Channel)
-	s.endChannel(ctx, gone)
-	s.commit(ctx, "channelDeleted", channelDeleted{m.Channel, gone}, s.channelStream(m.Channel, gone))
-	t := s.topic()
-	t.channel, t.incarnation = m.Channel, gone
-	s.say(ctx, s.node.router, &revoke{Topic: t, Reason: ChannelGone})
-	s.retire(ctx, gone)
-	s.reply(ctx, m.Caller, Done{})
-}
-
 func (s *server) onSetImage(ctx actor.Context, m *setImage) {
 	var code Code
 	switch {
@@ -321,26 +285,6 @@ func (s *server) onMembers(ctx actor.Context, m *serverMembers) {
 	s.say(ctx, s.node.router, &whoIsOnline{Caller: m.Caller, Owner: s.guild.Owner, Users: slices.Clone(s.guild.Members)})
 }
 
-func (s *server) onSubscribe(ctx actor.Context, m *subscribe) {
-	code := s.guild.checkMember(m.User)
-	incarnation := s.guild.channel(m.Channel)
-	if code == "" && m.HasChannel && incarnation == 0 {
-		code = NoSuchChannel
-	}
-	switch {
-	case code != "":
-		s.refuse(ctx, m.Caller, code)
-	case m.HasChannel:
-		t := s.topic()
-		t.channel, t.incarnation = m.Channel, incarnation
-		s.say(ctx, s.node.router, &attach{Session: m.Session, User: m.User, Topic: t})
-		s.say(ctx, ctx.Self(), &follow{Caller: m.Caller, incarnation: incarnation})
-	default:
-		s.say(ctx, s.node.router, &attach{Session: m.Session, User: m.User, Topic: s.topic()})
-		s.reply(ctx, m.Caller, Subscribed{})
-	}
-}
-
 // may refuses a change that is not allowed or cannot be made durable now.
 func (s *server) may(ctx actor.Context, caller Caller, code Code) bool {
 	if code == "" && !s.writable() {
@@ -350,30 +294,6 @@ func (s *server) may(ctx actor.Context, caller Caller, code Code) bool {
 		s.refuse(ctx, caller, code)
 	}
 	return code == ""
-}
-
-// endChannel tells a channel's actor, if there is one, that it is to be deleted.
-// The word comes before the journal can end the stream.
-func (s *server) endChannel(ctx actor.Context, incarnation uint64) {
-	if kid := s.kids.live[strconv.FormatUint(incarnation, 10)]; kid != nil {
-		ctx.Send(kid.pid, &ending{})
-	}
-}
-
-// spareChannels lets those go on whose deletion came to nothing.
-func (s *server) spareChannels(ctx actor.Context) {
-	for _, c := range s.guild.Channels {
-		if kid := s.kids.live[strconv.FormatUint(c.Incarnation, 10)]; kid != nil {
-			ctx.Send(kid.pid, &spared{})
-		}
-	}
-}
-
-// retire ends a channel's actor, if there is one, once its deletion is on disk.
-func (s *server) retire(ctx actor.Context, incarnation uint64) {
-	if kid := s.kids.live[strconv.FormatUint(incarnation, 10)]; kid != nil {
-		s.say(ctx, kid.pid, &retire{})
-	}
 }
 
 func (s *server) called() string { return s.name }
@@ -400,10 +320,6 @@ func (s *server) commit(ctx actor.Context, eventType string, event any, drops ..
 // topic is what a subscription to the whole server is for.
 func (s *server) topic() topic {
 	return topic{server: s.name, serverIncarnation: s.guild.Incarnation}
-}
-
-func (s *server) channelStream(name string, incarnation uint64) persistence.Stream {
-	return persistence.StreamOf("servers", s.name, "channels", name, strconv.FormatUint(incarnation, 10))
 }
 
 func (s *server) reset() { s.guild, s.ends, s.buried = newGuild(), nil, 0 }
@@ -480,14 +396,6 @@ func (s *server) snapshot(save *persistence.SaveSnapshot) {
 	save.State = mustJSON(state)
 	if s.over() {
 		save.Gone, s.buried = true, save.Seq
-	}
-}
-
-func (s *server) onSaveChannel(ctx actor.Context, m *saveChannel) {
-	for _, c := range s.guild.Channels {
-		if c.Incarnation == m.Incarnation {
-			s.toChannel(ctx, c.Incarnation, &saveNow{})
-		}
 	}
 }
 

@@ -1,7 +1,6 @@
 package actors
 
 import (
-	"math"
 	"net/netip"
 	"slices"
 	"time"
@@ -62,17 +61,6 @@ type flight struct {
 	admitted bool // it counts at the gate
 	reply    any  // nil until it is answered
 }
-
-// arriving is a login whose answer waits until the user's servers are subscribed to.
-type arriving struct {
-	ref   uint64 // of the login
-	ask   uint64 // of what is asked for it; another login's answers are not its own
-	reply LoggedIn
-	left  int
-}
-
-// welcomeRef is the Ref of a subscription to a server that was joined later.
-const welcomeRef = math.MaxUint64
 
 func (s *session) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
@@ -387,69 +375,6 @@ func (s *session) find(ref uint64) *flight {
 		}
 	}
 	return nil
-}
-
-// arrive makes the session the user's, and tells whether the answer has to
-// wait for subscriptions.
-func (s *session) arrive(ctx actor.Context, f *flight, reply LoggedIn) (waits bool) {
-	s.user, s.key = reply.User, reply.Key
-	s.node.roll.label(ctx.Self(), s.user)
-	if _, changed := f.req.Command.(ChangePassword); changed {
-		return false
-	}
-	ctx.Send(s.node.router, &online{Session: s.id, PID: ctx.Self(), Out: s.out, User: s.user})
-	if !s.node.cfg.AutoSubscribe {
-		return false
-	}
-	s.lastRef++
-	s.login = &arriving{ref: f.ref, ask: s.lastRef, reply: reply}
-	s.node.dir.Tell(ctx, &joinedServers{s.caller(ctx, s.login.ask), s.user})
-	return true
-}
-
-// onSubscribed goes on with a login that subscribes: first the list of
-// servers comes, then an answer of each.
-func (s *session) onSubscribed(ctx actor.Context, reply any) {
-	if s.lost(ctx, reply) {
-		return
-	}
-	if list, ok := reply.(Servers); ok {
-		s.login.left = len(list.Names)
-		for _, name := range list.Names {
-			s.askSubscribe(ctx, name, s.login.ask)
-		}
-	} else {
-		s.login.left--
-	}
-	if s.login.left > 0 {
-		return
-	}
-	done := s.login
-	s.login = nil
-	if f := s.find(done.ref); f != nil {
-		f.reply = done.reply
-		s.deliver(ctx)
-	}
-}
-
-// lost ends the session when somebody crashed while it subscribed by itself: its
-// client would wait for messages that never come. It comes back, and subscribes anew.
-func (s *session) lost(ctx actor.Context, reply any) bool {
-	if codeOf(reply) != OutcomeUnknown {
-		return false
-	}
-	ctx.Stop(ctx.Self())
-	return true
-}
-
-func (s *session) subscribeTo(ctx actor.Context, name string) {
-	if s.user != "" {
-		s.askSubscribe(ctx, name, welcomeRef)
-	}
-}
-
-func (s *session) askSubscribe(ctx actor.Context, name string, ref uint64) {
-	s.node.dir.Tell(ctx, &subscribe{s.caller(ctx, ref), s.user, Subscribe{Server: name}})
 }
 
 // mend ends the connection also when that crashed.
