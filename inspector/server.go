@@ -179,7 +179,7 @@ func (s *Server) mux() *http.ServeMux {
 	mux.HandleFunc("GET /ready", s.ready)
 	behind := func(pattern string, handler http.Handler) { mux.Handle(pattern, s.door.check(handler)) }
 	behind("GET /{$}", http.HandlerFunc(serveIndex))
-	behind("GET /assets/", http.FileServerFS(page.Files))
+	behind("GET /assets/{file}", http.FileServerFS(page.Files))
 	behind("GET /metrics", s.metrics())
 	for name, profile := range profiles {
 		behind("GET /debug/pprof/"+name, profile)
