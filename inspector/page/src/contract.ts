@@ -171,7 +171,7 @@ export interface Hop {
 }
 
 export interface Request {
-	id: string;
+	id: string; // of the following
 	call: string;
 	conn: number;
 	code: string;

@@ -25,7 +25,7 @@ class Follow {
 	private readonly status = h("p", { class: "follow-status", role: "status" });
 	private readonly list = h("div", { class: "request-list", role: "listbox", "aria-label": "Requests that were followed", tabindex: "0" });
 	private readonly stage = h("div", { class: "stage panel" });
-	private early: number | null = null; // requests that came before the answer that they are followed, while that is awaited
+	private early: string[] | null = null; // of which followings requests came, while the answer with the id of the next one is awaited
 	private chosen = 0; // the key of the request that is drawn
 	private running: { id: string; until: number; left: number; stream: string } | null = null;
 
@@ -58,7 +58,7 @@ class Follow {
 			return;
 		}
 		const count = Number(this.count.value);
-		this.early = 0; // nor is it begun twice, meanwhile
+		this.early = []; // nor is it begun twice, meanwhile
 		if (!(await this.conn.settle())) {
 			this.early = null;
 			say(this.status, "Choose a connection from the list, or leave the field empty.");
@@ -68,7 +68,8 @@ class Follow {
 		try {
 			const body = { stream: this.page.stream.id, call: this.call.value || undefined, conn: this.conn.value ? Number(this.conn.value) : undefined, count };
 			const { id } = await post<{ id: string }>("/api/follow", body);
-			if (this.early < count) this.running = { id, until: Date.now() + lasts, left: count - this.early, stream: this.page.stream.id };
+			const left = count - this.early.filter((of) => of === id).length;
+			if (left > 0) this.running = { id, until: Date.now() + lasts, left, stream: this.page.stream.id };
 		} catch (error) {
 			say(this.status, reason(error));
 		}
@@ -88,8 +89,8 @@ class Follow {
 	private take(request: Request): void {
 		const key = kept.next++;
 		kept.requests = [...kept.requests, { request, key }].slice(-keptRequests);
-		if (this.early !== null) this.early++;
-		if (this.running && --this.running.left <= 0) {
+		this.early?.push(request.id);
+		if (request.id === this.running?.id && --this.running.left <= 0) { // of one that was stopped some may still come
 			this.running = null;
 			say(this.status, "");
 		}
