@@ -10,6 +10,7 @@ const (
 	markAfter   = time.Second      // of silence
 	askedAtOnce = 32               // streams asked for a snapshot at a time
 	askedLong   = 10 * time.Second // then another stream gets its place
+	writesLong  = 2 * time.Second  // then the log says that the disk does not come back
 )
 
 // Messages of the store's own timers.
@@ -49,9 +50,9 @@ func (c *core) startCheckpointTimer() {
 }
 
 // startBeat starts the short timer when something will be due: a retry, a mark
-// after the last batch, an answer that did not come. An idle store has none.
+// after the last batch, an answer that did not come, a look at the writer. An idle store has none.
 func (c *core) startBeat() {
-	due := c.failure != nil && !c.poisoned || c.failure == nil && !c.marked || len(c.asked) > 0 || len(c.waiting) > 0
+	due := c.writing || c.failure != nil && !c.poisoned || c.failure == nil && !c.marked || len(c.asked) > 0 || len(c.waiting) > 0
 	if due && c.timers.beat == nil {
 		c.timers.beat = time.AfterFunc(beatEvery, func() { c.inbox.tell(&beat{}) })
 	}
@@ -61,7 +62,9 @@ func (c *core) beat() {
 	c.timers.beat = nil
 	now := time.Now()
 	switch {
-	case c.writing || c.poisoned:
+	case c.writing:
+		c.lookAtWriter(now)
+	case c.poisoned:
 	case c.failure == nil && len(c.waiting) > 0: // the word that would have started it was lost
 		c.gathering = false
 		c.writeNext()
@@ -79,6 +82,15 @@ func (c *core) beat() {
 	}
 	c.ask()
 	c.startBeat()
+}
+
+// lookAtWriter has the log say, once, that a write takes too long: all that is to be kept
+// waits for it, and nothing else would tell.
+func (c *core) lookAtWriter(now time.Time) {
+	if took := now.Sub(c.writeBegun); took >= writesLong && !c.hangs {
+		c.hangs = true
+		c.log.Warn("the disk does not finish a write; what is to be kept waits for it", "for", took.Round(time.Millisecond))
+	}
 }
 
 // mark makes a batch that only proves what came before. Two, so that damage to

@@ -44,6 +44,8 @@ type core struct {
 	number         uint32     // of the newest segment file, used or not
 	fresh          []string   // files that the start made
 	writing        bool       // the writer has a job
+	writeBegun     time.Time  // since then
+	hangs          bool       // and the log says that it takes long
 	flying         *batch     // which is this one
 	gathering      bool       // a batch is being gathered
 	scratch        []byte     // of dataOf
@@ -144,7 +146,8 @@ func (c *core) onAnswer() {
 
 // startWriter gives the writer its job.
 func (c *core) startWriter(job writerJob) {
-	c.writing = true
+	c.writing, c.writeBegun = true, time.Now()
+	c.startBeat()
 	c.tasks.Go(func() { c.inbox.post(c.writer.do(job)) })
 }
 
@@ -156,6 +159,10 @@ func (c *core) newPool() *pool {
 // onWritten goes on after the writer.
 func (c *core) onWritten(w written) {
 	c.writing = false
+	if c.hangs {
+		c.hangs = false
+		c.log.Info("the disk has come back", "after", time.Since(c.writeBegun).Round(time.Millisecond), "err", w.err)
+	}
 	switch {
 	case w.err != nil:
 		c.fail(w.err)

@@ -3,6 +3,9 @@ package persistence
 import (
 	"bytes"
 	"errors"
+	"log/slog"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -59,6 +62,58 @@ func TestManyAppendsShareASync(t *testing.T) {
 	w.until("a", 10_000)
 	if syncs := disk.Syncs.Load() - before; syncs > 5000 {
 		t.Errorf("%d syncs for 10,000 appends", syncs)
+	}
+}
+
+// TestHangingDiskIsTold has a write take a minute, on a store that was idle before.
+func TestHangingDiskIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := make(logged, 16)
+		var hangs atomic.Bool
+		comesBack := make(chan struct{})
+		w := open(t, Config{Log: slog.New(slog.NewTextHandler(log, nil)), FS: &vfstest.Faulty{
+			FS: vfstest.NewMem(),
+			Before: func(op vfstest.Op, _ string) {
+				if op == vfstest.OpSync && hangs.Load() {
+					<-comesBack
+				}
+			},
+		}})
+		last := w.write("a", 1)
+		time.Sleep(time.Minute)
+		hangs.Store(true)
+		w.post("a", w.epochs["a"], last, 1)
+		time.Sleep(writesLong - time.Millisecond)
+		log.want(t, "too early", 0, 0)
+		time.Sleep(time.Minute)
+		log.want(t, "while the disk hangs", 1, 0)
+		hangs.Store(false)
+		close(comesBack)
+		w.until("a", last+1)
+		w.write("a", 1)
+		log.want(t, "afterwards", 0, 1)
+		w.close()
+	})
+}
+
+// logged is what was written to a log, in a bubble.
+type logged chan string
+
+func (l logged) Write(line []byte) (int, error) {
+	l <- string(line)
+	return len(line), nil
+}
+
+// want takes what is in it: so many words of a disk that hangs and that is back.
+func (l logged) want(t *testing.T, when string, hangs, back int) {
+	t.Helper()
+	synctest.Wait()
+	text := ""
+	for len(l) > 0 {
+		text += <-l
+	}
+	if strings.Count(text, "does not finish a write") != hangs || strings.Count(text, "has come back") != back {
+		t.Errorf("%s the log has %q", when, text)
 	}
 }
 
