@@ -89,7 +89,7 @@ func (c *core) beat() {
 func (c *core) lookAtWriter(now time.Time) {
 	if took := now.Sub(c.writeBegun); took >= writesLong && !c.hangs {
 		c.hangs = true
-		c.log.Warn("the disk does not finish a write; what is to be kept waits for it", "for", took.Round(time.Millisecond))
+		c.log.Warn("the disk does not finish a write; what is to be kept waits for it", "for", took)
 	}
 }
 

@@ -34,7 +34,7 @@ func TestEachPlaceIsAHandler(t *testing.T) {
 	for _, want := range []string{
 		`{"session", "Request"}: *{"actors/session.go", N, "(*session).onRequest"}`,
 		`{"directory", "post"}: *{"actors/directory.go", N, "(*children).deliver"}`,
-		`{"server", "post"}: *{"actors/server.go", N, "(*server).forward"}`,
+		`{"server", "post"}: *{"actors/serverchannels.go", N, "(*server).forward"}`,
 		`{"server", "stayed"}: *{"actors/directory.go", N, "(*children).stayed"}`,
 		`{"channel", "post"}: *{"actors/channel.go", N, "(*channel).onPost"}`,
 		`{"channel", "countMessages"}: *{"actors/channel.go", N, "(*channel).command"}`,
