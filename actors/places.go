@@ -78,7 +78,7 @@ var places = map[handler]Place{
 	{"persistence", "Stopped"}:         {"persistence/actor.go", 47, "(*storeActor).handle"},
 	{"persistence", "Stopping"}:        {"persistence/actor.go", 45, "(*storeActor).handle"},
 	{"persistence", "beat"}:            {"persistence/checkpoint.go", 61, "(*core).beat"},
-	{"persistence", "checkpointDue"}:   {"persistence/checkpoint.go", 106, "(*core).timedCheckpoint"},
+	{"persistence", "checkpointDue"}:   {"persistence/checkpoint.go", 107, "(*core).timedCheckpoint"},
 	{"persistence", "gathering"}:       {"persistence/append.go", 49, "(*core).onGathering"},
 	{"persistence", "sweepDue"}:        {"persistence/table.go", 141, "(*core).sweepIdle"},
 	{"persistence", "wake"}:            {"persistence/core.go", 124, "(*core).drain"},

@@ -85,9 +85,10 @@ func (c *core) beat() {
 }
 
 // lookAtWriter has the log say, once, that a write takes too long: all that is to be kept
-// waits for it, and nothing else would tell.
+// waits for it, and nothing else would tell. One that has ended, and is only to be heard of,
+// is not the disk's fault; after a failure nothing waits.
 func (c *core) lookAtWriter(now time.Time) {
-	if took := now.Sub(c.writeBegun); took >= writesLong && !c.hangs {
+	if took := now.Sub(c.writeBegun); took >= writesLong && !c.hangs && c.failure == nil && !c.inbox.has.Load() {
 		c.hangs = true
 		c.log.Warn("the disk does not finish a write; what is to be kept waits for it", "for", took)
 	}

@@ -161,7 +161,7 @@ func (c *core) onWritten(w written) {
 	c.writing = false
 	if c.hangs {
 		c.hangs = false
-		c.log.Info("the disk has come back", "after", time.Since(c.writeBegun), "err", w.err)
+		c.log.Info("the write has ended", "after", time.Since(c.writeBegun), "err", w.err)
 	}
 	switch {
 	case w.err != nil:

@@ -112,7 +112,7 @@ func (l logged) want(t *testing.T, when string, hangs, back int) {
 	for len(l) > 0 {
 		text += <-l
 	}
-	if strings.Count(text, "does not finish a write") != hangs || strings.Count(text, "has come back") != back {
+	if strings.Count(text, "does not finish a write") != hangs || strings.Count(text, "write has ended") != back {
 		t.Errorf("%s the log has %q", when, text)
 	}
 }

@@ -40,7 +40,7 @@ func TestKilledUnderLoad(t *testing.T) {
 		p.Kill()
 		mob.died()
 		startAnew(t, p, random)
-		mob.check(round%10 == 9 || round == total-1)
+		mob.check(p, round%10 == 9 || round == total-1)
 		if round%10 == 9 {
 			t.Logf("round %d after %v: %s", round, time.Since(begun).Round(time.Second), mob.book.figures())
 		}
@@ -49,7 +49,7 @@ func TestKilledUnderLoad(t *testing.T) {
 		}
 	}
 	mob.disperse(p)
-	mob.check(true)
+	mob.check(p, true)
 	shortens(t, p)
 	t.Logf("seed %d: %d kills; %s; %s", seed, total, mob.book.figures(), mob.figures())
 }

@@ -128,9 +128,12 @@ func (m *mob) live(one member) {
 	}
 }
 
+// unanswered is the code of what was not answered in time.
+const unanswered = "outcome_unknown"
+
 // refused has the test find out what the provider hangs in, where that may be why.
 func (m *mob) refused(no refusal) {
-	if no.code != "outcome_unknown" {
+	if no.code != unanswered {
 		return
 	}
 	select {
@@ -201,13 +204,18 @@ func (m *mob) awaitAll(p *providertest.Provider) {
 
 // check holds what the provider has against the book, in all rooms at once: one
 // after the other, each request would wait behind the whole mob.
-func (m *mob) check(all bool) {
+func (m *mob) check(p *providertest.Provider, all bool) {
 	m.t.Helper()
 	var reading errgroup.Group
 	for i := range mobServers * mobChannels {
 		reading.Go(func() error { return m.checkRoom(mobRoom(i), all) })
 	}
-	m.must(reading.Wait())
+	err := reading.Wait()
+	if no := (refusal{}); errors.As(err, &no) && no.code == unanswered {
+		m.t.Error(err)
+		tellAll(p)
+	}
+	m.must(err)
 }
 
 func (m *mob) checkRoom(r room, all bool) error {
