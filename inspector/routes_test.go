@@ -212,7 +212,7 @@ func TestOtherMethodsAreRefused(t *testing.T) {
 			}
 		}
 	}
-	for _, path := range []string{"/nothing", "/api/", "/assets", "/assets/", "/assets/nothing", "/assets/nothing/", "/debug/pprof/nothing", "/assets/../../go.mod", "/debug/pprof/cmdline"} {
+	for _, path := range []string{"/nothing", "/api/", "/assets", "/assets/", "/assets/nothing", "/assets/nothing/", "/assets/x%2F..%2F", "/assets/..%2F", "/debug/pprof/nothing", "/assets/../../go.mod", "/debug/pprof/cmdline"} {
 		if answer, _ := s.ask(http.MethodGet, path, "", nil); answer.StatusCode != http.StatusNotFound && answer.StatusCode/100 != 3 {
 			t.Errorf("%s: %s", path, answer.Status)
 		}

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -179,7 +180,7 @@ func (s *Server) mux() *http.ServeMux {
 	mux.HandleFunc("GET /ready", s.ready)
 	behind := func(pattern string, handler http.Handler) { mux.Handle(pattern, s.door.check(handler)) }
 	behind("GET /{$}", http.HandlerFunc(serveIndex))
-	behind("GET /assets/{file}", http.FileServerFS(page.Files))
+	behind("GET /assets/{file}", http.HandlerFunc(serveAsset))
 	behind("GET /metrics", s.metrics())
 	for name, profile := range profiles {
 		behind("GET /debug/pprof/"+name, profile)
@@ -188,6 +189,16 @@ func (s *Server) mux() *http.ServeMux {
 		behind(pattern, handler)
 	}
 	return mux
+}
+
+// serveAsset serves one of the page's files; their folder is not listed.
+func serveAsset(w http.ResponseWriter, r *http.Request) {
+	name := r.PathValue("file")
+	if strings.Contains(name, "/") { // which was escaped
+		http.NotFound(w, r)
+		return
+	}
+	http.ServeFileFS(w, r, page.Files, "assets/"+name)
 }
 
 // api is the table of what the page asks.

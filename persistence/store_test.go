@@ -117,6 +117,30 @@ func (l logged) want(t *testing.T, when string, hangs, back int) {
 	}
 }
 
+// TestHangingRollIsTold has an idle store make its next segment for a while.
+func TestHangingRollIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := make(logged, 16)
+		var hangs atomic.Bool
+		w := open(t, Config{SnapshotInterval: time.Minute, Log: slog.New(slog.NewTextHandler(log, nil)), FS: &vfstest.Faulty{
+			FS: vfstest.NewMem(),
+			Before: func(op vfstest.Op, _ string) {
+				if op == vfstest.OpCreate && hangs.Load() {
+					time.Sleep(10 * writesLong)
+				}
+			},
+		}})
+		w.write("a", 1)
+		time.Sleep(30 * time.Second)
+		hangs.Store(true)
+		time.Sleep(30*time.Second + 2*writesLong)
+		log.want(t, "while the segment is made", 1, 0)
+		time.Sleep(10 * writesLong)
+		log.want(t, "afterwards", 0, 1)
+		w.close()
+	})
+}
+
 func TestSilenceIsMarked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := vfstest.NewMem()

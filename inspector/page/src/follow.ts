@@ -25,7 +25,7 @@ class Follow {
 	private readonly status = h("p", { class: "follow-status", role: "status" });
 	private readonly list = h("div", { class: "request-list", role: "listbox", "aria-label": "Requests that were followed", tabindex: "0" });
 	private readonly stage = h("div", { class: "stage panel" });
-	private early: string[] | null = null; // of which followings requests came, while the answer with the id of the next one is awaited
+	private early: string[] | null = null; // the ids of the followings whose requests came while the answer to the next one is awaited
 	private chosen = 0; // the key of the request that is drawn
 	private running: { id: string; until: number; left: number; stream: string } | null = null;
 
