@@ -492,7 +492,7 @@ func TestPageCutsNothingOff(t *testing.T) {
 	s := withLab(t)
 	alice, _ := s.channel()
 	ctx := browser(t)
-	for _, width := range []int64{1280, 1001, 760, 400} {
+	for _, width := range []int64{1280, 1160, 1001, 761, 400} {
 		v := s.visit(ctx, "tree", looks{width: width, height: 800})
 		v.Await(`document.querySelectorAll(".kind-button .figure")[3].textContent !== ""`)
 		v.Run(`document.querySelectorAll(".kind-button .figure").forEach((f) => f.append("00,000"))`)
@@ -514,6 +514,7 @@ func TestPageCutsNothingOff(t *testing.T) {
 		if size := chromiumtest.Evaluate[float64](v, `document.querySelector(".sequence").getBoundingClientRect().width / document.querySelector(".sequence").viewBox.baseVal.width`); size < 0.6 {
 			t.Errorf("at %d the diagram is drawn at %.2f of its size", width, size)
 		}
+		v.Run(`document.querySelectorAll(".waterfall .wait-cell, .waterfall .work-cell, .waterfall small").forEach((f) => f.append("00,000"))`)
 		v.narrow(width)
 		v.Fine()
 		v.Close()
