@@ -12,6 +12,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 
+	"elemental/actors/dispatch"
 	"elemental/persistence"
 	"elemental/persistence/vfs"
 	"elemental/persistence/vfs/vfstest"
@@ -276,8 +277,8 @@ func (m *middle) Receive(ctx actor.Context) {
 // TestARestartDoesNotUndoAStop crashes an actor that waits for its child to
 // stop. The engine restarts it then, and it would live on for ever.
 func TestARestartDoesNotUndoAStop(t *testing.T) {
-	n := &node{cfg: DefaultConfig(), log: slog.New(slog.DiscardHandler), scheduler: newScheduler(2)}
-	defer n.scheduler.stop()
+	n := &node{cfg: DefaultConfig(), log: slog.New(slog.DiscardHandler), scheduler: dispatch.New(2, dispatch.LongTurn)}
+	defer n.scheduler.Stop()
 	system := actor.NewActorSystemWithConfig(actor.Configure(engineLog(n.log)))
 	defer system.Shutdown()
 	leaf := &lingerer{asked: make(chan struct{}), stopping: make(chan struct{}), mayStop: make(chan struct{})}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 
+	"elemental/actors/dispatch"
 	"elemental/persistence"
 )
 
@@ -29,8 +30,8 @@ func (l *lingerer) Receive(ctx actor.Context) {
 // that waits for an old one to stop. A child started then would never be told
 // to stop, and its parent would wait for it for ever.
 func TestAParentThatStopsStartsNoChild(t *testing.T) {
-	n := &node{cfg: DefaultConfig(), log: slog.New(slog.DiscardHandler), scheduler: newScheduler(2)}
-	defer n.scheduler.stop()
+	n := &node{cfg: DefaultConfig(), log: slog.New(slog.DiscardHandler), scheduler: dispatch.New(2, dispatch.LongTurn)}
+	defer n.scheduler.Stop()
 	system := actor.NewActorSystemWithConfig(actor.Configure(engineLog(n.log)))
 	defer system.Shutdown()
 	first := &lingerer{asked: make(chan struct{}), stopping: make(chan struct{}), mayStop: make(chan struct{})}

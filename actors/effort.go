@@ -61,12 +61,11 @@ func MeasureEffort() EffortTimes {
 	return EffortTimes{Message: max(one-none-sight, 1), Sight: sight, Hop: max(usual(followedHop), 1)}
 }
 
-// watchedMessage is the time of a message's way through a mailbox whose actor does nothing.
+// watchedMessage is what a message costs the entry of its actor when it comes, is taken and handled.
 func watchedMessage(watches int) time.Duration {
 	var all [effortActors]entry
 	for i := range all {
 		e := &all[i]
-		e.mailbox = mailbox{entry: e, state: due}
 		for range watches {
 			if e.observed == nil {
 				e.observed = &observation{epoch: time.Now()}
@@ -77,9 +76,9 @@ func watchedMessage(watches int) time.Duration {
 	var msg any = &overdue{}
 	round := func() {
 		for i := range all {
-			all[i].PostUserMessage(msg)
-			if _, _, _, watched := all[i].pop(); watched != nil {
-				watched.handled(msg)
+			all[i].Came(false)
+			if sight := all[i].Took(false); sight != nil {
+				sight.Handled(msg)
 			}
 		}
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 
+	"elemental/actors/dispatch"
 	"elemental/persistence"
 )
 
@@ -298,7 +299,7 @@ func newDisk(t *testing.T, err error) *disk {
 	if openErr != nil {
 		t.Fatal(openErr)
 	}
-	n := &node{cfg: DefaultConfig(), log: log, store: store, scheduler: newScheduler(2)}
+	n := &node{cfg: DefaultConfig(), log: log, store: store, scheduler: dispatch.New(2, dispatch.LongTurn)}
 	n.state.most = int64(n.cfg.StateBytes)
 	n.system = actor.NewActorSystemWithConfig(actor.Configure(engineLog(log)))
 	d := &disk{t: t, n: n, seen: make(chan any, 1<<15)}
@@ -316,7 +317,7 @@ func newDisk(t *testing.T, err error) *disk {
 	n.disk, n.router, n.dir = d.pid, d.pid, &localDirectory{users: d.pid, servers: d.pid}
 	t.Cleanup(func() {
 		n.system.Shutdown()
-		n.scheduler.stop()
+		n.scheduler.Stop()
 		if err := store.Close(); err != nil {
 			t.Error(err)
 		}

@@ -3,6 +3,7 @@ package actors
 import (
 	"runtime"
 	"testing"
+	"time"
 	"weak"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -11,9 +12,8 @@ import (
 var t1 = topic{server: "s", serverIncarnation: 1, channel: "c", incarnation: 2}
 
 func routerOnStage(t *testing.T) (*stage, *actor.PID) {
-	s := newStage(t)
+	s := newStage(t, time.Hour) // nobody steps in for the one who waits
 	s.node.encoder = plainEncoder{}
-	s.node.scheduler.watching = true // nobody steps in for the one who waits
 	return s, s.node.system.Root.Spawn(s.node.props(KindRouter, nil, func() actor.Actor { return newRouter(s.node) }))
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 
+	"elemental/actors/dispatch"
 	"elemental/persistence"
 )
 
@@ -24,7 +25,7 @@ type node struct {
 	encoder   Encoder
 	gate      *gate
 	state     residency
-	scheduler *scheduler
+	scheduler *dispatch.Scheduler
 	roll      *roll // nil without the inspector
 	feed      *feed
 	followers followers

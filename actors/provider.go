@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"runtime"
 	"strconv"
 	"sync/atomic"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 
+	"elemental/actors/dispatch"
 	"elemental/persistence"
 )
 
@@ -86,6 +88,14 @@ func DefaultConfig() Config {
 	}
 }
 
+// processors is how many actors may have their turn at the same time.
+func (cfg *Config) processors() int {
+	if cfg.Processors > 0 {
+		return cfg.Processors
+	}
+	return runtime.GOMAXPROCS(0)
+}
+
 // Provider is the handle that transport and the command hold: one node's
 // actor system.
 type Provider struct {
@@ -103,7 +113,7 @@ func Start(cfg Config, store *persistence.Store, enc Encoder, log *slog.Logger) 
 		return nil, err
 	}
 	n := &node{
-		cfg: cfg, log: log, store: store, encoder: enc, pool: pool, scheduler: newScheduler(cfg.processors()),
+		cfg: cfg, log: log, store: store, encoder: enc, pool: pool, scheduler: dispatch.New(cfg.processors(), dispatch.LongTurn),
 		gate:   newGate(cfg.InFlightRequests, cfg.InFlightBytes),
 		state:  residency{most: int64(cfg.StateBytes)},
 		system: actor.NewActorSystemWithConfig(actor.Configure(engineLog(log))),
@@ -115,7 +125,7 @@ func Start(cfg Config, store *persistence.Store, enc Encoder, log *slog.Logger) 
 	if cfg.Inspect {
 		n.roll = newRoll(n.feed)
 	}
-	store.Gather(n.scheduler.quiet)
+	store.Gather(n.scheduler.Quiet)
 	store.Trouble(n.feed.storage)
 	up := make(chan error, 1)
 	props := n.props(KindProvider, keepTables{}, func() actor.Actor { return &provider{node: n, up: up} })
@@ -136,6 +146,12 @@ const (
 	rootName = "provider"
 	diskName = "persistence"
 )
+
+// Turns returns how a goroutine of transport gives the actors their turns. write writes some
+// of what was handed to the Outboxes; for the rest see dispatch.Scheduler.Turns.
+func (p *Provider) Turns(write func(busy bool) (more bool), call func()) *dispatch.Turns {
+	return p.node.scheduler.Turns(write, call)
+}
 
 // Connect starts the session of a new connection.
 func (p *Provider) Connect(out Outbox, from netip.Addr) *Session {
@@ -160,7 +176,7 @@ func (p *Provider) Stop(ctx context.Context) error {
 	}
 	p.node.pool.close()
 	p.node.system.Shutdown()
-	p.node.scheduler.stop()
+	p.node.scheduler.Stop()
 	return err
 }
 
@@ -307,7 +323,7 @@ type settingsView struct {
 func (p *provider) view() any {
 	n := p.node
 	return providerView{
-		Name: n.cfg.Name, Gate: n.gate.view(), Turns: n.scheduler.view(), Writable: n.store.Writable(),
+		Name: n.cfg.Name, Gate: n.gate.view(), Turns: turnsView(n.scheduler.State()), Writable: n.store.Writable(),
 		Memory: memoryView{Bytes: n.state.used.Load(), Most: n.state.most, Squeeze: n.state.called.Load()},
 		Limits: settingsView{
 			PassivateMs: n.cfg.Passivate.Milliseconds(), DeadlineMs: n.cfg.Deadline.Milliseconds(),
@@ -320,12 +336,4 @@ func (p *provider) view() any {
 
 func (g *gate) view() gateView {
 	return gateView{Requests: g.requests.Load(), MaxRequests: g.maxRequests, Bytes: g.bytes.Load(), MaxBytes: g.maxBytes}
-}
-
-func (s *scheduler) view() turnsView {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return turnsView{
-		Processors: s.processors, Runners: s.runners, Asleep: len(s.idle), Due: s.due, ForQuiet: len(s.patient), Given: s.picks,
-	}
 }

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+
+	"elemental/actors/dispatch"
 )
 
 // roll is the list of the living: an entry for each actor, from its start until it has
@@ -49,7 +51,7 @@ type counter struct {
 
 // entry is one actor's, and its mailbox in the same piece of memory.
 type entry struct {
-	mailbox
+	dispatch.Mailbox
 	tally    *kindTally
 	self     *actor.PID
 	parent   *entry        // nil of the root actor and of the sessions
@@ -57,7 +59,7 @@ type entry struct {
 	children atomic.Int32
 	lane     uint8
 
-	// under the mailbox's mu
+	// under the mailbox's lock
 	gone     bool
 	crashing bool // Crash has struck, or will
 	struck   bool // it has, and the actor has not gone on yet
@@ -82,18 +84,22 @@ func newRoll(f *feed) *roll {
 }
 
 // newMailbox makes an actor's mailbox, with its entry where there is a roll.
-func (n *node) newMailbox(kind Kind, shared bool) *mailbox {
+func (n *node) newMailbox(kind Kind, shared bool) *dispatch.Mailbox {
 	if n.roll == nil {
-		return &mailbox{scheduler: n.scheduler, shared: shared}
+		m := new(dispatch.Mailbox)
+		m.Init(n.scheduler, shared, nil)
+		return m
 	}
 	e := &entry{tally: n.roll.kinds[kind]}
 	e.lane = uint8(n.roll.lanes.Add(1) % uint32(len(e.tally.handled)))
-	e.mailbox = mailbox{scheduler: n.scheduler, shared: shared, entry: e}
-	return &e.mailbox
+	e.Init(n.scheduler, shared, e)
+	return &e.Mailbox
 }
 
-// enroll begins the entry: the engine has made the actor, and nothing has been handled.
-func (e *entry) enroll(ctx actor.Context) {
+var _ dispatch.Witness = (*entry)(nil)
+
+// Born begins the entry.
+func (e *entry) Born(ctx actor.Context) {
 	r := e.tally.of
 	e.self, e.begun = ctx.Self(), time.Since(r.epoch)
 	if parent := ctx.Parent(); parent != nil {
@@ -134,14 +140,14 @@ func (r *roll) ended(self *actor.PID) {
 
 // close ends an entry, and returns the last crash of its actor.
 func (e *entry) close() (crashed *Restart) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
+	e.Lock()
+	defer e.Unlock()
 	e.gone = true
 	if e.observed != nil {
 		e.observed.end()
 		e.observed = nil
 	}
-	for _, msg := range e.user.all[e.user.head:] {
+	for msg := range e.Messages() {
 		if m, ok := msg.(*inspection); ok {
 			m.refuse(ErrNoActor)
 		}
@@ -176,8 +182,8 @@ func (r *roll) label(self *actor.PID, text string) {
 	if text == path.Base(self.Id) {
 		text = ""
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
+	e.Lock()
+	defer e.Unlock()
 	e.label = text
 }
 
@@ -194,7 +200,7 @@ func (r *roll) crashed(self *actor.PID, msg, reason any) {
 		return
 	}
 	is := Restart{At: time.Now(), Message: messageName(msg), Reason: PlainReason(reason)}
-	e.mu.Lock()
+	e.Lock()
 	if len(e.crashes) == crashesKept {
 		e.crashes = append(e.crashes[:0], e.crashes[1:]...)
 	}
@@ -202,16 +208,16 @@ func (r *roll) crashed(self *actor.PID, msg, reason any) {
 	if m, asked := msg.(*inspection); asked && m.crash {
 		e.struck = true
 	}
-	e.mu.Unlock()
+	e.Unlock()
 	if r.feed.heard() {
 		r.feed.tell("panic", self.Id, e.tally.kind, is.Message+": "+is.Reason)
 	}
 }
 
-// wentOn notes that an actor has gone on after a crash.
-func (e *entry) wentOn() {
+// WentOn notes that an actor has gone on after a crash.
+func (e *entry) WentOn() {
 	e.tally.restarts.Add(1)
-	e.mu.Lock()
+	e.Lock()
 	e.restarts++
 	if e.struck { // otherwise a Crash that is due still waits in the mailbox
 		e.crashing, e.struck = false, false
@@ -221,7 +227,7 @@ func (e *entry) wentOn() {
 		last := &e.crashes[n-1]
 		why = fmt.Sprintf("after %v: %s", time.Since(last.At).Round(time.Millisecond/10), last.Reason)
 	}
-	e.mu.Unlock()
+	e.Unlock()
 	e.tally.of.feed.tell("restart", e.self.Id, e.tally.kind, why)
 }
 
@@ -232,8 +238,8 @@ func (r *roll) passivated(kind Kind) {
 	}
 }
 
-// hadTurn counts what was handled in a turn.
-func (e *entry) hadTurn(messages int) {
+// HadTurn counts what was handled in a turn.
+func (e *entry) HadTurn(messages int) {
 	e.tally.handled[e.lane].messages.Add(uint64(messages)) //nolint:gosec // never negative
 }
 
@@ -256,9 +262,10 @@ func (e *entry) info() ActorInfo {
 	if e.parent != nil {
 		i.Parent = e.parent.self.Id
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	i.Label, i.Depth, i.Restarts, i.Messages = e.label, e.user.len(), int(e.restarts), e.handled
+	e.Lock()
+	defer e.Unlock()
+	i.Label, i.Restarts, i.Messages = e.label, int(e.restarts), e.handled
+	i.Depth, _ = e.Waiting()
 	return i
 }
 

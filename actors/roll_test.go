@@ -16,6 +16,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 
+	"elemental/actors/dispatch"
 	"elemental/persistence"
 	"elemental/persistence/vfs/vfstest"
 )
@@ -476,7 +477,7 @@ func heapNow() int64 {
 func BenchmarkMessage(b *testing.B) {
 	for _, how := range []string{"off", "on", "watched"} {
 		b.Run(how, func(b *testing.B) {
-			s := newStage(b)
+			s := newStage(b, dispatch.LongTurn)
 			if how != "off" {
 				s.node.roll = newRoll(newFeed(s.node.system))
 			}
@@ -511,7 +512,6 @@ func BenchmarkActors(b *testing.B) {
 	r := newRoll(nil)
 	for i := range 100_000 {
 		e := &entry{tally: r.kinds[KindSession], self: &actor.PID{Id: fmt.Sprint("conn/", i)}}
-		e.mailbox.entry = e
 		r.shard(e.self.Id).entries[e.self.Id] = e
 	}
 	p := &Provider{node: &node{roll: r}}

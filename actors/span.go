@@ -9,6 +9,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 
+	"elemental/actors/dispatch"
 	"elemental/persistence"
 )
 
@@ -136,7 +137,7 @@ func (s *span) again() *span {
 func (s *span) wrap(msg any) any {
 	switch msg.(type) {
 	case *actor.MessageEnvelope: // it is in one
-	case *sweep, *squeeze, *rest, *stayed, *vacant, *saveNow, *saveChannel, endsTurn,
+	case *sweep, *squeeze, *rest, *stayed, *vacant, *saveNow, *saveChannel, dispatch.EndsTurn,
 		*persistence.Release, *persistence.SaveSnapshot: // housekeeping, which goes on for itself
 	default:
 		return envelope(s.of.id, s.hop.Span, msg)

@@ -70,17 +70,17 @@ func (g *guard) show() (s shown) {
 // ask puts an inspection into an actor's mailbox, unless it would come too late to be
 // refused there. Whether it does is known before the actor can end of it.
 func (e *entry) ask(m *inspection) error {
-	e.mu.Lock()
+	e.Lock()
 	gone, wakes := e.gone, false
 	if !gone {
-		wakes = e.put(m)
+		wakes = e.Put(m)
 	}
-	e.mu.Unlock()
+	e.Unlock()
 	switch {
 	case gone:
 		return ErrNoActor
 	case wakes:
-		e.scheduler.wake(&e.mailbox)
+		e.Wake()
 	}
 	return nil
 }
@@ -126,10 +126,10 @@ func (p *Provider) Crash(id string) error {
 	if e == nil {
 		return ErrNoActor
 	}
-	e.mu.Lock()
+	e.Lock()
 	before := e.crashing
 	e.crashing = true
-	e.mu.Unlock()
+	e.Unlock()
 	if before {
 		return ErrCrashing
 	}

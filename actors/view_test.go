@@ -10,6 +10,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 
+	"elemental/actors/dispatch"
 	"elemental/persistence"
 )
 
@@ -103,14 +104,14 @@ func TestALookEndsWithTheActor(t *testing.T) {
 // TestACrashThatStrikesIsNotRefused, also when the actor has ended of it before Crash
 // returns: here whoever crashes it gives it its turns.
 func TestACrashThatStrikesIsNotRefused(t *testing.T) {
-	s := newStage(t)
+	s := newStage(t, dispatch.LongTurn)
 	s.node.roll = newRoll(newFeed(s.node.system))
 	frail := s.node.system.Root.Spawn(s.node.props(KindSession, nil, func() actor.Actor {
 		return actor.ReceiveFunc(func(actor.Context) {})
 	}).Configure(actor.WithGuardian(stopChild{})))
 	s.untilAsleep()
 	p := &Provider{node: s.node}
-	var turns *Turns
+	var turns *dispatch.Turns
 	give := func() {
 		for turns.Begin(); !turns.End(); {
 			turns.Give()

@@ -10,13 +10,15 @@ import (
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 	"github.com/asynkron/protoactor-go/actor"
+
+	"elemental/actors/dispatch"
 )
 
 // observation is what goes on while an actor is watched: when each message came, and
 // whoever watches. It is at the entry, and an actor that nobody watches has none.
 type observation struct {
 	epoch        time.Time
-	user, system stamps // of the mailbox's queues; under the mailbox's mu
+	user, system stamps // of the mailbox's queues; under the mailbox's lock
 
 	// of the message in hand; the turn's alone
 	begun, waited time.Duration
@@ -66,23 +68,28 @@ func (o *observation) queue(system bool) *stamps {
 	return &o.user
 }
 
-// came notes that a message has come, under the mailbox's mu.
-func (o *observation) came(system bool) { o.queue(system).push(o.now()) }
+// Came notes that a message has come, under the mailbox's lock.
+func (e *entry) Came(system bool) {
+	if o := e.observed; o != nil {
+		o.queue(system).push(o.now())
+	}
+}
 
-// took counts a message that is taken to be handled, under the mailbox's mu, and tells
+// Took counts a message that is taken to be handled, under the mailbox's lock, and tells
 // who wants to know more of it.
-func (e *entry) took(system bool) *observation {
+func (e *entry) Took(system bool) dispatch.Sight {
 	e.handled++
 	o := e.observed
-	if o != nil {
-		o.begun = o.now()
-		o.waited = o.queue(system).pop(o.begun)
+	if o == nil {
+		return nil
 	}
+	o.begun = o.now()
+	o.waited = o.queue(system).pop(o.begun)
 	return o
 }
 
-// handled notes that a message was handled.
-func (o *observation) handled(msg any) {
+// Handled notes that a message was handled.
+func (o *observation) Handled(msg any) {
 	msg = actor.UnwrapEnvelopeMessage(msg)
 	if _, ours := msg.(*inspection); ours {
 		return
@@ -195,13 +202,14 @@ func (p *Provider) Watch(id string) (*Watch, error) {
 		return nil, ErrNoActor
 	}
 	w := &Watch{entry: e, seen: newSights()}
-	e.mu.Lock()
-	defer e.mu.Unlock()
+	e.Lock()
+	defer e.Unlock()
 	if e.gone {
 		return nil, ErrNoActor
 	}
 	if e.observed == nil {
-		e.observed = &observation{epoch: time.Now(), user: stamps{before: e.user.len()}, system: stamps{before: e.system.len()}}
+		user, system := e.Waiting()
+		e.observed = &observation{epoch: time.Now(), user: stamps{before: user}, system: stamps{before: system}}
 	}
 	o := e.observed
 	o.mu.Lock()
@@ -236,17 +244,18 @@ func (w *Watch) Take() Observation {
 	slices.SortFunc(o.Types, func(a, b ObservedType) int {
 		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Message, b.Message))
 	})
-	w.entry.mu.Lock()
-	defer w.entry.mu.Unlock()
-	o.Depth, o.Restarts = w.entry.user.len(), slices.Clone(w.entry.crashes)
+	w.entry.Lock()
+	defer w.entry.Unlock()
+	o.Depth, _ = w.entry.Waiting()
+	o.Restarts = slices.Clone(w.entry.crashes)
 	return o
 }
 
 // Stop ends the watch. Calling it again does nothing.
 func (w *Watch) Stop() {
 	e, o := w.entry, w.of
-	e.mu.Lock()
-	defer e.mu.Unlock()
+	e.Lock()
+	defer e.Unlock()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.settle(e.tally.of)

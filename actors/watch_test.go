@@ -8,12 +8,14 @@ import (
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+
+	"elemental/actors/dispatch"
 )
 
 // watchedStage is a stage with a roll, and an actor that takes a second for each word. It
 // is in a bubble, where time goes by for nobody else.
 func watchedStage(t *testing.T) (*stage, *Provider, *actor.PID) {
-	s := newStage(t)
+	s := newStage(t, dispatch.LongTurn)
 	s.node.feed = newFeed(s.node.system)
 	s.node.roll = newRoll(s.node.feed)
 	t.Cleanup(func() { time.Sleep(time.Hour) }) // who steps in goes again

@@ -42,10 +42,10 @@ var rules = []struct {
 	{"writing answers to sockets", []string{"transport.(*conn).flushNow", "transport.(*flusher)."}},
 	{"waiting for sockets", []string{"transport.(*pollSet).wait", "runtime.netpoll"}},
 	{"scanning and translating requests", []string{"protocol.(*Scanner).", "transport.(*values)."}},
-	{mailboxes, []string{"actors.(*mailbox).Post", "actors.(*mailbox).pop", "actors.(*scheduler).wake", "actors.(*scheduler).next"}},
-	{"actors", []string{"actors.(*mailbox).turn"}},
+	{mailboxes, []string{"actors/dispatch.(*Mailbox).Post", "actors/dispatch.(*Mailbox).pop", "actors/dispatch.(*Scheduler).wake", "actors/dispatch.(*Scheduler).next"}},
+	{"actors", []string{"actors/dispatch.(*Mailbox).turn"}},
 	{"reading sockets", []string{"transport.(*poller).round"}},
-	{mailboxes, []string{"actors.(*scheduler).", "actors.(*Turns)."}},
+	{mailboxes, []string{"actors/dispatch.(*Scheduler).", "actors/dispatch.(*Turns)."}},
 	{"the runtime's scheduler", []string{"runtime.mcall", "runtime.mstart", "runtime.findRunnable", "runtime.futex", "runtime.sysmon"}},
 }
 

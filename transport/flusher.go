@@ -7,7 +7,7 @@ import (
 	"syscall"
 	"time"
 
-	"elemental/actors"
+	"elemental/actors/dispatch"
 )
 
 // flusher has the connections of a poller written, by whoever comes to write (some), and
@@ -17,7 +17,7 @@ type flusher struct {
 	waiting [classes]atomic.Int32 // that are handed over and not taken to be written
 	began   time.Time
 	pushed  atomic.Int64                 // when others than answers were written last, since began
-	given   atomic.Pointer[actors.Turns] // tells whether somebody comes to write who is awake, or called, anyway
+	given   atomic.Pointer[dispatch.Turns] // tells whether somebody comes to write who is awake, or called, anyway
 
 	mu    sync.Mutex     // held for a moment
 	ahead [classes]*conn // taken from handed

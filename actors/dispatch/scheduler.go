@@ -1,4 +1,6 @@
-package actors
+// Package dispatch gives actors their turns: the engine's mailboxes and dispatcher, done
+// differently. It knows the engine alone, and of actors no more than that they handle messages.
+package dispatch
 
 import (
 	"runtime"
@@ -8,16 +10,17 @@ import (
 	"time"
 )
 
-// scheduler gives mailboxes their turns, on as many goroutines as there are
+// Scheduler gives mailboxes their turns, on as many goroutines as there are
 // processors, and on those that make the work (Turns): while they are at it nobody
 // is woken for a little more. The engine's own starts a goroutine for each wake, and
 // leaves it with a busy actor for as long as that is busy: on a machine that has too
 // much to do all of them take turns, and who has one message waits for all of them.
 // Here a turn is short, and who has had one and wants another goes behind those
 // who have had none.
-type scheduler struct {
+type Scheduler struct {
 	processors int
-	write      atomic.Pointer[func(busy bool) bool] // see Provider.Turns
+	longTurn   time.Duration
+	write      atomic.Pointer[func(busy bool) bool] // see Turns
 
 	mu       sync.Mutex // held for the time of a push or pop
 	light    runQueue   // woken, or shared
@@ -51,21 +54,25 @@ type sleeper interface{ wake() }
 
 // How long turns are, and when somebody steps in for those whose turn is too long.
 const (
-	turnLength   = 8                     // messages
-	sharedLength = 64                    // messages, of the few actors that everybody waits for
-	heavyEvery   = 4                     // of so many turns one is of those who wait for another
-	writeEvery   = 32                    // turns, at the latest
-	calmEvery    = 256                   // likewise: who waits for quiet is worth more of them
-	enough       = 32                    // mailboxes are due for each who is at it: one more is woken
-	yieldAfter   = 50 * time.Microsecond // goroutines that are no actors have their turn
-	longTurn     = 2 * time.Millisecond
+	turnLength   = 8                      // messages
+	sharedLength = 64                     // messages, of the few actors that everybody waits for
+	heavyEvery   = 4                      // of so many turns one is of those who wait for another
+	writeEvery   = 32                     // turns, at the latest
+	calmEvery    = 256                    // likewise: who waits for quiet is worth more of them
+	enough       = 32                     // mailboxes are due for each who is at it: one more is woken
+	yieldAfter   = 50 * time.Microsecond  // goroutines that are no actors have their turn
 	unquiet      = 500 * time.Microsecond // so long at the most somebody waits for quiet
 	goesWell     = 16                     // picks in such a time: a runner who has stepped in is not needed
 	moreRunners  = 64                     // than there are processors, at the most
 )
 
-func newScheduler(processors int) *scheduler {
-	s := &scheduler{processors: processors}
+// LongTurn is for how long nobody has come for another mailbox when somebody steps in.
+const LongTurn = 2 * time.Millisecond
+
+// New makes a scheduler with so many goroutines. longTurn is LongTurn, but where a test
+// wants nobody to step in.
+func New(processors int, longTurn time.Duration) *Scheduler {
+	s := &Scheduler{processors: processors, longTurn: longTurn}
 	nothing := func(bool) bool { return false }
 	s.write.Store(&nothing)
 	s.watch = time.AfterFunc(time.Hour, s.look)
@@ -78,16 +85,8 @@ func newScheduler(processors int) *scheduler {
 	return s
 }
 
-// processors is how many actors may have their turn at the same time.
-func (cfg *Config) processors() int {
-	if cfg.Processors > 0 {
-		return cfg.Processors
-	}
-	return runtime.GOMAXPROCS(0)
-}
-
 // start adds a runner, under mu.
-func (s *scheduler) start() {
+func (s *Scheduler) start() {
 	s.runners++
 	s.active.Add(1)
 	r := &runner{called: make(chan struct{}, 1)}
@@ -95,7 +94,7 @@ func (s *scheduler) start() {
 }
 
 // wake lets a mailbox have a turn; it never waits.
-func (s *scheduler) wake(m *mailbox) {
+func (s *Scheduler) wake(m *Mailbox) {
 	s.mu.Lock()
 	s.light.push(m)
 	s.due++
@@ -113,17 +112,17 @@ func (s *scheduler) wake(m *mailbox) {
 }
 
 // attend begins to look, under mu.
-func (s *scheduler) attend() {
+func (s *Scheduler) attend() {
 	if !s.watching && !s.closed {
 		s.watching, s.watched = true, s.picks
-		s.watch.Reset(longTurn)
+		s.watch.Reset(s.longTurn)
 	}
 }
 
-// quiet has tell called when all is quiet: no turn is due, and those who make work have
+// Quiet has tell called when all is quiet: no turn is due, and those who make work have
 // nothing to read or write just now, for they see to it (Turns.Quiet); but soon in any
 // case. It is called from a turn, and tell makes work for actors.
-func (s *scheduler) quiet(tell func()) {
+func (s *Scheduler) Quiet(tell func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.patient) == 0 {
@@ -133,11 +132,11 @@ func (s *scheduler) quiet(tell func()) {
 	s.attend() // the one who would see to it may have a long turn
 }
 
-func (s *scheduler) late() bool { return len(s.patient) > 0 && time.Since(s.asked) > unquiet }
+func (s *Scheduler) late() bool { return len(s.patient) > 0 && time.Since(s.asked) > unquiet }
 
 // calm tells one who waits for quiet, and reports whether there was one. A caller who does
 // not make work leaves that to those who do, unless it is late.
-func (s *scheduler) calm(maker bool) bool {
+func (s *Scheduler) calm(maker bool) bool {
 	s.mu.Lock()
 	if len(s.patient) == 0 || !maker && s.making > 0 && !s.late() {
 		s.mu.Unlock()
@@ -152,14 +151,14 @@ func (s *scheduler) calm(maker bool) bool {
 
 // writeAll writes what is due, for a caller who is not counted any more: what is
 // said from now on is not left to him.
-func (s *scheduler) writeAll() {
+func (s *Scheduler) writeAll() {
 	for (*s.write.Load())(false) { //nolint:revive // some at a time
 	}
 }
 
 // rouse takes one who sleeps, under mu; the caller wakes him. Who makes work comes
 // first: he is needed soon in any case.
-func (s *scheduler) rouse() sleeper {
+func (s *Scheduler) rouse() sleeper {
 	for _, t := range s.makers {
 		if t.rise() {
 			return t
@@ -178,7 +177,7 @@ func (s *scheduler) rouse() sleeper {
 // look finds a runner when none has come for another mailbox for so long: who makes a
 // large answer takes his time, and the others must not wait for it. When all goes
 // well again, the runners that were added go.
-func (s *scheduler) look() {
+func (s *Scheduler) look() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	waiting := s.due+len(s.patient) > 0
@@ -196,11 +195,11 @@ func (s *scheduler) look() {
 		s.surplus = true
 	}
 	s.watched = s.picks
-	s.watch.Reset(longTurn)
+	s.watch.Reset(s.longTurn)
 }
 
 // run gives turns until there is no need of the runner.
-func (s *scheduler) run(r *runner) {
+func (s *Scheduler) run(r *runner) {
 	last := time.Now()
 	m := s.next(nil, false)
 	for turns := 1; ; turns++ {
@@ -231,7 +230,7 @@ func (s *scheduler) run(r *runner) {
 }
 
 // length is how many messages a turn may have.
-func (m *mailbox) length() int {
+func (m *Mailbox) length() int {
 	if m.shared {
 		return sharedLength
 	}
@@ -240,7 +239,7 @@ func (m *mailbox) length() int {
 
 // next puts a mailbox back that has had its turn and has more to do, and takes the
 // one whose turn it is now; nil when nobody's is.
-func (s *scheduler) next(last *mailbox, more bool) *mailbox {
+func (s *Scheduler) next(last *Mailbox, more bool) *Mailbox {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.putBack(last, more)
@@ -257,7 +256,7 @@ func (s *scheduler) next(last *mailbox, more bool) *mailbox {
 }
 
 // spare puts a mailbox back, and reports whether its runner may go, though there is work.
-func (s *scheduler) spare(m *mailbox, more bool) bool {
+func (s *Scheduler) spare(m *Mailbox, more bool) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.putBack(m, more)
@@ -269,7 +268,7 @@ func (s *scheduler) spare(m *mailbox, more bool) bool {
 }
 
 // end counts out a runner, under mu.
-func (s *scheduler) end() {
+func (s *Scheduler) end() {
 	s.surplus = false
 	s.runners--
 	s.active.Add(-1)
@@ -278,7 +277,7 @@ func (s *scheduler) end() {
 
 // relieve is called under mu when one has gone for good. Where he was the only one who was
 // at it, another comes for what is due, who waits for quiet, or what is said and not written.
-func (s *scheduler) relieve() {
+func (s *Scheduler) relieve() {
 	if s.active.Load() > 0 {
 		return
 	}
@@ -288,7 +287,7 @@ func (s *scheduler) relieve() {
 }
 
 // putBack is called under mu.
-func (s *scheduler) putBack(m *mailbox, more bool) {
+func (s *Scheduler) putBack(m *Mailbox, more bool) {
 	switch {
 	case !more:
 		return
@@ -301,7 +300,7 @@ func (s *scheduler) putBack(m *mailbox, more bool) {
 }
 
 // rest has a runner sleep until there is work, and reports false if it is to end.
-func (s *scheduler) rest(r *runner) bool {
+func (s *Scheduler) rest(r *runner) bool {
 	s.mu.Lock()
 	switch {
 	case s.surplus, s.due+len(s.patient) == 0 && (s.closed || s.runners > s.processors):
@@ -320,8 +319,8 @@ func (s *scheduler) rest(r *runner) bool {
 	return true
 }
 
-// stop ends the goroutines. Called once, after the actors stopped.
-func (s *scheduler) stop() {
+// Stop ends the goroutines. Called once, after the actors stopped.
+func (s *Scheduler) Stop() {
 	s.mu.Lock()
 	s.closed = true
 	s.watch.Stop()
@@ -335,10 +334,27 @@ func (s *scheduler) stop() {
 	s.ended.Wait()
 }
 
-// runQueue is of mailboxes, linked by next.
-type runQueue struct{ first, last *mailbox }
+// State is how a scheduler is at a moment.
+type State struct {
+	Processors int
+	Runners    int // its goroutines
+	Asleep     int // of them
+	Due        int // mailboxes
+	ForQuiet   int // who wait for it
+	Given      uint64
+}
 
-func (q *runQueue) push(m *mailbox) {
+// State may be asked at any time.
+func (s *Scheduler) State() State {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return State{s.processors, s.runners, len(s.idle), s.due, len(s.patient), s.picks}
+}
+
+// runQueue is of mailboxes, linked by next.
+type runQueue struct{ first, last *Mailbox }
+
+func (q *runQueue) push(m *Mailbox) {
 	if q.first == nil {
 		q.first = m
 	} else {
@@ -347,7 +363,7 @@ func (q *runQueue) push(m *mailbox) {
 	q.last = m
 }
 
-func (q *runQueue) pop() *mailbox {
+func (q *runQueue) pop() *Mailbox {
 	m := q.first
 	if m == nil {
 		return nil

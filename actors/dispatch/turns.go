@@ -1,4 +1,4 @@
-package actors
+package dispatch
 
 import (
 	"slices"
@@ -8,20 +8,19 @@ import (
 // Turns is how a goroutine that makes work for actors does it too, instead of waking
 // another, which costs as much as a request. It is that goroutine's alone.
 type Turns struct {
-	of     *scheduler
+	of     *Scheduler
 	call   func() // has the goroutine come and Begin
 	awake  bool   // it has begun, and has not ended since
 	asleep bool   // it is not counted among those who give turns; under mu
 }
 
-// Turns returns what a goroutine of transport needs for that. write writes some
-// of what was handed to the Outboxes, and reports whether there is more; it is called
-// by whoever gives turns, on any goroutine, until the provider stops. busy says that
-// there are turns to give, so that more may come to the same connections. call is called
+// Turns returns what such a goroutine needs for that. write writes some of what was said
+// to those outside, and reports whether there is more; it is called
+// by whoever gives turns, on any goroutine, until Stop. busy says that
+// there are turns to give, so that more may come to the same ones. call is called
 // after End when there are turns to give again: the goroutine comes soon, and Begins. It is
 // called on any goroutine, with locks of the scheduler held, and must not wait or come back.
-func (p *Provider) Turns(write func(busy bool) (more bool), call func()) *Turns {
-	s := p.node.scheduler
+func (s *Scheduler) Turns(write func(busy bool) (more bool), call func()) *Turns {
 	s.write.Store(&write)
 	return &Turns{of: s, call: call, asleep: true}
 }

@@ -1,21 +1,24 @@
-package actors
+package dispatch
 
 import (
+	"iter"
+	"slices"
 	"sync"
 
 	"github.com/asynkron/protoactor-go/actor"
 )
 
-// mailbox holds an actor's messages and, when it has any, has the scheduler give
+// Mailbox holds an actor's messages and, when it has any, has the scheduler give
 // the actor its turns. It is the engine's Mailbox with two differences: an actor
 // that has had its share of messages leaves the processor to others, and messages
-// may come from the moment the actor's name is known (a timer or a hash worker
+// may come from the moment the actor's name is known (a timer or a worker
 // that is late for the actor's former life; the engine's own crash on them).
-type mailbox struct {
-	scheduler *scheduler
+// Init makes it.
+type Mailbox struct {
+	scheduler *Scheduler
 	invoker   actor.MessageInvoker
-	entry     *entry   // in the roll; nil where none is kept
-	next      *mailbox // in the scheduler's queue
+	witness   Witness  // nil where nobody wants to know
+	next      *Mailbox // in the scheduler's queue
 
 	mu        sync.Mutex // held for the time of a push or pop
 	shared    bool       // everybody waits for this actor; never changed
@@ -33,23 +36,63 @@ const (
 	due // in the scheduler's queue, or having its turn
 )
 
-var _ actor.Mailbox = (*mailbox)(nil)
+var _ actor.Mailbox = (*Mailbox)(nil)
+
+// Witness is told what happens at one mailbox. It may keep the mailbox in the same piece
+// of memory, and what it counts with each message under the mailbox's lock.
+type Witness interface {
+	// Born: the engine has made the actor, and nothing has been handled.
+	Born(ctx actor.Context)
+	// Came: a message was put into the mailbox, whose lock is held.
+	Came(system bool)
+	// Took: one is about to be handled; the lock is held. Whoever is returned, if
+	// anybody, is told when that is done.
+	Took(system bool) Sight
+	// HadTurn: so many messages were handled in a turn.
+	HadTurn(handled int)
+	// WentOn: the supervisor has let the actor go on after a panic.
+	WentOn()
+}
+
+// Sight is of one message that is being handled.
+type Sight interface {
+	// Handled is called on the actor's turn, also when it panicked.
+	Handled(msg any)
+}
+
+// Init makes a mailbox. A shared one is of an actor that everybody waits for: its turns
+// are longer, and it goes before those who have had theirs. The witness may be nil.
+func (m *Mailbox) Init(s *Scheduler, shared bool, w Witness) {
+	m.scheduler, m.shared, m.witness = s, shared, w
+}
+
+// Lock and Unlock are for the witness: nothing comes or is taken meanwhile.
+func (m *Mailbox) Lock() { m.mu.Lock() }
+
+// Unlock ends Lock.
+func (m *Mailbox) Unlock() { m.mu.Unlock() }
+
+// Waiting is how many messages wait, under the lock.
+func (m *Mailbox) Waiting() (user, system int) { return m.user.len(), m.system.len() }
+
+// Messages are those of users that wait, under the lock.
+func (m *Mailbox) Messages() iter.Seq[any] { return slices.Values(m.user.all[m.user.head:]) }
 
 // PostUserMessage is the engine's, on any goroutine.
-func (m *mailbox) PostUserMessage(msg any) {
+func (m *Mailbox) PostUserMessage(msg any) {
 	m.mu.Lock()
-	wakes := m.put(msg)
+	wakes := m.Put(msg)
 	m.mu.Unlock()
 	if wakes {
-		m.scheduler.wake(m)
+		m.Wake()
 	}
 }
 
-// put is PostUserMessage under mu, and tells whether to wake the actor afterwards.
-func (m *mailbox) put(msg any) (wakes bool) {
+// Put is PostUserMessage under the lock, and tells whether to Wake the actor after it.
+func (m *Mailbox) Put(msg any) (wakes bool) {
 	m.user.push(msg)
-	if m.entry != nil && m.entry.observed != nil {
-		m.entry.observed.came(false)
+	if m.witness != nil {
+		m.witness.Came(false)
 	}
 	if wakes = m.state == asleep && !m.suspended; wakes {
 		m.state = due
@@ -57,16 +100,19 @@ func (m *mailbox) put(msg any) (wakes bool) {
 	return wakes
 }
 
+// Wake has the actor have a turn, without the lock; see Put.
+func (m *Mailbox) Wake() { m.scheduler.wake(m) }
+
 // PostSystemMessage is the engine's, on any goroutine.
-func (m *mailbox) PostSystemMessage(msg any) {
+func (m *Mailbox) PostSystemMessage(msg any) {
 	m.mu.Lock()
 	if _, first := msg.(*actor.Started); first && m.state == unborn {
 		m.system.pushFirst(msg)
 	} else {
 		m.system.push(msg)
 	}
-	if m.entry != nil && m.entry.observed != nil {
-		m.entry.observed.came(true)
+	if m.witness != nil {
+		m.witness.Came(true)
 	}
 	wakes := m.state == asleep
 	if wakes {
@@ -79,14 +125,14 @@ func (m *mailbox) PostSystemMessage(msg any) {
 }
 
 // RegisterHandlers is the engine's.
-func (m *mailbox) RegisterHandlers(invoker actor.MessageInvoker, _ actor.Dispatcher) {
+func (m *Mailbox) RegisterHandlers(invoker actor.MessageInvoker, _ actor.Dispatcher) {
 	m.invoker = invoker
 }
 
 // Start is called once Started is in the mailbox.
-func (m *mailbox) Start() {
-	if m.entry != nil {
-		m.entry.enroll(m.invoker.(actor.Context))
+func (m *Mailbox) Start() {
+	if m.witness != nil {
+		m.witness.Born(m.invoker.(actor.Context))
 	}
 	m.mu.Lock()
 	m.state = due
@@ -95,7 +141,7 @@ func (m *mailbox) Start() {
 }
 
 // UserMessageCount is how many messages wait.
-func (m *mailbox) UserMessageCount() int {
+func (m *Mailbox) UserMessageCount() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.user.len()
@@ -103,20 +149,20 @@ func (m *mailbox) UserMessageCount() int {
 
 // turn handles some messages, on one of the scheduler's goroutines, and reports
 // whether there may be more; otherwise the mailbox sleeps.
-func (m *mailbox) turn(most int) (more bool) {
+func (m *Mailbox) turn(most int) (more bool) {
 	var msg any
-	var watched *observation
+	var watched Sight
 	handled := 0
 	defer func() {
 		if reason := recover(); reason != nil {
 			m.invoker.EscalateFailure(reason, msg)
 			more = true
 			if watched != nil {
-				watched.handled(msg)
+				watched.Handled(msg)
 			}
 		}
-		if m.entry != nil {
-			m.entry.hadTurn(handled)
+		if m.witness != nil {
+			m.witness.HadTurn(handled)
 		}
 	}()
 	for range most {
@@ -131,16 +177,16 @@ func (m *mailbox) turn(most int) (more bool) {
 			m.invoker.InvokeUserMessage(msg)
 		}
 		if watched != nil {
-			watched.handled(msg)
+			watched.Handled(msg)
 		}
-		if _, last := msg.(endsTurn); last {
+		if _, last := msg.(EndsTurn); last {
 			return true
 		}
 	}
 	return true
 }
 
-func (m *mailbox) invokeSystem(msg any) {
+func (m *Mailbox) invokeSystem(msg any) {
 	switch msg.(type) {
 	case *actor.SuspendMailbox:
 		m.suspend(true)
@@ -151,11 +197,11 @@ func (m *mailbox) invokeSystem(msg any) {
 	}
 }
 
-// endsTurn is a message that an actor sends itself to go on later: others go first.
-type endsTurn interface{ EndsTurn() }
+// EndsTurn is a message that an actor sends itself to go on later: others go first.
+type EndsTurn interface{ EndsTurn() }
 
 // pop takes the next message; when there is none the mailbox sleeps. Somebody may watch.
-func (m *mailbox) pop() (msg any, system, some bool, watched *observation) {
+func (m *Mailbox) pop() (msg any, system, some bool, watched Sight) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	switch {
@@ -167,19 +213,19 @@ func (m *mailbox) pop() (msg any, system, some bool, watched *observation) {
 		m.state = asleep
 		return nil, false, false, nil
 	}
-	if m.entry != nil {
-		watched = m.entry.took(system)
+	if m.witness != nil {
+		watched = m.witness.Took(system)
 	}
 	return msg, system, true, watched
 }
 
-func (m *mailbox) suspend(suspended bool) {
+func (m *Mailbox) suspend(suspended bool) {
 	m.mu.Lock()
 	was := m.suspended
 	m.suspended = suspended
 	m.mu.Unlock()
-	if was && !suspended && m.entry != nil {
-		m.entry.wentOn()
+	if was && !suspended && m.witness != nil {
+		m.witness.WentOn()
 	}
 }
 

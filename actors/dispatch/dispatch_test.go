@@ -1,35 +1,16 @@
-package actors
+package dispatch
 
 import (
 	"fmt"
 	"log/slog"
 	"runtime"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
-
-	"elemental/persistence"
 )
-
-// TestAMessageForAFormerLifeComesEarly posts to an actor when its name is known
-// and nothing else of it is ready.
-func TestAMessageForAFormerLifeComesEarly(t *testing.T) {
-	p := startNode(t, persistence.Config{}, nil)
-	root := p.node.system.Root
-	heard := make(chan string, 4)
-	props := p.node.props(KindServer, nil, func() actor.Actor {
-		return actor.ReceiveFunc(func(ctx actor.Context) { heard <- fmt.Sprintf("%T", ctx.Message()) })
-	})
-	late := actor.WithOnInit(func(ctx actor.Context) { root.Send(ctx.Self(), &sweep{}) })
-	root.Send(root.Spawn(props.Configure(late)), &rest{})
-	for _, want := range []string{"*actor.Started", "*actors.sweep", "*actors.rest"} {
-		if got := hear(t, heard); got != want {
-			t.Errorf("heard %s, want %s", got, want)
-		}
-	}
-}
 
 // hear waits for a word.
 func hear(t *testing.T, words <-chan string) string {
@@ -45,55 +26,95 @@ func hear(t *testing.T, words <-chan string) string {
 
 // stage is a scheduler with one runner, and actors that tell what they do.
 type stage struct {
-	node *node
-	said chan string
-	hold chan struct{} // "wait" waits for it
+	*Scheduler
+	system *actor.ActorSystem
+	said   chan string
+	hold   chan struct{} // "wait" waits for it
 }
 
-func newStage(t testing.TB) *stage {
+// nobody steps in for the one who waits, however long that is.
+const nobody = time.Hour
+
+func newStage(t *testing.T, longTurn time.Duration) *stage {
 	t.Helper()
-	log := slog.New(slog.DiscardHandler)
-	s := &stage{said: make(chan string, 1000), hold: make(chan struct{})}
-	s.node = &node{cfg: DefaultConfig(), log: log, scheduler: newScheduler(1), system: actor.NewActorSystemWithConfig(actor.Configure(engineLog(log)))}
+	silent := actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return slog.New(slog.DiscardHandler) })
+	s := &stage{New(1, longTurn), actor.NewActorSystemWithConfig(actor.Configure(silent)), make(chan string, 1000), make(chan struct{})}
 	t.Cleanup(func() {
-		s.node.system.Shutdown()
-		s.node.scheduler.stop()
-		if n, active := s.node.scheduler.runners, s.node.scheduler.active.Load(); n != 0 || active != 0 {
+		s.system.Shutdown()
+		s.Stop()
+		if n, active := s.runners, s.active.Load(); n != 0 || active != 0 {
 			t.Errorf("%d runners are left, %d are counted", n, active)
 		}
 	})
 	return s
 }
 
+// spawn starts an actor that goes on after a panic.
+func (s *stage) spawn(shared bool, receive actor.ReceiveFunc, more ...actor.PropsOption) *actor.PID {
+	mailboxes := func() actor.Mailbox {
+		m := new(Mailbox)
+		m.Init(s.Scheduler, shared, nil)
+		return m
+	}
+	resume := actor.NewOneForOneStrategy(0, 0, func(any) actor.Directive { return actor.ResumeDirective })
+	return s.system.Root.Spawn(actor.PropsFromFunc(receive, append(more, actor.WithMailbox(mailboxes), actor.WithGuardian(resume))...))
+}
+
+// goesOn is what an actor says to itself to go on later.
+type goesOn struct{}
+
+func (goesOn) EndsTurn() {}
+
 // enter starts an actor that says its name and what it hears. It waits at "wait".
-func (s *stage) enter(name string, kind Kind) *actor.PID {
-	return s.node.system.Root.Spawn(s.node.props(kind, restartLater{}, func() actor.Actor {
-		return actor.ReceiveFunc(func(ctx actor.Context) {
-			switch word := ctx.Message().(type) {
-			case string:
-				s.said <- name + " " + word
-				if word == "wait" {
-					<-s.hold
-				}
-			case *fan:
-				s.said <- name + " fan"
+func (s *stage) enter(name string, shared bool) *actor.PID {
+	return s.spawn(shared, func(ctx actor.Context) {
+		switch word := ctx.Message().(type) {
+		case string:
+			s.said <- name + " " + word
+			if word == "wait" {
+				<-s.hold
 			}
-		})
-	}))
+		case goesOn:
+			s.said <- name + " goes on"
+		}
+	})
+}
+
+// spin starts an actor that always has something to do, until the test ends.
+func (s *stage) spin(t *testing.T) {
+	var enough atomic.Bool
+	t.Cleanup(func() { enough.Store(true) }) // before the stage's
+	s.tell(s.spawn(false, func(ctx actor.Context) {
+		if !enough.Load() {
+			ctx.Send(ctx.Self(), "spin")
+		}
+	}), "spin")
 }
 
 func (s *stage) tell(who *actor.PID, words ...any) {
 	for _, word := range words {
-		s.node.system.Root.Send(who, word)
+		s.system.Root.Send(who, word)
+	}
+}
+
+// TestAMessageForAFormerLifeComesEarly posts to an actor when its name is known
+// and nothing else of it is ready.
+func TestAMessageForAFormerLifeComesEarly(t *testing.T) {
+	s := newStage(t, LongTurn)
+	late := actor.WithOnInit(func(ctx actor.Context) { s.tell(ctx.Self(), "late") })
+	s.tell(s.spawn(false, func(ctx actor.Context) { s.said <- fmt.Sprintf("%T %[1]v", ctx.Message()) }, late), "in time")
+	for _, want := range []string{"*actor.Started", "string late", "string in time"} {
+		if got := hear(t, s.said); !strings.HasPrefix(got, want) {
+			t.Errorf("heard %s, want %s", got, want)
+		}
 	}
 }
 
 // TestWhoHasLittleGoesFirst: an actor with a long line of messages leaves the
 // processor to one with a single message, whoever was first.
 func TestWhoHasLittleGoesFirst(t *testing.T) {
-	s := newStage(t)
-	s.node.scheduler.watching = true // nobody steps in for the one who waits
-	busy, quiet, gate := s.enter("busy", KindChannel), s.enter("quiet", KindChannel), s.enter("gate", KindChannel)
+	s := newStage(t, nobody)
+	busy, quiet, gate := s.enter("busy", false), s.enter("quiet", false), s.enter("gate", false)
 	s.tell(gate, "wait")
 	hear(t, s.said)
 	for range 5 * turnLength {
@@ -116,15 +137,14 @@ func TestWhoHasLittleGoesFirst(t *testing.T) {
 // TestATurnEndsWhereItSays: who goes on later lets others go first, also the
 // few that everybody waits for.
 func TestATurnEndsWhereItSays(t *testing.T) {
-	s := newStage(t)
-	s.node.scheduler.watching = true
-	router, quiet, gate := s.enter("router", KindRouter), s.enter("quiet", KindChannel), s.enter("gate", KindChannel)
+	s := newStage(t, nobody)
+	router, quiet, gate := s.enter("router", true), s.enter("quiet", false), s.enter("gate", false)
 	s.tell(gate, "wait")
 	hear(t, s.said)
-	s.tell(router, "works", &fan{}, "works on")
+	s.tell(router, "works", goesOn{}, "works on")
 	s.tell(quiet, "hears")
 	close(s.hold)
-	for _, want := range []string{"router works", "router fan", "quiet hears", "router works on"} {
+	for _, want := range []string{"router works", "router goes on", "quiet hears", "router works on"} {
 		if got := hear(t, s.said); got != want {
 			t.Errorf("heard %q, want %q", got, want)
 		}
@@ -135,53 +155,37 @@ func TestATurnEndsWhereItSays(t *testing.T) {
 // others step in, and they go when they are not needed, also while there is work
 // without pause.
 func TestNobodyWaitsForALongTurn(t *testing.T) {
-	s := newStage(t)
+	s := newStage(t, LongTurn)
 	for i := range 3 {
-		s.tell(s.enter(fmt.Sprint("slow ", i), KindChannel), "wait")
+		s.tell(s.enter(fmt.Sprint("slow ", i), false), "wait")
 	}
 	for range 3 {
 		hear(t, s.said)
 	}
-	s.tell(s.enter("quiet", KindChannel), "hears")
+	s.tell(s.enter("quiet", false), "hears")
 	if got := hear(t, s.said); got != "quiet hears" {
 		t.Errorf("heard %q", got)
 	}
-	var enough atomic.Bool
-	defer enough.Store(true)
-	spin := s.node.system.Root.Spawn(s.node.props(KindChannel, nil, func() actor.Actor {
-		return actor.ReceiveFunc(func(ctx actor.Context) {
-			if !enough.Load() {
-				ctx.Send(ctx.Self(), "spin")
-			}
-		})
-	}))
-	s.tell(spin, "spin")
+	s.spin(t)
 	close(s.hold)
-	settled := func() (n int) {
-		s.node.scheduler.mu.Lock()
-		defer s.node.scheduler.mu.Unlock()
-		return s.node.scheduler.runners
-	}
-	for deadline := time.Now().Add(20 * time.Second); settled() != 1; time.Sleep(time.Millisecond) { // a pace for looking
+	for deadline := time.Now().Add(20 * time.Second); s.State().Runners != 1; time.Sleep(time.Millisecond) { // a pace for looking
 		if time.Now().After(deadline) {
-			t.Fatalf("%d runners stay", settled())
+			t.Fatalf("%d runners stay", s.State().Runners)
 		}
 	}
 }
 
 // TestAPanicDoesNotEndARunner, nor the actor's later messages.
 func TestAPanicDoesNotEndARunner(t *testing.T) {
-	s := newStage(t)
-	broken := s.node.system.Root.Spawn(s.node.props(KindChannel, nil, func() actor.Actor {
-		return actor.ReceiveFunc(func(ctx actor.Context) {
-			switch ctx.Message() {
-			case "break":
-				panic("injected")
-			case "hear":
-				s.said <- "heard"
-			}
-		})
-	}).Configure(actor.WithGuardian(resume{})))
+	s := newStage(t, LongTurn)
+	broken := s.spawn(false, func(ctx actor.Context) {
+		switch ctx.Message() {
+		case "break":
+			panic("injected")
+		case "hear":
+			s.said <- "heard"
+		}
+	})
 	for range 3 {
 		s.tell(broken, "break", "hear")
 	}
@@ -192,33 +196,23 @@ func TestAPanicDoesNotEndARunner(t *testing.T) {
 
 // TestQuietIsNotWaitedForWithoutEnd by actors that always have something to do.
 func TestQuietIsNotWaitedForWithoutEnd(t *testing.T) {
-	s := newStage(t)
-	var enough atomic.Bool
-	defer enough.Store(true)
-	spin := s.node.system.Root.Spawn(s.node.props(KindChannel, nil, func() actor.Actor {
-		return actor.ReceiveFunc(func(ctx actor.Context) {
-			if !enough.Load() {
-				ctx.Send(ctx.Self(), "spin")
-			}
-		})
-	}))
-	s.tell(spin, "spin")
-	s.node.scheduler.quiet(func() { s.said <- "quiet" })
+	s := newStage(t, LongTurn)
+	s.spin(t)
+	s.Quiet(func() { s.said <- "quiet" })
 	hear(t, s.said)
 }
 
 // TestQuietIsSaidByWhoMakesWork: he knows when nobody is about to make a batch longer;
 // but it is not waited for without end.
 func TestQuietIsSaidByWhoMakesWork(t *testing.T) {
-	s := newStage(t)
+	s := newStage(t, LongTurn)
 	s.untilAsleep()
-	sched := s.node.scheduler
-	turns := (&Provider{node: s.node}).Turns(func(bool) bool { return false }, func() {})
+	turns := s.Turns(func(bool) bool { return false }, func() {})
 	ask := func(since time.Time) {
-		sched.quiet(func() { s.said <- "quiet" })
-		sched.mu.Lock()
-		defer sched.mu.Unlock()
-		sched.asked = since
+		s.Quiet(func() { s.said <- "quiet" })
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.asked = since
 	}
 	turns.Begin()
 	ask(time.Now().Add(time.Hour))
@@ -246,11 +240,10 @@ func TestQuietIsSaidByWhoMakesWork(t *testing.T) {
 // TestWhoMakesWorkIsCalledForIt when there are turns to give, and nobody else is: he has
 // most to do then. He is counted as being there until he says that he is not.
 func TestWhoMakesWorkIsCalledForIt(t *testing.T) {
-	s := newStage(t)
+	s := newStage(t, nobody)
 	s.untilAsleep()
-	sched := s.node.scheduler
 	calls := make(chan struct{}, 10)
-	turns := (&Provider{node: s.node}).Turns(func(bool) bool { return false }, func() { calls <- struct{}{} })
+	turns := s.Turns(func(bool) bool { return false }, func() { calls <- struct{}{} })
 	turns.Begin()
 	echo := s.echo()
 	for range 2 {
@@ -258,16 +251,13 @@ func TestWhoMakesWorkIsCalledForIt(t *testing.T) {
 			turns.Begin()
 			turns.Give()
 		}
-		sched.mu.Lock()
-		sched.watching = true // nobody steps in
-		sched.mu.Unlock()
 		s.tell(echo, "a", "b")
-		if len(s.said) > 0 || sched.active.Load() != 1 || len(calls) != 1 {
-			t.Fatalf("%d said, %d at it, %d calls", len(s.said), sched.active.Load(), len(calls))
+		if len(s.said) > 0 || s.active.Load() != 1 || len(calls) != 1 {
+			t.Fatalf("%d said, %d at it, %d calls", len(s.said), s.active.Load(), len(calls))
 		}
 		turns.Begin()
 		turns.Give()
-		if hear(t, s.said)+hear(t, s.said) != "ab" || sched.active.Load() != 1 {
+		if hear(t, s.said)+hear(t, s.said) != "ab" || s.active.Load() != 1 {
 			t.Fatal("he does not give turns")
 		}
 		<-calls
@@ -280,25 +270,16 @@ func TestWhoMakesWorkIsCalledForIt(t *testing.T) {
 // TestNobodyCountsOnWhoDoesNotCome: whoever has not begun yet may never do it, and who
 // leaves may just have been called, or be the one who would say that all is quiet.
 func TestNobodyCountsOnWhoDoesNotCome(t *testing.T) {
-	s := newStage(t)
+	s := newStage(t, nobody)
 	s.untilAsleep()
-	sched := s.node.scheduler
-	turns := func() *Turns {
-		return (&Provider{node: s.node}).Turns(func(bool) bool { return false }, func() {})
-	}
-	alone := func() { // nobody steps in
-		s.untilAsleep()
-		sched.mu.Lock()
-		defer sched.mu.Unlock()
-		sched.watching = true
-	}
-	alone()
+	turns := func() *Turns { return s.Turns(func(bool) bool { return false }, func() {}) }
+	s.untilAsleep()
 	turns()
 	echo := s.echo()
 	s.tell(echo, "not begun")
 	hear(t, s.said)
 
-	alone()
+	s.untilAsleep()
 	called := turns()
 	called.Begin()
 	for !called.End() {
@@ -308,44 +289,41 @@ func TestNobodyCountsOnWhoDoesNotCome(t *testing.T) {
 	called.Leave()
 	hear(t, s.said)
 
-	alone()
+	s.untilAsleep()
 	awaited := turns()
 	awaited.Begin()
-	sched.quiet(func() { s.said <- "quiet" })
+	s.Quiet(func() { s.said <- "quiet" })
 	awaited.Leave()
 	hear(t, s.said)
-	if n := sched.active.Load(); n > 1 {
+	if n := s.active.Load(); n > 1 {
 		t.Errorf("%d are counted", n)
 	}
 }
 
 // TestQuietIsSaidDuringALongTurn of the one who makes work.
 func TestQuietIsSaidDuringALongTurn(t *testing.T) {
-	s := newStage(t)
+	s := newStage(t, LongTurn)
 	s.untilAsleep()
-	turns := (&Provider{node: s.node}).Turns(func(bool) bool { return false }, func() {})
+	turns := s.Turns(func(bool) bool { return false }, func() {})
 	turns.Begin()
-	s.node.scheduler.quiet(func() { s.said <- "quiet" })
+	s.Quiet(func() { s.said <- "quiet" })
 	hear(t, s.said)
 	turns.Leave()
 }
 
 // echo starts an actor that says what it hears.
 func (s *stage) echo() *actor.PID {
-	return s.node.system.Root.Spawn(s.node.props(KindChannel, nil, func() actor.Actor {
-		return actor.ReceiveFunc(func(ctx actor.Context) {
-			if text, ok := ctx.Message().(string); ok {
-				s.said <- text
-			}
-		})
-	}))
+	return s.spawn(false, func(ctx actor.Context) {
+		if text, ok := ctx.Message().(string); ok {
+			s.said <- text
+		}
+	})
 }
 
 // TestARunnerTooManyLeavesNothingBehind: when it goes it is the only one who is at it,
 // somebody waits for quiet, and something was said.
 func TestARunnerTooManyLeavesNothingBehind(t *testing.T) {
-	s := newStage(t)
-	sched := s.node.scheduler
+	s := newStage(t, nobody)
 	s.untilAsleep()
 	var handed atomic.Bool
 	write := func(bool) bool {
@@ -354,16 +332,15 @@ func TestARunnerTooManyLeavesNothingBehind(t *testing.T) {
 		}
 		return false
 	}
-	sched.write.Store(&write)
-	sched.mu.Lock()
-	sched.watching = true // nobody looks
-	sched.runners++       // this one
-	sched.active.Add(1)
-	sched.surplus = true
-	sched.mu.Unlock()
+	s.write.Store(&write)
+	s.mu.Lock()
+	s.runners++ // this one
+	s.active.Add(1)
+	s.surplus = true
+	s.mu.Unlock()
 	handed.Store(true)
-	sched.quiet(func() { s.said <- "quiet" })
-	if !sched.spare(nil, false) {
+	s.Quiet(func() { s.said <- "quiet" })
+	if !s.spare(nil, false) {
 		t.Fatal("it stays")
 	}
 	heard := map[string]bool{hear(t, s.said): true, hear(t, s.said): true}
@@ -376,9 +353,7 @@ func TestARunnerTooManyLeavesNothingBehind(t *testing.T) {
 func (s *stage) untilAsleep() {
 	for working := true; working; {
 		runtime.Gosched()
-		s.node.scheduler.mu.Lock()
-		working = len(s.node.scheduler.idle) == 0
-		s.node.scheduler.mu.Unlock()
+		working = s.State().Asleep == 0
 	}
 }
 
