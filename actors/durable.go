@@ -173,6 +173,9 @@ func (d *durable) refuseBroken(ctx actor.Context, msg any) {
 	case *rest, *stayed, *vacant, *sweep, *squeeze, *actor.Terminated:
 		d.entity.command(ctx, msg) // the talk with its parent and its children
 		return
+	case *persistence.SnapshotSaved: // it was under way; what it tells of is read anew
+		d.onSaved(ctx, m)
+		return
 	case asked:
 		if time.Since(d.brokeAt) <= retryBroken {
 			m.from().refuse(ctx, StorageDown)
@@ -337,9 +340,10 @@ func (d *durable) abandon(ctx actor.Context) {
 	d.entity.stopping()
 }
 
-// settled tells whether nothing of the actor waits for the disk.
+// settled tells whether nothing of the actor waits for the disk. What a broken one decided
+// last is forgotten.
 func (d *durable) settled() bool {
-	return d.phase != recovering && d.seq == d.committed && len(d.due) == 0 && d.saving == 0
+	return d.phase != recovering && (d.phase == broken || d.seq == d.committed) && len(d.due) == 0 && d.saving == 0
 }
 
 // save makes a snapshot of what is decided now, when there is something new,

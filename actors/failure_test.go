@@ -5,15 +5,19 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 
 	"elemental/actors/dispatch"
 	"elemental/persistence"
+	"elemental/persistence/vfs/vfstest"
 )
 
 // These tests drive sessions without a socket, to strike at a chosen moment
@@ -374,5 +378,59 @@ func TestABusyChannelIsSaved(t *testing.T) {
 	}
 	if saves != 1 {
 		t.Errorf("%d snapshots", saves)
+	}
+}
+
+// TestAnUnreadableChannelLeavesMemory has a channel's snapshot end, and a post refused, while
+// nothing of the channel can be read.
+func TestAnUnreadableChannelLeavesMemory(t *testing.T) {
+	for name, used := range map[string]bool{"used again": true, "left alone": false} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) { breakChannel(t, used) })
+		})
+	}
+}
+
+func breakChannel(t *testing.T, used bool) {
+	const folder = "servers/s/channels/general/1/"
+	begun, goOn := make(chan struct{}), make(chan struct{})
+	var sick atomic.Bool
+	hold := sync.OnceFunc(func() { close(begun); <-goOn })
+	files := &vfstest.Faulty{FS: vfstest.NewMem()}
+	files.Before = func(op vfstest.Op, name string) {
+		if op == vfstest.OpCreate && name == folder+"state.new.json" {
+			hold()
+		}
+	}
+	files.FailAt = func(op vfstest.Op, name string) error {
+		journal := op == vfstest.OpSync && strings.HasPrefix(name, "journal/")
+		if sick.Load() && (journal || op&vfstest.Reads != 0 && strings.HasPrefix(name, folder)) {
+			return syscall.EIO
+		}
+		return nil
+	}
+	p := startNode(t, persistence.Config{FS: files}, func(c *Config) { c.Inspect, c.Passivate = true, time.Minute })
+	alice := enter(t, p, "alice")
+	alice.ask(CreateServer{"s", ""})
+	post := &Post{Server: "s", Channel: "general", Text: "x"}
+	alice.ask(post)
+	p.node.dir.Tell(p.node.system.Root, &saveChannel{Server: "s", Incarnation: 1})
+	<-begun
+	sick.Store(true)
+	if reply := alice.ask(post); reply != (Refused{Code: StorageDown}) {
+		t.Fatalf("post: %v", reply)
+	}
+	close(goOn)
+	synctest.Wait()
+	sick.Store(false)
+	time.Sleep(2 * time.Second)
+	if used {
+		if reply, ok := alice.ask(post).(*Posted); !ok {
+			t.Fatalf("post: %v", reply)
+		}
+	}
+	time.Sleep(time.Hour)
+	if n := p.KindCounts()[KindChannel].Alive; n != 0 {
+		t.Errorf("%d channels that nobody uses are in memory", n)
 	}
 }
