@@ -379,3 +379,42 @@ func TestASubscriptionLostInACrashEndsTheConnection(t *testing.T) {
 		})
 	}
 }
+
+// TestACrashDuringARecovery has a channel ask twice for what is on disk, before and after its
+// restart, while many post: the first answer is of an epoch that may not write any more.
+func TestACrashDuringARecovery(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		files := &vfstest.Faulty{FS: vfstest.NewMem()}
+		files.Before = func(_ vfstest.Op, name string) {
+			if strings.HasPrefix(name, "servers/s/channels/") {
+				time.Sleep(time.Millisecond) // a recovery takes longer than a post
+			}
+		}
+		var crashed atomic.Bool
+		p := startNode(t, persistence.Config{FS: files}, func(c *Config) {
+			c.FaultAfter = func(kind Kind, msg any) {
+				if _, ok := msg.(*actor.Started); ok && kind == KindChannel && !crashed.Swap(true) {
+					panic("injected")
+				}
+			}
+		})
+		guests := []*guest{enter(t, p, "alice")}
+		guests[0].ask(CreateServer{"s", ""})
+		for len(guests) < 10 {
+			guests = append(guests, &guest{t: t, out: &outbox{answers: make(chan any, 9), pushes: make(chan string, 9)}})
+			g := guests[len(guests)-1]
+			g.session = p.Connect(g.out, netip.Addr{})
+			g.ask(Login{"alice", "p"})
+		}
+		for range 20 {
+			for _, g := range guests {
+				g.send(&Post{Server: "s", Channel: "general", Text: "x"})
+			}
+			for _, g := range guests {
+				if reply := g.hear(); codeOf(reply) != "" {
+					t.Fatalf("post: %v", reply)
+				}
+			}
+		}
+	})
+}

@@ -27,6 +27,7 @@ type durable struct {
 	phase  phase
 
 	brokeAt   time.Time // with phase broken
+	asked     uint64    // the Ref of the last Recover
 	epoch     uint64    // this activation's, from Recovered
 	seq       uint64    // of the last event decided
 	committed uint64    // of the last event on disk
@@ -194,15 +195,13 @@ const retryBroken = time.Second
 func (d *durable) recover(ctx actor.Context) {
 	d.phase = recovering
 	d.entity.reset()
-	ctx.Send(d.node.disk, &persistence.Recover{Stream: d.stream, ReplyTo: ctx.Self()})
+	d.asked = d.node.recoveries.Add(1)
+	ctx.Send(d.node.disk, &persistence.Recover{Stream: d.stream, Ref: d.asked, ReplyTo: ctx.Self()})
 }
 
 func (d *durable) restored(ctx actor.Context, m *persistence.Recovered) {
-	if d.phase != recovering { // asked twice, before and after a restart: the later epoch counts
-		if m.Err == nil && m.Seq == d.seq {
-			d.epoch = m.Epoch
-		}
-		return
+	if d.phase != recovering || m.Ref != d.asked {
+		return // asked before a restart, which made that epoch a former owner's; or told twice
 	}
 	d.phase = ready
 	if err := d.load(m); err != nil {

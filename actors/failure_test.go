@@ -311,7 +311,7 @@ func newDisk(t *testing.T, err error) *disk {
 		switch m := ctx.Message().(type) {
 		case *actor.Started, *actor.Stopping, *actor.Stopped:
 		case *persistence.Recover:
-			ctx.Send(m.ReplyTo, &persistence.Recovered{Stream: m.Stream, Epoch: 1, Err: err})
+			ctx.Send(m.ReplyTo, &persistence.Recovered{Stream: m.Stream, Ref: m.Ref, Epoch: 1, Err: err})
 		case *persistence.Append:
 			ctx.Send(m.ReplyTo, &persistence.Committed{Stream: m.Stream, Epoch: 1, Seq: m.Event.Seq - 1})
 		default:

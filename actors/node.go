@@ -18,19 +18,20 @@ import (
 // node is what the actors of one process share: settings and the addresses of
 // the few singletons. Written before the first session, never changed after.
 type node struct {
-	cfg       Config
-	log       *slog.Logger
-	system    *actor.ActorSystem
-	store     *persistence.Store
-	encoder   Encoder
-	gate      *gate
-	state     residency
-	scheduler *dispatch.Scheduler
-	roll      *roll // nil without the inspector
-	feed      *feed
-	followers followers
-	info      any // the ProviderInfo
-	counters  *counters
+	cfg        Config
+	log        *slog.Logger
+	system     *actor.ActorSystem
+	store      *persistence.Store
+	encoder    Encoder
+	gate       *gate
+	state      residency
+	recoveries atomic.Uint64 // that were asked for
+	scheduler  *dispatch.Scheduler
+	roll       *roll // nil without the inspector
+	feed       *feed
+	followers  followers
+	info       any // the ProviderInfo
+	counters   *counters
 
 	dir       Directory
 	disk      *actor.PID // persistence

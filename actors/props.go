@@ -172,7 +172,7 @@ func answerForCrashed(ctx actor.Context, msg any) {
 	case *persistence.Append:
 		ctx.Send(m.ReplyTo, &persistence.Rejected{Stream: m.Stream, Epoch: m.Epoch, Seq: m.Event.Seq, Err: errCrashed})
 	case *persistence.Recover:
-		ctx.Send(m.ReplyTo, &persistence.Recovered{Stream: m.Stream, Err: errCrashed})
+		ctx.Send(m.ReplyTo, &persistence.Recovered{Stream: m.Stream, Ref: m.Ref, Err: errCrashed})
 	case *persistence.ReadItems:
 		ctx.Send(m.ReplyTo, &persistence.ItemsRead{Stream: m.Stream, Ref: m.Ref, Err: errCrashed})
 	case *persistence.SaveSnapshot:

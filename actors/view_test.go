@@ -71,7 +71,7 @@ func TestWhoRecoversShowsItToo(t *testing.T) {
 		}
 	}
 	shows(`"phase":"recovering"`, `"held":{"count":1,"first":[{"message":"joinedServers"}]}`)
-	root.Send(bob, &persistence.Recovered{Stream: m.Stream, Err: persistence.ErrUnavailable})
+	root.Send(bob, &persistence.Recovered{Stream: m.Stream, Ref: m.Ref, Err: persistence.ErrUnavailable})
 	shows(`"phase":"broken"`, `"held":{"count":0,"first":[]}`)
 }
 

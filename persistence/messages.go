@@ -49,14 +49,20 @@ type Event struct {
 // Recovered, after everything appended to the stream before is on disk.
 type Recover struct {
 	Stream  Stream
+	Ref     uint64 // handed back
 	ReplyTo *actor.PID
+}
+
+func (m *Recover) answer(err error) *Recovered {
+	return &Recovered{Stream: m.Stream, Ref: m.Ref, Err: err}
 }
 
 // Recovered is the answer to Recover. A stream nobody wrote to has Seq 0, no
 // snapshot and no events. With Err the stream cannot be read (damage, a disk
-// error); nothing else in it is set then.
+// error); nothing else but Ref is set then.
 type Recovered struct {
 	Stream   Stream
+	Ref      uint64
 	Epoch    uint64  // to be named in every Append and SaveSnapshot
 	Seq      uint64  // of the last durable event
 	Snapshot []byte  // JSON state, nil without one

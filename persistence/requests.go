@@ -18,7 +18,7 @@ func (c *core) recover(m *Recover) {
 		err = fmt.Errorf("%w: too many recoveries", ErrBusy)
 	}
 	if err != nil {
-		c.send(m.ReplyTo, &Recovered{Stream: m.Stream, Err: err})
+		c.send(m.ReplyTo, m.answer(err))
 		return
 	}
 	c.epochs++
@@ -97,7 +97,7 @@ func (c *core) pump(e *stream) {
 func (c *core) begin(e *stream, r request) {
 	switch {
 	case r.recover != nil && e.leftOver():
-		c.send(r.recover.ReplyTo, &Recovered{Stream: e.name, Err: unavailable(errLeftOver)})
+		c.send(r.recover.ReplyTo, r.recover.answer(unavailable(errLeftOver)))
 	case r.recover != nil:
 		e.busy = true
 		c.reads.add(c.recoverJob(e, r))
@@ -134,7 +134,7 @@ func (c *core) onRecovery(r recovery) {
 		c.pump(e)
 		return
 	}
-	answer := &Recovered{Stream: e.name, Err: r.err}
+	answer := r.recover.answer(r.err)
 	if r.err == nil {
 		c.learn(e, &r)
 		answer.Epoch, answer.Seq, answer.Events = r.epoch, e.durable, r.events

@@ -54,7 +54,7 @@ func (c *core) apologize(msg any) {
 			c.refuse(e, m.Event.Seq, m.ReplyTo, err)
 		}
 	case *Recover:
-		c.send(m.ReplyTo, &Recovered{Stream: m.Stream, Err: err})
+		c.send(m.ReplyTo, m.answer(err))
 	case *SaveSnapshot:
 		c.answerSave(m, err)
 	case *ReadItems:
@@ -68,7 +68,7 @@ func (c *core) makeUp(answer any) {
 	switch a := answer.(type) {
 	case recovery:
 		a.of.busy = false
-		c.send(a.recover.ReplyTo, &Recovered{Stream: a.of.name, Err: err})
+		c.send(a.recover.ReplyTo, a.recover.answer(err))
 		c.settled(a.of)
 	case saved:
 		a.of.busy = false
