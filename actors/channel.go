@@ -107,7 +107,7 @@ type channel struct {
 	lastRef uint64             // not saved
 	pages   int64              // paged once the snapshot under way is saved; not saved
 	ends    bool               // about to be deleted; not saved
-	retired bool               // deleted; not saved
+	retired bool               // its deletion is on disk; not saved
 }
 
 // reading is an answer that lacks its older part.
@@ -116,19 +116,20 @@ type reading struct {
 	reply  Messages // List is the newer part
 }
 
-// newChannel makes the maker of a channel's actor; id is its incarnation. The
-// maker is used again at a restart, in the channel's own time: it holds copies.
+// newChannel makes the maker of a channel's actor; id is its incarnation. It is nil for a
+// channel that is not there, or deleted while messages for it were held back: whether the
+// journal knows is not certain yet. The maker is used again at a restart, in the channel's own
+// time: it holds copies.
 func (s *server) newChannel(id string) func() actor.Actor {
-	t := topic{server: s.name, serverIncarnation: s.guild.Incarnation}
-	for _, made := range s.guild.Channels {
-		if strconv.FormatUint(made.Incarnation, 10) == id {
-			t.channel, t.incarnation = made.Channel, made.Incarnation
-		}
+	incarnation, err := strconv.ParseUint(id, 10, 64)
+	made := s.guild.made(incarnation)
+	if err != nil || made == nil {
+		return nil
 	}
+	t := topic{s.name, s.guild.Incarnation, made.Channel, incarnation}
 	n, stream := s.node, s.channelStream(t.channel, t.incarnation)
 	return func() actor.Actor {
-		// Messages held back for a channel that was deleted meanwhile find no such channel.
-		c := &channel{topic: t, id: id, reads: map[uint64]reading{}, retired: t.incarnation == 0}
+		c := &channel{topic: t, id: id, reads: map[uint64]reading{}}
 		c.durable = durable{node: n, entity: c, stream: stream}
 		return c
 	}

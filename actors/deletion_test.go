@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -121,4 +122,50 @@ func TestAChannelWhoseDeletionFailsGoesOn(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestASubscriptionThatADeletionOvertakes has the last step of a subscription come to the server
+// after the channel's deletion, which the disk then refuses.
+func TestASubscriptionThatADeletionOvertakes(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var full atomic.Bool
+		files := &vfstest.Faulty{FS: vfstest.NewMem()}
+		files.FailAt = func(op vfstest.Op, name string) error {
+			if full.Load() && op == vfstest.OpSync && strings.HasPrefix(name, "journal/") {
+				return syscall.ENOSPC
+			}
+			return nil
+		}
+		asked, deleted := make(chan struct{}), make(chan struct{})
+		p := startNode(t, persistence.Config{FS: files}, func(c *Config) {
+			c.Processors = 4
+			c.Fault = func(kind Kind, msg any) {
+				if _, ok := msg.(*subscribe); ok && kind == KindServer {
+					close(asked)
+					<-deleted
+				}
+			}
+			c.FaultAfter = func(kind Kind, msg any) {
+				if _, ok := msg.(*deleteChannel); ok && kind == KindDirectory {
+					close(deleted) // it waits in the server's mailbox
+				}
+			}
+		})
+		alice, bob := enter(t, p, "alice"), enter(t, p, "bob")
+		alice.ask(CreateServer{"s", ""})
+		bob.ask(JoinServer{"s", ""})
+		full.Store(true)
+		bob.send(Subscribe{"s", "general", true})
+		<-asked
+		for _, reply := range []any{alice.ask(DeleteChannel{"s", "general"}), bob.hear()} {
+			if reply != (Refused{Code: StorageDown}) {
+				t.Errorf("with a full disk: %v", reply)
+			}
+		}
+		full.Store(false)
+		time.Sleep(time.Second)
+		if reply := alice.ask(&Post{Server: "s", Channel: "general", Text: "x"}); codeOf(reply) != "" {
+			t.Errorf("the channel is there, and a post: %v", reply)
+		}
+	})
 }

@@ -149,7 +149,7 @@ type child struct {
 	held    []any // arrived while resting; as bounded as the requests in flight are
 }
 
-// maker makes what makes a child's actor, at its start and at each restart.
+// maker makes what makes a child's actor, at its start and at each restart; nil for no child.
 type maker func(name string) func() actor.Actor
 
 func newChildren(n *node, kind Kind, make maker) children {
@@ -162,14 +162,14 @@ func (c *children) close() { c.shut = true }
 
 func (c *children) deliver(ctx actor.Context, name string, msg any) {
 	kid := c.live[name]
-	if kid == nil && c.shut {
+	if kid == nil {
+		kid = c.start(ctx, name)
+	}
+	if kid == nil {
 		if m, ok := msg.(asked); ok {
 			m.from().refuse(ctx, Busy)
 		}
 		return
-	}
-	if kid == nil {
-		kid = c.start(ctx, name)
 	}
 	kid.used = c.now
 	if kid.resting {
@@ -179,8 +179,13 @@ func (c *children) deliver(ctx actor.Context, name string, msg any) {
 	ctx.Send(kid.pid, msg)
 }
 
+// start returns nil where there is no such child, or none is to begin any more.
 func (c *children) start(ctx actor.Context, name string) *child {
-	props := c.node.props(c.kind, restartLater{}, c.make(name))
+	made := c.make(name)
+	if made == nil || c.shut {
+		return nil
+	}
+	props := c.node.props(c.kind, restartLater{}, made)
 	pid, err := ctx.SpawnNamed(props, url.PathEscape(name))
 	if err != nil {
 		panic(err) // two live children of one name: the table is wrong

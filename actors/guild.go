@@ -124,6 +124,16 @@ func (g *guild) channel(name string) uint64 {
 	return 0
 }
 
+// made finds a channel by its incarnation; nil without one.
+func (g *guild) made(incarnation uint64) *channelCreated {
+	for i := range g.Channels {
+		if g.Channels[i].Incarnation == incarnation {
+			return &g.Channels[i]
+		}
+	}
+	return nil
+}
+
 func (g *guild) checkMember(name string) Code {
 	switch {
 	case !g.Exists:

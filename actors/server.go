@@ -149,7 +149,7 @@ func (s *server) command(ctx actor.Context, msg any) {
 	case *membershipRefused:
 		s.onNotNoted(ctx, m)
 	case *follow:
-		s.toChannel(ctx, m.incarnation, m) // after the router knows of it
+		s.onFollow(ctx, m)
 	case *hashDone:
 		s.onHashDone(ctx, m)
 	case *saveChannel:

@@ -67,6 +67,16 @@ func (s *server) onSubscribe(ctx actor.Context, m *subscribe) {
 	}
 }
 
+// onFollow goes on with a subscription after the router knows of it. The channel may have
+// been deleted since.
+func (s *server) onFollow(ctx actor.Context, m *follow) {
+	if s.guild.made(m.incarnation) == nil {
+		s.refuse(ctx, m.Caller, NoSuchChannel)
+		return
+	}
+	s.toChannel(ctx, m.incarnation, m)
+}
+
 // endChannel tells a channel's actor, if there is one, that it is to be deleted.
 // The word comes before the journal can end the stream.
 func (s *server) endChannel(ctx actor.Context, incarnation uint64) {
@@ -92,10 +102,8 @@ func (s *server) retire(ctx actor.Context, incarnation uint64) {
 }
 
 func (s *server) onSaveChannel(ctx actor.Context, m *saveChannel) {
-	for _, c := range s.guild.Channels {
-		if c.Incarnation == m.Incarnation {
-			s.toChannel(ctx, c.Incarnation, &saveNow{})
-		}
+	if s.guild.made(m.Incarnation) != nil {
+		s.toChannel(ctx, m.Incarnation, &saveNow{})
 	}
 }
 
