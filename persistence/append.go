@@ -221,6 +221,7 @@ func (c *core) dropped(e *stream, in uint32) {
 	c.unask(e)
 	e.durable, e.covered, e.known, e.gone, e.unsure, e.broken = 0, 0, false, false, false, false
 	c.segment(in).needed++
+	c.requests++
 	e.queue = append([]request{{remove: &removal{segment: in}}}, e.queue...)
 }
 

@@ -254,6 +254,9 @@ func TestDroppedFilesThatStayAreNobodys(t *testing.T) {
 	}
 	w.write(channel, 2)
 	w.close()
+	if n := w.store.core.requests; n != 0 {
+		t.Errorf("%d requests are said to wait for files", n)
+	}
 }
 
 // TestTombstoneSavedOnceMore kills the process in the middle of the next save,
