@@ -115,7 +115,9 @@ func (c *core) encode(e *stream, event *Event, m *Append, drops []*stream) error
 	before := len(b.bodies)
 	bodies, err := appendBody(b.bodies, e.start, event, m.Drops)
 	if err != nil {
-		b.bodies = bodies[:before]
+		if b.bodies = bodies[:before]; len(b.recs) == 0 {
+			c.waiting = c.waiting[:len(c.waiting)-1] // there is nothing to write
+		}
 		return fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
 	b.bodies = bodies

@@ -196,6 +196,18 @@ func TestAppendIsRefused(t *testing.T) {
 	}
 }
 
+// TestNothingIsWrittenOfARefusedEvent closes a store to which nothing else was given.
+func TestNothingIsWrittenOfARefusedEvent(t *testing.T) {
+	w := open(t, Config{Dir: t.TempDir()})
+	m := &Append{Stream: "a", Epoch: w.mustRecover("a").Epoch, Event: event(1, `{}`), ReplyTo: w.owner}
+	m.Event.Type = "\xff"
+	w.tell(m)
+	if no := hear[*Rejected](w); !errors.Is(no.Err, ErrInvalid) {
+		t.Errorf("rejected %+v", no)
+	}
+	w.close()
+}
+
 func TestOneRejectedStandsForTheEpoch(t *testing.T) {
 	w := open(t, Config{Dir: t.TempDir()})
 	defer w.close()
