@@ -32,6 +32,9 @@ func (s *session) arrive(ctx actor.Context, f *flight, reply LoggedIn) (waits bo
 	if !s.node.cfg.AutoSubscribe {
 		return false
 	}
+	if s.login != nil { // its deadline has passed, and its answers are nobody's now
+		s.arriveLate(s.login.ref)
+	}
 	s.lastRef++
 	s.login = &arriving{ref: f.ref, ask: s.lastRef, reply: reply}
 	s.node.dir.Tell(ctx, &joinedServers{s.caller(ctx, s.login.ask), s.user})
@@ -57,10 +60,13 @@ func (s *session) onSubscribed(ctx actor.Context, reply any) {
 	}
 	done := s.login
 	s.login = nil
-	if f := s.find(done.ref); f != nil {
-		f.reply = done.reply
-		s.deliver(ctx)
+	f := s.find(done.ref)
+	if f == nil {
+		s.arriveLate(done.ref)
+		return
 	}
+	f.reply = done.reply
+	s.deliver(ctx)
 }
 
 func (s *session) subscribeTo(ctx actor.Context, name string) {

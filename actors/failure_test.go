@@ -434,3 +434,34 @@ func breakChannel(t *testing.T, used bool) {
 		t.Errorf("%d channels that nobody uses are in memory", n)
 	}
 }
+
+// TestALateLoginLeavesTheGate has the subscriptions of logins come after their deadline.
+func TestALateLoginLeavesTheGate(t *testing.T) {
+	for _, logins := range []int{1, 2} {
+		bubble(t, func(t *testing.T) {
+			var held atomic.Bool
+			goOn := make(chan struct{})
+			p := startNode(t, persistence.Config{FS: vfstest.NewMem()}, func(c *Config) {
+				c.AutoSubscribe, c.Processors = true, 4
+				c.Fault = func(kind Kind, msg any) {
+					if _, ok := msg.(*subscribe); ok && kind == KindServer && held.Load() {
+						<-goOn
+					}
+				}
+			})
+			alice := enter(t, p, "alice")
+			alice.ask(CreateServer{"s", ""})
+			held.Store(true)
+			for range logins {
+				if reply := alice.ask(Login{"alice", "p"}); reply != (Refused{Code: OutcomeUnknown}) {
+					t.Errorf("login: %v", reply)
+				}
+			}
+			close(goOn)
+			synctest.Wait()
+			if n := p.node.gate.requests.Load(); n != 0 {
+				t.Errorf("after %d late logins %d requests are under way", logins, n)
+			}
+		})
+	}
+}

@@ -151,7 +151,7 @@ var places = map[handler]Place{
 	{"session", "closed"}:              {"actors/session.go", 78, "(*session).Receive"},
 	{"session", "connected"}:           {"actors/session.go", 76, "(*session).Receive"},
 	{"session", "overdue"}:             {"actors/deadline.go", 35, "(*session).onOverdue"},
-	{"session", "welcomed"}:            {"actors/arrival.go", 66, "(*session).subscribeTo"},
+	{"session", "welcomed"}:            {"actors/arrival.go", 72, "(*session).subscribeTo"},
 	{"user", ""}:                       {"actors/user.go", 190, "(*user).command"},
 	{"user", "Committed"}:              {"actors/durable.go", 290, "(*durable).onCommitted"},
 	{"user", "Recovered"}:              {"actors/durable.go", 202, "(*durable).restored"},
