@@ -1,11 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -44,7 +46,7 @@ func readConfig(path string) ([]fileValue, error) {
 	if err != nil {
 		return nil, fmt.Errorf("config file: %w", err)
 	}
-	file, err := parser.ParseBytes(text, 0)
+	file, err := parser.ParseBytes(bytes.TrimPrefix(text, []byte("\ufeff")), 0) // the mark that some editors put first
 	if err != nil {
 		return nil, fmt.Errorf("config file %s: %s", path, firstLine(err.Error()))
 	}
@@ -103,11 +105,23 @@ func (r *fileResolver) check(flags []*kong.Flag) error {
 		if flag == nil {
 			return fmt.Errorf("config file %s:%d: unknown key %q", r.path, value.line, value.key)
 		}
-		if _, err := decodeLike(flag, value.text); err != nil {
+		if err := checkText(flag, value.text); err != nil {
 			return fmt.Errorf("config file %s:%d: %s: %w", r.path, value.line, value.key, err)
 		}
 	}
 	return nil
+}
+
+// checkText tells whether text is a value that the flag takes.
+func checkText(flag *kong.Flag, text string) error {
+	value, err := decodeLike(flag, text)
+	if err != nil {
+		return err
+	}
+	if words := flag.EnumSlice(); flag.Enum != "" && !slices.Contains(words, text) {
+		return fmt.Errorf("%q is none of %s", text, strings.Join(words, ", "))
+	}
+	return checkBound(flag, value)
 }
 
 // Validate is kong's; check has done it, with the line at hand.

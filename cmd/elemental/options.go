@@ -155,9 +155,22 @@ func (o *options) check() error {
 	if where, err := url.Parse(o.OTLP); o.OTLP != "" && (err != nil || where.Host == "" || where.Scheme != "http" && where.Scheme != "https") {
 		return errors.New("--otlp: it has to be a URL such as http://127.0.0.1:4318")
 	}
+	return o.checkSizes()
+}
+
+// checkSizes finds limits that leave no room for what another one lets in.
+func (o *options) checkSizes() error {
+	longest := min(o.MaxMessage, o.MaxRequest) // of a message's text
 	// One push must fit, or it would disconnect whoever it is sent to.
-	if need := o.MaxMessage*longestEscape + roomForNames; o.MaxOutbox < need {
-		return fmt.Errorf("--maxoutbox: %v cannot hold a message of --maxmessage %v, it must be at least %d", o.MaxOutbox, o.MaxMessage, need)
+	if room := o.MaxOutbox - roomForNames; room/longestEscape < longest {
+		return fmt.Errorf("--maxoutbox: %v cannot hold a message of --maxmessage %v, it must be at least %d for each byte of it and %d more",
+			o.MaxOutbox, o.MaxMessage, longestEscape, roomForNames)
+	}
+	if o.MaxAnswer < longest {
+		return fmt.Errorf("--maxanswer: with %v nobody could read a message of --maxmessage %v, it must be at least as much", o.MaxAnswer, o.MaxMessage)
+	}
+	if o.MaxInFlightBytes < o.MaxRequest {
+		return fmt.Errorf("--maxinflightbytes: with %v a request of --maxrequest %v would never be let in, it must be at least as much", o.MaxInFlightBytes, o.MaxRequest)
 	}
 	return nil
 }
@@ -170,17 +183,25 @@ const (
 // checkBounds holds every option to its min and max.
 func checkBounds(parser *kong.Kong) error {
 	for _, flag := range parser.Model.Flags {
-		for _, bound := range []string{"min", "max"} {
-			if !flag.Tag.Has(bound) {
-				continue
-			}
-			limit, err := decodeLike(flag, flag.Tag.Get(bound))
-			if err != nil {
-				return err
-			}
-			if order := compare(flag.Target, limit); bound == "min" && order < 0 || bound == "max" && order > 0 {
-				return fmt.Errorf("--%s: %v is out of range, %s", flag.Name, flag.Target.Interface(), rangeOf(flag))
-			}
+		if err := checkBound(flag, flag.Target); err != nil {
+			return fmt.Errorf("--%s: %w", flag.Name, err)
+		}
+	}
+	return nil
+}
+
+// checkBound holds a value to the flag's min and max.
+func checkBound(flag *kong.Flag, value reflect.Value) error {
+	for _, bound := range []string{"min", "max"} {
+		if !flag.Tag.Has(bound) {
+			continue
+		}
+		limit, err := decodeLike(flag, flag.Tag.Get(bound))
+		if err != nil {
+			return err
+		}
+		if order := compare(value, limit); bound == "min" && order < 0 || bound == "max" && order > 0 {
+			return fmt.Errorf("%v is out of range, %s", value.Interface(), rangeOf(flag))
 		}
 	}
 	return nil

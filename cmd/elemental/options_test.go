@@ -92,7 +92,7 @@ func TestDurationsAndSizes(t *testing.T) {
 	for text, want := range map[string]int64{
 		"4096": 4096, "16KiB": 16 << 10, "1MiB": 1 << 20, "2gib": 2 << 30, "5 kb": 5000, "100b": 100,
 	} {
-		if got := parsed(t, "--maxrequest", text).MaxRequest; int64(got) != want {
+		if got := parsed(t, "--maxinflightbytes", "2GiB", "--maxrequest", text).MaxRequest; int64(got) != want {
 			t.Errorf("size %q is %d, want %d", text, got, want)
 		}
 	}
@@ -132,6 +132,9 @@ func TestBadOptions(t *testing.T) {
 		{args: "--maxrequest huge", mention: []string{"--maxrequest", "huge", "16KiB"}},
 		{args: "--maxconnections 0", mention: []string{"--maxconnections"}},
 		{args: "--maxmessage 1MiB", mention: []string{"--maxoutbox", "--maxmessage", "1MiB"}},
+		{args: "--maxmessage 9223372036854775807", mention: []string{"--maxoutbox", "--maxmessage"}},
+		{args: "--maxanswer 8KiB", mention: []string{"--maxanswer", "8KiB", "--maxmessage", "16KiB"}},
+		{args: "--maxinflightbytes 512KiB", mention: []string{"--maxinflightbytes", "512KiB", "--maxrequest", "1MiB"}},
 		{args: "--tlscert cert.pem", mention: []string{"--tlskey"}},
 		{args: "--loglevel loud", mention: []string{"--loglevel", "loud"}},
 		{args: "--admin 5006", mention: []string{"--admin", "5006"}},
@@ -147,11 +150,13 @@ func TestBadOptions(t *testing.T) {
 		{config: "port: many\n", mention: []string{"elemental.yaml:1", "port", "many"}},
 		{config: "port: [1, 2]\n", mention: []string{"elemental.yaml:1", "port"}},
 		{config: "# first\n\nport:\n", mention: []string{"elemental.yaml:3", "port"}},
-		{config: "port: 99999\n", mention: []string{"port", "99999"}},
+		{config: "port: 99999\n", mention: []string{"elemental.yaml:1", "port", "99999", "65535"}},
+		{config: "port: 1\nloglevel: loud\n", mention: []string{"elemental.yaml:2", "loglevel", "loud", "warn"}},
 		{config: "just words\n", mention: []string{"elemental.yaml"}},
 		{config: "port: \"1\n", mention: []string{"elemental.yaml"}},
 		{config: `{"port": 1, "Host": "x"}`, mention: []string{"elemental.yaml:1", "Host"}},
 		{config: "config: other.yaml\n", mention: []string{"elemental.yaml:1", "config"}},
+		{config: "\ufeffport: many\n", mention: []string{"elemental.yaml:1: port", "many"}},
 	} {
 		args := strings.Fields(row.args)
 		if row.config != "" {
