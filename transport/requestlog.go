@@ -53,11 +53,19 @@ func (l *requestLog) run() {
 	}
 }
 
-// close ends the log when nobody writes to it any more.
+// lastLines is how long the end waits for a console that takes nothing.
+const lastLines = time.Second
+
+// close ends the log when nobody writes to it any more. Lines that the console
+// does not take are left out.
 func (l *requestLog) close() {
-	if l != nil {
-		close(l.lines)
-		<-l.ended
+	if l == nil {
+		return
+	}
+	close(l.lines)
+	select {
+	case <-l.ended:
+	case <-time.After(lastLines):
 	}
 }
 

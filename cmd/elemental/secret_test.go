@@ -387,3 +387,36 @@ func TestOutputReaderGone(t *testing.T) {
 		t.Errorf("exit code %d", code)
 	}
 }
+
+// TestOutputIsNotRead leaves the pipe full that the provider prints to: clients
+// are served, and the stop is one in order.
+func TestOutputIsNotRead(t *testing.T) {
+	p := unstarted(t, filepath.Join(t.TempDir(), "data"))
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = reader.Close() }()
+	if err := p.LaunchTo(writer, on(p.Dir, "--logrequests")...); err != nil {
+		t.Fatal(err)
+	}
+	if err := writer.Close(); err != nil {
+		t.Fatal(err)
+	}
+	first := make([]byte, 4096)
+	n, err := reader.Read(first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	line, _, _ := strings.Cut(string(first[:n]), "\n")
+	p.Addr = providertest.ListensAt(line)
+	alice := p.join("alice")
+	alice.makeServer("gophers")
+	for range 200 { // a line has up to 1,000 letters, the pipe 64 KiB
+		alice.post("gophers", "general", strings.Repeat("x", 1000))
+	}
+	p.Signal(syscall.SIGTERM)
+	if code := p.Wait(); code != 0 {
+		t.Errorf("exit code %d\n%s", code, p.Stderr.Text())
+	}
+}
