@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -82,6 +83,29 @@ func TestConnEnds(t *testing.T) {
 	}
 	if _, err := c.Provider(within(t)); !errors.Is(err, client.ErrLost) {
 		t.Errorf("a call on it: %v", err)
+	}
+}
+
+// TestTooLarge refuses the request that is too large, once, and no other.
+func TestTooLarge(t *testing.T) {
+	p := providertest.Start(t, program, "--maxrequest", "20KiB")
+	c := member(t, p.Addr, "alice", "s", quick())
+	counted, err := c.Post(within(t), "s", "general", "before")
+	must(t, err)
+	huge := make(chan error, 1)
+	go func() {
+		_, err := c.Post(within(t), "s", "general", strings.Repeat("x", 100<<10))
+		huge <- err
+	}()
+	post(t, c, "s", "general", "beside it")
+	if err := <-huge; client.CodeOf(err) != client.TooLarge || errors.Is(err, client.ErrUncertain) {
+		t.Errorf("a post beyond --maxrequest: %v", err)
+	}
+	if m := post(t, c, "s", "general", "after"); m.Index != counted.Index+2 {
+		t.Errorf("the next post has index %d", m.Index)
+	}
+	if err := c.SetImage(within(t), "s", make([]byte, 100<<10)); client.CodeOf(err) != client.TooLarge {
+		t.Errorf("an image beyond --maxrequest: %v", err)
 	}
 }
 

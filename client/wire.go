@@ -114,22 +114,38 @@ func (c *Conn) isEcho(in *protocol.Incoming) bool {
 
 // answer hands an answer over. One without our id is the provider's last word.
 func (c *Conn) answer(in *protocol.Incoming) error {
+	if w := c.answered(in); w != nil {
+		<-c.window
+		w.answer <- in
+		return nil
+	}
+	if in.OK || in.Reason == "" || in.ID != nil {
+		return errors.New("an answer that belongs to no request")
+	}
+	c.setFinal(in)
+	return nil
+}
+
+// answered is the request that an answer belongs to, which waits no more, or
+// nil. All that was before a request too large to be read has been answered:
+// it is the first that waits, and each repetition would fare the same.
+func (c *Conn) answered(in *protocol.Incoming) *waiter {
 	c.mu.Lock()
-	if len(c.waiting) == 0 || !c.fits(in, c.waiting[0]) {
-		c.mu.Unlock()
-		if in.OK || in.Reason == "" || in.ID != nil {
-			return errors.New("an answer that belongs to no request")
-		}
-		c.setFinal(in)
+	defer c.mu.Unlock()
+	if len(c.waiting) == 0 || !c.fits(in, c.waiting[0]) && !isTooLarge(in) {
 		return nil
 	}
 	w := c.waiting[0]
 	c.waiting[0] = nil
 	c.waiting = c.waiting[1:]
-	c.mu.Unlock()
-	<-c.window
-	w.answer <- in
-	return nil
+	if isTooLarge(in) {
+		c.final = refusalOf("connection", in)
+	}
+	return w
+}
+
+func isTooLarge(in *protocol.Incoming) bool {
+	return !in.OK && in.ID == nil && Code(in.Code) == TooLarge
 }
 
 // fits checks the id where one was sent; the original and the answer to the
