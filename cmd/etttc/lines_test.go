@@ -162,6 +162,24 @@ func TestCommands(t *testing.T) {
 	}
 }
 
+// A post that was meant for elsewhere is not made here, whatever was wrong with
+// the way there. Another slip leaves where one is.
+func TestWayWithASlip(t *testing.T) {
+	h := newHouse(t)
+	for _, way := range []string{"/joinserver other server pw", "/joinserver \"other pw", "/gotochanel news", "/gotoserver"} {
+		r := h.run(way+"\nfor elsewhere\n", h.asAlice()...)
+		if r.code != exitRefused || !strings.Contains(r.err, "line 2: not posted, you are in no channel") {
+			t.Errorf("after %s: %v", way, r)
+		}
+	}
+	if r := h.run("/members all\n/nothing\nfor here\n", h.asAlice()...); r.code != exitRefused {
+		t.Errorf("%v", r)
+	}
+	if got := h.texts("general"); !slices.Equal(got, []string{"for here"}) {
+		t.Errorf("the channel has %q", got)
+	}
+}
+
 // withoutConnection leaves out what is told of the connection, whenever that is.
 func withoutConnection(text string) []string {
 	var kept []string
@@ -177,9 +195,12 @@ func withoutConnection(text string) []string {
 func TestHugeLines(t *testing.T) {
 	h := newHouse(t)
 	huge := strings.Repeat("x", 3<<20)
-	r := h.run(huge+"\nnext\n"+strings.Repeat("y", 20<<10)+"\nlast\n"+huge, h.asAlice()...)
-	want := "line 1: not posted, it is longer than 1048576 bytes\nline 3: not posted, message is too long\nline 5: not posted, it is longer than 1048576 bytes\n"
-	if r.code != exitRefused || r.err != want {
+	r := h.run(huge+"\nnext\n"+strings.Repeat("y", 20<<10)+"\n"+huge[:1<<20]+"\nlast\n"+huge, h.asAlice()...)
+	want := []string{
+		"line 1: not posted, it is longer than 1048576 bytes", "line 3: not posted, message is too long",
+		"line 4: not posted, request is too large", "line 6: not posted, it is longer than 1048576 bytes",
+	}
+	if got := withoutConnection(r.err); r.code != exitRefused || !slices.Equal(got, want) {
 		t.Errorf("%v", r)
 	}
 	if got := h.texts("general"); !slices.Equal(got, []string{"next", "last"}) {

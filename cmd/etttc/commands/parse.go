@@ -36,6 +36,17 @@ func Parse(line string) (*Command, []string, error) {
 	return c, args, nil
 }
 
+// Moves reports whether a command line leads elsewhere, or was meant to: it may
+// have a slip in it.
+func Moves(line string) bool {
+	name, _ := head(line)
+	c := Find(name)
+	if c == nil {
+		c = Find(nearest(name))
+	}
+	return c != nil && c.Moves
+}
+
 // head cuts a command line into the command's name and what follows it.
 func head(line string) (name, rest string) {
 	slash, end := nameIn(line)

@@ -122,7 +122,7 @@ func isTrouble(err error) bool {
 func (s *session) command(ctx context.Context, line string) (quit bool, err error) {
 	c, args, err := commands.Parse(line)
 	if err != nil {
-		return false, s.failed("", err)
+		return false, s.stayed(ctx, line, err)
 	}
 	if s.interactive {
 		args, err = s.complete(c, args)
@@ -137,10 +137,17 @@ func (s *session) command(ctx context.Context, line string) (quit bool, err erro
 	if err == nil {
 		return quit, s.listen(ctx)
 	}
-	if c.Moves && !s.interactive {
-		s.at = commands.Place{} // what follows was meant for elsewhere
+	return false, s.stayed(ctx, line, err)
+}
+
+// stayed tells that a command was not done. After one that should have led
+// elsewhere, what follows was meant for there, so that in a pipe it must not be
+// posted here.
+func (s *session) stayed(ctx context.Context, line string, err error) error {
+	if commands.Moves(line) && !s.interactive {
+		s.at = commands.Place{}
 	}
-	return false, errors.Join(s.failed("", err), s.listen(ctx))
+	return errors.Join(s.failed("", err), s.listen(ctx))
 }
 
 // complete asks for the arguments that are missing. That is no work that the
