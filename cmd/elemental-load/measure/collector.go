@@ -240,7 +240,8 @@ func (c *Collector) fillOperations(r *result.Result) error {
 			continue
 		}
 		out := result.Operation{Name: kind.Name, About: kind.About, Done: o.Done, Refused: o.Refused, Failed: o.Failed}
-		out.Setup = i > 0 && c.before[kind.Name]*2 > o.Done
+		out.Before = c.before[kind.Name]
+		out.Setup = i > 0 && out.Before*2 > o.Done
 		plain, corrected := o.Uncorrected.Histogram(), o.Corrected.Histogram()
 		var err, errA, errB error
 		if kind.Paced && c.plan.Model == plan.Closed && c.steady() {

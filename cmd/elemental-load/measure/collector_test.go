@@ -3,6 +3,8 @@ package measure_test
 import (
 	"encoding/json"
 	"errors"
+	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -59,6 +61,30 @@ func fill(t *testing.T, c *measure.Collector, elapsed time.Duration) *result.Res
 
 // near allows what the histograms' three digits do not hold.
 func near(got, want float64) bool { return got > want*0.998 && got < want*1.002 }
+
+// TestBeforeTheLoad is in no rate: all have logged in before a wave of logins.
+func TestBeforeTheLoad(t *testing.T) {
+	logins := func(n int) *measure.Interval {
+		r := measure.NewRecorder()
+		for i := range n {
+			r.Done(i, "ping", epoch, epoch, epoch.Add(time.Millisecond))
+		}
+		return r.Take()
+	}
+	c := measure.NewCollector(open(1, 4*time.Second), kinds, 2, nil, func(result.Second) {})
+	c.Connected(sent(t, logins(20)))
+	c.Connected(sent(t, logins(20)))
+	c.Second(0, sent(t, logins(80)))
+	c.Second(0, sent(t, logins(80)))
+	r := fill(t, c, 4*time.Second)
+	if got := r.Operations[1]; got.Name != "ping" || got.Done != 200 || got.Before != 40 || got.Setup {
+		t.Fatalf("%+v", got)
+	}
+	var text strings.Builder
+	if err := result.Text(&text, r, false); err != nil || !regexp.MustCompile(`(?m)^ping +200 +40/s`).MatchString(text.String()) {
+		t.Errorf("160 in 4 seconds are told as\n%s (%v)", text.String(), err)
+	}
+}
 
 // TestTwoProcesses: their seconds become one when both have told it, in whatever order,
 // and the histograms are merged, not averaged.

@@ -49,7 +49,7 @@ func (r *Result) verdict() statement {
 	if o == nil || o.Done == 0 {
 		return statement{bad, "Nothing was done" + r.mishaps() + "."}
 	}
-	figures := fmt.Sprintf("%s of %s %s at %s%s", number(o.Done), number(o.asked()), nounOf(o.Name), rate(r.perSecond(o.Done)), within99(&o.Corrected))
+	figures := fmt.Sprintf("%s of %s %s at %s%s", number(o.Done), number(o.asked()), nounOf(o.Name), rate(r.pace(o)), within99(&o.Corrected))
 	level, lead := r.fared()
 	return statement{level, lead + ": " + figures + r.mishaps() + "."}
 }

@@ -19,8 +19,11 @@ func (r *Result) rateOf(o *Operation) string {
 	if o.Setup {
 		return "–"
 	}
-	return rate(r.perSecond(o.Done))
+	return rate(r.pace(o))
 }
+
+// pace is how many of an operation were done in a second of the load.
+func (r *Result) pace(o *Operation) float64 { return r.perSecond(o.Done - o.Before) }
 
 // main is the operation that the run is about; nil where nothing was done.
 func (r *Result) main() *Operation {

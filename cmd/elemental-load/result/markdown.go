@@ -52,7 +52,7 @@ func markdownLine(out *strings.Builder, r *Result, o *Operation, first bool) {
 		}
 	}
 	l := &o.Corrected
-	fmt.Fprintf(out, "| %s | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", title, clients, cell(o.Name), rate(r.perSecond(o.Done)),
+	fmt.Fprintf(out, "| %s | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", title, clients, cell(o.Name), rate(r.pace(o)),
 		l.show(l.P50), l.show(l.P99), l.show(l.P999), l.show(l.Max), errors, used)
 }
 

@@ -54,7 +54,7 @@ func measuresOf(name string) []measure {
 		return func(x stretch) float64 { return figure(x.of(name)) }
 	}
 	return []measure{
-		{name + " rate", rate, true, of(func(r *Result, o *Operation) float64 { return r.perSecond(o.Done) }),
+		{name + " rate", rate, true, of(func(r *Result, o *Operation) float64 { return r.pace(o) }),
 			second(func(x stretchOf) float64 { return x.done })},
 		{name + " p50", latency, false, took(func(l *Latency) float64 { return l.P50 }), second(func(x stretchOf) float64 { return x.p50 })},
 		{name + " p99", latency, false, took(func(l *Latency) float64 { return l.P99 }), second(func(x stretchOf) float64 { return x.p99 })},

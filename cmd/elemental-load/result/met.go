@@ -69,7 +69,7 @@ func (e Expectation) measured(r *Result) (float64, error) {
 	}
 	switch e.figure {
 	case "rate":
-		return r.perSecond(o.Done), nil
+		return r.pace(o), nil
 	case "done":
 		return float64(o.Done), nil
 	case "errors":

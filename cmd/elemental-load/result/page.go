@@ -107,7 +107,7 @@ func (r *Result) cards() []card {
 		l := &o.Corrected
 		of := o.Name + ", corrected"
 		cards = append(cards,
-			card{"Done", rate(r.perSecond(o.Done)), number(o.Done) + " " + nounOf(o.Name)},
+			card{"Done", rate(r.pace(o)), number(o.Done) + " " + nounOf(o.Name)},
 			card{"Half within", l.show(l.P50), "p50 of " + of},
 			card{"99% within", l.show(l.P99), "p99 of " + of},
 			card{"All within", l.show(l.Max), "max of " + of})

@@ -85,6 +85,7 @@ type Operation struct {
 	Done    int64  `json:"done"`
 	Refused int64  `json:"refused"`
 	Failed  int64  `json:"failed"` // no answer, or the connection ended
+	Before  int64  `json:"before"` // done before the load, such as the first logins: no part of its rate
 	Setup   bool   `json:"setup"`  // most of it was done before the load: its rate says nothing
 
 	// Corrected counts from the moment the operation was due, so that a stall
