@@ -48,6 +48,7 @@ type job struct {
 	collect  *measure.Collector
 	setup    time.Duration
 	elapsed  time.Duration
+	loaded   bool // to the end, if nobody interrupted it
 	outcomes []*drive.Outcome
 	checked  bool // to the end
 	notes    []string
@@ -212,6 +213,7 @@ func (j *job) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	j.loaded = true
 	// An early end is no reason to leave out the check.
 	checking := context.WithoutCancel(ctx)
 	j.outcomes, err = c.Check(checking, !j.options.NoCheck, j.phase)
@@ -289,6 +291,8 @@ func (j *job) result(work context.Context, trouble error) (*result.Result, error
 	switch {
 	case work.Err() != nil:
 		r.Ended = fmt.Sprintf("interrupted after %v", j.elapsed.Round(time.Millisecond))
+	case trouble != nil && j.loaded:
+		r.Ended = "after the load, for trouble"
 	case trouble != nil:
 		r.Ended = fmt.Sprintf("after %v, for trouble", j.elapsed.Round(time.Millisecond))
 	}
