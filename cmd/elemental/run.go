@@ -38,12 +38,14 @@ func serve(opts *options, log *slog.Logger) error {
 	ballast := make([]byte, ballastBytes)
 	defer runtime.KeepAlive(ballast)
 	stop := stopSignal(log)
+	wanted := opts.MaxConnections
+	fitOpenFiles(opts)
 	d, err := start(opts, log)
 	if err != nil {
 		return err
 	}
 	debug.FreeOSMemory() // what the start has read, and nobody needs any more
-	warnOfFewFiles(opts, log)
+	warnOfFewFiles(wanted, opts.MaxConnections, log)
 	quit := make(chan struct{})
 	defer close(quit)
 	go returnMemory(quit)
