@@ -219,12 +219,17 @@ func (c *core) landed(e *stream, b *batch) {
 
 // dropped forgets a stream that ended and removes its files in the background.
 func (c *core) dropped(e *stream, in uint32) {
-	c.cover(e, e.durable)
+	c.unlearn(e)
 	c.unask(e)
-	e.durable, e.covered, e.known, e.gone, e.unsure, e.broken = 0, 0, false, false, false, false
 	c.segment(in).needed++
 	c.requests++
 	e.queue = append([]request{{remove: &removal{segment: in}}}, e.queue...)
+}
+
+// unlearn forgets what is known of a stream that is no more.
+func (c *core) unlearn(e *stream) {
+	c.cover(e, e.durable)
+	e.durable, e.covered, e.known, e.gone, e.unsure, e.broken = 0, 0, false, false, false, false
 }
 
 func (c *core) recycle(b *batch) {

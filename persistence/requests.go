@@ -289,6 +289,7 @@ func (c *core) onRemoved(r removed) {
 	case r.tomb: // even half done: the files alone tell what is left
 		e.durable, e.covered, e.gone = 0, 0, failed
 	case r.segment > 0 && !failed:
+		c.unlearn(e) // it may have been read while it was dropped
 		c.segment(r.segment).needed--
 	}
 	c.settled(e)

@@ -259,6 +259,29 @@ func TestDroppedFilesThatStayAreNobodys(t *testing.T) {
 	}
 }
 
+// TestDroppedWhileItIsRead lets a stream be dropped while somebody recovers it: what the
+// reader has found does not count for whoever uses the name next.
+func TestDroppedWhileItIsRead(t *testing.T) {
+	channel := StreamOf("servers", "go", "channels", "general", "1")
+	g := newGate(vfstest.OpOpen, streamDir(channel)+"/"+stateFile)
+	w := open(t, Config{FS: &vfstest.Faulty{FS: vfstest.NewMem(), Before: g.before}})
+	seq := w.write(channel, 4)
+	w.saveState(&SaveSnapshot{Stream: channel, Seq: seq, State: stateAt(seq)})
+	r := w.mustRecover("servers/go")
+	g.shut.Store(true)
+	w.tell(&Recover{Stream: channel, ReplyTo: w.owner})
+	g.await(t)
+	w.tell(&Append{Stream: "servers/go", Epoch: r.Epoch, Event: event(1, `{}`), Drops: []Stream{channel}, ReplyTo: w.owner})
+	w.until("servers/go", 1)
+	w.tell(&Recover{Stream: channel, ReplyTo: w.owner})
+	close(g.open)
+	hear[*Recovered](w)
+	if r := hear[*Recovered](w); r.Seq != 0 || r.Snapshot != nil || r.Err != nil {
+		t.Errorf("after the drop: %+v", r)
+	}
+	w.close()
+}
+
 // TestTombstoneSavedOnceMore kills the process in the middle of the next save,
 // while the tombstone does not count because the journal has it all: it must
 // not become the older snapshot meanwhile.
