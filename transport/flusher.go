@@ -16,7 +16,7 @@ type flusher struct {
 	handed  [classes]queue        // by how soon
 	waiting [classes]atomic.Int32 // that are handed over and not taken to be written
 	began   time.Time
-	pushed  atomic.Int64                 // when others than answers were written last, since began
+	pushed  atomic.Int64                   // when others than answers were written last, since began
 	given   atomic.Pointer[dispatch.Turns] // tells whether somebody comes to write who is awake, or called, anyway
 
 	mu    sync.Mutex     // held for a moment
@@ -148,8 +148,9 @@ func (f *flusher) take(most class) (all [inTurn]*conn) {
 	n := 0
 	for c := f.ahead[how]; c != nil && n < inTurn; n++ {
 		all[n] = c
-		c = c.ready.next // it may be handed over again as soon as it is written
-		f.ahead[how] = c
+		f.ahead[how] = c.ready.next // it may be handed over again as soon as it is written
+		c.ready.next = nil          // and must not keep in memory who ends before that
+		c = f.ahead[how]
 	}
 	f.waiting[how].Add(-int32(n)) //nolint:gosec // a few
 	return all

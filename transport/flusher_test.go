@@ -1,6 +1,10 @@
 package transport
 
-import "testing"
+import (
+	"runtime"
+	"testing"
+	"weak"
+)
 
 // TestAnswersAreWrittenFirst: who waits for an answer is written before those who
 // are pushed to, and a little before much; but nobody waits for ever.
@@ -50,6 +54,24 @@ func TestWhatIsHandedOverKeepsItsOrder(t *testing.T) {
 	if taken[len(conns)] != nil || !f.empty() {
 		t.Error("there are more")
 	}
+}
+
+// TestAConnectionKeepsNoOtherInMemory: who was written before another that has ended, with
+// whatever it had not read, and says nothing since.
+func TestAConnectionKeepsNoOtherInMemory(t *testing.T) {
+	f := newFlusher()
+	first := &conn{}
+	f.hand(first, little)
+	other := func() weak.Pointer[conn] {
+		c := &conn{}
+		f.hand(c, little)
+		return weak.Make(c)
+	}()
+	f.take(classes)
+	if runtime.GC(); other.Value() != nil {
+		t.Error("it is kept")
+	}
+	runtime.KeepAlive(first)
 }
 
 // TestAPollerWritesWhatIsDueOnAnothersConnections: the turns it gives make answers and
