@@ -65,10 +65,11 @@ func returnMemory(quit <-chan struct{}) {
 
 // worthReturning tells whether much is held that is not in use, whether it is
 // quiet enough (a busy provider would take it again at once), and whether there
-// can be more to return than last time: something was allocated since, so that
-// a return that brings nothing is not repeated for ever.
+// can be more to return than last time: something was allocated since, or a
+// collection found that much of what was in use then is not any more, so that a
+// return that brings nothing is not repeated for ever.
 func (m memoryUse) worthReturning(last, returned memoryUse) bool {
 	spare := int64(m.held) - int64(m.live) //nolint:gosec // far below
 	return spare > worthwhile && m.allocated-last.allocated < uint64(spare)/quietMeans &&
-		m.allocated-returned.allocated > worthwhile/quietMeans
+		(m.allocated-returned.allocated > worthwhile/quietMeans || m.live+worthwhile < returned.live)
 }
