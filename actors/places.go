@@ -171,5 +171,5 @@ var places = map[handler]Place{
 	{"user", "register"}:               {"actors/user.go", 217, "(*user).onRegister"},
 	{"user", "rest"}:                   {"actors/user.go", 374, "(*user).onRest"},
 	{"user", "saveNow"}:                {"actors/durable.go", 350, "(*durable).save"},
-	{"writer", ""}:                     {"transport/flusher.go", 207, "(*conn).flushNow"},
+	{"writer", ""}:                     {"transport/flusher.go", 208, "(*conn).flushNow"},
 }
