@@ -4,8 +4,8 @@ import (
 	"slices"
 )
 
-// This file is the state of a server, and the events that make it; server.go
-// is its actor.
+// This file is the state of a server, and the events that make it; server.go,
+// serverchannels.go, serverpassword.go and membership.go are its actor.
 
 // The events. An incarnation is the sequence number of the event that made
 // the server or channel: a name that is deleted and made again has another one.

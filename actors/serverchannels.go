@@ -8,8 +8,8 @@ import (
 	"elemental/persistence"
 )
 
-// This file is a server as the parent of its channels: it makes and deletes them, and
-// passes on to them what members ask.
+// This file is a server as the parent of its channels: it makes and deletes them, passes
+// on to them what members ask, and sees to who hears of them.
 
 // forward passes a member's request on to its channel.
 func (s *server) forward(ctx actor.Context, m channelBound) {

@@ -87,9 +87,9 @@ func (l *lab) delivery(s *subject, c *crowd.Crowd, posts float64) (Turn, error) 
 			"msg", fmt.Sprintf("%0*d", stampDigits, len(due)-1)+text[stampDigits:]))
 	}
 	var fault error
-	var stamps stamps
+	var seen stamps
 	load.OnPush = func(line []byte, at time.Time) {
-		post, err := stamps.of(line)
+		post, err := seen.of(line)
 		if err != nil || post >= len(due) {
 			fault = fmt.Errorf("a push is of no post: %.200q", line)
 			return
