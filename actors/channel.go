@@ -106,7 +106,7 @@ type channel struct {
 	reads   map[uint64]reading // answers that wait for pages; not saved
 	lastRef uint64             // not saved
 	pages   int64              // paged once the snapshot under way is saved; not saved
-	ends    bool               // about to be deleted; not saved
+	ends    *bool              // about to be deleted; not saved, but survives a crash
 	retired bool               // its deletion is on disk; not saved
 }
 
@@ -119,7 +119,7 @@ type reading struct {
 // newChannel makes the maker of a channel's actor; id is its incarnation. It is nil for a
 // channel that is not there, or deleted while messages for it were held back: whether the
 // journal knows is not certain yet. The maker is used again at a restart, in the channel's own
-// time: it holds copies.
+// time: it holds copies, and what a restarted channel has to know of the one before.
 func (s *server) newChannel(id string) func() actor.Actor {
 	incarnation, err := strconv.ParseUint(id, 10, 64)
 	made := s.guild.made(incarnation)
@@ -127,9 +127,9 @@ func (s *server) newChannel(id string) func() actor.Actor {
 		return nil
 	}
 	t := topic{s.name, s.guild.Incarnation, made.Channel, incarnation}
-	n, stream := s.node, s.channelStream(t.channel, t.incarnation)
+	n, stream, ends := s.node, s.channelStream(t.channel, t.incarnation), new(bool)
 	return func() actor.Actor {
-		c := &channel{topic: t, id: id, reads: map[uint64]reading{}}
+		c := &channel{topic: t, id: id, reads: map[uint64]reading{}, ends: ends}
 		c.durable = durable{node: n, entity: c, stream: stream}
 		return c
 	}
@@ -140,11 +140,21 @@ func (s *server) newChannel(id string) func() actor.Actor {
 func (c *channel) Receive(ctx actor.Context) {
 	switch ctx.Message().(type) {
 	case *ending:
-		c.ends, c.used = true, true
+		*c.ends, c.used = true, true
 	case *spared:
-		c.ends = false
+		*c.ends = false
 	default:
 		c.durable.Receive(ctx)
+	}
+}
+
+// mend takes that word also when the handler crashed: it is said once.
+func (c *channel) mend(ctx actor.Context, msg any) {
+	switch msg.(type) {
+	case *ending, *spared:
+		c.Receive(ctx)
+	default:
+		c.durable.mend(ctx, msg)
 	}
 }
 
@@ -152,7 +162,7 @@ func (c *channel) command(ctx actor.Context, msg any) {
 	if m, ok := msg.(asked); ok && c.retired {
 		m.from().refuse(ctx, NoSuchChannel)
 		return
-	} else if ok && c.ends { // the stream may be gone already, or stay after all
+	} else if ok && *c.ends { // the stream may be gone already, or stay after all
 		m.from().refuse(ctx, Busy)
 		return
 	}
@@ -469,7 +479,7 @@ func (c *channel) view() any {
 	return channelView{
 		Durable: c.common(), Server: c.topic.server, Channel: c.topic.channel, Incarnation: c.topic.incarnation,
 		Total: h.total, Paged: h.paged, InMemoryOf: h.base, TextBytes: h.text, Nonces: len(h.nonces),
-		Reading: len(c.reads), Ends: c.ends || c.retired, Newest: newest,
+		Reading: len(c.reads), Ends: *c.ends || c.retired, Newest: newest,
 	}
 }
 

@@ -169,3 +169,92 @@ func TestASubscriptionThatADeletionOvertakes(t *testing.T) {
 		}
 	})
 }
+
+// TestAChannelThatIsToBeDeletedKnowsItAfterACrash crashes a channel at the word of its deletion,
+// with a post to come that its server has held back: the restarted one finds no stream any more,
+// and must not begin it anew.
+func TestAChannelThatIsToBeDeletedKnowsItAfterACrash(t *testing.T) {
+	for _, after := range []bool{false, true} {
+		t.Run(fmt.Sprintf("the word was heard %t", after), func(t *testing.T) { crashToBeDeleted(t, after) })
+	}
+}
+
+func crashToBeDeleted(t *testing.T, after bool) {
+	held, told := make(chan struct{}), make(chan struct{})
+	passedOn, restarted := make(chan struct{}), make(chan struct{})
+	var resting, deleted, crashed atomic.Bool
+	crash := func(kind Kind, msg any) {
+		if _, ok := msg.(*ending); ok && kind == KindChannel {
+			crashed.Store(true)
+			panic("injected")
+		}
+	}
+	files := vfstest.NewMem()
+	p, stop := startStoppable(t, persistence.Config{FS: files}, func(c *Config) {
+		c.Processors = 4
+		c.Fault = func(kind Kind, msg any) {
+			switch m := msg.(type) {
+			case *rest:
+				if kind == KindChannel {
+					await(t, told)
+					panic("injected") // it stays
+				}
+			case *persistence.Append:
+				if len(m.Drops) > 0 {
+					await(t, passedOn)
+				}
+			case *persistence.Committed:
+				if kind == KindServer && deleted.Load() {
+					await(t, restarted)
+				}
+			}
+			if !after {
+				crash(kind, msg)
+			}
+		}
+		c.FaultAfter = func(kind Kind, msg any) {
+			switch msg.(type) {
+			case *post:
+				if kind == KindServer && resting.Load() {
+					close(held)
+				}
+			case *deleteChannel:
+				if kind == KindServer {
+					deleted.Store(true)
+					close(told)
+				}
+			case *stayed:
+				if kind == KindServer {
+					close(passedOn)
+				}
+			case *persistence.Recovered:
+				if kind == KindChannel && crashed.Load() {
+					close(restarted)
+				}
+			}
+			if after {
+				crash(kind, msg)
+			}
+		}
+	})
+	alice, bob := enter(t, p, "alice"), enter(t, p, "bob")
+	alice.ask(CreateServer{"s", ""})
+	bob.ask(JoinServer{"s", ""})
+	alice.ask(&Post{Server: "s", Channel: "general", Text: "early"})
+	root := p.node.system.Root
+	root.Send(actor.NewPID(p.root.Address, p.root.Id+"/servers/s"), &vacant{name: "1", idle: true})
+	resting.Store(true)
+	bob.send(&Post{Server: "s", Channel: "general", Text: "late"})
+	await(t, held)
+	alice.send(DeleteChannel{"s", "general"})
+	if reply, refused := bob.hear().(Refused); !refused || reply.Code != Busy && reply.Code != NoSuchChannel {
+		t.Errorf("a post while it is deleted: %v", reply)
+	}
+	if reply := alice.hear(); reply != (Done{}) {
+		t.Errorf("deletion: %v", reply)
+	}
+	stop()
+	if n := strings.Count(journalText(t, files), "late"); n != 0 {
+		t.Errorf("the journal has %d events of nobody's", n)
+	}
+}
