@@ -107,7 +107,6 @@ type channel struct {
 	lastRef uint64             // not saved
 	pages   int64              // paged once the snapshot under way is saved; not saved
 	ends    *bool              // about to be deleted; not saved, but survives a crash
-	retired bool               // its deletion is on disk; not saved
 }
 
 // reading is an answer that lacks its older part.
@@ -143,6 +142,8 @@ func (c *channel) Receive(ctx actor.Context) {
 		*c.ends, c.used = true, true
 	case *spared:
 		*c.ends = false
+	case *retire:
+		c.onRetire(ctx)
 	default:
 		c.durable.Receive(ctx)
 	}
@@ -151,7 +152,7 @@ func (c *channel) Receive(ctx actor.Context) {
 // mend takes that word also when the handler crashed: it is said once.
 func (c *channel) mend(ctx actor.Context, msg any) {
 	switch msg.(type) {
-	case *ending, *spared:
+	case *ending, *spared, *retire:
 		c.Receive(ctx)
 	default:
 		c.durable.mend(ctx, msg)
@@ -159,10 +160,7 @@ func (c *channel) mend(ctx actor.Context, msg any) {
 }
 
 func (c *channel) command(ctx actor.Context, msg any) {
-	if m, ok := msg.(asked); ok && c.retired {
-		m.from().refuse(ctx, NoSuchChannel)
-		return
-	} else if ok && *c.ends { // the stream may be gone already, or stay after all
+	if m, ok := msg.(asked); ok && *c.ends { // the stream may be gone already, or stay after all
 		m.from().refuse(ctx, Busy)
 		return
 	}
@@ -181,8 +179,6 @@ func (c *channel) command(ctx actor.Context, msg any) {
 		c.onItemsRead(ctx, m)
 	case *persistence.SnapshotSaved:
 		c.onSnapshotSaved(ctx, m)
-	case *retire:
-		c.onRetire(ctx)
 	case *rest:
 		c.onRest(ctx)
 	default:
@@ -366,7 +362,6 @@ func (c *channel) onSnapshotSaved(ctx actor.Context, m *persistence.SnapshotSave
 
 // onRetire ends a deleted channel: its stream is gone, so nothing more can be done.
 func (c *channel) onRetire(ctx actor.Context) {
-	c.retired = true
 	c.refuseDue(ctx, 0, NoSuchChannel)
 	ctx.Stop(ctx.Self())
 }
@@ -479,7 +474,7 @@ func (c *channel) view() any {
 	return channelView{
 		Durable: c.common(), Server: c.topic.server, Channel: c.topic.channel, Incarnation: c.topic.incarnation,
 		Total: h.total, Paged: h.paged, InMemoryOf: h.base, TextBytes: h.text, Nonces: len(h.nonces),
-		Reading: len(c.reads), Ends: *c.ends || c.retired, Newest: newest,
+		Reading: len(c.reads), Ends: *c.ends, Newest: newest,
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -257,4 +258,37 @@ func crashToBeDeleted(t *testing.T, after bool) {
 	if n := strings.Count(journalText(t, files), "late"); n != 0 {
 		t.Errorf("the journal has %d events of nobody's", n)
 	}
+}
+
+// TestADeletedChannelThatCannotBeReadEndsAtOnce deletes a channel just after its files
+// could not be read, when it looks at nothing.
+func TestADeletedChannelThatCannotBeReadEndsAtOnce(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		files := vfstest.NewMem()
+		c := &census{live: map[Kind]int{}, told: map[string]int{}}
+		var broken atomic.Bool
+		faulty := &vfstest.Faulty{FS: files}
+		faulty.FailAt = func(op vfstest.Op, name string) error {
+			if broken.Load() && op == vfstest.OpSize && strings.HasPrefix(name, "servers/s/channels/") {
+				return syscall.EIO
+			}
+			return nil
+		}
+		p := startNode(t, persistence.Config{FS: faulty}, func(cfg *Config) { cfg.Fault = c.note })
+		alice := enter(t, p, "alice")
+		alice.ask(CreateServer{"s", ""})
+		broken.Store(true)
+		if reply := alice.ask(CountMessages{"s", "general"}); reply != (Refused{Code: StorageDown}) {
+			t.Fatalf("unreadable: %v", reply)
+		}
+		if reply := alice.ask(DeleteChannel{"s", "general"}); reply != (Done{}) {
+			t.Fatalf("deletion: %v", reply)
+		}
+		synctest.Wait()
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.live[KindChannel] != 0 {
+			t.Error("the channel's actor lives on")
+		}
+	})
 }
