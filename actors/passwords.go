@@ -47,6 +47,10 @@ type passwords struct {
 	pool     *hashPool
 	throttle *throttle
 	parked   []parked // guesses that wait for the outcome of others; HashQueue of them at most
+
+	settled bool      // an outcome is known that they have not been looked at for
+	trying  parked    // the one that is
+	counted *compared // the last one
 }
 
 // parked is a guess, and its span where it is followed.
@@ -64,10 +68,26 @@ func (p *passwords) Receive(ctx actor.Context) {
 	case *actor.Started, *actor.Stopping, *actor.Stopped, *actor.Restarting:
 	case *hashWork:
 		p.work(ctx, m)
+		p.goOn(ctx)
 	case *compared:
 		p.onCompared(ctx, m)
 	default:
 		p.node.unexpected(ctx)
+	}
+}
+
+// mend goes on with the guesses that wait, of which nobody else would speak.
+func (p *passwords) mend(ctx actor.Context, msg any) {
+	crashed := p.trying
+	p.trying, p.settled = parked{}, true
+	switch m := msg.(type) {
+	case *hashWork:
+		p.goOn(ctx)
+	case *compared:
+		p.onCompared(ctx, m)
+	}
+	if crashed.work != nil {
+		answerForCrashed(within(ctx, crashed.span), crashed.work)
 	}
 }
 
@@ -100,18 +120,38 @@ func (p *passwords) submit(ctx actor.Context, m *hashWork) {
 		return
 	}
 	if who := gone.work.Attempt; who != (attempt{}) {
-		p.throttle.settle(who, guessedNothing, time.Now())
+		p.settle(who, guessedNothing)
 	}
 	within(ctx, gone.span).Send(gone.work.ReplyTo, &hashDone{Ref: gone.work.Ref, Refused: Busy})
 }
 
-// onCompared counts an attempt, and goes on with those that waited for it.
+// onCompared counts an attempt, once, and goes on with those that waited for it.
 func (p *passwords) onCompared(ctx actor.Context, m *compared) {
-	p.throttle.settle(m.who, m.how, time.Now())
-	waited := p.parked
-	p.parked = nil
-	for _, each := range waited {
-		p.work(within(ctx, each.span), each.work)
+	if p.counted != m {
+		p.counted = m
+		p.settle(m.who, m.how)
+	}
+	p.goOn(ctx)
+}
+
+func (p *passwords) settle(who attempt, how outcome) {
+	p.throttle.settle(who, how, time.Now())
+	p.settled = true
+}
+
+// goOn looks again at those that wait, once an outcome is known, and again where one of them
+// had another give way. A crash at one leaves the rest.
+func (p *passwords) goOn(ctx actor.Context) {
+	for p.settled {
+		p.settled = false
+		for range len(p.parked) {
+			p.trying, p.parked = p.parked[0], p.parked[1:]
+			p.work(within(ctx, p.trying.span), p.trying.work)
+		}
+	}
+	p.trying = parked{}
+	if len(p.parked) == 0 {
+		p.parked = nil
 	}
 }
 
