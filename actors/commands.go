@@ -164,7 +164,7 @@ type Outbox interface {
 	// Answer hands over the reply to req: one of the replies above.
 	Answer(req *Request, reply any)
 	// Push hands over an event as the Encoder made it. What is pushed while a Subscribe is
-	// under way comes after its answer.
+	// under way comes after its answer; one that waits for the answers before it is not yet.
 	Push(*Event)
 	// Close ends the connection after what was handed over before is written.
 	Close()

@@ -32,7 +32,7 @@ type outbox struct {
 	pending     int             // requests that are not answered
 	pages       int             // turns for large answers that one of them holds
 	posts       int             // of them that are posts
-	held        []*actors.Event // events that come after the answers to those that subscribe
+	held        []*actors.Event // events that come after the answer to one that subscribes
 	turns       int             // of the pending that hold one, since they were sent ahead
 
 	told  *actors.Writing // the last answer in due that is followed, and those before it
@@ -205,7 +205,7 @@ func (c *conn) push(event *actors.Event) (how class, overflow bool) {
 	case overflow:
 		c.sayDisconnected()
 		o.changed.Signal()
-	case o.subscribing > 0 && len(o.held) < mostHeld:
+	case o.subscribing > 0:
 		o.held = append(o.held, event)
 		o.heldBytes += len(event.Bytes)
 	default:
@@ -214,10 +214,6 @@ func (c *conn) push(event *actors.Event) (how class, overflow bool) {
 	}
 	return c.begin(little), overflow
 }
-
-// mostHeld is how many events wait for the answer to a subscribe, which mostly comes
-// within a millisecond.
-const mostHeld = 64
 
 // letGo appends the events that were held, under the mutex.
 func (c *conn) letGo() {

@@ -107,3 +107,45 @@ func (c *conn) heldMemory() (held, unread int) {
 	}
 	return held, c.unread()
 }
+
+// TestPushesWaitForTheAnswerToASubscribe however many they are. Where another subscribe waits
+// for that one, they do not wait for it.
+func TestPushesWaitForTheAnswerToASubscribe(t *testing.T) {
+	const n = 1000
+	s, l := startStation(t, testConfig(), nil)
+	client := dial(t, l)
+	client.send(strings.Repeat(`{"call":"subscribe","servername":"s","channel":"c"}`, 2))
+	f := s.session(t, 0)
+	for i := range 2 {
+		req := f.request(t, i)
+		for event := range n {
+			f.out.Push(&actors.Event{Bytes: fmt.Appendf(nil, "event %d.%d\n", i, event)})
+		}
+		f.out.Answer(req, actors.Subscribed{Amount: int64(i), HasChannel: true})
+	}
+	for i := range 2 {
+		client.expect(fmt.Sprintf(`{"resp":true,"amount":%d}`, i))
+		for event := range n {
+			client.expect(fmt.Sprintf("event %d.%d", i, event))
+		}
+	}
+}
+
+// TestPushesThatWaitAreBounded ends the connection where they are more than an outbox may hold.
+func TestPushesThatWaitAreBounded(t *testing.T) {
+	cfg := testConfig()
+	cfg.OutboxBytes = 10 << 10
+	s, l := startStation(t, cfg, nil)
+	client := dial(t, l)
+	client.send(`{"call":"subscribe","servername":"s","channel":"c"}`)
+	f := s.session(t, 0)
+	f.request(t, 0)
+	event := &actors.Event{Bytes: []byte(strings.Repeat("e", 99) + "\n")}
+	for range cfg.OutboxBytes/len(event.Bytes) + 1 {
+		f.out.Push(event)
+	}
+	if line := client.line(); !strings.Contains(line, "disconnected") {
+		t.Errorf("told %s", line)
+	}
+	client.expectEnd()
+}

@@ -120,7 +120,7 @@ func (c *conn) answered(w weight) {
 	case aPost:
 		o.posts--
 	case aSubscription:
-		if o.subscribing--; o.subscribing == 0 && !o.ended {
+		if o.subscribing--; !o.ended { // another begins only now, and has caused none of what is held
 			c.letGo()
 		}
 	}
