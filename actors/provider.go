@@ -131,6 +131,7 @@ func Start(cfg Config, store *persistence.Store, enc Encoder, log *slog.Logger) 
 	props := n.props(KindProvider, keepTables{}, func() actor.Actor { return &provider{node: n, up: up} })
 	root, err := n.system.Root.SpawnNamed(props.Configure(actor.WithGuardian(resume{})), rootName)
 	if err != nil {
+		n.end()
 		return nil, fmt.Errorf("start the root actor: %w", err)
 	}
 	sessions := n.props(KindSession, nil, func() actor.Actor { return &session{node: n} })
@@ -166,7 +167,8 @@ func (p *Provider) Connect(out Outbox, from netip.Addr) *Session {
 }
 
 // Stop waits until what was admitted is answered, or ctx ends, and then stops
-// the actors. Transport has stopped reading before. What was acknowledged is
+// the actors. Transport has stopped reading before, and its connections have ended:
+// a session ends with its connection, not here. What was acknowledged is
 // on disk already; with ctx's error some requests were left unanswered.
 func (p *Provider) Stop(ctx context.Context) error {
 	err := p.node.gate.drained(ctx)
@@ -174,10 +176,15 @@ func (p *Provider) Stop(ctx context.Context) error {
 	if _, late := stopped.Result(); late != nil && err == nil {
 		err = fmt.Errorf("stop the actors: %w", late)
 	}
-	p.node.pool.close()
-	p.node.system.Shutdown()
-	p.node.scheduler.Stop()
+	p.node.end()
 	return err
+}
+
+// end gives back what runs beside the actors.
+func (n *node) end() {
+	n.pool.close()
+	n.system.Shutdown()
+	n.scheduler.Stop()
 }
 
 // Session is the handle of one connection's session actor.
