@@ -13,21 +13,11 @@ import (
 )
 
 // requestLog prints a line for every request and answer, as the original
-// provider's console did. It is a goroutine of its own, so that a slow console
-// slows nobody: lines that it has no room for are left out. All
-// methods do nothing on nil.
+// provider's console did. A slow console slows nobody: lines that it has no
+// room for are left out. All methods do nothing on nil.
 type requestLog struct {
-	out   io.Writer
-	name  string
-	lines chan logLine
-	ended chan struct{}
-}
-
-type logLine struct {
-	at    time.Time
-	arrow string
-	from  string
-	text  string
+	out  *LineWriter
+	name string
 }
 
 // The most characters of a request or an answer in a line.
@@ -37,42 +27,24 @@ func newRequestLog(out io.Writer, name string) *requestLog {
 	if out == nil {
 		return nil
 	}
-	l := &requestLog{out: out, name: name, lines: make(chan logLine, 1024), ended: make(chan struct{})}
-	go l.run()
+	l := &requestLog{name: name}
+	l.out = NewLineWriter(out, func(out io.Writer, lines int) {
+		l.print(out, "---", "log", fmt.Sprintf("%d lines left out", lines))
+	})
 	return l
 }
 
-func (l *requestLog) run() {
-	defer close(l.ended)
-	for line := range l.lines {
-		_, err := fmt.Fprintf(l.out, "(%s) | %s %s [%s] | %s\n",
-			line.at.Format("2006-01-02 15:04:05"), l.name, line.arrow, line.from, printable(line.text))
-		if err != nil {
-			continue // there is nowhere to tell that a console has gone
-		}
-	}
-}
-
-// lastLines is how long the end waits for a console that takes nothing.
-const lastLines = time.Second
-
-// close ends the log when nobody writes to it any more. Lines that the console
-// does not take are left out.
+// close ends the log. Lines that the console does not take are left out.
 func (l *requestLog) close() {
-	if l == nil {
-		return
-	}
-	close(l.lines)
-	select {
-	case <-l.ended:
-	case <-time.After(lastLines):
+	if l != nil {
+		l.out.Close()
 	}
 }
 
 // received logs a request without its secrets.
 func (l *requestLog) received(from string, r *protocol.Request) {
 	if l != nil {
-		l.print("<==", from, string(protocol.AppendMasked(nil, r)))
+		l.print(l.out, "<==", from, string(protocol.AppendMasked(nil, r)))
 	}
 }
 
@@ -89,13 +61,15 @@ func (l *requestLog) answered(from string, req *actors.Request, reply any) {
 		r.List = r.List[:maxLogged/32] // the line is cut before its end
 		reply = r
 	}
-	l.print("==>", from, strings.TrimSuffix(string(appendReply(nil, req, reply)), "\n"))
+	l.print(l.out, "==>", from, strings.TrimSuffix(string(appendReply(nil, req, reply)), "\n"))
 }
 
-func (l *requestLog) print(arrow, from, text string) {
-	select {
-	case l.lines <- logLine{time.Now(), arrow, from, text}:
-	default:
+// print writes one line to the log, or past it to the console.
+func (l *requestLog) print(out io.Writer, arrow, from, text string) {
+	_, err := fmt.Fprintf(out, "(%s) | %s %s [%s] | %s\n",
+		time.Now().Format("2006-01-02 15:04:05"), l.name, arrow, from, printable(text))
+	if err != nil {
+		return // there is nowhere to tell that a console has gone
 	}
 }
 

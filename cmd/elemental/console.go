@@ -4,6 +4,8 @@ import (
 	"io"
 	"log/slog"
 	"unicode/utf8"
+
+	"elemental/transport"
 )
 
 // longestLogValue bounds what one value, a name that a client chose for
@@ -21,6 +23,14 @@ func newLogger(opts *options, out io.Writer) *slog.Logger {
 		return slog.New(slog.NewJSONHandler(out, handler))
 	}
 	return slog.New(slog.NewTextHandler(out, handler))
+}
+
+// logOutput has lines written to out without anybody's waiting for it: an actor that logs
+// waits for nothing, and a stop does not either. What was left out is told in a line of the log.
+func logOutput(opts *options, out io.Writer) *transport.LineWriter {
+	return transport.NewLineWriter(out, func(out io.Writer, lines int) {
+		newLogger(opts, out).Warn("lines of the log were left out, nobody read it", "lines", lines)
+	})
 }
 
 // shorten cuts long texts; the handlers quote what is not plain.

@@ -4,6 +4,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"slices"
@@ -33,22 +34,24 @@ func main() {
 func command(args []string) int {
 	opts, parser, err := parseOptions(args)
 	if err != nil {
-		complain(err)
+		complain(os.Stderr, err)
 		return exitUsage
 	}
 	if opts.PrintConfig {
 		if err := printConfig(os.Stdout, parser.Model.Flags); err != nil {
-			complain(err)
+			complain(os.Stderr, err)
 			return exitTrouble
 		}
 		return exitOK
 	}
-	log := newLogger(opts, os.Stderr)
+	stderr := logOutput(opts, os.Stderr)
+	defer stderr.Close()
+	log := newLogger(opts, stderr)
 	for _, name := range unknownVariables(parser) {
 		log.Warn("unknown environment variable", "name", name)
 	}
-	if err := serve(opts, log); err != nil {
-		complain(err)
+	if err := serve(opts, log, stderr.Close); err != nil {
+		complain(stderr, err)
 		return exitTrouble
 	}
 	return exitOK
@@ -57,14 +60,14 @@ func command(args []string) int {
 // hashPasswords is what the program does for the provider, in a process of its own.
 func hashPasswords() int {
 	if err := hashing.Serve(os.Stdin, os.Stdout); err != nil {
-		complain(err)
+		complain(os.Stderr, err)
 		return exitTrouble
 	}
 	return exitOK
 }
 
 // complain tells the operator what is wrong, on one line.
-func complain(err error) {
+func complain(out io.Writer, err error) {
 	text := strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; ")
-	fmt.Fprintln(os.Stderr, "elemental:", text)
+	_, _ = fmt.Fprintln(out, "elemental:", text) // nowhere else to tell it
 }

@@ -33,11 +33,11 @@ type daemon struct {
 	untrace    func(context.Context) error // nil without --otlp
 }
 
-// serve runs the provider until a signal stops it.
-func serve(opts *options, log *slog.Logger) error {
+// serve runs the provider until a signal stops it. lastLines has the log written to its end.
+func serve(opts *options, log *slog.Logger, lastLines func()) error {
 	ballast := make([]byte, ballastBytes)
 	defer runtime.KeepAlive(ballast)
-	stop := stopSignal(log)
+	stop := stopSignal(log, lastLines)
 	wanted := opts.MaxConnections
 	fitOpenFiles(opts)
 	d, err := start(opts, log)
@@ -157,7 +157,7 @@ func allowWaiting(processors int) {
 
 // stopSignal gives a channel that closes at the first SIGINT, SIGTERM or
 // SIGHUP; the second ends the process at once.
-func stopSignal(log *slog.Logger) <-chan struct{} {
+func stopSignal(log *slog.Logger, lastLines func()) <-chan struct{} {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
 	if !signal.Ignored(syscall.SIGHUP) {
@@ -168,6 +168,7 @@ func stopSignal(log *slog.Logger) <-chan struct{} {
 		log.Info("stopping", "signal", (<-signals).String())
 		close(stop)
 		log.Error("stopped at once, work in flight is left", "signal", (<-signals).String())
+		lastLines()
 		os.Exit(exitTrouble)
 	}()
 	return stop
