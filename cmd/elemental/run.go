@@ -155,8 +155,12 @@ func allowWaiting(processors int) {
 	}
 }
 
+// sameWish is the time in which several signals are one: systemd and timeout send
+// SIGTERM and at once another.
+const sameWish = 300 * time.Millisecond
+
 // stopSignal gives a channel that closes at the first SIGINT, SIGTERM or
-// SIGHUP; the second ends the process at once.
+// SIGHUP; a later one ends the process at once.
 func stopSignal(log *slog.Logger, lastLines func()) <-chan struct{} {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
@@ -165,11 +169,16 @@ func stopSignal(log *slog.Logger, lastLines func()) <-chan struct{} {
 	}
 	stop := make(chan struct{})
 	go func() {
-		log.Info("stopping", "signal", (<-signals).String())
+		first, at := <-signals, time.Now()
+		log.Info("stopping", "signal", first.String())
 		close(stop)
-		log.Error("stopped at once, work in flight is left", "signal", (<-signals).String())
-		lastLines()
-		os.Exit(exitTrouble)
+		for again := range signals {
+			if time.Since(at) >= sameWish {
+				log.Error("stopped at once, work in flight is left", "signal", again.String())
+				lastLines()
+				os.Exit(exitTrouble)
+			}
+		}
 	}()
 	return stop
 }
