@@ -36,6 +36,8 @@ func TestExitCodes(t *testing.T) {
 		{"nobody to register", []string{"--plain", "--register"}, exitUsage, "--register needs --user"},
 		{"an option of the line mode", []string{"--follow"}, exitUsage, "need --plain"},
 		{"no time", []string{"--plain", "--timeout", "0s"}, exitUsage, "--timeout"},
+		{"a tail below nothing", h.asAlice("--tail=-3"), exitUsage, "--tail: -3 is out of range"},
+		{"the default's own number as a tail", h.asAlice("--tail=-1"), exitUsage, "--tail: -1 is out of range"},
 		{"no user", []string{h.p.Addr, "--plain", "--passwordfile", right}, exitUsage, "user and password are needed"},
 		{"no password", []string{h.p.Addr, "--plain", "--user", "alice"}, exitUsage, "user and password are needed"},
 		{"no password file", []string{"--plain", "--passwordfile", empty + "no"}, exitUsage, "no such file"},

@@ -98,7 +98,10 @@ func run(ctx context.Context, opts *options, m *memory) error {
 }
 
 func runPlain(ctx context.Context, opts *options, c plain.Config) error {
-	c.Register, c.Tail, c.Follow, c.Literal = opts.Register, opts.Tail, opts.Follow, opts.Literal
+	c.Register, c.Tail, c.Follow, c.Literal = opts.Register, -1, opts.Follow, opts.Literal
+	if opts.Tail != nil {
+		c.Tail = *opts.Tail
+	}
 	c.JSON, c.Raw, c.Timeout, c.Folder = opts.JSON, opts.Raw, opts.Timeout, opts.images()
 	c.In, c.Out, c.Err = os.Stdin, os.Stdout, os.Stderr
 	if !isTerminal(os.Stdin) {

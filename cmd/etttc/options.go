@@ -36,7 +36,7 @@ type options struct {
 	Plain   bool          `group:"lines" env:"ETTTC_PLAIN" help:"Lines instead of the full screen. Each line of the input is posted, or is a command (/help); //x posts /x. Messages of others are printed, your own are not."`
 	JSON    bool          `group:"lines" name:"json" env:"ETTTC_JSON" help:"Print events as JSON lines: message, posted, deleted, refused, notice, status, image, wire. Implies --plain."`
 	Follow  bool          `group:"lines" env:"ETTTC_FOLLOW" help:"Go on printing when the input has ended."`
-	Tail    int           `group:"lines" env:"ETTTC_TAIL" default:"-1" placeholder:"N" help:"Print the last N messages first. Default: 15 on a terminal, 0 otherwise."`
+	Tail    *int          `group:"lines" env:"ETTTC_TAIL" placeholder:"N" help:"Print the last N messages first. Default: 15 on a terminal, 0 otherwise."`
 	Literal bool          `group:"lines" env:"ETTTC_LITERAL" help:"Post every line as it is: there are no commands. For input that others have a hand in."`
 	Timeout time.Duration `group:"lines" env:"ETTTC_TIMEOUT" default:"60s" help:"Time in which the provider has to answer, and, when the input is no terminal, to come back after a loss."`
 
@@ -100,8 +100,10 @@ func (o *options) check() error {
 		return fmt.Errorf("--timeout: %v is out of range, it must be above 0", o.Timeout)
 	case o.CAFile != "" && o.TLSSkipVerify:
 		return errors.New("--cafile and --tlsskipverify exclude each other")
-	case !o.Plain && (o.Follow || o.Literal || o.Tail >= 0):
+	case !o.Plain && (o.Follow || o.Literal || o.Tail != nil):
 		return errors.New("--follow, --literal and --tail need --plain")
+	case o.Tail != nil && *o.Tail < 0:
+		return fmt.Errorf("--tail: %d is out of range, it must be at least 0", *o.Tail)
 	}
 	return nil
 }
