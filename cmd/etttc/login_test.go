@@ -181,6 +181,36 @@ func TestInterruptedQuestion(t *testing.T) {
 	term.checkCooked()
 }
 
+// Ctrl-D in a question of the login is an end, not a refusal, and leaves the line.
+func TestEndAtAQuestion(t *testing.T) {
+	h := newHouse(t)
+	term := h.startTerminal(h.p.Addr, "--plain")
+	const question = "(r)egister or (l)ogin: "
+	term.question(question)
+	term.press("\x04")
+	if code := term.code(); code != exitOK {
+		t.Errorf("exit code %d", code)
+	}
+	if got := term.out.Text(); got != question+"\n" {
+		t.Errorf("the terminal has %q", got)
+	}
+}
+
+// A terminal that says it can do nothing is drawn nothing on.
+func TestDumbTerminal(t *testing.T) {
+	h := newHouse(t)
+	t.Setenv("TERM", "dumb")
+	term := h.startTerminal(h.p.Addr)
+	term.answer("(r)egister or (l)ogin: ", "l")
+	term.answer("username: ", "alice")
+	term.answer("password: ", alicePassword)
+	term.waitOut("logged in as alice")
+	term.press("/quit\n")
+	if code, all := term.code(), term.out.Text()+term.err.Text(); code != exitOK || !strings.Contains(all, "TERM=dumb") || strings.Contains(all, "\x1b") {
+		t.Errorf("exit code %d, %q", code, all)
+	}
+}
+
 // checkCooked wants the terminal as a new one is.
 func (term *terminal) checkCooked() {
 	h := term.h

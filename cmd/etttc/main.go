@@ -45,6 +45,10 @@ func command(args []string) int {
 		complain(errors.New("the full screen needs a terminal; use --plain in pipes and scripts"))
 		return exitUsage
 	}
+	if !opts.Plain && os.Getenv("TERM") == "dumb" {
+		warn("this terminal (TERM=dumb) can show no full screen; lines instead, as with --plain")
+		opts.Plain = true
+	}
 	m, err := newMemory()
 	if err != nil {
 		warn("%v; nothing is remembered", err)

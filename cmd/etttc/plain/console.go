@@ -61,6 +61,9 @@ func (c *console) line(question string) (string, error) {
 		return "", err
 	}
 	text, err := c.next()
+	if errors.Is(err, io.EOF) {
+		_, _ = io.WriteString(c.hold.terminal, "\n") // nobody has ended the question's line
+	}
 	return strings.TrimSpace(text), err
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 
 	"elemental/client"
 	"elemental/client/visible"
@@ -73,6 +74,9 @@ func notLoggedIn(what string, err error) error {
 func (s *session) loginByAsking(ctx context.Context) error {
 	for register := s.c.Register; ; register = false {
 		register, user, password, err := s.askLogin(register)
+		if errors.Is(err, io.EOF) {
+			return errNobody
+		}
 		if err != nil {
 			return fmt.Errorf("%w: %w", ErrLogin, err)
 		}

@@ -53,6 +53,9 @@ var (
 	ErrUsage = errors.New("user and password are needed, and standard input is no terminal to ask for them")
 )
 
+// errNobody: the input ended at a question of the login. It is an end like any other.
+var errNobody = errors.New("nobody answers")
+
 // grace is how long a post under way may take once the program is to end.
 const grace = 5 * time.Second
 
@@ -121,7 +124,11 @@ func newSession(c Config) *session {
 
 // work is the whole run, as long as nothing interrupts it.
 func (s *session) work(ctx context.Context) error {
-	if err := s.connect(ctx); err != nil {
+	err := s.connect(ctx)
+	if errors.Is(err, errNobody) {
+		return nil
+	}
+	if err != nil {
 		return err
 	}
 	if err := s.enter(ctx); err != nil {
