@@ -39,8 +39,10 @@ type Config struct {
 
 	Inspect bool // keep what the inspector shows of connections
 
-	RequestLog  io.Writer // gets a line for every request and answer; nil for none
-	ConsoleName string    // in those lines
+	// RequestLog gets a line for every request and answer, each in one Write, from many
+	// goroutines; it must not wait. nil for none.
+	RequestLog  io.Writer
+	ConsoleName string // in those lines
 }
 
 func (cfg *Config) processors() int {

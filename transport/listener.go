@@ -274,7 +274,6 @@ func (l *Listener) Shutdown(ctx context.Context) error {
 		l.watching.Wait()
 		l.writers.stop()
 		l.stopPollers()
-		l.requestLog.close()
 	})
 	return err
 }

@@ -1,11 +1,11 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"unicode/utf8"
-
-	"elemental/transport"
 )
 
 // longestLogValue bounds what one value, a name that a client chose for
@@ -25,12 +25,28 @@ func newLogger(opts *options, out io.Writer) *slog.Logger {
 	return slog.New(slog.NewTextHandler(out, handler))
 }
 
-// logOutput has lines written to out without anybody's waiting for it: an actor that logs
-// waits for nothing, and a stop does not either. What was left out is told in a line of the log.
-func logOutput(opts *options, out io.Writer) *transport.LineWriter {
-	return transport.NewLineWriter(out, func(out io.Writer, lines int) {
-		newLogger(opts, out).Warn("lines of the log were left out, nobody read it", "lines", lines)
-	})
+// console is where the provider prints. Nobody waits for it to be read: not an actor that logs,
+// nor who prints requests, nor a stop. What was left out is told in a line.
+type console struct {
+	out *lineWriter // requests and answers
+	log *lineWriter
+}
+
+func newConsole(opts *options) *console {
+	return &console{
+		out: newLineWriter(os.Stdout, func(out io.Writer, lines int) {
+			_, _ = fmt.Fprintf(out, "%d lines were left out, nobody read them\n", lines) // as for the other lines
+		}),
+		log: newLineWriter(os.Stderr, func(out io.Writer, lines int) {
+			newLogger(opts, out).Warn("lines of the log were left out, nobody read it", "lines", lines)
+		}),
+	}
+}
+
+// close prints what is left, or gives it up after a moment.
+func (c *console) close() {
+	c.out.close()
+	c.log.close()
 }
 
 // shorten cuts long texts; the handlers quote what is not plain.

@@ -44,14 +44,14 @@ func command(args []string) int {
 		}
 		return exitOK
 	}
-	stderr := logOutput(opts, os.Stderr)
-	defer stderr.Close()
-	log := newLogger(opts, stderr)
+	console := newConsole(opts)
+	defer console.close()
+	log := newLogger(opts, console.log)
 	for _, name := range unknownVariables(parser) {
 		log.Warn("unknown environment variable", "name", name)
 	}
-	if err := serve(opts, log, stderr.Close); err != nil {
-		complain(stderr, err)
+	if err := serve(opts, log, console); err != nil {
+		complain(console.log, err)
 		return exitTrouble
 	}
 	return exitOK

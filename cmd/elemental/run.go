@@ -33,14 +33,14 @@ type daemon struct {
 	untrace    func(context.Context) error // nil without --otlp
 }
 
-// serve runs the provider until a signal stops it. lastLines has the log written to its end.
-func serve(opts *options, log *slog.Logger, lastLines func()) error {
+// serve runs the provider until a signal stops it.
+func serve(opts *options, log *slog.Logger, console *console) error {
 	ballast := make([]byte, ballastBytes)
 	defer runtime.KeepAlive(ballast)
-	stop := stopSignal(log, lastLines)
+	stop := stopSignal(log, console)
 	wanted := opts.MaxConnections
 	fitOpenFiles(opts)
-	d, err := start(opts, log)
+	d, err := start(opts, log, console)
 	if err != nil {
 		return err
 	}
@@ -65,14 +65,14 @@ func serve(opts *options, log *slog.Logger, lastLines func()) error {
 
 // start opens the port first, so that a refusal leaves the folder as it was,
 // then store and actors. Clients that come meanwhile wait to be accepted.
-func start(opts *options, log *slog.Logger) (*daemon, error) {
+func start(opts *options, log *slog.Logger, console *console) (*daemon, error) {
 	encoder, err := transport.NewEncoder(opts.Encoding)
 	if err != nil {
 		return nil, err
 	}
 	d := &daemon{processors: runtime.GOMAXPROCS(0), log: log}
 	allowWaiting(d.processors)
-	wire := opts.wire(os.Stdout)
+	wire := opts.wire(console.out)
 	wire.Processors = d.processors
 	if d.listener, err = transport.Listen(wire, log); err != nil {
 		return nil, err
@@ -161,7 +161,7 @@ const sameWish = 300 * time.Millisecond
 
 // stopSignal gives a channel that closes at the first SIGINT, SIGTERM or
 // SIGHUP; a later one ends the process at once.
-func stopSignal(log *slog.Logger, lastLines func()) <-chan struct{} {
+func stopSignal(log *slog.Logger, console *console) <-chan struct{} {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
 	if !signal.Ignored(syscall.SIGHUP) {
@@ -175,7 +175,7 @@ func stopSignal(log *slog.Logger, lastLines func()) <-chan struct{} {
 		for again := range signals {
 			if time.Since(at) >= sameWish {
 				log.Error("stopped at once, work in flight is left", "signal", again.String())
-				lastLines()
+				console.close()
 				os.Exit(exitTrouble)
 			}
 		}

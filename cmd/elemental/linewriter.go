@@ -1,4 +1,4 @@
-package transport
+package main
 
 import (
 	"io"
@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// LineWriter writes whole lines to an output that may be slow or stuck. It is a goroutine
+// lineWriter writes whole lines to an output that may be slow or stuck. It is a goroutine
 // of its own, so that Write never waits: lines that there is no room for are left out.
-type LineWriter struct {
+type lineWriter struct {
 	out   io.Writer
 	told  func(out io.Writer, lines int) // writes that lines were left out
 	more  chan struct{}                  // holds one, while there is something to do
@@ -26,16 +26,16 @@ const (
 	lastLines    = time.Second // how long the end waits for an output that takes nothing
 )
 
-// NewLineWriter begins to write to out. With told it says there, once the output goes on,
+// newLineWriter begins to write to out. With told it says there, once the output goes on,
 // how many lines were left out.
-func NewLineWriter(out io.Writer, told func(out io.Writer, lines int)) *LineWriter {
-	w := &LineWriter{out: out, told: told, more: make(chan struct{}, 1), ended: make(chan struct{})}
+func newLineWriter(out io.Writer, told func(out io.Writer, lines int)) *lineWriter {
+	w := &lineWriter{out: out, told: told, more: make(chan struct{}, 1), ended: make(chan struct{})}
 	go w.run()
 	return w
 }
 
 // Write takes one line or several; it keeps nothing of p and always succeeds.
-func (w *LineWriter) Write(p []byte) (int, error) {
+func (w *lineWriter) Write(p []byte) (int, error) {
 	w.mu.Lock()
 	if w.closed || len(w.waiting)+len(p) > waitingBytes {
 		w.left++
@@ -47,16 +47,16 @@ func (w *LineWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func (w *LineWriter) wake() {
+func (w *lineWriter) wake() {
 	select {
 	case w.more <- struct{}{}:
 	default:
 	}
 }
 
-// Close ends the writer when all is written, or when a second has passed: lines that the
+// close ends the writer when all is written, or when a second has passed: lines that the
 // output has not taken by then are left out, like those that come later.
-func (w *LineWriter) Close() {
+func (w *lineWriter) close() {
 	w.mu.Lock()
 	w.closed = true
 	w.mu.Unlock()
@@ -68,7 +68,7 @@ func (w *LineWriter) Close() {
 }
 
 // run writes all that waits at once, so that it keeps up with many who write.
-func (w *LineWriter) run() {
+func (w *lineWriter) run() {
 	defer close(w.ended)
 	var lines []byte
 	for range w.more {

@@ -1,4 +1,4 @@
-package transport_test
+package main
 
 import (
 	"bufio"
@@ -8,23 +8,21 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
-
-	"elemental/transport"
 )
 
 // TestLineWriterLosesNothing that there is room for, up to its end.
 func TestLineWriterLosesNothing(t *testing.T) {
 	var out bytes.Buffer
-	w := transport.NewLineWriter(&out, nil)
+	w := newLineWriter(&out, nil)
 	want := ""
 	for i := range 10_000 {
 		line := fmt.Sprintf("line %d\n", i)
 		_, _ = io.WriteString(w, line)
 		want += line
 	}
-	w.Close()
+	w.close()
 	_, _ = io.WriteString(w, "after the end\n")
-	w.Close()
+	w.close()
 	if out.String() != want {
 		t.Errorf("%d bytes written, want %d", out.Len(), len(want))
 	}
@@ -35,14 +33,14 @@ func TestLineWriterLosesNothing(t *testing.T) {
 func TestLineWriterWaitsForNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		reader, stuck := io.Pipe()
-		w := transport.NewLineWriter(stuck, func(out io.Writer, lines int) { _, _ = fmt.Fprintf(out, "left %d\n", lines) })
+		w := newLineWriter(stuck, func(out io.Writer, lines int) { _, _ = fmt.Fprintf(out, "left %d\n", lines) })
 		const lines = 10_000
 		long := strings.Repeat("x", 1000) + "\n"
 		for range lines {
 			_, _ = io.WriteString(w, long)
 		}
 		go func() {
-			w.Close()
+			w.close()
 			_ = stuck.Close()
 		}()
 		var got, left int
@@ -63,9 +61,9 @@ func TestLineWriterWaitsForNobody(t *testing.T) {
 func TestLineWriterEndsInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		reader, stuck := io.Pipe()
-		w := transport.NewLineWriter(stuck, nil)
+		w := newLineWriter(stuck, nil)
 		_, _ = io.WriteString(w, "hello\n")
-		w.Close()
+		w.close()
 		_ = reader.Close()
 	})
 }
