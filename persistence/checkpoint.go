@@ -164,10 +164,12 @@ func (c *core) opened(w written) {
 		c.log.Info("journal can be written again", "segment", w.open.Segment)
 		c.tellTrouble(nil)
 	}
-	c.failure, c.rolling, c.marked = nil, false, true
-	c.writable.Store(true)
 	c.segments = append(c.segments, &segment{number: w.open.Segment, bytes: w.size})
-	c.letGo(min(w.open.Oldest, c.oldestNeeded())) // a recovery may need an older one since
+	oldest := min(w.open.Oldest, c.oldestNeeded())
+	// A recovery may need an older one since: the next header is to name it, and comes at once.
+	c.failure, c.rolling, c.marked = nil, oldest < w.open.Oldest, true
+	c.writable.Store(true)
+	c.letGo(oldest)
 	c.retryRemovals()
 	c.wantSnapshots()
 }

@@ -1,6 +1,7 @@
 package persistence
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"sync/atomic"
@@ -9,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"elemental/persistence/vfs"
 	"elemental/persistence/vfs/vfstest"
 )
 
@@ -173,6 +175,36 @@ func TestSegmentsStayUntilTheNextIsDurable(t *testing.T) {
 		w.close()
 		time.Sleep(time.Second)
 	})
+}
+
+// TestASegmentNeededAgainIsNamedAgain damages a snapshot while the segment is made that does
+// not name the journal behind the older one any more, and has it read at that moment: a process
+// that begins after that must find that journal, too.
+func TestASegmentNeededAgainIsNamedAgain(t *testing.T) {
+	m := vfstest.NewMem()
+	g := newGate(vfstest.OpCreate, segmentFile(4))
+	w := open(t, Config{FS: &vfstest.Faulty{FS: m, Before: g.before}})
+	var seq uint64
+	for range 2 {
+		seq = w.write("a", 3)
+		w.saveState(&SaveSnapshot{Stream: "a", Seq: seq, State: stateAt(seq)})
+		w.checkpoint()
+	}
+	w.write("b", 1)
+	g.shut.Store(true)
+	w.tell(&checkpointDue{})
+	g.await(t)
+	if err := errors.Join(vfs.WriteSynced(m, "a/rot", []byte("rot")), m.Rename("a/rot", "a/"+stateFile), m.SyncDir("a")); err != nil {
+		t.Fatal(err)
+	}
+	checkEvents(t, w.recover("a"), seq)
+	close(g.open)
+	w.write("b", 1)
+	left := m.PowerCut(0, 1)
+	w.close()
+	w = open(t, Config{FS: left})
+	checkEvents(t, w.recover("a"), seq)
+	w.close()
 }
 
 // TestOlderSnapshotStaysWhenItIsTheOnlyOne lets the disk fail between the two
