@@ -164,7 +164,9 @@ func PlainReason(reason any) string {
 	return text[:min(len(text), most)]
 }
 
-// answerForCrashed tells the asker of a message that crashed its handler.
+// answerForCrashed tells the asker of a message that crashed its handler. Persistence, which has
+// no guard elsewhere, answers for itself, too: the first answer counts, and what crashed behind an
+// append may have been on its way to the disk with it.
 func answerForCrashed(ctx actor.Context, msg any) {
 	switch m := msg.(type) {
 	case asked:
