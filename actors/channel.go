@@ -129,7 +129,7 @@ func (s *server) newChannel(id string) func() actor.Actor {
 	n, stream, ends := s.node, s.channelStream(t.channel, t.incarnation), new(bool)
 	return func() actor.Actor {
 		c := &channel{topic: t, id: id, reads: map[uint64]reading{}, ends: ends}
-		c.durable = durable{node: n, entity: c, stream: stream}
+		c.durable = durable{node: n, kind: KindChannel, entity: c, stream: stream}
 		return c
 	}
 }
@@ -293,6 +293,7 @@ func (c *channel) onItemsRead(ctx actor.Context, m *persistence.ItemsRead) {
 	}
 	if err != nil {
 		c.node.log.Error("cannot read old messages", "actor", ctx.Self().Id, "err", err)
+		c.node.feed.unreadable(ctx.Self(), c.kind, err)
 		c.refuse(ctx, r.caller, StorageDown)
 		return
 	}

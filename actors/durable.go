@@ -22,6 +22,7 @@ import (
 // and recovers; what it was about to say turns into a refusal.
 type durable struct {
 	node   *node
+	kind   Kind
 	entity entity
 	stream persistence.Stream
 	phase  phase
@@ -206,6 +207,7 @@ func (d *durable) restored(ctx actor.Context, m *persistence.Recovered) {
 	d.phase = ready
 	if err := d.load(m); err != nil {
 		d.node.log.Error("cannot recover", "actor", ctx.Self().Id, "err", err)
+		d.node.feed.unreadable(ctx.Self(), d.kind, err)
 		d.entity.reset()
 		d.phase, d.brokeAt = broken, time.Now()
 		d.refuseDue(ctx, 0, OutcomeUnknown)

@@ -15,6 +15,7 @@ import (
 type feed struct {
 	listeners atomic.Pointer[[]*listener] // nil of nobody
 	letters   sparing
+	damages   sparing
 	refusals  map[Code]*sparing // of work that was to be done; never changed
 
 	mu     sync.Mutex // held while somebody begins or ends to listen
@@ -27,6 +28,7 @@ type listener struct{ hear func(Happening) }
 func newFeed(system *actor.ActorSystem) *feed {
 	f := &feed{events: system.EventStream}
 	f.letters = sparing{of: f, most: 5}
+	f.damages = sparing{of: f, most: 5, as: " that cannot be read"}
 	f.refusals = map[Code]*sparing{}
 	for _, code := range []Code{Busy, StorageDown, OutcomeUnknown} {
 		f.refusals[code] = &sparing{of: f, most: 1, as: " " + string(code)}
@@ -75,6 +77,13 @@ func (f *feed) storage(err error) {
 		detail = err.Error()
 	}
 	f.tell("storage", rootName+"/"+diskName, KindPersistence, detail)
+}
+
+// unreadable tells now and then of an actor of which something on disk cannot be read.
+func (f *feed) unreadable(who *actor.PID, kind Kind, err error) {
+	if f.heard() {
+		f.damages.tell(Happening{What: "storage", Actor: who.Id, Kind: kind, Detail: "cannot be read: " + err.Error()})
+	}
 }
 
 // onEvent hears of the engine's events.

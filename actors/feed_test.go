@@ -221,6 +221,56 @@ func enterRefused(t *testing.T, p *Provider) *guest {
 	return g
 }
 
+// TestTheFeedTellsOfWhatCannotBeRead of one channel, while all else goes on.
+func TestTheFeedTellsOfWhatCannotBeRead(t *testing.T) {
+	const folder = "servers/s/channels/general/1/"
+	t.Run("state", func(t *testing.T) {
+		bubble(t, func(t *testing.T) {
+			hearOfDamage(t, folder, &Post{Server: "s", Channel: "general", Text: "x"}, "no such luck")
+		})
+	})
+	t.Run("old messages", func(t *testing.T) {
+		bubble(t, func(t *testing.T) {
+			hearOfDamage(t, folder+"pages.d/", GetMessages{"s", "general", 0, 10, true, true}, "items of servers/s/channels/general/1: no such luck")
+		})
+	})
+}
+
+func hearOfDamage(t *testing.T, place string, ask any, problem string) {
+	const channel = "provider/servers/s/1"
+	var sick atomic.Bool
+	files := &vfstest.Faulty{FS: vfstest.NewMem()}
+	files.FailAt = func(op vfstest.Op, name string) error {
+		if sick.Load() && op&vfstest.Reads != 0 && strings.HasPrefix(name, place) {
+			return errors.New("no such luck")
+		}
+		return nil
+	}
+	p := startNode(t, persistence.Config{FS: files}, func(c *Config) { c.Inspect, c.Passivate = true, time.Minute })
+	alice := enter(t, p, "alice")
+	alice.ask(CreateServer{"s", ""})
+	for range 2 * persistence.PageItems {
+		alice.ask(&Post{Server: "s", Channel: "general", Text: "x"})
+	}
+	p.node.dir.Tell(p.node.system.Root, &saveChannel{Server: "s", Incarnation: 1})
+	time.Sleep(time.Hour) // it leaves memory
+	var e ear
+	defer p.Feed(e.hear)()
+	sick.Store(true)
+	for range 2 { // it is tried again from time to time
+		if reply := alice.ask(ask); reply != (Refused{Code: StorageDown}) {
+			t.Fatalf("the answer is %v", reply)
+		}
+		expect(t, &e, "storage channel "+channel+": cannot be read: "+problem, "busy channel "+channel+": storage_unavailable")
+		time.Sleep(2 * time.Second)
+	}
+	sick.Store(false)
+	if reply, no := alice.ask(ask).(Refused); no {
+		t.Errorf("the answer is %v", reply)
+	}
+	expect(t, &e)
+}
+
 // TestTheFeedCostsNothingUnheard allocates nothing, and begins nothing.
 func TestTheFeedCostsNothingUnheard(t *testing.T) {
 	p := inspected(t, nil)

@@ -113,7 +113,7 @@ func makeServer(n *node, name string) func() actor.Actor {
 
 func newServer(n *node, name string) *server {
 	s := &server{name: name, hashing: map[uint64]serverHashing{}, askers: map[debt][]asker{}, closing: map[Caller]closing{}}
-	s.durable = durable{node: n, entity: s, stream: persistence.StreamOf("servers", name)}
+	s.durable = durable{node: n, kind: KindServer, entity: s, stream: persistence.StreamOf("servers", name)}
 	s.kids = newChildren(n, KindChannel, s.newChannel)
 	return s
 }

@@ -183,7 +183,7 @@ func (h *hashing) outdated(a *account) bool {
 
 func newUser(n *node, name string) *user {
 	u := &user{name: name, hashing: map[uint64]hashing{}}
-	u.durable = durable{node: n, entity: u, stream: persistence.StreamOf("users", name)}
+	u.durable = durable{node: n, kind: KindUser, entity: u, stream: persistence.StreamOf("users", name)}
 	return u
 }
 

@@ -67,7 +67,7 @@ export const whats: Record<string, { name: string; tone: string; about: string }
 	restart: { name: "restart", tone: "doubt", about: "Its supervisor started the actor anew." },
 	stopped: { name: "stopped", tone: "bad", about: "A session that crashed: its connection is closed." },
 	busy: { name: "refused", tone: "doubt", about: "A request was refused, or its outcome is unknown, for no fault of its sender: too much to do, a crash, or no room on the disk." },
-	storage: { name: "storage", tone: "bad", about: "The disk refuses, or works again." },
+	storage: { name: "storage", tone: "bad", about: "The disk refuses, or works again, or something on it cannot be read." },
 	"slow-reader": { name: "slow reader", tone: "doubt", about: "A client did not read what it was sent." },
 	deadletter: { name: "dead letter", tone: "calm", about: "A message for an actor that is gone." },
 	fault: { name: "fault lab", tone: "calm", about: "Somebody did this on purpose." },
