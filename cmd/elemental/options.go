@@ -143,19 +143,33 @@ func (o *options) check() error {
 	if (o.TLSCert == "") != (o.TLSKey == "") {
 		return errors.New("--tlscert and --tlskey need each other")
 	}
-	if o.Admin != "" {
-		cfg, err := o.inspector(nil)
-		if err != nil {
-			return fmt.Errorf("--admintokenfile: %w", err)
-		}
-		if err := inspector.Check(cfg); err != nil {
-			return fmt.Errorf("--admin: %w", err)
-		}
+	if err := o.checkInspector(); err != nil {
+		return err
 	}
 	if where, err := url.Parse(o.OTLP); o.OTLP != "" && (err != nil || where.Host == "" || where.Scheme != "http" && where.Scheme != "https") {
 		return errors.New("--otlp: it has to be a URL such as http://127.0.0.1:4318")
 	}
 	return o.checkSizes()
+}
+
+// checkInspector refuses an inspector that cannot be, and options for one where there is none.
+func (o *options) checkInspector() error {
+	switch {
+	case o.Admin == "" && bool(o.FaultLab):
+		return errors.New("--faultlab does nothing without --admin, the address of the inspector that it is a part of")
+	case o.Admin == "" && o.AdminTokenFile != "":
+		return errors.New("--admintokenfile does nothing without --admin, the address of the inspector that the token is for")
+	case o.Admin == "":
+		return nil
+	}
+	cfg, err := o.inspector(nil)
+	if err != nil {
+		return fmt.Errorf("--admintokenfile: %w", err)
+	}
+	if err := inspector.Check(cfg); err != nil {
+		return fmt.Errorf("--admin: %w", err)
+	}
+	return nil
 }
 
 // checkSizes finds limits that leave no room for what another one lets in.

@@ -75,7 +75,7 @@ func TestToggle(t *testing.T) {
 
 func TestFaultLabHasTwoSpellings(t *testing.T) {
 	for _, args := range []string{"--faultlab", "--fault-lab", "--fault-lab=yes"} {
-		if !parsed(t, args).FaultLab {
+		if !parsed(t, args, "--admin", "127.0.0.1:0").FaultLab {
 			t.Errorf("%s has no effect", args)
 		}
 	}
@@ -141,6 +141,8 @@ func TestBadOptions(t *testing.T) {
 		{args: "--admin :5006", mention: []string{"--admin", "token", "127.0.0.1"}},
 		{args: "--admin 0.0.0.0:5006", mention: []string{"--admin", "token"}},
 		{args: "--admin 127.0.0.1:0 --admintokenfile options_test.go/none", mention: []string{"--admintokenfile", "options_test.go/none"}},
+		{args: "--faultlab", mention: []string{"--faultlab", "--admin,"}},
+		{args: "--admintokenfile options_test.go", mention: []string{"--admintokenfile", "--admin,"}},
 		{args: "--otlp collector:4318", mention: []string{"--otlp", "http://"}},
 		{args: "--tracesample 1.5", mention: []string{"--tracesample", "1.5"}},
 		{args: "--tracesample=-0.1", mention: []string{"--tracesample"}},
