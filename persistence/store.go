@@ -76,6 +76,9 @@ func Open(cfg Config) (*Store, error) {
 		return nil, errors.Join(&NotWritableError{cfg.Dir, err}, s.letGo())
 	}
 	if s.core, err = boot(cfg); err != nil {
+		if errors.As(err, new(*DamageError)) || errors.As(err, new(*VersionError)) {
+			err = fmt.Errorf("data folder %s: %w", cfg.Dir, err) // these name a file inside it
+		}
 		err = errors.Join(err, s.letGo())
 		if s.owned != nil {
 			s.owned.Unmake()

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -42,6 +43,9 @@ type fileValue struct {
 
 // readConfig reads a YAML mapping of scalars; JSON is a part of YAML.
 func readConfig(path string) ([]fileValue, error) {
+	if path == "" {
+		return nil, errors.New("--config (ELEMENTAL_CONFIG): it is empty, and has to name a file")
+	}
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("config file: %w", err)

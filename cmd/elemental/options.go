@@ -8,6 +8,7 @@ import (
 	"os"
 	"reflect"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -126,10 +127,11 @@ func parseOptions(args []string) (*options, *kong.Kong, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if _, err := parser.Parse(args); err != nil {
+	given, err := parser.Parse(args)
+	if err != nil {
 		return nil, nil, err
 	}
-	if err := checkBounds(parser); err != nil {
+	if err := checkBounds(given); err != nil {
 		return nil, nil, err
 	}
 	return opts, parser, opts.check()
@@ -137,6 +139,9 @@ func parseOptions(args []string) (*options, *kong.Kong, error) {
 
 // check finds what no single option shows.
 func (o *options) check() error {
+	if o.StoragePath == "" {
+		return errors.New("--storagepath: it is empty, and has to name a folder")
+	}
 	if _, err := protocol.FindCodec(o.Encoding); err != nil {
 		return fmt.Errorf("--encoding: %w", err)
 	}
@@ -195,13 +200,27 @@ const (
 )
 
 // checkBounds holds every option to its min and max.
-func checkBounds(parser *kong.Kong) error {
-	for _, flag := range parser.Model.Flags {
+func checkBounds(given *kong.Context) error {
+	for _, flag := range given.Model.Flags {
 		if err := checkBound(flag, flag.Target); err != nil {
-			return fmt.Errorf("--%s: %w", flag.Name, err)
+			return fmt.Errorf("--%s: %w%s", flag.Name, err, variableOf(flag, given))
 		}
 	}
 	return nil
+}
+
+// variableOf tells of the environment variable that a flag's value is from, as kong does for
+// one that it cannot read; "" for a value from elsewhere.
+func variableOf(flag *kong.Flag, given *kong.Context) string {
+	if slices.ContainsFunc(given.Path, func(word *kong.Path) bool { return word.Flag == flag }) {
+		return "" // the command line goes before it
+	}
+	for _, env := range flag.Envs {
+		if text, set := os.LookupEnv(env); set {
+			return fmt.Sprintf(" (from envar %s=%q)", env, text)
+		}
+	}
+	return ""
 }
 
 // checkBound holds a value to the flag's min and max.

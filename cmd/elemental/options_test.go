@@ -172,6 +172,35 @@ func TestBadOptions(t *testing.T) {
 	}
 }
 
+// TestBadVariables are told with the variable's name; one that the command line overrides is not.
+func TestBadVariables(t *testing.T) {
+	for variable, mention := range map[string][]string{
+		"ELEMENTAL_PORT=65536":    {"--port", "65535", "ELEMENTAL_PORT="},
+		"ELEMENTAL_STOPTIMEOUT=0": {"--stoptimeout", "ELEMENTAL_STOPTIMEOUT="},
+		"ELEMENTAL_PORT=many":     {"--port", "ELEMENTAL_PORT="},
+		"ELEMENTAL_CONFIG=":       {"ELEMENTAL_CONFIG", "empty"},
+	} {
+		t.Run(variable, func(t *testing.T) {
+			p := unstarted(t, "")
+			p.Env = []string{variable}
+			refuses(t, p, 2, mention, t.TempDir())
+		})
+	}
+	p := unstarted(t, "")
+	p.Env = []string{"ELEMENTAL_PORT=6000"}
+	refuses(t, p, 2, []string{"--port: 65536"}, t.TempDir(), "--port", "65536")
+	if strings.Contains(p.Stderr.Text(), "ELEMENTAL") {
+		t.Errorf("the variable is blamed for the flag's value: %s", p.Stderr.Text())
+	}
+}
+
+// TestEmptyNames of files and folders are told as such.
+func TestEmptyNames(t *testing.T) {
+	for _, option := range []string{"--config", "--storagepath"} {
+		startRefused(t, 2, []string{option, "empty"}, t.TempDir(), option, "")
+	}
+}
+
 func TestPrecedence(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "elemental.json")
 	writeFile(t, file, `{"providername": "file", "providerwelcome": "file", "jsonfileindent": 7, "sendotherusersdata": true}`)

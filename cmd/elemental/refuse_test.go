@@ -187,7 +187,7 @@ func TestFolderDamaged(t *testing.T) {
 	}
 	content[at] ^= 0x01
 	writeFile(t, file, string(content))
-	startRefused(t, 1, []string{filepath.Base(file)}, dir, on(dir)...)
+	startRefused(t, 1, []string{dir + ": ", filepath.Base(file)}, dir, on(dir)...)
 }
 
 // journalHead is the first line of a journal file, and its checksum.
@@ -209,7 +209,7 @@ func TestFolderNewer(t *testing.T) {
 	if changed == 0 {
 		t.Fatalf("no file of %v is a journal", tree(t, dir, ""))
 	}
-	startRefused(t, 1, []string{"newer", "999"}, dir, on(dir)...)
+	startRefused(t, 1, []string{dir + ": ", "newer", "999"}, dir, on(dir)...)
 }
 
 func TestFolderOfTheOriginal(t *testing.T) {
