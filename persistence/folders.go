@@ -157,5 +157,15 @@ func (d *disk) fresh(name string, data []byte) error {
 	if err := ignoreMissing(d.Remove(name)); err != nil {
 		return err
 	}
-	return vfs.WriteSynced(d.FS, name, data)
+	err := vfs.WriteSynced(d.FS, name, data)
+	if err != nil {
+		d.giveBack(name)
+	}
+	return err
+}
+
+// giveBack removes a file that could not be written, for the space that it takes: a full
+// disk has to have room for the journal first. What stays is removed by the next try.
+func (d *disk) giveBack(name string) {
+	_ = d.Remove(name) // the trouble that was before is the one to tell
 }

@@ -118,7 +118,10 @@ func (d *disk) writeItems(name string, p *Page, first, count uint64) (sum uint64
 	if err == nil {
 		d.counts.page(written)
 	}
-	return hash.Sum64(), errors.Join(err, f.Close())
+	if err = errors.Join(err, f.Close()); err != nil {
+		d.giveBack(name)
+	}
+	return hash.Sum64(), err
 }
 
 func encodeItems(to io.Writer, p *Page, first, count uint64) error {

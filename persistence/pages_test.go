@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"elemental/persistence/vfs"
@@ -293,6 +294,34 @@ func (f rottingFile) Write(p []byte) (int, error) {
 	p = bytes.Clone(p)
 	p[len(p)/2] ^= 1
 	return f.File.Write(p)
+}
+
+// TestAFullDiskGetsBackWhatWasBegun has no room for a snapshot and its pages, at the write
+// or at the sync: none of their files stays to take the journal's.
+func TestAFullDiskGetsBackWhatWasBegun(t *testing.T) {
+	for _, full := range []vfstest.Op{vfstest.OpWrite, vfstest.OpSync} {
+		mem := vfstest.NewMem()
+		files := &vfstest.Faulty{FS: mem, Short: true}
+		files.FailAt = func(op vfstest.Op, _ string) error {
+			if op == full {
+				return syscall.ENOSPC
+			}
+			return nil
+		}
+		d := newDisk(files)
+		d.counts = &counts{}
+		items := made(func(i int) string { return fmt.Sprint(i) })
+		if err := d.writePages("s", []Page{{Items: items}}); !errors.Is(err, syscall.ENOSPC) {
+			t.Errorf("pages: %v", err)
+		}
+		err := d.inDir("s", func() error { return d.writeState("s", []byte("{}"), false) })
+		if !errors.Is(err, syscall.ENOSPC) {
+			t.Errorf("snapshot: %v", err)
+		}
+		if left, err := mem.Files(); err != nil || len(left) > 0 {
+			t.Errorf("left: %v, %v", left, err)
+		}
+	}
 }
 
 // TestFewPageFilesStayOpen reads many pages of many streams.
