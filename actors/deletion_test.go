@@ -39,13 +39,22 @@ func deleteMeanwhile(t *testing.T, deletion, asks any) {
 	enter(t, before, "bob").ask(JoinServer{"s", ""})
 	stop()
 
-	asked, dropped := make(chan struct{}), make(chan struct{})
+	asked, dropped, recovered := make(chan struct{}), make(chan struct{}), make(chan struct{})
 	p, stop := startStoppable(t, persistence.Config{FS: files}, func(c *Config) {
+		c.FaultAfter = func(kind Kind, msg any) {
+			if _, is := msg.(*persistence.Recovered); is && kind == KindChannel {
+				close(recovered)
+			}
+		}
 		c.Fault = func(kind Kind, msg any) {
 			switch m := msg.(type) {
 			case channelBound:
 				if kind == KindServer {
 					close(asked)
+				}
+			case *persistence.Committed: // of the deletion; that the channel is at its end is said too late to be of help
+				if kind == KindServer {
+					await(t, recovered)
 				}
 			case *persistence.Append:
 				if len(m.Drops) > 0 {
