@@ -117,8 +117,12 @@ type (
 	// sweep is the parent's own tick.
 	sweep struct{}
 	// rest asks a child to stop if nothing is under way. From then on the
-	// parent holds back what arrives for it. Answered by stayed, or by its end.
-	rest struct{ name string }
+	// parent holds back what arrives for it. Answered by stayed, or by its end. A server
+	// says it to itself again, to come behind what else it has said to itself.
+	rest struct {
+		name  string
+		again bool
+	}
 	// stayed answers rest: the child has work.
 	stayed struct{ name string }
 	// vacant tells the parent that the actor need not stay: the entity does not exist, or

@@ -3,9 +3,13 @@ package actors
 import (
 	"fmt"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
 
 	"elemental/persistence"
 	"elemental/persistence/vfs/vfstest"
@@ -92,4 +96,50 @@ func TestAStartKeepsNobodyInMemory(t *testing.T) {
 			t.Errorf("%s users, servers and channels are in memory, not alice and user3 alone", live)
 		}
 	})
+}
+
+// TestASubscriptionBegunLateIsAnswered: the server needs so long to recover that its parent has
+// it rest meanwhile, behind a request that it then says more about to itself.
+func TestASubscriptionBegunLateIsAnswered(t *testing.T) {
+	const enough = 8 * sweepsToRest // of both directories
+	var imaged, settled, begun, slow atomic.Bool
+	var sweeps atomic.Int32
+	noted, left, swept := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	p := startNode(t, persistence.Config{SnapshotInterval: 20 * time.Millisecond}, func(c *Config) {
+		c.Passivate = 20 * time.Millisecond
+		c.FaultAfter = func(kind Kind, msg any) {
+			switch msg.(type) {
+			case *membershipNoted:
+				once.Do(func() { close(noted) })
+			case *persistence.SnapshotSaved:
+				if kind == KindServer && imaged.Load() {
+					settled.Store(true)
+				}
+			case *actor.Stopped:
+				if kind == KindServer && settled.Load() && begun.CompareAndSwap(false, true) {
+					close(left)
+				}
+			case *sweep:
+				if kind == KindDirectory && slow.Load() && sweeps.Add(1) == enough {
+					close(swept)
+				}
+			}
+		}
+		c.Fault = func(kind Kind, msg any) {
+			if _, is := msg.(*persistence.Recovered); is && kind == KindServer && begun.Load() {
+				slow.Store(true)
+				await(t, swept)
+			}
+		}
+	})
+	alice := enter(t, p, "alice")
+	alice.ask(CreateServer{"s", ""})
+	await(t, noted)
+	imaged.Store(true)
+	alice.ask(SetServerImage{"s", "aGVsbG8h"}) // so that there is a snapshot that owes no user anything
+	await(t, left)
+	if reply, ok := alice.ask(Subscribe{Server: "s", Channel: "general", HasChannel: true}).(Subscribed); !ok {
+		t.Errorf("%+v", reply)
+	}
 }

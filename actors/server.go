@@ -179,7 +179,7 @@ func (s *server) parental(ctx actor.Context, msg any) {
 	case *actor.Terminated:
 		s.kids.terminated(ctx, m.Who)
 	case *rest:
-		s.onRest(ctx)
+		s.onRest(ctx, m)
 	default:
 		s.node.unexpected(ctx)
 	}
@@ -304,12 +304,15 @@ func (s *server) idle() bool {
 	return s.settled() && len(s.hashing) == 0 && len(s.guild.owed) == 0 && len(s.askers) == 0 && len(s.kids.live) == 0
 }
 
-func (s *server) onRest(ctx actor.Context) {
-	if s.idle() {
+func (s *server) onRest(ctx actor.Context, m *rest) {
+	switch {
+	case !s.idle():
+		ctx.Send(ctx.Parent(), &stayed{name: s.name})
+	case !m.again:
+		ctx.Send(ctx.Self(), &rest{name: m.name, again: true})
+	default:
 		ctx.Stop(ctx.Self())
-		return
 	}
-	ctx.Send(ctx.Parent(), &stayed{name: s.name})
 }
 
 func (s *server) commit(ctx actor.Context, eventType string, event any, drops ...persistence.Stream) {
