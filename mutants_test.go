@@ -7,7 +7,7 @@ var (
 	flippedBits = tests{"./persistence", "^TestE(veryFlippedBit|arlierBatches)"}
 	notSynced   = tests{"./persistence", "^(TestASnapshotThatWasOnlyReadIsMadeDurable|TestWhatWasOnlyReadOfTheJournalIsMadeDurable|TestAFailedSyncIsNotTriedAgain)$"}
 	refusals    = tests{"./persistence", "^(TestAppendIsRefused|TestOneRejectedStandsForTheEpoch)$"}
-	actorStates = tests{"./actors", "^(TestASnapshotRestoresTheHistory|TestASubscriptionDoesNotOutliveTheMembership|TestADeletedChannelDoesNotBeginAnew|TestTooMuchStateLeavesMemory)$"}
+	actorStates = tests{"./actors", "^(TestASnapshotRestoresTheHistory|TestASubscriptionDoesNotOutliveTheMembership|TestADeletedChannelDoesNotBeginAnew|TestTooMuchStateLeavesMemory|TestWhatEndsAKey)$"}
 	wholeHouse  = tests{"./transport", "^TestPowerCutsUnderLoad$"}
 )
 
@@ -154,13 +154,13 @@ var mutants = []mutant{
 	},
 	{
 		name: "key lives on after the logout",
-		file: "actors/user.go", by: wholeHouse,
+		file: "actors/user.go", by: actorStates,
 		old: "		a.Keys = slices.DeleteFunc(a.Keys, func(k sessionKey) bool { return k.Hash == e.Key })\n",
 		new: "		_ = e\n",
 	},
 	{
 		name: "keys live on after a change of the password",
-		file: "actors/user.go", by: wholeHouse,
+		file: "actors/user.go", by: actorStates,
 		old: "		a.Keys = []sessionKey{{Hash: e.Key, Used: e.At}}\n",
 		new: "		a.useKey(e.Key, e.At)\n",
 	},

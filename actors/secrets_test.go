@@ -4,14 +4,17 @@ import (
 	"bytes"
 	"log/slog"
 	"math"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/alexedwards/argon2id"
 	"github.com/asynkron/protoactor-go/actor"
 
 	"elemental/persistence"
+	"elemental/persistence/vfs/vfstest"
 )
 
 // TestSessionKeys makes many keys and looks at their letters: each place of a
@@ -53,6 +56,57 @@ func TestSessionKeys(t *testing.T) {
 	if bits < 128 || entropy < 128 || worst > 61+10*math.Sqrt(2*61) { // never by chance
 		t.Error("keys are not as random as they have to be")
 	}
+}
+
+// TestWhatEndsAKey tries keys after a logout and after a change of the password:
+// at once, when the account has left memory, and in the provider's next life.
+func TestWhatEndsAKey(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		files := vfstest.NewMem()
+		p, stop := startStoppable(t, persistence.Config{FS: files}, nil)
+		alice, other := enter(t, p, "alice"), enter(t, p, "alice")
+		want := map[string]any{}
+		check := func(when string) {
+			for key, code := range want {
+				switch reply := other.ask(LoginByKey{"alice", key}).(type) {
+				case LoggedIn:
+					if code != nil {
+						t.Errorf("%s: a key that ended is accepted", when)
+					}
+				default:
+					if reply != code {
+						t.Errorf("%s: heard %v, want %v", when, reply, code)
+					}
+				}
+			}
+		}
+		kept, left := other.login("p"), alice.login("p")
+		alice.ask(Logout{})
+		want[kept], want[left] = nil, Refused{Code: WrongKey}
+		check("after a logout")
+		alice.ask(LoginByKey{"alice", kept})
+		alice.ask(Logout{})
+		want[kept] = Refused{Code: WrongKey}
+		check("after a logout of a session that came by key")
+
+		before, own := other.login("p"), alice.login("p")
+		reply, ok := alice.ask(ChangePassword{"p", "new"}).(LoggedIn)
+		if !ok {
+			t.Fatalf("change of the password: %v", reply)
+		}
+		want[before], want[own], want[reply.Key] = Refused{Code: WrongKey}, Refused{Code: WrongKey}, nil
+		check("after a change of the password")
+		time.Sleep(time.Hour / 2)
+		if n := p.KindCounts()[KindUser]; n.Alive != 0 {
+			t.Errorf("in memory: %+v", n)
+		}
+		check("out of memory meanwhile")
+		stop()
+		p, _ = startStoppable(t, persistence.Config{FS: files}, nil)
+		other = &guest{t: t, name: "alice", out: &outbox{answers: make(chan any, 1<<12), pushes: make(chan string, 1<<12)}}
+		other.session = p.Connect(other.out, netip.Addr{})
+		check("in the next life")
+	})
 }
 
 // watched collects what is asked of the hash workers.
