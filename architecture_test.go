@@ -16,30 +16,31 @@ var mayImport = map[string][]string{
 	"elemental/persistence/vfs":       {},
 	"elemental/persistence/meter":     {},
 	"elemental/persistence":           {"elemental/persistence/vfs", "elemental/persistence/meter"},
-	"elemental/actors":                {"elemental/actors/dispatch", "elemental/persistence", "elemental/persistence/vfs", "elemental/persistence/meter"},
+	"elemental/actors":                {"elemental/actors/dispatch", "elemental/actors/telemetry", "elemental/persistence", "elemental/persistence/vfs", "elemental/persistence/meter"},
 	"elemental/actors/dispatch":       {},
+	"elemental/actors/telemetry":      {"elemental/actors/dispatch", "elemental/persistence", "elemental/persistence/vfs", "elemental/persistence/meter"},
 	"elemental/actors/placegen":       {},
-	"elemental/transport":             {"elemental/actors", "elemental/actors/dispatch", "elemental/persistence", "elemental/persistence/vfs", "elemental/persistence/meter", "elemental/protocol"},
+	"elemental/transport":             {"elemental/actors", "elemental/actors/dispatch", "elemental/actors/telemetry", "elemental/persistence", "elemental/persistence/vfs", "elemental/persistence/meter", "elemental/protocol"},
 	"elemental/client":                {"elemental/protocol"},
 	"elemental/client/visible":        {},
-	"elemental/cmd/elemental/hashing": {"elemental/actors", "elemental/actors/dispatch", "elemental/persistence", "elemental/persistence/vfs", "elemental/persistence/meter"},
-	"elemental/cmd/elemental": {"elemental/cmd/elemental/hashing", "elemental/transport", "elemental/actors", "elemental/actors/dispatch", "elemental/persistence",
+	"elemental/cmd/elemental/hashing": {"elemental/actors", "elemental/actors/dispatch", "elemental/actors/telemetry", "elemental/persistence", "elemental/persistence/vfs", "elemental/persistence/meter"},
+	"elemental/cmd/elemental": {"elemental/cmd/elemental/hashing", "elemental/transport", "elemental/actors", "elemental/actors/dispatch", "elemental/actors/telemetry", "elemental/persistence",
 		"elemental/persistence/vfs", "elemental/persistence/meter", "elemental/protocol", "elemental/inspector", "elemental/inspector/page",
 		"elemental/inspector/faultlab", "elemental/inspector/otlp"},
 
 	// Who looks at all of it; the command alone knows of it.
-	"elemental/inspector": {"elemental/inspector/page", "elemental/inspector/faultlab", "elemental/transport", "elemental/actors", "elemental/actors/dispatch",
+	"elemental/inspector": {"elemental/inspector/page", "elemental/inspector/faultlab", "elemental/transport", "elemental/actors", "elemental/actors/dispatch", "elemental/actors/telemetry",
 		"elemental/persistence", "elemental/persistence/vfs", "elemental/persistence/meter", "elemental/protocol"},
 	"elemental/inspector/page":     {},
 	"elemental/inspector/faultlab": {"elemental/persistence/vfs"},
 
 	// What looks at the living actors; the rest does without it.
-	"elemental/inspector/otlp": {"elemental/actors", "elemental/actors/dispatch", "elemental/persistence", "elemental/persistence/vfs", "elemental/persistence/meter"},
+	"elemental/inspector/otlp": {"elemental/actors", "elemental/actors/dispatch", "elemental/actors/telemetry", "elemental/persistence", "elemental/persistence/vfs", "elemental/persistence/meter"},
 
 	// These serve tests alone: disks, a whole provider in the test's process, a browser,
 	// and what runs the real programs from outside.
 	"elemental/persistence/vfs/vfstest":       {"elemental/persistence/vfs"},
-	"elemental/transport/housetest":           {"elemental/transport", "elemental/actors", "elemental/actors/dispatch", "elemental/persistence", "elemental/persistence/vfs", "elemental/persistence/meter", "elemental/protocol"},
+	"elemental/transport/housetest":           {"elemental/transport", "elemental/actors", "elemental/actors/dispatch", "elemental/actors/telemetry", "elemental/persistence", "elemental/persistence/vfs", "elemental/persistence/meter", "elemental/protocol"},
 	"elemental/inspector/chromiumtest":        {},
 	"elemental/cmd/elemental/providertest":    {},
 	"elemental/cmd/elemental/torture":         {},
@@ -89,7 +90,7 @@ var beyondStandard = map[string][]string{
 const engine = "github.com/asynkron/protoactor-go"
 
 // actorsAllowed are the packages that may know the actor engine directly.
-var actorsAllowed = []string{"elemental/actors", "elemental/actors/dispatch", "elemental/persistence", "elemental/transport/housetest"}
+var actorsAllowed = []string{"elemental/actors", "elemental/actors/dispatch", "elemental/actors/telemetry", "elemental/persistence", "elemental/transport/housetest"}
 
 // imported is one package of ours, as go list tells it.
 type imported struct {

@@ -24,7 +24,7 @@ const welcomeRef = math.MaxUint64
 // wait for subscriptions.
 func (s *session) arrive(ctx actor.Context, f *flight, reply LoggedIn) (waits bool) {
 	s.user, s.key = reply.User, reply.Key
-	s.node.roll.label(ctx.Self(), s.user)
+	s.node.record.Label(ctx.Self(), s.user)
 	if _, changed := f.req.Command.(ChangePassword); changed {
 		return false
 	}

@@ -293,7 +293,7 @@ func (c *channel) onItemsRead(ctx actor.Context, m *persistence.ItemsRead) {
 	}
 	if err != nil {
 		c.node.log.Error("cannot read old messages", "actor", ctx.Self().Id, "err", err)
-		c.node.feed.unreadable(ctx.Self(), c.kind, err)
+		c.node.record.Unreadable(ctx.Self(), c.kind, err)
 		c.refuse(ctx, r.caller, StorageDown)
 		return
 	}

@@ -1,5 +1,7 @@
 package actors
 
+import "elemental/actors/telemetry"
+
 // This file is what a connection may ask of its session, and what it hears
 // back. Commands and replies are immutable plain data. A name that no entity
 // can have (see the transport's translate) arrives as "": it is never found.
@@ -168,6 +170,14 @@ type Outbox interface {
 	Push(*Event)
 	// Close ends the connection after what was handed over before is written.
 	Close()
+}
+
+// FollowedOutbox is an Outbox that knows when an answer is written.
+type FollowedOutbox interface {
+	Outbox
+	// AnswerFollowed is Answer for a request that is followed. It tells w when the answer's
+	// bytes are taken to be written, and when they are or never will be.
+	AnswerFollowed(req *Request, reply any, w *telemetry.Writing)
 }
 
 // Event is what is pushed, all that a client reads. It is shared by all connections that

@@ -13,6 +13,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"elemental/actors/dispatch"
+	"elemental/actors/telemetry"
 	"elemental/persistence"
 	"elemental/persistence/vfs"
 	"elemental/persistence/vfs/vfstest"
@@ -281,6 +282,7 @@ func TestARestartDoesNotUndoAStop(t *testing.T) {
 	defer n.scheduler.Stop()
 	system := actor.NewActorSystemWithConfig(actor.Configure(engineLog(n.log)))
 	defer system.Shutdown()
+	n.record = telemetry.NewRecorder(system, telemetry.Options{})
 	leaf := &lingerer{asked: make(chan struct{}), stopping: make(chan struct{}), mayStop: make(chan struct{})}
 	again := &lingerer{asked: make(chan struct{}), stopping: make(chan struct{}), mayStop: make(chan struct{})}
 	close(again.mayStop)

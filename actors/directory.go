@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"elemental/actors/telemetry"
 	"net/url"
 	"time"
 
@@ -133,6 +134,15 @@ type (
 	}
 )
 
+// What a provider does for itself is followed for nobody.
+func (*sweep) Housekeeping()       {}
+func (*squeeze) Housekeeping()     {}
+func (*rest) Housekeeping()        {}
+func (*stayed) Housekeeping()      {}
+func (*vacant) Housekeeping()      {}
+func (*saveNow) Housekeeping()     {}
+func (*saveChannel) Housekeeping() {}
+
 // children finds or starts the durable children of one parent and passivates
 // the idle ones. The parent owns it and calls it from its handlers alone.
 type children struct {
@@ -177,7 +187,7 @@ func (c *children) deliver(ctx actor.Context, name string, msg any) {
 	}
 	kid.used = c.now
 	if kid.resting {
-		kid.held = append(kid.held, aside(ctx, msg))
+		kid.held = append(kid.held, telemetry.Aside(ctx, msg))
 		return
 	}
 	ctx.Send(kid.pid, msg)
@@ -237,7 +247,7 @@ func (c *children) stayed(ctx actor.Context, name string) {
 	}
 	kid.resting, kid.nobody, kid.used = false, false, c.now
 	for _, held := range kid.held {
-		ctx, msg := taken(ctx, held)
+		ctx, msg := telemetry.Taken(ctx, held)
 		ctx.Send(kid.pid, msg)
 	}
 	kid.held = nil
@@ -252,12 +262,12 @@ func (c *children) terminated(ctx actor.Context, who *actor.PID) {
 	}
 	held := c.live[name].held
 	if kid := c.live[name]; kid.resting && !kid.nobody {
-		c.node.roll.passivated(c.kind)
+		c.node.record.Passivated(c.kind)
 	}
 	delete(c.ids, who.Id)
 	delete(c.live, name)
 	for _, each := range held {
-		ctx, msg := taken(ctx, each)
+		ctx, msg := telemetry.Taken(ctx, each)
 		c.deliver(ctx, name, msg)
 	}
 }

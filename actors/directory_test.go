@@ -10,6 +10,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"elemental/actors/dispatch"
+	"elemental/actors/telemetry"
 	"elemental/persistence"
 )
 
@@ -34,6 +35,7 @@ func TestAParentThatStopsStartsNoChild(t *testing.T) {
 	defer n.scheduler.Stop()
 	system := actor.NewActorSystemWithConfig(actor.Configure(engineLog(n.log)))
 	defer system.Shutdown()
+	n.record = telemetry.NewRecorder(system, telemetry.Options{})
 	first := &lingerer{asked: make(chan struct{}), stopping: make(chan struct{}), mayStop: make(chan struct{})}
 	maker := func(name string) func() actor.Actor {
 		return func() actor.Actor {

@@ -51,10 +51,11 @@
 //
 // # Looked at from outside
 //
-// With Config.Inspect there is a roll of who lives, and counts by kind
-// (Provider.Actors, KindCounts). One actor can be watched (Watch): how long its
-// messages wait and how long they take. Its state is asked through its mailbox
-// (View), each actor's file ends with what it shows: never a secret, nor what
-// people write. Feed tells of crashes and trouble as they happen, and Crash makes
-// one, to see supervision at work.
+// The actors tell a telemetry.Recorder of themselves, and a Provider has the Look at
+// it. With Config.Inspect there is a roll of who lives, and counts by kind (Actors,
+// KindCounts). One actor can be watched (Watch): how long its messages wait and how
+// long they take. Its state is asked through its mailbox (View), each actor's file
+// ends with what it shows: never a secret, nor what people write. Feed tells of
+// crashes and trouble as they happen, and Crash makes one, to see supervision at
+// work. Follow tells of each station of a request.
 package actors

@@ -5,6 +5,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 
+	"elemental/actors/telemetry"
 	"elemental/persistence"
 )
 
@@ -16,7 +17,7 @@ type utterance struct {
 	seq  uint64
 	to   *actor.PID // nil: to the entity that msg names
 	msg  any
-	span *span // of who decided it, where that is followed
+	span *telemetry.Span // of who decided it, where that is followed
 }
 
 // say sends msg once everything decided so far is on disk.
@@ -25,7 +26,7 @@ func (d *durable) say(ctx actor.Context, to *actor.PID, msg any) {
 		d.send(ctx, to, msg)
 		return
 	}
-	d.due = append(d.due, utterance{seq: d.seq, to: to, msg: msg, span: spanOf(ctx)})
+	d.due = append(d.due, utterance{seq: d.seq, to: to, msg: msg, span: telemetry.SpanOf(ctx)})
 }
 
 // reply says the answer to a caller.
@@ -54,7 +55,7 @@ func (d *durable) sendDue(ctx actor.Context) {
 		if u.seq > d.committed {
 			break
 		}
-		d.send(within(ctx, u.span), u.to, u.msg)
+		d.send(telemetry.Within(ctx, u.span), u.to, u.msg)
 		sent++
 	}
 	d.dropDue(sent)
@@ -88,7 +89,7 @@ func (d *durable) refuseDue(ctx actor.Context, seq uint64, code Code) {
 		kept++
 	}
 	for _, u := range d.due[kept:] {
-		ctx := within(ctx, u.span)
+		ctx := telemetry.Within(ctx, u.span)
 		switch m := u.msg.(type) {
 		case *answer:
 			ctx.Send(u.to, &answer{Ref: m.Ref, Reply: refusalOf(ctx, code)})

@@ -8,6 +8,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/go-json-experiment/json"
 
+	"elemental/actors/telemetry"
 	"elemental/persistence"
 )
 
@@ -140,7 +141,7 @@ func (d *durable) release(ctx actor.Context) {
 func (d *durable) judge(ctx actor.Context, msg any) {
 	d.noteUse(msg)
 	if d.phase == recovering {
-		d.held = append(d.held, aside(ctx, msg))
+		d.held = append(d.held, telemetry.Aside(ctx, msg))
 		return
 	}
 	if d.phase == broken {
@@ -185,7 +186,7 @@ func (d *durable) refuseBroken(ctx actor.Context, msg any) {
 		}
 	}
 	if time.Since(d.brokeAt) > retryBroken {
-		d.held = append(d.held, aside(ctx, msg))
+		d.held = append(d.held, telemetry.Aside(ctx, msg))
 		d.recover(ctx)
 	}
 }
@@ -207,7 +208,7 @@ func (d *durable) restored(ctx actor.Context, m *persistence.Recovered) {
 	d.phase = ready
 	if err := d.load(m); err != nil {
 		d.node.log.Error("cannot recover", "actor", ctx.Self().Id, "err", err)
-		d.node.feed.unreadable(ctx.Self(), d.kind, err)
+		d.node.record.Unreadable(ctx.Self(), d.kind, err)
 		d.entity.reset()
 		d.phase, d.brokeAt = broken, time.Now()
 		d.refuseDue(ctx, 0, OutcomeUnknown)
@@ -220,7 +221,7 @@ func (d *durable) restored(ctx actor.Context, m *persistence.Recovered) {
 	for len(d.held) > 0 && d.phase != recovering {
 		msg := d.held[0]
 		d.held = d.held[1:]
-		pickUp(ctx, msg, d.judge)
+		telemetry.PickUp(ctx, msg, d.judge)
 	}
 }
 
@@ -327,7 +328,7 @@ func rejection(err error) Code {
 func (d *durable) abandon(ctx actor.Context) {
 	d.refuseDue(ctx, 0, OutcomeUnknown)
 	for _, held := range d.held {
-		ctx, msg := taken(ctx, held)
+		ctx, msg := telemetry.Taken(ctx, held)
 		switch m := msg.(type) {
 		case asked:
 			m.from().refuse(ctx, Busy)
@@ -434,8 +435,8 @@ func (d *durable) common() durableView {
 	return durableView{
 		Phase: phaseNames[d.phase], Stream: string(d.stream), Epoch: d.epoch,
 		Seq: d.seq, Committed: d.committed, Saved: d.saved, Saving: d.saving,
-		Due:         fewOf(d.due, func(u utterance) dueView { return dueView{u.seq, messageName(u.msg)} }),
-		Held:        fewOf(d.held, func(msg any) heldView { return heldView{messageName(msg)} }),
+		Due:         fewOf(d.due, func(u utterance) dueView { return dueView{u.seq, telemetry.MessageName(u.msg)} }),
+		Held:        fewOf(d.held, func(msg any) heldView { return heldView{telemetry.MessageName(msg)} }),
 		WeightBytes: d.weight, Leaving: d.leaving,
 	}
 }

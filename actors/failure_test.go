@@ -16,6 +16,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"elemental/actors/dispatch"
+	"elemental/actors/telemetry"
 	"elemental/persistence"
 	"elemental/persistence/vfs/vfstest"
 )
@@ -306,6 +307,7 @@ func newDisk(t *testing.T, err error) *disk {
 	n := &node{cfg: DefaultConfig(), log: log, store: store, scheduler: dispatch.New(2, dispatch.LongTurn)}
 	n.state.most = int64(n.cfg.StateBytes)
 	n.system = actor.NewActorSystemWithConfig(actor.Configure(engineLog(log)))
+	n.record = telemetry.NewRecorder(n.system, telemetry.Options{})
 	d := &disk{t: t, n: n, seen: make(chan any, 1<<15)}
 	d.pid = n.system.Root.Spawn(actor.PropsFromFunc(func(ctx actor.Context) {
 		switch m := ctx.Message().(type) {

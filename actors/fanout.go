@@ -1,6 +1,10 @@
 package actors
 
-import "github.com/asynkron/protoactor-go/actor"
+import (
+	"elemental/actors/telemetry"
+
+	"github.com/asynkron/protoactor-go/actor"
+)
 
 // fanout is what the router has still to send. Each channel has a lane, the
 // lanes take turns, and at each turn some subscribers are sent a message: a
@@ -22,8 +26,8 @@ type delivery struct {
 	of    *publish
 	event *Event
 	stamp uint64
-	to    []hearer // who have not been sent it
-	span  *span    // where it is followed
+	to    []hearer        // who have not been sent it
+	span  *telemetry.Span // where it is followed
 }
 
 // hearer is a session that was subscribed when a message came.
@@ -40,21 +44,21 @@ const portion = 64
 
 func (r *router) onPublish(ctx actor.Context, m *publish) {
 	r.stamp++
-	r.node.counters.published()
+	r.node.record.Published()
 	to := r.hearers(m.Topic)
 	l := r.fanout.lanes[m.Topic]
 	if l == nil && len(to) == 0 {
 		r.finish(ctx, m)
 		return
 	}
-	d := delivery{of: m, stamp: r.stamp, to: to, span: spanOf(ctx)}
+	d := delivery{of: m, stamp: r.stamp, to: to, span: telemetry.SpanOf(ctx)}
 	d.event = r.node.encoder.EncodeNewMessage(&m.NewMessage)
 	if l == nil && len(d.to) <= portion {
 		r.deliver(ctx, &d)
 		return
 	}
 	if d.span != nil {
-		d.span.keep()
+		d.span.Keep()
 	}
 	r.fanout.add(d)
 	if l == nil && len(r.fanout.turns) == 1 {
@@ -132,9 +136,9 @@ func (r *router) deliver(ctx actor.Context, d *delivery) {
 			pushes++
 		}
 	}
-	r.node.counters.pushed(pushes)
+	r.node.record.Pushed(pushes)
 	if d.span != nil {
-		d.span.hop.Pushes += pushes
+		d.span.Pushed(pushes)
 	}
 	if len(d.to) == 0 {
 		r.conclude(ctx, d)
@@ -144,9 +148,9 @@ func (r *router) deliver(ctx actor.Context, d *delivery) {
 // conclude ends a delivery that nobody is left for.
 func (r *router) conclude(ctx actor.Context, d *delivery) {
 	if d.span != nil {
-		ctx = within(ctx, d.span)
+		ctx = telemetry.Within(ctx, d.span)
 	}
-	d.span.over()
+	d.span.Over()
 	r.finish(ctx, d.of)
 }
 

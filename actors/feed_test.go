@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"elemental/actors/telemetry"
 	"elemental/persistence"
 	"elemental/persistence/vfs/vfstest"
 )
@@ -19,10 +20,10 @@ import (
 // ear keeps what it hears.
 type ear struct {
 	mu    sync.Mutex
-	heard []Happening
+	heard []telemetry.Happening
 }
 
-func (e *ear) hear(h Happening) {
+func (e *ear) hear(h telemetry.Happening) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.heard = append(e.heard, h)
@@ -68,17 +69,17 @@ func TestTheFeedTellsOfCrashes(t *testing.T) {
 		if e.heard[0].At != begun {
 			t.Errorf("crashed at %v, told of %v", begun, e.heard[0].At)
 		}
-		expect(t, &e, "panic server provider/servers/s: inspection: "+crashReason, "restart server provider/servers/s: after 0s: "+crashReason)
+		expect(t, &e, "panic server provider/servers/s: Inspection: "+crashReason, "restart server provider/servers/s: after 0s: "+crashReason)
 		for _, late := range []string{"10ms", "20ms", "40ms"} { // supervision waits
 			crash("provider/servers/s")
 			time.Sleep(time.Second)
-			expect(t, &e, "panic server provider/servers/s: inspection: "+crashReason, "restart server provider/servers/s: after "+late+": "+crashReason)
+			expect(t, &e, "panic server provider/servers/s: Inspection: "+crashReason, "restart server provider/servers/s: after "+late+": "+crashReason)
 		}
 		crash("provider/router")
-		expect(t, &e, "panic router provider/router: inspection: "+crashReason, "restart router provider/router: after 0s: "+crashReason)
+		expect(t, &e, "panic router provider/router: Inspection: "+crashReason, "restart router provider/router: after 0s: "+crashReason)
 		stopLate := p.Feed(late.hear)
 		crash("conn/1")
-		want := []string{"panic session conn/1: inspection: " + crashReason, "stopped session conn/1: " + crashReason}
+		want := []string{"panic session conn/1: Inspection: " + crashReason, "stopped session conn/1: " + crashReason}
 		expect(t, &e, want...)
 		expect(t, &late, want...)
 		bob := enter(t, p, "bob")
@@ -92,7 +93,7 @@ func TestTheFeedTellsOfCrashes(t *testing.T) {
 		}
 		stopLate()
 		stopLate()
-		if p.node.feed.heard() {
+		if p.node.record.Heard() {
 			t.Error("somebody still listens")
 		}
 	})
@@ -269,25 +270,4 @@ func hearOfDamage(t *testing.T, place string, ask any, problem string) {
 		t.Errorf("the answer is %v", reply)
 	}
 	expect(t, &e)
-}
-
-// TestTheFeedCostsNothingUnheard allocates nothing, and begins nothing.
-func TestTheFeedCostsNothingUnheard(t *testing.T) {
-	p := inspected(t, nil)
-	self := p.node.router
-	if n := testing.AllocsPerRun(100, func() {
-		p.node.feed.tell("panic", self.Id, KindRouter, "x")
-		p.node.feed.refused(Busy, KindRouter, self, "ping")
-		p.Happened("slow-reader", "conn/7", "x")
-	}); n != 0 {
-		t.Errorf("%v allocations", n)
-	}
-	var e ear
-	stop := p.Feed(e.hear)
-	p.Happened("slow-reader", "conn/7", "x")
-	stop()
-	e.heard[0].At = time.Time{}
-	if len(e.heard) != 1 || e.heard[0] != (Happening{What: "slow-reader", Actor: "conn/7", Kind: KindSession, Detail: "x"}) {
-		t.Errorf("heard %v", e.heard)
-	}
 }

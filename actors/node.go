@@ -12,6 +12,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"elemental/actors/dispatch"
+	"elemental/actors/telemetry"
 	"elemental/persistence"
 )
 
@@ -27,11 +28,8 @@ type node struct {
 	state      residency
 	recoveries atomic.Uint64 // that were asked for
 	scheduler  *dispatch.Scheduler
-	roll       *roll // nil without the inspector
-	feed       *feed
-	followers  followers
+	record     *telemetry.Recorder
 	info       any // the ProviderInfo
-	counters   *counters
 
 	dir       Directory
 	disk      *actor.PID // persistence

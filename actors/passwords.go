@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"elemental/actors/telemetry"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -56,7 +57,7 @@ type passwords struct {
 // parked is a guess, and its span where it is followed.
 type parked struct {
 	work *hashWork
-	span *span
+	span *telemetry.Span
 }
 
 func newPasswords(n *node, pool *hashPool) actor.Actor {
@@ -87,7 +88,7 @@ func (p *passwords) mend(ctx actor.Context, msg any) {
 		p.onCompared(ctx, m)
 	}
 	if crashed.work != nil {
-		answerForCrashed(within(ctx, crashed.span), crashed.work)
+		answerForCrashed(telemetry.Within(ctx, crashed.span), crashed.work)
 	}
 }
 
@@ -102,7 +103,7 @@ func (p *passwords) work(ctx actor.Context, m *hashWork) {
 	case v == guessNow:
 		p.submit(ctx, m)
 	case len(p.parked) < p.node.cfg.HashQueue:
-		p.parked = append(p.parked, parked{m, spanOf(ctx)})
+		p.parked = append(p.parked, parked{m, telemetry.SpanOf(ctx)})
 	default:
 		ctx.Send(m.ReplyTo, &hashDone{Ref: m.Ref, Refused: Busy})
 	}
@@ -111,9 +112,9 @@ func (p *passwords) work(ctx actor.Context, m *hashWork) {
 // submit puts a job into the line. When it is full somebody has to go: the same
 // job, or one of whoever has the most in it.
 func (p *passwords) submit(ctx actor.Context, m *hashWork) {
-	job := hashJob{work: m, root: ctx.ActorSystem().Root, counter: ctx.Self(), span: spanOf(ctx)}
+	job := hashJob{work: m, root: ctx.ActorSystem().Root, counter: ctx.Self(), span: telemetry.SpanOf(ctx)}
 	if job.span != nil {
-		job.sent = now()
+		job.sent = telemetry.Now()
 	}
 	gone, full := p.pool.line.add(job)
 	if !full {
@@ -122,7 +123,7 @@ func (p *passwords) submit(ctx actor.Context, m *hashWork) {
 	if who := gone.work.Attempt; who != (attempt{}) {
 		p.settle(who, guessedNothing)
 	}
-	within(ctx, gone.span).Send(gone.work.ReplyTo, &hashDone{Ref: gone.work.Ref, Refused: Busy})
+	telemetry.Within(ctx, gone.span).Send(gone.work.ReplyTo, &hashDone{Ref: gone.work.Ref, Refused: Busy})
 }
 
 // onCompared counts an attempt, once, and goes on with those that waited for it.
@@ -146,7 +147,7 @@ func (p *passwords) goOn(ctx actor.Context) {
 		p.settled = false
 		for range len(p.parked) {
 			p.trying, p.parked = p.parked[0], p.parked[1:]
-			p.work(within(ctx, p.trying.span), p.trying.work)
+			p.work(telemetry.Within(ctx, p.trying.span), p.trying.work)
 		}
 	}
 	p.trying = parked{}
@@ -167,7 +168,7 @@ type hashJob struct {
 	work    *hashWork
 	root    *actor.RootContext
 	counter *actor.PID
-	span    *span // of who has asked, where that is followed
+	span    *telemetry.Span // of who has asked, where that is followed
 	sent    time.Time
 }
 
@@ -220,18 +221,16 @@ func (p *hashPool) run(hasher Hasher) {
 
 // do does a job. The reply is the result, in an envelope where it is followed.
 func (p *hashPool) do(hasher Hasher, job hashJob) (result *hashDone, reply any) {
-	var at *span
+	var at *telemetry.Span
 	if job.span != nil {
-		at = job.span.of.enter(Hop{
-			Parent: job.span.hop.Span, Where: "hash", Message: typeName(job.work), Place: PlaceOf("hash", ""), Sent: job.sent,
-		})
+		at = job.span.Part("hash", job.work, job.sent)
 	}
 	result = p.hash(hasher, job.work)
 	if at == nil {
 		return result, result
 	}
-	at.leave()
-	return result, at.wrap(result)
+	at.Leave()
+	return result, at.Wrap(result)
 }
 
 func (d *hashDone) outcome() outcome {

@@ -8,26 +8,27 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 
+	"elemental/actors/telemetry"
 	"elemental/persistence"
 )
 
 // This file is the one place that makes Props: mailbox, recovery from panics
 // and supervision of every actor kind.
 
-// Kind names an actor kind, in logs and for fault injection.
-type Kind string
+// Kind is what an actor is.
+type Kind = telemetry.Kind
 
 // The actor kinds.
 const (
-	KindProvider    Kind = "provider"
-	KindDirectory   Kind = "directory"
-	KindRouter      Kind = "router"
-	KindPasswords   Kind = "passwords"
-	KindPersistence Kind = "persistence"
-	KindSession     Kind = "session"
-	KindUser        Kind = "user"
-	KindServer      Kind = "server"
-	KindChannel     Kind = "channel"
+	KindProvider    = telemetry.KindProvider
+	KindDirectory   = telemetry.KindDirectory
+	KindRouter      = telemetry.KindRouter
+	KindPasswords   = telemetry.KindPasswords
+	KindPersistence = telemetry.KindPersistence
+	KindSession     = telemetry.KindSession
+	KindUser        = telemetry.KindUser
+	KindServer      = telemetry.KindServer
+	KindChannel     = telemetry.KindChannel
 )
 
 // props makes the Props of an actor. Its own panics are told to whoever asked
@@ -36,13 +37,16 @@ const (
 func (n *node) props(kind Kind, children actor.SupervisorStrategy, make func() actor.Actor) *actor.Props {
 	producer := func() actor.Actor { return &guard{node: n, kind: kind, inner: make()} }
 	shared := kind == KindDirectory || kind == KindRouter || kind == KindPersistence
-	mailboxes := func() actor.Mailbox { return n.newMailbox(kind, shared) }
+	mailboxes := func() actor.Mailbox { return n.record.Mailbox(n.scheduler, kind, shared) }
 	options := []actor.PropsOption{actor.WithMailbox(mailboxes)}
 	if children != nil {
 		options = append(options, actor.WithSupervisor(children))
 	}
 	return actor.PropsFromProducer(producer, options...)
 }
+
+// labelled is an actor that has a name for people.
+type labelled interface{ label() string }
 
 // guard stands before each actor's Receive: when the actor panics, whoever
 // asked is answered at once instead of waiting for a deadline.
@@ -70,9 +74,9 @@ func (g *guard) Receive(ctx actor.Context) {
 
 // receiveFollowed handles a message of a request that is followed.
 func (g *guard) receiveFollowed(ctx actor.Context) {
-	if span := g.node.followers.arrive(g.kind, ctx); span != nil {
-		defer span.leave()
-		ctx = &followedContext{ctx, span}
+	if span := g.node.record.Arrive(g.kind, ctx); span != nil {
+		defer span.Leave()
+		ctx = telemetry.Within(ctx, span)
 	}
 	g.receive(ctx)
 }
@@ -80,7 +84,7 @@ func (g *guard) receiveFollowed(ctx actor.Context) {
 func (g *guard) receive(ctx actor.Context) {
 	defer g.recovered(ctx)
 	msg := ctx.Message()
-	if m, ok := msg.(*inspection); ok {
+	if m, ok := msg.(*telemetry.Inspection); ok {
 		g.inspected(ctx, m)
 		return
 	}
@@ -101,7 +105,7 @@ func (g *guard) noteLife(ctx actor.Context, msg any) {
 	switch msg.(type) {
 	case *actor.Started:
 		if named, ok := g.inner.(labelled); ok {
-			g.node.roll.label(ctx.Self(), named.label())
+			g.node.record.Label(ctx.Self(), named.label())
 		}
 	case *actor.Stopping:
 		g.stopping = true
@@ -110,7 +114,7 @@ func (g *guard) noteLife(ctx actor.Context, msg any) {
 			ctx.Stop(ctx.Self())
 		}
 	case *actor.Stopped:
-		g.node.roll.ended(ctx.Self())
+		g.node.record.Ended(ctx.Self())
 	}
 }
 
@@ -121,7 +125,7 @@ func (g *guard) recovered(ctx actor.Context) {
 	}
 	msg := ctx.Message()
 	g.logPanic(ctx, reason)
-	g.node.roll.crashed(ctx.Self(), msg, reason)
+	g.node.record.Crashed(ctx.Self(), msg, PlainReason(reason))
 	answerForCrashed(ctx, msg)
 	g.mend(ctx, msg)
 	switch msg.(type) {

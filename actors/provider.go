@@ -14,6 +14,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"elemental/actors/dispatch"
+	"elemental/actors/telemetry"
 	"elemental/persistence"
 )
 
@@ -99,6 +100,7 @@ func (cfg *Config) processors() int {
 // Provider is the handle that transport and the command hold: one node's
 // actor system.
 type Provider struct {
+	telemetry.Look
 	node        *node
 	root        *actor.PID
 	sessions    *actor.Props // shared by all sessions: they are many
@@ -118,15 +120,12 @@ func Start(cfg Config, store *persistence.Store, enc Encoder, log *slog.Logger) 
 		state:  residency{most: int64(cfg.StateBytes)},
 		system: actor.NewActorSystemWithConfig(actor.Configure(engineLog(log))),
 		info:   ProviderInfo{Name: cfg.Name, Welcome: cfg.Welcome, Icon: cfg.Icon},
-
-		counters: newCounters(&cfg),
 	}
-	n.feed = newFeed(n.system)
-	if cfg.Inspect {
-		n.roll = newRoll(n.feed)
-	}
+	n.record = telemetry.NewRecorder(n.system, telemetry.Options{
+		Inspect: cfg.Inspect, Calls: cfg.Calls, Codes: []string{string(Busy), string(StorageDown), string(OutcomeUnknown)},
+	})
 	store.Gather(n.scheduler.Quiet)
-	store.Trouble(n.feed.storage)
+	store.Trouble(func(err error) { n.record.Storage(rootName+"/"+diskName, err) })
 	up := make(chan error, 1)
 	props := n.props(KindProvider, keepTables{}, func() actor.Actor { return &provider{node: n, up: up} })
 	root, err := n.system.Root.SpawnNamed(props.Configure(actor.WithGuardian(resume{})), rootName)
@@ -135,7 +134,7 @@ func Start(cfg Config, store *persistence.Store, enc Encoder, log *slog.Logger) 
 		return nil, fmt.Errorf("start the root actor: %w", err)
 	}
 	sessions := n.props(KindSession, nil, func() actor.Actor { return &session{node: n} })
-	p := &Provider{node: n, root: root, sessions: sessions.Configure(actor.WithGuardian(stopChild{}))}
+	p := &Provider{Look: n.record.Look(), node: n, root: root, sessions: sessions.Configure(actor.WithGuardian(stopChild{}))}
 	if err := <-up; err != nil {
 		return nil, errors.Join(err, p.Stop(context.Background()))
 	}
@@ -164,6 +163,28 @@ func (p *Provider) Connect(out Outbox, from netip.Addr) *Session {
 	}
 	root.Send(pid, &connected{out: out, from: from, id: id})
 	return &Session{node: p.node, pid: pid, id: id}
+}
+
+// Followed tells whether anybody follows requests: transport notes then when each came.
+func (p *Provider) Followed() bool { return p != nil && p.Look.Followed() }
+
+// Happened passes on what has happened outside the actors, such as a slow reader, and of
+// which session's connection, by its ID; "" where there is none. It costs a look when
+// nobody hears the feed.
+func (p *Provider) Happened(what, session, detail string) {
+	kind := KindSession
+	if session == "" {
+		kind = ""
+	}
+	p.node.record.Happened(what, session, kind, detail)
+}
+
+// Counters may be called at any time.
+func (p *Provider) Counters() telemetry.Counters {
+	n, all := p.node, p.Look.Counters()
+	all.InFlight, all.InFlightBytes = max(n.gate.requests.Load(), 0), max(n.gate.bytes.Load(), 0)
+	all.StateBytes = max(n.state.used.Load(), 0)
+	return all
 }
 
 // Stop waits until what was admitted is answered, or ctx ends, and then stops
@@ -201,11 +222,24 @@ func (s *Session) ID() string { return s.pid.Id }
 // unanswered (the window).
 func (s *Session) Send(r *Request) { s.SendRead(r, time.Time{}) }
 
+// SendRead is Send for a request whose first bytes came at a time, which is zero where
+// nobody has looked.
+func (s *Session) SendRead(r *Request, read time.Time) {
+	n := s.node
+	if n.record.Following() {
+		refused, _ := r.Command.(Refused)
+		if n.record.Follow(n.system.Root, s.pid, s.id, callOf(r), r, string(refused.Code), read) {
+			return
+		}
+	}
+	n.system.Root.Send(s.pid, r)
+}
+
 // Close tells the session that its connection has ended. Nothing is sent to
 // its Outbox afterwards that matters.
 func (s *Session) Close() {
 	s.node.system.Root.Send(s.pid, &closed{})
-	s.node.followers.hungUp(s.id)
+	s.node.record.HungUp(s.id, Refused{Code: OutcomeUnknown}, string(OutcomeUnknown))
 }
 
 // provider is the root actor: it starts the few singletons and the two

@@ -17,6 +17,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"elemental/actors/dispatch"
+	"elemental/actors/telemetry"
 	"elemental/persistence"
 	"elemental/persistence/vfs/vfstest"
 )
@@ -55,14 +56,14 @@ func living(p *Provider) []string {
 }
 
 // onRoll is whom the roll has.
-func onRoll(p *Provider) map[string]ActorInfo {
-	all := map[string]ActorInfo{}
-	p.Actors(func(i ActorInfo) bool { all[i.ID] = i; return true })
+func onRoll(p *Provider) map[string]telemetry.ActorInfo {
+	all := map[string]telemetry.ActorInfo{}
+	p.Actors(func(i telemetry.ActorInfo) bool { all[i.ID] = i; return true })
 	return all
 }
 
 // checkRoll holds the roll to what the engine knows, and its counts to its entries.
-func checkRoll(t *testing.T, p *Provider) map[string]ActorInfo {
+func checkRoll(t *testing.T, p *Provider) map[string]telemetry.ActorInfo {
 	t.Helper()
 	synctest.Wait()
 	all := onRoll(p)
@@ -137,7 +138,7 @@ func TestTheRollIsOfTheLiving(t *testing.T) {
 }
 
 // checkLabels looks at the labels of some, and that one is a channel's.
-func checkLabels(t *testing.T, all map[string]ActorInfo, want map[string]string, channel string) {
+func checkLabels(t *testing.T, all map[string]telemetry.ActorInfo, want map[string]string, channel string) {
 	t.Helper()
 	for id, label := range want {
 		if got := all[id].Label; got != label {
@@ -187,7 +188,8 @@ func TestACrashedActorKeepsItsEntry(t *testing.T) {
 		alice := enter(t, p, "alice")
 		alice.ask(CreateServer{"s", ""})
 		alice.ask(&Post{Server: "s", Channel: "general", Text: "x"})
-		const times = crashesKept + 5
+		const mostCrashes = 20 // telemetry.Observation's
+		const times = mostCrashes + 5
 		for id, before := range checkRoll(t, p) {
 			if before.Kind == KindSession || before.Kind == KindServer { // a server's channels end with it
 				continue
@@ -211,10 +213,10 @@ func TestACrashedActorKeepsItsEntry(t *testing.T) {
 				t.Errorf("%s: %d restarts are counted", id, n)
 			}
 			seen := w.Take()
-			if n := len(seen.Restarts); n != crashesKept {
+			if n := len(seen.Restarts); n != mostCrashes {
 				t.Fatalf("%s: %d crashes are known", id, n)
 			}
-			if last := seen.Restarts[crashesKept-1]; last.Reason != crashReason || time.Since(last.At) != 2*maxRestartDelay || seen.Ended {
+			if last := seen.Restarts[mostCrashes-1]; last.Reason != crashReason || time.Since(last.At) != 2*maxRestartDelay || seen.Ended {
 				t.Errorf("%s: %+v", id, last)
 			}
 			w.Stop()
@@ -239,7 +241,7 @@ func TestCrashesDoNotQueue(t *testing.T) {
 				switch err := p.Crash(id); {
 				case err == nil:
 					struck++
-				case errors.Is(err, ErrCrashing):
+				case errors.Is(err, telemetry.ErrCrashing):
 					refused++
 				default:
 					t.Fatal(err)
@@ -289,7 +291,7 @@ func TestACrashThatIsDueIsNotForgotten(t *testing.T) {
 		if i, _ := p.Actor(slow.Id); i.Restarts != 1 {
 			t.Errorf("it went on %d times", i.Restarts)
 		}
-		if err := p.Crash(slow.Id); !errors.Is(err, ErrCrashing) {
+		if err := p.Crash(slow.Id); !errors.Is(err, telemetry.ErrCrashing) {
 			t.Errorf("another while one is due: %v", err)
 		}
 		close(s.hold)
@@ -414,7 +416,7 @@ func TestACrashedSessionEnds(t *testing.T) {
 			if synctest.Wait(); !out.closed.Load() {
 				t.Error("the connection is kept")
 			}
-			if err := p.Crash(id); !errors.Is(err, ErrNoActor) {
+			if err := p.Crash(id); !errors.Is(err, telemetry.ErrNoActor) {
 				t.Errorf("crashed a dead one: %v", err)
 			}
 		}
@@ -432,7 +434,7 @@ func TestWithoutTheInspectorNothingIsKept(t *testing.T) {
 		t.Error("a roll is kept")
 	}
 	for _, err := range []error{watch, view, p.Crash("provider")} {
-		if !errors.Is(err, ErrNoActor) {
+		if !errors.Is(err, telemetry.ErrNoActor) {
 			t.Errorf("heard %v", err)
 		}
 	}
@@ -479,7 +481,7 @@ func BenchmarkMessage(b *testing.B) {
 		b.Run(how, func(b *testing.B) {
 			s := newStage(b, dispatch.LongTurn)
 			if how != "off" {
-				s.node.roll = newRoll(newFeed(s.node.system))
+				s.inspect()
 			}
 			done := make(chan struct{})
 			pid := s.node.system.Root.Spawn(s.node.props(KindChannel, nil, func() actor.Actor {
@@ -490,7 +492,7 @@ func BenchmarkMessage(b *testing.B) {
 				})
 			}))
 			if how == "watched" {
-				if _, err := (&Provider{node: s.node}).Watch(pid.Id); err != nil {
+				if _, err := s.node.record.Look().Watch(pid.Id); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -504,27 +506,5 @@ func BenchmarkMessage(b *testing.B) {
 				<-done
 			}
 		})
-	}
-}
-
-// BenchmarkActors lists 100,000 actors.
-func BenchmarkActors(b *testing.B) {
-	r := newRoll(nil)
-	for i := range 100_000 {
-		e := &entry{tally: r.kinds[KindSession], self: &actor.PID{Id: fmt.Sprint("conn/", i)}}
-		r.shard(e.self.Id).entries[e.self.Id] = e
-	}
-	p := &Provider{node: &node{roll: r}}
-	for b.Loop() {
-		n := 0
-		p.Actors(func(i ActorInfo) bool {
-			if strings.HasPrefix(i.ID, "conn/") {
-				n++
-			}
-			return true
-		})
-		if n != 100_000 {
-			b.Fatal(n)
-		}
 	}
 }

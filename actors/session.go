@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"elemental/actors/telemetry"
 	"net/netip"
 	"slices"
 	"time"
@@ -48,7 +49,7 @@ type session struct {
 	armed     bool        // it runs
 	login     *arriving   // a login that still subscribes
 
-	spans map[*Request]*span // of the requests that are followed, nil mostly
+	spans map[*Request]*telemetry.Span // of the requests that are followed, nil mostly
 
 	late map[uint64]lateWork // requests past their deadline that somebody may still work on
 }
@@ -114,25 +115,25 @@ func (s *session) deliver(ctx actor.Context) {
 
 // follow remembers the span of a request that is followed, until its answer is handed over.
 func (s *session) follow(ctx actor.Context, req *Request) {
-	at := spanOf(ctx)
+	at := telemetry.SpanOf(ctx)
 	if at == nil {
 		return
 	}
 	if s.spans == nil {
-		s.spans = map[*Request]*span{}
+		s.spans = map[*Request]*telemetry.Span{}
 	}
 	s.spans[req] = at
 }
 
 // beginLate begins a request that has waited for others.
 func (s *session) beginLate(ctx actor.Context, req *Request) {
-	ctx = within(ctx, nil)
+	ctx = telemetry.Within(ctx, nil)
 	if span := s.spans[req]; span != nil {
-		if again := span.again(); again != nil {
-			defer again.leave()
+		if again := span.Again(); again != nil {
+			defer again.Leave()
 			span, s.spans[req] = again, again
 		}
-		ctx = within(ctx, span)
+		ctx = telemetry.Within(ctx, span)
 	}
 	s.begin(ctx, req)
 }
@@ -147,10 +148,16 @@ func (s *session) answer(ctx actor.Context, req *Request, reply any) {
 	if delete(s.spans, req); len(s.spans) == 0 {
 		s.spans = nil
 	}
-	if here := spanOf(ctx); here != nil && here.of == span.of {
+	if here := telemetry.SpanOf(ctx); span.Joins(here) {
 		span = here
 	}
-	span.answer(s.out, req, reply)
+	w := span.Writing(reply, string(codeOf(reply)))
+	if knows, ok := s.out.(FollowedOutbox); ok {
+		knows.AnswerFollowed(req, reply, w)
+		return
+	}
+	s.out.Answer(req, reply)
+	w.Ended()
 }
 
 func (s *session) handOver(ctx actor.Context) {
@@ -158,7 +165,7 @@ func (s *session) handOver(ctx actor.Context) {
 	for ; n < len(s.flying) && s.flying[n].reply != nil; n++ {
 		f := &s.flying[n]
 		s.unwrap(ctx, f)
-		s.node.counters.answered(f)
+		s.count(f)
 		if f.admitted {
 			f.admitted = false
 			s.node.gate.leave(f.req.Bytes)
@@ -168,6 +175,13 @@ func (s *session) handOver(ctx actor.Context) {
 	s.flying = slices.Delete(s.flying, 0, n)
 	if len(s.flying) == 0 && cap(s.flying) > 2 {
 		s.flying = nil
+	}
+}
+
+// count has an answer counted, where anything is.
+func (s *session) count(f *flight) {
+	if s.node.record.Counts() {
+		s.node.record.Answered(f.req.Call, string(codeOf(f.reply)), time.Since(f.begun), f.req.Bytes)
 	}
 }
 
@@ -183,9 +197,20 @@ func (s *session) unwrap(ctx actor.Context, f *flight) {
 	default:
 		return
 	}
-	if s.node.feed.heard() {
-		s.node.feed.refused(no.Code, no.kind, no.by, callOf(f.req))
+	if s.node.record.Heard() {
+		s.node.record.Refused(string(no.Code), no.kind, no.by, callOf(f.req))
 	}
+}
+
+// callOf is the name of a call. That of an unknown one is whatever the client has sent.
+func callOf(r *Request) string {
+	if _, refused := r.Command.(Refused); refused {
+		if len(r.Call) > len("getprovidername") ||
+			slices.ContainsFunc([]byte(r.Call), func(b byte) bool { return b < 'a' || b > 'z' }) {
+			return "unknown"
+		}
+	}
+	return r.Call
 }
 
 // mayBegin tells whether a request need not wait for those under way.
@@ -360,7 +385,7 @@ func (s *session) onAnswer(ctx actor.Context, m *answer) {
 	case Done:
 		if _, out := f.req.Command.(Logout); out {
 			s.user, s.key = "", ""
-			s.node.roll.label(ctx.Self(), "")
+			s.node.record.Label(ctx.Self(), "")
 			ctx.Send(s.node.router, &offline{Session: s.id})
 		}
 	}
@@ -433,9 +458,9 @@ func (s *session) view() any {
 		v.From = s.from.String()
 	}
 	v.Flying = fewOf(s.flying, func(f flight) flightView {
-		return flightView{messageName(f.req.Command), f.req.Bytes, millis(time.Since(f.begun)), f.admitted, f.reply != nil}
+		return flightView{telemetry.MessageName(f.req.Command), f.req.Bytes, millis(time.Since(f.begun)), f.admitted, f.reply != nil}
 	})
-	v.Waiting = fewOf(s.waiting, func(r *Request) string { return messageName(r.Command) })
+	v.Waiting = fewOf(s.waiting, func(r *Request) string { return telemetry.MessageName(r.Command) })
 	if s.login != nil {
 		v.Arriving = s.login.left
 	}

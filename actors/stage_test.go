@@ -9,6 +9,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"elemental/actors/dispatch"
+	"elemental/actors/telemetry"
 )
 
 // stage is a node with one runner and none of a provider's actors: tests bring theirs.
@@ -25,11 +26,17 @@ func newStage(t testing.TB, longTurn time.Duration) *stage {
 	log := slog.New(slog.DiscardHandler)
 	s := &stage{said: make(chan string, 1000), hold: make(chan struct{})}
 	s.node = &node{cfg: DefaultConfig(), log: log, scheduler: dispatch.New(1, longTurn), system: actor.NewActorSystemWithConfig(actor.Configure(engineLog(log)))}
+	s.node.record = telemetry.NewRecorder(s.node.system, telemetry.Options{})
 	t.Cleanup(func() {
 		s.node.system.Shutdown()
 		s.node.scheduler.Stop()
 	})
 	return s
+}
+
+// inspect has the actors that come be on a roll.
+func (s *stage) inspect() {
+	s.node.record = telemetry.NewRecorder(s.node.system, telemetry.Options{Inspect: true})
 }
 
 func (s *stage) tell(who *actor.PID, words ...any) {

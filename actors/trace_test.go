@@ -1,14 +1,12 @@
 package actors
 
 import (
-	"regexp"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 
+	"elemental/actors/telemetry"
 	"elemental/persistence"
 )
 
@@ -55,181 +53,79 @@ func TestWhoIsNotFollowedPaysNothing(t *testing.T) {
 		}
 	}
 	look("nobody follows")
-	req := &Request{Call: "ping", Command: Ping{}}
+	req, session := &Request{Call: "ping", Command: Ping{}}, &Session{node: n, pid: n.router, id: 1}
 	if allocated := testing.AllocsPerRun(100, func() {
-		if n.followers.choose(1, req) != nil {
+		if n.record.Following() || n.record.Follow(n.system.Root, session.pid, session.id, req.Call, req, "", time.Time{}) {
 			t.Error("chosen by nobody")
 		}
 	}); allocated != 0 {
 		t.Errorf("choosing: %v allocations", allocated)
 	}
-	stop := p.Follow(Filter{Share: 1}, func(Hop) {})
+	stop := p.Follow(telemetry.Filter{Share: 1}, func(telemetry.Hop) {})
 	look("others are followed")
-	trace := n.followers.choose(1, req)
-	g.Receive(&handed{message: envelope(trace.id, trace.root, &post{})})
-	if spanOf(inner.ctx) == nil {
+	header := followedHeader(t, p)
+	g.Receive(&handed{message: &actor.MessageEnvelope{Header: header, Message: &post{}}})
+	if telemetry.SpanOf(inner.ctx) == nil {
 		t.Errorf("one that is followed: the context is a %T", inner.ctx)
 	}
 	stop()
-	late := &handed{message: envelope(trace.id, trace.root, &post{})}
+	late := &handed{message: &actor.MessageEnvelope{Header: header, Message: &post{}}}
 	if g.Receive(late); inner.ctx != late {
 		t.Errorf("after the end: the context is a %T", inner.ctx)
 	}
 }
 
-// TestAnEnvelopeIsAddressedAsOthersDo holds the header to W3C Trace Context.
-func TestAnEnvelopeIsAddressedAsOthersDo(t *testing.T) {
-	id, parent := newTraceID(), newSpanID()
-	before := now()
-	e := envelope(id, parent, &post{})
-	after := now()
-	if header := e.GetHeader("traceparent"); !regexp.MustCompile(`^00-[0-9a-f]{32}-[0-9a-f]{16}-01$`).MatchString(header) {
-		t.Errorf("header %q", header)
-	}
-	gotID, gotParent, sent, ok := origin(e.Header)
-	if !ok || gotID != id || gotParent != parent || sent.Before(before) || sent.After(after) {
-		t.Errorf("read as %x %x %v %v", gotID, gotParent, sent, ok)
-	}
-	for _, bad := range []string{
-		"", "00", "00-1-2-01", "00-" + strings.Repeat("x", 32) + "-" + strings.Repeat("0", 16) + "-01",
-		"00-" + strings.Repeat("0", 34) + "-" + strings.Repeat("0", 16) + "-01",
-	} {
-		e.SetHeader("traceparent", bad)
-		if _, _, _, ok := origin(e.Header); ok {
-			t.Errorf("%q is taken", bad)
+// followedHeader is what the messages of a request begin with that somebody follows.
+func followedHeader(t *testing.T, p *Provider) map[string]string {
+	t.Helper()
+	root, seen := p.node.system.Root, make(chan map[string]string, 1)
+	pid := root.Spawn(actor.PropsFromFunc(func(ctx actor.Context) {
+		if header := ctx.MessageHeader(); header != nil {
+			seen <- header.ToMap()
 		}
+	}))
+	defer root.Stop(pid)
+	if !p.node.record.Follow(root, pid, 1, "ping", &Request{}, "", time.Time{}) {
+		t.Fatal("nobody follows")
 	}
+	return <-seen
 }
 
 // TestHousekeepingIsNotFollowed looks at what an actor tells itself, its parent and its
 // children: it would go on for ever.
 func TestHousekeepingIsNotFollowed(t *testing.T) {
-	s := &span{of: &trace{}}
-	for _, msg := range []any{&sweep{}, &squeeze{}, &rest{}, &stayed{}, &vacant{}, &fan{}, &persistence.SaveSnapshot{}} {
-		if s.wrap(msg) != msg {
-			t.Errorf("a %T is in an envelope", msg)
+	for _, msg := range []any{&sweep{}, &squeeze{}, &rest{}, &stayed{}, &vacant{}, &saveNow{}, &saveChannel{}} {
+		if _, is := msg.(telemetry.Housekeeping); !is {
+			t.Errorf("a %T is followed", msg)
 		}
-	}
-	once := s.wrap(&post{})
-	if _, wrapped := once.(*actor.MessageEnvelope); !wrapped || s.wrap(once) != once {
-		t.Error("a post is not in one envelope")
 	}
 }
 
 // TestWhatIsHeldBackIsFollowed has a message come for a child that may be about to leave.
 func TestWhatIsHeldBackIsFollowed(t *testing.T) {
 	kids := children{live: map[string]*child{"x": {resting: true}}}
-	s := &span{of: &trace{id: newTraceID()}, hop: Hop{Span: newSpanID()}}
+	p := startNode(t, persistence.Config{}, nil)
+	defer p.Follow(telemetry.Filter{Share: 1}, func(telemetry.Hop) {})()
+	header := followedHeader(t, p)
+	s := p.node.record.Arrive(KindServer, &handed{message: &actor.MessageEnvelope{Header: header}})
+	if s == nil {
+		t.Fatal("it is not followed")
+	}
 	plain := &handed{}
-	kids.deliver(within(plain, s), "x", &post{})
+	kids.deliver(telemetry.Within(plain, s), "x", &post{})
 	kids.stayed(plain, "x")
 	e, wrapped := plain.sent.(*actor.MessageEnvelope)
 	if !wrapped {
 		t.Fatalf("a %T was sent", plain.sent)
 	}
-	if id, parent, _, ok := origin(e.Header); !ok || id != s.of.id || parent != s.hop.Span {
+	if again := p.node.record.Arrive(KindChannel, &handed{message: e}); again == nil || !again.Joins(s) {
 		t.Errorf("header %v", e.Header)
 	}
 	kids.live["x"].resting = true
 	other := &post{}
 	kids.deliver(plain, "x", other)
-	kids.stayed(within(plain, s), "x") // in the time of one that is followed
+	kids.stayed(telemetry.Within(plain, s), "x") // in the time of one that is followed
 	if plain.sent != other {
 		t.Errorf("for one that is not followed a %T was sent", plain.sent)
-	}
-}
-
-// TestSoManyAreFollowedAtATime chooses all, until there are too many.
-func TestSoManyAreFollowedAtATime(t *testing.T) {
-	p := startNode(t, persistence.Config{}, nil)
-	var mu sync.Mutex
-	ends := 0
-	stop := p.Follow(Filter{Share: 1}, func(h Hop) {
-		mu.Lock()
-		defer mu.Unlock()
-		if h.Where == "writer" {
-			ends++
-		}
-	})
-	fs, req := &p.node.followers, &Request{}
-	for conn := range uint64(mostTraces) {
-		if fs.choose(conn, req) == nil {
-			t.Fatalf("only %d are followed", conn)
-		}
-	}
-	stopTwo := p.Follow(Filter{Count: 2}, func(Hop) {})
-	if fs.choose(0, req) != nil {
-		t.Error("one too many is followed")
-	}
-	for conn := range uint64(mostTraces) {
-		fs.hungUp(conn)
-		fs.hungUp(conn)
-	}
-	if ends != mostTraces {
-		t.Errorf("%d have ended", ends)
-	}
-	if fs.choose(0, req) == nil {
-		t.Error("none is followed when the others have ended")
-	}
-	if kept := len(fs.traces); kept != mostOver+1 {
-		t.Errorf("%d are remembered", kept)
-	}
-	stop()
-	if fs.choose(0, req) == nil || fs.choose(0, req) != nil {
-		t.Error("who wants two does not get both, or more")
-	}
-	if stopTwo(); len(fs.traces) != 0 {
-		t.Errorf("%d are remembered for nobody", len(fs.traces))
-	}
-}
-
-// TestAStormOfHopsIsCutShort has one request cause more than anybody would read.
-func TestAStormOfHopsIsCutShort(t *testing.T) {
-	p := startNode(t, persistence.Config{}, nil)
-	told, lost := 0, 0
-	defer p.Follow(Filter{}, func(h Hop) {
-		told++
-		lost += h.Lost
-	})()
-	g := &guard{node: p.node, kind: KindRouter, inner: &probe{msg: &answer{}}}
-	trace := p.node.followers.choose(1, &Request{})
-	for range 2 * mostHops {
-		g.Receive(&handed{message: envelope(trace.id, trace.root, &attach{})})
-	}
-	trace.unanswered().Ended()
-	if told != mostHops+1 || lost != mostHops {
-		t.Errorf("%d hops, and %d are said to be lost", told, lost)
-	}
-}
-
-// TestTheAnswersEndIsToldLast has an answer written while its sender is at it yet.
-func TestTheAnswersEndIsToldLast(t *testing.T) {
-	p := startNode(t, persistence.Config{}, nil)
-	var told []string
-	defer p.Follow(Filter{}, func(h Hop) { told = append(told, h.Where) })()
-	trace := p.node.followers.choose(1, &Request{})
-	at := trace.enter(Hop{Where: "session", Sent: now()})
-	w := trace.writing(at.hop.Span, Done{})
-	w.Begun()
-	w.Ended()
-	w.Ended()
-	if len(told) > 0 {
-		t.Errorf("%v were told before the session had ended", told)
-	}
-	at.leave()
-	if got := strings.Join(told, " "); got != "session writer" {
-		t.Error(got)
-	}
-}
-
-// TestTimesAreOfOneClock takes a time of somebody else.
-func TestTimesAreOfOneClock(t *testing.T) {
-	before := now()
-	at := clock(time.Now())
-	if after := now(); at.Before(before) || at.After(after) {
-		t.Errorf("%v is not within %v and %v", at, before, after)
-	}
-	if !clock(time.Time{}).IsZero() {
-		t.Error("no time is one")
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"elemental/actors/dispatch"
+	"elemental/actors/telemetry"
 	"elemental/persistence"
 )
 
@@ -20,7 +21,7 @@ func TestALookKeepsNobodyInMemory(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		p := inspected(t, func(cfg *Config) {
 			cfg.Fault = func(kind Kind, msg any) {
-				if _, look := msg.(*inspection); look {
+				if _, look := msg.(*telemetry.Inspection); look {
 					t.Errorf("a %s is asked itself", kind)
 				}
 			}
@@ -50,8 +51,8 @@ func TestALookKeepsNobodyInMemory(t *testing.T) {
 // TestWhoRecoversShowsItToo looks at a user whose stream is being read, and then cannot be.
 func TestWhoRecoversShowsItToo(t *testing.T) {
 	d := newDisk(t, nil)
-	d.n.roll = newRoll(nil)
-	p, root := &Provider{node: d.n}, d.n.system.Root
+	d.n.record = telemetry.NewRecorder(d.n.system, telemetry.Options{Inspect: true})
+	p, root := &Provider{Look: d.n.record.Look(), node: d.n}, d.n.system.Root
 	asked := make(chan *persistence.Recover, 1)
 	d.n.disk = root.Spawn(actor.PropsFromFunc(func(ctx actor.Context) {
 		if m, ok := ctx.Message().(*persistence.Recover); ok {
@@ -95,7 +96,7 @@ func TestALookEndsWithTheActor(t *testing.T) {
 		synctest.Wait()
 		s.node.system.Root.Stop(slow)
 		close(s.hold)
-		if err := <-asked; !errors.Is(err, ErrNoActor) {
+		if err := <-asked; !errors.Is(err, telemetry.ErrNoActor) {
 			t.Errorf("who waits for one that stops: %v", err)
 		}
 	})
@@ -105,12 +106,12 @@ func TestALookEndsWithTheActor(t *testing.T) {
 // returns: here whoever crashes it gives it its turns.
 func TestACrashThatStrikesIsNotRefused(t *testing.T) {
 	s := newStage(t, dispatch.LongTurn)
-	s.node.roll = newRoll(newFeed(s.node.system))
+	s.inspect()
 	frail := s.node.system.Root.Spawn(s.node.props(KindSession, nil, func() actor.Actor {
 		return actor.ReceiveFunc(func(actor.Context) {})
 	}).Configure(actor.WithGuardian(stopChild{})))
 	s.untilAsleep()
-	p := &Provider{node: s.node}
+	p := &Provider{Look: s.node.record.Look(), node: s.node}
 	var turns *dispatch.Turns
 	give := func() {
 		for turns.Begin(); !turns.End(); {
@@ -123,7 +124,7 @@ func TestACrashThatStrikesIsNotRefused(t *testing.T) {
 	if err := p.Crash(frail.Id); err != nil {
 		t.Error(err)
 	}
-	if err := p.Crash(frail.Id); !errors.Is(err, ErrNoActor) {
+	if err := p.Crash(frail.Id); !errors.Is(err, telemetry.ErrNoActor) {
 		t.Errorf("crashed a dead one: %v", err)
 	}
 }

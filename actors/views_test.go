@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"elemental/actors"
+	"elemental/actors/telemetry"
 	"elemental/transport/housetest"
 )
 
@@ -44,9 +45,9 @@ type gallery struct {
 // look asks each actor for its state, and holds that to the secrets.
 func (g *gallery) look() {
 	p := g.house.Provider
-	p.Actors(func(i actors.ActorInfo) bool {
+	p.Actors(func(i telemetry.ActorInfo) bool {
 		text, err := p.View(g.t.Context(), i.ID)
-		if errors.Is(err, actors.ErrNoActor) || g.t.Context().Err() != nil {
+		if errors.Is(err, telemetry.ErrNoActor) || g.t.Context().Err() != nil {
 			return true // it has gone
 		}
 		var view any

@@ -10,14 +10,14 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"elemental/actors/dispatch"
+	"elemental/actors/telemetry"
 )
 
 // watchedStage is a stage with a roll, and an actor that takes a second for each word. It
 // is in a bubble, where time goes by for nobody else.
 func watchedStage(t *testing.T) (*stage, *Provider, *actor.PID) {
 	s := newStage(t, dispatch.LongTurn)
-	s.node.feed = newFeed(s.node.system)
-	s.node.roll = newRoll(s.node.feed)
+	s.inspect()
 	t.Cleanup(func() { time.Sleep(time.Hour) }) // who steps in goes again
 	slow := s.node.system.Root.Spawn(s.node.props(KindChannel, nil, func() actor.Actor {
 		return actor.ReceiveFunc(func(ctx actor.Context) {
@@ -33,7 +33,7 @@ func watchedStage(t *testing.T) (*stage, *Provider, *actor.PID) {
 		})
 	}).Configure(actor.WithGuardian(resume{})))
 	synctest.Wait()
-	return s, &Provider{node: s.node}, slow
+	return s, &Provider{Look: s.node.record.Look(), node: s.node}, slow
 }
 
 // near tells whether a time is told as it was, to a sixteenth.
@@ -86,14 +86,14 @@ func TestAWatchTellsHowLongMessagesWait(t *testing.T) {
 func TestEachWatchHasItsOwnSpan(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s, p, slow := watchedStage(t)
-		watch := func() *Watch {
+		watch := func() *telemetry.Watch {
 			w, err := p.Watch(slow.Id)
 			if err != nil {
 				t.Fatal(err)
 			}
 			return w
 		}
-		count := func(w *Watch) (n uint64) {
+		count := func(w *telemetry.Watch) (n uint64) {
 			for _, seen := range w.Take().Types {
 				n += seen.Count
 			}
@@ -119,9 +119,6 @@ func TestEachWatchHasItsOwnSpan(t *testing.T) {
 		b.Stop()
 		b.Stop()
 		c.Stop()
-		if p.node.roll.find(slow.Id).observed != nil {
-			t.Error("it is observed, though nobody watches")
-		}
 		say(7)
 		d := watch()
 		say(2)
@@ -159,7 +156,7 @@ func TestAWatchSeesCrashesAndTheEnd(t *testing.T) {
 			t.Errorf("after the end: %+v", seen)
 		}
 		w.Stop()
-		if _, err := p.Watch(slow.Id); !errors.Is(err, ErrNoActor) {
+		if _, err := p.Watch(slow.Id); !errors.Is(err, telemetry.ErrNoActor) {
 			t.Errorf("watches a dead one: %v", err)
 		}
 	})
@@ -169,12 +166,12 @@ func TestAWatchSeesCrashesAndTheEnd(t *testing.T) {
 func TestTooManyDoNotWatchOneActor(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		_, p, slow := watchedStage(t)
-		for range maxWatches {
+		for range 32 {
 			if _, err := p.Watch(slow.Id); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if _, err := p.Watch(slow.Id); !errors.Is(err, ErrWatched) {
+		if _, err := p.Watch(slow.Id); !errors.Is(err, telemetry.ErrWatched) {
 			t.Errorf("one more: %v", err)
 		}
 	})
@@ -192,7 +189,7 @@ func TestAWatchCountsKnownTraffic(t *testing.T) {
 			KindSession: "Request", KindDirectory: "post", KindServer: "post", KindChannel: "post",
 			KindPersistence: "Append", KindRouter: "publish",
 		}
-		watches := map[string]*Watch{}
+		watches := map[string]*telemetry.Watch{}
 		before := p.KindCounts()
 		for id, i := range checkRoll(t, p) {
 			if want[i.Kind] == "" || id == "provider/users" {
@@ -226,7 +223,7 @@ func TestAWatchCountsKnownTraffic(t *testing.T) {
 }
 
 // checkSeen sees that a type was counted, and the types are in order.
-func checkSeen(t *testing.T, id string, seen Observation, message string, count uint64) {
+func checkSeen(t *testing.T, id string, seen telemetry.Observation, message string, count uint64) {
 	t.Helper()
 	got := uint64(0)
 	for i, each := range seen.Types {
@@ -240,4 +237,41 @@ func checkSeen(t *testing.T, id string, seen Observation, message string, count 
 	if got != count {
 		t.Errorf("%s: %d of %s: %+v", id, got, message, seen.Types)
 	}
+}
+
+// TestTheEffortForWatchesIsCounted message by message, once for each watch, and no more
+// when nobody watches.
+func TestTheEffortForWatchesIsCounted(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s, p, slow := watchedStage(t)
+		say := func(n int) {
+			for range n {
+				s.tell(slow, "x")
+			}
+			time.Sleep(time.Minute)
+		}
+		expect := func(when string, messages, sights uint64) {
+			t.Helper()
+			if got := p.Effort(); got != (telemetry.Effort{Messages: messages, Sights: sights}) {
+				t.Errorf("%s: %+v", when, got)
+			}
+		}
+		say(3)
+		expect("unwatched", 0, 0)
+		a, err := p.Watch(slow.Id)
+		b, other := p.Watch(slow.Id)
+		if err != nil || other != nil {
+			t.Fatal(err, other)
+		}
+		say(5)
+		a.Take()
+		b.Take()
+		expect("watched by two", 5, 10)
+		a.Stop()
+		say(2)
+		b.Stop()
+		expect("watched by one", 7, 12)
+		say(4)
+		expect("unwatched again", 7, 12)
+	})
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"elemental/actors"
+	"elemental/actors/telemetry"
 	"elemental/transport"
 )
 
@@ -28,7 +29,7 @@ type actorInfo struct {
 	Started  int64  `json:"started"`
 }
 
-func told(a *actors.ActorInfo) actorInfo {
+func told(a *telemetry.ActorInfo) actorInfo {
 	return actorInfo{
 		ID: a.ID, Parent: a.Parent, Kind: string(a.Kind), Label: a.Label,
 		Depth: a.Depth, Children: a.Children, Restarts: a.Restarts, Messages: a.Messages, Started: millis(a.Started),
@@ -79,7 +80,7 @@ type list struct {
 	Actors []actorInfo `json:"actors"`
 }
 
-func listOf(all []actors.ActorInfo, offset, limit int) list {
+func listOf(all []telemetry.ActorInfo, offset, limit int) list {
 	from := min(offset, len(all))
 	l := list{Total: len(all), Actors: []actorInfo{}}
 	for i := range all[from:min(from+limit, len(all))] {
@@ -107,7 +108,7 @@ func (s *Server) tree(w http.ResponseWriter, r *http.Request) {
 		if kind == "" && parent == "" {
 			return s.roots()
 		}
-		found := s.found(order, func(a *actors.ActorInfo) bool {
+		found := s.found(order, func(a *telemetry.ActorInfo) bool {
 			return (kind == "" || a.Kind == kind) && (parent == "" || parentOf(a) == parent)
 		})
 		return listOf(found, offset, limit)
@@ -115,8 +116,8 @@ func (s *Server) tree(w http.ResponseWriter, r *http.Request) {
 }
 
 // found are the living actors that fit, in order.
-func (s *Server) found(order order, fits func(*actors.ActorInfo) bool) (found []actors.ActorInfo) {
-	s.provider.Actors(func(a actors.ActorInfo) bool {
+func (s *Server) found(order order, fits func(*telemetry.ActorInfo) bool) (found []telemetry.ActorInfo) {
+	s.provider.Actors(func(a telemetry.ActorInfo) bool {
 		if fits(&a) {
 			found = append(found, a)
 		}
@@ -130,7 +131,7 @@ func (s *Server) found(order order, fits func(*actors.ActorInfo) bool) (found []
 func (s *Server) roots() list {
 	var roots []actorInfo
 	group := actorInfo{ID: connGroup, Kind: groupKind, Started: millis(s.started)}
-	s.provider.Actors(func(a actors.ActorInfo) bool {
+	s.provider.Actors(func(a telemetry.ActorInfo) bool {
 		switch {
 		case a.Kind == actors.KindSession:
 			group.Children++
@@ -149,7 +150,7 @@ func (s *Server) search(w http.ResponseWriter, r *http.Request) {
 	limit := number(r, "limit", 50, mostLimit)
 	text := fold(r.URL.Query().Get("q"))
 	s.scanned(w, r, func() any {
-		found := s.found(byName, func(a *actors.ActorInfo) bool { return contains(a.ID, text) || contains(a.Label, text) })
+		found := s.found(byName, func(a *telemetry.ActorInfo) bool { return contains(a.ID, text) || contains(a.Label, text) })
 		return listOf(found, 0, limit)
 	})
 }

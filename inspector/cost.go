@@ -6,7 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"elemental/actors"
+	"elemental/actors/telemetry"
 )
 
 // cost is what the inspector itself takes: the time in which its own code collects,
@@ -19,7 +19,7 @@ type cost struct {
 	bytes atomic.Int64
 
 	once sync.Once // measures what one takes
-	each actors.EffortTimes
+	each telemetry.EffortTimes
 	hear time.Duration
 }
 
@@ -35,7 +35,7 @@ func (c *cost) wrote(begun time.Time) { c.busy.Add(int64(min(time.Since(begun), 
 // counted is about the time of what was done in the actors for those who look, since the start.
 func (s *Server) counted() time.Duration {
 	effort, heard := s.provider.Effort(), s.cost.heard.Load()
-	if effort == (actors.Effort{}) && heard == 0 {
+	if effort == (telemetry.Effort{}) && heard == 0 {
 		return 0
 	}
 	s.cost.once.Do(s.cost.measure)
@@ -45,13 +45,13 @@ func (s *Server) counted() time.Duration {
 // measure finds out what one of what is counted takes, on the goroutine of who asks first.
 func (c *cost) measure() {
 	defer c.working(time.Now())
-	c.each = actors.MeasureEffort()
+	c.each = telemetry.MeasureEffort()
 	const requests, hops = 1 << 8, 1 << 5
 	s := &Server{}
-	f := s.following(actors.Filter{Count: 1})
+	f := s.following(telemetry.Filter{Count: 1})
 	begun := time.Now()
 	for i := range requests * hops {
-		f.hear(actors.Hop{Trace: actors.TraceID{byte(i / hops)}, Where: "session"})
+		f.hear(telemetry.Hop{Trace: telemetry.TraceID{byte(i / hops)}, Where: "session"})
 		f.note(<-f.hops)
 	}
 	c.hear = max(time.Since(begun)/(requests*hops), 1)

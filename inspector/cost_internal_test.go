@@ -6,7 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"elemental/actors"
+	"elemental/actors/telemetry"
 	"elemental/transport/housetest"
 )
 
@@ -16,12 +16,12 @@ func TestTheCostHasTwoParts(t *testing.T) {
 	s := &Server{provider: housetest.New(t, housetest.Settings{Inspect: true}).Provider}
 	s.hub = newHub(s)
 	s.cost.once.Do(func() { s.cost.hear = time.Millisecond })
-	f := s.following(actors.Filter{Count: 1})
+	f := s.following(telemetry.Filter{Count: 1})
 	if s.counted() != 0 {
 		t.Errorf("%v before anything", s.counted())
 	}
 	for range 2 * hopQueue { // what is lost has been heard
-		f.hear(actors.Hop{Where: "session"})
+		f.hear(telemetry.Hop{Where: "session"})
 	}
 	if s.counted() != 2*hopQueue*time.Millisecond {
 		t.Errorf("%v", s.counted())

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"elemental/actors"
+	"elemental/actors/telemetry"
 )
 
 // This file is the streams of events. Each is written by the goroutine of its request.
@@ -255,7 +256,7 @@ func (t ticker) stop() {
 // watched is an actor that a stream watches.
 type watched struct {
 	id    string
-	watch *actors.Watch // nil when there is no such actor, or not any more, or no room
+	watch *telemetry.Watch // nil when there is no such actor, or not any more, or no room
 }
 
 type watches []*watched
@@ -327,14 +328,14 @@ type (
 	}
 )
 
-func placeOf(p actors.Place) observedPlace { return observedPlace{p.File, p.Line, p.Function} }
+func placeOf(p telemetry.Place) observedPlace { return observedPlace{p.File, p.Line, p.Function} }
 
 // look tells what the actor did since the last look.
 func (w *watched) look(s *Server) []byte {
 	defer s.cost.working(time.Now())
 	o := observation{ID: w.id, Types: []observedType{}, Restarts: []observedRestart{}}
 	if err := w.begin(s.provider); err != nil {
-		o.Crowded = errors.Is(err, actors.ErrWatched)
+		o.Crowded = errors.Is(err, telemetry.ErrWatched)
 		o.Gone = !o.Crowded
 		return event("actor", o)
 	}
@@ -381,7 +382,7 @@ const (
 
 func (s *Server) treeNow() treeNow {
 	now := treeNow{Kinds: map[string]int{}, Lives: map[string]lives{}, Deepest: []actorInfo{}, Changed: []string{}}
-	s.provider.Actors(func(a actors.ActorInfo) bool {
+	s.provider.Actors(func(a telemetry.ActorInfo) bool {
 		now.Count++
 		now.Kinds[string(a.Kind)]++
 		if a.Depth == 0 {

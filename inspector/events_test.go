@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"elemental/actors"
+	"elemental/actors/telemetry"
 	"elemental/inspector"
 	"elemental/transport/housetest"
 )
@@ -134,7 +134,7 @@ func (s *site) crowdAround(id string) (leaves func()) {
 	s.t.Helper()
 	for {
 		watch, err := s.Provider.Watch(id)
-		if errors.Is(err, actors.ErrWatched) {
+		if errors.Is(err, telemetry.ErrWatched) {
 			return leaves
 		}
 		if err != nil {

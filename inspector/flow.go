@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/procfs"
 
 	"elemental/actors"
+	"elemental/actors/telemetry"
 	"elemental/persistence"
 	"elemental/transport"
 )
@@ -16,8 +17,8 @@ import (
 // snapshot is all counters at a moment; the flow is what came between two.
 type snapshot struct {
 	at       time.Time
-	calls    actors.Counters
-	kinds    map[actors.Kind]actors.KindCount
+	calls    telemetry.Counters
+	kinds    map[actors.Kind]telemetry.KindCount
 	wire     transport.Counters
 	disk     persistence.Counters
 	process  process
@@ -174,7 +175,7 @@ func (f *flow) callsSince(s, before *snapshot, rate rater) {
 				c.OK = r
 			case r > 0:
 				c.Refused += r
-				f.Refused[string(code)] += r
+				f.Refused[code] += r
 			}
 		}
 		if there {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"elemental/actors"
+	"elemental/actors/telemetry"
 )
 
 // An answer is counted a moment before the time that it took: a look in between tells it, for
@@ -12,9 +13,9 @@ import (
 func TestNoAnswerIsLostBetweenTwoLooks(t *testing.T) {
 	now := time.Now()
 	before, after := &snapshot{at: now.Add(-time.Second)}, &snapshot{at: now}
-	after.calls.Calls = map[string]actors.CallCount{
-		"message": {Answers: map[actors.Code]uint64{"": 2, actors.NoSuchServer: 1}},
-		"ping":    {Answers: map[actors.Code]uint64{"": 0}},
+	after.calls.Calls = map[string]telemetry.CallCount{
+		"message": {Answers: map[string]uint64{"": 2, string(actors.NoSuchServer): 1}},
+		"ping":    {Answers: map[string]uint64{"": 0}},
 	}
 	f := after.flowSince(before)
 	if c := f.Calls["message"]; c.OK != 2 || c.Refused != 1 || f.Refused["no_such_server"] != 1 {

@@ -10,7 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"elemental/actors"
+	"elemental/actors/telemetry"
 )
 
 // This file follows requests for a stream. The hops come from wherever the requests are;
@@ -30,27 +30,27 @@ type following struct {
 	id       string
 	stream   *stream
 	server   *Server
-	filter   actors.Filter
+	filter   telemetry.Filter
 	unfollow func()
-	hops     chan actors.Hop
-	lasts    chan actors.Hop // that end the requests, one each: there is room for all
-	due      chan struct{}   // one for each that has ended, a moment later
+	hops     chan telemetry.Hop
+	lasts    chan telemetry.Hop // that end the requests, one each: there is room for all
+	due      chan struct{}      // one for each that has ended, a moment later
 	quit     chan struct{}
 	once     sync.Once
 	lost     atomic.Int64
 
 	// run's alone
 	left     int
-	requests map[actors.TraceID][]actors.Hop
-	ended    []actors.Hop // the last ones, of those that are not told
-	told     map[actors.TraceID]bool
+	requests map[telemetry.TraceID][]telemetry.Hop
+	ended    []telemetry.Hop // the last ones, of those that are not told
+	told     map[telemetry.TraceID]bool
 }
 
-func (s *Server) following(filter actors.Filter) *following {
+func (s *Server) following(filter telemetry.Filter) *following {
 	return &following{
-		id: rand.Text(), server: s, filter: filter, left: filter.Count, hops: make(chan actors.Hop, hopQueue),
-		lasts: make(chan actors.Hop, filter.Count), due: make(chan struct{}, filter.Count), quit: make(chan struct{}),
-		requests: map[actors.TraceID][]actors.Hop{}, told: map[actors.TraceID]bool{},
+		id: rand.Text(), server: s, filter: filter, left: filter.Count, hops: make(chan telemetry.Hop, hopQueue),
+		lasts: make(chan telemetry.Hop, filter.Count), due: make(chan struct{}, filter.Count), quit: make(chan struct{}),
+		requests: map[telemetry.TraceID][]telemetry.Hop{}, told: map[telemetry.TraceID]bool{},
 	}
 }
 
@@ -67,7 +67,7 @@ func (s *Server) follow(w http.ResponseWriter, r *http.Request) {
 	if !body(w, r, &wish) {
 		return
 	}
-	f := s.following(actors.Filter{Conn: wish.Conn, Call: wish.Call, Count: min(max(wish.Count, 1), mostRequests)})
+	f := s.following(telemetry.Filter{Conn: wish.Conn, Call: wish.Call, Count: min(max(wish.Count, 1), mostRequests)})
 	switch s.hub.begin(f, wish.Stream) {
 	case http.StatusNotFound:
 		fail(w, http.StatusNotFound, "there is no such stream")
@@ -152,7 +152,7 @@ func (f *following) say(event []byte) {
 }
 
 // note puts a hop to those of its request. A straggler of one that was told is too late.
-func (f *following) note(hop actors.Hop) {
+func (f *following) note(hop telemetry.Hop) {
 	hops := f.requests[hop.Trace]
 	switch {
 	case f.told[hop.Trace]:
@@ -180,7 +180,7 @@ func (f *following) tell() {
 }
 
 // hear is called wherever a hop is. The ends of requests are never lost.
-func (f *following) hear(hop actors.Hop) {
+func (f *following) hear(hop telemetry.Hop) {
 	f.server.cost.heard.Add(1)
 	to := f.hops
 	if hop.Where == "writer" {
@@ -233,8 +233,8 @@ type (
 )
 
 // describe tells of a request; times are from its beginning.
-func (f *following) describe(hops []actors.Hop) requestTold {
-	slices.SortStableFunc(hops, func(a, b actors.Hop) int {
+func (f *following) describe(hops []telemetry.Hop) requestTold {
+	slices.SortStableFunc(hops, func(a, b telemetry.Hop) int {
 		return cmp.Or(a.Begun.Compare(b.Begun), a.Sent.Compare(b.Sent))
 	})
 	r := requestTold{ID: f.id, Trace: hex.EncodeToString(hops[0].Trace[:]), Hops: []hopTold{}}
@@ -252,7 +252,7 @@ func (f *following) describe(hops []actors.Hop) requestTold {
 	r.Begun = millis(from)
 	for i := range hops {
 		h := &hops[i]
-		r.Call, r.Code, r.Conn = cmp.Or(r.Call, h.Call), cmp.Or(r.Code, string(h.Code)), cmp.Or(r.Conn, h.Conn)
+		r.Call, r.Code, r.Conn = cmp.Or(r.Call, h.Call), cmp.Or(r.Code, h.Code), cmp.Or(r.Conn, h.Conn)
 		if h.Where == "writer" {
 			r.Took = at(h.Ended)
 			r.Lost += int64(h.Lost)
@@ -265,15 +265,15 @@ func (f *following) describe(hops []actors.Hop) requestTold {
 	return r
 }
 
-func batchTold(b *actors.Batch, at func(time.Time) float64) *hopBatch {
+func batchTold(b *telemetry.Batch, at func(time.Time) float64) *hopBatch {
 	if b == nil {
 		return nil
 	}
 	return &hopBatch{b.Records, b.Bytes, at(b.Begun), at(b.Written), at(b.Synced)}
 }
 
-func spanText(id actors.SpanID) string {
-	if id == (actors.SpanID{}) {
+func spanText(id telemetry.SpanID) string {
+	if id == (telemetry.SpanID{}) {
 		return ""
 	}
 	return hex.EncodeToString(id[:])

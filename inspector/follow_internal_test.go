@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"elemental/actors"
+	"elemental/actors/telemetry"
 	"elemental/transport/housetest"
 )
 
@@ -21,11 +22,11 @@ import (
 func TestRequestsAreToldApart(t *testing.T) {
 	s := &Server{}
 	s.hub = newHub(s)
-	f := s.following(actors.Filter{Count: 3})
+	f := s.following(telemetry.Filter{Count: 3})
 	f.stream, f.unfollow = &stream{queue: make(chan []byte, streamQueue)}, func() {}
 	hear := func(trace byte, wheres ...string) {
 		for _, where := range wheres {
-			f.hear(actors.Hop{Trace: actors.TraceID{trace}, Where: where, Begun: time.Now(), Ended: time.Now()})
+			f.hear(telemetry.Hop{Trace: telemetry.TraceID{trace}, Where: where, Begun: time.Now(), Ended: time.Now()})
 		}
 	}
 	go f.run()
@@ -56,12 +57,12 @@ func bubbled(t *testing.T, count int, test func(f *following, hear func(trace by
 	synctest.Test(t, func(t *testing.T) {
 		s := &Server{}
 		s.hub = newHub(s)
-		f := s.following(actors.Filter{Count: count})
+		f := s.following(telemetry.Filter{Count: count})
 		f.stream = &stream{queue: make(chan []byte, streamQueue), gone: make(chan struct{})}
 		f.unfollow = func() {}
 		test(f, func(trace byte, where string, times int) {
 			for range times {
-				f.hear(actors.Hop{Trace: actors.TraceID{trace}, Where: where, Begun: time.Now(), Ended: time.Now()})
+				f.hear(telemetry.Hop{Trace: telemetry.TraceID{trace}, Where: where, Begun: time.Now(), Ended: time.Now()})
 			}
 		})
 		f.stop()

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"elemental/actors"
+	"elemental/actors/telemetry"
 )
 
 // The sessions have no parent: the page shows them under a group of their own.
@@ -19,14 +20,14 @@ const (
 )
 
 // parentOf is under whom the page shows an actor.
-func parentOf(a *actors.ActorInfo) string {
+func parentOf(a *telemetry.ActorInfo) string {
 	if a.Kind == actors.KindSession && a.Parent == "" {
 		return connGroup
 	}
 	return a.Parent
 }
 
-type order func(a, b actors.ActorInfo) int
+type order func(a, b telemetry.ActorInfo) int
 
 // orders are the sorts of a list. What is equal is in the order of the names.
 var orders = map[string]order{
@@ -37,19 +38,21 @@ var orders = map[string]order{
 	"restarts": byRestarts,
 }
 
-func byDepth(a, b actors.ActorInfo) int { return cmp.Or(cmp.Compare(b.Depth, a.Depth), byName(a, b)) }
+func byDepth(a, b telemetry.ActorInfo) int {
+	return cmp.Or(cmp.Compare(b.Depth, a.Depth), byName(a, b))
+}
 
-func byRestarts(a, b actors.ActorInfo) int {
+func byRestarts(a, b telemetry.ActorInfo) int {
 	return cmp.Or(cmp.Compare(b.Restarts, a.Restarts), byName(a, b))
 }
 
 // byBusiness is quick: whole trees are sorted by it.
-func byBusiness(a, b actors.ActorInfo) int {
+func byBusiness(a, b telemetry.ActorInfo) int {
 	return cmp.Or(cmp.Compare(b.Depth, a.Depth), cmp.Compare(b.Restarts, a.Restarts), cmp.Compare(a.ID, b.ID))
 }
 
 // byName puts conn/9 before conn/10.
-func byName(a, b actors.ActorInfo) int {
+func byName(a, b telemetry.ActorInfo) int {
 	return cmp.Or(
 		cmp.Compare(parentPart(a.ID), parentPart(b.ID)),
 		numbersByLength(lastPart(a.ID), lastPart(b.ID)),
@@ -164,8 +167,8 @@ func appendText(b []byte, text string) ([]byte, error) {
 
 func (s *Server) overview(w http.ResponseWriter, r *http.Request) {
 	s.scanned(w, r, func() any {
-		f := forest{below: map[string][]actors.ActorInfo{}}
-		s.provider.Actors(func(a actors.ActorInfo) bool {
+		f := forest{below: map[string][]telemetry.ActorInfo{}}
+		s.provider.Actors(func(a telemetry.ActorInfo) bool {
 			f.add(a)
 			return true
 		})
@@ -175,11 +178,11 @@ func (s *Server) overview(w http.ResponseWriter, r *http.Request) {
 
 // forest is all living actors by their parents.
 type forest struct {
-	below map[string][]actors.ActorInfo // "" for the roots
+	below map[string][]telemetry.ActorInfo // "" for the roots
 	count int
 }
 
-func (f *forest) add(a actors.ActorInfo) {
+func (f *forest) add(a telemetry.ActorInfo) {
 	f.count++
 	parent := parentOf(&a)
 	f.below[parent] = append(f.below[parent], a)
@@ -188,7 +191,7 @@ func (f *forest) add(a actors.ActorInfo) {
 // draw makes the picture with so many nodes at the most. When there are too many, the
 // largest groups are cut: who has nothing to do is left out first.
 func (f *forest) draw(most int) picture {
-	f.below[""] = append(f.below[""], actors.ActorInfo{ID: connGroup, Kind: groupKind})
+	f.below[""] = append(f.below[""], telemetry.ActorInfo{ID: connGroup, Kind: groupKind})
 	for _, children := range f.below {
 		slices.SortFunc(children, byBusiness)
 	}
@@ -208,7 +211,7 @@ type drawing struct {
 	kindAt map[actors.Kind]int
 }
 
-func (d *drawing) put(a *actors.ActorInfo, parent int) {
+func (d *drawing) put(a *telemetry.ActorInfo, parent int) {
 	kind, known := d.kindAt[a.Kind]
 	if !known {
 		kind = len(d.Kinds)

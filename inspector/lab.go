@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"elemental/actors"
+	"elemental/actors/telemetry"
 	"elemental/transport"
 )
 
@@ -81,7 +81,7 @@ func (l *lab) begin(w http.ResponseWriter, r *http.Request) {
 func (l *lab) crash(w http.ResponseWriter, id string) {
 	if err := l.server.provider.Crash(id); err != nil {
 		status := http.StatusNotFound
-		if errors.Is(err, actors.ErrCrashing) {
+		if errors.Is(err, telemetry.ErrCrashing) {
 			status = http.StatusConflict
 		}
 		fail(w, status, err.Error())

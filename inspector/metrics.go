@@ -135,8 +135,8 @@ func (g gathering) domain(s *Server) {
 	now := s.provider.Counters()
 	for name, call := range now.Calls {
 		for _, code := range []actors.Code{actors.Busy, actors.OutcomeUnknown, actors.StorageDown} {
-			if _, is := call.Answers[code]; !is {
-				g.counter(callsTotal, 0, name, outcome(code)) // so that the first is seen to be a rise
+			if _, is := call.Answers[string(code)]; !is {
+				g.counter(callsTotal, 0, name, outcome(string(code))) // so that the first is seen to be a rise
 			}
 		}
 		for code, n := range call.Answers {
@@ -163,11 +163,11 @@ func (g gathering) domain(s *Server) {
 	}
 }
 
-func outcome(code actors.Code) string {
+func outcome(code string) string {
 	if code == "" {
 		return "ok"
 	}
-	return string(code)
+	return code
 }
 
 func (g gathering) wire(s *Server) {

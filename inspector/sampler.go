@@ -5,7 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"elemental/actors"
+	"elemental/actors/telemetry"
 )
 
 // sampler looks once a second for all streams that want to hear of the flow or the
@@ -33,7 +33,7 @@ func (s *sampler) need(streams map[string]*stream) {
 	switch {
 	case len(s.to) > 0 && s.quit == nil:
 		s.quit = make(chan struct{})
-		news := &feed{lines: make(chan actors.Happening, feedQueue)}
+		news := &feed{lines: make(chan telemetry.Happening, feedQueue)}
 		go s.run(s.quit, news, s.server.provider.Feed(news.hear)) // whoever wants to hear, hears from now on
 	case len(s.to) == 0 && s.quit != nil:
 		close(s.quit)
@@ -99,7 +99,7 @@ func send(to []*stream, event []byte) {
 
 // feed is what happens, on its way from the actors to the streams.
 type feed struct {
-	lines chan actors.Happening
+	lines chan telemetry.Happening
 	lost  atomic.Int64 // there was no room for them
 	told  int          // in this second
 	held  int64        // beyond what is told in one
@@ -111,7 +111,7 @@ const (
 )
 
 // hear is called wherever something happens.
-func (f *feed) hear(h actors.Happening) {
+func (f *feed) hear(h telemetry.Happening) {
 	select {
 	case f.lines <- h:
 	default:
@@ -128,7 +128,7 @@ type happening struct {
 }
 
 // pass tells of something, unless there is too much.
-func (s *sampler) pass(f *feed, h actors.Happening) {
+func (s *sampler) pass(f *feed, h telemetry.Happening) {
 	defer s.server.cost.working(time.Now())
 	if f.told++; f.told > feedRate {
 		f.held++

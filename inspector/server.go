@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"elemental/actors"
+	"elemental/actors/telemetry"
 	"elemental/inspector/faultlab"
 	"elemental/inspector/page"
 	"elemental/persistence"
@@ -271,7 +272,7 @@ type happenings struct {
 var happens = [...]string{"panic", "restart", "stopped", "deadletter", "busy", "storage", "slow-reader"}
 
 func (h *happenings) listen(provider *actors.Provider) {
-	h.stop = provider.Feed(func(what actors.Happening) {
+	h.stop = provider.Feed(func(what telemetry.Happening) {
 		for i, word := range happens {
 			if word == what.What {
 				h.counts[i].Add(uint64(max(what.More, 1))) //nolint:gosec // not negative

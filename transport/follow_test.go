@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"elemental/actors"
+	"elemental/actors/telemetry"
 	"elemental/persistence"
 	"elemental/persistence/vfs/vfstest"
 	"elemental/transport/housetest"
@@ -22,13 +23,13 @@ type followed struct {
 	stop func()
 
 	mu   sync.Mutex
-	hops []actors.Hop
+	hops []telemetry.Hop
 }
 
-func follow(t *testing.T, h *housetest.House, f actors.Filter) *followed {
+func follow(t *testing.T, h *housetest.House, f telemetry.Filter) *followed {
 	t.Helper()
 	told := &followed{t: t}
-	told.stop = h.Provider.Follow(f, func(hop actors.Hop) {
+	told.stop = h.Provider.Follow(f, func(hop telemetry.Hop) {
 		told.mu.Lock()
 		defer told.mu.Unlock()
 		told.hops = append(told.hops, hop)
@@ -39,11 +40,11 @@ func follow(t *testing.T, h *housetest.House, f actors.Filter) *followed {
 
 // requests are those that have ended, in the order of their ends, each with its hops in
 // the order in which they were begun.
-func (f *followed) requests() (ended [][]actors.Hop) {
+func (f *followed) requests() (ended [][]telemetry.Hop) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	by := map[actors.TraceID][]actors.Hop{}
-	var order []actors.TraceID
+	by := map[telemetry.TraceID][]telemetry.Hop{}
+	var order []telemetry.TraceID
 	for _, hop := range f.hops {
 		by[hop.Trace] = append(by[hop.Trace], hop)
 		if hop.Where == "writer" {
@@ -52,14 +53,14 @@ func (f *followed) requests() (ended [][]actors.Hop) {
 	}
 	for _, id := range order {
 		hops := by[id]
-		slices.SortStableFunc(hops, func(a, b actors.Hop) int { return a.Begun.Compare(b.Begun) })
+		slices.SortStableFunc(hops, func(a, b telemetry.Hop) int { return a.Begun.Compare(b.Begun) })
 		ended = append(ended, hops)
 	}
 	return ended
 }
 
 // one waits for the only request.
-func (f *followed) one() []actors.Hop {
+func (f *followed) one() []telemetry.Hop {
 	f.t.Helper()
 	until(f.t, "the end of a request that is followed", func() bool { return len(f.requests()) > 0 })
 	all := f.requests()
@@ -72,9 +73,9 @@ func (f *followed) one() []actors.Hop {
 
 // plausible holds what is true of every request: each hop has one parent, which was
 // begun before, and waits before it is handled.
-func plausible(t *testing.T, hops []actors.Hop) {
+func plausible(t *testing.T, hops []telemetry.Hop) {
 	t.Helper()
-	seen := map[actors.SpanID]actors.Hop{}
+	seen := map[telemetry.SpanID]telemetry.Hop{}
 	for i, hop := range hops {
 		name := fmt.Sprintf("hop %d, %s %s", i, hop.Where, hop.Message)
 		if hop.Sent.After(hop.Begun) || hop.Begun.After(hop.Ended) || hop.Sent.IsZero() {
@@ -85,7 +86,7 @@ func plausible(t *testing.T, hops []actors.Hop) {
 		}
 		parent, known := seen[hop.Parent]
 		switch first := hop.Where == "reader"; {
-		case first && hop.Parent != actors.SpanID{}:
+		case first && hop.Parent != telemetry.SpanID{}:
 			t.Errorf("%s: the first one has a parent", name)
 		case !first && !known:
 			t.Errorf("%s: no parent before it", name)
@@ -111,7 +112,7 @@ func plausible(t *testing.T, hops []actors.Hop) {
 }
 
 // way is the hops in short: where, and what.
-func way(hops []actors.Hop) string {
+func way(hops []telemetry.Hop) string {
 	var b strings.Builder
 	for _, hop := range hops {
 		fmt.Fprintf(&b, "%s %s\n", hop.Where, hop.Message)
@@ -119,14 +120,14 @@ func way(hops []actors.Hop) string {
 	return strings.TrimSpace(b.String())
 }
 
-func expectWay(t *testing.T, hops []actors.Hop, want string) {
+func expectWay(t *testing.T, hops []telemetry.Hop, want string) {
 	t.Helper()
 	if got := way(hops); got != strings.TrimSpace(want) {
 		t.Errorf("the way was\n%s\nwanted\n%s", got, strings.TrimSpace(want))
 	}
 }
 
-func hop(t *testing.T, hops []actors.Hop, where string) actors.Hop {
+func hop(t *testing.T, hops []telemetry.Hop, where string) telemetry.Hop {
 	t.Helper()
 	for _, h := range hops {
 		if h.Where == where {
@@ -134,7 +135,7 @@ func hop(t *testing.T, hops []actors.Hop, where string) actors.Hop {
 		}
 	}
 	t.Fatalf("no %s in\n%s", where, way(hops))
-	return actors.Hop{}
+	return telemetry.Hop{}
 }
 
 const post = `{"call":"message","servername":"s","channel":"general","msg":"%s"}`
@@ -155,7 +156,7 @@ func TestAFollowedPostShowsItsWay(t *testing.T) {
 	h := housetest.New(t, housetest.Settings{})
 	alice := h.Founder()
 	alice.Yes(post, "the channel is awake")
-	told := follow(t, h, actors.Filter{Call: "message"})
+	told := follow(t, h, telemetry.Filter{Call: "message"})
 	alice.Yes(post, "hello")
 	hops := told.one()
 	expectWay(t, hops, wayOfAPost)
@@ -165,7 +166,7 @@ func TestAFollowedPostShowsItsWay(t *testing.T) {
 		}
 	}
 	first, last := hops[0], hops[len(hops)-1]
-	for _, end := range []actors.Hop{first, last} {
+	for _, end := range []telemetry.Hop{first, last} {
 		if end.Call != "message" || end.Conn != 2 || end.Code != "" {
 			t.Errorf("%s: %q of connection %d, %q", end.Where, end.Call, end.Conn, end.Code)
 		}
@@ -196,7 +197,7 @@ func TestAFollowedPostTellsHowManyHeardIt(t *testing.T) {
 				ears[i] = h.Login("alice")
 				ears[i].Yes(`{"call":"subscribe","servername":"s","channel":"general"}`)
 			}
-			told := follow(t, h, actors.Filter{Call: "message"})
+			told := follow(t, h, telemetry.Filter{Call: "message"})
 			alice.Yes(post, "hello")
 			for _, ear := range ears {
 				if got := ear.Next(); got["message"] != "hello" {
@@ -215,9 +216,9 @@ func TestAFollowedPostTellsHowManyHeardIt(t *testing.T) {
 func TestAFollowedLoginShowsTheHashing(t *testing.T) {
 	h := housetest.New(t, housetest.Settings{})
 	h.Founder()
-	told := follow(t, h, actors.Filter{Call: "login"})
+	told := follow(t, h, telemetry.Filter{Call: "login"})
 	h.Login("alice")
-	hops := slices.DeleteFunc(told.one(), func(hop actors.Hop) bool { return hop.Where == "router" }) // it may come later
+	hops := slices.DeleteFunc(told.one(), func(hop telemetry.Hop) bool { return hop.Where == "router" }) // it may come later
 	expectWay(t, hops, `
 reader Request
 session Request
@@ -242,9 +243,9 @@ func TestAFollowedReadShowsTheDisk(t *testing.T) {
 	for range 2 * persistence.PageItems {
 		alice.Next()
 	}
-	var hops []actors.Hop
+	var hops []telemetry.Hop
 	until(t, "messages leave memory", func() bool {
-		told := follow(t, h, actors.Filter{Call: "getmessages"})
+		told := follow(t, h, telemetry.Filter{Call: "getmessages"})
 		alice.Yes(`{"call":"getmessages","servername":"s","channel":"general","begin":0,"end":500}`)
 		hops = told.one()
 		told.stop()
@@ -288,7 +289,7 @@ func TestPostsOfOneBatchAreFollowedApart(t *testing.T) {
 	alice := h.Founder()
 	bob, carol := h.Login("alice"), h.Login("alice")
 	bob.Yes(post, "the channel is awake")
-	told := follow(t, h, actors.Filter{Call: "message", Conn: 2, Share: 1})
+	told := follow(t, h, telemetry.Filter{Call: "message", Conn: 2, Share: 1})
 	appends.Store(2*n + 1)
 	busy.Store(true)
 	bob.Write(fmt.Sprintf(post, "first"))
@@ -318,7 +319,7 @@ func TestARequestThatWaitsInItsSessionIsFollowed(t *testing.T) {
 	h := housetest.New(t, housetest.Settings{})
 	alice := h.Founder()
 	alice.Yes(post, "the channel is awake")
-	told := follow(t, h, actors.Filter{Share: 1})
+	told := follow(t, h, telemetry.Filter{Share: 1})
 	alice.Write(fmt.Sprintf(post, "hello") + `{"call":"gettotalmessages","servername":"s","channel":"general"}`)
 	alice.Next()
 	alice.Next()
@@ -360,7 +361,7 @@ func TestAPostThatWakesItsChannelIsFollowed(t *testing.T) {
 		}
 	}})
 	alice := h.Founder()
-	told := follow(t, h, actors.Filter{Call: "message"})
+	told := follow(t, h, telemetry.Filter{Call: "message"})
 	alice.Yes(post, "hello")
 	expectWay(t, told.one(), strings.Replace(wayOfAPost, "channel post\n", "channel post\nchannel post\n", 1))
 }
@@ -392,7 +393,7 @@ func TestALoginThatWaitsForAnotherIsFollowed(t *testing.T) {
 		}
 	}})
 	h.Dial().Yes(`{"call":"register","usernm":"alice","passwd":"pw"}`)
-	told := follow(t, h, actors.Filter{Call: "login", Share: 1})
+	told := follow(t, h, telemetry.Filter{Call: "login", Share: 1})
 	first, second := h.Dial(), h.Dial()
 	for _, line := range []*housetest.Line{first, second} {
 		line.Write(`{"call":"login","usernm":"alice","passwd":"pw"}`)
@@ -412,18 +413,18 @@ func TestWhoIsChosen(t *testing.T) {
 	h := housetest.New(t, housetest.Settings{})
 	alice, bob := h.Founder(), h.Login("alice") // connections 2 and 3
 	of := map[string]*followed{
-		"the next":       follow(t, h, actors.Filter{}),
-		"the next ping":  follow(t, h, actors.Filter{Call: "ping"}),
-		"the next seven": follow(t, h, actors.Filter{Count: 7}),
-		"the next of 3":  follow(t, h, actors.Filter{Conn: 3}),
-		"pings of 3":     follow(t, h, actors.Filter{Conn: 3, Call: "ping", Share: 1}),
-		"all":            follow(t, h, actors.Filter{Share: 1}),
-		"half":           follow(t, h, actors.Filter{Share: 0.5}),
-		"none of them":   follow(t, h, actors.Filter{Call: "login", Share: 1}),
-		"nobody's":       follow(t, h, actors.Filter{Conn: 99, Share: 1}),
-		"stopped":        follow(t, h, actors.Filter{Share: 1}),
-		"unknown ones":   follow(t, h, actors.Filter{Call: "unknown", Share: 1}),
-		"never of a try": follow(t, h, actors.Filter{Call: "Secret!", Share: 1}),
+		"the next":       follow(t, h, telemetry.Filter{}),
+		"the next ping":  follow(t, h, telemetry.Filter{Call: "ping"}),
+		"the next seven": follow(t, h, telemetry.Filter{Count: 7}),
+		"the next of 3":  follow(t, h, telemetry.Filter{Conn: 3}),
+		"pings of 3":     follow(t, h, telemetry.Filter{Conn: 3, Call: "ping", Share: 1}),
+		"all":            follow(t, h, telemetry.Filter{Share: 1}),
+		"half":           follow(t, h, telemetry.Filter{Share: 0.5}),
+		"none of them":   follow(t, h, telemetry.Filter{Call: "login", Share: 1}),
+		"nobody's":       follow(t, h, telemetry.Filter{Conn: 99, Share: 1}),
+		"stopped":        follow(t, h, telemetry.Filter{Share: 1}),
+		"unknown ones":   follow(t, h, telemetry.Filter{Call: "unknown", Share: 1}),
+		"never of a try": follow(t, h, telemetry.Filter{Call: "Secret!", Share: 1}),
 	}
 	of["stopped"].stop()
 	const rounds = 50
@@ -453,7 +454,7 @@ func TestWhoIsChosen(t *testing.T) {
 	if first := hop(t, of["the next"].requests()[0], "reader"); first.Call != "getprovidername" || first.Conn != 2 {
 		t.Errorf("the next was %s of %d", first.Call, first.Conn)
 	}
-	if last := hop(t, of["unknown ones"].requests()[0], "writer"); last.Code != actors.UnknownCall {
+	if last := hop(t, of["unknown ones"].requests()[0], "writer"); last.Code != string(actors.UnknownCall) {
 		t.Errorf("an unknown call ended with %q", last.Code)
 	}
 }
@@ -478,7 +479,7 @@ func TestAFollowedRequestEndsWhateverHappens(t *testing.T) {
 			h := housetest.New(t, housetest.Settings{})
 			alice := h.Founder()
 			alice.Yes(post, "the channel is awake")
-			told := follow(t, h, actors.Filter{Call: "message"})
+			told := follow(t, h, telemetry.Filter{Call: "message"})
 			var struck atomic.Bool
 			h.Strike(func(kind actors.Kind, msg any) {
 				if kind == each.kind && fmt.Sprintf("%T", msg) == each.msg && struck.CompareAndSwap(false, true) {
@@ -488,7 +489,7 @@ func TestAFollowedRequestEndsWhateverHappens(t *testing.T) {
 			answer := alice.Ask(post, "hello")
 			hops := told.one()
 			last := hops[len(hops)-1]
-			if last.Where != "writer" || last.Code != each.code {
+			if last.Where != "writer" || last.Code != string(each.code) {
 				t.Errorf("it ended at the %s with %q", last.Where, last.Code)
 			}
 			if cut := each.kind == actors.KindSession; cut != (answer == nil) {
@@ -514,7 +515,7 @@ func TestAFollowedRequestEndsWithItsConnection(t *testing.T) {
 	t.Cleanup(sync.OnceFunc(func() { close(release) }))
 	alice := h.Founder()
 	alice.Yes(post, "the channel is awake")
-	told := follow(t, h, actors.Filter{Call: "message"})
+	told := follow(t, h, telemetry.Filter{Call: "message"})
 	busy.Store(true)
 	alice.Write(fmt.Sprintf(post, "hello"))
 	<-held
@@ -523,7 +524,7 @@ func TestAFollowedRequestEndsWithItsConnection(t *testing.T) {
 	}
 	alice.Close()
 	hops := told.one()
-	if last := hops[len(hops)-1]; last.Where != "writer" || last.Code != actors.OutcomeUnknown || last.Parent != hops[0].Span {
+	if last := hops[len(hops)-1]; last.Where != "writer" || last.Code != string(actors.OutcomeUnknown) || last.Parent != hops[0].Span {
 		t.Errorf("it ended with %+v", last)
 	}
 }
@@ -532,7 +533,7 @@ func TestAFollowedRequestEndsWithItsConnection(t *testing.T) {
 // looks at each request's hops: none has to be there, but all that are make sense.
 func TestAllThatCanBeAskedIsFollowed(t *testing.T) {
 	s := newCrashSite(t)
-	told := follow(t, s.house, actors.Filter{Share: 1})
+	told := follow(t, s.house, telemetry.Filter{Share: 1})
 	c := begin(t, s.house, "a")
 	c.run(20)
 	s.troubles(c)
@@ -568,14 +569,14 @@ func TestAllThatCanBeAskedIsFollowed(t *testing.T) {
 func TestTheReaderForgetsWhenNobodyFollows(t *testing.T) {
 	h := housetest.New(t, housetest.Settings{})
 	l, other := h.Founder(), h.Login("alice")
-	first := follow(t, h, actors.Filter{Call: "ping"})
+	first := follow(t, h, telemetry.Filter{Call: "ping"})
 	l.Yes(`{"call":"ping"}`)
 	first.one()
 	first.stop()
 	l.Write(`{"call":"pi`)
 	other.Yes(`{"call":"ping"}`) // the half is read when this is
 	begun := time.Now()
-	second := follow(t, h, actors.Filter{Call: "ping"})
+	second := follow(t, h, telemetry.Filter{Call: "ping"})
 	l.Yes(`ng"}`)
 	if hops := second.one(); hops[0].Begun.Before(begun) {
 		t.Errorf("the reader began %v before anybody followed", begun.Sub(hops[0].Begun))

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"elemental/actors"
+	"elemental/actors/telemetry"
 	"elemental/protocol"
 )
 
@@ -35,8 +36,8 @@ type outbox struct {
 	held        []*actors.Event // events that come after the answer to one that subscribes
 	turns       int             // of the pending that hold one, since they were sent ahead
 
-	told  *actors.Writing // the last answer in due that is followed, and those before it
-	taken *actors.Writing // the same of what is being written
+	told  *telemetry.Writing // the last answer in due that is followed, and those before it
+	taken *telemetry.Writing // the same of what is being written
 
 	left *buffer // what the flusher could not write yet, its alone
 	from int     // where it goes on
@@ -122,7 +123,7 @@ func (b *buffer) joined() *buffer {
 func (c *conn) Answer(req *actors.Request, reply any) { c.AnswerFollowed(req, reply, nil) }
 
 // AnswerFollowed is Answer, and tells of the writing unless w is nil.
-func (c *conn) AnswerFollowed(req *actors.Request, reply any, w *actors.Writing) {
+func (c *conn) AnswerFollowed(req *actors.Request, reply any, w *telemetry.Writing) {
 	c.noteLogin(req, reply)
 	o := &c.out
 	piece := buffers.Get().(*buffer)
@@ -358,7 +359,7 @@ func (c *conn) takeDue() *buffer {
 }
 
 // takeFollowed also tells which answers, of those that are followed, are written by now.
-func (c *conn) takeFollowed() (out *buffer, written *actors.Writing) {
+func (c *conn) takeFollowed() (out *buffer, written *telemetry.Writing) {
 	o := &c.out
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -16,7 +16,7 @@ func TestThePlacesAreWhatTheSourceSays(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := os.ReadFile(filepath.Join(root, "actors", "places.go"))
+	got, err := os.ReadFile(filepath.Join(root, "actors", "telemetry", "places.go"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,6 +20,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"elemental/actors"
+	"elemental/actors/telemetry"
 )
 
 const service = "elemental"
@@ -47,7 +48,7 @@ func Start(ctx context.Context, endpoint string, share float64, p *actors.Provid
 	}
 	e := newExport(&careful{SpanExporter: to, log: log}, about, log)
 	if share > 0 {
-		e.unfollow = p.Follow(actors.Filter{Share: share}, e.take)
+		e.unfollow = p.Follow(telemetry.Filter{Share: share}, e.take)
 	}
 	return e.stop, nil
 }
@@ -73,7 +74,7 @@ type export struct {
 	to       *careful
 	spans    *sdk.TracerProvider
 	unfollow func()
-	hops     chan actors.Hop
+	hops     chan telemetry.Hop
 	dropped  atomic.Int64
 	quit     chan struct{}
 	ended    sync.WaitGroup
@@ -82,7 +83,7 @@ type export struct {
 func newExport(to *careful, about *resource.Resource, log *slog.Logger) *export {
 	to.ctx, to.giveUp = context.WithCancel(context.Background())
 	e := &export{
-		log: log, to: to, unfollow: func() {}, hops: make(chan actors.Hop, mostHops), quit: make(chan struct{}),
+		log: log, to: to, unfollow: func() {}, hops: make(chan telemetry.Hop, mostHops), quit: make(chan struct{}),
 		// The goroutine waits when there is no room; what is lost is lost in take, and counted.
 		spans: sdk.NewTracerProvider(sdk.WithBatcher(to, sdk.WithBlocking()), sdk.WithIDGenerator(given{}), sdk.WithResource(about)),
 	}
@@ -91,7 +92,7 @@ func newExport(to *careful, about *resource.Resource, log *slog.Logger) *export 
 }
 
 // take is called where a hop ends: on an actor's goroutine.
-func (e *export) take(h actors.Hop) {
+func (e *export) take(h telemetry.Hop) {
 	select {
 	case e.hops <- h:
 	default:
@@ -169,7 +170,7 @@ type given struct{}
 type hopKey struct{}
 
 func (given) NewIDs(ctx context.Context) (trace.TraceID, trace.SpanID) {
-	h := ctx.Value(hopKey{}).(*actors.Hop)
+	h := ctx.Value(hopKey{}).(*telemetry.Hop)
 	return trace.TraceID(h.Trace), trace.SpanID(h.Span)
 }
 

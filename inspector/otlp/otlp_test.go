@@ -21,7 +21,7 @@ import (
 	"go.uber.org/goleak"
 	"google.golang.org/protobuf/proto"
 
-	"elemental/actors"
+	"elemental/actors/telemetry"
 	"elemental/transport/housetest"
 )
 
@@ -120,8 +120,8 @@ func start(t *testing.T, h *housetest.House, endpoint string, log io.Writer) (st
 }
 
 type hopID struct {
-	trace actors.TraceID
-	span  actors.SpanID
+	trace telemetry.TraceID
+	span  telemetry.SpanID
 }
 
 // TestEachHopIsASpan compares what a collector is sent with what a follower is told.
@@ -132,9 +132,9 @@ func TestEachHopIsASpan(t *testing.T) {
 	h.Dial().Yes(`{"call":"register","usernm":"alice","passwd":%q}`, secret)
 	stop := start(t, h, r.URL, io.Discard) // it hears of each hop before the test does
 	var mu sync.Mutex
-	var told []actors.Hop
+	var told []telemetry.Hop
 	ends := 0
-	stopTelling := h.Provider.Follow(actors.Filter{Share: 1}, func(hop actors.Hop) {
+	stopTelling := h.Provider.Follow(telemetry.Filter{Share: 1}, func(hop telemetry.Hop) {
 		mu.Lock()
 		defer mu.Unlock()
 		if told = append(told, hop); hop.Where == "writer" {
@@ -162,11 +162,11 @@ func TestEachHopIsASpan(t *testing.T) {
 }
 
 // compare holds spans against hops.
-func compare(t *testing.T, r *receiver, told []actors.Hop) {
+func compare(t *testing.T, r *receiver, told []telemetry.Hop) {
 	t.Helper()
 	spans := map[hopID]*wire.Span{}
 	for _, s := range r.spans {
-		id := hopID{actors.TraceID(s.TraceId), actors.SpanID(s.SpanId)}
+		id := hopID{telemetry.TraceID(s.TraceId), telemetry.SpanID(s.SpanId)}
 		if spans[id] != nil {
 			t.Errorf("two spans of one name: %s", s.Name)
 		}

@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"elemental/actors"
+	"elemental/actors/telemetry"
 )
 
 // This file is what a hop is called in OpenTelemetry: by its conventions where there are
@@ -17,9 +18,9 @@ import (
 // anything of what a message holds but names of actors.
 
 // record makes a span of a hop, which has ended.
-func record(tracer trace.Tracer, h actors.Hop) {
+func record(tracer trace.Tracer, h telemetry.Hop) {
 	ctx := context.WithValue(context.Background(), hopKey{}, &h)
-	if h.Parent != (actors.SpanID{}) {
+	if h.Parent != (telemetry.SpanID{}) {
 		ctx = trace.ContextWithSpanContext(ctx, trace.NewSpanContext(trace.SpanContextConfig{
 			TraceID: trace.TraceID(h.Trace), SpanID: trace.SpanID(h.Parent), TraceFlags: trace.FlagsSampled,
 		}))
@@ -31,20 +32,20 @@ func record(tracer trace.Tracer, h actors.Hop) {
 		span.AddEvent("batch synced", trace.WithTimestamp(b.Synced))
 	}
 	if ours(h.Code) {
-		span.SetStatus(codes.Error, string(h.Code))
+		span.SetStatus(codes.Error, h.Code)
 	}
 	span.End(trace.WithTimestamp(h.Ended))
 }
 
 // nameOf is the call for the hop that a request begins with, and else who and what.
-func nameOf(h *actors.Hop) string {
+func nameOf(h *telemetry.Hop) string {
 	if h.Where == "reader" {
 		return h.Call
 	}
 	return h.Where + " " + h.Message
 }
 
-func kindOf(h *actors.Hop) trace.SpanKind {
+func kindOf(h *telemetry.Hop) trace.SpanKind {
 	switch {
 	case h.Where == "reader":
 		return trace.SpanKindServer
@@ -55,15 +56,15 @@ func kindOf(h *actors.Hop) trace.SpanKind {
 }
 
 // ours tells whether a request failed for a reason that is the provider's.
-func ours(code actors.Code) bool {
-	switch code {
+func ours(code string) bool {
+	switch actors.Code(code) {
 	case actors.Busy, actors.StorageDown, actors.OutcomeUnknown:
 		return true
 	}
 	return false
 }
 
-func attributesOf(h *actors.Hop) []attribute.KeyValue {
+func attributesOf(h *telemetry.Hop) []attribute.KeyValue {
 	all := []attribute.KeyValue{
 		semconv.CodeFilePath(h.Place.File), semconv.CodeLineNumber(h.Place.Line), semconv.CodeFunctionName(service + "/" + path.Dir(h.Place.File) + "." + h.Place.Function),
 		attribute.String("elemental.where", h.Where),
@@ -81,7 +82,7 @@ func attributesOf(h *actors.Hop) []attribute.KeyValue {
 		all = append(all, attribute.Int("elemental.pushes", h.Pushes))
 	}
 	if h.Code != "" {
-		all = append(all, semconv.ErrorTypeKey.String(string(h.Code)), semconv.RPCResponseStatusCode(string(h.Code)))
+		all = append(all, semconv.ErrorTypeKey.String(h.Code), semconv.RPCResponseStatusCode(h.Code))
 	}
 	if b := h.Batch; b != nil {
 		all = append(all, attribute.Int("elemental.batch.records", b.Records), attribute.Int("elemental.batch.bytes", b.Bytes))

@@ -1,4 +1,4 @@
-package actors
+package telemetry
 
 import (
 	"fmt"
@@ -16,7 +16,7 @@ type feed struct {
 	listeners atomic.Pointer[[]*listener] // nil of nobody
 	letters   sparing
 	damages   sparing
-	refusals  map[Code]*sparing // of work that was to be done; never changed
+	refusals  map[string]*sparing // of work that was to be done; never changed
 
 	mu     sync.Mutex // held while somebody begins or ends to listen
 	events *eventstream.EventStream
@@ -25,13 +25,13 @@ type feed struct {
 
 type listener struct{ hear func(Happening) }
 
-func newFeed(system *actor.ActorSystem) *feed {
+func newFeed(system *actor.ActorSystem, codes []string) *feed {
 	f := &feed{events: system.EventStream}
 	f.letters = sparing{of: f, most: 5}
 	f.damages = sparing{of: f, most: 5, as: " that cannot be read"}
-	f.refusals = map[Code]*sparing{}
-	for _, code := range []Code{Busy, StorageDown, OutcomeUnknown} {
-		f.refusals[code] = &sparing{of: f, most: 1, as: " " + string(code)}
+	f.refusals = map[string]*sparing{}
+	for _, code := range codes {
+		f.refusals[code] = &sparing{of: f, most: 1, as: " " + code}
 	}
 	return f
 }
@@ -58,12 +58,12 @@ func (f *feed) pass(h Happening) {
 
 // refused tells now and then of a request that was refused, or whose end is unknown, for
 // no fault of its sender: by whom, and of which call.
-func (f *feed) refused(code Code, kind Kind, by *actor.PID, call string) {
+func (f *feed) refused(code string, kind Kind, by *actor.PID, call string) {
 	s := f.refusals[code]
 	if s == nil || !f.heard() {
 		return
 	}
-	detail := string(code)
+	detail := code
 	if call != "" {
 		detail += ": " + call
 	}
@@ -71,12 +71,12 @@ func (f *feed) refused(code Code, kind Kind, by *actor.PID, call string) {
 }
 
 // storage tells that the journal cannot be written, or with nil that it can.
-func (f *feed) storage(err error) {
+func (f *feed) storage(who string, err error) {
 	detail := "written again"
 	if err != nil {
 		detail = err.Error()
 	}
-	f.tell("storage", rootName+"/"+diskName, KindPersistence, detail)
+	f.tell("storage", who, KindPersistence, detail)
 }
 
 // unreadable tells now and then of an actor of which something on disk cannot be read.
@@ -95,7 +95,7 @@ func (f *feed) onEvent(event any) {
 	if _, own := letter.Message.(actor.SystemMessage); own {
 		return // the engine's talk about an actor's end
 	}
-	h := Happening{What: "deadletter", Detail: messageName(letter.Message)}
+	h := Happening{What: "deadletter", Detail: MessageName(letter.Message)}
 	if letter.PID != nil {
 		h.Actor = letter.PID.Id
 	}
@@ -105,16 +105,16 @@ func (f *feed) onEvent(event any) {
 // Feed has hear called for all that happens until stop, on the goroutine where it
 // happens: it must not wait. What happens often is told a few times a second, with how
 // many more there were. Actors are told of where the roll is kept.
-func (p *Provider) Feed(hear func(Happening)) (stop func()) {
-	f, l := p.node.feed, &listener{hear}
+func (l Look) Feed(hear func(Happening)) (stop func()) {
+	f, who := l.of.feed, &listener{hear}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.change(func(list []*listener) []*listener { return append(list, l) })
+	f.change(func(list []*listener) []*listener { return append(list, who) })
 	return func() {
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		f.change(func(list []*listener) []*listener {
-			return slices.DeleteFunc(list, func(other *listener) bool { return other == l })
+			return slices.DeleteFunc(list, func(other *listener) bool { return other == who })
 		})
 	}
 }
@@ -135,17 +135,6 @@ func (f *feed) change(how func([]*listener) []*listener) {
 	if f.dead == nil {
 		f.dead = f.events.Subscribe(f.onEvent)
 	}
-}
-
-// Happened passes on what has happened outside the actors, such as a slow reader, and of
-// which session's connection, by its ID; "" where there is none. It costs a look when
-// nobody listens.
-func (p *Provider) Happened(what, session, detail string) {
-	kind := KindSession
-	if session == "" {
-		kind = ""
-	}
-	p.node.feed.tell(what, session, kind, detail)
 }
 
 // sparing tells the first few of many in a second, and at its end how many more there were.

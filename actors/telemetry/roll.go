@@ -1,4 +1,4 @@
-package actors
+package telemetry
 
 import (
 	"errors"
@@ -83,16 +83,16 @@ func newRoll(f *feed) *roll {
 	return r
 }
 
-// newMailbox makes an actor's mailbox, with its entry where there is a roll.
-func (n *node) newMailbox(kind Kind, shared bool) *dispatch.Mailbox {
-	if n.roll == nil {
+// mailbox makes an actor's mailbox, with its entry where there is a roll.
+func (r *roll) mailbox(s *dispatch.Scheduler, kind Kind, shared bool) *dispatch.Mailbox {
+	if r == nil {
 		m := new(dispatch.Mailbox)
-		m.Init(n.scheduler, shared, nil)
+		m.Init(s, shared, nil)
 		return m
 	}
-	e := &entry{tally: n.roll.kinds[kind]}
-	e.lane = uint8(n.roll.lanes.Add(1) % uint32(len(e.tally.handled)))
-	e.Init(n.scheduler, shared, e)
+	e := &entry{tally: r.kinds[kind]}
+	e.lane = uint8(r.lanes.Add(1) % uint32(len(e.tally.handled)))
+	e.Init(s, shared, e)
 	return &e.Mailbox
 }
 
@@ -148,7 +148,7 @@ func (e *entry) close() (crashed *Restart) {
 		e.observed = nil
 	}
 	for msg := range e.Messages() {
-		if m, ok := msg.(*inspection); ok {
+		if m, ok := msg.(*Inspection); ok {
 			m.refuse(ErrNoActor)
 		}
 	}
@@ -187,25 +187,22 @@ func (r *roll) label(self *actor.PID, text string) {
 	e.label = text
 }
 
-// labelled is an actor that has a name for people.
-type labelled interface{ label() string }
-
 // crashesKept is how many of its last crashes are known of an actor.
 const crashesKept = 20
 
 // crashed notes why an actor has panicked.
-func (r *roll) crashed(self *actor.PID, msg, reason any) {
+func (r *roll) crashed(self *actor.PID, msg any, reason string) {
 	e := r.find(self.Id)
 	if e == nil {
 		return
 	}
-	is := Restart{At: time.Now(), Message: messageName(msg), Reason: PlainReason(reason)}
+	is := Restart{At: time.Now(), Message: MessageName(msg), Reason: reason}
 	e.Lock()
 	if len(e.crashes) == crashesKept {
 		e.crashes = append(e.crashes[:0], e.crashes[1:]...)
 	}
 	e.crashes = append(e.crashes, is)
-	if m, asked := msg.(*inspection); asked && m.crash {
+	if m, asked := msg.(*Inspection); asked && m.Crash {
 		e.struck = true
 	}
 	e.Unlock()
@@ -243,8 +240,8 @@ func (e *entry) HadTurn(messages int) {
 	e.tally.handled[e.lane].messages.Add(uint64(messages)) //nolint:gosec // never negative
 }
 
-// messageName is a message's type without its package, also of one that is followed.
-func messageName(msg any) string {
+// MessageName is a message's type without its package, also of one that is followed.
+func MessageName(msg any) string {
 	if a, followed := msg.(*asideMessage); followed {
 		msg = a.msg
 	}
@@ -271,8 +268,8 @@ func (e *entry) info() ActorInfo {
 
 // Actors calls visit for each living actor until it returns false. Others go on
 // meanwhile: who comes or goes may be seen or not.
-func (p *Provider) Actors(visit func(ActorInfo) bool) {
-	r := p.node.roll
+func (l Look) Actors(visit func(ActorInfo) bool) {
+	r := l.of.roll
 	if r == nil {
 		return
 	}
@@ -297,8 +294,8 @@ func (s *shard) appendTo(list []*entry) []*entry {
 }
 
 // Actor tells of one actor, and whether it lives.
-func (p *Provider) Actor(id string) (info ActorInfo, lives bool) {
-	e := p.node.roll.find(id)
+func (l Look) Actor(id string) (info ActorInfo, lives bool) {
+	e := l.of.roll.find(id)
 	if e == nil {
 		return ActorInfo{}, false
 	}
@@ -316,8 +313,8 @@ type KindCount struct {
 }
 
 // KindCounts tells what was counted, by kind; nothing without a roll.
-func (p *Provider) KindCounts() map[Kind]KindCount {
-	r := p.node.roll
+func (l Look) KindCounts() map[Kind]KindCount {
+	r := l.of.roll
 	if r == nil {
 		return nil
 	}

@@ -1,4 +1,4 @@
-package actors
+package telemetry
 
 import (
 	"crypto/rand"
@@ -12,7 +12,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 )
 
-//go:generate go run ./placegen
+//go:generate go run ../placegen
 
 // This file is how requests are followed: who wants to, which requests are chosen, and
 // how each of them ends. span.go is how a chosen one makes its way. When nobody
@@ -50,8 +50,8 @@ type follower struct {
 // unanswered; what is left to be done after the answer may be told after it. At most
 // 1,024 requests are followed at a time, and 256 hops of each besides the last one, which
 // says how many more there were. One call of hop may be under way when stop returns.
-func (p *Provider) Follow(f Filter, hop func(Hop)) (stop func()) {
-	all, who := &p.node.followers, &follower{Filter: f, hop: hop}
+func (l Look) Follow(f Filter, hop func(Hop)) (stop func()) {
+	all, who := &l.of.followers, &follower{Filter: f, hop: hop}
 	who.left.Store(int64(max(f.Count, 1)))
 	all.change(func(now []*follower) []*follower { return append(now, who) })
 	return sync.OnceFunc(func() {
@@ -63,7 +63,7 @@ func (p *Provider) Follow(f Filter, hop func(Hop)) (stop func()) {
 }
 
 // Followed tells whether anybody follows requests: transport notes then when each came.
-func (p *Provider) Followed() bool { return p != nil && p.node.followers.on.Load() != nil }
+func (l Look) Followed() bool { return l.of.followers.on.Load() != nil }
 
 func (fs *followers) change(to func([]*follower) []*follower) {
 	fs.mu.Lock()
@@ -115,12 +115,11 @@ type trace struct {
 }
 
 // choose makes a trace of a request that somebody wants, or returns nil.
-func (fs *followers) choose(conn uint64, r *Request) *trace {
+func (fs *followers) choose(conn uint64, call string) *trace {
 	all := fs.on.Load()
 	if all == nil {
 		return nil
 	}
-	call := callOf(r)
 	var to []*follower
 	some := false
 	for _, f := range *all {
@@ -155,17 +154,6 @@ func (fs *followers) add(t *trace) *trace {
 	return t
 }
 
-// callOf is the name of a call. That of an unknown one is whatever the client has sent.
-func callOf(r *Request) string {
-	if _, refused := r.Command.(Refused); refused {
-		if len(r.Call) > len("getprovidername") ||
-			slices.ContainsFunc([]byte(r.Call), func(b byte) bool { return b < 'a' || b > 'z' }) {
-			return "unknown"
-		}
-	}
-	return r.Call
-}
-
 func (fs *followers) find(id TraceID) *trace {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
@@ -173,7 +161,7 @@ func (fs *followers) find(id TraceID) *trace {
 }
 
 // hungUp ends what is followed of a connection that has ended.
-func (fs *followers) hungUp(conn uint64) {
+func (fs *followers) hungUp(conn uint64, reply any, code string) {
 	if fs.on.Load() == nil {
 		return
 	}
@@ -186,7 +174,7 @@ func (fs *followers) hungUp(conn uint64) {
 	}
 	fs.mu.Unlock()
 	for _, t := range left {
-		t.unanswered().end()
+		t.unanswered(reply, code).end()
 	}
 }
 
@@ -234,23 +222,12 @@ func (w *Writing) After(before *Writing) *Writing {
 	return w
 }
 
-// FollowedOutbox is an Outbox that knows when an answer is written.
-type FollowedOutbox interface {
-	Outbox
-	// AnswerFollowed is Answer for a request that is followed. It tells w when the answer's
-	// bytes are taken to be written, and when they are or never will be.
-	AnswerFollowed(req *Request, reply any, w *Writing)
-}
-
 // writing is the last hop, which begins now.
-func (t *trace) writing(parent SpanID, reply any) *Writing {
+func (t *trace) writing(parent SpanID, reply any, code string) *Writing {
 	w := &Writing{of: t, hop: Hop{
 		Span: newSpanID(), Parent: parent, Where: "writer", Message: typeName(reply), Place: PlaceOf("writer", ""),
-		Sent: now(), Conn: t.conn, Call: t.call,
+		Sent: Now(), Conn: t.conn, Call: t.call, Code: code,
 	}}
-	if refused, no := reply.(Refused); no {
-		w.hop.Code = refused.Code
-	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.answer = w
@@ -258,12 +235,12 @@ func (t *trace) writing(parent SpanID, reply any) *Writing {
 }
 
 // unanswered is the end of a request whose answer nobody can be told.
-func (t *trace) unanswered() *Writing {
+func (t *trace) unanswered(reply any, code string) *Writing {
 	t.mu.Lock()
 	w := t.answer
 	t.mu.Unlock()
 	if w == nil {
-		w = t.writing(t.root, Refused{Code: OutcomeUnknown})
+		w = t.writing(t.root, reply, code)
 	}
 	return w
 }
@@ -276,7 +253,7 @@ func (w *Writing) Begun() {
 	w.of.mu.Lock()
 	defer w.of.mu.Unlock()
 	if w.hop.Begun.IsZero() {
-		w.hop.Begun = now()
+		w.hop.Begun = Now()
 	}
 }
 
@@ -293,7 +270,7 @@ func (w *Writing) end() {
 	t.mu.Lock()
 	if !t.ended {
 		t.ended = true
-		w.hop.Ended = now()
+		w.hop.Ended = Now()
 		if w.hop.Begun.IsZero() {
 			w.hop.Begun = w.hop.Ended
 		}
@@ -320,25 +297,11 @@ func (t *trace) finish(last *Hop) {
 	}
 }
 
-// SendRead is Send for a request whose first bytes came at a time, which is zero where
-// nobody has looked.
-func (s *Session) SendRead(r *Request, read time.Time) {
-	n := s.node
-	if t := n.followers.choose(s.id, r); t != nil {
-		t.begin(n.system.Root, s.pid, r, read)
-		return
-	}
-	n.system.Root.Send(s.pid, r)
-}
-
 // begin tells the first hop, and sends the request on its way.
-func (t *trace) begin(root *actor.RootContext, to *actor.PID, r *Request, read time.Time) {
+func (t *trace) begin(root *actor.RootContext, to *actor.PID, r any, code string, read time.Time) {
 	h := Hop{
 		Span: t.root, Where: "reader", Message: typeName(r), Place: PlaceOf("reader", ""),
-		Begun: clock(read), Ended: now(), Conn: t.conn, Call: t.call,
-	}
-	if refused, no := r.Command.(Refused); no {
-		h.Code = refused.Code
+		Begun: clock(read), Ended: Now(), Conn: t.conn, Call: t.call, Code: code,
 	}
 	if read.IsZero() {
 		h.Begun = h.Ended
@@ -353,7 +316,8 @@ func (t *trace) begin(root *actor.RootContext, to *actor.PID, r *Request, read t
 // not set while the process runs.
 var epoch = time.Now()
 
-func now() time.Time { return epoch.Add(time.Since(epoch)) }
+// Now is the time by that clock.
+func Now() time.Time { return epoch.Add(time.Since(epoch)) }
 
 // clock is a time of another hand by that clock.
 func clock(t time.Time) time.Time {

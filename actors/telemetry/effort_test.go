@@ -1,58 +1,19 @@
-package actors
+package telemetry
 
 import (
 	"testing"
 	"time"
-
-	"elemental/persistence"
 )
-
-// TestTheEffortForWatchesIsCounted message by message, once for each watch, and no more
-// when nobody watches.
-func TestTheEffortForWatchesIsCounted(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		s, p, slow := watchedStage(t)
-		say := func(n int) {
-			for range n {
-				s.tell(slow, "x")
-			}
-			time.Sleep(time.Minute)
-		}
-		expect := func(when string, messages, sights uint64) {
-			t.Helper()
-			if got := p.Effort(); got != (Effort{Messages: messages, Sights: sights}) {
-				t.Errorf("%s: %+v", when, got)
-			}
-		}
-		say(3)
-		expect("unwatched", 0, 0)
-		a, err := p.Watch(slow.Id)
-		b, other := p.Watch(slow.Id)
-		if err != nil || other != nil {
-			t.Fatal(err, other)
-		}
-		say(5)
-		a.Take()
-		b.Take()
-		expect("watched by two", 5, 10)
-		a.Stop()
-		say(2)
-		b.Stop()
-		expect("watched by one", 7, 12)
-		say(4)
-		expect("unwatched again", 7, 12)
-	})
-}
 
 // TestTheEffortForFollowersIsCounted hop by hop, once for all who follow, and not for those
 // who see a share of all requests anyway.
 func TestTheEffortForFollowersIsCounted(t *testing.T) {
-	p := startNode(t, persistence.Config{}, nil)
+	r, p := recording(t)
 	follow := func() {
-		trace := p.node.followers.choose(1, &Request{})
-		at := trace.enter(Hop{Where: "session", Sent: now()})
-		trace.writing(at.hop.Span, Done{}).Ended()
-		at.leave()
+		trace := r.followers.choose(1, "")
+		at := trace.enter(Hop{Where: "session", Sent: Now()})
+		trace.writing(at.hop.Span, &nothing{}, "").Ended()
+		at.Leave()
 	}
 	stop := p.Follow(Filter{Share: 1}, func(Hop) {})
 	follow()

@@ -1,4 +1,4 @@
-package actors
+package telemetry
 
 import (
 	"encoding/hex"
@@ -16,7 +16,7 @@ import (
 // This file is how a request that is followed makes its way through the actors. Each
 // message that it causes travels in an envelope that says which trace it belongs to,
 // in the form of W3C Trace Context, and when it was sent. The guard before each actor
-// (see props.go) makes a span of it, and gives the actor a context that puts all that is
+// (see actors/props.go) makes a span of it, and gives the actor a context that puts all that is
 // sent meanwhile into such envelopes. What is sent later remembers its span (aside,
 // within). All others' messages have no envelope.
 
@@ -30,7 +30,7 @@ func envelope(t TraceID, parent SpanID, msg any) *actor.MessageEnvelope {
 	return &actor.MessageEnvelope{
 		Header: map[string]string{
 			traceHeader: "00-" + hex.EncodeToString(t[:]) + "-" + hex.EncodeToString(parent[:]) + "-01",
-			sentHeader:  strconv.FormatInt(now().UnixNano(), 10),
+			sentHeader:  strconv.FormatInt(Now().UnixNano(), 10),
 		},
 		Message: msg,
 	}
@@ -52,21 +52,17 @@ func origin(header actor.ReadonlyMessageHeader) (t TraceID, parent SpanID, sent 
 	return t, parent, epoch.Add(time.Duration(nanos - epoch.UnixNano())), err == nil
 }
 
-// span is a message that is followed, at the actor that handles it: a hop under way.
+// Span is a message that is followed, at the actor that handles it: a hop under way.
 // It is its actor's, or whoever's the message is given to.
-type span struct {
+type Span struct {
 	of   *trace
 	hop  Hop
 	kept bool // the handler has it, and ends it later
 	mute bool // one too many: it is counted, not told
 }
 
-// arrive makes the span of a message in an envelope; nil when nobody follows it any more.
-func (fs *followers) arrive(kind Kind, ctx actor.Context) *span {
-	return fs.received(kind, ctx.MessageHeader(), ctx.Self().Id, ctx.Message())
-}
-
-func (fs *followers) received(kind Kind, header actor.ReadonlyMessageHeader, who string, msg any) *span {
+// received makes the span of a message with such a header; nil when nobody follows it any more.
+func (fs *followers) received(kind Kind, header actor.ReadonlyMessageHeader, who string, msg any) *Span {
 	id, parent, sent, ok := origin(header)
 	if !ok {
 		return nil
@@ -82,17 +78,17 @@ func (fs *followers) received(kind Kind, header actor.ReadonlyMessageHeader, who
 }
 
 // enter begins a hop, which is being handled until it leaves.
-func (t *trace) enter(h Hop) *span {
+func (t *trace) enter(h Hop) *Span {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.hops++
 	t.busy++
-	h.Span, h.Begun = newSpanID(), now()
-	return &span{of: t, hop: h, mute: t.hops > mostHops}
+	h.Span, h.Begun = newSpanID(), Now()
+	return &Span{of: t, hop: h, mute: t.hops > mostHops}
 }
 
-// leave ends the handling, and the hop unless it is kept.
-func (s *span) leave() {
+// Leave ends the handling, and the hop unless it is kept.
+func (s *Span) Leave() {
 	if !s.kept {
 		s.end()
 	}
@@ -104,21 +100,21 @@ func (s *span) leave() {
 	t.finish(last)
 }
 
-// keep leaves the hop's end to whoever handles it.
-func (s *span) keep() *span {
+// Keep leaves the hop's end to whoever handles it.
+func (s *Span) Keep() *Span {
 	s.kept = true
 	return s
 }
 
-// over ends a hop that was kept; it may be nil.
-func (s *span) over() {
+// Over ends a hop that was kept; it may be nil.
+func (s *Span) Over() {
 	if s != nil && s.kept {
 		s.end()
 	}
 }
 
-func (s *span) end() {
-	s.hop.Ended = now()
+func (s *Span) end() {
+	s.hop.Ended = Now()
 	if s.mute {
 		s.of.counted()
 		return
@@ -126,65 +122,75 @@ func (s *span) end() {
 	s.of.tell(s.hop)
 }
 
-// again is another hop of the same message, which was put aside when the first one ended.
-func (s *span) again() *span {
+// Again is another hop of the same message, which was put aside when the first one ended.
+func (s *Span) Again() *Span {
 	h := s.hop
 	h.Parent, h.Sent, h.Ended = h.Span, h.Ended, time.Time{}
 	return s.of.enter(h)
 }
 
-// wrap puts a message that the span causes into an envelope.
-func (s *span) wrap(msg any) any {
+// Housekeeping is a message that goes on for itself, and is followed for nobody.
+type Housekeeping interface{ Housekeeping() }
+
+// Part begins a hop of what the actor that has the span gave to somebody who is no actor:
+// where, and which message was sent when.
+func (s *Span) Part(where string, msg any, sent time.Time) *Span {
+	return s.of.enter(Hop{
+		Parent: s.hop.Span, Where: where, Message: typeName(msg), Place: PlaceOf(Kind(where), ""), Sent: sent,
+	})
+}
+
+// Pushed counts connections that the hop's message was pushed to.
+func (s *Span) Pushed(n int) { s.hop.Pushes += n }
+
+// Joins tells whether two are of the same request; the other may be nil.
+func (s *Span) Joins(other *Span) bool { return other != nil && other.of == s.of }
+
+// Writing begins the request's last hop: its answer, and the code of one that is a refusal.
+func (s *Span) Writing(reply any, code string) *Writing {
+	return s.of.writing(s.hop.Span, reply, code)
+}
+
+// Wrap puts a message that the span causes into an envelope.
+func (s *Span) Wrap(msg any) any {
 	switch msg.(type) {
 	case *actor.MessageEnvelope: // it is in one
-	case *sweep, *squeeze, *rest, *stayed, *vacant, *saveNow, *saveChannel, dispatch.EndsTurn,
-		*persistence.Release, *persistence.SaveSnapshot: // housekeeping, which goes on for itself
+	case Housekeeping, dispatch.EndsTurn, *persistence.Release, *persistence.SaveSnapshot:
 	default:
 		return envelope(s.of.id, s.hop.Span, msg)
 	}
 	return msg
 }
 
-// answer hands over the answer to the request.
-func (s *span) answer(out Outbox, req *Request, reply any) {
-	w := s.of.writing(s.hop.Span, reply)
-	if knows, ok := out.(FollowedOutbox); ok {
-		knows.AnswerFollowed(req, reply, w)
-		return
-	}
-	out.Answer(req, reply)
-	w.Ended()
-}
-
 // followedContext is the context of a message that is followed. What is sent through
 // it is followed too.
 type followedContext struct {
 	actor.Context
-	span *span
+	span *Span
 }
 
 var _ persistence.Followed = (*followedContext)(nil)
 
 // Send is the engine's.
-func (c *followedContext) Send(to *actor.PID, msg any) { c.Context.Send(to, c.span.wrap(msg)) }
+func (c *followedContext) Send(to *actor.PID, msg any) { c.Context.Send(to, c.span.Wrap(msg)) }
 
 // Later is persistence's: the answer comes with a batch, or from a worker.
-func (c *followedContext) Later() persistence.Later { return later{c.span.keep()} }
+func (c *followedContext) Later() persistence.Later { return later{c.span.Keep()} }
 
 // Unfollowed is persistence's.
 func (c *followedContext) Unfollowed() actor.Context { return c.Context }
 
-// spanOf is the span of a context, nil for those that are not followed.
-func spanOf(ctx actor.Context) *span {
+// SpanOf is the span of a context, nil for those that are not followed.
+func SpanOf(ctx actor.Context) *Span {
 	if c, followed := ctx.(*followedContext); followed {
 		return c.span
 	}
 	return nil
 }
 
-// within is the context for what is done of another message, which s is the span of, or
+// Within is the context for what is done of another message, which s is the span of, or
 // which is not followed when it is nil.
-func within(ctx actor.Context, s *span) actor.Context {
+func Within(ctx actor.Context, s *Span) actor.Context {
 	c, followed := ctx.(*followedContext)
 	switch {
 	case s == nil && !followed:
@@ -202,39 +208,39 @@ func within(ctx actor.Context, s *span) actor.Context {
 // asideMessage is a message that is followed and has been put aside.
 type asideMessage struct {
 	msg  any
-	span *span
+	span *Span
 }
 
-// aside is a message for a queue of those that are handled later.
-func aside(ctx actor.Context, msg any) any {
-	if s := spanOf(ctx); s != nil {
+// Aside is a message for a queue of those that are handled later.
+func Aside(ctx actor.Context, msg any) any {
+	if s := SpanOf(ctx); s != nil {
 		return &asideMessage{msg, s}
 	}
 	return msg
 }
 
-// taken is a message from such a queue, and the context for it.
-func taken(ctx actor.Context, queued any) (actor.Context, any) {
+// Taken is a message from such a queue, and the context for it.
+func Taken(ctx actor.Context, queued any) (actor.Context, any) {
 	if a, followed := queued.(*asideMessage); followed {
-		return within(ctx, a.span), a.msg
+		return Within(ctx, a.span), a.msg
 	}
-	return within(ctx, nil), queued
+	return Within(ctx, nil), queued
 }
 
-// pickUp handles a message from such a queue: another hop, where it is followed.
-func pickUp(ctx actor.Context, queued any, handle func(actor.Context, any)) {
+// PickUp handles a message from such a queue: another hop, where it is followed.
+func PickUp(ctx actor.Context, queued any, handle func(actor.Context, any)) {
 	a, followed := queued.(*asideMessage)
 	if !followed {
-		handle(within(ctx, nil), queued)
+		handle(Within(ctx, nil), queued)
 		return
 	}
-	again := a.span.again()
-	defer again.leave()
-	handle(within(within(ctx, nil), again), a.msg)
+	again := a.span.Again()
+	defer again.Leave()
+	handle(Within(Within(ctx, nil), again), a.msg)
 }
 
 // later is a hop of persistence.
-type later struct{ span *span }
+type later struct{ span *Span }
 
 // Done ends it.
 func (l later) Done(b *persistence.Batch) {
@@ -246,7 +252,7 @@ func (l later) Done(b *persistence.Batch) {
 }
 
 // Wrap is what came of it, as a part of what is followed.
-func (l later) Wrap(answer any) any { return l.span.wrap(answer) }
+func (l later) Wrap(answer any) any { return l.span.Wrap(answer) }
 
 // typeName is a value's type without its package.
 func typeName(v any) string {

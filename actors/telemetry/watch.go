@@ -1,4 +1,4 @@
-package actors
+package telemetry
 
 import (
 	"cmp"
@@ -91,7 +91,7 @@ func (e *entry) Took(system bool) dispatch.Sight {
 // Handled notes that a message was handled.
 func (o *observation) Handled(msg any) {
 	msg = actor.UnwrapEnvelopeMessage(msg)
-	if _, ours := msg.(*inspection); ours {
+	if _, ours := msg.(*Inspection); ours {
 		return
 	}
 	took, of := o.now()-o.begun, reflect.TypeOf(msg)
@@ -149,7 +149,7 @@ func (s *sights) add(of reflect.Type, msg any, waited, took time.Duration) {
 		if len(s.types) >= maxTypes {
 			return
 		}
-		t = &sight{message: messageName(msg), waited: newSpread(), handled: newSpread()}
+		t = &sight{message: MessageName(msg), waited: newSpread(), handled: newSpread()}
 		s.types[of] = t
 	}
 	t.count++
@@ -196,8 +196,8 @@ var ErrWatched = errors.New("too many watch this actor")
 
 // Watch begins to observe an actor. What is in its mailbox already is observed too, but
 // for how long it has waited. Up to 32 may watch one actor, each with a span of its own.
-func (p *Provider) Watch(id string) (*Watch, error) {
-	e := p.node.roll.find(id)
+func (l Look) Watch(id string) (*Watch, error) {
+	e := l.of.roll.find(id)
 	if e == nil {
 		return nil, ErrNoActor
 	}

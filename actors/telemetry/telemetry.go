@@ -1,4 +1,9 @@
-package actors
+// Package telemetry is how the living actors are looked at: the roll of them, what each
+// does while it is watched, what happens, and the way of a request through all of them.
+// The actors tell a Recorder of themselves, and whoever looks has a Look. It knows the
+// engine and the mailboxes, and of the actors no more than their kinds. Nothing in it
+// changes what an actor does, but for Crash.
+package telemetry
 
 import (
 	"time"
@@ -6,8 +11,21 @@ import (
 	"elemental/persistence"
 )
 
-// This file is how the living actors are looked at from outside: by the inspector, and
-// by nobody else. Nothing in it changes what an actor does, but for Crash.
+// Kind names an actor kind, in logs and for fault injection.
+type Kind string
+
+// The actor kinds.
+const (
+	KindProvider    Kind = "provider"
+	KindDirectory   Kind = "directory"
+	KindRouter      Kind = "router"
+	KindPasswords   Kind = "passwords"
+	KindPersistence Kind = "persistence"
+	KindSession     Kind = "session"
+	KindUser        Kind = "user"
+	KindServer      Kind = "server"
+	KindChannel     Kind = "channel"
+)
 
 // ActorInfo is one living actor.
 type ActorInfo struct {
@@ -48,7 +66,7 @@ type Times struct{ P50, P99, Max time.Duration }
 type Restart struct {
 	At      time.Time
 	Message string // the type of the one that crashed it
-	Reason  string // as PlainReason tells it
+	Reason  string // as actors.PlainReason tells it
 }
 
 // Place is where a message is handled. File is relative to the module.
@@ -87,8 +105,8 @@ type Hop struct {
 	Pushes             int       // of the router: the connections that it was pushed to
 	Conn               uint64    // of reader and writer, as are Call and Code
 	Call               string
-	Code               Code // "" for yes
-	Lost               int  // of the last one: hops of its request that were too many to be told
+	Code               string // "" for yes
+	Lost               int    // of the last one: hops of its request that were too many to be told
 }
 
 // Batch is one write of the journal and its sync.

@@ -1,4 +1,4 @@
-package actors
+package telemetry
 
 import (
 	"slices"
@@ -17,9 +17,9 @@ type Effort struct {
 }
 
 // Effort may be called at any time. What was observed counts once it is taken.
-func (p *Provider) Effort() Effort {
-	e := Effort{Hops: p.node.followers.hops.Load()}
-	if r := p.node.roll; r != nil {
+func (l Look) Effort() Effort {
+	e := Effort{Hops: l.of.followers.hops.Load()}
+	if r := l.of.roll; r != nil {
 		e.Messages, e.Sights = r.messages.Load(), r.sights.Load()
 	}
 	return e
@@ -73,7 +73,7 @@ func watchedMessage(watches int) time.Duration {
 			e.observed.watches = append(e.observed.watches, &Watch{entry: e, of: e.observed, seen: newSights()})
 		}
 	}
-	var msg any = &overdue{}
+	var msg any = &nothing{}
 	round := func() {
 		for i := range all {
 			all[i].Came(false)
@@ -90,24 +90,27 @@ func watchedMessage(watches int) time.Duration {
 	return time.Since(begun) / (effortMessages * effortActors)
 }
 
+// nothing is a message.
+type nothing struct{}
+
 // followedHop is the time of a hop: its share of a request's beginning and end too.
 func followedHop() time.Duration {
 	var fs followers
 	who := &follower{Filter: Filter{Count: effortRequests}, hop: func(Hop) {}}
 	who.left.Store(effortRequests)
 	fs.change(func([]*follower) []*follower { return []*follower{who} })
-	req := &Request{Command: Ping{}}
+	var msg any = &nothing{}
 	begun := time.Now()
 	for range effortRequests {
-		t := fs.choose(1, req)
+		t := fs.choose(1, "")
 		at := t.root
 		for range effortHops - 1 {
-			env := envelope(t.id, at, req)
+			env := envelope(t.id, at, msg)
 			s := fs.received(KindSession, env.Header, "conn/1", env.Message)
 			at = s.hop.Span
-			s.leave()
+			s.Leave()
 		}
-		t.writing(at, Done{}).Ended()
+		t.writing(at, msg, "").Ended()
 	}
 	return time.Since(begun) / (effortRequests * effortHops)
 }
