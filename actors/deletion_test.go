@@ -301,3 +301,76 @@ func TestADeletedChannelThatCannotBeReadEndsAtOnce(t *testing.T) {
 		}
 	})
 }
+
+// TestWhatIsHeldForADeletedChannelIsRefusedAtOnce asks for a channel that recovers when its
+// server asks it to rest: it says that it stays when it has to end, and what the server held
+// back meanwhile comes to nobody.
+func TestWhatIsHeldForADeletedChannelIsRefusedAtOnce(t *testing.T) {
+	for _, deletion := range []any{DeleteChannel{"s", "general"}, DeleteServer{"s", ""}} {
+		t.Run(fmt.Sprintf("%T", deletion), func(t *testing.T) {
+			bubble(t, func(t *testing.T) { deleteWhileHeld(t, deletion) })
+		})
+	}
+}
+
+func deleteWhileHeld(t *testing.T, deletion any) {
+	files := vfstest.NewMem()
+	before, stop := startStoppable(t, persistence.Config{FS: files}, nil)
+	alice := enter(t, before, "alice")
+	alice.ask(CreateServer{"s", ""})
+	alice.ask(&Post{Server: "s", Channel: "general", Text: "early"})
+	bob, carol := enter(t, before, "bob"), enter(t, before, "carol")
+	bob.ask(JoinServer{"s", ""})
+	carol.ask(JoinServer{"s", ""})
+	stop()
+
+	read, said := make(chan struct{}), make(chan struct{})
+	slow := &vfstest.Faulty{FS: files}
+	slow.Before = func(_ vfstest.Op, name string) {
+		if strings.HasPrefix(name, "servers/s/channels/") {
+			await(t, read)
+		}
+	}
+	p := startNode(t, persistence.Config{FS: slow}, func(c *Config) {
+		c.Processors = 4
+		c.Fault = func(kind Kind, msg any) {
+			if _, ended := msg.(*actor.Stopped); ended && kind == KindChannel {
+				await(t, said)
+			}
+		}
+		c.FaultAfter = func(kind Kind, msg any) {
+			if _, stays := msg.(*stayed); stays && kind == KindServer {
+				close(said)
+			}
+		}
+	})
+	alice, bob, carol = enter(t, p, "alice"), enter(t, p, "bob"), enter(t, p, "carol")
+	carol.send(CountMessages{"s", "general"})
+	synctest.Wait()
+	root := p.node.system.Root
+	root.Send(actor.NewPID(p.root.Address, p.root.Id+"/servers/s"), &vacant{name: "1", idle: true})
+	synctest.Wait()
+	bob.send(&Post{Server: "s", Channel: "general", Text: "late"})
+	bob.send(&Post{Server: "s", Channel: "general", Text: "later"})
+	synctest.Wait()
+	want := NoSuchChannel
+	if _, whole := deletion.(DeleteServer); whole {
+		want = NoSuchServer
+	}
+	begun := time.Now()
+	if reply := alice.ask(deletion); reply != (Done{}) {
+		t.Errorf("deletion: %v", reply)
+	}
+	for range 2 {
+		if reply := bob.hear(); reply != (Refused{Code: want}) {
+			t.Errorf("what the server held: %v", reply)
+		}
+	}
+	if reply := carol.hear(); reply != (Refused{Code: Busy}) {
+		t.Errorf("what the channel held: %v", reply)
+	}
+	if took := time.Since(begun); took > time.Second {
+		t.Errorf("that took %v", took)
+	}
+	close(read)
+}

@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -43,7 +44,7 @@ func (s *server) onDeleteChannel(ctx actor.Context, m *deleteChannel) {
 	t := s.topic()
 	t.channel, t.incarnation = m.Channel, gone
 	s.say(ctx, s.node.router, &revoke{Topic: t, Reason: ChannelGone})
-	s.retire(ctx, gone)
+	s.retire(ctx, gone, NoSuchChannel)
 	s.reply(ctx, m.Caller, Done{})
 }
 
@@ -94,11 +95,23 @@ func (s *server) spareChannels(ctx actor.Context) {
 	}
 }
 
-// retire ends a channel's actor, if there is one, once its deletion is on disk.
-func (s *server) retire(ctx actor.Context, incarnation uint64) {
-	if kid := s.kids.live[strconv.FormatUint(incarnation, 10)]; kid != nil {
-		s.say(ctx, kid.pid, &retire{})
+// retire ends a channel's actor, if there is one, once its deletion is on disk. Whoever the
+// server held back for it, to see whether it rests, hears then why there is no answer: the
+// actor may end without a look at them.
+func (s *server) retire(ctx actor.Context, incarnation uint64, why Code) {
+	kid := s.kids.live[strconv.FormatUint(incarnation, 10)]
+	if kid == nil {
+		return
 	}
+	s.say(ctx, kid.pid, &retire{})
+	kid.held = slices.DeleteFunc(kid.held, func(held any) bool {
+		ctx, msg := taken(ctx, held)
+		m, waits := msg.(asked)
+		if waits {
+			s.refuse(ctx, m.from(), why)
+		}
+		return waits
+	})
 }
 
 func (s *server) onSaveChannel(ctx actor.Context, m *saveChannel) {

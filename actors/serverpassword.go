@@ -110,7 +110,7 @@ func (s *server) remove(ctx actor.Context, caller Caller) {
 	s.commit(ctx, "serverDeleted", serverDeleted{}, drops...)
 	s.say(ctx, s.node.router, &revoke{Topic: topic, Reason: ServerGone})
 	for _, c := range was.Channels {
-		s.retire(ctx, c.Incarnation)
+		s.retire(ctx, c.Incarnation, NoSuchServer)
 	}
 	if len(was.Members) == 0 {
 		s.reply(ctx, caller, Done{})
