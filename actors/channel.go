@@ -106,7 +106,7 @@ type channel struct {
 	reads   map[uint64]reading // answers that wait for pages; not saved
 	lastRef uint64             // not saved
 	pages   int64              // paged once the snapshot under way is saved; not saved
-	ends    *bool              // about to be deleted; not saved, but survives a crash
+	ends    bool               // about to be deleted: nothing is asked of it any more; not saved
 }
 
 // reading is an answer that lacks its older part.
@@ -126,9 +126,9 @@ func (s *server) newChannel(id string) func() actor.Actor {
 		return nil
 	}
 	t := topic{s.name, s.guild.Incarnation, made.Channel, incarnation}
-	n, stream, ends := s.node, s.channelStream(t.channel, t.incarnation), new(bool)
+	n, stream := s.node, s.channelStream(t.channel, t.incarnation)
 	return func() actor.Actor {
-		c := &channel{topic: t, id: id, reads: map[uint64]reading{}, ends: ends}
+		c := &channel{topic: t, id: id, reads: map[uint64]reading{}}
 		c.durable = durable{node: n, kind: KindChannel, entity: c, stream: stream}
 		return c
 	}
@@ -139,9 +139,9 @@ func (s *server) newChannel(id string) func() actor.Actor {
 func (c *channel) Receive(ctx actor.Context) {
 	switch ctx.Message().(type) {
 	case *ending:
-		*c.ends, c.used = true, true
+		c.ends, c.used = true, true
 	case *spared:
-		*c.ends = false
+		c.ends = false
 	case *retire:
 		c.onRetire(ctx)
 	default:
@@ -160,7 +160,7 @@ func (c *channel) mend(ctx actor.Context, msg any) {
 }
 
 func (c *channel) command(ctx actor.Context, msg any) {
-	if m, ok := msg.(asked); ok && *c.ends { // the stream may be gone already, or stay after all
+	if m, ok := msg.(asked); ok && c.ends { // the stream may be gone already, or stay after all
 		m.from().refuse(ctx, Busy)
 		return
 	}
@@ -475,7 +475,7 @@ func (c *channel) view() any {
 	return channelView{
 		Durable: c.common(), Server: c.topic.server, Channel: c.topic.channel, Incarnation: c.topic.incarnation,
 		Total: h.total, Paged: h.paged, InMemoryOf: h.base, TextBytes: h.text, Nonces: len(h.nonces),
-		Reading: len(c.reads), Ends: *c.ends, Newest: newest,
+		Reading: len(c.reads), Ends: c.ends, Newest: newest,
 	}
 }
 

@@ -350,7 +350,7 @@ func TestAUserThatCannotBeReadConfirmsNothing(t *testing.T) {
 
 func channelProps(d *disk) *actor.Props {
 	return d.n.props(KindChannel, nil, func() actor.Actor {
-		c := &channel{topic: topic{server: "s", channel: "g", incarnation: 1}, id: "1", reads: map[uint64]reading{}, ends: new(bool)}
+		c := &channel{topic: topic{server: "s", channel: "g", incarnation: 1}, id: "1", reads: map[uint64]reading{}}
 		c.durable = durable{node: d.n, entity: c, stream: "s"}
 		return c
 	})
