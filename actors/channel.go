@@ -301,9 +301,15 @@ func (c *channel) onItemsRead(ctx actor.Context, m *persistence.ItemsRead) {
 	c.replyMessages(ctx, r.caller, r.reply)
 }
 
-// itemBytes bounds what an answer of n messages may read: text in JSON, and
-// the fields around it.
-func (c *channel) itemBytes(n int64) int { return 2*c.node.cfg.AnswerBytes + 512*int(n) }
+// itemBytes bounds what an answer of n messages may read: text in JSON, and the fields around
+// it. Who reads less text that is six times as long in JSON has to ask for fewer; there is
+// nothing less than one.
+func (c *channel) itemBytes(n int64) int {
+	if n == 1 {
+		return 0
+	}
+	return 2*c.node.cfg.AnswerBytes + 512*int(n)
+}
 
 func readItems(m *persistence.ItemsRead) ([]Message, error) {
 	if m.Err != nil {

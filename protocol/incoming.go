@@ -116,7 +116,8 @@ type IncomingMember struct {
 	Online bool   `json:"online"`
 }
 
-// The most bytes of one answer or event. Ours answers at most some 10 MiB.
+// The most bytes of one answer or event. Ours answers messages of some 57 MiB at most, unless
+// told otherwise: 8 MiB of text, of which each byte may be escaped, and 10,000 times the rest.
 const maxIncoming = 64 << 20
 
 // IncomingReader reads what a provider sends. It is used by one goroutine.

@@ -233,6 +233,36 @@ session answer
 writer LoggedIn`)
 }
 
+// TestTheLongestMessageIsReadAgain posts as much text as a message may have, and an answer too, of
+// characters that take six bytes in JSON each: it is read as well when it has left memory.
+func TestTheLongestMessageIsReadAgain(t *testing.T) {
+	const longest = 128 << 10
+	h := housetest.New(t, housetest.Settings{
+		Store: func(cfg *persistence.Config) { cfg.SnapshotInterval = 20 * time.Millisecond },
+		Actor: func(cfg *actors.Config) { cfg.MessageBytes, cfg.AnswerBytes = longest, longest },
+	})
+	alice := h.Founder()
+	alice.Yes(post, strings.Repeat(`\u0001`, longest))
+	for range 2 * persistence.PageItems {
+		alice.Write(fmt.Sprintf(post, "x"))
+	}
+	for range 2 * persistence.PageItems {
+		alice.Next()
+	}
+	until(t, "it leaves memory", func() bool {
+		told := follow(t, h, actors.Filter{Call: "getmessages"})
+		defer told.stop()
+		list := alice.Yes(`{"call":"getmessages","servername":"s","channel":"general","begin":0,"end":1}`)["messages"].([]any)
+		if text := list[0].(map[string]any)["message"]; text != strings.Repeat("\x01", longest) {
+			t.Fatal("it is another")
+		}
+		return strings.Contains(way(told.one()), "persistence")
+	})
+	if no := alice.Ask(`{"call":"getmessages","servername":"s","channel":"general","begin":0,"end":2}`); no["code"] != "too_many_messages" {
+		t.Error("more than an answer may have was answered")
+	}
+}
+
 // TestAFollowedReadShowsTheDisk reads messages that have left memory.
 func TestAFollowedReadShowsTheDisk(t *testing.T) {
 	h := housetest.New(t, housetest.Settings{Store: func(cfg *persistence.Config) { cfg.SnapshotInterval = 20 * time.Millisecond }})
