@@ -32,6 +32,7 @@ type (
 		Caller
 		User string
 		LatestMessages
+		Wrong Code // with count or before
 	}
 	countMessages struct { // Amount
 		Caller
@@ -81,7 +82,7 @@ func (m *latestMessages) user() string { return m.User }
 func (m *countMessages) user() string  { return m.User }
 
 func (m *post) check() Code           { return "" }
-func (m *latestMessages) check() Code { return "" }
+func (m *latestMessages) check() Code { return m.Wrong }
 func (m *countMessages) check() Code  { return "" }
 
 func (m *getMessages) check() Code {

@@ -87,6 +87,13 @@ type (
 	ProviderName struct{}
 	// Ping replies Done.
 	Ping struct{}
+
+	// Wrong is a command with a value that cannot be: replies Refused, with Code where nothing
+	// comes before it.
+	Wrong struct {
+		Command any
+		Code    Code
+	}
 )
 
 // The replies.

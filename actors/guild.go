@@ -150,6 +150,8 @@ func (g *guild) checkCreateChannel(m *createChannel) Code {
 		return NoSuchServer
 	case g.Owner != m.User:
 		return NotOwnerCreate
+	case m.Wrong != "":
+		return m.Wrong
 	case g.channel(m.Channel) != 0:
 		return ChannelExists
 	}

@@ -20,6 +20,7 @@ type (
 	createServer struct { // Done, once the owner's list has it too
 		Caller
 		User, Server, Password string
+		Wrong                  Code // with the password
 	}
 	joinServer struct { // Done, once the user's list has it too
 		Caller
@@ -36,6 +37,7 @@ type (
 	createChannel struct { // Done
 		Caller
 		User, Server, Channel string
+		Wrong                 Code // with the channel's name
 	}
 	deleteChannel struct { // Done
 		Caller
@@ -44,6 +46,7 @@ type (
 	setImage struct { // Done
 		Caller
 		User, Server, Image string
+		Wrong               Code // with the image
 	}
 	getImage struct { // Image
 		Caller
@@ -189,6 +192,8 @@ func (s *server) onCreate(ctx actor.Context, m *createServer) {
 	switch {
 	case s.guild.Exists:
 		s.refuse(ctx, m.Caller, ServerExists)
+	case m.Wrong != "":
+		s.refuse(ctx, m.Caller, m.Wrong)
 	case !s.writable():
 		s.refuse(ctx, m.Caller, StorageDown)
 	case m.Password == "": // open to all: nothing is worth a hash
@@ -244,6 +249,8 @@ func (s *server) onSetImage(ctx actor.Context, m *setImage) {
 		code = NoSuchServer
 	case s.guild.Owner != m.User:
 		code = NotOwnerImage
+	default:
+		code = m.Wrong
 	}
 	if !s.may(ctx, m.Caller, code) {
 		return

@@ -245,7 +245,11 @@ func (s *session) caller(ctx actor.Context, ref uint64) Caller {
 
 // start sends a request on its way, or returns the reply if there is one at once.
 func (s *session) start(ctx actor.Context, req *Request, me Caller) any {
-	switch c := req.Command.(type) {
+	command, wrong := req.Command, Code("")
+	if c, is := command.(Wrong); is {
+		command, wrong = c.Command, c.Code
+	}
+	switch c := command.(type) {
 	case Refused:
 		return c
 	case ProviderName:
@@ -254,7 +258,7 @@ func (s *session) start(ctx actor.Context, req *Request, me Caller) any {
 		}
 		return s.node.info
 	case Register:
-		return s.tell(ctx, &register{me, c.User, c.Password}, InvalidUser)
+		return s.tell(ctx, &register{me, c.User, c.Password, wrong}, InvalidUser)
 	case Login:
 		return s.tell(ctx, &login{me, c.User, c.Password}, s.unknownUser(WrongPassword))
 	case LoginByKey:
@@ -266,7 +270,7 @@ func (s *session) start(ctx actor.Context, req *Request, me Caller) any {
 	case s.impostor(req):
 		return Refused{Code: NotThatUser}
 	}
-	return s.startAsUser(ctx, req.Command, me)
+	return s.startAsUser(ctx, command, wrong, me)
 }
 
 // impostor tells whether a request claims to be somebody else's.
@@ -275,15 +279,15 @@ func (s *session) impostor(req *Request) bool {
 }
 
 // startAsUser sends on what only a logged-in user may ask, with the user's
-// name, which nobody else sets.
-func (s *session) startAsUser(ctx actor.Context, command any, me Caller) any {
+// name, which nobody else sets; wrong is what a value of it is refused with.
+func (s *session) startAsUser(ctx actor.Context, command any, wrong Code, me Caller) any {
 	switch c := command.(type) {
 	case *Post:
 		return s.tell(ctx, &post{me, s.user, c}, NoSuchServer)
 	case GetMessages:
 		return s.tell(ctx, &getMessages{me, s.user, c}, NoSuchServer)
 	case LatestMessages:
-		return s.tell(ctx, &latestMessages{me, s.user, c}, NoSuchServer)
+		return s.tell(ctx, &latestMessages{me, s.user, c, wrong}, NoSuchServer)
 	case CountMessages:
 		return s.startCount(ctx, c, me)
 	case Ping:
@@ -291,6 +295,9 @@ func (s *session) startAsUser(ctx actor.Context, command any, me Caller) any {
 	case Logout:
 		return s.tell(ctx, &logout{me, s.user, s.key}, NoSuchUser)
 	case ChangePassword:
+		if wrong != "" {
+			return Refused{Code: wrong}
+		}
 		return s.tell(ctx, &changePassword{me, s.user, c.Password, c.New}, NoSuchUser)
 	case JoinedServers:
 		return s.tell(ctx, &joinedServers{me, s.user}, NoSuchUser)
@@ -301,15 +308,15 @@ func (s *session) startAsUser(ctx actor.Context, command any, me Caller) any {
 		ctx.Send(s.node.router, &detach{me, c.Server, c.Channel})
 		return nil
 	default:
-		return s.startAtServer(ctx, command, me)
+		return s.startAtServer(ctx, command, wrong, me)
 	}
 }
 
-func (s *session) startAtServer(ctx actor.Context, command any, me Caller) any {
+func (s *session) startAtServer(ctx actor.Context, command any, wrong Code, me Caller) any {
 	var m addressed
 	switch c := command.(type) {
 	case CreateServer:
-		m = &createServer{me, s.user, c.Server, c.Password}
+		return s.tell(ctx, &createServer{me, s.user, c.Server, c.Password, wrong}, InvalidServer)
 	case JoinServer:
 		m = &joinServer{me, s.user, c.Server, c.Password}
 	case LeaveServer:
@@ -317,11 +324,11 @@ func (s *session) startAtServer(ctx actor.Context, command any, me Caller) any {
 	case DeleteServer:
 		m = &deleteServer{me, s.user, c.Server, c.Password}
 	case CreateChannel:
-		m = &createChannel{me, s.user, c.Server, c.Channel}
+		m = &createChannel{me, s.user, c.Server, c.Channel, wrong}
 	case DeleteChannel:
 		m = &deleteChannel{me, s.user, c.Server, c.Channel}
 	case SetServerImage:
-		m = &setImage{me, s.user, c.Server, c.Image}
+		m = &setImage{me, s.user, c.Server, c.Image, wrong}
 	case GetServerImage:
 		m = &getImage{me, s.user, c.Server}
 	case ServerChannels:

@@ -20,6 +20,7 @@ type (
 	register struct { // from a session; Done
 		Caller
 		User, Password string
+		Wrong          Code // with the password
 	}
 	login struct { // from a session; LoggedIn with a new key
 		Caller
@@ -218,6 +219,8 @@ func (u *user) onRegister(ctx actor.Context, m *register) {
 	switch {
 	case u.account.Exists:
 		u.refuse(ctx, m.Caller, UserExists)
+	case m.Wrong != "":
+		u.refuse(ctx, m.Caller, m.Wrong)
 	case !u.writable():
 		u.refuse(ctx, m.Caller, StorageDown)
 	default:

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"sort"
+	"strings"
 	"testing"
 
 	"elemental/transport/housetest"
@@ -300,5 +301,50 @@ func (c *conversation) moveTo(h *housetest.House) {
 	for _, who := range []*talker{c.alice, c.bob, c.carol} {
 		who.hangUp()
 		who.h = h
+	}
+}
+
+// TestTheOrderOfRefusals asks with values that cannot be, and something else that is wrong: what
+// the original provider could tell comes first, and who has not logged in is told nothing else
+// of a call that needs a login.
+func TestTheOrderOfRefusals(t *testing.T) {
+	h := housetest.New(t, housetest.Settings{})
+	alice := h.Founder()
+	alice.Yes(`{"call":"register","usernm":"bob","passwd":"pw"}`)
+	bob, stranger := h.Login("bob"), h.Dial()
+	long := strings.Repeat("x", 1025)
+	for _, tt := range []struct {
+		who     *housetest.Line
+		request string
+		want    string
+	}{
+		{stranger, `{"call":"createserver","servername":" ","serverpasswd":""}`, "not_logged_in"},
+		{stranger, `{"call":"createserver","servername":" "}`, "incorrect_values"},
+		{stranger, `{"call":"createchannel","servername":"s","name":" "}`, "not_logged_in"},
+		{stranger, `{"call":"setserverimage","servername":"s","img":"?"}`, "not_logged_in"},
+		{stranger, `{"call":"changepasswd","passwd":"pw","newpasswd":""}`, "not_logged_in"},
+		{stranger, `{"call":"getlatestmessages","servername":"s","channel":"general","count":-1}`, "not_logged_in"},
+		{stranger, `{"call":"register","usernm":"bob","passwd":""}`, "user_exists"},
+		{stranger, `{"call":"register","usernm":" ","passwd":""}`, "invalid_username"},
+		{stranger, `{"call":"register","usernm":"carol","passwd":""}`, "invalid_password"},
+		{bob, `{"call":"setserverimage","usernm":"alice","servername":"s","img":"?"}`, "not_that_user"},
+		{bob, `{"call":"setserverimage","servername":"t","img":"?"}`, "no_such_server"},
+		{bob, `{"call":"setserverimage","servername":"s","img":"?"}`, "not_owner_image"},
+		{alice, `{"call":"setserverimage","servername":"s","img":"?"}`, "invalid_image"},
+		{bob, `{"call":"createserver","servername":"s","serverpasswd":"` + long + `"}`, "server_exists"},
+		{bob, `{"call":"createserver","servername":" ","serverpasswd":"` + long + `"}`, "invalid_server_name"},
+		{bob, `{"call":"createserver","servername":"t","serverpasswd":"` + long + `"}`, "invalid_password"},
+		{bob, `{"call":"createchannel","servername":"t","name":" "}`, "no_such_server"},
+		{bob, `{"call":"createchannel","servername":"s","name":" "}`, "not_owner_create_channel"},
+		{alice, `{"call":"createchannel","servername":"s","name":" "}`, "invalid_channel_name"},
+		{bob, `{"call":"changepasswd","passwd":"wrong","newpasswd":""}`, "invalid_password"},
+		{bob, `{"call":"getlatestmessages","servername":"t","channel":"general","count":-1}`, "no_such_server"},
+		{bob, `{"call":"getlatestmessages","servername":"s","channel":"tea","count":1,"before":-1}`, "no_such_channel"},
+		{bob, `{"call":"getlatestmessages","servername":"s","channel":"general","count":-1}`, "out_of_range"},
+		{bob, `{"call":"getlatestmessages","servername":"s","channel":"general","count":1}`, "not_in_server"},
+	} {
+		if answer := tt.who.Ask("%s", tt.request); answer["code"] != tt.want {
+			t.Errorf("%.100s: %v, not %s", tt.request, answer["code"], tt.want)
+		}
 	}
 }

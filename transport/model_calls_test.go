@@ -16,6 +16,7 @@ var (
 	channelNames = []string{"general", "tea", " no channel"}
 	passwords    = []string{"pw", "other", ""}
 	serverWords  = []string{"spw", "", "wrong"}
+	tooLong      = strings.Repeat("x", 1025) // of a password
 )
 
 // even draws a number below n, each as likely: rapid's own generators, made to
@@ -111,12 +112,12 @@ func (m *machine) Register(t *rapid.T) {
 
 func (m *machine) register(user, passwd string) step {
 	bad := badName(user, "invalid_username")
-	if bad == "" && passwd == "" {
-		bad = "invalid_password"
-	}
 	return step{"register", object{"usernm": user, "passwd": passwd}, bad, true, func(object) (string, object) {
-		if m.model.users[user] != nil {
+		switch {
+		case m.model.users[user] != nil:
 			return done("user_exists")
+		case passwd == "":
+			return done("invalid_password")
 		}
 		m.model.users[user] = &person{passwd: passwd, keys: map[string]bool{}}
 		return done("")
@@ -211,11 +212,10 @@ func (m *machine) ChangePassword(t *rapid.T) {
 	if p := m.model.users[l.user]; p != nil && rapid.Bool().Draw(t, "right") {
 		old = p.passwd
 	}
-	bad := ""
-	if next == "" {
-		bad = "invalid_password"
-	}
-	m.do(t, l, step{"changepasswd", object{"passwd": old, "newpasswd": next}, bad, false, func(answer object) (string, object) {
+	m.do(t, l, step{"changepasswd", object{"passwd": old, "newpasswd": next}, "", false, func(answer object) (string, object) {
+		if next == "" {
+			return done("invalid_password")
+		}
 		if code := m.model.checkPassword(l.user, old); code != "" {
 			return done(code)
 		}
@@ -229,12 +229,11 @@ func (m *machine) ChangePassword(t *rapid.T) {
 
 func (m *machine) CreateServer(t *rapid.T) {
 	l := m.line(t)
-	m.do(t, l, m.createServer(l, aServer(t), draw(t, "serverpasswd", serverWords)))
+	m.do(t, l, m.createServer(l, aServer(t), draw(t, "serverpasswd", append([]string{tooLong}, serverWords...))))
 }
 
 func (m *machine) createServer(l *modelLine, server, passwd string) step {
-	bad := badName(server, "invalid_server_name")
-	return step{"createserver", object{"servername": server, "serverpasswd": passwd}, bad, false, func(object) (string, object) {
+	return step{"createserver", object{"servername": server, "serverpasswd": passwd}, "", false, func(object) (string, object) {
 		return done(m.model.createServer(l.user, server, passwd))
 	}}
 }
@@ -321,16 +320,15 @@ func (m *machine) serverMembers(l *modelLine, server string) step {
 
 func (m *machine) SetImage(t *rapid.T) {
 	l, server := m.line(t), aServer(t)
-	image, bad := draw(t, "img", []string{"aGVsbG8=", "AAAA", "no base64"}), ""
-	if image == "no base64" {
-		bad = "invalid_image"
-	}
-	m.do(t, l, step{"setserverimage", object{"servername": server, "img": image}, bad, false, func(object) (string, object) {
+	image := draw(t, "img", []string{"aGVsbG8=", "AAAA", "no base64"})
+	m.do(t, l, step{"setserverimage", object{"servername": server, "img": image}, "", false, func(object) (string, object) {
 		switch s := m.model.servers[server]; {
 		case s == nil:
 			return done("no_such_server")
 		case s.owner != l.user:
 			return done("not_owner_image")
+		case image == "no base64":
+			return done("invalid_image")
 		default:
 			s.image = image
 			return done("")
@@ -359,8 +357,7 @@ func (m *machine) image(l *modelLine, server string) step {
 
 func (m *machine) CreateChannel(t *rapid.T) {
 	l, server, channel := m.line(t), aServer(t), aChannel(t)
-	bad := badName(channel, "invalid_channel_name")
-	m.do(t, l, step{"createchannel", object{"servername": server, "name": channel}, bad, false, func(object) (string, object) {
+	m.do(t, l, step{"createchannel", object{"servername": server, "name": channel}, "", false, func(object) (string, object) {
 		return done(m.model.createChannel(l.user, server, channel))
 	}})
 }
@@ -457,14 +454,11 @@ func (m *machine) Latest(t *rapid.T) {
 	l, server, channel := m.line(t), aServer(t), aChannel(t)
 	count := even(t, "count", modelMessages+3) - 1
 	before := draw(t, "before", []any{nil, nil, 0, 1, 3, 100, -1})
-	bad, values := "", object{"servername": server, "channel": channel, "count": count}
+	values := object{"servername": server, "channel": channel, "count": count}
 	if before != nil {
 		values["before"] = before
 	}
-	if count < 0 || before == -1 {
-		bad = "out_of_range"
-	}
-	m.do(t, l, step{"getlatestmessages", values, bad, false, func(object) (string, object) {
+	m.do(t, l, step{"getlatestmessages", values, "", false, func(object) (string, object) {
 		adds, code := m.model.latestMessages(l.user, server, channel, count, before)
 		return code, adds
 	}})

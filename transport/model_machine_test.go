@@ -188,7 +188,7 @@ func (m *machine) dial(t *rapid.T) *modelLine {
 type step struct {
 	call   string
 	values object
-	bad    string // a refusal of the values themselves
+	bad    string // a refusal that comes before the rule
 	free   bool   // needs no login
 	rule   func(answer object) (string, object)
 }

@@ -121,8 +121,13 @@ func (p *person) changed(passwd, key string) {
 }
 
 func (m *model) createServer(user, server, passwd string) string {
-	if m.servers[server] != nil {
+	switch {
+	case m.servers[server] != nil:
 		return "server_exists"
+	case badName(server, "bad") != "":
+		return "invalid_server_name"
+	case passwd == tooLong:
+		return "invalid_password"
 	}
 	m.servers[server] = &club{
 		owner: user, passwd: passwd, members: []string{user}, channels: []string{"general"},
@@ -212,6 +217,8 @@ func (m *model) createChannel(user, server, channel string) string {
 		return "no_such_server"
 	case s.owner != user:
 		return "not_owner_create_channel"
+	case badName(channel, "bad") != "":
+		return "invalid_channel_name"
 	case s.rooms[channel] != nil:
 		return "channel_exists"
 	}
@@ -311,6 +318,9 @@ func (m *model) getMessages(user, server, channel string, begin, end any) (objec
 
 // latestMessages answers the newest; before is nil for the channel's end.
 func (m *model) latestMessages(user, server, channel string, count int, before any) (object, string) {
+	if code := m.checkChannel(server, channel); code != "" {
+		return nil, code
+	}
 	end, bounded := before.(int)
 	if count < 0 || bounded && end < 0 {
 		return nil, "out_of_range"

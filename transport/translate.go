@@ -69,7 +69,7 @@ const nobody = " "
 
 // translate makes the actors' request of a decoded one.
 func (v *values) translate(r *protocol.Request) *actors.Request {
-	v.Request, v.refusal = r, ""
+	v.Request, v.refusal, v.wrong = r, "", ""
 	v.out = nil
 	command := v.command()
 	out := v.out
@@ -83,8 +83,11 @@ func (v *values) translate(r *protocol.Request) *actors.Request {
 			out.Claimed = name
 		}
 	}
-	if v.refusal != "" {
+	switch {
+	case v.refusal != "":
 		out.Command = actors.Refused{Code: v.refusal}
+	case v.wrong != "":
+		out.Command = actors.Wrong{Command: command, Code: v.wrong}
 	}
 	v.Request, v.out = nil, nil
 	return out
@@ -92,12 +95,12 @@ func (v *values) translate(r *protocol.Request) *actors.Request {
 
 func (v *values) command() any {
 	if v.Spoiled || v.Call.Is != protocol.Given || v.Usernm.Is == protocol.Mistyped {
-		v.refuse(actors.IncorrectValues)
+		v.incorrect()
 		return nil
 	}
 	call, known := calls[v.Call.Value]
 	if !known {
-		v.refuse(actors.UnknownCall)
+		v.refusal = actors.UnknownCall
 		return nil
 	}
 	return call(v)
@@ -126,7 +129,7 @@ func message(v *values) any {
 	if v.Nonce.Is != protocol.Absent {
 		post.Nonce = v.text(v.Nonce)
 		if !protocol.ValidNonce(post.Nonce) {
-			v.refuse(actors.IncorrectValues)
+			v.incorrect()
 		}
 	}
 	return post
@@ -136,7 +139,7 @@ func message(v *values) any {
 // a missing server or channel is told first.
 func getMessages(v *values) any {
 	if v.Begin.Is == protocol.Absent || v.End.Is == protocol.Absent {
-		v.refuse(actors.IncorrectValues)
+		v.incorrect()
 	}
 	return actors.GetMessages{
 		Server: v.name(v.ServerName), Channel: v.name(v.Channel),
@@ -156,24 +159,28 @@ func latestMessages(v *values) any {
 	return get
 }
 
-// values reads the values of a request and remembers the first thing wrong with them.
+// values reads the values of a request and remembers what is wrong with them.
 type values struct {
 	*protocol.Request
-	refusal    actors.Code
+	refusal    actors.Code     // it is no request of its call at all
+	wrong      actors.Code     // the first thing that only the actors may tell: who asks is told other things before
 	out        *actors.Request // where the request is made, if somewhere else than usual
 	imageBytes int
 }
 
-// refuse remembers a refusal. Values of a wrong type go before all else.
-func (v *values) refuse(code actors.Code) {
-	if v.refusal == "" || code == actors.IncorrectValues {
-		v.refusal = code
+// incorrect remembers that a value is missing or of a wrong type, which goes before all else.
+func (v *values) incorrect() { v.refusal = actors.IncorrectValues }
+
+// note remembers what is wrong with a value as such.
+func (v *values) note(code actors.Code) {
+	if v.wrong == "" {
+		v.wrong = code
 	}
 }
 
 func (v *values) text(t protocol.Text) string {
 	if t.Is != protocol.Given {
-		v.refuse(actors.IncorrectValues)
+		v.incorrect()
 	}
 	return t.Value
 }
@@ -195,7 +202,7 @@ func (v *values) optionalName(t protocol.Text) (name string, given bool) {
 func (v *values) newName(t protocol.Text, otherwise actors.Code) string {
 	name, ok := protocol.CleanName(v.text(t))
 	if !ok {
-		v.refuse(otherwise)
+		v.note(otherwise)
 	}
 	return name
 }
@@ -203,7 +210,7 @@ func (v *values) newName(t protocol.Text, otherwise actors.Code) string {
 func (v *values) newPassword(t protocol.Text) string {
 	password := v.text(t)
 	if !protocol.ValidPassword(password) {
-		v.refuse(actors.InvalidPassword)
+		v.note(actors.InvalidPassword)
 	}
 	return password
 }
@@ -219,7 +226,7 @@ func (v *values) newServerPassword(t protocol.Text) string {
 func (v *values) image(t protocol.Text) string {
 	image := v.text(t)
 	if !protocol.ValidImage(image, v.imageBytes) {
-		v.refuse(actors.InvalidImage)
+		v.note(actors.InvalidImage)
 	}
 	return image
 }
@@ -227,9 +234,9 @@ func (v *values) image(t protocol.Text) string {
 // natural is a number from 0 on.
 func (v *values) natural(n protocol.Number) int64 {
 	if n.Is != protocol.Given {
-		v.refuse(actors.IncorrectValues)
+		v.incorrect()
 	} else if n.Value < 0 {
-		v.refuse(actors.OutOfRange)
+		v.note(actors.OutOfRange)
 	}
 	return n.Value
 }

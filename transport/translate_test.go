@@ -33,11 +33,12 @@ func decode(t *testing.T, text string) *protocol.Request {
 func TestTranslate(t *testing.T) {
 	refused := func(code actors.Code) any { return actors.Refused{Code: code} }
 	bad := refused(actors.IncorrectValues)
+	wrong := func(command any, code actors.Code) any { return actors.Wrong{Command: command, Code: code} }
 	long := strings.Repeat("x", 65)
 	for text, want := range map[string]any{
 		`{"call":"register","usernm":"e\u0301va","passwd":"p"}`:                  actors.Register{User: "éva", Password: "p"},
-		`{"call":"register","usernm":" a","passwd":"p"}`:                         refused(actors.InvalidUser),
-		`{"call":"register","usernm":"a","passwd":""}`:                           refused(actors.InvalidPassword),
+		`{"call":"register","usernm":" a","passwd":"p"}`:                         wrong(actors.Register{Password: "p"}, actors.InvalidUser),
+		`{"call":"register","usernm":"a","passwd":""}`:                           wrong(actors.Register{User: "a"}, actors.InvalidPassword),
 		`{"call":"register","usernm":"","passwd":7}`:                             bad,
 		`{"call":"login","usernm":"a","passwd":""}`:                              actors.Login{User: "a"},
 		`{"call":"login","usernm":"a\u0000","passwd":"p"}`:                       actors.Login{Password: "p"},
@@ -47,14 +48,14 @@ func TestTranslate(t *testing.T) {
 		`{"call":"login","passwd":"p"}`:                                          bad,
 		`{"call":"logout"}`:                                                      actors.Logout{},
 		`{"call":"changepasswd","passwd":"a","newpasswd":"b"}`:                   actors.ChangePassword{Password: "a", New: "b"},
-		`{"call":"changepasswd","passwd":"a","newpasswd":""}`:                    refused(actors.InvalidPassword),
+		`{"call":"changepasswd","passwd":"a","newpasswd":""}`:                    wrong(actors.ChangePassword{Password: "a"}, actors.InvalidPassword),
 		`{"call":"createserver","servername":"s","serverpasswd":"p"}`:            actors.CreateServer{Server: "s", Password: "p"},
-		`{"call":"createserver","servername":"` + long + `","serverpasswd":"p"}`: refused(actors.InvalidServer),
+		`{"call":"createserver","servername":"` + long + `","serverpasswd":"p"}`: wrong(actors.CreateServer{Password: "p"}, actors.InvalidServer),
 		`{"call":"joinserver","servername":"` + long + `","serverpasswd":"p"}`:   actors.JoinServer{Password: "p"},
 		`{"call":"leaveserver","servername":"s"}`:                                actors.LeaveServer{Server: "s"},
 		`{"call":"deleteserver","servername":"s","serverpasswd":"p"}`:            actors.DeleteServer{Server: "s", Password: "p"},
 		`{"call":"createchannel","servername":"s","name":"c"}`:                   actors.CreateChannel{Server: "s", Channel: "c"},
-		`{"call":"createchannel","servername":"s","name":"\u200b"}`:              refused(actors.InvalidChannel),
+		`{"call":"createchannel","servername":"s","name":"\u200b"}`:              wrong(actors.CreateChannel{Server: "s"}, actors.InvalidChannel),
 		`{"call":"createchannel","servername":"s","channel":"c"}`:                bad,
 		`{"call":"deletechannel","servername":"s","name":"c"}`:                   actors.DeleteChannel{Server: "s", Channel: "c"},
 		`{"call":"message","servername":"s","channel":"c","msg":""}`:             &actors.Post{Server: "s", Channel: "c"},
@@ -73,7 +74,7 @@ func TestTranslate(t *testing.T) {
 		`{"call":"getlatestmessages","servername":"s","channel":"c","count":5}`: actors.LatestMessages{Server: "s", Channel: "c", Count: 5, Before: -1},
 		`{"call":"getlatestmessages","servername":"s","channel":"c","count":5,"before":3}`: actors.LatestMessages{
 			Server: "s", Channel: "c", Count: 5, Before: 3},
-		`{"call":"getlatestmessages","servername":"s","channel":"c","count":-5}`:  refused(actors.OutOfRange),
+		`{"call":"getlatestmessages","servername":"s","channel":"c","count":-5}`:  wrong(actors.LatestMessages{Server: "s", Channel: "c", Count: -5, Before: -1}, actors.OutOfRange),
 		`{"call":"getlatestmessages","servername":"s","channel":"c","count":5.0}`: bad,
 		`{"call":"gettotalmessages","servername":"s","channel":"c"}`:              actors.CountMessages{Server: "s", Channel: "c"},
 		`{"call":"subscribe","servername":"s"}`:                                   actors.Subscribe{Server: "s"},
@@ -85,7 +86,7 @@ func TestTranslate(t *testing.T) {
 		`{"call":"getservermembers","servername":"s"}`:                            actors.ServerMembers{Server: "s"},
 		`{"call":"getserverimage","servername":"s"}`:                              actors.GetServerImage{Server: "s"},
 		`{"call":"setserverimage","servername":"s","img":"aGk="}`:                 actors.SetServerImage{Server: "s", Image: "aGk="},
-		`{"call":"setserverimage","servername":"s","img":"hi"}`:                   refused(actors.InvalidImage),
+		`{"call":"setserverimage","servername":"s","img":"hi"}`:                   wrong(actors.SetServerImage{Server: "s", Image: "hi"}, actors.InvalidImage),
 		`{"call":"getprovidername"}`:                                              actors.ProviderName{},
 		`{"call":"ping","usernm":4}`:                                              bad,
 		`{"call":"ping","Usernm":"a"}`:                                            bad,
