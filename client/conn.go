@@ -234,7 +234,7 @@ func (c *Conn) afterTheEnd(w *waiter) (*protocol.Incoming, error) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return nil, cutOff(w.call, w.sent, c.ended)
+	return nil, cutOff(w.call, w.sent && !gaveAllAnswers(c.final), c.ended)
 }
 
 // enqueue hands a request to the writer; it keeps its place in the window until

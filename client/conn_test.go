@@ -109,6 +109,50 @@ func TestTooLarge(t *testing.T) {
 	}
 }
 
+// TestOthersBesideTooLarge sends calls that may not be done twice before and after the request
+// that is too large, in one go: those before it are answered, and those behind it were not read,
+// so they are made again.
+func TestOthersBesideTooLarge(t *testing.T) {
+	p := providertest.Start(t, program, "--maxrequest", "20KiB")
+	o, sent := quick(), make(chan string, 100)
+	o.Trace = func(what client.Traffic) {
+		if what.Sent {
+			sent <- string(what.JSON)
+		}
+	}
+	c := member(t, p.Addr, "alice", "s", o)
+	p.Pause()
+	outcomes := make([]chan error, 3)
+	for i, call := range []struct {
+		make func() error
+		tell string
+	}{
+		{func() error { return c.CreateChannel(within(t), "s", "one") }, `"one"`},
+		{func() error { return c.SetImage(within(t), "s", make([]byte, 100<<10)) }, `"setserverimage"`},
+		{func() error { return c.CreateChannel(within(t), "s", "two") }, `"two"`},
+	} {
+		outcomes[i] = make(chan error, 1)
+		go func() { outcomes[i] <- call.make() }()
+		for !strings.Contains(<-sent, call.tell) {
+		}
+	}
+	p.Resume()
+	if err := <-outcomes[0]; err != nil {
+		t.Errorf("before it: %v", err)
+	}
+	if err := <-outcomes[1]; client.CodeOf(err) != client.TooLarge {
+		t.Errorf("too large: %v", err)
+	}
+	if err := <-outcomes[2]; err != nil {
+		t.Errorf("after it: %v", err)
+	}
+	channels, err := c.Channels(within(t), "s")
+	must(t, err)
+	if got := strings.Join(channels, " "); got != "general one two" {
+		t.Errorf("the channels are %s", got)
+	}
+}
+
 // TestConnHears pushes, and the end of a subscription with its cause.
 func TestConnHears(t *testing.T) {
 	p := providertest.Start(t, program)

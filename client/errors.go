@@ -51,6 +51,10 @@ const (
 	MembershipEnded    Code = "membership_ended"
 	ChannelGone        Code = "channel_gone"
 	ServerGone         Code = "server_gone"
+
+	tooDeep   Code = "too_deep"
+	malformed Code = "malformed_json"
+	timedOut  Code = "timed_out"
 )
 
 // CodeOf is the code of a refusal, or "" where err is something else.
@@ -66,7 +70,8 @@ func CodeOf(err error) Code {
 var (
 	// ErrClosed: the client was closed by its owner.
 	ErrClosed = errors.New("closed")
-	// ErrLost: there was no connection to send the request on; nothing was done.
+	// ErrLost: there was no connection to send the request on, or the provider
+	// ended it before it read the request; nothing was done.
 	ErrLost = errors.New("not connected")
 	// ErrUncertain: the connection ended, or the time was up, after the request
 	// was sent and before it was answered; it may have been done. It may come

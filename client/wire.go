@@ -127,25 +127,42 @@ func (c *Conn) answer(in *protocol.Incoming) error {
 }
 
 // answered is the request that an answer belongs to, which waits no more, or
-// nil. All that was before a request too large to be read has been answered:
+// nil. All that was before a request that cannot be read has been answered:
 // it is the first that waits, and each repetition would fare the same.
 func (c *Conn) answered(in *protocol.Incoming) *waiter {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.waiting) == 0 || !c.fits(in, c.waiting[0]) && !isTooLarge(in) {
+	if len(c.waiting) == 0 || !c.fits(in, c.waiting[0]) && !isUnreadable(in) {
 		return nil
 	}
 	w := c.waiting[0]
 	c.waiting[0] = nil
 	c.waiting = c.waiting[1:]
-	if isTooLarge(in) {
+	if isUnreadable(in) {
 		c.final = refusalOf("connection", in)
 	}
 	return w
 }
 
-func isTooLarge(in *protocol.Incoming) bool {
-	return !in.OK && in.ID == nil && Code(in.Code) == TooLarge
+func isUnreadable(in *protocol.Incoming) bool {
+	switch Code(in.Code) {
+	case TooLarge, tooDeep, malformed:
+		return !in.OK && in.ID == nil
+	}
+	return false
+}
+
+// gaveAllAnswers tells a last word that comes when all that was read is answered: what waits
+// then was not read.
+func gaveAllAnswers(final *Refusal) bool {
+	if final == nil {
+		return false
+	}
+	switch final.Code {
+	case TooLarge, tooDeep, malformed, timedOut:
+		return true
+	}
+	return false
 }
 
 // fits checks the id where one was sent; the original and the answer to the
