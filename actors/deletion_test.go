@@ -190,68 +190,9 @@ func TestAChannelThatIsToBeDeletedKnowsItAfterACrash(t *testing.T) {
 }
 
 func crashToBeDeleted(t *testing.T, after bool) {
-	held, told := make(chan struct{}), make(chan struct{})
-	passedOn, again, restarted := make(chan struct{}), make(chan struct{}), make(chan struct{})
-	var resting, deleted, crashed atomic.Bool
-	var answers atomic.Int32 // to what its two lives since asked of the journal
-	crash := func(kind Kind, msg any) {
-		if _, ok := msg.(*ending); ok && kind == KindChannel {
-			crashed.Store(true)
-			panic("injected")
-		}
-	}
-	files := vfstest.NewMem()
-	p, stop := startStoppable(t, persistence.Config{FS: files}, func(c *Config) {
-		c.Processors = 4
-		c.Fault = func(kind Kind, msg any) {
-			switch m := msg.(type) {
-			case *rest:
-				if kind == KindChannel {
-					await(t, told)
-					panic("injected") // it stays
-				}
-			case *persistence.Append:
-				if len(m.Drops) > 0 {
-					await(t, passedOn)
-					await(t, again)
-				}
-			case *persistence.Committed:
-				if kind == KindServer && deleted.Load() {
-					await(t, restarted)
-				}
-			}
-			if !after {
-				crash(kind, msg)
-			}
-		}
-		c.FaultAfter = func(kind Kind, msg any) {
-			switch msg.(type) {
-			case *post:
-				if kind == KindServer && resting.Load() {
-					close(held)
-				}
-			case *deleteChannel:
-				if kind == KindServer {
-					deleted.Store(true)
-					close(told)
-				}
-			case *stayed:
-				if kind == KindServer {
-					close(passedOn)
-				}
-			case *actor.Started:
-				if kind == KindChannel && crashed.Load() {
-					close(again)
-				}
-			case *persistence.Recovered:
-				if kind == KindChannel && crashed.Load() && answers.Add(1) == 2 {
-					close(restarted)
-				}
-			}
-			if after {
-				crash(kind, msg)
-			}
-		}
+	files, c := vfstest.NewMem(), newCrashAtTheWord(t, after)
+	p, stop := startStoppable(t, persistence.Config{FS: files}, func(cfg *Config) {
+		cfg.Processors, cfg.Fault, cfg.FaultAfter = 4, c.before, c.behind
 	})
 	alice, bob := enter(t, p, "alice"), enter(t, p, "bob")
 	alice.ask(CreateServer{"s", ""})
@@ -259,9 +200,9 @@ func crashToBeDeleted(t *testing.T, after bool) {
 	alice.ask(&Post{Server: "s", Channel: "general", Text: "early"})
 	root := p.node.system.Root
 	root.Send(actor.NewPID(p.root.Address, p.root.Id+"/servers/s"), &vacant{name: "1", idle: true})
-	resting.Store(true)
+	c.resting.Store(true)
 	bob.send(&Post{Server: "s", Channel: "general", Text: "late"})
-	await(t, held)
+	await(t, c.held)
 	alice.send(DeleteChannel{"s", "general"})
 	if reply, refused := bob.hear().(Refused); !refused || reply.Code != Busy && reply.Code != NoSuchChannel {
 		t.Errorf("a post while it is deleted: %v", reply)
@@ -272,6 +213,79 @@ func crashToBeDeleted(t *testing.T, after bool) {
 	stop()
 	if n := strings.Count(journalText(t, files), "late"); n != 0 {
 		t.Errorf("the journal has %d events of nobody's", n)
+	}
+}
+
+// crashAtTheWord crashes a channel that is asked to rest, and then at the word of its end, and
+// puts what happens meanwhile in order.
+type crashAtTheWord struct {
+	t                                      *testing.T
+	after                                  bool // it was heard
+	held, told, passedOn, again, restarted chan struct{}
+	resting, deleted, crashed              atomic.Bool
+	answers                                atomic.Int32 // to what its two lives since asked of the journal
+}
+
+func newCrashAtTheWord(t *testing.T, after bool) *crashAtTheWord {
+	is := func() chan struct{} { return make(chan struct{}) }
+	return &crashAtTheWord{t: t, after: after, held: is(), told: is(), passedOn: is(), again: is(), restarted: is()}
+}
+
+func (c *crashAtTheWord) crash(kind Kind, msg any) {
+	if _, ok := msg.(*ending); ok && kind == KindChannel {
+		c.crashed.Store(true)
+		panic("injected")
+	}
+}
+
+func (c *crashAtTheWord) before(kind Kind, msg any) {
+	switch m := msg.(type) {
+	case *rest:
+		if kind == KindChannel {
+			await(c.t, c.told)
+			panic("injected") // it stays
+		}
+	case *persistence.Append:
+		if len(m.Drops) > 0 {
+			await(c.t, c.passedOn)
+			await(c.t, c.again)
+		}
+	case *persistence.Committed:
+		if kind == KindServer && c.deleted.Load() {
+			await(c.t, c.restarted)
+		}
+	}
+	if !c.after {
+		c.crash(kind, msg)
+	}
+}
+
+func (c *crashAtTheWord) behind(kind Kind, msg any) {
+	switch msg.(type) {
+	case *post:
+		if kind == KindServer && c.resting.Load() {
+			close(c.held)
+		}
+	case *deleteChannel:
+		if kind == KindServer {
+			c.deleted.Store(true)
+			close(c.told)
+		}
+	case *stayed:
+		if kind == KindServer {
+			close(c.passedOn)
+		}
+	case *actor.Started:
+		if kind == KindChannel && c.crashed.Load() {
+			close(c.again)
+		}
+	case *persistence.Recovered:
+		if kind == KindChannel && c.crashed.Load() && c.answers.Add(1) == 2 {
+			close(c.restarted)
+		}
+	}
+	if c.after {
+		c.crash(kind, msg)
 	}
 }
 
