@@ -6,6 +6,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 
+	"elemental/actors/telemetry"
 	"elemental/persistence"
 )
 
@@ -105,7 +106,7 @@ func (s *server) retire(ctx actor.Context, incarnation uint64, why Code) {
 	}
 	s.say(ctx, kid.pid, &retire{})
 	kid.held = slices.DeleteFunc(kid.held, func(held any) bool {
-		ctx, msg := taken(ctx, held)
+		ctx, msg := telemetry.Taken(ctx, held)
 		m, waits := msg.(asked)
 		if waits {
 			s.refuse(ctx, m.from(), why)
