@@ -98,6 +98,25 @@ func TestProviderKilled(t *testing.T) {
 	}
 }
 
+// TestProviderGone: where nothing is posted and nothing is left to be removed, so that
+// the provider is not asked again, the run has not come to its end all the same.
+func TestProviderGone(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"connect", "login"} {
+		p, address := at(t)
+		r := launch(t, name, address, "--clients=10", "--rate=5", "--duration=3s")
+		r.loads()
+		p.Kill()
+		r.wait(1)
+		if text := r.stdout.Text(); !strings.Contains(text, "The run ended early: after the load, for trouble") {
+			t.Errorf("%s: it does not say so:\n%s", name, text)
+		}
+		if text := r.stderr.Text(); !strings.Contains(text, "the provider is not there any more") {
+			t.Errorf("%s: it does not say why:\n%s", name, text)
+		}
+	}
+}
+
 // TestProviderRestarted: clients come back, what was unanswered is no violation.
 func TestProviderRestarted(t *testing.T) {
 	t.Parallel()

@@ -217,8 +217,10 @@ func (j *job) load(ctx context.Context) error {
 	// An early end is no reason to leave out the check.
 	checking := context.WithoutCancel(ctx)
 	j.outcomes, err = c.Check(checking, !j.options.NoCheck, j.phase)
-	j.checked = err == nil
-	return err
+	if j.checked = err == nil; !j.checked {
+		return err
+	}
+	return drive.StillThere(checking, j.world)
 }
 
 // provider is the provider's process, if it is known.

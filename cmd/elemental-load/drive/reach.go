@@ -94,6 +94,24 @@ func ask(c *wire.Conn, r *protocol.Request, timeout time.Duration) (*wire.Answer
 	return a, problem(r.Call.Value, a)
 }
 
+// StillThere is nil where the provider answers, whatever it says. A run that has no
+// history to read back and nothing to remove would not notice that it has gone.
+func StillThere(ctx context.Context, w *World) error {
+	d, err := w.Reach.Dialer(0)
+	if err != nil {
+		return err
+	}
+	c, err := d.Dial(ctx, wire.Nobody{})
+	if err == nil {
+		defer c.Close()
+		_, err = ask(c, &protocol.Request{Call: protocol.String("getprovidername")}, w.Reach.Timeout)
+	}
+	if no := new(refused); err == nil || errors.As(err, &no) || isLastWord(err) { // as of one that is full
+		return nil
+	}
+	return fmt.Errorf("the provider is not there any more: %w", err)
+}
+
 // problem is why an answer is no success, nil if it is one.
 func problem(call string, a *wire.Answer) error {
 	switch {
