@@ -227,14 +227,14 @@ func (j *job) load(ctx context.Context) error {
 func (j *job) provider() *measure.Process {
 	pid := j.options.Pid
 	if host := j.host.Load(); host != nil {
-		pid = host.Pid
+		pid = &host.Pid
 	}
-	if pid == 0 {
+	if pid == nil {
 		return nil
 	}
-	p := measure.Watch(pid)
+	p := measure.Watch(*pid)
 	if !p.Known() {
-		j.notes = append(j.notes, fmt.Sprintf("What process %d uses could not be read.", pid))
+		j.notes = append(j.notes, fmt.Sprintf("What process %d uses could not be read.", *pid))
 		return nil
 	}
 	return p

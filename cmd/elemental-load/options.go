@@ -33,28 +33,28 @@ type runOptions struct {
 	SelfHost    bool          `group:"target" help:"Start a provider for the run, in a temporary folder."`
 	Provider    string        `group:"target" placeholder:"PATH" help:"Its program. Without it one is looked for, or built from the source."`
 	ProviderArg []string      `group:"target" sep:"none" placeholder:"ARG" help:"An option for it, such as --providerarg=--hashworkers=4. May be given again."`
-	Pid         int           `group:"target" placeholder:"N" help:"Process of a provider on this machine, for its CPU and memory."`
+	Pid         *int          `group:"target" placeholder:"N" help:"Process of a provider on this machine, for its CPU and memory."`
 	Remote      bool          `group:"target" help:"Allow a provider on another machine. Ask those who run it first."`
 	TLS         bool          `group:"target" help:"Connect with TLS."`
 	TLSCA       string        `group:"target" placeholder:"FILE" help:"Certificates (PEM) to trust in place of the system's."`
 	TLSInsecure bool          `group:"target" help:"Trust any certificate."`
 	Timeout     plan.Duration `group:"target" default:"30s" help:"Give a connection up that owes an answer for so long."`
 
-	File     string        `group:"load" short:"f" placeholder:"FILE" help:"Scenario file (YAML or JSON). Options go before it."`
-	Model    string        `group:"load" placeholder:"open|closed" help:"open: send on schedule (default). closed: each client sends when it is answered."`
-	Rate     float64       `group:"load" placeholder:"N" help:"Actions a second, of all scenarios together."`
-	Duration plan.Duration `group:"load" placeholder:"TIME" help:"Length of the load (10s)."`
-	Ramp     plan.Duration `group:"load" placeholder:"TIME" help:"Rise to the rate in this time, a part of the duration."`
-	Stages   []string      `group:"load" sep:"," placeholder:"STAGE" help:"In place of rate, duration and ramp: 500x10s,500-2000x20s,5000x3s. Actions a second (open) or clients (closed)."`
-	Warmup   plan.Duration `group:"load" placeholder:"TIME" help:"First part of the load that the figures leave out."`
-	Clients  int           `group:"load" placeholder:"N" help:"Connections."`
-	Users    int           `group:"load" placeholder:"N" help:"Accounts that they share."`
-	Servers  int           `group:"load" placeholder:"N" help:"Servers of each scenario."`
-	Channels int           `group:"load" placeholder:"N" help:"Channels of each server."`
-	History  int           `group:"load" placeholder:"N" help:"Messages in a channel before scenarios that read back begin."`
-	Size     plan.Range    `group:"load" placeholder:"BYTES" help:"Size of messages, 200 or 100-300."`
-	Pipeline int           `group:"load" placeholder:"N" help:"Closed model: requests of a client under way at once."`
-	Think    plan.Duration `group:"load" placeholder:"TIME" help:"Closed model: pause between an answer and the next request."`
+	File     string         `group:"load" short:"f" placeholder:"FILE" help:"Scenario file (YAML or JSON). Options go before it."`
+	Model    string         `group:"load" placeholder:"open|closed" help:"open: send on schedule (default). closed: each client sends when it is answered."`
+	Rate     *float64       `group:"load" placeholder:"N" help:"Actions a second, of all scenarios together."`
+	Duration *plan.Duration `group:"load" placeholder:"TIME" help:"Length of the load (10s)."`
+	Ramp     *plan.Duration `group:"load" placeholder:"TIME" help:"Rise to the rate in this time, a part of the duration."`
+	Stages   []string       `group:"load" sep:"," placeholder:"STAGE" help:"In place of rate, duration and ramp: 500x10s,500-2000x20s,5000x3s. Actions a second (open) or clients (closed)."`
+	Warmup   *plan.Duration `group:"load" placeholder:"TIME" help:"First part of the load that the figures leave out."`
+	Clients  *int           `group:"load" placeholder:"N" help:"Connections."`
+	Users    *int           `group:"load" placeholder:"N" help:"Accounts that they share."`
+	Servers  *int           `group:"load" placeholder:"N" help:"Servers of each scenario."`
+	Channels *int           `group:"load" placeholder:"N" help:"Channels of each server."`
+	History  *int           `group:"load" placeholder:"N" help:"Messages in a channel before scenarios that read back begin."`
+	Size     plan.Range     `group:"load" placeholder:"BYTES" help:"Size of messages, 200 or 100-300."`
+	Pipeline *int           `group:"load" placeholder:"N" help:"Closed model: requests of a client under way at once."`
+	Think    *plan.Duration `group:"load" placeholder:"TIME" help:"Closed model: pause between an answer and the next request."`
 
 	Workers      int    `group:"reach" default:"1" help:"Processes that share the load."`
 	Sources      int    `group:"reach" placeholder:"N" help:"Local addresses to connect from, 127.0.0.1 and on. 0: as many as are needed."`
@@ -191,13 +191,15 @@ func (o *runOptions) check(password string) error {
 		return fmt.Errorf("--workers: %d is out of range, 1 to %d", o.Workers, crew.Most)
 	case o.Outstanding < 1:
 		return fmt.Errorf("--outstanding: %d is out of range, it must be at least 1", o.Outstanding)
-	case o.Sources < 0 || o.Pid < 0:
-		return errors.New("--sources and --pid: a negative number makes no sense")
+	case o.Sources < 0:
+		return errors.New("--sources: a negative number makes no sense")
+	case o.Pid != nil && *o.Pid < 1:
+		return fmt.Errorf("--pid: %d is no process", *o.Pid)
 	case (o.UserPrefix == "") != (password == ""):
 		return errors.New("--userprefix and --passwordfile need each other, and a password that is not empty")
 	case (o.TLSCA != "" || o.TLSInsecure) && !o.TLS:
 		return errors.New("--tlsca and --tlsinsecure are for --tls")
-	case o.SelfHost && (o.TLS || o.Pid != 0 || o.Remote):
+	case o.SelfHost && (o.TLS || o.Pid != nil || o.Remote):
 		return errors.New("--selfhost starts the provider itself: leave out --tls, --pid and --remote")
 	case !o.SelfHost && (o.Provider != "" || len(o.ProviderArg) > 0):
 		return errors.New("--provider and --providerarg are for --selfhost")

@@ -11,7 +11,7 @@ import (
 // What holds where nobody says otherwise.
 const (
 	defaultScenario = "chat"
-	defaultDuration = 10 * time.Second
+	defaultDuration = Duration(10 * time.Second)
 )
 
 // Build makes a plan of a spec: defaults of its scenarios are filled in, and what
@@ -27,25 +27,32 @@ func (s *Spec) Build() (*Plan, error) {
 	}
 	p := &Plan{
 		Mix: mix, Model: cmp.Or(s.Model, Open),
-		Clients: cmp.Or(s.Clients, base.Clients), Servers: cmp.Or(s.Servers, base.Servers),
-		Channels: cmp.Or(s.Channels, base.Channels), History: cmp.Or(s.History, base.History),
-		Size: cmp.Or(s.Size, base.Size), Warmup: time.Duration(s.Warmup),
-		Pipeline: cmp.Or(s.Pipeline, 1), Think: time.Duration(s.Think),
+		Clients: or(s.Clients, base.Clients), Users: or(s.Users, base.Users), Servers: or(s.Servers, base.Servers),
+		Channels: or(s.Channels, base.Channels), History: or(s.History, base.History),
+		Size: cmp.Or(s.Size, base.Size), Warmup: time.Duration(or(s.Warmup, 0)),
+		Pipeline: or(s.Pipeline, 1), Think: time.Duration(or(s.Think, 0)),
 	}
-	p.Users = cmp.Or(s.Users, base.Users)
 	if p.Stages, err = s.stages(p, base); err != nil {
 		return nil, err
 	}
-	if s.Clients == 0 && p.Model == Open {
+	if s.Clients == nil && p.Model == Open {
 		p.Clients = max(p.Clients, p.fewest())
 	}
-	if s.Users == 0 {
+	if s.Users == nil {
 		p.Users = max(p.Users, p.ownUsers())
 	}
-	if s.Servers == 0 && s.Channels == 0 {
+	if s.Servers == nil && s.Channels == nil {
 		p.crowd()
 	}
 	return p, p.check(s)
+}
+
+// or is what was given, or what is usual.
+func or[T any](given *T, usual T) T {
+	if given != nil {
+		return *given
+	}
+	return usual
 }
 
 // crowd has no more channels than there are circles of friends: with one client in
@@ -117,19 +124,22 @@ func (p *Plan) ownUsers() int {
 // stages are those that were given, or one at the rate, after a ramp.
 func (s *Spec) stages(p *Plan, base Scenario) ([]Stage, error) {
 	if len(s.Stages) > 0 {
-		if s.Rate != 0 || s.Duration != 0 || s.Ramp != 0 {
+		if s.Rate != nil || s.Duration != nil || s.Ramp != nil {
 			return nil, fmt.Errorf("stages say rates and times: leave out rate, duration and ramp")
 		}
 		return s.Stages, nil
 	}
-	level := cmp.Or(s.Rate, base.Rate)
+	level := or(s.Rate, base.Rate)
 	if p.Model == Closed {
-		if s.Rate != 0 {
+		if s.Rate != nil {
 			return nil, fmt.Errorf("the closed model has no rate: its clients send when they are answered; use clients, think, or the open model")
 		}
 		level = float64(p.Clients)
 	}
-	length, ramp := cmp.Or(time.Duration(s.Duration), defaultDuration), time.Duration(s.Ramp)
+	length, ramp := time.Duration(or(s.Duration, defaultDuration)), time.Duration(or(s.Ramp, 0))
+	if length == 0 {
+		return nil, fmt.Errorf("duration: it must be above 0")
+	}
 	if ramp >= length {
 		return nil, fmt.Errorf("a ramp of %v leaves nothing of a duration of %v", ramp, length)
 	}
@@ -153,22 +163,13 @@ const (
 
 // check finds what no single value shows.
 func (p *Plan) check(s *Spec) error {
-	for _, v := range []struct {
-		name        string
-		value, most int
-	}{
-		{"clients", p.Clients, mostClients}, {"users", p.Users, mostUsers}, {"servers", p.Servers, mostServers},
-		{"channels", p.Channels, mostChannels}, {"history", p.History, mostHistory}, {"pipeline", p.Pipeline, mostPipeline},
-		{"size", p.Size.Max, mostSize},
-	} {
-		if v.value < 0 || v.value > v.most {
-			return fmt.Errorf("%s: %d is out of range, 1 to %d", v.name, v.value, v.most)
-		}
+	if err := p.checkNumbers(s); err != nil {
+		return err
 	}
 	if p.Model != Open && p.Model != Closed {
 		return fmt.Errorf("model: %q is neither open nor closed", p.Model)
 	}
-	if !(s.Rate >= 0 && p.peak() <= mostRate) { // neither holds of what is no number
+	if !(or(s.Rate, 1) > 0 && p.peak() <= mostRate) { // neither holds of what is no number
 		return fmt.Errorf("rate: it must be above 0 and at most %d a second", mostRate)
 	}
 	if p.Warmup%time.Second != 0 {
@@ -180,13 +181,33 @@ func (p *Plan) check(s *Spec) error {
 	if p.Warmup >= p.Length() {
 		return fmt.Errorf("a warm-up of %v leaves nothing of a run of %v", p.Warmup, p.Length())
 	}
-	if p.Model == Open && (s.Pipeline > 1 || s.Think > 0) {
+	if p.Model == Open && (p.Pipeline > 1 || p.Think > 0) {
 		return fmt.Errorf("pipeline and think are for the closed model: the open one sends on schedule")
 	}
 	if p.Model == Closed && p.peak() > float64(p.Clients) {
 		return fmt.Errorf("stages: %v clients are more than the %d that there are", p.peak(), p.Clients)
 	}
 	return p.checkScenarios()
+}
+
+// checkNumbers finds counts that are too large, and those that a person has made less
+// than one: a scenario itself may have none of something.
+func (p *Plan) checkNumbers(s *Spec) error {
+	for _, n := range []struct {
+		name        string
+		given       *int
+		all, atMost int
+	}{
+		{"clients", s.Clients, p.Clients, mostClients}, {"users", s.Users, p.Users, mostUsers},
+		{"servers", s.Servers, p.Servers, mostServers}, {"channels", s.Channels, p.Channels, mostChannels},
+		{"history", s.History, p.History, mostHistory}, {"pipeline", s.Pipeline, p.Pipeline, mostPipeline},
+		{"size", nil, p.Size.Max, mostSize},
+	} {
+		if n.all > n.atMost || or(n.given, 1) < 1 {
+			return fmt.Errorf("%s: %d is out of range, 1 to %d", n.name, n.all, n.atMost)
+		}
+	}
+	return nil
 }
 
 func (p *Plan) checkScenarios() error {

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -15,25 +16,25 @@ import (
 	"github.com/goccy/go-yaml"
 )
 
-// Spec is what a person asks for, in a file or on the command line. What is zero is
-// left to the scenario.
+// Spec is what a person asks for, in a file or on the command line. What is nil or
+// empty is left to the scenario; a zero is what it says, and mostly refused.
 type Spec struct {
-	Scenarios Mix      `yaml:"scenarios"`
-	Model     Model    `yaml:"model"`
-	Rate      float64  `yaml:"rate"`
-	Stages    Stages   `yaml:"stages"`
-	Duration  Duration `yaml:"duration"`
-	Ramp      Duration `yaml:"ramp"`
-	Warmup    Duration `yaml:"warmup"`
-	Clients   int      `yaml:"clients"`
-	Users     int      `yaml:"users"`
-	Servers   int      `yaml:"servers"`
-	Channels  int      `yaml:"channels"`
-	History   int      `yaml:"history"`
-	Size      Range    `yaml:"size"`
-	Pipeline  int      `yaml:"pipeline"`
-	Think     Duration `yaml:"think"`
-	Expect    Words    `yaml:"expect"`
+	Scenarios Mix       `yaml:"scenarios"`
+	Model     Model     `yaml:"model"`
+	Rate      *float64  `yaml:"rate"`
+	Stages    Stages    `yaml:"stages"`
+	Duration  *Duration `yaml:"duration"`
+	Ramp      *Duration `yaml:"ramp"`   // 0: none
+	Warmup    *Duration `yaml:"warmup"` // 0: none
+	Clients   *int      `yaml:"clients"`
+	Users     *int      `yaml:"users"`
+	Servers   *int      `yaml:"servers"`
+	Channels  *int      `yaml:"channels"`
+	History   *int      `yaml:"history"`
+	Size      Range     `yaml:"size"`
+	Pipeline  *int      `yaml:"pipeline"`
+	Think     *Duration `yaml:"think"` // 0: none
+	Expect    Words     `yaml:"expect"`
 }
 
 // ReadSpec reads a scenario file: YAML, of which JSON is a part. Unknown keys are
@@ -59,19 +60,19 @@ func (s Spec) Over(below *Spec) Spec {
 	take(&all.Stages, s.Stages, len(s.Stages) > 0)
 	take(&all.Expect, s.Expect, len(s.Expect) > 0)
 	take(&all.Size, s.Size, s.Size != Range{})
-	take(&all.Rate, s.Rate, s.Rate != 0)
-	for _, d := range []struct{ to, from *Duration }{
+	all.Rate = cmp.Or(s.Rate, all.Rate)
+	for _, d := range []struct{ to, from **Duration }{
 		{&all.Duration, &s.Duration}, {&all.Ramp, &s.Ramp}, {&all.Warmup, &s.Warmup}, {&all.Think, &s.Think},
 	} {
-		take(d.to, *d.from, *d.from != 0)
+		*d.to = cmp.Or(*d.from, *d.to)
 	}
-	for _, n := range []struct{ to, from *int }{
+	for _, n := range []struct{ to, from **int }{
 		{&all.Clients, &s.Clients}, {&all.Users, &s.Users}, {&all.Servers, &s.Servers},
 		{&all.Channels, &s.Channels}, {&all.History, &s.History}, {&all.Pipeline, &s.Pipeline},
 	} {
-		take(n.to, *n.from, *n.from != 0)
+		*n.to = cmp.Or(*n.from, *n.to)
 	}
-	if (s.Rate != 0 || s.Duration != 0) && len(s.Stages) == 0 {
+	if (s.Rate != nil || s.Duration != nil) && len(s.Stages) == 0 {
 		all.Stages = nil // the file's stages have another rate and length
 	}
 	return all

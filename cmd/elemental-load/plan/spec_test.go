@@ -65,18 +65,18 @@ func TestScenarioFile(t *testing.T) {
 }
 
 // TestOptionsGoBefore: what the command line says holds, the rest is the file's. A
-// rate takes the place of the file's stages.
+// rate takes the place of the file's stages; no warm-up is a word too.
 func TestOptionsGoBefore(t *testing.T) {
 	file, err := plan.ReadSpec(write(t, evening))
 	if err != nil {
 		t.Fatal(err)
 	}
-	over := plan.Spec{Clients: 90, Rate: 20, Duration: plan.Duration(4 * second)}.Over(file)
+	over := plan.Spec{Clients: new(90), Rate: new(20.0), Duration: new(plan.Duration(4 * second)), Warmup: new(plan.Duration(0))}.Over(file)
 	p, err := over.Build()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p.Clients != 90 || p.Users != 50 || len(p.Mix) != 3 {
+	if p.Clients != 90 || p.Users != 50 || len(p.Mix) != 3 || p.Warmup != 0 {
 		t.Errorf("%+v", p)
 	}
 	if want := []plan.Stage{{For: 4 * second, From: 20, To: 20}}; !reflect.DeepEqual(p.Stages, want) {
@@ -109,7 +109,7 @@ func TestDefaults(t *testing.T) {
 // TestRateGrowsClients: who may ask only now and then needs more clients for a
 // higher rate.
 func TestRateGrowsClients(t *testing.T) {
-	spec := plan.Spec{Scenarios: plan.Mix{{Scenario: "poll", Weight: 1}}, Rate: 1000}
+	spec := plan.Spec{Scenarios: plan.Mix{{Scenario: "poll", Weight: 1}}, Rate: new(1000.0)}
 	p, err := spec.Build()
 	if err != nil || p.Clients != 1000 {
 		t.Errorf("%+v, %v", p, err)
@@ -119,12 +119,12 @@ func TestRateGrowsClients(t *testing.T) {
 // TestCrowd: few clients have few channels, so that they meet; who names a number
 // gets it.
 func TestCrowd(t *testing.T) {
-	few := plan.Spec{Clients: 11}
+	few := plan.Spec{Clients: new(11)}
 	p, err := few.Build()
 	if err != nil || p.Servers*p.Channels != 2 {
 		t.Errorf("%+v, %v", p, err)
 	}
-	few.Servers = 3
+	few.Servers = new(3)
 	if p, err = few.Build(); err != nil || p.Servers != 3 || p.Channels != 4 {
 		t.Errorf("%+v, %v", p, err)
 	}
@@ -133,33 +133,45 @@ func TestCrowd(t *testing.T) {
 // TestRefusals: each mistake is named.
 func TestRefusals(t *testing.T) {
 	for text, want := range map[string]string{
-		"scenarios: dance":                        `no scenario "dance": there are chat, fanout`,
-		"scenarios: {chat: 0}":                    `"chat:0": the weight is no number above 0`,
-		"scenarios: {chat: many}":                 `the weight is no number`,
-		"model: ajar":                             `"ajar" is neither open nor closed`,
-		"rate: -1":                                `rate: it must be above 0`,
-		"model: closed\nrate: 100":                `the closed model has no rate`,
-		"think: 1s":                               `think are for the closed model`,
-		"model: closed\nstages: [500x1s]":         `500 clients are more than the 100 that there are`,
-		"stages: [fast]":                          `"fast" is no stage such as 500x10s`,
-		"stages: [5x0s]":                          `"5x0s" is no stage`,
-		"stages: [5x1s]\nrate: 5":                 `leave out rate`,
-		"ramp: 20s":                               `a ramp of 20s leaves nothing of a duration of 10s`,
-		"rate: .nan":                              `rate: it must be above 0`,
-		"stages: [nanx1s]":                        `"nanx1s" is no stage`,
-		"stages: [0x1s]":                          `nothing is due in 1s`,
-		"duration: 1us":                           `nothing is due in 1µs`,
-		"warmup: 1500ms":                          `it has to be whole seconds`,
-		"warmup: 10s":                             `a warm-up of 10s leaves nothing`,
-		"clients: -5":                             `clients: -5 is out of range`,
-		"clients: 5000000":                        `clients: 5000000 is out of range`,
-		"size: big":                               `"big" is no size such as 200 or 100-300`,
-		"size: 300-100":                           `"300-100" is no size`,
-		"duration: long":                          `"long" is no duration`,
-		"scenarios: fanout\nclients: 3":           `fanout has 3 clients, it needs 5`,
+		"scenarios: dance":                `no scenario "dance": there are chat, fanout`,
+		"scenarios: {chat: 0}":            `"chat:0": the weight is no number above 0`,
+		"scenarios: {chat: many}":         `the weight is no number`,
+		"model: ajar":                     `"ajar" is neither open nor closed`,
+		"rate: -1":                        `rate: it must be above 0`,
+		"model: closed\nrate: 100":        `the closed model has no rate`,
+		"think: 1s":                       `think are for the closed model`,
+		"model: closed\nstages: [500x1s]": `500 clients are more than the 100 that there are`,
+		"stages: [fast]":                  `"fast" is no stage such as 500x10s`,
+		"stages: [5x0s]":                  `"5x0s" is no stage`,
+		"stages: [5x1s]\nrate: 5":         `leave out rate`,
+		"ramp: 20s":                       `a ramp of 20s leaves nothing of a duration of 10s`,
+		"rate: .nan":                      `rate: it must be above 0`,
+		"stages: [nanx1s]":                `"nanx1s" is no stage`,
+		"stages: [0x1s]":                  `nothing is due in 1s`,
+		"duration: 1us":                   `nothing is due in 1µs`,
+		"warmup: 1500ms":                  `it has to be whole seconds`,
+		"warmup: 10s":                     `a warm-up of 10s leaves nothing`,
+		"clients: -5":                     `clients: -5 is out of range`,
+		"clients: 0":                      `clients: 0 is out of range, 1 to`,
+		`{"clients": 0}`:                  `clients: 0 is out of range, 1 to`,
+		"users: 0":                        `users: 0 is out of range`,
+		"servers: 0":                      `servers: 0 is out of range`,
+		"channels: 0":                     `channels: 0 is out of range`,
+		"history: 0":                      `history: 0 is out of range`,
+		"model: closed\npipeline: 0":      `pipeline: 0 is out of range`,
+		"size: 0":                         `"0" is no size`,
+		"rate: 0":                         `rate: it must be above 0`,
+		"duration: 0":                     `duration: it must be above 0`,
+		"duration: 0s":                    `duration: it must be above 0`,
+		"model: closed\nrate: 0":          `the closed model has no rate`,
+		"clients: 5000000":                `clients: 5000000 is out of range`,
+		"size: big":                       `"big" is no size such as 200 or 100-300`,
+		"size: 300-100":                   `"300-100" is no size`,
+		"duration: long":                  `"long" is no duration`,
+		"scenarios: fanout\nclients: 3":   `fanout has 3 clients, it needs 5`,
 		"scenarios: poll\nclients: 10\nrate: 100": `100 a second need 100 clients, it has 10`,
 		"scenarios: churn\nclients: 20\nusers: 3": `3 users for 20 clients are too few`,
-		"speed: 5":                                `unknown field "speed"`,
+		"speed: 5": `unknown field "speed"`,
 	} {
 		spec, err := plan.ReadSpec(write(t, text))
 		if err == nil {
@@ -173,7 +185,7 @@ func TestRefusals(t *testing.T) {
 
 // TestPlanSurvivesJSON: a plan goes to other processes and into result.json.
 func TestPlanSurvivesJSON(t *testing.T) {
-	spec := plan.Spec{Scenarios: plan.Mix{{Scenario: plan.Mixed, Weight: 1}}, Ramp: plan.Duration(time.Second)}
+	spec := plan.Spec{Scenarios: plan.Mix{{Scenario: plan.Mixed, Weight: 1}}, Ramp: new(plan.Duration(time.Second))}
 	p, err := spec.Build()
 	if err != nil {
 		t.Fatal(err)
