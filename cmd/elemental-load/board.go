@@ -19,6 +19,7 @@ type board struct {
 	main    string // the operation whose latency is shown
 
 	mu     sync.Mutex
+	done   int64 // of the main operation
 	latest live.Progress
 }
 
@@ -59,6 +60,9 @@ func (b *board) begin(start time.Time, connections int) (end func()) {
 func (b *board) show(elapsed time.Duration) {
 	b.mu.Lock()
 	b.latest.Elapsed = max(min(elapsed, b.length), 0)
+	if elapsed > 0 {
+		b.latest.Mean = float64(b.done) / elapsed.Seconds()
+	}
 	if elapsed > b.length+time.Second {
 		b.latest.Note = "waiting for the last answers"
 	}
@@ -79,6 +83,7 @@ func (b *board) second(s result.Second) {
 		b.latest.Rate = float64(s.Operations[b.main].Done)
 		b.latest.P99 = time.Duration(s.Operations[b.main].P99 * float64(time.Millisecond))
 	}
+	b.done += s.Operations[b.main].Done
 	b.latest.Errors += s.Refused + s.Failed
 	b.latest.Connections = s.Connections
 	b.latest.Done += all

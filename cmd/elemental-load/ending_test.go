@@ -56,6 +56,26 @@ func TestTimeout(t *testing.T) {
 	}
 }
 
+// TestLineAtTheEnd: the rate at which the load was done is that of all of it, not of
+// its last second.
+func TestLineAtTheEnd(t *testing.T) {
+	t.Parallel()
+	_, address := at(t)
+	r, run := load(t, 0, "chat", address, "--clients=4", "--stages=200x2s,20x1s", "--plain")
+	const begin = "load done: 3s of 3s, "
+	line, err := run.stderr.Wait(begin, run.exited, func(line string) bool { return strings.HasPrefix(line, begin) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	var told float64
+	if _, err := fmt.Sscanf(line, begin+"%f/s,", &told); err != nil {
+		t.Fatalf("%q: %v", line, err)
+	}
+	if mean := float64(operation(t, r, "post").Done) / r.Duration; told < 0.9*mean || told > 1.1*mean {
+		t.Errorf("%q, but %.1f a second were done", line, mean)
+	}
+}
+
 // TestNothingDone is no success, though nobody has failed.
 func TestNothingDone(t *testing.T) {
 	t.Parallel()

@@ -21,6 +21,7 @@ type Progress struct {
 	Unit        string        // such as "users"; "" where the phase's name says it
 	Elapsed, Of time.Duration // of the load; Of 0: another phase, or one without an end
 	Rate        float64       // operations done a second, over the last second
+	Mean        float64       // the same over all of the load so far, for the line at its end
 	P99         time.Duration // of the main operation in the last second; 0: there was none
 	Errors      int64         // refused and failed so far
 	Connections int           // open now

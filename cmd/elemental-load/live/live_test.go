@@ -43,7 +43,7 @@ func TestPlainLines(t *testing.T) {
 		r.Update(live.Progress{Phase: "users", Done: 2000, Total: 2000, Unit: "users", Errors: 1})
 		r.Update(live.Progress{Phase: "servers"})
 		r.Line("a warning")
-		load := live.Progress{Phase: "load", Of: 3 * time.Second, Connections: 200, Rate: 12345.4, P99: 3214 * time.Microsecond}
+		load := live.Progress{Phase: "load", Of: 3 * time.Second, Connections: 200, Rate: 12345.4, Mean: 9876.5, P99: 3214 * time.Microsecond}
 		every(100*time.Millisecond, 2500*time.Millisecond, func(since time.Duration) {
 			load.Elapsed = since
 			if since >= 2*time.Second {
@@ -67,7 +67,7 @@ servers done: in 0.00ms
 load: for 3s, 200 connections
 load: 1s of 3s, 12,345/s, p99 3.21ms, 0 errors, 200 connections
 load: 2s of 3s, 12,345/s, p99 3.21ms, 1,234 errors, 200 connections, the generator is behind
-load ended early: 2s of 3s, 12,345/s, p99 3.21ms, 1,234 errors, 200 connections
+load ended early: 2s of 3s, 9,877/s, 1,234 errors, 200 connections
 checking: begun
 checking: 5,000 messages
 checking done: 5,000 messages in 1.25s

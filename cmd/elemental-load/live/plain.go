@@ -2,6 +2,7 @@ package live
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"time"
 )
@@ -49,7 +50,8 @@ func (s *phases) end(now time.Time) []string {
 	s.underWay = false
 	p, took := s.last, now.Sub(s.began)
 	if p.Of > 0 {
-		return []string{ended(p) + ": " + strings.Join(append([]string{times(p)}, parts(p, long)...), ", ")}
+		mean := number(int64(math.Round(p.Mean))) + "/s" // and no latency, of which only the last second's is known
+		return []string{ended(p) + ": " + strings.Join([]string{times(p), mean, errorsPart(p, long), connectionsPart(p, long)}, ", ")}
 	}
 	text := ended(p) + ": "
 	if p.Done > 0 || p.Total > 0 {
