@@ -167,8 +167,9 @@ func TestCommands(t *testing.T) {
 func TestWayWithASlip(t *testing.T) {
 	h := newHouse(t)
 	for _, way := range []string{"/joinserver other server pw", "/joinserver \"other pw", "/gotochanel news", "/gotoserver"} {
-		r := h.run(way+"\nfor elsewhere\n", h.asAlice()...)
-		if r.code != exitRefused || !strings.Contains(r.err, "line 2: not posted, you are in no channel") {
+		r := h.run(way+"\nfor elsewhere\n/createchannel elsewhere\n", h.asAlice()...)
+		if r.code != exitRefused || !strings.Contains(r.err, "line 2: not posted, you are in no channel") ||
+			!strings.Contains(r.err, "line 3: couldn't create channel, you are in no server, try /gotoserver or /joinserver") {
 			t.Errorf("after %s: %v", way, r)
 		}
 	}

@@ -9,7 +9,7 @@ import (
 
 func listChannels(ctx context.Context, c *client.Client, at Place, _ []string) (Outcome, error) {
 	if at.Server == "" {
-		return Outcome{}, errNowhere
+		return failed("couldn't list channels", errNowhere)
 	}
 	channels, err := c.Channels(ctx, at.Server)
 	if err != nil {
@@ -23,7 +23,7 @@ func listChannels(ctx context.Context, c *client.Client, at Place, _ []string) (
 
 func gotoChannel(ctx context.Context, c *client.Client, at Place, args []string) (Outcome, error) {
 	if at.Server == "" {
-		return Outcome{}, errNowhere
+		return failed("couldn't go to channel", errNowhere)
 	}
 	channels, err := c.Channels(ctx, at.Server)
 	if err != nil {
@@ -38,7 +38,7 @@ func gotoChannel(ctx context.Context, c *client.Client, at Place, args []string)
 
 func createChannel(ctx context.Context, c *client.Client, at Place, args []string) (Outcome, error) {
 	if at.Server == "" {
-		return Outcome{}, errNowhere
+		return failed("couldn't create channel", errNowhere)
 	}
 	if err := c.CreateChannel(ctx, at.Server, args[0]); err != nil {
 		return failed("couldn't create channel", err)
@@ -48,7 +48,7 @@ func createChannel(ctx context.Context, c *client.Client, at Place, args []strin
 
 func deleteChannel(ctx context.Context, c *client.Client, at Place, args []string) (Outcome, error) {
 	if at.Server == "" {
-		return Outcome{}, errNowhere
+		return failed("couldn't delete channel", errNowhere)
 	}
 	if err := c.DeleteChannel(ctx, at.Server, args[0]); err != nil {
 		return failed("couldn't delete channel", err)

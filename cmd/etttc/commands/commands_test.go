@@ -243,18 +243,19 @@ func TestCannotBeDone(t *testing.T) {
 	if err := os.WriteFile(text, []byte("no image"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	const nowhere = "you are in no server, try /gotoserver or /joinserver"
 	for _, c := range []struct {
 		line string
 		at   Place
 		want string
 	}{
-		{"/listchannels", Place{}, "not connected to server"},
-		{"/gotochannel x", Place{}, "not connected to server"},
-		{"/createchannel x", Place{}, "not connected to server"},
-		{"/deletechannel x", Place{}, "not connected to server"},
-		{"/setserverimg aGk=", Place{}, "not connected to server"},
-		{"/getserverimg", Place{}, "not connected to server"},
-		{"/members", Place{}, "not connected to server"},
+		{"/listchannels", Place{}, "couldn't list channels, " + nowhere},
+		{"/gotochannel x", Place{}, "couldn't go to channel, " + nowhere},
+		{"/createchannel x", Place{}, "couldn't create channel, " + nowhere},
+		{"/deletechannel x", Place{}, "couldn't delete channel, " + nowhere},
+		{"/setserverimg aGk=", Place{}, "couldn't set image, " + nowhere},
+		{"/getserverimg", Place{}, "couldn't get image, " + nowhere},
+		{"/members", Place{}, "couldn't list members, " + nowhere},
 		{"/leaveserver", Place{}, "server is missing: /leaveserver [server]"},
 		{"/joinserver demo", Place{}, "password is missing: /joinserver <server> <password>"},
 		{"/passwd s3cret one two", Place{}, "password not changed, the new passwords are not the same"},

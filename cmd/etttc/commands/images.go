@@ -19,7 +19,7 @@ const mostImage = 8 << 20
 
 func setServerImage(ctx context.Context, c *client.Client, at Place, args []string) (Outcome, error) {
 	if at.Server == "" {
-		return Outcome{}, errNowhere
+		return failed("couldn't set image", errNowhere)
 	}
 	image, err := readImage(args[0])
 	if err != nil {
@@ -33,7 +33,7 @@ func setServerImage(ctx context.Context, c *client.Client, at Place, args []stri
 
 func getServerImage(ctx context.Context, c *client.Client, at Place, _ []string) (Outcome, error) {
 	if at.Server == "" {
-		return Outcome{}, errNowhere
+		return failed("couldn't get image", errNowhere)
 	}
 	image, err := c.Image(ctx, at.Server)
 	if err != nil {

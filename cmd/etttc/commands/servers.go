@@ -13,7 +13,7 @@ import (
 const generalChannel = "general"
 
 // errNowhere is what a command that needs a server says outside of one.
-var errNowhere error = &UsageError{"not connected to server"}
+var errNowhere error = &UsageError{"you are in no server, try /gotoserver or /joinserver"}
 
 func createServer(ctx context.Context, c *client.Client, _ Place, args []string) (Outcome, error) {
 	if err := c.CreateServer(ctx, args[0], args[1]); err != nil {
@@ -82,7 +82,7 @@ func listServers(ctx context.Context, c *client.Client, _ Place, _ []string) (Ou
 
 func listMembers(ctx context.Context, c *client.Client, at Place, _ []string) (Outcome, error) {
 	if at.Server == "" {
-		return Outcome{}, errNowhere
+		return failed("couldn't list members", errNowhere)
 	}
 	all, err := c.Members(ctx, at.Server)
 	if err != nil {
