@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -181,18 +182,47 @@ func TestInterruptedQuestion(t *testing.T) {
 	term.checkCooked()
 }
 
-// Ctrl-D in a question of the login is an end, not a refusal, and leaves the line.
+// Ctrl-D in a question of the login is an end, not a refusal, and leaves the line and
+// the terminal; also where the answer is not shown.
 func TestEndAtAQuestion(t *testing.T) {
 	h := newHouse(t)
-	term := h.startTerminal(h.p.Addr, "--plain")
-	const question = "(r)egister or (l)ogin: "
-	term.question(question)
+	for question, args := range map[string][]string{
+		"(r)egister or (l)ogin: ": {h.p.Addr, "--plain"},
+		"password: ":              {h.p.Addr, "--plain", "--user", "alice"},
+	} {
+		term := h.startTerminal(args...)
+		term.question(question)
+		term.press("\x04")
+		if code := term.code(); code != exitOK {
+			t.Errorf("exit code %d", code)
+		}
+		if got := term.out.Text(); got != question+"\n" {
+			t.Errorf("the terminal has %q", got)
+		}
+		term.checkCooked()
+	}
+}
+
+// Ctrl-D in a question of a command gives the command up, and nothing else.
+func TestEndAtAQuestionOfACommand(t *testing.T) {
+	h := newHouse(t)
+	term := h.startTerminal(h.asAlice()...)
+	term.waitOut("connected to demo/general")
+	term.press("/joinserver\n")
+	term.question("server name: ")
 	term.press("\x04")
+	term.waitOut("/joinserver was given up")
+	term.press("/joinserver\n")
+	term.answer("server name: ", "demo")
+	term.question("server password: ")
+	term.press("\x04")
+	term.waitOut("/joinserver was given up")
+	term.press("still here\n/quit\n")
 	if code := term.code(); code != exitOK {
 		t.Errorf("exit code %d", code)
 	}
-	if got := term.out.Text(); got != question+"\n" {
-		t.Errorf("the terminal has %q", got)
+	if got := h.texts("general"); !slices.Equal(got, []string{"still here"}) {
+		t.Errorf("the channel has %q", got)
 	}
 }
 

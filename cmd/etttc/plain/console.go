@@ -2,14 +2,12 @@ package plain
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strings"
-	"time"
-
-	"golang.org/x/term"
 )
 
 // mostLine bounds a line of the input.
@@ -18,8 +16,7 @@ const mostLine = 1 << 20
 // errTooLong is a line beyond mostLine; it was read to its end.
 var errTooLong = fmt.Errorf("it is longer than %d bytes", mostLine)
 
-// console reads lines and asks questions. A terminal gives one line per read,
-// so nothing of a secret is ever in the reader's buffer.
+// console reads lines and asks questions.
 type console struct {
 	in     *os.File
 	reader *bufio.Reader
@@ -70,36 +67,8 @@ func (c *console) line(question string) (string, error) {
 // secret asks a question and does not show the answer. The question comes when
 // the echo is off, so that nothing that is typed at once is seen.
 func (c *console) secret(question string) (string, error) {
-	type answer struct {
-		text []byte
-		err  error
-	}
-	terminal := int(c.in.Fd())
-	before, err := term.GetState(terminal)
-	if err != nil {
-		return "", err
-	}
-	answers := make(chan answer, 1)
-	go func() {
-		text, err := term.ReadPassword(terminal)
-		answers <- answer{text, err}
-	}()
-	waitForChange(terminal, before)
 	defer c.hold.answered()
-	err = c.hold.ask(question)
-	got := <-answers
+	answer, err := c.unseen(question)
 	_, told := io.WriteString(c.hold.terminal, "\n") // the one that was typed was not shown either
-	return string(got.text), errors.Join(got.err, err, told)
-}
-
-// waitForChange waits until a terminal has left a state; there is nothing that
-// tells, so it looks. One that had no echo before does not change.
-func waitForChange(terminal int, before *term.State) {
-	const looks, pause = 100, time.Millisecond
-	for range looks {
-		if now, err := term.GetState(terminal); err != nil || *now != *before {
-			return
-		}
-		time.Sleep(pause)
-	}
+	return answer, cmp.Or(err, told)
 }

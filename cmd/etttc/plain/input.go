@@ -126,10 +126,13 @@ func (s *session) command(ctx context.Context, line string) (quit bool, err erro
 	}
 	if s.interactive {
 		args, err = s.complete(c, args)
-		if errors.Is(err, errEnding) {
+		switch {
+		case errors.Is(err, errEnding):
 			return false, err
-		}
-		if err != nil {
+		case errors.Is(err, io.EOF):
+			s.out.notice("/" + c.Name + " was given up")
+			return false, nil
+		case err != nil:
 			return false, s.failed("", err)
 		}
 	}

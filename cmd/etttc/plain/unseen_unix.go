@@ -1,0 +1,39 @@
+//go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
+
+package plain
+
+import (
+	"errors"
+
+	"github.com/charmbracelet/x/termios"
+	"golang.org/x/term"
+)
+
+// unseen asks a question, without echo until the answer is there. term.ReadPassword
+// would not do: it goes on reading at a Ctrl-D.
+func (c *console) unseen(question string) (answer string, err error) {
+	terminal := int(c.in.Fd())
+	before, err := term.GetState(terminal)
+	if err == nil {
+		err = echoOff(terminal)
+	}
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, term.Restore(terminal, before)) }()
+	if err = c.hold.ask(question); err != nil {
+		return "", err
+	}
+	return c.next()
+}
+
+// echoOff has a terminal give whole lines and show nothing of them.
+func echoOff(terminal int) error {
+	now, err := termios.GetTermios(terminal)
+	if err != nil {
+		return err
+	}
+	return termios.SetTermios(terminal, uint32(now.Ispeed), uint32(now.Ospeed), nil, //nolint:unconvert // they are wider elsewhere
+		map[termios.I]bool{termios.ICRNL: true}, nil, nil,
+		map[termios.L]bool{termios.ECHO: false, termios.ICANON: true, termios.ISIG: true})
+}
