@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"elemental/cmd/elemental-load/result"
 	"elemental/cmd/elemental/providertest"
 )
 
@@ -84,6 +85,33 @@ func TestNothingDone(t *testing.T) {
 	if text := run.stdout.Text(); !strings.Contains(text, "Nothing was done") || !strings.Contains(text, "message is too long") {
 		t.Error(text)
 	}
+}
+
+// TestNobodyReads: a run whose lines go nowhere any more, as after "head -1", comes to
+// its end, keeps its results and leaves nothing behind.
+func TestNobodyReads(t *testing.T) {
+	t.Parallel()
+	p, address := at(t)
+	reader, writer, err := os.Pipe()
+	if err == nil {
+		err = reader.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	run := exec.Command(program, append(named(t), "chat", address, "--clients=4", "--rate=20", "--duration=1s", "--out", dir)...)
+	run.Stdout, run.Stderr = writer, writer
+	if code := exitCode(run.Run()); code != 1 {
+		t.Errorf("exit code %d", code)
+	}
+	_ = writer.Close()
+	r, err := result.Read(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	clean(t, r)
+	nothingLeft(t, p.Addr)
 }
 
 // TestExpectations: exit code 3 for one that is not met.
@@ -181,6 +209,7 @@ func TestMistakes(t *testing.T) {
 		`no scenario "dance"`:          {"dance"},
 		"unknown flag --speed":         {"--speed=3"},
 		"--workers: 0":                 {"--workers=0"},
+		"99999: invalid port":          {"--address=localhost:99999"},
 		"--pid: 0":                     {"--pid=0"},
 		"clients: 0 is out of range":   {"--clients=0"},
 		"rate: it must be above 0":     {"--rate", "0"},

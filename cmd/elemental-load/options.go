@@ -10,6 +10,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"elemental/client"
 	"elemental/cmd/elemental-load/crew"
 	"elemental/cmd/elemental-load/plan"
 	"elemental/cmd/elemental-load/result"
@@ -186,6 +187,9 @@ func (o *runOptions) job() (*job, error) {
 
 // check finds what no single option shows.
 func (o *runOptions) check(password string) error {
+	if _, err := client.Address(o.Address); err != nil {
+		return err
+	}
 	switch {
 	case o.Workers < 1 || o.Workers > crew.Most:
 		return fmt.Errorf("--workers: %d is out of range, 1 to %d", o.Workers, crew.Most)

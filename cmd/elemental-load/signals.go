@@ -16,7 +16,8 @@ type signalled struct {
 func (s *signalled) Error() string { return s.name }
 
 // signals gives a context that the first SIGINT, SIGTERM or SIGHUP ends; the second
-// ends the program at once, after abandon.
+// ends the program at once, after abandon. Who reads no more of what is printed ends
+// nothing: the run would leave behind what it has made.
 func signals(abandon func()) (work context.Context, stop func()) {
 	work, cancel := context.WithCancelCause(context.Background())
 	caught := make(chan os.Signal, 2)
@@ -24,6 +25,7 @@ func signals(abandon func()) (work context.Context, stop func()) {
 	if !signal.Ignored(syscall.SIGHUP) { // as under nohup
 		signal.Notify(caught, syscall.SIGHUP)
 	}
+	signal.Ignore(syscall.SIGPIPE)
 	over := make(chan struct{})
 	go func() {
 		for range 2 {
@@ -42,6 +44,7 @@ func signals(abandon func()) (work context.Context, stop func()) {
 	}()
 	return work, func() {
 		signal.Stop(caught)
+		signal.Reset(syscall.SIGPIPE)
 		close(over)
 	}
 }
