@@ -127,7 +127,7 @@ func TestSignalTellsWhatIsPending(t *testing.T) {
 	if code := r.code(); code != 143 {
 		t.Errorf("exit code %d", code)
 	}
-	if want := "line 2 was not acknowledged (1 messages before it were)"; !strings.Contains(r.err.Text(), want) {
+	if want := "line 2 was not acknowledged (1 message before it was)"; !strings.Contains(r.err.Text(), want) {
 		t.Errorf("it says %q, want %q", r.err.Text(), want)
 	}
 }
@@ -217,7 +217,7 @@ func TestProviderStaysAway(t *testing.T) {
 	if code := r.code(); code != exitTrouble {
 		t.Errorf("exit code %d", code)
 	}
-	if want := "line 2 was not acknowledged (1 messages before it were), what follows it was not read"; !strings.Contains(r.err.Text(), want) {
+	if want := "line 2 was not acknowledged (1 message before it was), what follows it was not read"; !strings.Contains(r.err.Text(), want) {
 		t.Errorf("it says %q, want %q", r.err.Text(), want)
 	}
 	if code := idle.code(); code != exitTrouble || !strings.Contains(idle.err.Text(), "the provider stayed away for 1s") {

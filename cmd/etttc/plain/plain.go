@@ -170,7 +170,12 @@ func (s *session) windUp(ctx context.Context) error {
 
 // unacknowledged says from which line on the input has to be given again.
 func (s *session) unacknowledged(line int64) error {
-	return fmt.Errorf("line %d was not acknowledged (%d messages before it were), what follows it was not read", line, s.posted.Load())
+	posted := s.posted.Load()
+	before := fmt.Sprintf("%d messages before it were", posted)
+	if posted == 1 {
+		before = "1 message before it was"
+	}
+	return fmt.Errorf("line %d was not acknowledged (%s), what follows it was not read", line, before)
 }
 
 // verdict is ErrRefused for a run that ended well and in which something was refused.
