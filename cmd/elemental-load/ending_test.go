@@ -192,9 +192,16 @@ func TestNothingThere(t *testing.T) {
 	}
 	free := socket.Addr().String()
 	_ = socket.Close()
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // which nobody accepts from
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = silent.Close() }()
 	for want, args := range map[string][]string{
-		"--selfhost":                {"--address=" + free},
-		"which is not this machine": {"--address=192.0.2.1:5005"},
+		"--selfhost": {"--address=" + free},
+		"no answer from a provider within 1s (it may need --tls; otherwise start": {"--timeout=1s", "--address=" + silent.Addr().String()},
+		"no answer from a provider within 1s (start":                              {"--tls", "--timeout=1s", "--address=" + silent.Addr().String()},
+		"which is not this machine":                                               {"--address=192.0.2.1:5005"},
 	} {
 		if _, run := load(t, 1, args...); !strings.Contains(run.stderr.Text(), want) {
 			t.Errorf("%q: %s", args, run.stderr.Text())
@@ -328,6 +335,9 @@ func TestTLS(t *testing.T) {
 	_, address := at(t, "--tlscert="+cert, "--tlskey="+key)
 	r, _ := load(t, 0, "chat", address, "--tls", "--tlsca="+cert, "--clients=4", "--rate=20", "--duration=1s")
 	clean(t, r)
+	if _, run := load(t, 1, address); !strings.Contains(run.stderr.Text(), "it may need --tls") {
+		t.Error(run.stderr.Text())
+	}
 	if _, run := load(t, 1, address, "--tls"); !strings.Contains(run.stderr.Text(), "certificate") {
 		t.Error(run.stderr.Text())
 	}

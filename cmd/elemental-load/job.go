@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"golang.org/x/term"
@@ -161,10 +162,18 @@ func (j *job) probe(ctx context.Context, at netip.AddrPort) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, time.Duration(j.options.Timeout))
+	patience := time.Duration(j.options.Timeout)
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	if j.target.Name, err = d.Probe(ctx); err != nil {
-		return fmt.Errorf("%s: %w (start one there with `elemental`, name another with --address, or add --selfhost)", at, err)
+	if j.target.Name, err = d.Probe(ctx); errors.Is(err, context.DeadlineExceeded) {
+		err = fmt.Errorf("no answer from a provider within %v", patience)
+	}
+	if err != nil {
+		help := "start one there with `elemental`, name another with --address, or add --selfhost"
+		if !j.options.TLS && !errors.Is(err, syscall.ECONNREFUSED) {
+			help = "it may need --tls; otherwise " + help
+		}
+		return fmt.Errorf("%s: %w (%s)", at, err, help)
 	}
 	j.target.Original = d.Original
 	for _, share := range j.plan.Mix {
