@@ -1,11 +1,12 @@
 package actors
 
 import (
-	"elemental/actors/telemetry"
 	"net/url"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+
+	"elemental/actors/telemetry"
 )
 
 // Directory reaches durable actors by kind and name. On one node it is the two

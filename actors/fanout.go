@@ -1,9 +1,9 @@
 package actors
 
 import (
-	"elemental/actors/telemetry"
-
 	"github.com/asynkron/protoactor-go/actor"
+
+	"elemental/actors/telemetry"
 )
 
 // fanout is what the router has still to send. Each channel has a lane, the

@@ -1,7 +1,6 @@
 package actors
 
 import (
-	"elemental/actors/telemetry"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -10,6 +9,8 @@ import (
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+
+	"elemental/actors/telemetry"
 )
 
 // passwords hashes and compares passwords for users and servers. Users and

@@ -1,12 +1,13 @@
 package actors
 
 import (
-	"elemental/actors/telemetry"
 	"net/netip"
 	"slices"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+
+	"elemental/actors/telemetry"
 )
 
 // session is one connection: who is logged in on it, which of its requests

@@ -250,7 +250,7 @@ func TestTheLongestMessageIsReadAgain(t *testing.T) {
 		alice.Next()
 	}
 	until(t, "it leaves memory", func() bool {
-		told := follow(t, h, actors.Filter{Call: "getmessages"})
+		told := follow(t, h, telemetry.Filter{Call: "getmessages"})
 		defer told.stop()
 		list := alice.Yes(`{"call":"getmessages","servername":"s","channel":"general","begin":0,"end":1}`)["messages"].([]any)
 		if text := list[0].(map[string]any)["message"]; text != strings.Repeat("\x01", longest) {
