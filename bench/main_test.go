@@ -80,7 +80,7 @@ func TestRows(t *testing.T) {
 		t.Fatalf("exit code %d\n%s", code, progress.String())
 	}
 	for _, name := range []string{"ratios", "growth-messages", "growth-members"} {
-		if drawn, err := os.ReadFile(filepath.Join(plots, "bench-"+name+".svg")); err != nil || !bytes.Contains(drawn, []byte("<svg")) {
+		if drawn, err := os.ReadFile(filepath.Join(plots, "bench-"+name+".png")); err != nil || !bytes.HasPrefix(drawn, []byte("\x89PNG")) {
 			t.Errorf("the plot %s: %v", name, err)
 		}
 	}

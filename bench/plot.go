@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"image/color"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -12,12 +14,13 @@ import (
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
+	"gonum.org/v1/plot/vg/vgimg"
 )
 
 // plotOptions say what is drawn, and where.
 type plotOptions struct {
 	Results string `arg:"" help:"File of --json."`
-	Folder  string `arg:"" help:"Where the plots are put, as SVG."`
+	Folder  string `arg:"" help:"Where the plots are put, as PNG."`
 }
 
 var (
@@ -47,20 +50,36 @@ func (o *plotOptions) run() error {
 			return err
 		}
 		drawn++
-		return p.Save(16*vg.Centimeter, 9*vg.Centimeter, filepath.Join(o.Folder, name))
+		return picture(p, 16*vg.Centimeter, 9*vg.Centimeter, filepath.Join(o.Folder, name+".png"))
 	}
 	p, err := results.ratioPlot()
-	err = save(p, err, "bench-ratios.svg")
+	err = save(p, err, "bench-ratios")
 	for _, row := range results.Rows {
 		if row.By == byCPU {
 			p, failed := row.growthPlot()
-			err = errors.Join(err, save(p, failed, "bench-"+row.Name+".svg"))
+			err = errors.Join(err, save(p, failed, "bench-"+row.Name))
 		}
 	}
 	if err == nil && drawn == 0 {
 		err = errors.New("there is nothing to draw in " + o.Results)
 	}
 	return err
+}
+
+// sharp is twice what most screens show.
+const sharp = 192
+
+// picture writes a plot as a PNG. In an SVG the letters would be of whoever looks at it,
+// and of another width than there is room for.
+func picture(p *plot.Plot, width, height vg.Length, file string) error {
+	canvas := vgimg.PngCanvas{Canvas: vgimg.NewWith(vgimg.UseWH(width, height), vgimg.UseDPI(sharp))}
+	const edge = 4 * vg.Millimeter
+	p.Draw(draw.Crop(draw.New(canvas), edge, -edge, edge, -edge))
+	var b bytes.Buffer
+	if _, err := canvas.WriteTo(&b); err != nil {
+		return fmt.Errorf("draw %s: %w", file, err)
+	}
+	return os.WriteFile(file, b.Bytes(), 0o644) //nolint:gosec // to be looked at
 }
 
 // ratioPlot has a bar for each contestant that is held against the floor in a

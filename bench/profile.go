@@ -22,7 +22,7 @@ import (
 
 // profileOptions say what is profiled, and where the chart is put.
 type profileOptions struct {
-	File     string        `arg:"" help:"Where the chart is put, such as profile.svg."`
+	File     string        `arg:"" help:"Where the chart is put, as PNG."`
 	Row      string        `default:"post64" help:"The row whose work is done."`
 	Duration time.Duration `default:"5s" help:"How long it is done while it is recorded, and before that to warm up."`
 	Dir      string        `placeholder:"DIR" help:"Where the temporary folders are made. It should be on a disk."`
@@ -157,5 +157,5 @@ func (o *profileOptions) tell(stdout io.Writer, t Turn, script string) error {
 	}
 	p.Title.Text = fmt.Sprintf("%s: %s/s, %s µs of the provider's processor time each", o.Row, number(t.Figure), number(cpu(t)))
 	p.X.Label.Text = fmt.Sprintf("%% of %s samples", number(float64(all)))
-	return p.Save(20*vg.Centimeter, 10*vg.Centimeter, o.File)
+	return picture(p, 20*vg.Centimeter, 10*vg.Centimeter, o.File)
 }

@@ -30,13 +30,13 @@ func TestProfileParts(t *testing.T) {
 		t.Errorf("nothing is %v", counts)
 	}
 	var told strings.Builder
-	file := filepath.Join(t.TempDir(), "profile.svg")
+	file := filepath.Join(t.TempDir(), "profile.png")
 	turn := Turn{Figure: 1000, Operations: 1000, CPU: 0.012}
 	if err := (&profileOptions{Row: "post64", File: file}).tell(&told, turn, string(script)); err != nil {
 		t.Fatal(err)
 	}
 	first, _, _ := strings.Cut(told.String(), "\n")
-	if drawn, err := os.ReadFile(file); !strings.HasPrefix(first, mailboxes) || !strings.HasSuffix(first, " 16.7 %, 2.00 µs") || err != nil || !strings.Contains(string(drawn), "16.7 %, 2.00") {
+	if drawn, err := os.ReadFile(file); !strings.HasPrefix(first, mailboxes) || !strings.HasSuffix(first, " 16.7 %, 2.00 µs") || err != nil || !strings.HasPrefix(string(drawn), "\x89PNG") {
 		t.Errorf("%v\n%s", err, told.String())
 	}
 }
@@ -45,7 +45,7 @@ func TestProfileParts(t *testing.T) {
 func TestProfileWithoutPerf(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	var out strings.Builder
-	if code := command([]string{"profile", "no.svg"}, &out, &out); code != exitTrouble || !strings.Contains(out.String(), "needs perf") {
+	if code := command([]string{"profile", "no.png"}, &out, &out); code != exitTrouble || !strings.Contains(out.String(), "needs perf") {
 		t.Errorf("%d, %s", code, out.String())
 	}
 }
