@@ -24,6 +24,7 @@ func (c *Conn) write() {
 		batch = c.takeOut(batch[:0])
 		_ = c.net.SetWriteDeadline(time.Now().Add(c.o.Timeout)) // a closed connection fails in Write
 		if _, err := c.net.Write(batch); err != nil {
+			c.hearOut()
 			c.fail(fmt.Errorf("sending: %w", err))
 			return
 		}
@@ -31,6 +32,17 @@ func (c *Conn) write() {
 		if cap(batch) > keep {
 			batch = nil
 		}
+	}
+}
+
+// hearOut lets the reader take what came before nothing could be sent any more: the provider may
+// have said why it ends, and closing would lose that.
+func (c *Conn) hearOut() {
+	const lastWords = 2 * time.Second
+	select {
+	case <-c.readerDone:
+	case <-c.done:
+	case <-time.After(lastWords):
 	}
 }
 
