@@ -21,7 +21,7 @@ func TestThePlacesAreWhatTheSourceSays(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(got, want) {
-		t.Error("the source has changed: go generate ./actors")
+		t.Error("the source has changed: go generate ./actors/telemetry")
 	}
 }
 

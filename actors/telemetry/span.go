@@ -17,8 +17,8 @@ import (
 // message that it causes travels in an envelope that says which trace it belongs to,
 // in the form of W3C Trace Context, and when it was sent. The guard before each actor
 // (see actors/props.go) makes a span of it, and gives the actor a context that puts all that is
-// sent meanwhile into such envelopes. What is sent later remembers its span (aside,
-// within). All others' messages have no envelope.
+// sent meanwhile into such envelopes. What is sent later remembers its span (Aside,
+// Within). All others' messages have no envelope.
 
 // The header of an envelope. A trace goes on wherever a message goes, also to another node.
 const (
