@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"elemental/actors"
 	"elemental/transport/housetest"
 )
 
@@ -346,5 +347,20 @@ func TestTheOrderOfRefusals(t *testing.T) {
 		if answer := tt.who.Ask("%s", tt.request); answer["code"] != tt.want {
 			t.Errorf("%.100s: %v, not %s", tt.request, answer["code"], tt.want)
 		}
+	}
+}
+
+// TestAGoodbyeReadsOn sends on after the last word: closing at once would reset the connection, and
+// a client that is slow to read would not hear why.
+func TestAGoodbyeReadsOn(t *testing.T) {
+	h := housetest.New(t, housetest.Settings{Actor: func(cfg *actors.Config) { cfg.Inspect = true }})
+	line := h.Dial()
+	line.Write(`{"call":"` + strings.Repeat("x", 32<<10))
+	if last := line.Next(); last["code"] != "too_large" {
+		t.Fatalf("heard %v", last)
+	}
+	until(t, "its session has ended", func() bool { return h.Provider.KindCounts()[actors.KindSession].Ended == 1 })
+	for range 100 {
+		line.Write(strings.Repeat("y", 4<<10))
 	}
 }

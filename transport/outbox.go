@@ -227,15 +227,19 @@ func (c *conn) letGo() {
 	c.out.held, c.out.heldBytes = nil, 0
 }
 
-// Close ends the connection after what was handed over before is written.
+// Close ends the connection after what was handed over before is written. One that says goodbye
+// already goes on with that.
 func (c *conn) Close() {
+	before := false
 	c.fill(answered, func() {
-		if !c.out.ended {
+		if before = c.out.ended; !before {
 			c.letGo()
 		}
 		c.out.ended = true
 	})
-	c.cut(endSession)
+	if !before {
+		c.cut(endSession)
+	}
 }
 
 // sayDisconnected appends the last word to a client who does not read, under the mutex.
