@@ -460,15 +460,23 @@ type flightView struct {
 	Answered bool   `json:"answered"`
 }
 
+// called is what a request asks for, also where a value of it is wrong.
+func called(r *Request) string {
+	if c, is := r.Command.(Wrong); is {
+		return telemetry.MessageName(c.Command)
+	}
+	return telemetry.MessageName(r.Command)
+}
+
 func (s *session) view() any {
 	v := sessionView{ID: s.id, User: s.user, Late: len(s.late)}
 	if s.from.IsValid() {
 		v.From = s.from.String()
 	}
 	v.Flying = fewOf(s.flying, func(f flight) flightView {
-		return flightView{telemetry.MessageName(f.req.Command), f.req.Bytes, millis(time.Since(f.begun)), f.admitted, f.reply != nil}
+		return flightView{called(f.req), f.req.Bytes, millis(time.Since(f.begun)), f.admitted, f.reply != nil}
 	})
-	v.Waiting = fewOf(s.waiting, func(r *Request) string { return telemetry.MessageName(r.Command) })
+	v.Waiting = fewOf(s.waiting, called)
 	if s.login != nil {
 		v.Arriving = s.login.left
 	}

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"strings"
 	"sync"
 	"testing"
@@ -108,42 +106,6 @@ func TestTooLarge(t *testing.T) {
 	}
 	if err := c.SetImage(within(t), "s", make([]byte, 100<<10)); client.CodeOf(err) != client.TooLarge {
 		t.Errorf("an image beyond --maxrequest: %v", err)
-	}
-}
-
-// TestTheLastWordOfAResetConnection has the provider say why it ends and reset the connection under
-// a request, while the reader is busy: that nothing can be sent any more is no reason not to hear it.
-func TestTheLastWordOfAResetConnection(t *testing.T) {
-	reset := make(chan struct{})
-	f := newFake(t, func(a *asked) bool {
-		if a.call() != "createchannel" {
-			return false
-		}
-		defer close(reset)
-		a.yes("")
-		a.push(0, "something to do")
-		_, err := io.ReadFull(a.conn, make([]byte, 1<<10)) // of a request that is under way
-		a.say(`{"resp":false,"reason":"request is too large","code":"too_large"}`)
-		_ = a.conn.(*net.TCPConn).SetLinger(0)
-		if err = errors.Join(err, a.conn.Close()); err != nil {
-			t.Error(err)
-		}
-		return true
-	})
-	busy := make(chan struct{})
-	c := connectOne(t, f.addr(), client.Options{}, func(client.Event) { <-busy })
-	must(t, c.CreateChannel(within(t), "s", "c"))
-	outcome := make(chan error, 1)
-	go func() { outcome <- c.SetImage(within(t), "s", make([]byte, 8<<20)) }()
-	<-reset
-	select {
-	case <-c.Done():
-		t.Error("it has ended before all was heard")
-	case <-time.After(300 * time.Millisecond): // it would have long ago
-	}
-	close(busy)
-	if err := <-outcome; client.CodeOf(err) != client.TooLarge {
-		t.Error(err)
 	}
 }
 
