@@ -141,7 +141,7 @@ func newCore(cfg Config) *core {
 		counts: counts,
 		marked: true,
 	}
-	c.reads, c.writes = c.newPool(), c.newPool()
+	c.reads, c.writes = c.newPool(readers), c.newPool(writers)
 	return c
 }
 

@@ -151,8 +151,8 @@ func (c *core) startWriter(job writerJob) {
 	c.tasks.Go(func() { c.inbox.post(c.writer.do(job)) })
 }
 
-// newPool makes a pool of which the actor hears the answers.
-func (c *core) newPool() *pool {
+// newPool makes a pool of so many workers, of which the actor hears the answers.
+func (c *core) newPool(workers int) *pool {
 	return &pool{limit: workers, spawn: c.tasks.Go, run: func(j job) { c.inbox.post(runJob(j, c.files)) }}
 }
 

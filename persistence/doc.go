@@ -5,7 +5,7 @@
 //
 //	owner ──Append──▶ persistence actor ──batch──▶ writer: one write, one fdatasync
 //	      ◀─Committed─                  ◀─written─
-//	      ──Recover, SaveSnapshot, ReadItems──▶ a few workers read and write files
+//	      ──Recover, SaveSnapshot, ReadItems──▶ a few workers read files, one writes them
 //
 // All state belongs to a Store and is touched only under the actor (store.go,
 // core.go); files are touched only by the writer (journal.go) and the workers
