@@ -63,7 +63,7 @@ func (l Look) Follow(f Filter, hop func(Hop)) (stop func()) {
 }
 
 // Followed tells whether anybody follows requests: transport notes then when each came.
-func (l Look) Followed() bool { return l.of.followers.on.Load() != nil }
+func (l Look) Followed() bool { return l.of.Following() }
 
 func (fs *followers) change(to func([]*follower) []*follower) {
 	fs.mu.Lock()
