@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -18,7 +19,8 @@ const (
 	stampDigits  = 10
 	beforeStamp  = `"message":"`
 	longest      = int64(time.Minute)
-	pacePatience = 2 // of what it can do, the load is one part in so many
+	pacePatience = 2   // of what it can do, the load is one part in so many
+	leastPushes  = 1.2 // of the bare server's, for the row of pushes to be met
 )
 
 // audience is a crowd whose first members post and whose others are subscribed.
@@ -68,10 +70,40 @@ func pushLatency(who string) entrant {
 			if err != nil {
 				return Turn{}, err
 			}
-			posts := float64(most.Answers) / most.Took.Seconds() / pacePatience
-			return l.delivery(s, c, posts)
+			return l.delivery(s, c, postsASecond(most)/pacePatience)
 		}}, nil
 	}
+}
+
+func postsASecond(t crowd.Result) float64 { return float64(t.Answers) / t.Took.Seconds() }
+
+// pushPaced gives both the same load, half of what the row of pushes asks of the
+// provider, so that who can do more has not more to do. Each pair of turns finds
+// out what the bare server can deliver.
+func pushPaced(l *lab) ([]contestant, error) {
+	s, c, err := l.audience(providerName)
+	if err != nil {
+		return nil, err
+	}
+	bare, crowded, err := l.audience(floorName)
+	if errors.Is(err, errAbsent) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var pace float64
+	return []contestant{
+		{name: providerName, turn: func() (Turn, error) {
+			most, err := crowded.Run(l.ctx, l.flood(bare, l.options.Duration))
+			if err != nil {
+				return Turn{}, err
+			}
+			pace = leastPushes * postsASecond(most) / pacePatience
+			return l.delivery(s, c, pace)
+		}},
+		{name: floorName, peer: true, turn: func() (Turn, error) { return l.delivery(bare, crowded, pace) }},
+	}, nil
 }
 
 // delivery posts at a pace and takes the time from when a post was due until

@@ -19,6 +19,23 @@ const Patience = 2 * time.Minute
 func Start(t *testing.T, most time.Duration) context.Context {
 	t.Helper()
 	path := find(t)
+	for left := starts - 1; ; left-- {
+		ctx, err := start(t, path, most)
+		if err == nil {
+			return ctx
+		}
+		if left == 0 {
+			t.Fatalf("starting %s: %v", path, err)
+		}
+		t.Logf("starting %s once more: %v", path, err)
+	}
+}
+
+// starts is how often Chromium may crash while it starts, which it does now and then on
+// a busy machine, before it has seen anything of ours.
+const starts = 4
+
+func start(t *testing.T, path string, most time.Duration) (context.Context, error) {
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU,
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("lang", "en-US"))
 	ctx, cancel := context.WithTimeout(context.Background(), most) // not the test's, which ends before its cleanups
@@ -27,10 +44,7 @@ func Start(t *testing.T, most time.Duration) context.Context {
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx)
 	t.Cleanup(cancel)
-	if err := chromedp.Do(ctx); err != nil {
-		t.Fatalf("starting %s: %v", path, err)
-	}
-	return ctx
+	return ctx, chromedp.Do(ctx)
 }
 
 // find is the path of Chromium.
