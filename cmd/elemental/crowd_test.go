@@ -87,6 +87,7 @@ func TestPushOrder(t *testing.T) {
 // TestSlowReader lets one subscriber stop reading. It is disconnected; the
 // others hear everything and post on.
 func TestSlowReader(t *testing.T) {
+	t.Parallel()
 	p := startProvider(t, "--maxmessage", "100KiB")
 	alice := p.join("alice")
 	alice.makeServer("gophers")

@@ -36,6 +36,7 @@ var pathNames = []string{
 }
 
 func TestHostileNames(t *testing.T) {
+	t.Parallel()
 	p := startProvider(t, "--maxrequestbeforelogin", "64KiB")
 	outside := tree(t, filepath.Dir(p.Dir), p.Dir)
 	alice := p.join("alice")

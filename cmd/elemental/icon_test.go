@@ -21,6 +21,7 @@ func picture(t *testing.T, side int) []byte {
 }
 
 func TestIcon(t *testing.T) {
+	t.Parallel()
 	p := startProvider(t)
 	if icon, there := p.dial().must("getprovidername")["icon"]; there {
 		t.Errorf("an icon out of nothing: %v", icon)

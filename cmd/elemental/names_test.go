@@ -46,6 +46,7 @@ func hostileName(rng *rand.Rand) string {
 // may be a name works, in each of its Unicode forms and apart from its case
 // variants, and has its own folder inside the provider's; what may not is refused.
 func TestGeneratedNames(t *testing.T) {
+	t.Parallel()
 	const seed = 20
 	rng := rand.New(rand.NewPCG(seed, 0))
 	names := map[string]bool{}

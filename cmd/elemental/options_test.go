@@ -112,6 +112,7 @@ func TestDefaultsAreTheTransports(t *testing.T) {
 }
 
 func TestBadOptions(t *testing.T) {
+	t.Parallel()
 	file := filepath.Join(t.TempDir(), "elemental.yaml")
 	for _, row := range []struct {
 		args, config string

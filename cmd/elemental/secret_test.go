@@ -33,6 +33,7 @@ var (
 // and where it does not belong, in requests that are none, and looks for them,
 // and for the keys, in all that the provider prints, answers and keeps.
 func TestSecretsStaySecret(t *testing.T) {
+	t.Parallel()
 	for _, format := range []string{"text", "json"} {
 		t.Run(format, func(t *testing.T) {
 			p := startProvider(t, "--logrequests", "--loglevel", "debug", "--logformat", format, "--snapshotinterval", "20ms",
@@ -191,6 +192,7 @@ func checkProcess(t *testing.T, p *provider, secrets []string) {
 // call, also in those that are kept and shown to others. Without --logrequests
 // the log has none of it, whatever its level.
 func TestNoTextOfAClientIsLoggedUnasked(t *testing.T) {
+	t.Parallel()
 	p := startProvider(t, "--loglevel", "debug", "--snapshotinterval", "20ms")
 	c := p.join("alice")
 	c.makeServer("gophers")
@@ -269,6 +271,7 @@ func TestNoOptionHoldsASecret(t *testing.T) {
 // TestTheDiskKeepsHashesAlone reads how passwords and keys are kept: salted
 // argon2id for what people choose, SHA-256 for what is random and long.
 func TestTheDiskKeepsHashesAlone(t *testing.T) {
+	t.Parallel()
 	p := startProvider(t, "--hashmemory", "19456", "--hashtime", "2", "--snapshotinterval", "1h")
 	keys := map[string]bool{}
 	for _, user := range []string{"alice", "bob"} {
@@ -391,6 +394,7 @@ func TestOutputReaderGone(t *testing.T) {
 // TestOutputIsNotRead leaves the pipe full that the provider prints to: clients
 // are served, and the stop is one in order.
 func TestOutputIsNotRead(t *testing.T) {
+	t.Parallel()
 	p := unstarted(t, filepath.Join(t.TempDir(), "data"))
 	reader, writer, err := os.Pipe()
 	if err != nil {

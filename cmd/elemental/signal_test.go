@@ -16,6 +16,7 @@ import (
 // TestStopUnderLoad stops the provider while clients post: it ends in seconds,
 // well, and everything acknowledged is there afterwards.
 func TestStopUnderLoad(t *testing.T) {
+	t.Parallel()
 	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
 		t.Run(sig.String(), func(t *testing.T) {
 			p := startProvider(t)
@@ -150,6 +151,7 @@ func TestTwoSignalsTogetherAreOne(t *testing.T) {
 // TestStopIsGivenUp after --stoptimeout, with exit code 1 and a word about it.
 // Nothing is lost by that.
 func TestStopIsGivenUp(t *testing.T) {
+	t.Parallel()
 	p := startProvider(t, "--stoptimeout", "1s", "--writetimeout", "1h")
 	p.stall()
 	p.Signal(syscall.SIGTERM)

@@ -78,6 +78,7 @@ func TestTLS(t *testing.T) {
 // connections live: new ones get the new certificate, old ones go on, and files
 // that are none change nothing and are told of once.
 func TestTLSCertificateIsReplaced(t *testing.T) {
+	t.Parallel()
 	authority, dir := providertest.NewAuthority(t), t.TempDir()
 	certFile, keyFile := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
 	authority.Issue(t, "first", certFile, keyFile)
