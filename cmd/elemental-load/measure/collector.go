@@ -31,6 +31,7 @@ type Collector struct {
 	mu      sync.Mutex
 	pending map[int]*pending
 	total   Interval // warm-up left out
+	early   Interval // the warm-up
 	seconds []result.Second
 	usage   result.Usage
 	open    int              // connections before the load
@@ -65,7 +66,7 @@ func (u *usage) mean() float64 { return u.cpu / float64(max(u.seconds, 1)) }
 func NewCollector(p *plan.Plan, kinds []Kind, workers int, provider *Process, show func(result.Second)) *Collector {
 	c := &Collector{
 		plan: p, kinds: slices.Clone(kinds), workers: workers, provider: provider, show: show,
-		pending: map[int]*pending{}, total: newInterval(), before: map[string]int64{},
+		pending: map[int]*pending{}, total: newInterval(), early: newInterval(), before: map[string]int64{},
 	}
 	first, _ := plan.Find(p.Mix[0].Scenario)
 	slices.SortStableFunc(c.kinds, func(a, b Kind) int {
@@ -158,7 +159,9 @@ func (c *Collector) complete(second int, sum *Interval) {
 		s.CPU, s.Memory = c.provider.Sample()
 	}
 	c.seconds = append(c.seconds, s)
-	if time.Duration(second)*time.Second >= c.plan.Warmup {
+	if time.Duration(second)*time.Second < c.plan.Warmup {
+		c.early.Add(sum)
+	} else {
 		c.total.Add(sum)
 		c.load.add(sum.CPU, sum.Memory)
 	}
@@ -201,6 +204,8 @@ func (c *Collector) Fill(r *result.Result, elapsed time.Duration) error {
 	return errors.Join(c.fillOperations(r), c.fillUsage(r))
 }
 
+// fillParts says how much was due and done. What was begun in the warm-up is not due
+// after it, whatever its schedule says: an action due where the two meet is in either.
 func (c *Collector) fillParts(r *result.Result, elapsed time.Duration) {
 	for i, share := range c.plan.Mix {
 		part := result.Part{
@@ -208,7 +213,7 @@ func (c *Collector) fillParts(r *result.Result, elapsed time.Duration) {
 			Started: c.total.Started[i], Done: c.total.Finished[i],
 		}
 		if c.plan.Model == plan.Open {
-			part.Scheduled = max(c.due[i].Due(elapsed)-c.due[i].Due(c.plan.Warmup), 0)
+			part.Scheduled = max(c.due[i].Due(elapsed)-c.early.Started[i], 0)
 		}
 		r.Parts = append(r.Parts, part)
 	}

@@ -128,6 +128,21 @@ func TestWarmup(t *testing.T) {
 	}
 }
 
+// TestEdgeOfTheWarmup: an action that is due where the warm-up ends is begun a moment before
+// or after the count. It is missing in neither case, and what the warm-up left is due.
+func TestEdgeOfTheWarmup(t *testing.T) {
+	for _, run := range []struct{ early, then, due int64 }{{101, 99, 99}, {99, 101, 101}, {90, 100, 110}} {
+		p := open(100, 2*time.Second)
+		p.Warmup = time.Second
+		c := measure.NewCollector(p, kinds, 1, nil, func(result.Second) {})
+		c.Second(0, second(int(run.early), time.Millisecond))
+		c.Second(1, second(int(run.then), time.Millisecond))
+		if part := fill(t, c, 2*time.Second).Parts[0]; part.Scheduled != run.due || part.Started != run.then {
+			t.Errorf("%+v: %+v", run, part)
+		}
+	}
+}
+
 // TestClosedIsCorrected: one client that waited for a second has missed some two
 // hundred posts of 4 ms. What nobody paces is left as it is.
 func TestClosedIsCorrected(t *testing.T) {
