@@ -44,12 +44,34 @@ func ReadSpec(path string) (*Spec, error) {
 	if err != nil {
 		return nil, fmt.Errorf("scenario file: %w", err)
 	}
+	if err = checkWhole(text); err != nil {
+		return nil, fmt.Errorf("scenario file %s: %w", path, err)
+	}
 	spec := &Spec{}
 	err = yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(spec)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("scenario file %s: %s", path, yaml.FormatError(err, false, false))
 	}
 	return spec, nil
+}
+
+// checkWhole refuses what is no whole number where one is wanted, by its key. The YAML
+// reader would take 0.5 for 0, and 1.5 for 1.
+func checkWhole(text []byte) error {
+	var written map[string]any
+	_ = yaml.Unmarshal(text, &written) // who reads all of it says what else is wrong
+	for _, key := range []string{"clients", "users", "servers", "channels", "history", "pipeline"} {
+		if value := written[key]; value != nil && !whole(fmt.Sprint(value)) {
+			return fmt.Errorf("%s: %v is no whole number", key, value)
+		}
+	}
+	return nil
+}
+
+// whole tells whether a word is a whole number, however it is written: 100, 1e2.
+func whole(word string) bool {
+	number, err := strconv.ParseFloat(word, 64)
+	return err == nil && math.Mod(number, 1) == 0
 }
 
 // Over gives the spec with what another one says in place of its own.

@@ -130,6 +130,16 @@ func TestCrowd(t *testing.T) {
 	}
 }
 
+// TestWholeNumbers may be written in several ways; what stands for nothing is left out.
+func TestWholeNumbers(t *testing.T) {
+	for _, written := range []string{"100", "100.0", "1e2", `"100"`, "0x64", "+100 # a comment"} {
+		spec, err := plan.ReadSpec(write(t, "clients: "+written+"\nusers:\n"))
+		if err != nil || spec.Clients == nil || *spec.Clients != 100 || spec.Users != nil {
+			t.Errorf("%s: %+v, %v", written, spec, err)
+		}
+	}
+}
+
 // TestRefusals: each mistake is named.
 func TestRefusals(t *testing.T) {
 	for text, want := range map[string]string{
@@ -154,6 +164,10 @@ func TestRefusals(t *testing.T) {
 		"clients: -5":                     `clients: -5 is out of range`,
 		"clients: 0":                      `clients: 0 is out of range, 1 to`,
 		`{"clients": 0}`:                  `clients: 0 is out of range, 1 to`,
+		"clients: 0.5":                    `clients: 0.5 is no whole number`,
+		"users: 1.5":                      `users: 1.5 is no whole number`,
+		"servers: .inf":                   `servers: +Inf is no whole number`,
+		"channels: many":                  `channels: many is no whole number`,
 		"users: 0":                        `users: 0 is out of range`,
 		"servers: 0":                      `servers: 0 is out of range`,
 		"channels: 0":                     `channels: 0 is out of range`,
