@@ -201,6 +201,7 @@ func TestNothingThere(t *testing.T) {
 		"--selfhost": {"--address=" + free},
 		"no answer from a provider within 1s (it may need --tls; otherwise start": {"--timeout=1s", "--address=" + silent.Addr().String()},
 		"no answer from a provider within 1s (start":                              {"--tls", "--timeout=1s", "--address=" + silent.Addr().String()},
+		"(it was started for this run":                                            {"--selfhost", "--provider=" + provider, "--providerarg=--encoding=utf-16"},
 		"which is not this machine":                                               {"--address=192.0.2.1:5005"},
 	} {
 		if _, run := load(t, 1, args...); !strings.Contains(run.stderr.Text(), want) {
@@ -224,7 +225,8 @@ func TestMistakes(t *testing.T) {
 		"the closed model has no rate": {"--model=closed", "--rate=3"},
 		"neither open nor closed":      {"--model=ajar"},
 		"p98":                          {"--expect=p98<3ms"},
-		"leave out --tls":              {"--selfhost", "--tls"},
+		"leave out --address, --tls":   {"--selfhost", "--tls"},
+		"leave out --address":          {"--selfhost", "--address", "localhost:5005"},
 		"no such file":                 {"--file=/nowhere/at-all.yaml"},
 		"two runs or more":             {"compare", "somewhere"},
 	} {
@@ -338,7 +340,7 @@ func TestTLS(t *testing.T) {
 	if _, run := load(t, 1, address); !strings.Contains(run.stderr.Text(), "it may need --tls") {
 		t.Error(run.stderr.Text())
 	}
-	if _, run := load(t, 1, address, "--tls"); !strings.Contains(run.stderr.Text(), "certificate") {
+	if _, run := load(t, 1, address, "--tls"); !strings.Contains(run.stderr.Text(), "(--tlsca names the certificate to trust)") {
 		t.Error(run.stderr.Text())
 	}
 }

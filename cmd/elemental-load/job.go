@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -169,11 +170,7 @@ func (j *job) probe(ctx context.Context, at netip.AddrPort) error {
 		err = fmt.Errorf("no answer from a provider within %v", patience)
 	}
 	if err != nil {
-		help := "start one there with `elemental`, name another with --address, or add --selfhost"
-		if !j.options.TLS && !errors.Is(err, syscall.ECONNREFUSED) {
-			help = "it may need --tls; otherwise " + help
-		}
-		return fmt.Errorf("%s: %w (%s)", at, err, help)
+		return fmt.Errorf("%s: %w (%s)", at, err, j.advice(err))
 	}
 	j.target.Original = d.Original
 	for _, share := range j.plan.Mix {
@@ -185,6 +182,21 @@ func (j *job) probe(ctx context.Context, at netip.AddrPort) error {
 		j.notes = append(j.notes, "This is the original Python provider: no pushes, no index in the answer to a post, one request of a client at a time.")
 	}
 	return nil
+}
+
+// advice is what may help where no provider answered.
+func (j *job) advice(err error) string {
+	const another = "start one there with `elemental`, name another with --address, or add --selfhost"
+	untrusted := new(tls.CertificateVerificationError)
+	switch {
+	case j.options.SelfHost:
+		return "it was started for this run: leave out what --providerarg says of TLS or encoding"
+	case errors.As(err, &untrusted):
+		return "--tlsca names the certificate to trust"
+	case j.options.TLS || errors.Is(err, syscall.ECONNREFUSED):
+		return another
+	}
+	return "it may need --tls; otherwise " + another
 }
 
 // start starts a provider for the run.

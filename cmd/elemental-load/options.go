@@ -30,7 +30,7 @@ type commandLine struct {
 type runOptions struct {
 	Scenario []string `arg:"" optional:"" env:"-" help:"Scenarios, with weights if you like: chat, or chat:7 history:2 poll:1. Without one: chat. 'elemental-load scenarios' lists them."`
 
-	Address     string        `group:"target" default:"localhost:5005" help:"Provider to load, host:port."`
+	Address     string        `group:"target" placeholder:"HOST:PORT" help:"Provider to load (localhost:5005)."`
 	SelfHost    bool          `group:"target" help:"Start a provider for the run, in a temporary folder."`
 	Provider    string        `group:"target" placeholder:"PATH" help:"Its program. Without it one is looked for, or built from the source."`
 	ProviderArg []string      `group:"target" sep:"none" placeholder:"ARG" help:"An option for it, such as --providerarg=--hashworkers=4. May be given again."`
@@ -203,8 +203,8 @@ func (o *runOptions) check(password string) error {
 		return errors.New("--userprefix and --passwordfile need each other, and a password that is not empty")
 	case (o.TLSCA != "" || o.TLSInsecure) && !o.TLS:
 		return errors.New("--tlsca and --tlsinsecure are for --tls")
-	case o.SelfHost && (o.TLS || o.Pid != nil || o.Remote):
-		return errors.New("--selfhost starts the provider itself: leave out --tls, --pid and --remote")
+	case o.SelfHost && (o.Address != "" || o.TLS || o.Pid != nil || o.Remote):
+		return errors.New("--selfhost starts the provider itself: leave out --address, --tls, --pid and --remote")
 	case !o.SelfHost && (o.Provider != "" || len(o.ProviderArg) > 0):
 		return errors.New("--provider and --providerarg are for --selfhost")
 	case time.Duration(o.Timeout) < time.Second:
