@@ -25,7 +25,7 @@ func on(keys []string, name, help string, do func(m *model) tea.Cmd) binding {
 // do and what F1 tells.
 func bindings() []binding {
 	return []binding{
-		on([]string{"f1"}, "F1", "commands and keys", (*model).help),
+		on([]string{"f1"}, "F1", "these keys", (*model).help),
 		on([]string{"f2"}, "F2", "the JSON that goes over the wire", (*model).toggleWire),
 		on([]string{"f3", "ctrl+l"}, "F3, Ctrl+L", "the list of servers and channels", (*model).toggleSide),
 		on([]string{"f4"}, "F4", "the list of members", (*model).toggleMembers),
@@ -219,16 +219,16 @@ func (m *model) endOfInput() tea.Cmd {
 	return m.interrupt()
 }
 
-// help tells the commands, as /help does, and the keys.
+// help tells the keys, and how to have the commands told: both together would not fit
+// into most terminals.
 func (m *model) help() tea.Cmd {
 	lines := []string{"Keys:"}
 	for _, b := range bindings() {
 		lines = append(lines, m.cells.fit(b.Help().Key, 17)+"  "+b.Help().Desc)
 	}
 	m.toNewest()
-	m.tell(tells, strings.Join(lines, "\n"))
-	cmd, _ := m.runAtOnce("/help")
-	return cmd
+	m.tell(tells, strings.Join(append(lines, "/help lists the commands."), "\n"))
+	return nil
 }
 
 // click goes to the channel under the mouse.

@@ -138,10 +138,15 @@ func TestMentionsAreWords(t *testing.T) {
 	}
 }
 
-func TestHelpTellsCommandsAndKeys(t *testing.T) {
-	u := alice(t, 120, 40).page(0).presses("f1").sees("Ctrl+N, Alt+↓      next channel", "F2                 the JSON")
+func TestHelpTellsKeysOnOneScreen(t *testing.T) {
+	u := alice(t, 120, 30).page(0).presses("f1").sees("F1                 these", "F2                 the JSON", "/help lists the commands")
+	u.gets(tea.WindowSizeMsg{Width: 60, Height: 40}).sees("F2 — the JSON")
+}
+
+func TestHelpTellsCommands(t *testing.T) {
+	u := alice(t, 120, 40).page(0)
 	u.gets(ranMsg{aside: true, at: general, outcome: commands.Outcome{Lines: []string{"/one      first", "/two x    second"}}})
-	u.sees("/one      first", "/two x    second").gets(tea.WindowSizeMsg{Width: 60, Height: 40}).sees("F2 — the JSON")
+	u.sees("/one      first", "/two x    second")
 }
 
 func TestUnreadLineStandsWhereTheUserLookedAway(t *testing.T) {
