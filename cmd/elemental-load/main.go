@@ -49,5 +49,18 @@ func complain(err error) {
 	fmt.Fprintln(os.Stderr, "elemental-load:", oneLine(err))
 }
 
-// oneLine is an error without line breaks.
-func oneLine(err error) string { return strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; ") }
+// oneLine is an error without line breaks: its lines are parts of one sentence.
+func oneLine(err error) string {
+	var text strings.Builder
+	for line := range strings.Lines(strings.TrimSpace(err.Error())) {
+		switch so := text.String(); {
+		case so == "":
+		case strings.HasSuffix(so, ":"):
+			text.WriteString(" ")
+		default:
+			text.WriteString("; ")
+		}
+		text.WriteString(strings.TrimSpace(line))
+	}
+	return text.String()
+}

@@ -43,7 +43,7 @@ func find(ctx context.Context, named, dir string, log func(string)) (string, err
 	if pathErr == nil {
 		return filepath.Abs(installed)
 	}
-	return "", fmt.Errorf("no provider was found that could be started; name its program\n"+
+	return "", fmt.Errorf("no provider was found that could be started; name its program with --provider\n"+
 		"\tbeside this program: %w\n\tfrom its source: %w\n\tin PATH: %w", besideErr, sourceErr, pathErr)
 }
 
