@@ -204,6 +204,7 @@ func TestWhereItMayListen(t *testing.T) {
 		{"somewhere.example:5006", "", false},
 		{"[::]:5006", "", false},
 		{"5006", "", false},
+		{"127.0.0.1:99999", "", false},
 		{":5006", token, true},
 		{"127.0.0.1:5006", "short", false},
 	} {

@@ -72,14 +72,20 @@ const (
 	systemBytes    = 16 << 10 // that the system keeps for one who does not read
 )
 
+// ErrShortToken is what Check says of a token that can be guessed.
+var ErrShortToken = fmt.Errorf("the token has to have at least %d letters", leastToken)
+
 // Check finds what nobody should want.
 func Check(cfg Config) error {
-	host, _, err := net.SplitHostPort(cfg.Addr)
+	host, port, err := net.SplitHostPort(cfg.Addr)
+	if err == nil {
+		_, err = net.LookupPort("tcp", port)
+	}
 	switch {
 	case err != nil:
 		return fmt.Errorf("%q is no address such as 127.0.0.1:5006", cfg.Addr)
 	case cfg.Token != "" && len(cfg.Token) < leastToken:
-		return fmt.Errorf("the token has to have at least %d letters", leastToken)
+		return ErrShortToken
 	case cfg.Token == "" && !ownHost(host):
 		return fmt.Errorf("%s: without a token it has to be 127.0.0.1, [::1] or localhost, which nobody else can reach", cfg.Addr)
 	}

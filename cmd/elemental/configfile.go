@@ -60,6 +60,9 @@ func readConfig(path string) ([]fileValue, error) {
 		if err != nil {
 			return nil, fmt.Errorf("config file %s%w", path, err)
 		}
+		if len(values) > 0 && len(found) > 0 { // a key could be in both
+			return nil, fmt.Errorf("config file %s:%d: a second document begins here, and only one is read", path, found[0].line)
+		}
 		values = append(values, found...)
 	}
 	return values, nil

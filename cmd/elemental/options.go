@@ -171,7 +171,10 @@ func (o *options) checkInspector() error {
 	if err != nil {
 		return fmt.Errorf("--admintokenfile: %w", err)
 	}
-	if err := inspector.Check(cfg); err != nil {
+	switch err := inspector.Check(cfg); {
+	case errors.Is(err, inspector.ErrShortToken):
+		return fmt.Errorf("--admintokenfile: %s: %w", o.AdminTokenFile, err)
+	case err != nil:
 		return fmt.Errorf("--admin: %w", err)
 	}
 	return nil

@@ -113,7 +113,8 @@ func TestDefaultsAreTheTransports(t *testing.T) {
 
 func TestBadOptions(t *testing.T) {
 	t.Parallel()
-	file := filepath.Join(t.TempDir(), "elemental.yaml")
+	file, short := filepath.Join(t.TempDir(), "elemental.yaml"), filepath.Join(t.TempDir(), "token")
+	writeFile(t, short, "guessed\n")
 	for _, row := range []struct {
 		args, config string
 		mention      []string
@@ -142,6 +143,8 @@ func TestBadOptions(t *testing.T) {
 		{args: "--admin :5006", mention: []string{"--admin", "token", "127.0.0.1"}},
 		{args: "--admin 0.0.0.0:5006", mention: []string{"--admin", "token"}},
 		{args: "--admin 127.0.0.1:0 --admintokenfile options_test.go/none", mention: []string{"--admintokenfile", "options_test.go/none"}},
+		{args: "--admin 127.0.0.1:99999", mention: []string{"--admin", "127.0.0.1:99999"}},
+		{args: "--admin 127.0.0.1:0 --admintokenfile " + short, mention: []string{"--admintokenfile: " + short, "16 letters"}},
 		{args: "--faultlab", mention: []string{"--faultlab", "--admin,"}},
 		{args: "--admintokenfile options_test.go", mention: []string{"--admintokenfile", "--admin,"}},
 		{args: "--otlp collector:4318", mention: []string{"--otlp", "http://"}},
@@ -150,6 +153,7 @@ func TestBadOptions(t *testing.T) {
 		{args: "--config /nowhere/at.all", mention: []string{"/nowhere/at.all"}},
 		{config: "port: 1\ncolour: red\n", mention: []string{"elemental.yaml:2", "colour"}},
 		{config: "port: 1\nport: 2\n", mention: []string{"elemental.yaml", "port"}},
+		{config: "port: 1\n---\nport: 2\n", mention: []string{"elemental.yaml:3", "second document"}},
 		{config: "port: many\n", mention: []string{"elemental.yaml:1", "port", "many"}},
 		{config: "port: [1, 2]\n", mention: []string{"elemental.yaml:1", "port"}},
 		{config: "# first\n\nport:\n", mention: []string{"elemental.yaml:3", "port"}},
