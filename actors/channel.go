@@ -105,7 +105,6 @@ type channel struct {
 	id      string // the incarnation, as its parent knows it
 	history history
 	reads   map[uint64]reading // answers that wait for pages; not saved
-	lastRef uint64             // not saved
 	pages   int64              // paged once the snapshot under way is saved; not saved
 	ends    bool               // about to be deleted: nothing is asked of it any more; not saved
 }
@@ -273,11 +272,11 @@ func (c *channel) answerRun(ctx actor.Context, caller Caller, end int64, reply M
 		c.replyMessages(ctx, caller, reply)
 		return
 	}
-	c.lastRef++
-	c.reads[c.lastRef] = reading{caller: caller, reply: reply}
+	ref := c.node.ref()
+	c.reads[ref] = reading{caller: caller, reply: reply}
 	ctx.Send(c.node.disk, &persistence.ReadItems{
 		Stream: c.stream, From: index(begin), To: index(min(end, c.history.base)),
-		MaxBytes: c.itemBytes(end - begin), Ref: c.lastRef, ReplyTo: ctx.Self(),
+		MaxBytes: c.itemBytes(end - begin), Ref: ref, ReplyTo: ctx.Self(),
 	})
 }
 

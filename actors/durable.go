@@ -197,7 +197,7 @@ const retryBroken = time.Second
 func (d *durable) recover(ctx actor.Context) {
 	d.phase = recovering
 	d.entity.reset()
-	d.asked = d.node.recoveries.Add(1)
+	d.asked = d.node.ref()
 	ctx.Send(d.node.disk, &persistence.Recover{Stream: d.stream, Ref: d.asked, ReplyTo: ctx.Self()})
 }
 

@@ -19,17 +19,17 @@ import (
 // node is what the actors of one process share: settings and the addresses of
 // the few singletons. Written before the first session, never changed after.
 type node struct {
-	cfg        Config
-	log        *slog.Logger
-	system     *actor.ActorSystem
-	store      *persistence.Store
-	encoder    Encoder
-	gate       *gate
-	state      residency
-	recoveries atomic.Uint64 // that were asked for
-	scheduler  *dispatch.Scheduler
-	record     *telemetry.Recorder
-	info       any // the ProviderInfo
+	cfg       Config
+	log       *slog.Logger
+	system    *actor.ActorSystem
+	store     *persistence.Store
+	encoder   Encoder
+	gate      *gate
+	state     residency
+	refs      atomic.Uint64 // the last one that ref gave
+	scheduler *dispatch.Scheduler
+	record    *telemetry.Recorder
+	info      any // the ProviderInfo
 
 	dir       Directory
 	disk      *actor.PID // persistence
@@ -39,6 +39,10 @@ type node struct {
 }
 
 var errCrashed = errors.New("the handler crashed")
+
+// ref numbers a question of a durable actor to persistence or passwords. No number comes
+// twice: the answer to a former life's question must not be taken for another's.
+func (n *node) ref() uint64 { return n.refs.Add(1) }
 
 // sweepEvery is the tick of the passivation sweeps.
 func (n *node) sweepEvery() time.Duration {

@@ -95,7 +95,6 @@ type server struct {
 	guild   guild
 	kids    children                 // channels by incarnation; not saved
 	hashing map[uint64]serverHashing // not saved
-	lastRef uint64                   // not saved
 	askers  map[debt][]asker         // who waits for a debt to be paid; not saved
 	closing map[Caller]closing       // deleteServer that waits for several; not saved
 	tick    ticker                   // not saved

@@ -12,9 +12,8 @@ import (
 // join it is to find out.
 
 func (s *server) hash(ctx actor.Context, command any, work hashWork) {
-	s.lastRef++
-	s.hashing[s.lastRef] = serverHashing{command, work.Compare}
-	work.Ref, work.ReplyTo, work.From = s.lastRef, ctx.Self(), command.(asked).from().From
+	work.Ref, work.ReplyTo, work.From = s.node.ref(), ctx.Self(), command.(asked).from().From
+	s.hashing[work.Ref] = serverHashing{command, work.Compare}
 	ctx.Send(s.node.passwords, &work)
 }
 

@@ -165,7 +165,6 @@ type user struct {
 	name    string
 	account account
 	hashing map[uint64]hashing // not saved
-	lastRef uint64             // not saved
 }
 
 // hashing is a command that waits for the hash workers.
@@ -290,9 +289,8 @@ func (u *user) onMembershipChanged(ctx actor.Context, m *membershipChanged) {
 
 // hash gives work to the hash workers and remembers what for.
 func (u *user) hash(ctx actor.Context, h hashing, work hashWork) {
-	u.lastRef++
-	u.hashing[u.lastRef] = h
-	work.Ref, work.ReplyTo, work.From = u.lastRef, ctx.Self(), h.command.(asked).from().From
+	work.Ref, work.ReplyTo, work.From = u.node.ref(), ctx.Self(), h.command.(asked).from().From
+	u.hashing[work.Ref] = h
 	ctx.Send(u.node.passwords, &work)
 }
 
