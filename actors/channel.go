@@ -113,6 +113,7 @@ type channel struct {
 type reading struct {
 	caller Caller
 	reply  Messages // List is the newer part
+	seq    uint64   // of the last event decided then: List may tell of it
 }
 
 // newChannel makes the maker of a channel's actor; id is its incarnation. It is nil for a
@@ -273,7 +274,7 @@ func (c *channel) answerRun(ctx actor.Context, caller Caller, end int64, reply M
 		return
 	}
 	ref := c.node.ref()
-	c.reads[ref] = reading{caller: caller, reply: reply}
+	c.reads[ref] = reading{caller: caller, reply: reply, seq: c.seq}
 	ctx.Send(c.node.disk, &persistence.ReadItems{
 		Stream: c.stream, From: index(begin), To: index(min(end, c.history.base)),
 		MaxBytes: c.itemBytes(end - begin), Ref: ref, ReplyTo: ctx.Self(),
@@ -387,7 +388,15 @@ func (c *channel) onRest(ctx actor.Context) {
 	ctx.Send(ctx.Parent(), &stayed{name: c.id})
 }
 
-func (c *channel) rejected(actor.Context, uint64, Code) {}
+// rejected refuses the reads that may tell of what is not there any more.
+func (c *channel) rejected(ctx actor.Context, seq uint64, code Code) {
+	for ref, r := range c.reads {
+		if r.seq >= seq {
+			delete(c.reads, ref)
+			r.caller.refuse(ctx, code)
+		}
+	}
+}
 
 func (c *channel) abandoned(ctx actor.Context) {
 	for _, r := range c.reads {
@@ -434,7 +443,8 @@ func (c *channel) replay(e persistence.Event) error {
 	return err
 }
 
-func (c *channel) recovered(actor.Context) {}
+// recovered does so for events that nobody has heard of.
+func (c *channel) recovered(ctx actor.Context) { c.rejected(ctx, c.committed+1, OutcomeUnknown) }
 
 // index turns a checked index into persistence's unsigned one.
 func index(i int64) uint64 {

@@ -1,0 +1,79 @@
+package actors
+
+import (
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"elemental/persistence"
+	"elemental/persistence/vfs/vfstest"
+)
+
+// TestAReadOfPagesTellsNothingThatIsRefused asks for messages of which the older are read from
+// pages, slowly, and the newest is on its way to a disk that then refuses it.
+func TestAReadOfPagesTellsNothingThatIsRefused(t *testing.T) {
+	for name, full := range map[string]bool{"by a failing disk": false, "for want of room, behind it": true} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) { refuseWhileReading(t, full) })
+		})
+	}
+}
+
+func refuseWhileReading(t *testing.T, full bool) {
+	const posts = 3 * persistence.PageItems
+	var slow, sick atomic.Bool
+	goOn, synced := make(chan struct{}), make(chan struct{})
+	files := &vfstest.Faulty{FS: vfstest.NewMem()}
+	files.Before = func(op vfstest.Op, name string) {
+		switch {
+		case op == vfstest.OpRead && strings.Contains(name, "/pages.d/") && slow.Load():
+			<-goOn
+		case op == vfstest.OpSync && strings.HasPrefix(name, "journal/") && sick.Load():
+			<-synced
+		}
+	}
+	files.FailAt = func(op vfstest.Op, name string) error {
+		if op == vfstest.OpSync && strings.HasPrefix(name, "journal/") && sick.Load() {
+			return syscall.EIO
+		}
+		return nil
+	}
+	p := startNode(t, persistence.Config{FS: files, MaxWaitingRecords: 1}, nil)
+	alice, bob, carol := enter(t, p, "alice"), enter(t, p, "alice"), enter(t, p, "alice")
+	alice.ask(CreateServer{"s", ""})
+	for i := range posts {
+		alice.ask(&Post{Server: "s", Channel: "general", Text: fmt.Sprint(i)})
+	}
+	p.node.dir.Tell(p.node.system.Root, &saveChannel{Server: "s", Incarnation: 1})
+	synctest.Wait()
+	slow.Store(true)
+	sick.Store(true)
+	alice.send(&Post{Server: "s", Channel: "general", Text: "refused"})
+	synctest.Wait()
+	bob.send(GetMessages{"s", "general", 0, posts + 1, true, true})
+	synctest.Wait()
+	if full {
+		if reply := carol.ask(&Post{Server: "s", Channel: "general", Text: "too many"}); reply != (Refused{Code: Busy}) {
+			t.Fatalf("post: %v", reply)
+		}
+	}
+	close(synced)
+	if reply := alice.hear(); codeOf(reply) != StorageDown && !full || codeOf(reply) == "" {
+		t.Fatalf("post: %v", reply)
+	}
+	synctest.Wait()
+	sick.Store(false)
+	slow.Store(false)
+	close(goOn)
+	if reply, ok := bob.hear().(Messages); ok {
+		t.Errorf("read %d messages, the last is %q", len(reply.List), reply.List[len(reply.List)-1].Text)
+	}
+	time.Sleep(time.Second)
+	if reply := bob.ask(CountMessages{"s", "general"}); reply != (Amount{posts}) {
+		t.Errorf("there are %v", reply)
+	}
+}
