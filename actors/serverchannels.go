@@ -13,14 +13,23 @@ import (
 // This file is a server as the parent of its channels: it makes and deletes them, passes
 // on to them what members ask, and sees to who hears of them.
 
-// forward passes a member's request on to its channel.
+// forward passes a member's request on to its channel. One that is not on disk yet is not
+// there for others: it would keep what it is told, also when the journal refuses to have it,
+// and the next one that is made has its number.
 func (s *server) forward(ctx actor.Context, m channelBound) {
-	if code := s.guild.checkForward(m); code != "" {
+	_, name := m.channel()
+	code, incarnation := s.guild.checkForward(m), s.guild.channel(name)
+	switch {
+	case code == "" && s.guild.Incarnation > s.committed:
+		code = NoSuchServer
+	case code == "" && incarnation > s.committed:
+		code = NoSuchChannel
+	}
+	if code != "" {
 		s.refuse(ctx, m.from(), code)
 		return
 	}
-	_, name := m.channel()
-	s.toChannel(ctx, s.guild.channel(name), m)
+	s.toChannel(ctx, incarnation, m)
 }
 
 func (s *server) toChannel(ctx actor.Context, incarnation uint64, msg any) {
