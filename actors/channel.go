@@ -192,12 +192,8 @@ func (c *channel) onPost(ctx actor.Context, m *post) {
 		c.reply(ctx, m.Caller, &Posted{Index: first.index, Timestamp: first.timestamp})
 		return
 	}
-	if len(m.Text) > c.node.cfg.MessageBytes {
-		c.refuse(ctx, m.Caller, MessageTooLong)
-		return
-	}
-	if !c.writable() {
-		c.refuse(ctx, m.Caller, StorageDown)
+	if code := c.checkPost(m); code != "" {
+		c.refuse(ctx, m.Caller, code)
 		return
 	}
 	p := &posting{event: c.history.next(m, c.node.wall().UnixMicro())}

@@ -85,6 +85,25 @@ func (h *history) fullPages() int64 {
 	return (h.total - h.paged) / persistence.PageItems * persistence.PageItems
 }
 
+// checkPost refuses what is too long or cannot be kept now.
+func (c *channel) checkPost(m *post) Code {
+	switch {
+	case len(m.Text) > c.node.cfg.MessageBytes:
+		return MessageTooLong
+	case !c.writable():
+		return StorageDown
+	case c.saving != 0 && c.history.unsaved() >= mostUnsaved: // the snapshot is late
+		return Busy
+	}
+	return ""
+}
+
+// mostUnsaved is how much memory a channel takes for what is not paged yet: the disk that
+// takes posts faster than it pages them has to be waited for.
+const mostUnsaved = 16 << 20
+
+func (h *history) unsaved() int { return h.recentBytes + 64*int(h.total-h.paged) }
+
 // trim lets go of what is on pages, but for the last page's worth.
 func (h *history) trim(paged int64) {
 	h.paged = max(h.paged, paged)
