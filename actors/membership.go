@@ -29,19 +29,36 @@ type asker struct {
 }
 
 func (s *server) tell(ctx actor.Context, d debt) {
-	s.say(ctx, nil, &membershipChanged{User: d.User, Server: s.name, Incarnation: d.Incarnation, Member: d.Member})
+	s.told[d.membership] = s.seq
+	s.say(ctx, nil, &membershipChanged{User: d.User, Server: s.name, Incarnation: d.Incarnation, Member: d.Member, Seq: s.seq})
 }
 
+// onNoted takes the answer to the last word alone for a payment: who joins, leaves and joins
+// again is told the same twice, and the second may be lost.
 func (s *server) onNoted(ctx actor.Context, m *membershipNoted) {
 	paid := debt{membership{m.User, m.Incarnation}, m.Member}
-	if member, owed := s.guild.owed[paid.membership]; owed && member == paid.Member {
-		delete(s.guild.owed, paid.membership)
+	if m.Seq >= s.told[paid.membership] {
+		delete(s.told, paid.membership)
+		if member, owed := s.guild.owed[paid.membership]; owed && member == paid.Member {
+			delete(s.guild.owed, paid.membership)
+		}
 	}
+	later := func(a asker) bool { return a.seq > m.Seq }
 	for _, a := range s.askers[paid] {
-		s.confirm(ctx, a.Caller)
+		if !later(a) {
+			s.confirm(ctx, a.Caller)
+		}
 	}
-	delete(s.askers, paid)
+	s.keepAskers(paid, later)
 	s.bury(ctx)
+}
+
+// keepAskers forgets the other ones.
+func (s *server) keepAskers(d debt, wait func(asker) bool) {
+	s.askers[d] = slices.DeleteFunc(s.askers[d], func(a asker) bool { return !wait(a) })
+	if len(s.askers[d]) == 0 {
+		delete(s.askers, d)
+	}
 }
 
 // over tells whether the server is deleted and no list names it any more.
@@ -110,24 +127,21 @@ func (s *server) remind(ctx actor.Context, d debt) {
 		s.tell(ctx, d)
 		return
 	}
-	s.onNoted(ctx, &membershipNoted{User: d.User, Incarnation: d.Incarnation, Member: d.Member})
+	s.onNoted(ctx, &membershipNoted{User: d.User, Incarnation: d.Incarnation, Member: d.Member, Seq: s.seq})
 }
 
 // refuseAskers answers those who wait for events from seq on.
 func (s *server) refuseAskers(ctx actor.Context, seq uint64, code Code) {
 	refused := map[Caller]bool{}
 	for d, list := range s.askers {
-		s.askers[d] = slices.DeleteFunc(list, func(a asker) bool {
+		for _, a := range list {
 			if a.seq >= seq && !refused[a.Caller] {
 				refused[a.Caller] = true
 				delete(s.closing, a.Caller)
 				a.refuse(ctx, code)
 			}
-			return a.seq >= seq
-		})
-		if len(s.askers[d]) == 0 {
-			delete(s.askers, d)
 		}
+		s.keepAskers(d, func(a asker) bool { return a.seq < seq })
 	}
 }
 

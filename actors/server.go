@@ -70,6 +70,7 @@ type (
 		Server, User string
 		Incarnation  uint64
 		Member       bool
+		Seq          uint64
 	}
 	// membershipRefused is the same when the user's journal refused it. The
 	// server says the change again from time to time; who waits need not.
@@ -96,6 +97,7 @@ type server struct {
 	kids    children                 // channels by incarnation; not saved
 	hashing map[uint64]serverHashing // not saved
 	askers  map[debt][]asker         // who waits for a debt to be paid; not saved
+	told    map[membership]uint64    // Seq of the last word to a user that is not confirmed; not saved
 	closing map[Caller]closing       // deleteServer that waits for several; not saved
 	tick    ticker                   // not saved
 	again   bool                     // it has been alive before: a crash may have swallowed what it was about to say; not saved
@@ -114,7 +116,7 @@ func makeServer(n *node, name string) func() actor.Actor {
 }
 
 func newServer(n *node, name string) *server {
-	s := &server{name: name, hashing: map[uint64]serverHashing{}, askers: map[debt][]asker{}, closing: map[Caller]closing{}}
+	s := &server{name: name, hashing: map[uint64]serverHashing{}, askers: map[debt][]asker{}, told: map[membership]uint64{}, closing: map[Caller]closing{}}
 	s.durable = durable{node: n, kind: KindServer, entity: s, stream: persistence.StreamOf("servers", name)}
 	s.kids = newChildren(n, KindChannel, s.newChannel)
 	return s
@@ -331,7 +333,10 @@ func (s *server) topic() topic {
 	return topic{server: s.name, serverIncarnation: s.guild.Incarnation}
 }
 
-func (s *server) reset() { s.guild, s.ends, s.buried = newGuild(), nil, 0 }
+func (s *server) reset() {
+	s.guild, s.ends, s.buried = newGuild(), nil, 0
+	clear(s.told)
+}
 
 func (s *server) restore(snapshot []byte) error {
 	saved, err := decode[guild](snapshot)
