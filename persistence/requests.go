@@ -103,7 +103,7 @@ func (c *core) begin(e *stream, r request) {
 		c.reads.add(c.recoverJob(e, r))
 	case r.save != nil:
 		c.beginSave(e, r.save)
-	case r.remove.old && e.unsure: // it may be the only good one; it stays for the next snapshot but one
+	case r.remove.old && c.needsOld(e):
 	case r.remove.tomb && (!e.gone || e.pending > 0): // it came back to life
 	case r.remove.tomb && e.next != 0: // its owner may give it life at any time: the next checkpoint looks again
 		c.noteTomb(e)
@@ -114,6 +114,13 @@ func (c *core) begin(e *stream, r request) {
 		e.busy = true
 		c.writes.add(removeJob{e, *r.remove})
 	}
+}
+
+// needsOld tells whether the older snapshot has to stay after all: it may be the only good
+// one, or another by now, of a snapshot that was on its way when the removal was decided.
+func (c *core) needsOld(e *stream) bool {
+	_, another := c.olds[e.name]
+	return another || e.unsure
 }
 
 func (c *core) recoverJob(e *stream, r request) recoverJob {

@@ -1,0 +1,59 @@
+package persistence
+
+import (
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"elemental/persistence/vfs"
+	"elemental/persistence/vfs/vfstest"
+)
+
+// TestALateSnapshotKeepsTheOneBefore has a snapshot still on its way to the disk when a checkpoint
+// lets the older one's journal go: what is the older one by then has its journal, and stays. The
+// newest is damaged later.
+func TestALateSnapshotKeepsTheOneBefore(t *testing.T) {
+	var late atomic.Bool
+	begun, goOn := make(chan struct{}), make(chan struct{})
+	hold := sync.OnceFunc(func() { close(begun); <-goOn })
+	mem := vfstest.NewMem()
+	files := &vfstest.Faulty{FS: mem}
+	state := streamDir("a") + "/" + stateFile
+	files.Before = func(op vfstest.Op, name string) {
+		if late.Load() && op == vfstest.OpRename && name == state {
+			hold()
+		}
+	}
+	w := open(t, Config{FS: files})
+	seq := uint64(0)
+	for range 2 { // two snapshots, each with a segment of its own behind it
+		seq = w.write("a", 3)
+		w.checkpoint()
+		if saved := w.saveState(&SaveSnapshot{Stream: "a", Seq: seq, State: stateAt(seq)}); saved.Err != nil {
+			t.Fatal(saved.Err)
+		}
+	}
+	seq = w.write("a", 3)
+	late.Store(true)
+	w.tell(&SaveSnapshot{Stream: "a", Epoch: w.epochs["a"], Seq: seq, State: stateAt(seq), ReplyTo: w.owner})
+	<-begun
+	w.checkpoint()
+	close(goOn)
+	if saved := hear[*SnapshotSaved](w); saved.Err != nil {
+		t.Fatal(saved.Err)
+	}
+	w.mustRecover("a") // comes after what there was to do
+	w.close()
+
+	data, err := vfs.ReadFile(mem, state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data[len(data)/2] ^= 1
+	if err := (&disk{FS: mem}).replace(state, data); err != nil {
+		t.Fatal(err)
+	}
+	w = open(t, Config{FS: mem})
+	checkEvents(t, w.recover("a"), seq)
+	w.close()
+}
