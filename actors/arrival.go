@@ -79,10 +79,11 @@ func (s *session) askSubscribe(ctx actor.Context, name string, ref uint64) {
 	s.node.dir.Tell(ctx, &subscribe{s.caller(ctx, ref), s.user, Subscribe{Server: name}})
 }
 
-// lost ends the session when somebody crashed while it subscribed by itself: its
-// client would wait for messages that never come. It comes back, and subscribes anew.
+// lost ends the session when somebody crashed, or had too much to do, while it subscribed by
+// itself: its client would wait for messages that never come. It comes back, and subscribes anew.
 func (s *session) lost(ctx actor.Context, reply any) bool {
-	if codeOf(reply) != OutcomeUnknown {
+	code := codeOf(reply)
+	if code != OutcomeUnknown && code != Busy {
 		return false
 	}
 	ctx.Stop(ctx.Self())
