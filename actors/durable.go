@@ -133,7 +133,7 @@ func (d *durable) mend(ctx actor.Context, msg any) {
 // release lets everybody go at the actor's end.
 func (d *durable) release(ctx actor.Context) {
 	d.abandon(ctx)
-	ctx.Send(d.node.disk, &persistence.Release{Stream: d.stream, Epoch: d.epoch})
+	ctx.Send(d.node.disk, &persistence.Release{Stream: d.stream, Epoch: d.epoch, Ref: d.asked})
 }
 
 // judge handles a command, or keeps or refuses it while there is no state to

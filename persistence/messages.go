@@ -109,11 +109,13 @@ type Rejected struct {
 	Err    error
 }
 
-// Release says that the owner stops and will append no more under this epoch.
+// Release says that the owner stops and will append no more under this epoch, nor
+// under that of the Recover of this Ref, which it may not have heard of.
 // It lets persistence forget the stream. Not answered.
 type Release struct {
 	Stream Stream
 	Epoch  uint64
+	Ref    uint64 // 0 for none
 }
 
 // SnapshotWanted is sent by persistence to the keeper (see Attach) for each

@@ -22,14 +22,14 @@ func (c *core) recover(m *Recover) {
 		return
 	}
 	c.epochs++
-	e.epoch, e.next = c.epochs, 0
+	e.epoch, e.ref, e.next = c.epochs, m.Ref, 0
 	c.retryRemovalsOf(e)
 	c.enqueue(e, request{recover: m, epoch: e.epoch})
 }
 
 // release forgets a stream's owner, and the stream when it is clean.
 func (c *core) release(m *Release) {
-	if e := c.table[m.Stream]; e != nil && e.epoch == m.Epoch {
+	if e := c.table[m.Stream]; e != nil && (e.epoch == m.Epoch || m.Ref != 0 && e.ref == m.Ref) {
 		e.epoch, e.next, e.start = 0, 0, ""
 		c.forgetIfIdle(e)
 	}

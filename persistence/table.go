@@ -16,6 +16,7 @@ type stream struct {
 	start string // of each of its record bodies, once there is one
 
 	epoch   uint64 // of its owner; 0 without one
+	ref     uint64 // of the Recover that made it that
 	refused uint64 // the last epoch that was told Rejected; it is told once
 	next    uint64 // sequence of the owner's next event; 0 until it recovered
 	durable uint64 // sequence of the last durable event
