@@ -193,6 +193,9 @@ func (c *channel) onPost(ctx actor.Context, m *post) {
 		return
 	}
 	if code := c.checkPost(m); code != "" {
+		if code == Busy {
+			c.saveWhenLarge(ctx) // the last snapshot may have failed
+		}
 		c.refuse(ctx, m.Caller, code)
 		return
 	}

@@ -92,7 +92,7 @@ func (c *channel) checkPost(m *post) Code {
 		return MessageTooLong
 	case !c.writable():
 		return StorageDown
-	case c.saving != 0 && c.history.unsaved() >= mostUnsaved: // the snapshot is late
+	case c.history.fullPages() > 0 && c.history.unsaved() >= mostUnsaved: // the snapshot is late
 		return Busy
 	}
 	return ""

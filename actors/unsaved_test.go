@@ -4,6 +4,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 
@@ -12,51 +13,64 @@ import (
 )
 
 // TestAChannelDoesNotGrowWhileItsSnapshotIsLate posts to a channel of which the pages do not get
-// to the disk, though the journal does.
+// to the disk, and are then refused by it, though the journal is not.
 func TestAChannelDoesNotGrowWhileItsSnapshotIsLate(t *testing.T) {
-	bubble(t, growUnsaved)
+	bubble(t, func(t *testing.T) {
+		var sick atomic.Bool
+		goOn := make(chan struct{})
+		files := &vfstest.Faulty{FS: vfstest.NewMem()}
+		files.FailAt = func(op vfstest.Op, name string) error {
+			if op == vfstest.OpCreate && strings.Contains(name, "/pages.d/") && sick.Load() {
+				<-goOn
+				return syscall.EIO
+			}
+			return nil
+		}
+		p := startNode(t, persistence.Config{FS: files}, nil)
+		alice := enter(t, p, "alice")
+		alice.ask(CreateServer{"s", ""})
+		sick.Store(true)
+		fail := sync.OnceFunc(func() { close(goOn) })
+		defer fail()
+		posted := alice.postUntilBusy(t, p)
+		fail()
+		synctest.Wait()
+		for range 3 {
+			if reply := alice.ask(largePost); reply != (Refused{Code: Busy}) {
+				t.Errorf("a post while no snapshot can be saved: %v", reply)
+			}
+			synctest.Wait()
+		}
+		sick.Store(false)
+		alice.ask(largePost) // it brings about the snapshot
+		synctest.Wait()
+		if reply, ok := alice.ask(largePost).(*Posted); !ok || reply.Index != posted {
+			t.Errorf("post %d: %v", posted, reply)
+		}
+	})
 }
 
-func growUnsaved(t *testing.T) {
-	var late atomic.Bool
-	text := strings.Repeat("x", 16<<10)
-	goOn := make(chan struct{})
-	files := &vfstest.Faulty{FS: vfstest.NewMem()}
-	files.Before = func(op vfstest.Op, name string) {
-		if op == vfstest.OpCreate && strings.Contains(name, "/pages.d/") && late.Load() {
-			<-goOn
-		}
-	}
-	p := startNode(t, persistence.Config{FS: files}, nil)
-	alice := enter(t, p, "alice")
-	alice.ask(CreateServer{"s", ""})
-	late.Store(true)
-	onTime := sync.OnceFunc(func() { late.Store(false); close(goOn) })
-	defer onTime()
-	posted := 0
-	for busy := false; !busy; {
-		const together = 1000
+var largePost = &Post{Server: "s", Channel: "general", Text: strings.Repeat("x", 16<<10)}
+
+func (g *guest) postUntilBusy(t *testing.T, p *Provider) (posted int64) {
+	for refused := false; !refused; {
+		const together = 50
 		for range together {
-			alice.send(&Post{Server: "s", Channel: "general", Text: text})
+			g.send(largePost)
 		}
 		for range together {
-			reply := alice.hear()
-			if _, ok := reply.(*Posted); ok {
+			switch reply := g.hear().(type) {
+			case *Posted:
 				posted++
-			} else if busy = true; reply != (Refused{Code: Busy}) {
-				t.Fatalf("post: %v", reply)
+			case Refused:
+				if refused = true; reply.Code != Busy {
+					t.Fatalf("post: %v", reply)
+				}
 			}
 		}
 		if used := p.node.state.used.Load(); used > 2*mostUnsaved {
-			t.Fatalf("%d messages of %d bytes are in memory, %d bytes", posted, len(text), used)
+			t.Fatalf("%d messages are in memory, %d bytes", posted, used)
 		}
 	}
-	onTime()
-	synctest.Wait()
-	if _, ok := alice.ask(&Post{Server: "s", Channel: "general", Text: text}).(*Posted); !ok {
-		t.Error("it is not posted to again")
-	}
-	if total := alice.ask(CountMessages{"s", "general"}); total != (Amount{int64(posted + 1)}) {
-		t.Errorf("%d were posted, there are %v", posted+1, total)
-	}
+	return posted
 }
