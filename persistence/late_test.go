@@ -1,6 +1,8 @@
 package persistence
 
 import (
+	"fmt"
+	"path"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -55,5 +57,45 @@ func TestALateSnapshotKeepsTheOneBefore(t *testing.T) {
 	}
 	w = open(t, Config{FS: mem})
 	checkEvents(t, w.recover("a"), seq)
+	w.close()
+}
+
+// TestASnapshotDoesNotWaitForManyRemovals ends a hundred streams at once, and has another one saved
+// when the first of them is being removed.
+func TestASnapshotDoesNotWaitForManyRemovals(t *testing.T) {
+	const many = 100
+	begun, goOn := make(chan struct{}), make(chan struct{})
+	hold := sync.OnceFunc(func() { close(begun); <-goOn })
+	var removed, before atomic.Int32
+	files := &vfstest.Faulty{FS: vfstest.NewMem()}
+	files.Before = func(op vfstest.Op, name string) {
+		switch {
+		case op == vfstest.OpRemove && path.Base(name) == oldStateFile && path.Dir(path.Dir(name)) == "many":
+			hold()
+			removed.Add(1)
+		case op == vfstest.OpCreate && name == streamDir("a")+"/"+newStateFile:
+			before.Store(removed.Load())
+		}
+	}
+	w := open(t, Config{FS: files})
+	seq := w.write("a", 1)
+	drops := make([]Stream, many)
+	for i := range drops {
+		drops[i] = StreamOf("many", fmt.Sprint(i))
+	}
+	parent := w.mustRecover("parent")
+	w.tell(&Append{Stream: "parent", Epoch: parent.Epoch, Event: event(1, `{}`), Drops: drops, ReplyTo: w.owner})
+	w.until("parent", 1)
+	<-begun
+	w.tell(&SaveSnapshot{Stream: "a", Epoch: w.epochs["a"], Seq: seq, State: stateAt(seq), ReplyTo: w.owner})
+	w.mustRecover("parent") // it waits for the worker
+	close(goOn)
+	if saved := hear[*SnapshotSaved](w); saved.Err != nil {
+		t.Fatal(saved.Err)
+	}
+	if n := before.Load(); n > 2 {
+		t.Errorf("%d of %d streams were removed before another one was saved", n, many)
+	}
+	w.passUntil("all are removed", func() bool { return removed.Load() == many })
 	w.close()
 }

@@ -15,8 +15,9 @@ type job interface {
 	failed(reason error) any // the answer when do panicked
 }
 
-// pool runs jobs on at most limit goroutines; the others wait in line. Only the
-// actor adds to it.
+// pool runs jobs on at most limit goroutines; the others wait in line. Removals have a line of
+// their own, which takes turns with the other: who deletes much lets nobody's snapshot wait.
+// Only the actor adds to it.
 type pool struct {
 	limit int
 	spawn func(work func()) // runs work on a goroutine
@@ -24,12 +25,14 @@ type pool struct {
 
 	mu      sync.Mutex // held for the time of a push or pop
 	running int
-	line    []job
+	lines   [2][]job
+	turn    int // the line that was next last
 }
 
 func (p *pool) add(j job) {
 	p.mu.Lock()
-	p.line = append(p.line, j)
+	line := &p.lines[lineOf(j)]
+	*line = append(*line, j)
 	more := p.running < p.limit
 	if more {
 		p.running++
@@ -50,29 +53,39 @@ func (p *pool) work() {
 func (p *pool) next() job {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.line) == 0 {
-		p.line = nil
-		p.running--
-		return nil
+	for range p.lines {
+		p.turn = (p.turn + 1) % len(p.lines)
+		if line := p.lines[p.turn]; len(line) > 0 {
+			j := line[0]
+			line[0] = nil
+			p.lines[p.turn] = line[1:]
+			return j
+		}
 	}
-	j := p.line[0]
-	p.line[0] = nil
-	p.line = p.line[1:]
-	return j
+	p.lines = [2][]job{}
+	p.running--
+	return nil
+}
+
+func lineOf(j job) int {
+	if _, removes := j.(removeJob); removes {
+		return 1
+	}
+	return 0
 }
 
 // waiting is how many jobs are in line.
 func (p *pool) waiting() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return len(p.line)
+	return len(p.lines[0]) + len(p.lines[1])
 }
 
 // giveUp forgets the jobs in line.
 func (p *pool) giveUp() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.line = nil
+	p.lines = [2][]job{}
 }
 
 // runJob does a job and keeps a panic in it from ending the process.
