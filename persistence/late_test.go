@@ -27,7 +27,7 @@ func TestALateSnapshotKeepsTheOneBefore(t *testing.T) {
 		}
 	}
 	w := open(t, Config{FS: files})
-	seq := uint64(0)
+	var seq uint64
 	for range 2 { // two snapshots, each with a segment of its own behind it
 		seq = w.write("a", 3)
 		w.checkpoint()
