@@ -6,8 +6,9 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 )
 
-// This file is what a session does about requests that take too long: they are
-// answered at their deadline, and stay at the gate as long as somebody may work on them.
+// This file is what a session does about requests that take too long, or longer than their
+// connection: they are answered at their deadline, and stay at the gate as long as somebody
+// may work on them.
 
 // lateWork is what a request that was answered at its deadline holds at the gate.
 type lateWork struct {
@@ -33,6 +34,10 @@ func (s *session) arm(ctx actor.Context, after time.Duration) {
 }
 
 func (s *session) onOverdue(ctx actor.Context) {
+	if s.gone {
+		ctx.Stop(ctx.Self())
+		return
+	}
 	s.armed = false
 	now := time.Now()
 	for i := range s.flying {
@@ -78,4 +83,48 @@ func (s *session) forgetLate() {
 			s.arriveLate(ref)
 		}
 	}
+}
+
+// onClosed ends the connection, and the session when nobody works for it any more: whoever hangs
+// up and comes back would otherwise have as much of that as he likes.
+func (s *session) onClosed(ctx actor.Context) {
+	if s.gone {
+		return
+	}
+	s.hangUp(ctx)
+	if s.timer != nil {
+		s.timer.Stop()
+		s.timer, s.armed = nil, false
+	}
+	s.arm(ctx, 2*s.node.cfg.Deadline) // an actor that is stopped takes its mailbox with it
+	s.endAfterWork(ctx)
+}
+
+func (s *session) endAfterWork(ctx actor.Context) {
+	if len(s.late) == 0 {
+		ctx.Stop(ctx.Self())
+	}
+}
+
+// hangUp ends what the session has of the connection, once.
+func (s *session) hangUp(ctx actor.Context) {
+	if s.gone {
+		return
+	}
+	flying := s.flying
+	s.flying, s.waiting, s.login, s.spans = nil, nil, nil, nil
+	for i := range flying {
+		switch f := &flying[i]; {
+		case !f.admitted:
+		case f.reply == nil:
+			s.keepLate(f)
+		default:
+			s.node.gate.leave(f.req.Bytes)
+		}
+	}
+	if s.user != "" {
+		ctx.Send(s.node.router, &offline{Session: s.id})
+	}
+	s.out.Close()
+	s.gone = true
 }

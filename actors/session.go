@@ -13,7 +13,8 @@ import (
 // session is one connection: who is logged in on it, which of its requests
 // are under way, and the order of its answers. Transport sends it Requests,
 // users, servers, channels and the router answer it. Nothing of it survives
-// anything: when it crashes its connection is closed.
+// anything: when it crashes its connection is closed. When that ends first, the session
+// stays for the answers that are under way, so that they count.
 //
 // Requests take effect in the order of their arrival: one is begun when all
 // before it are answered. Only posts to the same channel travel together,
@@ -53,6 +54,7 @@ type session struct {
 	spans map[*Request]*telemetry.Span // of the requests that are followed, nil mostly
 
 	late map[uint64]lateWork // requests past their deadline that somebody may still work on
+	gone bool                // the connection has ended
 }
 
 // flight is a request that was begun.
@@ -78,7 +80,7 @@ func (s *session) Receive(ctx actor.Context) {
 	case *connected:
 		s.out, s.from, s.id = m.out, m.from, m.id
 	case *closed:
-		ctx.Stop(ctx.Self())
+		s.onClosed(ctx)
 	case *actor.Stopping:
 		s.onStopping(ctx)
 	default:
@@ -87,6 +89,9 @@ func (s *session) Receive(ctx actor.Context) {
 }
 
 func (s *session) onRequest(ctx actor.Context, req *Request) {
+	if s.gone {
+		return
+	}
 	s.follow(ctx, req)
 	if len(s.waiting) > 0 || !s.mayBegin(req) {
 		s.waiting = append(s.waiting, req)
@@ -373,6 +378,10 @@ func (s *session) startCount(ctx actor.Context, c CountMessages, me Caller) any 
 
 func (s *session) onAnswer(ctx actor.Context, m *answer) {
 	switch {
+	case s.gone:
+		s.arriveLate(m.Ref)
+		s.endAfterWork(ctx)
+		return
 	case s.login != nil && m.Ref == s.login.ask:
 		s.onSubscribed(ctx, m.Reply)
 		return
@@ -424,20 +433,12 @@ func (s *session) onStopping(ctx actor.Context) {
 	if s.timer != nil {
 		s.timer.Stop()
 	}
-	flying, late := s.flying, s.late
-	s.flying, s.late = nil, nil
-	for _, f := range flying {
-		if f.admitted {
-			s.node.gate.leave(f.req.Bytes)
-		}
-	}
+	s.hangUp(ctx)
+	late := s.late
+	s.late = nil
 	for _, work := range late {
 		s.node.gate.leave(work.bytes)
 	}
-	if s.user != "" {
-		ctx.Send(s.node.router, &offline{Session: s.id})
-	}
-	s.out.Close()
 }
 
 // sessionView is a session's view. Calls are named by what they became: their names on the
@@ -448,7 +449,8 @@ type sessionView struct {
 	From     string          `json:"from"`
 	Flying   few[flightView] `json:"flying"`   // begun, in order
 	Waiting  few[string]     `json:"waiting"`  // not begun
-	Late     int             `json:"late"`     // past their deadline, and perhaps still worked on
+	Late     int             `json:"late"`     // past their deadline or the connection's end, and perhaps still worked on
+	Gone     bool            `json:"gone"`     // the connection has ended, and only that work is waited for
 	Arriving int             `json:"arriving"` // subscriptions that a login waits for
 }
 
@@ -469,7 +471,7 @@ func called(r *Request) string {
 }
 
 func (s *session) view() any {
-	v := sessionView{ID: s.id, User: s.user, Late: len(s.late)}
+	v := sessionView{ID: s.id, User: s.user, Late: len(s.late), Gone: s.gone}
 	if s.from.IsValid() {
 		v.From = s.from.String()
 	}

@@ -1,0 +1,85 @@
+package actors
+
+import (
+	"net/netip"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"elemental/persistence"
+	"elemental/persistence/vfs/vfstest"
+)
+
+// TestWhoHangsUpHasNoMoreUnderWay has requests of many connections that ended wait for a server
+// that is held up: they count until they are done, or for two deadlines at the most.
+func TestWhoHangsUpHasNoMoreUnderWay(t *testing.T) {
+	const most = 10
+	bubble(t, func(t *testing.T) {
+		var handled atomic.Int32
+		goOn := make(chan struct{})
+		p := startNode(t, persistence.Config{FS: vfstest.NewMem()}, func(c *Config) {
+			c.InFlightRequests, c.Processors = most, 4
+			c.Fault = func(kind Kind, msg any) {
+				if _, is := msg.(*serverChannels); is && kind == KindServer {
+					handled.Add(1)
+					<-goOn
+				}
+			}
+		})
+		alice := enter(t, p, "alice")
+		alice.ask(CreateServer{"s", ""})
+		var guests []*guest
+		for range 3 * most {
+			guests = append(guests, enter(t, p, "alice"))
+		}
+		for _, g := range guests {
+			g.send(ServerChannels{"s"})
+			g.session.Close()
+		}
+		time.Sleep(time.Second) // until somebody steps in for the one who is held up
+		if n := p.Counters().InFlight; n != most {
+			t.Errorf("%d requests are under way", n)
+		}
+		if reply := alice.ask(JoinedServers{}); codeOf(reply) != Busy {
+			t.Errorf("one more: %v", reply)
+		}
+		close(goOn)
+		synctest.Wait()
+		if n := handled.Load(); n != most || p.Counters().InFlight != 0 {
+			t.Errorf("%d requests came to the server, and %d are under way", n, p.Counters().InFlight)
+		}
+		if reply := alice.ask(ServerChannels{"s"}); codeOf(reply) != "" {
+			t.Errorf("after all: %v", reply)
+		}
+	})
+}
+
+// TestAHangUpIsForgotten when nobody answers any more: a mailbox is lost with its actor.
+func TestAHangUpIsForgotten(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		p := startNode(t, persistence.Config{FS: vfstest.NewMem()}, nil)
+		out := &outbox{answers: make(chan any, 1), pushes: make(chan string, 1)}
+		s := p.Connect(out, netip.Addr{})
+		p.node.dir = nobody{}
+		s.Send(&Request{Command: Login{"alice", "p"}, Bytes: 10})
+		synctest.Wait()
+		s.Close()
+		time.Sleep(2*p.node.cfg.Deadline - time.Second)
+		if n := p.Counters().InFlight; n != 1 {
+			t.Errorf("%d requests are under way", n)
+		}
+		time.Sleep(2 * time.Second)
+		if n := p.Counters().InFlight; n != 0 {
+			t.Errorf("%d requests are under way for ever", n)
+		}
+	})
+}
+
+// nobody is a Directory where all messages are lost.
+type nobody struct{}
+
+func (nobody) Tell(actor.SenderContext, addressed) {}
+func (nobody) Squeeze(actor.SenderContext)         {}
