@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"elemental/cmd/elemental-load/plan"
 	"elemental/cmd/elemental-load/result"
@@ -56,9 +57,13 @@ func (o *compareOptions) run() (int, error) {
 }
 
 func listScenarios() (int, error) {
+	var text strings.Builder
 	for _, s := range plan.Scenarios {
-		fmt.Printf("%-10s %s\n%-10s alone: %d clients, %g/s\n", s.Name, s.About, "", s.Clients, s.Rate)
+		fmt.Fprintf(&text, "%-10s %s\n%-10s alone: %d clients, %g/s\n", s.Name, s.About, "", s.Clients, s.Rate)
 	}
-	fmt.Printf("%-10s %s\n", plan.Mixed, "chat 70%, history 15%, poll 10%, churn 5%")
+	fmt.Fprintf(&text, "%-10s %s\n", plan.Mixed, "chat 70%, history 15%, poll 10%, churn 5%")
+	if _, err := os.Stdout.WriteString(text.String()); err != nil {
+		return exitTrouble, fmt.Errorf("the output cannot be written: %w", err)
+	}
 	return exitOK, nil
 }

@@ -114,6 +114,24 @@ func TestNobodyReads(t *testing.T) {
 	nothingLeft(t, p.Addr)
 }
 
+// TestOutputThatCannotBeWritten is told, and is no mistake in the options.
+func TestOutputThatCannotBeWritten(t *testing.T) {
+	t.Parallel()
+	for _, word := range []string{"--help", "--version", "scenarios"} {
+		shut, err := os.Open(os.DevNull) // for reading alone
+		if err != nil {
+			t.Fatal(err)
+		}
+		var said strings.Builder
+		run := exec.Command(program, word)
+		run.Stdout, run.Stderr = shut, &said
+		if code := exitCode(run.Run()); code != 1 || !strings.HasPrefix(said.String(), "elemental-load: the output cannot be written: ") {
+			t.Errorf("%s: exit code %d, %q", word, code, said.String())
+		}
+		_ = shut.Close()
+	}
+}
+
 // TestExpectations: exit code 3 for one that is not met.
 func TestExpectations(t *testing.T) {
 	t.Parallel()

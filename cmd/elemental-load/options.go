@@ -18,12 +18,12 @@ import (
 
 // commandLine is what can be said to the program.
 type commandLine struct {
-	Run       runOptions       `cmd:"" default:"withargs" help:"Make the load and tell how it went. This is what is done when no command is named."`
-	Report    reportOptions    `cmd:"" help:"Make the report and the other files of runs again, from their result.json."`
-	Compare   compareOptions   `cmd:"" help:"Put runs side by side and say what differs beyond noise. The first is the base."`
-	Table     tableOptions     `cmd:"" help:"Print runs as a Markdown table."`
-	Scenarios struct{}         `cmd:"" help:"List the scenarios."`
-	Version   kong.VersionFlag `env:"-" help:"Print the version and exit."`
+	Run       runOptions     `cmd:"" default:"withargs" help:"Make the load and tell how it went. This is what is done when no command is named."`
+	Report    reportOptions  `cmd:"" help:"Make the report and the other files of runs again, from their result.json."`
+	Compare   compareOptions `cmd:"" help:"Put runs side by side and say what differs beyond noise. The first is the base."`
+	Table     tableOptions   `cmd:"" help:"Print runs as a Markdown table."`
+	Scenarios struct{}       `cmd:"" help:"List the scenarios."`
+	Version   versionFlag    `env:"-" help:"Print the version and exit."`
 }
 
 // runOptions are the options of a run. What is left out is left to the scenario.
@@ -106,7 +106,7 @@ func parse(args []string) (func() (int, error), error) {
 		kong.ExplicitGroups(groups),
 		kong.ValueFormatter(func(value *kong.Value) string { return value.Help }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110, NoExpandSubcommands: true}),
-		kong.Vars{"version": versionLine()},
+		kong.Help(printHelp),
 	)
 	if err != nil {
 		return nil, err
@@ -225,4 +225,29 @@ func versionLine() string {
 		}
 	}
 	return line + " (" + info.GoVersion + ")"
+}
+
+// versionFlag prints the version. kong's own does not notice that it could not.
+type versionFlag bool
+
+// BeforeReset is called by kong where the flag is given.
+func (versionFlag) BeforeReset() error {
+	_, err := fmt.Println(versionLine())
+	printed(err)
+	return nil
+}
+
+// printHelp is kong's printer. What keeps it from writing is no mistake in the options.
+func printHelp(options kong.HelpOptions, given *kong.Context) error {
+	printed(kong.DefaultHelpPrinter(options, given))
+	return nil
+}
+
+// printed ends the program, which was asked for nothing but the text that has been printed, or could not be.
+func printed(err error) {
+	if err != nil {
+		complain(fmt.Errorf("the output cannot be written: %w", err))
+		os.Exit(exitTrouble)
+	}
+	os.Exit(exitOK)
 }

@@ -38,11 +38,7 @@ func command(args []string) int {
 		return exitUsage
 	}
 	if opts.PrintConfig {
-		if err := printConfig(os.Stdout, parser.Model.Flags); err != nil {
-			complain(os.Stderr, err)
-			return exitTrouble
-		}
-		return exitOK
+		printed(printConfig(os.Stdout, parser.Model.Flags))
 	}
 	console := newConsole(opts)
 	defer console.close()

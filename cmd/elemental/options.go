@@ -84,9 +84,9 @@ type options struct {
 	OTLP           string  `group:"inspector" default:"" help:"URL of an OpenTelemetry collector, to which traces of requests are sent. Empty means none."`
 	TraceSample    float64 `group:"inspector" default:"0.001" min:"0" max:"1" help:"Share of the requests that are traced with --otlp."`
 
-	Config      configFile       `group:"command" env:"ELEMENTAL_CONFIG" placeholder:"FILE" help:"Config file (YAML or JSON). A flag goes before the environment, the environment before the file."`
-	PrintConfig bool             `group:"command" env:"-" help:"Print a config file with every option explained, and exit."`
-	Version     kong.VersionFlag `group:"command" env:"-" help:"Print the version and exit."`
+	Config      configFile  `group:"command" env:"ELEMENTAL_CONFIG" placeholder:"FILE" help:"Config file (YAML or JSON). A flag goes before the environment, the environment before the file."`
+	PrintConfig bool        `group:"command" env:"-" help:"Print a config file with every option explained, and exit."`
+	Version     versionFlag `group:"command" env:"-" help:"Print the version and exit."`
 }
 
 var groups = []kong.Group{
@@ -115,7 +115,7 @@ func newParser(opts *options) (*kong.Kong, error) {
 		kong.ExplicitGroups(groups),
 		kong.ValueFormatter(func(value *kong.Value) string { return value.Help }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}),
-		kong.Vars{"version": versionLine()},
+		kong.Help(printHelp),
 	)
 }
 

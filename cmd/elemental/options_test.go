@@ -278,6 +278,24 @@ func TestHelpAndVersion(t *testing.T) {
 	}
 }
 
+// TestOutputThatCannotBeWritten is told, and is no mistake in the options.
+func TestOutputThatCannotBeWritten(t *testing.T) {
+	shut, err := os.Open(os.DevNull) // for reading alone
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = shut.Close() }()
+	for _, option := range []string{"--help", "--version", "--printconfig"} {
+		p := unstarted(t, "")
+		if err := p.LaunchTo(shut, option); err != nil {
+			t.Fatal(err)
+		}
+		if code, said := p.Wait(), p.Stderr.Text(); code != 1 || !strings.HasPrefix(said, "elemental: the output cannot be written: ") {
+			t.Errorf("%s: exit code %d, %q", option, code, said)
+		}
+	}
+}
+
 // TestOptionsAreDocumented holds the table in docs/operations.md to the real
 // options. ELEMENTAL_UPDATE=1 writes it anew.
 func TestOptionsAreDocumented(t *testing.T) {

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"math"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -102,4 +103,29 @@ func (s *size) UnmarshalText(text []byte) error {
 		return nil
 	}
 	return fmt.Errorf("%q is no size such as 4096, 16KiB or 1MiB", text)
+}
+
+// versionFlag prints the version. kong's own does not notice that it could not.
+type versionFlag bool
+
+// BeforeReset is called by kong where the flag is given.
+func (versionFlag) BeforeReset() error {
+	_, err := fmt.Println(versionLine())
+	printed(err)
+	return nil
+}
+
+// printHelp is kong's printer. What keeps it from writing is no mistake in the options.
+func printHelp(options kong.HelpOptions, given *kong.Context) error {
+	printed(kong.DefaultHelpPrinter(options, given))
+	return nil
+}
+
+// printed ends the program, which was asked for nothing but the text that has been printed, or could not be.
+func printed(err error) {
+	if err != nil {
+		complain(os.Stderr, fmt.Errorf("the output cannot be written: %w", err))
+		os.Exit(exitTrouble)
+	}
+	os.Exit(exitOK)
 }

@@ -72,6 +72,23 @@ func TestHelpTellsExitCodes(t *testing.T) {
 	}
 }
 
+// What cannot be written is told, and is no mistake in the options.
+func TestOutputThatCannotBeWritten(t *testing.T) {
+	h := &house{t: t, home: t.TempDir()}
+	shut, err := os.Open(os.DevNull) // for reading alone
+	h.must(err)
+	defer func() { _ = shut.Close() }()
+	for _, option := range []string{"--help", "--version"} {
+		var said strings.Builder
+		cmd := h.command(option)
+		cmd.Stdout, cmd.Stderr = shut, &said
+		_ = cmd.Run() // its result is in ProcessState
+		if code := cmd.ProcessState.ExitCode(); code != exitTrouble || !strings.HasPrefix(said.String(), "etttc: the output cannot be written: ") {
+			t.Errorf("%s: exit code %d, %q", option, code, said.String())
+		}
+	}
+}
+
 // Who prints to a reader that has gone ends as the shell expects.
 func TestNobodyReads(t *testing.T) {
 	h := newHouse(t)

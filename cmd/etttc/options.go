@@ -40,9 +40,9 @@ type options struct {
 	Literal bool          `group:"lines" env:"ETTTC_LITERAL" help:"Post every line as it is: there are no commands. For input that others have a hand in."`
 	Timeout time.Duration `group:"lines" env:"ETTTC_TIMEOUT" default:"60s" help:"Time in which the provider has to answer, and, when the input is no terminal, to come back after a loss."`
 
-	Raw     bool             `group:"other" env:"ETTTC_RAW" help:"Show the JSON that goes over the wire, secrets masked."`
-	Images  string           `group:"other" env:"ETTTC_IMAGES" placeholder:"FOLDER" help:"Where images are saved. Default: etttc in the user's cache folder."`
-	Version kong.VersionFlag `group:"other" env:"-" help:"Print the version and exit."`
+	Raw     bool        `group:"other" env:"ETTTC_RAW" help:"Show the JSON that goes over the wire, secrets masked."`
+	Images  string      `group:"other" env:"ETTTC_IMAGES" placeholder:"FOLDER" help:"Where images are saved. Default: etttc in the user's cache folder."`
+	Version versionFlag `group:"other" env:"-" help:"Print the version and exit."`
 }
 
 var groups = []kong.Group{
@@ -66,7 +66,7 @@ func newParser(opts *options) (*kong.Kong, error) {
 		kong.ExplicitGroups(groups),
 		kong.ValueFormatter(func(value *kong.Value) string { return value.Help }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}),
-		kong.Vars{"version": versionLine()},
+		kong.Help(printHelp),
 	)
 }
 
@@ -160,4 +160,29 @@ func versionLine() string {
 		}
 	}
 	return fmt.Sprintf("etttc %s%s (%s)", version, revision, info.GoVersion)
+}
+
+// versionFlag prints the version. kong's own does not notice that it could not.
+type versionFlag bool
+
+// BeforeReset is called by kong where the flag is given.
+func (versionFlag) BeforeReset() error {
+	_, err := fmt.Println(versionLine())
+	printed(err)
+	return nil
+}
+
+// printHelp is kong's printer. What keeps it from writing is no mistake in the options.
+func printHelp(options kong.HelpOptions, given *kong.Context) error {
+	printed(kong.DefaultHelpPrinter(options, given))
+	return nil
+}
+
+// printed ends the program, which was asked for nothing but the text that has been printed, or could not be.
+func printed(err error) {
+	if err != nil {
+		complain(fmt.Errorf("the output cannot be written: %w", err))
+		os.Exit(exitTrouble)
+	}
+	os.Exit(exitOK)
 }
