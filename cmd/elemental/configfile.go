@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"reflect"
-	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -124,9 +123,6 @@ func checkText(flag *kong.Flag, text string) error {
 	value, err := decodeLike(flag, text)
 	if err != nil {
 		return err
-	}
-	if words := flag.EnumSlice(); flag.Enum != "" && !slices.Contains(words, text) {
-		return fmt.Errorf("%q is none of %s", text, strings.Join(words, ", "))
 	}
 	return checkBound(flag, value)
 }

@@ -74,8 +74,8 @@ type options struct {
 	HashQueue   int `group:"passwords" default:"256" min:"0" help:"Password hashes that may wait for their turn. Addresses take turns; the one with most of them gives way."`
 
 	LogRequests toggle   `group:"operation" default:"false" help:"Print every request and answer on standard output, secrets masked."`
-	LogLevel    string   `group:"operation" default:"info" enum:"debug,info,warn,error" help:"Least level of the log on standard error: debug, info, warn or error."`
-	LogFormat   string   `group:"operation" default:"text" enum:"text,json" help:"Form of the log: text or json."`
+	LogLevel    string   `group:"operation" default:"info" words:"debug,info,warn,error" help:"Least level of the log on standard error: debug, info, warn or error."`
+	LogFormat   string   `group:"operation" default:"text" words:"text,json" help:"Form of the log: text or json."`
 	StopTimeout duration `group:"operation" default:"10s" min:"1ms" help:"Time that a stop may take before it is given up."`
 
 	Admin          string  `group:"inspector" default:"" help:"Address of the inspector, as in 127.0.0.1:5006: a page that shows the living actors, and metrics. Empty means none. Without --admintokenfile it has to be this machine's own."`
@@ -202,7 +202,7 @@ const (
 	roomForNames  = 8 << 10 // what else a push holds, escaped
 )
 
-// checkBounds holds every option to its min and max.
+// checkBounds holds every option to its min, max and words.
 func checkBounds(given *kong.Context) error {
 	for _, flag := range given.Model.Flags {
 		if err := checkBound(flag, flag.Target); err != nil {
@@ -226,8 +226,12 @@ func variableOf(flag *kong.Flag, given *kong.Context) string {
 	return ""
 }
 
-// checkBound holds a value to the flag's min and max.
+// checkBound holds a value to the flag's min, max and words. kong's own enum does not tell the
+// variable that a value is from.
 func checkBound(flag *kong.Flag, value reflect.Value) error {
+	if words := flag.Tag.Get("words"); words != "" && !slices.Contains(strings.Split(words, ","), value.String()) {
+		return fmt.Errorf("%q is none of %s", value, strings.ReplaceAll(words, ",", ", "))
+	}
 	for _, bound := range []string{"min", "max"} {
 		if !flag.Tag.Has(bound) {
 			continue

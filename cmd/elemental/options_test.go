@@ -184,6 +184,8 @@ func TestBadVariables(t *testing.T) {
 		"ELEMENTAL_STOPTIMEOUT=0": {"--stoptimeout", "ELEMENTAL_STOPTIMEOUT="},
 		"ELEMENTAL_PORT=many":     {"--port", "ELEMENTAL_PORT="},
 		"ELEMENTAL_CONFIG=":       {"ELEMENTAL_CONFIG", "empty"},
+		"ELEMENTAL_LOGFORMAT=xml": {"--logformat", "ELEMENTAL_LOGFORMAT=", "text, json"},
+		"ELEMENTAL_LOGLEVEL=loud": {"--loglevel", "ELEMENTAL_LOGLEVEL=", "debug, info, warn, error"},
 	} {
 		t.Run(variable, func(t *testing.T) {
 			p := unstarted(t, "")
