@@ -112,6 +112,7 @@ func newParser(opts *options) (*kong.Kong, error) {
 		kong.FlagNamer(strings.ToLower),
 		kong.DefaultEnvars("ELEMENTAL"),
 		kong.WithHyphenPrefixedParameters(true),
+		kong.KindMapper(reflect.Int, kong.MapperFunc(wholeNumber)),
 		kong.ExplicitGroups(groups),
 		kong.ValueFormatter(func(value *kong.Value) string { return value.Help }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}),

@@ -98,6 +98,20 @@ func TestDurationsAndSizes(t *testing.T) {
 	}
 }
 
+// TestLeadingZeros change no number, wherever it is from.
+func TestLeadingZeros(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "elemental.yaml")
+	writeFile(t, file, "port: 010\n")
+	inFile, onLine := parsed(t, "--config", file), parsed(t, "--port", "010", "--maxrequest", "0100", "--logintimeout", "010")
+	t.Setenv("ELEMENTAL_PORT", "010")
+	if inVariable := parsed(t); inFile.Port != 10 || onLine.Port != 10 || inVariable.Port != 10 {
+		t.Errorf("010 is %d in a file, %d on the command line, %d in a variable", inFile.Port, onLine.Port, inVariable.Port)
+	}
+	if onLine.MaxRequest != 100 || onLine.LoginTimeout.String() != "10s" {
+		t.Errorf("a size of 0100 is %v, a time of 010 is %v", onLine.MaxRequest, onLine.LoginTimeout)
+	}
+}
+
 // The documented defaults are those of the rooms.
 func TestDefaultsAreTheActors(t *testing.T) {
 	if got, want := parsed(t).domain(""), actors.DefaultConfig(); !reflect.DeepEqual(got, want) {
@@ -122,6 +136,7 @@ func TestBadOptions(t *testing.T) {
 		{args: "--prot 5", mention: []string{"--prot", "--port"}},
 		{args: "stray", mention: []string{"stray"}},
 		{args: "--port abc", mention: []string{"--port", "abc"}},
+		{args: "--port 0x10", mention: []string{"--port", "0x10"}},
 		{args: "--port 65536", mention: []string{"--port", "65536", "65535"}},
 		{args: "--port -1", mention: []string{"--port", "-1"}},
 		{args: "--port", mention: []string{"--port"}},

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"reflect"
 	"strconv"
 	"strings"
 	"time"
@@ -41,6 +42,20 @@ func (t *toggle) Decode(ctx *kong.DecodeContext) error {
 var toggleWords = map[string]bool{
 	"true": true, "yes": true, "on": true, "1": true,
 	"false": false, "no": false, "off": false, "0": false,
+}
+
+// wholeNumber reads a plain int as people mean it, and as sizes and times are read: kong takes 010 for 8.
+func wholeNumber(ctx *kong.DecodeContext, target reflect.Value) error {
+	var text string
+	if err := ctx.Scan.PopValueInto("number", &text); err != nil {
+		return err
+	}
+	number, err := strconv.Atoi(text)
+	if err != nil {
+		return fmt.Errorf("%q is no whole number such as 10", text)
+	}
+	target.SetInt(int64(number))
+	return nil
 }
 
 // duration is a Go duration ("1m30s") or plain seconds ("0.75").
