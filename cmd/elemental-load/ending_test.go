@@ -255,6 +255,21 @@ func TestMistakes(t *testing.T) {
 	}
 }
 
+// TestUnknownVariableIsNamed, and none that is an option's or the provider's.
+func TestUnknownVariableIsNamed(t *testing.T) {
+	t.Parallel()
+	var said strings.Builder
+	run := exec.Command(program, "scenarios")
+	run.Stderr = &said
+	run.Env = append(os.Environ(), "ELEMENTAL_LOAD_RATE=5", "ELEMENTAL_LOAD_RAET=5", "ELEMENTAL_PORT=1")
+	if err := run.Run(); err != nil {
+		t.Fatal(err)
+	}
+	if want := "elemental-load: warning: unknown environment variable ELEMENTAL_LOAD_RAET\n"; said.String() != want {
+		t.Errorf("%q, wanted %q", said.String(), want)
+	}
+}
+
 func exitCode(err error) int {
 	if exit := new(exec.ExitError); errors.As(err, &exit) {
 		return exit.ExitCode()

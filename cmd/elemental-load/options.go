@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -95,10 +96,8 @@ const description = "Loads an elemental provider with many clients and tells how
 	"'elemental-load chat:7 history:3 --rate 500 --selfhost'. " +
 	"Each option is also an environment variable (ELEMENTAL_LOAD_RATE)."
 
-// parse reads the command line, and gives what it asks for.
-func parse(args []string) (func() (int, error), error) {
-	chosen := &commandLine{}
-	parser, err := kong.New(chosen,
+func newParser(chosen *commandLine) (*kong.Kong, error) {
+	return kong.New(chosen,
 		kong.Name("elemental-load"),
 		kong.Description(description),
 		kong.FlagNamer(strings.ToLower),
@@ -108,6 +107,12 @@ func parse(args []string) (func() (int, error), error) {
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110, NoExpandSubcommands: true}),
 		kong.Help(printHelp),
 	)
+}
+
+// parse reads the command line, and gives what it asks for.
+func parse(args []string) (func() (int, error), error) {
+	chosen := &commandLine{}
+	parser, err := newParser(chosen)
 	if err != nil {
 		return nil, err
 	}
@@ -115,6 +120,7 @@ func parse(args []string) (func() (int, error), error) {
 	if err != nil {
 		return nil, err
 	}
+	warnOfUnknown(parser.Model.Node)
 	switch name, _, _ := strings.Cut(context.Command(), " "); name {
 	case "report":
 		return chosen.Report.run, nil
@@ -130,6 +136,24 @@ func parse(args []string) (func() (int, error), error) {
 		return nil, err
 	}
 	return job.run, nil
+}
+
+// warnOfUnknown names the ELEMENTAL_LOAD_ variables that are no option's, of whatever command.
+func warnOfUnknown(program *kong.Node) {
+	known := map[string]bool{}
+	for _, node := range slices.Concat([]*kong.Node{program}, program.Children) {
+		for _, flag := range node.Flags {
+			for _, env := range flag.Envs {
+				known[env] = true
+			}
+		}
+	}
+	for _, variable := range os.Environ() {
+		name, _, _ := strings.Cut(variable, "=")
+		if strings.HasPrefix(name, "ELEMENTAL_LOAD_") && !known[name] {
+			fmt.Fprintln(os.Stderr, "elemental-load: warning: unknown environment variable", name)
+		}
+	}
 }
 
 // spec is the plan as it was asked for: the options over the file.

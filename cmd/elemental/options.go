@@ -270,7 +270,7 @@ func decodeLike(flag *kong.Flag, text string) (reflect.Value, error) {
 	return value, flag.Mapper.Decode(&kong.DecodeContext{Value: flag.Value, Scan: scan}, value)
 }
 
-// unknownVariables lists the ELEMENTAL_ variables that are no option's.
+// unknownVariables lists the ELEMENTAL_ variables that are no option's. Those of the load tester are its own.
 func unknownVariables(parser *kong.Kong) []string {
 	known := map[string]bool{}
 	for _, flag := range parser.Model.Flags {
@@ -281,7 +281,7 @@ func unknownVariables(parser *kong.Kong) []string {
 	var unknown []string
 	for _, variable := range os.Environ() {
 		name, _, _ := strings.Cut(variable, "=")
-		if strings.HasPrefix(name, "ELEMENTAL_") && !known[name] {
+		if strings.HasPrefix(name, "ELEMENTAL_") && !strings.HasPrefix(name, "ELEMENTAL_LOAD_") && !known[name] {
 			unknown = append(unknown, name)
 		}
 	}
