@@ -237,6 +237,8 @@ func TestMistakes(t *testing.T) {
 		"--workers: 0":                 {"--workers=0"},
 		"99999: invalid port":          {"--address=localhost:99999"},
 		"--pid: 0":                     {"--pid=0"},
+		"--sources: 999":               {"--sources=999", "--address=localhost:1"},
+		"--sources: -1":                {"--sources=-1"},
 		"clients: 0 is out of range":   {"--clients=0"},
 		"rate: it must be above 0":     {"--rate", "0"},
 		"duration: it must be above 0": {"--duration=0s"},

@@ -15,6 +15,7 @@ import (
 	"elemental/cmd/elemental-load/crew"
 	"elemental/cmd/elemental-load/plan"
 	"elemental/cmd/elemental-load/result"
+	"elemental/cmd/elemental-load/wire"
 )
 
 // commandLine is what can be said to the program.
@@ -219,8 +220,8 @@ func (o *runOptions) check(password string) error {
 		return fmt.Errorf("--workers: %d is out of range, 1 to %d", o.Workers, crew.Most)
 	case o.Outstanding < 1:
 		return fmt.Errorf("--outstanding: %d is out of range, it must be at least 1", o.Outstanding)
-	case o.Sources < 0:
-		return errors.New("--sources: a negative number makes no sense")
+	case o.Sources < 0 || o.Sources > wire.MostSources:
+		return fmt.Errorf("--sources: %d is out of range, 0 to %d", o.Sources, wire.MostSources)
 	case o.Pid != nil && *o.Pid < 1:
 		return fmt.Errorf("--pid: %d is no process", *o.Pid)
 	case (o.UserPrefix == "") != (password == ""):

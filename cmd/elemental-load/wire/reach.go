@@ -26,6 +26,9 @@ func ports() int {
 	return to - from + 1
 }
 
+// MostSources is how many source addresses there can be.
+const MostSources = 250
+
 // SourcesFor gives the loopback addresses to connect from: none, which leaves it to the
 // system, while one has ports enough for that many connections to target, and
 // several beyond that. Count, if above 0, is how many there are to be.
@@ -40,8 +43,8 @@ func SourcesFor(target netip.Addr, connections, count int) ([]netip.Addr, error)
 	if !target.Is4() || !target.IsLoopback() {
 		return nil, fmt.Errorf("%d source addresses: only for a provider on 127.0.0.0/8, %s is not", count, target)
 	}
-	if count > 250 {
-		return nil, fmt.Errorf("%d source addresses: 250 at most", count)
+	if count > MostSources {
+		return nil, fmt.Errorf("%d source addresses: %d at most", count, MostSources)
 	}
 	sources := make([]netip.Addr, count)
 	for i := range sources {
