@@ -245,6 +245,7 @@ func TestMistakes(t *testing.T) {
 		"the closed model has no rate": {"--model=closed", "--rate=3"},
 		"neither open nor closed":      {"--model=ajar"},
 		"p98":                          {"--expect=p98<3ms"},
+		`no operation "posts"`:         {"--expect=posts.p99<3ms", "--address=localhost:1"},
 		"leave out --address, --tls":   {"--selfhost", "--tls"},
 		"leave out --address":          {"--selfhost", "--address", "localhost:5005"},
 		"no such file":                 {"--file=/nowhere/at-all.yaml"},

@@ -13,6 +13,8 @@ import (
 
 	"elemental/client"
 	"elemental/cmd/elemental-load/crew"
+	"elemental/cmd/elemental-load/drive"
+	"elemental/cmd/elemental-load/measure"
 	"elemental/cmd/elemental-load/plan"
 	"elemental/cmd/elemental-load/result"
 	"elemental/cmd/elemental-load/wire"
@@ -193,12 +195,8 @@ func (o *runOptions) job() (*job, error) {
 	if j.plan, err = spec.Build(); err != nil {
 		return nil, err
 	}
-	for _, text := range spec.Expect {
-		e, err := result.ParseExpectation(text)
-		if err != nil {
-			return nil, err
-		}
-		j.expect = append(j.expect, e)
+	if j.expect, err = expectations(spec.Expect); err != nil {
+		return nil, err
 	}
 	if o.PasswordFile != "" {
 		text, err := os.ReadFile(o.PasswordFile)
@@ -208,6 +206,30 @@ func (o *runOptions) job() (*job, error) {
 		j.password = strings.TrimRight(string(text), "\r\n")
 	}
 	return j, o.check(j.password)
+}
+
+// expectations reads what is expected. An operation that no scenario has is refused before the run.
+func expectations(texts []string) (all []result.Expectation, err error) {
+	for _, text := range texts {
+		e, err := result.ParseExpectation(text)
+		if err != nil {
+			return nil, err
+		}
+		isMeant := func(k measure.Kind) bool { return k.Name == e.Operation() }
+		if e.Operation() != "" && !slices.ContainsFunc(drive.Operations, isMeant) {
+			return nil, fmt.Errorf("the expectation %q: there is no operation %q; there are %s", text, e.Operation(), operationNames())
+		}
+		all = append(all, e)
+	}
+	return all, nil
+}
+
+func operationNames() string {
+	var names []string
+	for _, k := range drive.Operations {
+		names = append(names, k.Name)
+	}
+	return strings.Join(names, " ")
 }
 
 // check finds what no single option shows.

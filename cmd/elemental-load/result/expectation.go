@@ -23,6 +23,9 @@ type Expectation struct {
 // String is the expectation as it was given.
 func (e Expectation) String() string { return e.text }
 
+// Operation is what the figure is of; "" for the main one, or for the whole run.
+func (e Expectation) Operation() string { return e.operation }
+
 // kind is how the value of a figure is written.
 type kind int
 
