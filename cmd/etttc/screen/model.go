@@ -191,7 +191,7 @@ func (s *server) entrance() commands.Place {
 func written(at commands.Place) string {
 	switch {
 	case at.Server == "":
-		return "not connected"
+		return "no channel"
 	case at.Channel == "":
 		return visible.Line(at.Server)
 	}

@@ -166,7 +166,7 @@ func TestServerThatEndsLeavesTheSideBar(t *testing.T) {
 	u.gets(unsubscribedMsg{"gophers", &client.Refusal{Code: client.ServerGone, Reason: "server was deleted"}})
 	u.sees("gophers: server was deleted", "rustaceans/#general").seesNot("#news")
 	u.gets(unsubscribedMsg{"rustaceans", &client.Refusal{Code: client.MembershipEnded, Reason: "membership has ended"}})
-	u.sees("rustaceans: membership has ended", "no servers yet", "not connected")
+	u.sees("rustaceans: membership has ended", "no servers yet", "│ alice │ no channel").seesNot("not connected")
 	for at := range u.m.rooms {
 		if at != (commands.Place{}) {
 			t.Errorf("the room %v is kept", at)

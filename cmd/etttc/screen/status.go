@@ -75,8 +75,10 @@ func (m *model) headLine(width int, withProvider bool) string {
 		left += t.accent.Render(visible.Line(m.provider.Name)) + t.dim.Render(", ")
 	}
 	switch {
-	case m.at.Server == "":
+	case m.at.Server == "" && m.user == "":
 		left += t.dim.Render("not connected")
+	case m.at.Server == "":
+		left += t.dim.Render(written(m.at))
 	case withProvider || m.at.Channel == "":
 		left += t.strong.Render(written(m.at))
 	default:
