@@ -3,6 +3,7 @@ package inspector
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -37,6 +38,12 @@ const (
 	faultBytes   = 1 << 30
 )
 
+// lasting are the faults that last; a crash is over at once.
+var lasting = []string{"delay", "budget", "stall"}
+
+// errNoFault is the answer to who names another.
+var errNoFault = errors.New("what is crash, delay, budget or stall")
+
 // errLabClosed is the answer to who comes while the inspector stops: nothing would end his fault.
 var errLabClosed = errors.New("the fault lab is closed")
 
@@ -57,11 +64,14 @@ func (l *lab) begin(w http.ResponseWriter, r *http.Request) {
 	if !body(w, r, &wanted) {
 		return
 	}
-	if wanted.What == "crash" {
+	switch {
+	case wanted.What == "crash":
 		l.crash(w, wanted.ID)
 		return
-	}
-	if wanted.Seconds < 1 || wanted.Seconds > faultSeconds {
+	case !slices.Contains(lasting, wanted.What):
+		fail(w, http.StatusBadRequest, errNoFault.Error())
+		return
+	case wanted.Seconds < 1 || wanted.Seconds > faultSeconds:
 		fail(w, http.StatusBadRequest, "seconds has to be 1 to 60")
 		return
 	}
@@ -116,7 +126,7 @@ func (l *lab) make(wanted *wish, until time.Time) (*fault, error) {
 		}
 		f.Conn, f.over = wanted.Conn, resume
 	default:
-		return nil, errors.New("what is crash, delay, budget or stall")
+		return nil, errNoFault
 	}
 	return f, nil
 }
@@ -170,7 +180,7 @@ func (l *lab) list(w http.ResponseWriter, _ *http.Request) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	on := []*fault{}
-	for _, what := range []string{"delay", "budget", "stall"} {
+	for _, what := range lasting {
 		if f := l.faults[what]; f != nil {
 			on = append(on, f)
 		}

@@ -265,6 +265,9 @@ func TestRequestsAreBounded(t *testing.T) {
 	if answer, _ := s.ask(http.MethodGet, "/debug/pprof/profile?seconds=61", "", nil); answer.StatusCode != http.StatusBadRequest {
 		t.Errorf("a long profile: %s", answer.Status)
 	}
+	if _, text := s.ask(http.MethodPost, "/api/fault", `{"what":"flood"}`, nil); !strings.Contains(text, "what is crash, delay, budget or stall") {
+		t.Errorf("an unknown fault without its seconds: %s", text)
+	}
 	if got := s.object("/api/fault"); len(got["faults"].([]any)) != 0 {
 		t.Errorf("what was refused is on: %v", got)
 	}
