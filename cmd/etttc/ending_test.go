@@ -35,6 +35,8 @@ func TestExitCodes(t *testing.T) {
 		{"a channel of no server", []string{"--plain", "--channel", "general"}, exitUsage, "--channel needs --server"},
 		{"nobody to register", []string{"--plain", "--register"}, exitUsage, "--register needs --user"},
 		{"an option of the line mode", []string{"--follow"}, exitUsage, "need --plain"},
+		{"plain seconds", []string{"--plain", "--timeout=-1.5"}, exitUsage, "--timeout: -1.5s is out of range"},
+		{"no duration", h.asAlice("--timeout", "soon"), exitUsage, `--timeout: "soon" is no duration`},
 		{"no time", []string{"--plain", "--timeout", "0s"}, exitUsage, "--timeout"},
 		{"a tail below nothing", h.asAlice("--tail=-3"), exitUsage, "--tail: -3 is out of range"},
 		{"the default's own number as a tail", h.asAlice("--tail=-1"), exitUsage, "--tail: -1 is out of range"},

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"golang.org/x/term"
 
@@ -106,7 +107,7 @@ func runPlain(ctx context.Context, opts *options, c plain.Config) error {
 	if opts.Tail != nil {
 		c.Tail = *opts.Tail
 	}
-	c.JSON, c.Raw, c.Timeout, c.Folder = opts.JSON, opts.Raw, opts.Timeout, opts.images()
+	c.JSON, c.Raw, c.Timeout, c.Folder = opts.JSON, opts.Raw, time.Duration(opts.Timeout), opts.images()
 	c.In, c.Out, c.Err = os.Stdin, os.Stdout, os.Stderr
 	if !isTerminal(os.Stdin) {
 		c.LoggedIn = nil // a script's login is not the one that a person wants to find again

@@ -4,9 +4,11 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"time"
 
@@ -33,12 +35,12 @@ type options struct {
 	CAFile        string `group:"connection" name:"cafile" env:"ETTTC_CAFILE" placeholder:"FILE" help:"Certificates (PEM) to trust instead of the system's. Implies --tls."`
 	TLSSkipVerify bool   `group:"connection" name:"tlsskipverify" env:"ETTTC_TLSSKIPVERIFY" help:"Trust any certificate, so that anybody in between can read along. Implies --tls."`
 
-	Plain   bool          `group:"lines" env:"ETTTC_PLAIN" help:"Lines instead of the full screen. Each line of the input is posted, or is a command (/help); //x posts /x. Messages of others are printed, your own are not."`
-	JSON    bool          `group:"lines" name:"json" env:"ETTTC_JSON" help:"Print events as JSON lines: message, posted, deleted, refused, notice, status, image, wire. Implies --plain."`
-	Follow  bool          `group:"lines" env:"ETTTC_FOLLOW" help:"Go on printing when the input has ended."`
-	Tail    *int          `group:"lines" env:"ETTTC_TAIL" placeholder:"N" help:"Print the last N messages first. Default: 15 on a terminal, 0 otherwise."`
-	Literal bool          `group:"lines" env:"ETTTC_LITERAL" help:"Post every line as it is: there are no commands. For input that others have a hand in."`
-	Timeout time.Duration `group:"lines" env:"ETTTC_TIMEOUT" default:"60s" help:"Time in which the provider has to answer, and, when the input is no terminal, to come back after a loss."`
+	Plain   bool     `group:"lines" env:"ETTTC_PLAIN" help:"Lines instead of the full screen. Each line of the input is posted, or is a command (/help); //x posts /x. Messages of others are printed, your own are not."`
+	JSON    bool     `group:"lines" name:"json" env:"ETTTC_JSON" help:"Print events as JSON lines: message, posted, deleted, refused, notice, status, image, wire. Implies --plain."`
+	Follow  bool     `group:"lines" env:"ETTTC_FOLLOW" help:"Go on printing when the input has ended."`
+	Tail    *int     `group:"lines" env:"ETTTC_TAIL" placeholder:"N" help:"Print the last N messages first. Default: 15 on a terminal, 0 otherwise."`
+	Literal bool     `group:"lines" env:"ETTTC_LITERAL" help:"Post every line as it is: there are no commands. For input that others have a hand in."`
+	Timeout duration `group:"lines" env:"ETTTC_TIMEOUT" default:"60s" help:"Time in which the provider has to answer, and, when the input is no terminal, to come back after a loss."`
 
 	Raw     bool        `group:"other" env:"ETTTC_RAW" help:"Show the JSON that goes over the wire, secrets masked."`
 	Images  string      `group:"other" env:"ETTTC_IMAGES" placeholder:"FOLDER" help:"Where images are saved. Default: etttc in the user's cache folder."`
@@ -97,7 +99,7 @@ func (o *options) check() error {
 	case o.Register && o.User == "":
 		return errors.New("--register needs --user")
 	case o.Timeout <= 0:
-		return fmt.Errorf("--timeout: %v is out of range, it must be above 0", o.Timeout)
+		return fmt.Errorf("--timeout: %v is out of range, it must be above 0", time.Duration(o.Timeout))
 	case o.CAFile != "" && o.TLSSkipVerify:
 		return errors.New("--cafile and --tlsskipverify exclude each other")
 	case !o.Plain && (o.Follow || o.Literal || o.Tail != nil):
@@ -169,6 +171,24 @@ type versionFlag bool
 func (versionFlag) BeforeReset() error {
 	_, err := fmt.Println(versionLine())
 	printed(err)
+	return nil
+}
+
+// duration is a Go duration ("1m30s") or, as in the other programs, plain seconds ("0.75").
+type duration time.Duration
+
+// UnmarshalText is called by kong with the option's text.
+func (d *duration) UnmarshalText(text []byte) error {
+	if parsed, err := time.ParseDuration(string(text)); err == nil {
+		*d = duration(parsed)
+		return nil
+	}
+	const most = 1e9 // seconds, so that it fits
+	seconds, err := strconv.ParseFloat(string(text), 64)
+	if err != nil || !(math.Abs(seconds) <= most) {
+		return fmt.Errorf("%q is no duration such as 750ms, 1m30s or 0.75 (seconds)", text)
+	}
+	*d = duration(seconds * float64(time.Second))
 	return nil
 }
 
