@@ -26,6 +26,7 @@ type readiness struct {
 	raw      syscall.RawConn
 	bell     chan struct{} // has room for one; made by the first who waits
 	slot     int32
+	life     int32 // of the slot, which others have before and after
 	state    atomic.Uint32
 	writable atomic.Bool // has become so since the last write was begun
 	blocked  atomic.Bool // there is something to write, and no room for it

@@ -26,7 +26,8 @@ type pollSet struct {
 	mu    sync.Mutex // guards what follows; taken at a connection's start and end, at a kick, and once for each round
 	conns []*conn    // by slot
 	free  []int32
-	gone  bool // the files are closed
+	lives int32 // connections so far, which tells those apart that have one slot after the other
+	gone  bool  // the files are closed
 }
 
 // kicked is the slot of kicks.
@@ -98,8 +99,7 @@ func (s *pollSet) release() {
 }
 
 // each calls f for the events of the last wait, and reports whether there were
-// any of connections. An event may be meant for a connection that had the slot before:
-// f has to bear that.
+// any of connections.
 func (s *pollSet) each(f func(c *conn, in, out, over bool)) bool {
 	if s.n == 0 {
 		return false
@@ -111,7 +111,7 @@ func (s *pollSet) each(f func(c *conn, in, out, over bool)) bool {
 		if e.Fd == kicked {
 			s.now = append(s.now, nil)
 		} else {
-			s.now = append(s.now, s.conns[e.Fd])
+			s.now = append(s.now, s.meant(e))
 		}
 	}
 	s.mu.Unlock()
@@ -126,9 +126,20 @@ func (s *pollSet) each(f func(c *conn, in, out, over bool)) bool {
 	return some
 }
 
+// meant is whom an event is for, nil when that has ended: who has the slot now must not
+// hear of it, and would be taken for ended. Under mu.
+func (s *pollSet) meant(e unix.EpollEvent) *conn {
+	if c := s.conns[e.Fd]; c != nil && c.ready.life == e.Pad {
+		return c
+	}
+	return nil
+}
+
 // add reports false where the system has no room for one more.
 func (s *pollSet) add(c *conn) bool {
 	s.mu.Lock()
+	s.lives++
+	c.ready.life = s.lives
 	if n := len(s.free); n > 0 {
 		c.ready.slot = s.free[n-1]
 		s.free = s.free[:n-1]
@@ -139,7 +150,7 @@ func (s *pollSet) add(c *conn) bool {
 	s.conns[c.ready.slot] = c
 	s.mu.Unlock()
 	var err error
-	event := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLRDHUP | unix.EPOLLET, Fd: c.ready.slot}
+	event := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLRDHUP | unix.EPOLLET, Fd: c.ready.slot, Pad: c.ready.life}
 	if closed := c.ready.raw.Control(func(fd uintptr) {
 		err = unix.EpollCtl(s.fd, unix.EPOLL_CTL_ADD, int(fd), &event)
 	}); closed != nil || err != nil {

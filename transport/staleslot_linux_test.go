@@ -1,0 +1,75 @@
+package transport
+
+import (
+	"net"
+	"testing"
+)
+
+// TestAnEventIsForNobodyElse: a connection ends and another gets its slot, between the system's
+// word of the first and the poller's look at it. The other one is not taken for ended: the poller
+// would read it again and again for as long as it lives.
+func TestAnEventIsForNobodyElse(t *testing.T) {
+	p := newPoller()
+	if p == nil {
+		t.Skip("no poller")
+	}
+	defer p.set.release()
+	old, hisPeer := polledPair(t)
+	if !p.set.add(old) || !p.set.wait(true) || !p.round() {
+		t.Fatal("room to write is not told first")
+	}
+	if err := hisPeer.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if !p.set.wait(true) {
+		t.Fatal("the set is closed")
+	}
+	p.set.remove(old)
+	other, _ := polledPair(t)
+	if !p.set.add(other) || other.ready.slot != old.ready.slot {
+		t.Fatal("the slot is not used again")
+	}
+	other.ready.state.Store(idle)
+	p.round()
+	if other.ready.over || len(p.again) > 0 {
+		t.Errorf("taken for ended: %v; to be read again: %d", other.ready.over, len(p.again))
+	}
+	if !p.set.wait(true) || !p.set.each(func(c *conn, _, out, over bool) {
+		if c != other || !out || over {
+			t.Errorf("an event of its own: out %v, over %v", out, over)
+		}
+	}) {
+		t.Error("it hears nothing of its own")
+	}
+}
+
+// polledPair is a connection as a poller has it, held by nobody's goroutine, and its client.
+func polledPair(t *testing.T) (*conn, net.Conn) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	peer, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &conn{}
+	socket, err := newPolled(plain.(*net.TCPConn), &c.ready)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.socket, c.ready.raw = socket, socket.raw
+	t.Cleanup(func() {
+		for _, each := range []net.Conn{plain, peer} {
+			_ = each.Close() // perhaps again
+		}
+		_ = socket.Close()
+	})
+	return c, peer
+}
