@@ -185,6 +185,16 @@ func (f *fanout) add(d delivery) {
 	l.ahead = append(l.ahead, d)
 }
 
+// silence gives up on what a channel that is no more has still to send: whoever hears the
+// whole server is told of its end, and the next one of its name may begin.
+func (f *fanout) silence(t topic) {
+	if l := f.lanes[t]; l != nil {
+		for i := range l.ahead {
+			l.ahead[i].to = nil
+		}
+	}
+}
+
 // turn is the next lane's; one with nothing ahead ends.
 func (f *fanout) turn() {
 	l := f.turns[0]

@@ -2,6 +2,7 @@ package actors
 
 import (
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 	"weak"
@@ -123,4 +124,44 @@ type slowOutbox struct {
 func (o slowOutbox) Push(event *Event) {
 	o.stage.said <- string(event.Bytes)
 	<-o.stage.hold
+}
+
+// TestAChannelIsSilentAfterItsEnd: a message is on its way to those who hear the whole server
+// when its channel is deleted and another of that name is made. Who has been told of the end
+// hears nothing of the old one between the messages of the new one.
+func TestAChannelIsSilentAfterItsEnd(t *testing.T) {
+	s, router := routerOnStage(t)
+	const crowd = 3*portion - 1
+	for id := range uint64(crowd) {
+		s.tell(router, &online{id, nil, slowOutbox{stage: s}, "bob"}, &attach{id, "bob", t1.whole()})
+	}
+	again := t1
+	again.incarnation++
+	poster := s.node.system.Root.Spawn(actor.PropsFromFunc(func(ctx actor.Context) {
+		if _, is := ctx.Message().(*answer); is {
+			s.said <- "answer"
+		}
+	}))
+	post := func(to topic, text string) {
+		message := NewMessage{Server: "s", Channel: "c", Message: Message{Text: text}}
+		s.tell(router, &publish{Poster: Caller{PID: poster, Session: crowd}, Topic: to, NewMessage: message})
+	}
+	post(t1, "old")
+	post(t1, "old")
+	heard := map[string]int{hear(t, s.said): 1} // the first third is just being sent
+	s.tell(router, &revoke{Topic: t1, Reason: ChannelGone})
+	post(again, "new")
+	close(s.hold)
+	ended := false
+	for heard["new new"] < crowd || heard["answer"] < 3 {
+		what := hear(t, s.said)
+		heard[what]++
+		ended = ended || strings.HasPrefix(what, "unsubscribed")
+		if ended && what == "new old" {
+			t.Fatal("a message of a channel came after its end")
+		}
+	}
+	if heard["new old"] != portion || !ended {
+		t.Errorf("heard %v", heard)
+	}
 }

@@ -317,6 +317,7 @@ func (r *router) onRevoke(m *revoke) {
 		return
 	}
 	if m.Topic.channel != "" {
+		r.fanout.silence(m.Topic)
 		r.tellChannelGone(m)
 	}
 	for _, s := range r.sessions {
