@@ -100,6 +100,23 @@ func (s *session) onClosed(ctx actor.Context) {
 	s.endAfterWork(ctx)
 }
 
+// onAfterwards takes an answer that nobody hears any more. A login that subscribes is done with
+// the last of those to what was asked for it.
+func (s *session) onAfterwards(ctx actor.Context, m *answer) {
+	ref := m.Ref
+	if login := s.login; login != nil && ref == login.ask {
+		if _, list := m.Reply.(Servers); !list {
+			login.left--
+		}
+		if login.left > 0 {
+			return
+		}
+		ref = login.ref
+	}
+	s.arriveLate(ref)
+	s.endAfterWork(ctx)
+}
+
 func (s *session) endAfterWork(ctx actor.Context) {
 	if len(s.late) == 0 {
 		ctx.Stop(ctx.Self())
@@ -112,7 +129,7 @@ func (s *session) hangUp(ctx actor.Context) {
 		return
 	}
 	flying := s.flying
-	s.flying, s.waiting, s.login, s.spans = nil, nil, nil, nil
+	s.flying, s.waiting, s.spans = nil, nil, nil
 	for i := range flying {
 		switch f := &flying[i]; {
 		case !f.admitted:

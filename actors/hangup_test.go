@@ -83,3 +83,52 @@ type nobody struct{}
 
 func (nobody) Tell(actor.SenderContext, addressed) {}
 func (nobody) Squeeze(actor.SenderContext)         {}
+
+// TestAHangUpDuringALoginThatSubscribesIsForgotten: the login itself is answered, and its client
+// waits for what the session asks by itself. What it counts for is done with that: a stop would
+// wait for it.
+func TestAHangUpDuringALoginThatSubscribesIsForgotten(t *testing.T) {
+	for name, last := range map[string]func(msg any) bool{
+		"list":      func(msg any) bool { _, is := msg.(*joinedServers); return is },
+		"subscribe": func(msg any) bool { _, is := msg.(*subscribe); return is },
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) { hangUpDuringLogin(t, last) })
+		})
+	}
+}
+
+func hangUpDuringLogin(t *testing.T, last func(msg any) bool) {
+	var armed atomic.Bool
+	came, goOn := make(chan struct{}, 10), make(chan struct{})
+	p, stop := startStoppable(t, persistence.Config{FS: vfstest.NewMem()}, func(c *Config) {
+		c.AutoSubscribe, c.Processors = true, 4
+		c.Fault = func(kind Kind, msg any) {
+			if kind != KindDirectory && armed.Load() && last(msg) {
+				came <- struct{}{}
+				<-goOn
+			}
+		}
+	})
+	alice := enter(t, p, "alice")
+	for _, server := range []string{"s", "t", "u"} {
+		alice.ask(CreateServer{server, ""})
+	}
+	armed.Store(true)
+	out := &outbox{answers: make(chan any, 1), pushes: make(chan string, 1)}
+	other := p.Connect(out, netip.Addr{})
+	other.Send(&Request{Command: Login{"alice", "p"}, Bytes: 10})
+	<-came
+	other.Close()
+	alice.session.Close()
+	time.Sleep(time.Second)
+	if n := p.Counters().InFlight; n != 1 {
+		t.Errorf("%d requests are under way before the answers", n)
+	}
+	close(goOn)
+	synctest.Wait()
+	if n := p.Counters().InFlight; n != 0 {
+		t.Errorf("%d requests are under way after them", n)
+	}
+	stop()
+}

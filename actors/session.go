@@ -379,8 +379,7 @@ func (s *session) startCount(ctx actor.Context, c CountMessages, me Caller) any 
 func (s *session) onAnswer(ctx actor.Context, m *answer) {
 	switch {
 	case s.gone:
-		s.arriveLate(m.Ref)
-		s.endAfterWork(ctx)
+		s.onAfterwards(ctx, m)
 		return
 	case s.login != nil && m.Ref == s.login.ask:
 		s.onSubscribed(ctx, m.Reply)

@@ -146,7 +146,7 @@ var places = map[handler]Place{
 	{"session", "Restarting"}:          {"actors/session.go", 71, "(*session).Receive"},
 	{"session", "Started"}:             {"actors/session.go", 71, "(*session).Receive"},
 	{"session", "Stopped"}:             {"actors/session.go", 71, "(*session).Receive"},
-	{"session", "Stopping"}:            {"actors/session.go", 432, "(*session).onStopping"},
+	{"session", "Stopping"}:            {"actors/session.go", 431, "(*session).onStopping"},
 	{"session", "answer"}:              {"actors/session.go", 379, "(*session).onAnswer"},
 	{"session", "closed"}:              {"actors/deadline.go", 90, "(*session).onClosed"},
 	{"session", "connected"}:           {"actors/session.go", 80, "(*session).Receive"},
