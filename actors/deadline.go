@@ -66,10 +66,15 @@ func (s *session) keepLate(f *flight) {
 
 // arriveLate ends a request that was answered at its deadline.
 func (s *session) arriveLate(ref uint64) {
-	if work, ok := s.late[ref]; ok {
-		delete(s.late, ref)
-		s.node.gate.leave(work.bytes)
+	work, ok := s.late[ref]
+	if !ok {
+		return
 	}
+	delete(s.late, ref)
+	if s.gone { // before it leaves: a stop must not miss another's
+		s.node.gate.abandon(-1)
+	}
+	s.node.gate.leave(work.bytes)
 }
 
 // forgetLate gives up, when there are too many, on late answers that will never
@@ -144,4 +149,5 @@ func (s *session) hangUp(ctx actor.Context) {
 	}
 	s.out.Close()
 	s.gone = true
+	s.node.gate.abandon(len(s.late))
 }

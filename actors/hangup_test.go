@@ -132,3 +132,21 @@ func hangUpDuringLogin(t *testing.T, last func(msg any) bool) {
 	}
 	stop()
 }
+
+// TestAStopDoesNotWaitForWhoHasHungUp: what he asked, nobody may ever answer.
+func TestAStopDoesNotWaitForWhoHasHungUp(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		p, stop := startStoppable(t, persistence.Config{FS: vfstest.NewMem()}, func(c *Config) { c.Deadline = time.Minute })
+		out := &outbox{answers: make(chan any, 1), pushes: make(chan string, 1)}
+		s := p.Connect(out, netip.Addr{})
+		p.node.dir = nobody{}
+		s.Send(&Request{Command: Login{"alice", "p"}, Bytes: 10})
+		s.Close()
+		synctest.Wait()
+		before := time.Now()
+		stop()
+		if took := time.Since(before); took >= time.Second || p.Counters().InFlight != 1 {
+			t.Errorf("it took %v, and %d requests are under way", took, p.Counters().InFlight)
+		}
+	})
+}

@@ -137,6 +137,7 @@ type answer struct {
 type gate struct {
 	maxRequests, maxBytes int64
 	requests, bytes       atomic.Int64
+	nobodys               atomic.Int64  // of the requests: who asked has hung up
 	empty                 chan struct{} // has room for one sign that nothing is under way
 }
 
@@ -155,7 +156,18 @@ func (g *gate) enter(bytes int) bool {
 
 func (g *gate) leave(bytes int) {
 	g.bytes.Add(-int64(bytes))
-	if g.requests.Add(-1) > 0 {
+	g.requests.Add(-1)
+	g.look()
+}
+
+// abandon notes that so many more requests, or fewer, have nobody who waits for an answer.
+func (g *gate) abandon(n int) {
+	g.nobodys.Add(int64(n))
+	g.look()
+}
+
+func (g *gate) look() {
+	if g.awaited() > 0 {
 		return
 	}
 	select {
@@ -164,10 +176,13 @@ func (g *gate) leave(bytes int) {
 	}
 }
 
-// drained waits until nothing is under way. Nobody enters any more.
+func (g *gate) awaited() int64 { return g.requests.Load() - g.nobodys.Load() }
+
+// drained waits until nothing is under way that somebody waits for: what else there is may
+// never be answered. Nobody enters any more.
 func (g *gate) drained(ctx context.Context) error {
 	for {
-		n := g.requests.Load()
+		n := g.awaited()
 		if n <= 0 {
 			return nil
 		}

@@ -433,10 +433,8 @@ func (s *session) onStopping(ctx actor.Context) {
 		s.timer.Stop()
 	}
 	s.hangUp(ctx)
-	late := s.late
-	s.late = nil
-	for _, work := range late {
-		s.node.gate.leave(work.bytes)
+	for ref := range s.late {
+		s.arriveLate(ref)
 	}
 }
 

@@ -148,7 +148,7 @@ var places = map[handler]Place{
 	{"session", "Stopped"}:             {"actors/session.go", 71, "(*session).Receive"},
 	{"session", "Stopping"}:            {"actors/session.go", 431, "(*session).onStopping"},
 	{"session", "answer"}:              {"actors/session.go", 379, "(*session).onAnswer"},
-	{"session", "closed"}:              {"actors/deadline.go", 90, "(*session).onClosed"},
+	{"session", "closed"}:              {"actors/deadline.go", 95, "(*session).onClosed"},
 	{"session", "connected"}:           {"actors/session.go", 80, "(*session).Receive"},
 	{"session", "overdue"}:             {"actors/deadline.go", 36, "(*session).onOverdue"},
 	{"session", "welcomed"}:            {"actors/arrival.go", 72, "(*session).subscribeTo"},
