@@ -6,8 +6,8 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 )
 
-// This file is how a session becomes a user's, and subscribes by itself to the servers that
-// the user has joined, where the provider is set to that.
+// This file is how a session becomes a user's and nobody's again, and subscribes by itself to
+// the servers that the user has joined, where the provider is set to that.
 
 // arriving is a login whose answer waits until the user's servers are subscribed to.
 type arriving struct {
@@ -19,6 +19,33 @@ type arriving struct {
 
 // welcomeRef is the Ref of a subscription to a server that was joined later.
 const welcomeRef = math.MaxUint64
+
+// depart makes the session nobody's when its user logs out, or somebody else logs in, and tells
+// whether the reply waits for the router: nothing that was for the user may come after it.
+func (s *session) depart(ctx actor.Context, f *flight, reply any) (waits bool) {
+	switch r := reply.(type) {
+	case LoggedIn:
+		waits = s.user != r.User
+	case Done:
+		_, waits = f.req.Command.(Logout)
+	}
+	if !waits || s.user == "" {
+		return false
+	}
+	s.user, s.key = "", ""
+	s.node.record.Label(ctx.Self(), "")
+	f.after = reply
+	ctx.Send(s.node.router, &offline{s.caller(ctx, f.ref)})
+	return true
+}
+
+// departed is what an answer comes to: the router's lets go on with what waited for it.
+func (f *flight) departed(reply any) any {
+	if f.after == nil || codeOf(reply) != "" {
+		return reply
+	}
+	return f.after
+}
 
 // arrive makes the session the user's, and tells whether the answer has to
 // wait for subscriptions.

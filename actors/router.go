@@ -37,8 +37,9 @@ type (
 		Out     Outbox // a thing of this node, as the session and the router are
 		User    string
 	}
-	// offline: a session is nobody's any more; its subscriptions end untold.
-	offline struct{ Session uint64 }
+	// offline: a session is nobody's any more; its subscriptions end untold. Done: nothing
+	// of them is pushed from here on.
+	offline struct{ Caller }
 	// attach subscribes a session, if it is still User's. It comes from the
 	// server, as revoke does, so that none overtakes the other. A subscription
 	// to a channel begins later, when the channel says so.
@@ -138,6 +139,7 @@ func (r *router) Receive(ctx actor.Context) {
 		r.onOnline(m)
 	case *offline:
 		r.forget(m.Session)
+		m.answer(ctx, Done{})
 	case *attach:
 		r.onAttach(m)
 	case *begin:

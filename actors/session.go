@@ -64,6 +64,7 @@ type flight struct {
 	begun    time.Time
 	admitted bool // it counts at the gate
 	reply    any  // nil until it is answered
+	after    any  // the reply that waits for the router to let go of who was there before
 }
 
 func (s *session) Receive(ctx actor.Context) {
@@ -393,19 +394,14 @@ func (s *session) onAnswer(ctx actor.Context, m *answer) {
 		s.arriveLate(m.Ref)
 		return
 	}
-	switch reply := m.Reply.(type) {
-	case LoggedIn:
-		if s.arrive(ctx, f, reply) {
-			return
-		}
-	case Done:
-		if _, out := f.req.Command.(Logout); out {
-			s.user, s.key = "", ""
-			s.node.record.Label(ctx.Self(), "")
-			ctx.Send(s.node.router, &offline{Session: s.id})
-		}
+	reply := f.departed(m.Reply)
+	if s.depart(ctx, f, reply) {
+		return
 	}
-	f.reply = m.Reply
+	if in, is := reply.(LoggedIn); is && s.arrive(ctx, f, in) {
+		return
+	}
+	f.reply = reply
 	s.deliver(ctx)
 }
 

@@ -1,0 +1,61 @@
+package actors
+
+import (
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"elemental/persistence"
+	"elemental/persistence/vfs/vfstest"
+)
+
+// TestWhoLogsOutHearsNothingAfterwards, nor whoever logs in on the same connection: a message
+// for the one who was there is on its way in the router meanwhile.
+func TestWhoLogsOutHearsNothingAfterwards(t *testing.T) {
+	for name, goes := range map[string]any{"logout": Logout{}, "another": Login{"carol", "p"}} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) { goWhileAMessageComes(t, goes) })
+		})
+	}
+}
+
+func goWhileAMessageComes(t *testing.T, goes any) {
+	var armed atomic.Bool
+	goOn := make(chan struct{})
+	p := startNode(t, persistence.Config{FS: vfstest.NewMem()}, func(c *Config) {
+		c.Processors = 4
+		c.Fault = func(kind Kind, msg any) {
+			if _, is := msg.(*publish); is && kind == KindRouter && armed.Load() {
+				<-goOn
+			}
+		}
+	})
+	alice, bob := enter(t, p, "alice"), enter(t, p, "bob")
+	enter(t, p, "carol")
+	alice.ask(CreateServer{"s", ""})
+	bob.ask(JoinServer{"s", ""})
+	bob.ask(Subscribe{"s", "general", true})
+	post := &Post{Server: "s", Channel: "general", Text: "x"}
+	armed.Store(true)
+	alice.send(post)
+	synctest.Wait()
+	bob.send(goes)
+	time.Sleep(time.Second) // in which the journal is written
+	if n := len(bob.out.answers); n != 0 {
+		t.Errorf("%v is told while a message for bob is on its way", bob.hear())
+	}
+	close(goOn)
+	if reply := bob.hear(); codeOf(reply) != "" {
+		t.Errorf("answered %v", reply)
+	}
+	heard := len(bob.out.pushes)
+	alice.ask(post)
+	synctest.Wait()
+	if n := len(bob.out.pushes); heard != 1 || n != heard {
+		t.Errorf("%d were heard before the answer, %d after it", heard, n-heard)
+	}
+	if reply := bob.ask(Ping{}); (codeOf(reply) == NotLoggedIn) != (goes == Logout{}) {
+		t.Errorf("ping: %v", reply)
+	}
+}
