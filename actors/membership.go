@@ -107,10 +107,10 @@ func (s *server) confirm(ctx actor.Context, caller Caller) {
 // payDebts tells the users whose list does not follow yet.
 func (s *server) payDebts(ctx actor.Context) {
 	for who, member := range s.guild.owed {
+		s.tell(ctx, debt{who, member})
 		if member {
 			s.say(ctx, s.node.router, &memberWelcome{Server: s.name, User: who.User})
 		}
-		s.tell(ctx, debt{who, member})
 	}
 	for d := range s.askers {
 		if _, owed := s.guild.owed[d.membership]; !owed {
@@ -145,10 +145,11 @@ func (s *server) refuseAskers(ctx actor.Context, seq uint64, code Code) {
 	}
 }
 
-// welcome lets a new member's list follow, and the member's sessions hear of it.
+// welcome lets a new member's list follow, and then the member's sessions hear of it: one that
+// begins in between finds the server in the list.
 func (s *server) welcome(ctx actor.Context, caller Caller, name string) {
-	s.say(ctx, s.node.router, &memberWelcome{Server: s.name, User: name})
 	s.tellThenReply(ctx, caller, debt{s.guild.of(name), true})
+	s.say(ctx, s.node.router, &memberWelcome{Server: s.name, User: name})
 }
 
 // noteEnd notes whose subscriptions an event of the replay ends. What a snapshot
