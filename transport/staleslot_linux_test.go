@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"io"
 	"net"
 	"testing"
 )
@@ -50,7 +51,6 @@ func polledPair(t *testing.T) (*conn, net.Conn) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
 	peer, err := net.Dial("tcp", l.Addr().String())
 	if err != nil {
 		t.Fatal(err)
@@ -66,10 +66,9 @@ func polledPair(t *testing.T) (*conn, net.Conn) {
 	}
 	c.socket, c.ready.raw = socket, socket.raw
 	t.Cleanup(func() {
-		for _, each := range []net.Conn{plain, peer} {
+		for _, each := range []io.Closer{l, plain, peer, socket} {
 			_ = each.Close() // perhaps again
 		}
-		_ = socket.Close()
 	})
 	return c, peer
 }
