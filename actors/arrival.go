@@ -35,7 +35,7 @@ func (s *session) depart(ctx actor.Context, f *flight, reply any) (waits bool) {
 	s.user, s.key = "", ""
 	s.node.record.Label(ctx.Self(), "")
 	f.after = reply
-	ctx.Send(s.node.router, &offline{s.caller(ctx, f.ref)})
+	ctx.Send(s.node.router, &offline{s.id, s.caller(ctx, f.ref)})
 	return true
 }
 

@@ -145,7 +145,7 @@ func (s *session) hangUp(ctx actor.Context) {
 		}
 	}
 	if s.user != "" {
-		ctx.Send(s.node.router, &offline{Caller{Session: s.id}})
+		ctx.Send(s.node.router, &offline{Session: s.id})
 	}
 	s.out.Close()
 	s.gone = true

@@ -39,7 +39,10 @@ type (
 	}
 	// offline: a session is nobody's any more; its subscriptions end untold. Done: nothing
 	// of them is pushed from here on.
-	offline struct{ Caller }
+	offline struct {
+		Session uint64
+		asker   Caller // is not asked's: also a crash at it ends in Done
+	}
 	// attach subscribes a session, if it is still User's. It comes from the
 	// server, as revoke does, so that none overtakes the other. A subscription
 	// to a channel begins later, when the channel says so.
@@ -138,8 +141,7 @@ func (r *router) Receive(ctx actor.Context) {
 	case *online:
 		r.onOnline(m)
 	case *offline:
-		r.forget(m.Session)
-		m.answer(ctx, Done{})
+		r.onOffline(ctx, m)
 	case *attach:
 		r.onAttach(m)
 	case *begin:
@@ -173,7 +175,7 @@ func (r *router) mend(ctx actor.Context, msg any) {
 	case *online:
 		ctx.Send(m.PID, &closed{})
 	case *offline:
-		r.forget(m.Session)
+		r.onOffline(ctx, m)
 	case *attach:
 		r.hangUp(ctx, r.sessions[m.Session])
 	case *begin:
@@ -223,6 +225,11 @@ func (r *router) onOnline(m *online) {
 		r.users[m.User] = map[uint64]*subscriber{}
 	}
 	r.users[m.User][m.Session] = s
+}
+
+func (r *router) onOffline(ctx actor.Context, m *offline) {
+	r.forget(m.Session)
+	m.asker.answer(ctx, Done{})
 }
 
 func (r *router) forget(session uint64) {
