@@ -210,6 +210,10 @@ func (c *Conn) roundTrip(ctx context.Context, r *protocol.Request) (*protocol.In
 	case <-ctx.Done():
 		return nil, givenUp(call, false, ctx.Err())
 	}
+	if ctx.Err() != nil { // a select takes either where both are ready
+		<-c.window
+		return nil, givenUp(call, false, ctx.Err())
+	}
 	w, err := c.enqueue(r)
 	if err != nil {
 		return nil, err

@@ -202,3 +202,29 @@ func TestReconnectThenCall(t *testing.T) {
 		must(t, c.CreateServer(within(t), fmt.Sprint("server ", i), "pw"))
 	}
 }
+
+// TestEndedContextSendsNothing neither posts nor gives up a connection for a
+// call whose time was over before it began.
+func TestEndedContextSendsNothing(t *testing.T) {
+	var posts atomic.Int64
+	f := newFake(t, func(a *asked) bool {
+		if a.call() == "message" {
+			posts.Add(1)
+		}
+		return false
+	})
+	c := connect(t, f.addr(), quick())
+	over, cancel := context.WithCancel(within(t))
+	cancel()
+	for range 50 {
+		_, err := c.Post(over, "s", "general", "too late")
+		if err == nil || errors.Is(err, client.ErrUncertain) {
+			t.Fatalf("a post that was over before it began: %v", err)
+		}
+		_ = c.Login(over, "alice", "pw")
+	}
+	must(t, c.Ping(within(t))) // all that was sent has been heard by now
+	if posts.Load() != 0 || f.conns.Load() != 1 {
+		t.Errorf("%d posts on %d connections", posts.Load(), f.conns.Load())
+	}
+}
