@@ -198,7 +198,10 @@ func (c *Client) renew(ctx context.Context, conn *Conn) error {
 		who.key, who.used = key, time.Now()
 		c.setCredentials(who)
 	case isDenied(err):
-		who.key = "" // the password is left
+		who.used = time.Now()
+		if len(who.passwords) > 0 {
+			who.key = "" // otherwise it stays, to be denied where somebody hears of it
+		}
 		c.setCredentials(who)
 	}
 	return err

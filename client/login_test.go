@@ -220,6 +220,31 @@ func TestKeyIsRenewed(t *testing.T) {
 	hear(t, s, "general", 0, "still subscribed")
 }
 
+// TestKeyDeniedAtRenewal has a key end that stands for no password: after a loss
+// the client comes back as nobody, and says why.
+func TestKeyDeniedAtRenewal(t *testing.T) {
+	p := providertest.Start(t, program)
+	heard, o := make(states, 1000), quick()
+	o.Status, o.Heartbeat = heard.hear, time.Millisecond
+	owner := login(t, p.Addr, "alice", quick())
+	c := connect(t, p.Addr, o)
+	heard.until(t, client.Online)
+	must(t, c.LoginByKey(within(t), "alice", owner.Key()))
+	must(t, owner.ChangePassword(within(t), "pw-alice", "new"))
+	client.AgeKey(c, time.Hour)
+	for deadline := time.Now().Add(patience); c.Key() != "" && client.KeyAge(c) > 30*time.Minute; {
+		if time.Now().After(deadline) {
+			t.Fatal("the key was not used")
+		}
+		must(t, c.Ping(within(t)))
+	}
+	c.Reconnect()
+	heard.until(t, client.Connecting)
+	if status := <-heard; status.State != client.Online || client.CodeOf(status.Err) != client.WrongKey {
+		t.Errorf("came back with %+v", status)
+	}
+}
+
 // TestPausesGrow comes back less and less eagerly, and no two clients in step.
 func TestPausesGrow(t *testing.T) {
 	p := providertest.Start(t, program)
