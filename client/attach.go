@@ -160,6 +160,9 @@ func (s *Subscription) settle(conn *Conn, found map[string]finding) {
 			s.retire(channel)
 		}
 		if t := s.tracks[channel]; t != nil {
+			if t.last == nil {
+				t.forget() // nothing tells whether it is the same channel
+			}
 			t.known = max(t.known, f.amount)
 		} else {
 			s.track(channel).start(f.start, f.amount, f.before)

@@ -3,6 +3,7 @@ package client_test
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -191,6 +192,43 @@ func TestPushBeforeItIsFoundOut(t *testing.T) {
 		t.Fatalf("heard %+v where the channel was made anew", e)
 	}
 	hear(t, s, "general", 0, "new0", "new1", "new2", "new3")
+}
+
+// TestHeldOverReconnect holds a push of the old channel while its history is being
+// read, and then finds another channel before anything was delivered.
+func TestHeldOverReconnect(t *testing.T) {
+	asking := make(chan struct{}, 1)
+	f := newFake(t, func(a *asked) bool {
+		which, total := "old", 3
+		if a.n > 1 {
+			which, total = "new", 6
+		}
+		text := func(i int) string { return which + strconv.Itoa(i) }
+		switch {
+		case a.call() == "getmessages" && a.n == 1:
+			a.push(3, "old3")
+			asking <- struct{}{} // and no answer
+		case a.call() == "getmessages" || a.call() == "getlatestmessages":
+			a.messages(text, total)
+		default:
+			return false
+		}
+		return true
+	})
+	o := quick()
+	heard := make(chan struct{}, 1)
+	o.Trace = func(traffic client.Traffic) {
+		if strings.Contains(string(traffic.JSON), "old3") {
+			heard <- struct{}{}
+		}
+	}
+	c := connect(t, f.addr(), o)
+	s, err := c.SubscribeFrom(within(t), "s", "general", 0)
+	must(t, err)
+	<-asking
+	<-heard // and taken before the connection ends
+	c.Reconnect()
+	hear(t, s, "general", 0, "new0", "new1", "new2", "new3", "new4", "new5")
 }
 
 // TestPageOverReconnect loses the answer to a page of the history, and then
