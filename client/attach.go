@@ -18,6 +18,7 @@ type finding struct {
 // out what was missed. The survey comes after the subscription, so that what is
 // posted in between is heard, or counted, or both.
 func (s *Subscription) attach(ctx context.Context, conn *Conn) error {
+	s.detach(conn)
 	from, err := s.subscribe(ctx, conn)
 	if err != nil {
 		return err

@@ -173,6 +173,9 @@ func (c *Client) post(ctx context.Context, r *protocol.Request, mine bool) (Mess
 	for _, own := range underway {
 		own.ends(on, m, mine && err == nil, err != nil && isDoubtful(err))
 	}
+	if err == nil || isDoubtful(err) {
+		c.tellLate(underway, server, channel)
+	}
 	return m, err
 }
 

@@ -25,6 +25,14 @@ const maxEarly = 1024
 func (s *Subscription) hear(conn *Conn, e Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if e.Kind == Unsubscribed {
+		s.endings++
+	}
+	s.take(conn, e)
+}
+
+// take accepts an event, or keeps it until it can be told apart. Called with the lock held.
+func (s *Subscription) take(conn *Conn, e Event) {
 	if conn == s.attached {
 		s.accept(e)
 		s.nudge()
@@ -60,6 +68,9 @@ func (s *Subscription) accept(e Event) {
 	switch {
 	case e.Kind == Posted:
 		s.track(e.Channel).push(e.Message)
+	case e.Kind == counted:
+		t := s.track(e.Channel)
+		t.known = max(t.known, e.Index+1)
 	case e.Channel == s.at.channel:
 		if s.cause == nil {
 			s.cause = e.Cause
@@ -86,6 +97,7 @@ func (s *Subscription) track(channel string) *track {
 func (s *Subscription) retire(channel string) {
 	if t := s.tracks[channel]; t != nil {
 		delete(s.tracks, channel)
+		s.endings++
 		s.dying = append(s.dying, t)
 	}
 }
@@ -111,8 +123,9 @@ func (s *Subscription) started() bool {
 // ownPost is a post of ours that is under way. The provider does not push it to
 // us; its answer may fill a gap.
 type ownPost struct {
-	s *Subscription
-	t *track // of its channel, if there is one yet
+	s       *Subscription
+	t       *track // of its channel, if there is one yet
+	endings int    // how often a channel had ended when it began
 }
 
 func (s *Subscription) postBegins(channel string) *ownPost {
@@ -121,35 +134,58 @@ func (s *Subscription) postBegins(channel string) *ownPost {
 	t := s.tracks[channel]
 	if t != nil && s.attached != nil && !s.attached.Original() {
 		t.own++
-		return &ownPost{s, t}
+		return &ownPost{s, t, s.endings}
 	}
-	return &ownPost{s, nil}
+	return &ownPost{s, nil, s.endings}
 }
+
+// counted tells, among ourselves, that a message is there and not what it says.
+const counted Kind = -1
 
 // ends says what became of a post that was made on a connection. Its message is
 // heard like a push where it is certainly the one at that place, and read from
-// the history otherwise. Where it is in doubt the channel is counted anew.
+// the history otherwise. Where it is in doubt, or a channel has ended meanwhile
+// and nobody knows which one it went to, all is counted anew.
 func (o *ownPost) ends(on *Conn, m Message, certain, doubtful bool) {
-	if certain && m.Index >= 0 {
-		o.s.hear(on, Event{Kind: Posted, Message: m})
-	}
-	o.s.mu.Lock()
-	defer o.s.mu.Unlock()
+	s := o.s
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if o.t != nil {
 		o.t.own--
 	}
+	posted := m.Index >= 0
 	switch {
-	case doubtful || m.Index >= 0 && on != o.s.attached:
-		o.s.attached = nil
-	case m.Index >= 0 && !certain:
-		t := o.s.track(m.Channel)
-		t.known = max(t.known, m.Index+1)
+	case doubtful, posted && (o.endings != s.endings || on != s.attached && on != s.wired):
+		s.stale = true
+	case posted && certain:
+		s.take(on, Event{Kind: Posted, Message: m})
+	case posted:
+		s.take(on, Event{Kind: counted, Message: m})
 	}
-	o.s.nudge()
+	s.nudge()
 }
 
-// take is the next event to deliver.
-func (s *Subscription) take() (Event, bool) {
+// recount has it count once more, also what it is just about to have counted.
+func (s *Subscription) recount() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stale = true
+	s.nudge()
+}
+
+// detach begins to attach to a connection. What becomes doubtful from now on may
+// come too late for it. The original pushes nothing that would have to be told apart.
+func (s *Subscription) detach(conn *Conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stale = false
+	if !conn.Original() {
+		s.attached = nil
+	}
+}
+
+// deliverable is the next event to deliver.
+func (s *Subscription) deliverable() (Event, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.dying) > 0 {

@@ -1,5 +1,7 @@
 package client
 
+import "slices"
+
 // Which subscriptions a client has, and who of them hears what.
 
 func (c *Client) add(s *Subscription) {
@@ -51,6 +53,16 @@ func (c *Client) eachAt(server, channel string, f func(*Subscription)) {
 	for s := range c.subs[place{server, ""}] {
 		f(s)
 	}
+}
+
+// tellLate has those count anew who began to listen while a post was waiting to be
+// made: it may have come after what they counted.
+func (c *Client) tellLate(told []*ownPost, server, channel string) {
+	c.eachAt(server, channel, func(s *Subscription) {
+		if !slices.ContainsFunc(told, func(o *ownPost) bool { return o.s == s }) {
+			s.recount()
+		}
+	})
 }
 
 // hear hands a push to those whom it concerns.

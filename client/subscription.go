@@ -49,6 +49,8 @@ type Subscription struct {
 	begun    bool              // where delivery begins is known
 	wired    *Conn             // the connection it has subscribed on
 	attached *Conn             // the same, once what it heard can be told apart
+	stale    bool              // there may be more than was counted
+	endings  int               // how often a channel of it was seen to end
 	early    early             // what came before that
 	tracks   map[string]*track // by channel
 	dying    []*track          // of deleted channels, to be delivered to their end
@@ -134,7 +136,7 @@ func (s *Subscription) nudge() {
 func (s *Subscription) run() {
 	defer s.finish()
 	for s.ctx.Err() == nil {
-		if e, ready := s.take(); ready {
+		if e, ready := s.deliverable(); ready {
 			select {
 			case s.events <- e:
 			case <-s.ctx.Done():
@@ -163,6 +165,9 @@ func (s *Subscription) catchUp() error {
 	t, begin, end, wait := s.gap()
 	if t != nil && wait <= 0 {
 		return s.fetch(conn, t, begin, end)
+	}
+	if s.isStale() {
+		return s.attach(s.ctx, conn)
 	}
 	if t == nil && !conn.Original() {
 		s.rest(nil)
@@ -254,6 +259,13 @@ func (s *Subscription) where() *Conn {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.attached
+}
+
+// isStale reports whether it has to count once more.
+func (s *Subscription) isStale() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.stale
 }
 
 // subscribedOn is the connection on which it may be subscribed.

@@ -1,0 +1,148 @@
+package client_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"elemental/client"
+)
+
+// What is posted by oneself is not pushed to oneself: a subscription has only the
+// answer to go by.
+
+// TestPostWaitsWhileSubscribing begins to listen while a post is told to try again
+// later: it is posted then, and heard.
+func TestPostWaitsWhileSubscribing(t *testing.T) {
+	var total atomic.Int64
+	var open atomic.Bool
+	busy := make(chan struct{}, 1)
+	f := newFake(t, func(a *asked) bool {
+		switch a.call() {
+		case "message":
+			if open.Load() {
+				a.yes(fmt.Sprintf(`"index":%d,"timestamp":1000.5`, total.Add(1)-1))
+				return true
+			}
+			a.say(`{"resp":false,"reason":"busy, try again","code":"busy","id":%v}`, a.values["id"])
+			select {
+			case busy <- struct{}{}:
+			default:
+			}
+		case "subscribe":
+			a.yes(fmt.Sprintf(`"amount":%d`, total.Load()))
+		case "getserverchannels":
+			a.yes(`"channels":["general"]`)
+		case "getlatestmessages", "getmessages":
+			a.messages(func(int) string { return "own" }, int(total.Load()))
+		default:
+			return false
+		}
+		return true
+	})
+	c := connect(t, f.addr(), quick())
+	must(t, c.Login(within(t), "a", "pw"))
+	posted := make(chan error, 1)
+	go func() {
+		_, err := c.Post(within(t), "s", "general", "own")
+		posted <- err
+	}()
+	<-busy
+	s, all := subscribe(t, c, "s", "general"), subscribe(t, c, "s", "")
+	open.Store(true)
+	must(t, <-posted)
+	hear(t, s, "general", 0, "own")
+	hear(t, all, "general", 0, "own")
+}
+
+// TestDoubtWhileAttaching gives up a post, which was made, when the subscription is
+// about to hear a count without it.
+func TestDoubtWhileAttaching(t *testing.T) {
+	var total atomic.Int64
+	counting, made := make(chan *asked, 1), make(chan struct{})
+	own := func(int) string { return "own" }
+	var counts atomic.Int64
+	f := newFake(t, func(a *asked) bool {
+		switch {
+		case a.call() == "message": // and no answer
+			total.Add(1)
+			close(made)
+		case a.call() == "subscribe":
+			a.yes(fmt.Sprintf(`"amount":%d`, total.Load()))
+		case a.call() == "getlatestmessages" && a.n == 2 && counts.Add(1) == 1:
+			counting <- a
+		case a.call() == "getlatestmessages" || a.call() == "getmessages":
+			a.messages(own, int(total.Load()))
+		default:
+			return false
+		}
+		return true
+	})
+	c := connect(t, f.addr(), quick())
+	must(t, c.Login(within(t), "a", "pw"))
+	s := subscribe(t, c, "s", "general")
+	c.Reconnect()
+	first := <-counting
+	ctx, cancel := context.WithCancel(within(t))
+	posted := make(chan error, 1)
+	go func() {
+		_, err := c.Post(ctx, "s", "general", "own")
+		posted <- err
+	}()
+	<-made
+	cancel()
+	if err := <-posted; !errors.Is(err, client.ErrUncertain) {
+		t.Fatal(err)
+	}
+	first.messages(own, 0)
+	hear(t, s, "general", 0, "own")
+}
+
+// TestOwnPostBeforeTheEnd has the answer to a post, the end of its channel and the
+// messages of the next one of that name come in one go: whoever posted may hear of
+// his answer last, and it is of no message of the new channel.
+func TestOwnPostBeforeTheEnd(t *testing.T) {
+	for range 30 {
+		var remade atomic.Bool
+		f := newFake(t, func(a *asked) bool {
+			which, total := "old", 3
+			if remade.Load() {
+				which, total = "new", 6
+			}
+			text := func(i int) string { return fmt.Sprint(which, i) }
+			switch a.call() {
+			case "message":
+				remade.Store(true)
+				var all strings.Builder
+				fmt.Fprintf(&all, `{"resp":true,"index":3,"timestamp":1003.5,"id":%v}`, a.values["id"])
+				all.WriteString(`{"call":"unsubscribed","servername":"s","channel":"general","reason":"channel was deleted","code":"channel_gone"}`)
+				for i := range 6 {
+					all.WriteString(`{"call":"newmessage","servername":"s","channel":"general",` + fakeMessage(i, fmt.Sprint("new", i))[1:])
+				}
+				a.say("%s", all.String())
+			case "getserverchannels":
+				a.yes(`"channels":["general"]`)
+			case "getlatestmessages", "getmessages":
+				a.messages(text, total)
+			default:
+				return false
+			}
+			return true
+		})
+		c := connect(t, f.addr(), quick())
+		must(t, c.Login(within(t), "a", "pw"))
+		s := subscribe(t, c, "s", "")
+		post(t, c, "s", "general", "own")
+		e := next(t, s)
+		if e.Kind == client.Posted && e.Text == "own" { // heard in time
+			e = next(t, s)
+		}
+		if e.Kind != client.Deleted {
+			t.Fatalf("heard %+v where the channel was deleted", e)
+		}
+		hear(t, s, "general", 0, "new0", "new1", "new2", "new3", "new4", "new5")
+	}
+}
