@@ -10,7 +10,7 @@ import (
 // connection: they are answered at their deadline, and stay at the gate as long as somebody
 // may work on them.
 
-// lateWork is what a request that was answered at its deadline holds at the gate.
+// lateWork is what a request whose time, or whose connection, is over holds at the gate.
 type lateWork struct {
 	bytes int
 	since time.Time
@@ -54,7 +54,7 @@ func (s *session) onOverdue(ctx actor.Context) {
 	}
 }
 
-// keepLate lets a request past its deadline stay at the gate: the work is
+// keepLate lets a request stay at the gate that nobody waits for any more: the work is
 // still somewhere, and takes its memory.
 func (s *session) keepLate(f *flight) {
 	if s.late == nil {
@@ -64,7 +64,7 @@ func (s *session) keepLate(f *flight) {
 	f.admitted = false
 }
 
-// arriveLate ends a request that was answered at its deadline.
+// arriveLate ends such a request, if it is one.
 func (s *session) arriveLate(ref uint64) {
 	work, ok := s.late[ref]
 	if !ok {

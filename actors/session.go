@@ -53,7 +53,7 @@ type session struct {
 
 	spans map[*Request]*telemetry.Span // of the requests that are followed, nil mostly
 
-	late map[uint64]lateWork // requests past their deadline that somebody may still work on
+	late map[uint64]lateWork // requests that nobody waits for, and somebody may still work on
 	gone bool                // the connection has ended
 }
 
