@@ -131,13 +131,22 @@ func (l *lab) asking(name string, s *subject, connections, depth int, request fu
 	if err != nil {
 		return nil, err
 	}
+	load := crowd.Load{Depth: depth, Next: func(member int, _ time.Time) []byte { return request(member) }}
 	return &contestant{name: name, peer: s.name != providerName, of: s, turn: func() (Turn, error) {
-		return l.observed(s, c, crowd.Load{
-			Depth: depth, For: l.options.Duration,
-			Next: func(member int, _ time.Time) []byte { return request(member) },
-		})
+		if depth > 1 {
+			load.For = untilAlone
+			if _, err := c.Run(l.ctx, load); err != nil {
+				return Turn{}, err
+			}
+		}
+		load.For = l.options.Duration
+		return l.observed(s, c, load)
 	}}, nil
 }
+
+// untilAlone is how long those who send ahead go before they are measured: the provider
+// makes room for them when nobody else has asked for a second.
+const untilAlone = 1200 * time.Millisecond
 
 // same is one request for all.
 func same(request string) func(int) []byte {

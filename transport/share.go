@@ -25,7 +25,7 @@ const (
 	heavyAtOnce = 8
 	heavyPages  = 16 // requests for a few messages, of which so many more may be under way
 	aheadEach   = 6  // sent ahead, for each processor: with more, others wait longer than when all is quiet
-	aheadAlone  = 16 // times as many while nobody else asks
+	aheadAlone  = 64 // times as many while nobody else asks
 	aheadShare  = 4  // one connection has one in so many of them, so that a slow channel holds up nobody else
 )
 

@@ -135,6 +135,16 @@ func TestSome(t *testing.T) {
 	}
 }
 
+// TestSlowPace has a pace that is slower than the time it is given: one request is sent.
+func TestSlowPace(t *testing.T) {
+	s := serve(t, func(*server, string) string { return yes })
+	c := gather(t, s.addr, crowd.Lines, 1)
+	got, err := c.Run(t.Context(), crowd.Load{Next: requests(-1), Every: 50 * time.Millisecond, For: time.Microsecond})
+	if err != nil || got.Answers != 1 || got.Took <= 0 {
+		t.Errorf("%+v: %v", got, err)
+	}
+}
+
 // TestPushes counts what every member is sent for each request, and looks at it.
 func TestPushes(t *testing.T) {
 	const members, posts = 5, 200

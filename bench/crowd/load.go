@@ -12,7 +12,7 @@ type Load struct {
 	Senders int
 	// Depth is how many requests of a member are under way at most; 0 means one.
 	Depth int
-	// For is how long requests are sent; 0 means until there is no next one.
+	// For is how long requests are sent, one at least; 0 means until there is no next one.
 	For time.Duration
 	// Every is the pace of a load that does not wait for answers: one request in
 	// this time, the senders in turn. 0 means that answers bring on the next.

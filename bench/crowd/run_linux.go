@@ -89,7 +89,7 @@ func (r *run) wake() error {
 		return fmt.Errorf("epoll: %w", err)
 	}
 	r.now = time.Now()
-	if r.For > 0 && r.now.Sub(r.begun) >= r.For {
+	if r.For > 0 && r.sent > 0 && r.now.Sub(r.begun) >= r.For {
 		r.end()
 	}
 	for _, e := range r.events[:max(n, 0)] {

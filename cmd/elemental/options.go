@@ -52,7 +52,7 @@ type options struct {
 	MaxAnswerMessages     int      `group:"limits" default:"10000" min:"1" max:"65536" help:"Messages in one answer."`
 	MaxAnswer             size     `group:"limits" default:"8MiB" min:"1KiB" help:"Bytes of text in one answer."`
 	Window                int      `group:"limits" default:"64" min:"1" help:"Unanswered requests of one connection."`
-	WindowTogether        int      `group:"limits" default:"0" min:"0" help:"Unanswered messages of all connections that send ahead of their answers, while others ask too; 16 times as many while they are alone. 0 means 6 for each processor."`
+	WindowTogether        int      `group:"limits" default:"0" min:"0" help:"Unanswered messages of all connections that send ahead of their answers, while others ask too; 64 times as many while they are alone. 0 means 6 for each processor."`
 	MaxInFlight           int      `group:"limits" default:"50000" min:"1" help:"Unanswered requests of all connections."`
 	MaxInFlightBytes      size     `group:"limits" default:"256MiB" min:"1KiB" help:"Their bytes."`
 	MaxOutbox             size     `group:"limits" default:"1MiB" min:"1KiB" help:"Bytes that may wait for one client to read them, besides one answer of any size. Past that it is disconnected."`
