@@ -47,7 +47,7 @@ func seeds(t *testing.T, count int) []uint64 {
 func TestPowerCuts(t *testing.T) {
 	var sum tally
 	defer func() { sum.log(t) }()
-	for _, seed := range seeds(t, long(100, 3500)) {
+	for _, seed := range seeds(t, long(60, 3500)) {
 		if !t.Run(fmt.Sprint(seed), func(t *testing.T) { powerCuts(t, seed, &sum) }) {
 			return
 		}
