@@ -69,6 +69,9 @@ func (r *router) onPublish(ctx actor.Context, m *publish) {
 // hearers are the subscribers of a channel and those of its whole server, each once. The
 // list is not changed: deliveries go on with it.
 func (r *router) hearers(t topic) []hearer {
+	if r.ended[t] != nil {
+		return nil
+	}
 	server, channel := r.topics[t.whole()], r.topics[t]
 	switch {
 	case server == nil && channel == nil:

@@ -175,6 +175,7 @@ func (s *server) endAgain(ctx actor.Context) {
 		case r.Reason == MembershipEnded && r.Topic == s.topic() && s.guild.isMember(r.User):
 		case r.Reason == ChannelGone && r.Topic.whole() == s.topic() && s.guild.channel(r.Topic.channel) != 0:
 		default:
+			r.By = s.actorOf(r.Topic.incarnation)
 			s.say(ctx, s.node.router, r)
 		}
 	}

@@ -1,6 +1,8 @@
 package actors
 
 import (
+	"maps"
+
 	"github.com/asynkron/protoactor-go/actor"
 )
 
@@ -68,7 +70,10 @@ type (
 		Topic  topic
 		User   string
 		Reason Code
+		By     *actor.PID // the actor of a channel that ends, if there is one
 	}
+	// silent is the router's word to itself: all is heard of what a channel's actor has said that is no more.
+	silent struct{ who *actor.PID }
 	// publish fans a durable message out, to all but the session it is from, and
 	// then gives that one its answer: whoever posts faster than his messages can
 	// be fanned out waits for it.
@@ -97,7 +102,8 @@ type router struct {
 	sessions map[uint64]*subscriber
 	users    map[string]map[uint64]*subscriber
 	topics   map[topic]*audience
-	stamp    uint64 // of the last message, or the last beginning of a subscription
+	ended    map[topic]*actor.PID // channels that are no more, as long as their actors may have said something yet
+	stamp    uint64               // of the last message, or the last beginning of a subscription
 	fanout   fanout
 }
 
@@ -127,6 +133,7 @@ func newRouter(n *node) actor.Actor {
 		sessions: map[uint64]*subscriber{},
 		users:    map[string]map[uint64]*subscriber{},
 		topics:   map[topic]*audience{},
+		ended:    map[topic]*actor.PID{},
 		fanout:   fanout{lanes: map[topic]*lane{}},
 	}
 }
@@ -149,7 +156,11 @@ func (r *router) Receive(ctx actor.Context) {
 	case *detach:
 		r.onDetach(ctx, m)
 	case *revoke:
-		r.onRevoke(m)
+		r.onRevoke(ctx, m)
+	case *actor.Terminated:
+		ctx.Send(ctx.Self(), &silent{m.Who}) // it has overtaken what is said
+	case *silent:
+		r.onSilent(m)
 	case *whoIsOnline:
 		r.onWhoIsOnline(ctx, m)
 	case *memberWelcome:
@@ -184,7 +195,10 @@ func (r *router) mend(ctx actor.Context, msg any) {
 		for _, s := range r.users[m.User] {
 			r.hangUp(ctx, s)
 		}
+	case *actor.Terminated, *silent:
+		r.Receive(ctx)
 	case *revoke:
+		r.noteEnd(ctx, m)
 		for _, s := range r.sessions {
 			if r.concerns(m, s) {
 				r.hangUp(ctx, s)
@@ -318,7 +332,8 @@ func (r *router) onDetach(ctx actor.Context, m *detach) {
 	m.answer(ctx, Done{})
 }
 
-func (r *router) onRevoke(m *revoke) {
+func (r *router) onRevoke(ctx actor.Context, m *revoke) {
+	r.noteEnd(ctx, m)
 	if m.User != "" {
 		for _, s := range r.users[m.User] {
 			r.revokeFrom(s, m)
@@ -332,6 +347,19 @@ func (r *router) onRevoke(m *revoke) {
 	for _, s := range r.sessions {
 		r.revokeFrom(s, m)
 	}
+}
+
+// noteEnd has nothing heard any more of a channel that has ended: its actor may only now come to
+// the word that posts are on disk.
+func (r *router) noteEnd(ctx actor.Context, m *revoke) {
+	if m.By != nil {
+		r.ended[m.Topic] = m.By
+		ctx.Watch(m.By)
+	}
+}
+
+func (r *router) onSilent(m *silent) {
+	maps.DeleteFunc(r.ended, func(_ topic, by *actor.PID) bool { return by.Equal(m.who) })
 }
 
 // tellChannelGone tells those who hear the whole server that a channel has

@@ -53,7 +53,7 @@ func (s *server) onDeleteChannel(ctx actor.Context, m *deleteChannel) {
 	s.commit(ctx, "channelDeleted", channelDeleted{m.Channel, gone}, s.channelStream(m.Channel, gone))
 	t := s.topic()
 	t.channel, t.incarnation = m.Channel, gone
-	s.say(ctx, s.node.router, &revoke{Topic: t, Reason: ChannelGone})
+	s.say(ctx, s.node.router, &revoke{Topic: t, Reason: ChannelGone, By: s.actorOf(gone)})
 	s.retire(ctx, gone, NoSuchChannel)
 	s.reply(ctx, m.Caller, Done{})
 }
@@ -86,6 +86,14 @@ func (s *server) onFollow(ctx actor.Context, m *follow) {
 		return
 	}
 	s.toChannel(ctx, m.incarnation, m)
+}
+
+// actorOf is a channel's actor, nil where it is not in memory.
+func (s *server) actorOf(incarnation uint64) *actor.PID {
+	if kid := s.kids.live[strconv.FormatUint(incarnation, 10)]; kid != nil {
+		return kid.pid
+	}
+	return nil
 }
 
 // endChannel tells a channel's actor, if there is one, that it is to be deleted.
