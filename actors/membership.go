@@ -18,39 +18,49 @@ type closing struct{ left int }
 // tellThenReply lets a user's list follow a change of membership and replies
 // to the caller when that is on disk too.
 func (s *server) tellThenReply(ctx actor.Context, caller Caller, d debt) {
-	s.askers[d] = append(s.askers[d], asker{caller, s.seq})
-	s.tell(ctx, d)
+	s.askers[d] = append(s.askers[d], asker{caller, s.seq, s.tell(ctx, d)})
 }
 
-// asker waits for a debt to be paid that the event seq made.
+// asker waits for a debt to be paid that the event seq made, by the answer to word or a later one.
 type asker struct {
 	Caller
-	seq uint64
+	seq, word uint64
 }
 
-func (s *server) tell(ctx actor.Context, d debt) {
-	s.told[d.membership] = s.seq
-	s.say(ctx, nil, &membershipChanged{User: d.User, Server: s.name, Incarnation: d.Incarnation, Member: d.Member, Seq: s.seq})
+func (s *server) tell(ctx actor.Context, d debt) (word uint64) {
+	word = s.node.ref()
+	s.told[d.membership] = word
+	s.say(ctx, nil, &membershipChanged{User: d.User, Server: s.name, Incarnation: d.Incarnation, Member: d.Member, Word: word})
+	return word
 }
 
 // onNoted takes the answer to the last word alone for a payment: who joins, leaves and joins
 // again is told the same twice, and the second may be lost.
 func (s *server) onNoted(ctx actor.Context, m *membershipNoted) {
-	paid := debt{membership{m.User, m.Incarnation}, m.Member}
-	if m.Seq >= s.told[paid.membership] {
-		delete(s.told, paid.membership)
-		if member, owed := s.guild.owed[paid.membership]; owed && member == paid.Member {
-			delete(s.guild.owed, paid.membership)
-		}
+	d := m.debt()
+	if member, owed := s.guild.owed[d.membership]; owed && member == d.Member && m.Word >= s.told[d.membership] {
+		delete(s.guild.owed, d.membership)
 	}
-	later := func(a asker) bool { return a.seq > m.Seq }
-	for _, a := range s.askers[paid] {
-		if !later(a) {
-			s.confirm(ctx, a.Caller)
-		}
-	}
-	s.keepAskers(paid, later)
+	s.answered(m, func(a asker) { s.confirm(ctx, a.Caller) })
 	s.bury(ctx)
+}
+
+func (m *membershipNoted) debt() debt { return debt{membership{m.User, m.Incarnation}, m.Member} }
+
+// answered forgets what a user has answered, and who waited for that word; whoever asked later
+// waits for another.
+func (s *server) answered(m *membershipNoted, each func(asker)) {
+	d := m.debt()
+	if m.Word >= s.told[d.membership] {
+		delete(s.told, d.membership)
+	}
+	later := func(a asker) bool { return a.word > m.Word }
+	for _, a := range s.askers[d] {
+		if !later(a) {
+			each(a)
+		}
+	}
+	s.keepAskers(d, later)
 }
 
 // keepAskers forgets the other ones.
@@ -84,12 +94,10 @@ func (s *server) onSnapshotSaved(ctx actor.Context, m *persistence.SnapshotSaved
 // onNotNoted answers those who wait for what a user's journal refused: the
 // server has the change on disk, the user's list will follow it later.
 func (s *server) onNotNoted(ctx actor.Context, m *membershipRefused) {
-	d := debt{membership{m.User, m.Incarnation}, m.Member}
-	for _, a := range s.askers[d] {
+	s.answered(&m.membershipNoted, func(a asker) {
 		delete(s.closing, a.Caller)
 		s.refuse(ctx, a.Caller, OutcomeUnknown)
-	}
-	delete(s.askers, d)
+	})
 }
 
 func (s *server) confirm(ctx actor.Context, caller Caller) {
@@ -127,7 +135,7 @@ func (s *server) remind(ctx actor.Context, d debt) {
 		s.tell(ctx, d)
 		return
 	}
-	s.onNoted(ctx, &membershipNoted{User: d.User, Incarnation: d.Incarnation, Member: d.Member, Seq: s.seq})
+	s.onNoted(ctx, &membershipNoted{User: d.User, Incarnation: d.Incarnation, Member: d.Member, Word: s.node.ref()})
 }
 
 // refuseAskers answers those who wait for events from seq on.

@@ -40,8 +40,8 @@ type node struct {
 
 var errCrashed = errors.New("the handler crashed")
 
-// ref numbers a question of a durable actor to persistence or passwords. No number comes
-// twice: the answer to a former life's question must not be taken for another's.
+// ref numbers a question of a durable actor to another one. No number comes twice, and
+// later ones are higher: the answer to a former life's question must not be taken for another's.
 func (n *node) ref() uint64 { return n.refs.Add(1) }
 
 // sweepEvery is the tick of the passivation sweeps.

@@ -70,7 +70,7 @@ type (
 		Server, User string
 		Incarnation  uint64
 		Member       bool
-		Seq          uint64
+		Word         uint64
 	}
 	// membershipRefused is the same when the user's journal refused it. The
 	// server says the change again from time to time; who waits need not.
@@ -97,7 +97,7 @@ type server struct {
 	kids    children                 // channels by incarnation; not saved
 	hashing map[uint64]serverHashing // not saved
 	askers  map[debt][]asker         // who waits for a debt to be paid; not saved
-	told    map[membership]uint64    // Seq of the last word to a user that is not confirmed; not saved
+	told    map[membership]uint64    // the last word to a user that is not answered; not saved
 	closing map[Caller]closing       // deleteServer that waits for several; not saved
 	tick    ticker                   // not saved
 	again   bool                     // it has been alive before: a crash may have swallowed what it was about to say; not saved

@@ -48,7 +48,7 @@ type (
 		User, Server string
 		Incarnation  uint64
 		Member       bool
-		Seq          uint64 // of the server's last event then, handed back
+		Word         uint64 // its number, handed back
 	}
 )
 
@@ -285,7 +285,7 @@ func (u *user) onMembershipChanged(ctx actor.Context, m *membershipChanged) {
 			u.commit(ctx, "left", left{m.Server, m.Incarnation})
 		}
 	}
-	u.say(ctx, nil, &membershipNoted{Server: m.Server, User: u.name, Incarnation: m.Incarnation, Member: m.Member, Seq: m.Seq})
+	u.say(ctx, nil, &membershipNoted{Server: m.Server, User: u.name, Incarnation: m.Incarnation, Member: m.Member, Word: m.Word})
 }
 
 // hash gives work to the hash workers and remembers what for.

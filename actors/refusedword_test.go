@@ -1,0 +1,67 @@
+package actors
+
+import (
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"testing/synctest"
+
+	"elemental/persistence"
+	"elemental/persistence/vfs/vfstest"
+)
+
+// TestAWordThatIsRefusedIsOfItsAskerAlone: two wait for a user's list to follow the same, the
+// user's journal refuses what the first hears of, and the list answers the second after that.
+func TestAWordThatIsRefusedIsOfItsAskerAlone(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var sick atomic.Bool
+		var words atomic.Int32
+		synced, refused := make(chan struct{}), make(chan struct{})
+		journal := func(op vfstest.Op, name string) bool {
+			return op == vfstest.OpSync && strings.HasPrefix(name, "journal/") && sick.Load()
+		}
+		files := &vfstest.Faulty{FS: vfstest.NewMem()}
+		files.Before = func(op vfstest.Op, name string) {
+			if journal(op, name) {
+				<-synced
+			}
+		}
+		files.FailAt = func(op vfstest.Op, name string) error {
+			if journal(op, name) {
+				return syscall.EIO
+			}
+			return nil
+		}
+		p := startNode(t, persistence.Config{FS: files}, func(c *Config) {
+			c.Processors = 4
+			c.Fault = func(kind Kind, msg any) {
+				if _, is := msg.(*membershipChanged); is && kind == KindDirectory && sick.Load() && words.Add(1) == 2 {
+					<-refused
+				}
+			}
+			c.FaultAfter = func(kind Kind, msg any) {
+				if _, is := msg.(*membershipRefused); is && kind == KindServer {
+					sick.Store(false)
+					close(refused)
+				}
+			}
+		})
+		alice, bob, carol := enter(t, p, "alice"), enter(t, p, "alice"), enter(t, p, "alice")
+		alice.ask(CreateServer{"s", ""})
+		sick.Store(true)
+		alice.send(Logout{})
+		synctest.Wait()
+		bob.send(JoinServer{"s", ""})
+		synctest.Wait()
+		carol.send(JoinServer{"s", ""})
+		synctest.Wait()
+		close(synced)
+		if reply := bob.hear(); codeOf(reply) != OutcomeUnknown {
+			t.Errorf("who asked first hears %v", reply)
+		}
+		if reply := carol.hear(); reply != (Done{}) {
+			t.Errorf("who asked later hears %v", reply)
+		}
+	})
+}
