@@ -1,7 +1,7 @@
 package actors
 
 import (
-	"math"
+	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 )
@@ -9,16 +9,31 @@ import (
 // This file is how a session becomes a user's and nobody's again, and subscribes by itself to
 // the servers that the user has joined, where the provider is set to that.
 
-// arriving is a login whose answer waits until the user's servers are subscribed to.
-type arriving struct {
-	ref   uint64 // of the login
-	ask   uint64 // of what is asked for it; another login's answers are not its own
-	reply LoggedIn
-	left  int
+// hearing is of a session that subscribes by itself, for as long as it is its user's.
+type hearing struct {
+	login   uint64            // the flight of the login, which waits for what is asked first; 0 afterwards
+	reply   LoggedIn          // its answer
+	left    int               // of what it waits for
+	asked   map[uint64]asking // what is not answered, by Ref
+	lacking map[string]bool   // what the storage refused, to be asked again
+	pause   time.Duration     // before that
+	timer   *time.Timer       // nil when it does not run
 }
 
-// welcomeRef is the Ref of a subscription to a server that was joined later.
-const welcomeRef = math.MaxUint64
+// asking is one question that the session asks by itself.
+type asking struct {
+	server string // to be heard; "" asks for the list of servers
+	first  bool   // the login waits for it
+}
+
+// A storage that is in trouble is asked again, at first soon, since it may heal.
+const (
+	firstPause   = 2 * time.Second
+	longestPause = time.Minute
+)
+
+// askAgain is the session's own tick: it asks for what is lacking.
+type askAgain struct{}
 
 // depart makes the session nobody's when its user logs out, or somebody else logs in, and tells
 // whether the reply waits for the router: nothing that was for the user may come after it.
@@ -33,6 +48,7 @@ func (s *session) depart(ctx actor.Context, f *flight, reply any) (waits bool) {
 		return false
 	}
 	s.user, s.key = "", ""
+	s.forsake()
 	s.node.record.Label(ctx.Self(), "")
 	f.after = reply
 	ctx.Send(s.node.router, &offline{s.id, s.caller(ctx, f.ref)})
@@ -59,51 +75,124 @@ func (s *session) arrive(ctx actor.Context, f *flight, reply LoggedIn) (waits bo
 	if !s.node.cfg.AutoSubscribe {
 		return false
 	}
-	if s.login != nil { // its deadline has passed, and its answers are nobody's now
-		s.arriveLate(s.login.ref)
-	}
-	s.lastRef++
-	s.login = &arriving{ref: f.ref, ask: s.lastRef, reply: reply}
-	s.node.dir.Tell(ctx, &joinedServers{s.caller(ctx, s.login.ask), s.user})
+	s.forsake()
+	s.hears = &hearing{login: f.ref, reply: reply, asked: map[uint64]asking{}, pause: firstPause}
+	s.askFor(ctx, asking{first: true})
 	return true
 }
 
-// onSubscribed goes on with a login that subscribes: first the list of
-// servers comes, then an answer of each.
-func (s *session) onSubscribed(ctx actor.Context, reply any) {
-	if s.lost(ctx, reply) {
+// forsake gives up on what the session asks by itself: the answers are nobody's now.
+func (s *session) forsake() {
+	if h := s.hears; h != nil {
+		s.arriveLate(h.login)
+		h.stop()
+		s.hears = nil
+	}
+}
+
+func (h *hearing) stop() {
+	if h != nil && h.timer != nil {
+		h.timer.Stop()
+	}
+}
+
+func (h *hearing) awaits(ref uint64) bool {
+	if h == nil {
+		return false
+	}
+	_, is := h.asked[ref]
+	return is
+}
+
+// answered forgets a question, and returns it.
+func (h *hearing) answered(ref uint64) asking {
+	a := h.asked[ref]
+	delete(h.asked, ref)
+	if a.first {
+		h.left--
+	}
+	return a
+}
+
+func (s *session) askFor(ctx actor.Context, a asking) {
+	s.lastRef++
+	s.hears.asked[s.lastRef] = a
+	if a.first {
+		s.hears.left++
+	}
+	me := s.caller(ctx, s.lastRef)
+	if a.server == "" {
+		s.node.dir.Tell(ctx, &joinedServers{me, s.user})
 		return
 	}
-	if list, ok := reply.(Servers); ok {
-		s.login.left = len(list.Names)
+	s.node.dir.Tell(ctx, &subscribe{me, s.user, Subscribe{Server: a.server}})
+}
+
+// onSubscribed goes on with what the session asks by itself: first the list of servers comes,
+// then an answer of each.
+func (s *session) onSubscribed(ctx actor.Context, m *answer) {
+	if s.lost(ctx, m.Reply) {
+		return
+	}
+	h := s.hears
+	a := h.answered(m.Ref)
+	if codeOf(m.Reply) == StorageDown {
+		s.askLater(ctx, a.server)
+	}
+	if list, is := m.Reply.(Servers); is {
 		for _, name := range list.Names {
-			s.askSubscribe(ctx, name, s.login.ask)
+			s.askFor(ctx, asking{name, a.first})
 		}
-	} else {
-		s.login.left--
 	}
-	if s.login.left > 0 {
-		return
+	if h.left == 0 && h.login != 0 {
+		s.arrived(ctx)
 	}
-	done := s.login
-	s.login = nil
-	f := s.find(done.ref)
+}
+
+// arrived answers the login that has waited for all that.
+func (s *session) arrived(ctx actor.Context) {
+	h := s.hears
+	f, ref := s.find(h.login), h.login
+	h.login = 0
 	if f == nil {
-		s.arriveLate(done.ref)
+		s.arriveLate(ref)
 		return
 	}
-	f.reply = done.reply
+	f.reply = h.reply
 	s.deliver(ctx)
 }
 
-func (s *session) subscribeTo(ctx actor.Context, name string) {
-	if s.user != "" {
-		s.askSubscribe(ctx, name, welcomeRef)
+// askLater has what is lacking asked again: nobody else would, and the user does not know.
+func (s *session) askLater(ctx actor.Context, server string) {
+	h := s.hears
+	if h.lacking == nil {
+		h.lacking = map[string]bool{}
+	}
+	h.lacking[server] = true
+	if h.timer != nil {
+		return
+	}
+	root, self := ctx.ActorSystem().Root, ctx.Self()
+	h.timer = time.AfterFunc(h.pause, func() { root.Send(self, &askAgain{}) })
+	h.pause = min(2*h.pause, longestPause)
+}
+
+func (s *session) onAskAgain(ctx actor.Context) {
+	if s.gone || s.hears == nil {
+		return
+	}
+	lacking := s.hears.lacking
+	s.hears.lacking, s.hears.timer = nil, nil
+	for server := range lacking {
+		s.askFor(ctx, asking{server: server})
 	}
 }
 
-func (s *session) askSubscribe(ctx actor.Context, name string, ref uint64) {
-	s.node.dir.Tell(ctx, &subscribe{s.caller(ctx, ref), s.user, Subscribe{Server: name}})
+// subscribeTo hears a server more.
+func (s *session) subscribeTo(ctx actor.Context, name string) {
+	if !s.gone && s.hears != nil {
+		s.askFor(ctx, asking{server: name})
+	}
 }
 
 // lost ends the session when somebody crashed, or had too much to do, while it subscribed by

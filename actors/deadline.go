@@ -109,14 +109,10 @@ func (s *session) onClosed(ctx actor.Context) {
 // the last of those to what was asked for it.
 func (s *session) onAfterwards(ctx actor.Context, m *answer) {
 	ref := m.Ref
-	if login := s.login; login != nil && ref == login.ask {
-		if _, list := m.Reply.(Servers); !list {
-			login.left--
+	if h := s.hears; h.awaits(ref) {
+		if h.answered(ref); h.left == 0 {
+			ref = h.login
 		}
-		if login.left > 0 {
-			return
-		}
-		ref = login.ref
 	}
 	s.arriveLate(ref)
 	s.endAfterWork(ctx)
@@ -147,6 +143,7 @@ func (s *session) hangUp(ctx actor.Context) {
 	if s.user != "" {
 		ctx.Send(s.node.router, &offline{Session: s.id})
 	}
+	s.hears.stop()
 	s.out.Close()
 	s.gone = true
 	s.node.gate.abandon(len(s.late))

@@ -49,7 +49,7 @@ type session struct {
 	counted   time.Time   // the last gettotalmessages that was let through
 	timer     *time.Timer // of the oldest request's deadline
 	armed     bool        // it runs
-	login     *arriving   // a login that still subscribes
+	hears     *hearing    // where it subscribes by itself
 
 	spans map[*Request]*telemetry.Span // of the requests that are followed, nil mostly
 
@@ -76,6 +76,8 @@ func (s *session) Receive(ctx actor.Context) {
 		s.onAnswer(ctx, m)
 	case *welcomed:
 		s.subscribeTo(ctx, m.server)
+	case *askAgain:
+		s.onAskAgain(ctx)
 	case *overdue:
 		s.onOverdue(ctx)
 	case *connected:
@@ -382,11 +384,8 @@ func (s *session) onAnswer(ctx actor.Context, m *answer) {
 	case s.gone:
 		s.onAfterwards(ctx, m)
 		return
-	case s.login != nil && m.Ref == s.login.ask:
-		s.onSubscribed(ctx, m.Reply)
-		return
-	case m.Ref == welcomeRef:
-		s.lost(ctx, m.Reply)
+	case s.hears.awaits(m.Ref):
+		s.onSubscribed(ctx, m)
 		return
 	}
 	f := s.find(m.Ref)
@@ -472,8 +471,8 @@ func (s *session) view() any {
 		return flightView{called(f.req), f.req.Bytes, millis(time.Since(f.begun)), f.admitted, f.reply != nil}
 	})
 	v.Waiting = fewOf(s.waiting, called)
-	if s.login != nil {
-		v.Arriving = s.login.left
+	if s.hears != nil {
+		v.Arriving = s.hears.left
 	}
 	return v
 }

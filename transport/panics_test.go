@@ -287,6 +287,7 @@ var notStruck = map[handled]string{
 	{actors.KindProvider, "*actor.Started"}:           "ends the start: TestACrashAtTheStartIsAnError in actors",
 	{actors.KindProvider, "*actor.Restarting"}:        "it is resumed, never restarted",
 	{actors.KindRouter, "*actors.fan"}:                "needs a crowd: TestACrashInAFanOut",
+	{actors.KindSession, "*actors.askAgain"}:          "needs a failing disk: TestWhatIsLackingIsAskedForAgain in actors",
 	{actors.KindServer, "*actors.vacant"}:             "a channel always exists and never sends it",
 	{actors.KindServer, "*actors.membershipRefused"}:  "needs a failing disk: TestWhoWaitsForAUsersListHearsOfItsTrouble in actors",
 	{actors.KindPersistence, "*persistence.sweepDue"}: "every ten minutes: TestADayOfIdleness in actors",
