@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"reflect"
 	"runtime/debug"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -105,6 +107,7 @@ func newParser(chosen *commandLine) (*kong.Kong, error) {
 		kong.Description(description),
 		kong.FlagNamer(strings.ToLower),
 		kong.DefaultEnvars("ELEMENTAL_LOAD"),
+		kong.KindMapper(reflect.Int, kong.MapperFunc(wholeNumber)),
 		kong.ExplicitGroups(groups),
 		kong.ValueFormatter(func(value *kong.Value) string { return value.Help }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110, NoExpandSubcommands: true}),
@@ -257,6 +260,20 @@ func (o *runOptions) check(password string) error {
 	case time.Duration(o.Timeout) < time.Second:
 		return errors.New("--timeout: it must be at least 1s")
 	}
+	return nil
+}
+
+// wholeNumber reads a plain int as people mean it, as the provider does: kong takes 010 for 8.
+func wholeNumber(ctx *kong.DecodeContext, target reflect.Value) error {
+	var text string
+	if err := ctx.Scan.PopValueInto("number", &text); err != nil {
+		return err
+	}
+	number, err := strconv.Atoi(text)
+	if err != nil {
+		return fmt.Errorf("%q is no whole number such as 10", text)
+	}
+	target.SetInt(int64(number))
 	return nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"reflect"
 	"runtime/debug"
 	"strconv"
 	"strings"
@@ -65,6 +66,7 @@ func newParser(opts *options) (*kong.Kong, error) {
 		kong.Name("etttc"),
 		kong.Description(description),
 		kong.FlagNamer(strings.ToLower),
+		kong.KindMapper(reflect.Int, kong.MapperFunc(wholeNumber)),
 		kong.ExplicitGroups(groups),
 		kong.ValueFormatter(func(value *kong.Value) string { return value.Help }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}),
@@ -189,6 +191,20 @@ func (d *duration) UnmarshalText(text []byte) error {
 		return fmt.Errorf("%q is no duration such as 750ms, 1m30s or 0.75 (seconds)", text)
 	}
 	*d = duration(seconds * float64(time.Second))
+	return nil
+}
+
+// wholeNumber reads a plain int as people mean it, as the provider does: kong takes 010 for 8.
+func wholeNumber(ctx *kong.DecodeContext, target reflect.Value) error {
+	var text string
+	if err := ctx.Scan.PopValueInto("number", &text); err != nil {
+		return err
+	}
+	number, err := strconv.Atoi(text)
+	if err != nil {
+		return fmt.Errorf("%q is no whole number such as 10", text)
+	}
+	target.SetInt(int64(number))
 	return nil
 }
 

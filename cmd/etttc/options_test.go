@@ -1,0 +1,17 @@
+package main
+
+import "testing"
+
+// A number is decimal, wherever it is from.
+func TestLeadingZeros(t *testing.T) {
+	t.Setenv("ETTTC_TAIL", "010")
+	for _, args := range [][]string{{"--plain", "--tail", "010"}, {"--plain", "--tail=010"}, {"--plain"}} {
+		opts, _, err := parseOptions(args)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if opts.Tail == nil || *opts.Tail != 10 {
+			t.Errorf("%q: the tail is %v", args, opts.Tail)
+		}
+	}
+}
