@@ -203,6 +203,20 @@ func TestEndAtAQuestion(t *testing.T) {
 	}
 }
 
+// Ctrl-D in a line hands it over as it is, a second one ends the input, as everywhere.
+func TestEndInALine(t *testing.T) {
+	h := newHouse(t)
+	term := h.startTerminal(h.asAlice()...)
+	term.waitOut("connected to demo/general")
+	term.press("without its end\x04\x04")
+	if code := term.code(); code != exitOK {
+		t.Errorf("exit code %d", code)
+	}
+	if got := h.texts("general"); !slices.Equal(got, []string{"without its end"}) {
+		t.Errorf("the channel has %q", got)
+	}
+}
+
 // Ctrl-D in a question of a command gives the command up, and nothing else.
 func TestEndAtAQuestionOfACommand(t *testing.T) {
 	h := newHouse(t)

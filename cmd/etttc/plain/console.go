@@ -20,6 +20,7 @@ var errTooLong = fmt.Errorf("it is longer than %d bytes", mostLine)
 type console struct {
 	in     *os.File
 	reader *bufio.Reader
+	ended  bool  // the input ended in the line that was read last: a terminal says so but once
 	hold   *hold // what keeps others out of a question's line
 }
 
@@ -29,6 +30,10 @@ func newConsole(in *os.File, out io.Writer) *console {
 
 // next is the next line without its end. io.EOF comes alone, after the last line.
 func (c *console) next() (string, error) {
+	if c.ended {
+		c.ended = false
+		return "", io.EOF
+	}
 	var line []byte
 	tooLong := false
 	for {
@@ -41,10 +46,11 @@ func (c *console) next() (string, error) {
 			continue
 		}
 		text := strings.TrimSuffix(strings.TrimSuffix(string(line), "\n"), "\r")
-		switch {
-		case err != nil && (!errors.Is(err, io.EOF) || text == "" && !tooLong):
+		if err != nil && (!errors.Is(err, io.EOF) || text == "" && !tooLong) {
 			return "", err
-		case tooLong || len(text) > mostLine:
+		}
+		c.ended = err != nil
+		if tooLong || len(text) > mostLine {
 			return "", errTooLong
 		}
 		return text, nil
