@@ -21,7 +21,8 @@ const renewal = 20 * time.Minute
 // errLoggedOut ends the subscriptions of who has logged out.
 var errLoggedOut = &Refusal{Call: "subscription", Code: NotLoggedIn, Reason: "not logged in"}
 
-// User is who is logged in, or "".
+// User is who is logged in, or "", as the provider writes the name: so it stands
+// in messages, too.
 func (c *Client) User() string { return c.credentials().user }
 
 // Key is the key of the login. It stands for the password until it has not been
@@ -59,7 +60,7 @@ func (c *Client) Login(ctx context.Context, user, password string) error {
 	return c.signing(ctx, "login", true, func(ctx context.Context, conn *Conn) error {
 		key, err := conn.Login(ctx, user, password)
 		if err == nil {
-			c.setCredentials(credentials{user, key, []string{password}, time.Now()})
+			c.setCredentials(credentials{conn.known(user), key, []string{password}, time.Now()})
 		}
 		return err
 	})
@@ -71,7 +72,7 @@ func (c *Client) LoginByKey(ctx context.Context, user, key string) error {
 	return c.signing(ctx, "login", true, func(ctx context.Context, conn *Conn) error {
 		key, err := conn.LoginByKey(ctx, user, key)
 		if err == nil {
-			c.setCredentials(credentials{user: user, key: key, used: time.Now()})
+			c.setCredentials(credentials{user: conn.known(user), key: key, used: time.Now()})
 		}
 		return err
 	})

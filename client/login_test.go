@@ -60,6 +60,26 @@ func TestStatus(t *testing.T) {
 	heard.until(t, client.Closed)
 }
 
+// TestUserIsWrittenAsInMessages: two ways of writing a name are one user.
+func TestUserIsWrittenAsInMessages(t *testing.T) {
+	p := providertest.Start(t, program)
+	const decomposed, composed = "e\u0301mile", "\u00e9mile"
+	c := member(t, p.Addr, decomposed, "s", quick())
+	if c.User() != composed {
+		t.Errorf("logged in as %+q", c.User())
+	}
+	other := connect(t, p.Addr, quick())
+	must(t, other.LoginByKey(within(t), decomposed, c.Key()))
+	sub := subscribe(t, c, "s", "general")
+	must(t, c.Login(within(t), composed, "pw-"+decomposed)) // the same user's subscriptions go on
+	if m := post(t, c, "s", "general", "mine"); m.Author != c.User() || other.User() != composed {
+		t.Errorf("%+q posts as %+q", c.User(), m.Author)
+	}
+	if e := next(t, sub); e.Author != c.User() {
+		t.Errorf("%+q is heard as %+q", c.User(), e.Author)
+	}
+}
+
 // TestHangingProvider finds out by pings that nobody is there any more.
 func TestHangingProvider(t *testing.T) {
 	p := providertest.Start(t, program)

@@ -136,6 +136,14 @@ func clean(name string) string {
 	return name
 }
 
+// known is a name as the provider writes it; the original takes names as they are.
+func (c *Conn) known(name string) string {
+	if c.Original() {
+		return name
+	}
+	return clean(name)
+}
+
 // Ping asks the provider for a sign of life. It needs no login.
 func (c *Conn) Ping(ctx context.Context) error {
 	if c.Original() {

@@ -108,6 +108,26 @@ func TestOwnPostsAreNotEchoed(t *testing.T) {
 	}
 }
 
+// However the user writes the own name: it is theirs.
+func TestOwnPostsUnderADecomposedName(t *testing.T) {
+	h := newHouse(t)
+	const user = "e\u0301mile"
+	h.must(h.login(user, bobPassword).JoinServer(h.ctx(), "demo", serverPassword))
+	alice := h.login("alice", alicePassword)
+	sub, err := alice.Subscribe(h.ctx(), "demo", "general")
+	h.must(err)
+	emile := h.start(h.p.Addr, "--plain", "--user", user, "--passwordfile", h.passwordFile(bobPassword), "--server", "demo")
+	emile.write("mine")
+	<-sub.Events() // once it posts, it listens
+	_, err = alice.Post(h.ctx(), "demo", "general", "hers")
+	h.must(err)
+	emile.waitOut("hers")
+	h.must(emile.in.Close())
+	if code := emile.code(); code != 0 || strings.Contains(emile.out.Text(), "mine") {
+		t.Errorf("exit code %d, printed\n%s", code, emile.out.Text())
+	}
+}
+
 func TestFollow(t *testing.T) {
 	h := newHouse(t)
 	bob := h.start(h.asBob("--follow")...)

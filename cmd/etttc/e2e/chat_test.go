@@ -137,3 +137,20 @@ func TestServerImage(t *testing.T) {
 	enter(term, "the screen is back")
 	waitForMatch(term, `alice +the screen is back`)
 }
+
+// TestUnreadUnderADecomposedName: who writes the own name in another way than the
+// provider is mentioned all the same, and has nothing unread of their own.
+func TestUnreadUnderADecomposedName(t *testing.T) {
+	p := providertest.Start(t, elemental)
+	owner := newUser(t, p.Addr, "owner")
+	owner.makes("gophers", "random")
+	const name = "e\u0301mile"
+	elsewhere := newUser(t, p.Addr, name)
+	elsewhere.joins("gophers")
+	term := open(t, p.Addr, as(t, name)...)
+	term.WaitFor("#general in gophers")
+	waitForMatch(term, `members \d/2`)
+	elsewhere.posts("gophers", "random", "mine, from elsewhere")
+	owner.posts("gophers", "random", "@\u00e9mile, hello")
+	waitForMatch(term, `#random +@1 `)
+}

@@ -1,6 +1,7 @@
 package screen
 
 import (
+	"cmp"
 	"context"
 	"os"
 	"sync"
@@ -98,6 +99,7 @@ func (n *net) logIn(user, secret string, register bool) tea.Cmd {
 		if err := n.who.Login(ctx, user, secret); err != nil {
 			return loggedInMsg{user: user, registered: register, err: err}
 		}
+		user := cmp.Or(n.who.User(), user) // as it stands in messages; "" where it has ended already
 		if n.loggedIn != nil {
 			n.loggedIn(user)
 		}
