@@ -115,12 +115,11 @@ func (c *Client) Reconnect() {
 	conn := c.conn
 	c.conn, c.away = nil, errWanted
 	c.mu.Unlock()
-	if conn != nil {
-		conn.fail(errWanted)
+	if conn != nil && conn.fail(errWanted) {
 		return
 	}
 	select {
-	case c.hurry <- struct{}{}: // ends a pause
+	case c.hurry <- struct{}{}: // ends a pause, also one that is about to begin
 	default:
 	}
 }

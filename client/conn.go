@@ -141,11 +141,14 @@ func (c *Conn) Close() {
 	<-c.readerDone
 }
 
-// fail ends the connection; the first cause is kept.
-func (c *Conn) fail(cause error) {
-	if c.finish(cause) {
+// fail ends the connection, and reports whether it was the first to: that cause
+// is kept.
+func (c *Conn) fail(cause error) bool {
+	first := c.finish(cause)
+	if first {
 		_ = c.net.Close() // the connection is given up, whatever closing says
 	}
+	return first
 }
 
 // finish notes the end, and reports whether it was the first to.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -191,6 +192,35 @@ func TestSlowAnswer(t *testing.T) {
 	if err != nil || len(image) != 3*parts || f.conns.Load() != 1 {
 		t.Errorf("%d bytes over %d connections, %v", len(image), f.conns.Load(), err)
 	}
+}
+
+// TestReconnectAfterTheLoss asks for a new connection when the old one has ended and
+// the client is about to pause for that.
+func TestReconnectAfterTheLoss(t *testing.T) {
+	f := newFake(t, func(a *asked) bool {
+		if a.call() == "createserver" {
+			_ = a.conn.Close() // with the answer
+			return true
+		}
+		return false
+	})
+	o := quick()
+	o.MinDelay, o.MaxDelay = time.Hour, time.Hour
+	lost, once := make(chan struct{}), sync.Once{}
+	o.Status = func(s client.Status) {
+		if s.State == client.Online {
+			once.Do(func() { <-lost })
+		}
+	}
+	c, err := client.Open(f.addr(), o)
+	must(t, err)
+	defer c.Close()
+	if err := c.CreateServer(within(t), "s", "pw"); !errors.Is(err, client.ErrUncertain) {
+		t.Error(err)
+	}
+	c.Reconnect()
+	close(lost)
+	must(t, c.Ping(within(t)))
 }
 
 // TestReconnectThenCall does not send a call on the connection that was dropped.
