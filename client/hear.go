@@ -13,13 +13,36 @@ import (
 
 // early is what came on a connection before the subscription was attached to it.
 type early struct {
-	conn   *Conn
-	events []Event
-	missed bool // there was no room for more
+	conn    *Conn
+	events  []Event
+	counted map[string]int // by channel, which of the events counts what found no room
+	missed  bool           // there was no room even for that
 }
 
-// maxEarly bounds what is kept; beyond it the subscription attaches once more.
+// maxEarly bounds the messages that are kept. Those beyond it are counted, to be
+// read from the history. As many more channels and endings are kept; beyond that the
+// subscription attaches once more.
 const maxEarly = 1024
+
+func (e *early) take(event Event) {
+	if event.Kind == Unsubscribed {
+		delete(e.counted, event.Channel) // what comes after it is of another channel
+	} else if len(e.events) >= maxEarly {
+		if i, there := e.counted[event.Channel]; there {
+			e.events[i].Index = max(e.events[i].Index, event.Index)
+			return
+		}
+		event = Event{Kind: counted, Message: Message{Channel: event.Channel, Index: event.Index}}
+	}
+	if len(e.events) >= 2*maxEarly {
+		e.missed = true
+		return
+	}
+	if event.Kind == counted {
+		e.counted[event.Channel] = len(e.events)
+	}
+	e.events = append(e.events, event)
+}
 
 // hear takes a push; it is called by the connection's reader and never waits.
 func (s *Subscription) hear(conn *Conn, e Event) {
@@ -39,13 +62,9 @@ func (s *Subscription) take(conn *Conn, e Event) {
 		return
 	}
 	if s.early.conn != conn {
-		s.early = early{conn: conn}
+		s.early = early{conn: conn, counted: map[string]int{}}
 	}
-	if len(s.early.events) >= maxEarly {
-		s.early.missed = true
-		return
-	}
-	s.early.events = append(s.early.events, e)
+	s.early.take(e)
 }
 
 // letIn accepts what came early on the connection. Called with the lock held.

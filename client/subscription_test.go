@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"sync/atomic"
 	"testing"
 
 	"elemental/client"
@@ -196,4 +197,74 @@ func TestBeginsWherePushesBegin(t *testing.T) {
 	})
 	s := subscribe(t, connect(t, f.addr(), quick()), "s", "general")
 	hear(t, s, "general", 2, "2", "3")
+}
+
+// TestPushesWhileItBegins has more pushed than is kept, each time that the
+// subscription looks at the channel: looking once is enough.
+func TestPushesWhileItBegins(t *testing.T) {
+	const more = 1500
+	var attached atomic.Int64
+	total := 0
+	f := newFake(t, func(a *asked) bool {
+		switch a.call() {
+		case "subscribe":
+			attached.Add(1)
+			a.yes(`"amount":0`)
+		case "getlatestmessages":
+			for range more {
+				a.push(total, strconv.Itoa(total))
+				total++
+			}
+			a.messages(strconv.Itoa, total-more)
+		case "getmessages":
+			a.messages(strconv.Itoa, total)
+		default:
+			return false
+		}
+		return true
+	})
+	s := subscribe(t, connect(t, f.addr(), quick()), "s", "general")
+	for i := range more {
+		hear(t, s, "general", int64(i), strconv.Itoa(i))
+	}
+	if attached.Load() != 1 {
+		t.Errorf("attached %d times", attached.Load())
+	}
+}
+
+// TestChannelMadeAnewWhileItBegins: what is counted of a channel does not hide the
+// one that follows it.
+func TestChannelMadeAnewWhileItBegins(t *testing.T) {
+	f := newFake(t, func(a *asked) bool {
+		switch a.call() {
+		case "getserverchannels":
+			a.yes(`"channels":["general"]`)
+		case "getlatestmessages":
+			if a.n == 1 {
+				a.messages(strconv.Itoa, 0)
+				return true
+			}
+			for i := range 1500 {
+				a.push(i, fmt.Sprint("old", i))
+			}
+			a.say(`{"call":"unsubscribed","servername":"s","channel":"general","reason":"…","code":"channel_gone"}`)
+			a.push(0, "new0")
+			fallthrough
+		case "getmessages":
+			a.messages(func(i int) string { return fmt.Sprint("new", i) }, 1)
+		default:
+			return false
+		}
+		return true
+	})
+	c := connect(t, f.addr(), quick())
+	s := subscribe(t, c, "s", "")
+	c.Reconnect()
+	e := next(t, s)
+	for ; e.Kind == client.Posted; e = next(t, s) {
+		if e.Text != fmt.Sprint("old", e.Index) {
+			t.Fatalf("heard %+v of the old channel", e)
+		}
+	}
+	hear(t, s, "general", 0, "new0")
 }
