@@ -69,7 +69,7 @@ func (s *Subscription) survey(ctx context.Context, conn *Conn, channels []string
 		places <- struct{}{}
 		looking.Go(func() {
 			defer leave(places)
-			f, err := s.find(ctx, conn, channel, from)
+			f, err := s.findAgain(ctx, conn, channel, from)
 			mu.Lock()
 			defer mu.Unlock()
 			switch {
@@ -83,6 +83,18 @@ func (s *Subscription) survey(ctx context.Context, conn *Conn, channels []string
 	}
 	looking.Wait()
 	return found, failed
+}
+
+// findAgain is find that is repeated while the provider is busy: to begin with all
+// channels anew, since one of many was refused, would make it busier still.
+func (s *Subscription) findAgain(ctx context.Context, conn *Conn, channel string, from int64) (finding, error) {
+	pauses := newBusyPauses()
+	for {
+		f, err := s.find(ctx, conn, channel, from)
+		if CodeOf(err) != Busy || !pause(ctx, pauses.NextBackOff()) {
+			return f, err
+		}
+	}
 }
 
 // find looks at one channel. Whether it is another one than before is told by

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/cenkalti/backoff/v5"
+
 	"elemental/protocol"
 )
 
@@ -36,7 +38,7 @@ type attempt struct {
 func (c *Client) persist(ctx context.Context, a attempt) error {
 	ctx, cancel := within(ctx, c.o.Timeout)
 	defer cancel()
-	pauses := newPauses(50*time.Millisecond, time.Second)
+	pauses := newBusyPauses()
 	doubt := false // an earlier try may have been done
 	for tries := 1; ; tries++ {
 		conn, err := c.online(ctx)
@@ -56,6 +58,9 @@ func (c *Client) persist(ctx context.Context, a attempt) error {
 		}
 	}
 }
+
+// newBusyPauses are those between the tries of what a provider refuses for the moment.
+func newBusyPauses() *backoff.ExponentialBackOff { return newPauses(50*time.Millisecond, time.Second) }
 
 // final is how an attempt ends that is not made again. Reading leaves nothing
 // behind, so there is no doubt about it.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -267,4 +268,37 @@ func TestChannelMadeAnewWhileItBegins(t *testing.T) {
 		}
 	}
 	hear(t, s, "general", 0, "new0")
+}
+
+// TestBusyWhileItBegins: a provider that refuses one question in ten is asked that
+// one again, not all of them.
+func TestBusyWhileItBegins(t *testing.T) {
+	const channels = 40
+	var looks, subscribed atomic.Int64
+	names := make([]string, channels)
+	for i := range names {
+		names[i] = strconv.Quote(fmt.Sprint("c", i))
+	}
+	f := newFake(t, func(a *asked) bool {
+		switch a.call() {
+		case "subscribe":
+			subscribed.Add(1)
+			return false
+		case "getserverchannels":
+			a.yes(fmt.Sprintf(`"channels":[%s]`, strings.Join(names, ",")))
+		case "getlatestmessages":
+			if looks.Add(1)%10 == 0 {
+				a.say(`{"resp":false,"reason":"…","code":"busy","id":%v}`, a.values["id"])
+			} else {
+				a.messages(strconv.Itoa, 0)
+			}
+		default:
+			return false
+		}
+		return true
+	})
+	subscribe(t, connect(t, f.addr(), quick()), "s", "")
+	if subscribed.Load() != 1 || looks.Load() != channels+channels/9 {
+		t.Errorf("subscribed %d times, asked %d times", subscribed.Load(), looks.Load())
+	}
 }
