@@ -75,6 +75,8 @@ func (m *model) headLine(width int, withProvider bool) string {
 		left += t.accent.Render(visible.Line(m.provider.Name)) + t.dim.Render(", ")
 	}
 	switch {
+	case m.at.Server == "" && m.user == "" && m.online():
+		left += t.dim.Render("not logged in")
 	case m.at.Server == "" && m.user == "":
 		left += t.dim.Render("not connected")
 	case m.at.Server == "":
