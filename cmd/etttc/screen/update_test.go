@@ -111,6 +111,8 @@ func TestNarrowTerminalShowsOneListAtATime(t *testing.T) {
 	u := alice(t, 40, 10).page(1, said(0, "bob", "hello")).sees("hello").seesNot("rustaceans", "members")
 	u.presses("f3").sees("rustaceans").seesNot("hello").presses("f4").sees("members", "carol").seesNot("rustaceans")
 	u.presses("esc").sees("hello").gets(tea.WindowSizeMsg{Width: 39, Height: 10}).sees("too small")
+	u.gets(tea.WindowSizeMsg{Width: 20, Height: 5}).sees("too small", "40×10")
+	u.gets(tea.WindowSizeMsg{Width: 3, Height: 2}).gets(tea.WindowSizeMsg{Width: 1, Height: 1})
 }
 
 func TestWirePane(t *testing.T) {

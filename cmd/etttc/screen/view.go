@@ -46,12 +46,8 @@ func (m *model) draw() ([]string, *tea.Cursor) {
 
 // tooSmall is all that a tiny terminal shows.
 func (m *model) tooSmall() []string {
-	rows := make([]string, m.height)
-	for i := range rows {
-		rows[i] = repeat(" ", m.width)
-	}
-	rows[0] = m.cells.fit("terminal too small, 40×10 is the least", m.width)
-	return rows
+	rows := m.cells.wrap("terminal too small, 40×10 is the least", m.width)
+	return m.trimmed(rows, m.width, m.height)
 }
 
 // drawBody is everything above the rule: the head line and the three columns.
