@@ -247,6 +247,16 @@ func TestEndOfAServer(t *testing.T) {
 	bob.waitOut(`{"event":"notice","server":"demo","channel":"general","text":"demo/general is not heard any more, server was deleted","code":"server_gone"}`)
 }
 
+// Nor is the end of a channel that the user has deleted.
+func TestEndOfAChannel(t *testing.T) {
+	h := newHouse(t)
+	script := "/createchannel tmp\n/gotochannel tmp\nhere\n/deletechannel tmp\n"
+	want := "channel has been created\nconnected to #tmp\nchannel has been deleted\n"
+	if r := h.run(script, h.asAlice()...); r.code != 0 || r.err != want {
+		t.Errorf("%v", r)
+	}
+}
+
 // A server that was joined elsewhere may be news for what shows the servers.
 func TestListingServersIsNews(t *testing.T) {
 	h := newHouse(t)

@@ -179,7 +179,7 @@ func (s *session) run(ctx context.Context, c *commands.Command, args []string) (
 	h := s.hearing
 	h.leave()
 	did, err := s.outcome(ctx, c, args)
-	h.left(did.Gone, s.out)
+	h.left(did.Goto, s.out)
 	for _, line := range did.Lines {
 		s.out.notice(line)
 	}

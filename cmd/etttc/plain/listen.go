@@ -122,9 +122,10 @@ func (h *hearing) leave() {
 	}
 }
 
-// left ends that. A server that is gone by the user's own doing is no news.
-func (h *hearing) left(gone string, out teller) {
-	if h == nil || h.at.Server == gone {
+// left ends that. Who went elsewhere does not ask why the place ended, and has
+// mostly ended it.
+func (h *hearing) left(to *commands.Place, out teller) {
+	if h == nil || to != nil && *to != h.at {
 		return
 	}
 	h.mu.Lock()
