@@ -1,6 +1,7 @@
 package plain
 
 import (
+	"slices"
 	"sync"
 
 	"elemental/client"
@@ -59,12 +60,10 @@ func (o *own) is(m client.Message) bool {
 	for o.flying && !o.ended {
 		o.changed.Wait()
 	}
-	if len(o.unheard) == 0 || !same(o.unheard[0], m) {
-		return false
-	}
-	o.unheard = o.unheard[1:]
+	i := slices.IndexFunc(o.unheard, func(mine client.Message) bool { return same(mine, m) })
+	o.unheard = o.unheard[i+1:] // those before it went with a channel that was deleted meanwhile
 	o.changed.Broadcast()
-	return true
+	return i >= 0
 }
 
 // same compares an own post with what came. The original provider does not say

@@ -89,6 +89,14 @@ func TestOwn(t *testing.T) {
 			t.Errorf("message %d: %v", c.m.Index, got)
 		}
 	}
+	post(7, "in a channel that was deleted before it was heard")
+	post(0, "in the one made anew")
+	post(1, "in the one made anew")
+	for index := range int64(2) {
+		if !o.is(client.Message{Index: index, Author: "alice"}) {
+			t.Errorf("message %d of the channel made anew is another's", index)
+		}
+	}
 	post(-1, "unknown place") // the original does not say where
 	if o.is(client.Message{Index: 7, Author: "alice", Text: "another"}) || !o.is(client.Message{Index: 8, Author: "alice", Text: "unknown place"}) {
 		t.Error("a post whose place is unknown is not found by its text")
