@@ -21,8 +21,11 @@ func (m *model) statusLine() string {
 		left += t.bar.Render("│ ") + t.barStrong.Render(visible.Line(m.user)) + t.bar.Render(" │ "+written(m.at)+" ")
 	}
 	right := "F1 help "
-	if m.lines.running != "" {
+	switch {
+	case m.lines.running != "":
 		right = m.lines.running + "… "
+	case m.dialog != nil:
+		right = "" // it takes the keys
 	}
 	if gap := m.width - m.cells.width(left) - m.cells.width(right); gap > 0 {
 		return left + t.bar.Render(fmt.Sprintf("%*s%s", gap, "", right))
