@@ -114,6 +114,10 @@ func (n *net) aboutProvider() tea.Cmd {
 	})
 }
 
+// listAtOnce is how many servers are asked for their channels at once: one after
+// the other, somebody in many servers far away would look at nothing for long.
+const listAtOnce = 16
+
 // list asks for the servers and their channels. A server that went away
 // between the two questions is left out.
 func (n *net) list() tea.Cmd {
@@ -122,19 +126,36 @@ func (n *net) list() tea.Cmd {
 		if err != nil {
 			return listedMsg{err: err}
 		}
+		found, errs := n.channelsOf(ctx, names)
 		var servers []server
-		for _, name := range names {
-			channels, err := n.who.Channels(ctx, name)
-			if code := client.CodeOf(err); code == client.NoSuchServer || code == client.NotInServer {
-				continue
+		for i, s := range found {
+			switch code := client.CodeOf(errs[i]); {
+			case code == client.NoSuchServer || code == client.NotInServer:
+			case errs[i] != nil:
+				return listedMsg{err: errs[i]}
+			default:
+				servers = append(servers, s)
 			}
-			if err != nil {
-				return listedMsg{err: err}
-			}
-			servers = append(servers, server{name: name, channels: channels})
 		}
 		return listedMsg{servers: servers}
 	})
+}
+
+// channelsOf asks each of some servers for its channels.
+func (n *net) channelsOf(ctx context.Context, names []string) ([]server, []error) {
+	servers, errs := make([]server, len(names)), make([]error, len(names))
+	places := make(chan struct{}, listAtOnce)
+	var asking sync.WaitGroup
+	for i, name := range names {
+		places <- struct{}{}
+		asking.Go(func() {
+			defer func() { <-places }()
+			servers[i].name = name
+			servers[i].channels, errs[i] = n.who.Channels(ctx, name)
+		})
+	}
+	asking.Wait()
+	return servers, errs
 }
 
 // subscribe begins to hear a whole server. The subscription outlives the command.
