@@ -50,11 +50,16 @@ func (s *Subscription) subscribe(ctx context.Context, conn *Conn) (from int64, e
 	s.mu.Lock()
 	s.wired = conn
 	s.mu.Unlock()
-	from, err = conn.Subscribe(ctx, s.at.server, s.at.channel)
+	if from, err = conn.Subscribe(ctx, s.at.server, s.at.channel); err != nil {
+		return -1, err
+	}
+	s.mu.Lock()
+	s.told = conn
+	s.mu.Unlock()
 	if s.at.channel == "" {
 		from = -1
 	}
-	return from, err
+	return from, nil
 }
 
 // survey looks at channels, some at a time; from is where pushes begin, or -1.

@@ -145,6 +145,7 @@ type ownPost struct {
 	s       *Subscription
 	t       *track // of its channel, if there is one yet
 	endings int    // how often a channel had ended when it began
+	told    *Conn  // where that would be told from then on
 }
 
 func (s *Subscription) postBegins(channel string) *ownPost {
@@ -153,9 +154,10 @@ func (s *Subscription) postBegins(channel string) *ownPost {
 	t := s.tracks[channel]
 	if t != nil && s.attached != nil && !s.attached.Original() {
 		t.own++
-		return &ownPost{s, t, s.endings}
+	} else {
+		t = nil
 	}
-	return &ownPost{s, nil, s.endings}
+	return &ownPost{s, t, s.endings, s.told}
 }
 
 // counted tells, among ourselves, that a message is there and not what it says.
@@ -163,8 +165,9 @@ const counted Kind = -1
 
 // ends says what became of a post that was made on a connection. Its message is
 // heard like a push where it is certainly the one at that place, and read from
-// the history otherwise. Where it is in doubt, or a channel has ended meanwhile
-// and nobody knows which one it went to, all is counted anew.
+// the history otherwise. Where it is in doubt, or a channel has ended meanwhile, or
+// may have without our being told, and nobody knows which one it went to, all is
+// counted anew.
 func (o *ownPost) ends(on *Conn, m Message, certain, doubtful bool) {
 	s := o.s
 	s.mu.Lock()
@@ -174,7 +177,7 @@ func (o *ownPost) ends(on *Conn, m Message, certain, doubtful bool) {
 	}
 	posted := m.Index >= 0
 	switch {
-	case doubtful, posted && (o.endings != s.endings || on != s.attached && on != s.wired):
+	case doubtful, posted && (o.endings != s.endings || on != o.told || on != s.wired):
 		s.stale = true
 	case posted && certain:
 		s.take(on, Event{Kind: Posted, Message: m})

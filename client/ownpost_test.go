@@ -146,3 +146,52 @@ func TestOwnPostBeforeTheEnd(t *testing.T) {
 		hear(t, s, "general", 0, "new0", "new1", "new2", "new3", "new4", "new5")
 	}
 }
+
+// TestOwnPostBeforeTheSubscription has a post repeated on the next connection before
+// the subscription is there, and its channel deleted in between, which nobody is told.
+func TestOwnPostBeforeTheSubscription(t *testing.T) {
+	for range 10 { // the post is not always on its way in time
+		ownPostBeforeTheSubscription(t)
+	}
+}
+
+func ownPostBeforeTheSubscription(t *testing.T) {
+	returned := make(chan struct{})
+	var message atomic.Pointer[asked]
+	f := newFake(t, func(a *asked) bool {
+		text := func(i int) string { return fmt.Sprint("new", i) }
+		switch {
+		case a.n == 1 && a.call() == "message": // and no answer
+		case a.n == 1 && a.call() == "getlatestmessages":
+			a.messages(text, 0)
+		case a.call() == "message":
+			message.Store(a)
+		case a.n > 1 && a.call() == "subscribe" && (message.Load() == nil || message.Load().n != a.n):
+			_ = a.conn.Close() // once more, until the post comes first
+		case a.n > 1 && a.call() == "subscribe":
+			message.Load().yes(`"index":7,"timestamp":1.5`)
+			<-returned // the channel is deleted and made again
+			a.yes(`"amount":10`)
+		case a.call() == "getlatestmessages" || a.call() == "getmessages":
+			a.messages(text, 10)
+		default:
+			return false
+		}
+		return true
+	})
+	c := connect(t, f.addr(), quick())
+	must(t, c.Login(within(t), "a", "pw"))
+	s := subscribe(t, c, "s", "general")
+	posted := make(chan error, 1)
+	go func() {
+		_, err := c.Post(within(t), "s", "general", "own")
+		posted <- err
+	}()
+	c.Reconnect()
+	err := <-posted
+	close(returned)
+	must(t, err)
+	for i := range 10 {
+		hear(t, s, "general", int64(i), fmt.Sprint("new", i))
+	}
+}

@@ -47,7 +47,8 @@ type Subscription struct {
 
 	mu       sync.Mutex
 	begun    bool              // where delivery begins is known
-	wired    *Conn             // the connection it has subscribed on
+	wired    *Conn             // the connection it is subscribing on, or has
+	told     *Conn             // the same, once it has: it is told of each ending from then on
 	attached *Conn             // the same, once what it heard can be told apart
 	stale    bool              // there may be more than was counted
 	endings  int               // how often a channel of it was seen to end
