@@ -37,6 +37,7 @@ type post struct {
 	text  string // what is posted
 	nonce string
 
+	epoch     int  // the room's, when it was handed over
 	left      bool // it was handed over, and there is or was a connection
 	uncertain bool // an earlier try was not answered
 }
@@ -150,8 +151,9 @@ func (m *model) postNext() tea.Cmd {
 
 // handOver gives the first post to the client.
 func (m *model) handOver() tea.Cmd {
-	m.outbox.posts[0].left = m.online()
-	return m.net.post(m.outbox.posts[0])
+	first := &m.outbox.posts[0]
+	first.left, first.epoch = m.online(), m.room(first.at).epoch
+	return m.net.post(*first)
 }
 
 // reachable is told when the connection is there: what waits for it leaves.
@@ -176,20 +178,23 @@ func (m *model) posted(msg postedMsg) tea.Cmd {
 	}
 	m.outbox.posts = slices.Clone(m.outbox.posts[1:])
 	if msg.err == nil {
-		m.land(line{first.id, first.at, first.text}, msg.message)
+		m.land(*first, msg.message)
 		return tea.Batch(m.postNext(), m.quitWhenDone())
 	}
 	m.refused(first.line, commands.Explain(msg.err))
 	return tea.Batch(m.postNext(), m.quitWhenDone())
 }
 
-// land shows a message that was posted, before its event comes.
-func (m *model) land(l line, posted client.Message) {
+// land shows a message that was posted, before its event comes. Where the channel
+// was deleted meanwhile, it may be of another one than is there now.
+func (m *model) land(p post, posted client.Message) {
 	if posted.Index < 0 {
-		m.outbox.landed = append(m.outbox.landed, landed{l, m.now})
+		m.outbox.landed = append(m.outbox.landed, landed{line{p.id, p.at, p.text}, m.now})
 		return
 	}
-	m.room(l.at).history.merge([]client.Message{posted})
+	if r := m.room(p.at); r.epoch == p.epoch {
+		r.history.merge([]client.Message{posted})
+	}
 }
 
 // found forgets a landed message that has come back, and those that nobody

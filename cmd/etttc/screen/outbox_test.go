@@ -34,6 +34,17 @@ func TestPostsKeepTheirOrderAndShowAsPending(t *testing.T) {
 	}
 }
 
+func TestPostedInAChannelThatWasMadeAnew(t *testing.T) {
+	u := alice(t, 80, 24).page(7, numbered(0, 7)...).types("the last").presses("enter")
+	u.gets(eventsMsg{"gophers", []client.Event{{Kind: client.Deleted, Message: client.Message{Server: "gophers", Channel: "general"}}}})
+	u.posted(said(0, "bob", "the first of the new one"))
+	u.gets(postedMsg{id: u.m.outbox.posts[0].id, message: said(7, "alice", "the last")})
+	r := u.m.room(general)
+	if h := r.history; h.total != 1 || len(h.messages) != 1 || h.messages[0].Text != "the first of the new one" {
+		t.Errorf("of %d messages there are %+v", h.total, h.messages)
+	}
+}
+
 func TestRefusedTextComesBack(t *testing.T) {
 	refusal := &client.Refusal{Code: client.MessageTooLong, Reason: "message is too long"}
 	u := alice(t, 120, 24).page(0).types("much too long").presses("enter")
