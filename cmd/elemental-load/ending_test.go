@@ -201,6 +201,32 @@ func TestProviderRestarted(t *testing.T) {
 	}
 }
 
+// TestRestartedAmongWaves: who could not return at once comes back with one connection,
+// however many waves found the provider away: those are not the load that was asked for,
+// and each would cut off the one before it.
+func TestRestartedAmongWaves(t *testing.T) {
+	t.Parallel()
+	p, address := at(t)
+	r := launch(t, "reconnect", address, "--clients=10", "--rate=2", "--duration=9s")
+	r.loads()
+	p.Kill()
+	<-time.After(3 * time.Second) // what is measured: some six waves
+	p.Start()
+	kept := r.wait(0)
+	waves, connect := operation(t, kept, "return"), operation(t, kept, "connect")
+	if waves.Failed < 20 {
+		t.Errorf("%d could not return at once, of ten in each wave", waves.Failed)
+	}
+	if others := connect.Done - waves.Done; others > 3*10 { // the first ones, those that were killed on their way, and those that came back
+		t.Errorf("%d connections besides those of waves", others)
+	}
+	for _, f := range kept.Failures {
+		if strings.Contains(f.Cause, "closed by the load tester") {
+			t.Errorf("%+v", f)
+		}
+	}
+}
+
 // TestNothingThere says what helps, and sends nothing to other machines.
 func TestNothingThere(t *testing.T) {
 	t.Parallel()

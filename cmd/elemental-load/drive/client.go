@@ -31,8 +31,11 @@ type client struct {
 	place atomic.Int64 // how far it has read
 	slow  bool         // it subscribes and then reads no more
 
-	mu   sync.Mutex
-	link *link // nil while it is away
+	arriving sync.Mutex // held by who has it connect: one at a time
+
+	mu        sync.Mutex
+	link      *link // nil while it is away
+	returning bool  // somebody has it come back
 }
 
 // link is one connection of a client, from its login on.
@@ -139,9 +142,6 @@ func (c *client) settle(l *link) bool {
 	if l.ended {
 		return false
 	}
-	if c.link != nil {
-		c.link.conn.Close()
-	}
 	c.link = l
 	return true
 }
@@ -205,26 +205,54 @@ func (l *link) Ended(cause error) {
 		c.part.noteCut(cause)
 	default:
 		w.rec.Failed(c.turn, opConnection, cause)
-		w.tasks.Go(func() { c.comeBack(w.life) })
+		c.comeBack()
 	}
 }
 
-// comeBack connects anew, after growing pauses.
-func (c *client) comeBack(ctx context.Context) {
+// comeBack has the client connect anew, after growing pauses, unless that is under way:
+// who is dropped once more meanwhile has one connection to come back with, not two.
+func (c *client) comeBack() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.returning {
+		return
+	}
+	c.returning = true
+	c.part.w.tasks.Go(c.keepTrying)
+}
+
+func (c *client) keepTrying() {
 	pauses := backoff.NewExponentialBackOff()
 	pauses.InitialInterval, pauses.MaxInterval = 100*time.Millisecond, 5*time.Second
-	for (plainClock{}).Until(ctx, time.Now().Add(pauses.NextBackOff())) == nil {
-		if c.connect(ctx, time.Now()) == nil {
-			return
+	for life := c.part.w.life; !c.isBack() && (plainClock{}).Until(life, time.Now().Add(pauses.NextBackOff())) == nil; {
+		c.arriving.Lock()
+		if c.online() == nil {
+			_ = c.connect(life, time.Now()) // it is recorded, and tried again
 		}
+		c.arriving.Unlock()
 	}
 }
 
-// hangUp closes the connection, if there is one.
-func (c *client) hangUp() {
-	if l := c.online(); l != nil {
-		l.conn.Close()
+// isBack tells that the client is online, and then that nobody has it come back any more.
+func (c *client) isBack() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.returning = c.link == nil
+	return !c.returning
+}
+
+// again drops the connection, if there is one, and makes another.
+func (c *client) again(due time.Time) error {
+	c.arriving.Lock()
+	defer c.arriving.Unlock()
+	c.mu.Lock()
+	dropped := c.link
+	c.link = nil // at once: it is not the client's any more when it ends
+	c.mu.Unlock()
+	if dropped != nil {
+		dropped.conn.Close()
 	}
+	return c.connect(c.part.w.life, due)
 }
 
 // ask sends a request and records it.

@@ -213,10 +213,9 @@ func (c *client) wave(due time.Time) {
 	var all sync.WaitGroup
 	for _, one := range c.part.clients {
 		all.Go(func() {
-			one.hangUp()
-			if one.connect(one.part.w.life, due) != nil {
+			if one.again(due) != nil {
 				one.part.w.rec.Failed(one.turn, opReturn, errNoReturn)
-				one.part.w.tasks.Go(func() { one.comeBack(one.part.w.life) })
+				one.comeBack()
 				return
 			}
 			one.part.w.rec.Done(one.turn, opReturn, due, due, time.Now())
