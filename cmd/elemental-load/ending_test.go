@@ -137,8 +137,8 @@ func TestExpectations(t *testing.T) {
 	t.Parallel()
 	_, address := at(t)
 	small := []string{"chat", address, "--clients=4", "--rate=20", "--duration=1s"}
-	r, _ := load(t, 0, append(small, "--expect=errors=0", "--expect=p99<1h", "--expect=delivered.max<1h")...)
-	if len(r.Verdicts) != 3 || !r.Verdicts[2].Met {
+	r, _ := load(t, 0, append(small, "--expect=errors=0", "--expect=p99<1h", "--expect=delivered.max<1h", "--expect=connection.failed=0")...)
+	if len(r.Verdicts) != 4 || !r.Verdicts[2].Met || !r.Verdicts[3].Met {
 		t.Errorf("%+v", r.Verdicts)
 	}
 	r, _ = load(t, 3, append(small, "--expect=errors=0", "--expect=p99<1us")...)
@@ -274,6 +274,7 @@ func TestMistakes(t *testing.T) {
 		"neither open nor closed":      {"--model=ajar"},
 		"p98":                          {"--expect=p98<3ms"},
 		`no operation "posts"`:         {"--expect=posts.p99<3ms", "--address=localhost:1"},
+		`no operation "page"; it has`:  {"chat", "--expect=page.p99<3ms", "--address=localhost:1"},
 		"leave out --address, --tls":   {"--selfhost", "--tls"},
 		"leave out --address":          {"--selfhost", "--address", "localhost:5005"},
 		"no such file":                 {"--file=/nowhere/at-all.yaml"},

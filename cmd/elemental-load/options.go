@@ -16,7 +16,6 @@ import (
 	"elemental/client"
 	"elemental/cmd/elemental-load/crew"
 	"elemental/cmd/elemental-load/drive"
-	"elemental/cmd/elemental-load/measure"
 	"elemental/cmd/elemental-load/plan"
 	"elemental/cmd/elemental-load/result"
 	"elemental/cmd/elemental-load/wire"
@@ -198,7 +197,7 @@ func (o *runOptions) job() (*job, error) {
 	if j.plan, err = spec.Build(); err != nil {
 		return nil, err
 	}
-	if j.expect, err = expectations(spec.Expect); err != nil {
+	if j.expect, err = expectations(j.plan, spec.Expect); err != nil {
 		return nil, err
 	}
 	if o.PasswordFile != "" {
@@ -211,28 +210,24 @@ func (o *runOptions) job() (*job, error) {
 	return j, o.check(j.password)
 }
 
-// expectations reads what is expected. An operation that no scenario has is refused before the run.
-func expectations(texts []string) (all []result.Expectation, err error) {
+// expectations reads what is expected. An operation that the plan's scenarios do not have is
+// refused before the run.
+func expectations(p *plan.Plan, texts []string) (all []result.Expectation, err error) {
+	var names []string
+	for _, k := range drive.OperationsOf(p) {
+		names = append(names, k.Name)
+	}
 	for _, text := range texts {
 		e, err := result.ParseExpectation(text)
 		if err != nil {
 			return nil, err
 		}
-		isMeant := func(k measure.Kind) bool { return k.Name == e.Operation() }
-		if e.Operation() != "" && !slices.ContainsFunc(drive.Operations, isMeant) {
-			return nil, fmt.Errorf("the expectation %q: there is no operation %q; there are %s", text, e.Operation(), operationNames())
+		if e.Operation() != "" && !slices.Contains(names, e.Operation()) {
+			return nil, fmt.Errorf("the expectation %q: this run has no operation %q; it has %s", text, e.Operation(), strings.Join(names, " "))
 		}
 		all = append(all, e)
 	}
 	return all, nil
-}
-
-func operationNames() string {
-	var names []string
-	for _, k := range drive.Operations {
-		names = append(names, k.Name)
-	}
-	return strings.Join(names, " ")
 }
 
 // check finds what no single option shows.

@@ -3,12 +3,15 @@ package main_test
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"elemental/client"
 	"elemental/client/originaltest"
+	"elemental/cmd/elemental-load/drive"
+	"elemental/cmd/elemental-load/measure"
 	"elemental/cmd/elemental-load/result"
 )
 
@@ -52,6 +55,9 @@ func TestScenarios(t *testing.T) {
 			for _, o := range r.Operations {
 				if o.Name == "return" && o.Corrected.Min == 0 {
 					t.Errorf("a return in no time: %+v", o)
+				}
+				if !slices.ContainsFunc(drive.OperationsOf(&r.Plan), func(k measure.Kind) bool { return k.Name == o.Name }) {
+					t.Errorf("%s is measured, and may not be expected", o.Name)
 				}
 			}
 		})

@@ -1,6 +1,11 @@
 package drive
 
-import "elemental/cmd/elemental-load/measure"
+import (
+	"slices"
+
+	"elemental/cmd/elemental-load/measure"
+	"elemental/cmd/elemental-load/plan"
+)
 
 // The operations that are measured.
 const (
@@ -44,4 +49,22 @@ var Operations = []measure.Kind{
 	{Name: opSubscribe, About: "subscribe: request to answer"},
 	{Name: opConnect, About: "connection set-up: TCP, and TLS where it is on"},
 	{Name: opConnection, About: "connections that were lost"},
+}
+
+// OperationsOf are those that a run of the plan can have.
+func OperationsOf(p *plan.Plan) (kinds []measure.Kind) {
+	can := []string{opConnect, opLogin, opConnection}
+	for _, share := range p.Mix {
+		scenario := scenarios[share.Scenario]
+		can = append(can, scenario.does...)
+		if scenario.listens != nil {
+			can = append(can, opDelivered, opSubscribe)
+		}
+	}
+	for _, kind := range Operations {
+		if slices.Contains(can, kind.Name) {
+			kinds = append(kinds, kind)
+		}
+	}
+	return kinds
 }

@@ -13,8 +13,9 @@ import (
 
 // scenario is what the clients of a plan.Scenario do.
 type scenario struct {
-	alone   bool // a client does one thing at a time
-	absent  bool // its clients hold no connection
+	alone   bool     // a client does one thing at a time
+	absent  bool     // its clients hold no connection
+	does    []string // its operations, besides those of everybody who connects and listens
 	listens func(*client) bool
 	acts    func(number int) bool    // which clients do; nil: all
 	act     func(*client, time.Time) // one action, due at that moment; it ends with its last answer
@@ -22,16 +23,21 @@ type scenario struct {
 
 // scenarios are what there is to do, by the names of plan.Scenarios.
 var scenarios = map[string]scenario{
-	"chat":      {listens: everybody, act: (*client).chat},
-	"fanout":    {listens: allButPosters, acts: postsAlone, act: (*client).chat},
-	"history":   {act: (*client).readBack},
-	"poll":      {alone: true, act: (*client).poll},
-	"login":     {alone: true, absent: true, act: (*client).storm},
-	"connect":   {act: (*client).ping},
-	"churn":     {alone: true, act: (*client).churn},
-	"reconnect": {alone: true, listens: everybody, act: (*client).wave},
-	"slow":      {listens: everybody, acts: readsOn, act: (*client).chat},
+	"chat":      {does: posting, listens: everybody, act: (*client).chat},
+	"fanout":    {does: posting, listens: allButPosters, acts: postsAlone, act: (*client).chat},
+	"history":   {does: []string{opPage}, act: (*client).readBack},
+	"poll":      {does: []string{opCount, opPage, opSeen, opPost}, alone: true, act: (*client).poll},
+	"login":     {does: []string{opRegister}, alone: true, absent: true, act: (*client).storm},
+	"connect":   {does: []string{opPing}, act: (*client).ping},
+	"churn":     {does: circling, alone: true, act: (*client).churn},
+	"reconnect": {does: []string{opReturn, opPost}, alone: true, listens: everybody, act: (*client).wave},
+	"slow":      {does: posting, listens: everybody, acts: readsOn, act: (*client).chat},
 }
+
+var (
+	posting  = []string{opPost}
+	circling = []string{opNewServer, opNewChannel, opLeave, opJoin, opEndChannel, opEndServer}
+)
 
 func everybody(*client) bool { return true }
 

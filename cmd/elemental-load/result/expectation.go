@@ -69,7 +69,7 @@ var operators = []string{"<=", ">=", "!=", "<", ">", "="}
 // (refused and failed), refused and failed are of all operations together, or of
 // the named one. violations, behind (0 or 1), heldback, cpu (percent of a core),
 // memory and memoryperconn (sizes such as 200MiB) are of the whole run. Whether
-// the operation exists shows in Check.
+// there is such an operation is for the caller to know.
 func ParseExpectation(text string) (Expectation, error) {
 	e, err := parseExpectation(strings.TrimSpace(text))
 	if err != nil {

@@ -58,14 +58,17 @@ func TestExpectations(t *testing.T) {
 		{"memoryperconn<64KiB", steady, true, "60.0 KiB"},
 		{"memoryperconn<60kB", steady, false, "60.0 KiB"},
 
+		// What never came to be done has failed not once.
+		{"connection.failed=0", steady, true, "0"},
+		{"connection.done>0", steady, false, "0"},
+
 		// What cannot be told is not met.
 		{"cpu>=0", closed, false, "the provider's process is not known"},
 		{"memory>=0B", closed, false, "the provider's process is not known"},
 		{"memoryperconn>=0B", stalled, false, "there were too few connections to tell"},
 		{"login.p99<1h", stalled, false, "no login was measured"},
 		{"login.p99!=0s", stalled, false, "no login was measured"},
-		{"nothing.p99<1h", steady, false, `there is no operation "nothing"; there are post delivered`},
-		{"nothing.errors=0", steady, false, `there is no operation "nothing"; there are post delivered`},
+		{"connection.p99<1h", steady, false, "no connection was measured"},
 		{"p99<1h", &Result{}, false, "nothing was measured"},
 	} {
 		e, err := ParseExpectation(c.text)
