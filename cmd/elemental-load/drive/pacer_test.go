@@ -263,6 +263,40 @@ func TestPacerEnds(t *testing.T) {
 	p.open(ctx, &fakeClock{now: epoch}, epoch)
 }
 
+// TestClosedModelCountsOutages: what a client of the closed model was about to do when its
+// connection was lost is late by the time that it took to come back, and has failed
+// where it did not.
+func TestClosedModelCountsOutages(t *testing.T) { synctest.Test(t, outage) }
+
+func outage(t *testing.T) {
+	const pause, away = 100 * time.Millisecond, 2 * time.Second
+	p := paced([]plan.Stage{{For: 5 * time.Second, From: 2, To: 2}}, 2, 2, func(c *client, due time.Time) {
+		c.part.w.rec.Done(0, opPost, due, time.Now(), time.Now())
+	})
+	p.main, p.w.world.Plan.Think = opPost, pause
+	there := func(c *client, is bool) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.link = nil; is {
+			c.link = &link{c: c}
+		}
+	}
+	back, lost := p.actors[0], p.actors[1]
+	there(back, true)
+	there(lost, true)
+	time.AfterFunc(time.Second, func() { there(back, false) })
+	time.AfterFunc(time.Second+away, func() { there(back, true) })
+	time.AfterFunc(time.Second, func() { there(lost, false) })
+	p.closed(context.Background(), time.Now())
+	post := p.w.rec.Take().Operations[opPost]
+	if most := time.Duration(post.Corrected.Histogram().Max()) * time.Microsecond; most < away-pause-idle || most > away+idle {
+		t.Errorf("the latest was late by %v after an outage of %v", most, away)
+	}
+	if most := post.Uncorrected.Histogram().Max(); most > 0 || post.Failed != 1 {
+		t.Errorf("sent, it took %d µs; %d have failed", most, post.Failed)
+	}
+}
+
 // TestRealClock waits no shorter than it should, and ends with the context.
 func TestRealClock(t *testing.T) {
 	c := newClock()

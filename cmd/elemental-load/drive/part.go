@@ -16,6 +16,7 @@ type part struct {
 	w        *Worker
 	number   int
 	name     string
+	main     string // the operation that it is about
 	scenario scenario
 	interval time.Duration // least time between two actions of a client
 	clients  []*client
@@ -46,7 +47,7 @@ func newPart(w *Worker, number int) *part {
 	share := w.world.Plan.Mix[number]
 	known, _ := plan.Find(share.Scenario)
 	p := &part{
-		w: w, number: number, name: share.Scenario, scenario: scenarios[share.Scenario],
+		w: w, number: number, name: share.Scenario, main: known.Main, scenario: scenarios[share.Scenario],
 		interval: time.Duration(known.Interval * float64(time.Second)),
 		free:     make(chan struct{}, 1),
 	}
@@ -253,22 +254,35 @@ func (p *part) closed(ctx context.Context, start time.Time) {
 const idle = 20 * time.Millisecond
 
 // loop is one client of the closed model. It rests while the load is for fewer
-// clients, and while it is not connected.
+// clients, and while it is not connected: then what it was about to do is due since it
+// had to wait, and has failed if the load ends before.
 func (p *part) loop(ctx context.Context, clock plainClock, start time.Time, rank int, c *client, pause time.Duration) {
+	var due time.Time // of what waits for the connection
 	for ctx.Err() == nil {
 		now := time.Now()
 		if now.Sub(start) >= p.schedule.Length() {
-			return
+			break
 		}
+		works := float64(rank) < p.schedule.Level(now.Sub(start))
 		away := !p.scenario.absent && c.online() == nil
-		if away || float64(rank) >= p.schedule.Level(now.Sub(start)) {
+		switch {
+		case !works:
+			due = time.Time{}
+		case due.IsZero():
+			due = now
+		}
+		if away || !works {
 			_ = clock.Until(ctx, now.Add(idle)) // the loop sees the end
 			continue
 		}
-		p.perform(c, now, 0, measure.Nobody)
+		p.perform(c, due, 0, measure.Nobody)
+		due = time.Time{}
 		if pause > 0 {
 			_ = clock.Until(ctx, time.Now().Add(pause)) // likewise
 		}
+	}
+	if !due.IsZero() {
+		p.w.rec.Failed(c.turn, p.main, errAway)
 	}
 }
 

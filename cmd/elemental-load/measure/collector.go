@@ -233,7 +233,7 @@ func (c *Collector) steady() bool {
 // fillOperations puts the main operation first, then the others in their order.
 func (c *Collector) fillOperations(r *result.Result) error {
 	if c.plan.Model == plan.Closed && !c.steady() {
-		r.Notes = append(r.Notes, "The clients of these scenarios do different things in turn, so nobody knows what a stall kept them from sending: the closed model's latencies are uncorrected here.")
+		r.Notes = append(r.Notes, "The clients of these scenarios do different things in turn, so nobody knows what a stall kept them from sending: nothing is put in for it in the closed model's latencies here.")
 	}
 	for i, kind := range c.kinds {
 		o := c.total.Operations[kind.Name]
@@ -251,7 +251,7 @@ func (c *Collector) fillOperations(r *result.Result) error {
 		var err, errA, errB error
 		if kind.Paced && c.plan.Model == plan.Closed && c.steady() {
 			usual := time.Duration(plain.ValueAtPercentile(50))*time.Microsecond + c.plan.Think
-			corrected, err = result.Correct(plain, usual)
+			corrected, err = result.Correct(corrected, usual)
 		}
 		if err == nil {
 			out.Corrected, errA = result.NewLatency(corrected)

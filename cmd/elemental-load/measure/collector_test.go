@@ -167,6 +167,24 @@ func TestClosedIsCorrected(t *testing.T) {
 	}
 }
 
+// TestOutageIsCorrected: what had to wait until its client was back counts like a stall,
+// though it was answered at once.
+func TestOutageIsCorrected(t *testing.T) {
+	p := open(0, time.Second)
+	p.Model, p.Stages = plan.Closed, []plan.Stage{{For: 2 * time.Second, From: 1, To: 1}}
+	c := measure.NewCollector(p, kinds, 1, nil, func(result.Second) {})
+	r := measure.NewRecorder()
+	for range 250 {
+		r.Done(0, "post", epoch, epoch, epoch.Add(4*time.Millisecond))
+	}
+	r.Done(0, "post", epoch, epoch.Add(996*time.Millisecond), epoch.Add(time.Second))
+	c.Second(0, r.Take())
+	post := fill(t, c, 2*time.Second).Operations[0]
+	if post.Uncorrected.Count != 251 || post.Uncorrected.Max > 5 || post.Corrected.Count < 499 || post.Corrected.Count > 501 || post.Corrected.P90 < 700 {
+		t.Errorf("%+v\n%+v", post.Uncorrected, post.Corrected)
+	}
+}
+
 // TestReasons counts refusals and failures apart, by what was said.
 func TestReasons(t *testing.T) {
 	r := measure.NewRecorder()

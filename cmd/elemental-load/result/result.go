@@ -89,9 +89,10 @@ type Operation struct {
 	Setup   bool   `json:"setup"`  // most of it was done before the load: its rate says nothing
 
 	// Corrected counts from the moment the operation was due, so that a stall
-	// delays all that was due in it. In the closed model nothing is due at a time:
-	// there it is the uncorrected one with the requests put in that a stall kept
-	// from being sent (HdrHistogram's correction, at the usual interval).
+	// delays all that was due in it. In the closed model something is due when its
+	// client is ready to send, though it may have to come back first; and the requests
+	// are put in that a stall kept from being sent (HdrHistogram's correction, at the
+	// usual interval).
 	Corrected Latency `json:"corrected"`
 	// Uncorrected counts from when it was really sent.
 	Uncorrected Latency `json:"uncorrected"`
@@ -182,7 +183,7 @@ type Second struct {
 }
 
 // Slice is one second of an operation; corrected latencies in milliseconds (in
-// the closed model, which corrects afterwards, the uncorrected ones).
+// the closed model without what is put in afterwards).
 type Slice struct {
 	Done int64   `json:"done"`
 	P50  float64 `json:"p50"`
