@@ -21,6 +21,7 @@ func TestFaults(t *testing.T) {
 		"push doubled":       {faultytest.DoublePush, 20, "push-doubled"},
 		"pushes swapped":     {faultytest.SwapPushes, 20, "push-reordered"},
 		"push changed":       {faultytest.ChangePush, 20, "misplaced"},
+		"own post pushed":    {faultytest.PushOwn, 10, "push-own"},
 		"index told twice":   {faultytest.SameIndexTwice, 10, "misplaced"},
 		"done and refused":   {faultytest.RefuseDone, 10, "refused-done"},
 		"history: missing":   {faultytest.DropFromHistory, 1, "lost"},

@@ -29,6 +29,7 @@ const (
 	PushLost      Violation = "push-lost"      // a subscriber that stayed connected was never told
 	PushDoubled   Violation = "push-doubled"   // a subscriber was told twice
 	PushReordered Violation = "push-reordered" // a subscriber was told of a place after a later one
+	PushOwn       Violation = "push-own"       // a connection was told what it had posted itself
 )
 
 // About says each violation in a sentence, in the order of their weight.
@@ -45,6 +46,7 @@ var About = []struct {
 	{PushLost, "messages that a connected subscriber was never told"},
 	{PushDoubled, "messages that a subscriber was told twice"},
 	{PushReordered, "messages that a subscriber was told after a later one"},
+	{PushOwn, "messages that were pushed to the connection that had posted them"},
 }
 
 // Report is how often a violation was seen, and the first few.

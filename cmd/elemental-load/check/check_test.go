@@ -280,6 +280,52 @@ func TestPushBeforeAnswer(t *testing.T) {
 	d.want()
 }
 
+// TestManyPushesBeforeAnswer: however many come before the answer to the subscription,
+// those that are owed are known to have come.
+func TestManyPushesBeforeAnswer(t *testing.T) {
+	d := newDesk(t)
+	const many = 1<<16 + 3
+	texts := d.posts(d.c.Lane(), 0, many)
+	s := d.c.Stream(nil)
+	for i, text := range texts {
+		s.Pushed(int64(i), []byte(text))
+	}
+	s.Begin(many - 2)
+	d.history(texts...)
+	d.want()
+}
+
+// TestOddPushesBeforeAnswer: what comes then is judged by what the answer says.
+func TestOddPushesBeforeAnswer(t *testing.T) {
+	d := newDesk(t)
+	texts := d.posts(d.c.Lane(), 0, 7)
+	s := d.c.Stream(nil)
+	for _, i := range []int64{0, 0, 1, 3, 2, 3, 5} {
+		s.Pushed(i, []byte(texts[i]))
+	}
+	s.Begin(2)
+	s.Pushed(6, []byte(texts[6]))
+	d.history(texts...)
+	d.want("push-lost I", "push-doubled I", "push-reordered I") // 4; 3; 2 after 3
+}
+
+// TestPushOfOwn: a connection is not told what it has posted itself, neither before it
+// knows the place nor afterwards. The others are not taken for lost or doubled for it.
+func TestPushOfOwn(t *testing.T) {
+	d := newDesk(t)
+	other, own := d.c.Lane(), d.c.Lane()
+	texts := append(d.posts(own, 0, 2), d.posts(other, 2, 1)...)
+	s := d.c.Stream(own)
+	s.Begin(0)
+	s.Pushed(0, []byte(texts[0]))
+	s.Own(0)
+	s.Own(1)
+	s.Pushed(1, []byte(texts[1]))
+	s.Pushed(2, []byte(texts[2]))
+	d.history(texts...)
+	d.want("push-own II")
+}
+
 // TestReadersDisagree: what was pushed at a place, and what was read there, is one
 // message.
 func TestReadersDisagree(t *testing.T) {

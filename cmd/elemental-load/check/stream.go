@@ -15,12 +15,15 @@ type Stream struct {
 	mu      sync.Mutex
 	begun   bool
 	ended   bool
-	early   []int64        // heard before the subscription was answered
+	early   []span         // heard before the subscription was answered
 	from    int64          // the first that is owed
 	next    int64          // behind all that it knows of
 	latest  int64          // the index of the latest push, -1 before
 	missing map[int64]bool // passed over: yet to come, its own, or lost
 }
+
+// span is the places from from on, before to.
+type span struct{ from, to int64 }
 
 // Stream begins a stream. Own is the lane of the same connection in this channel,
 // or nil.
@@ -39,16 +42,27 @@ func (s *Stream) Begin(amount int64) {
 	defer s.mu.Unlock()
 	s.begun, s.from, s.next = true, amount, amount
 	s.c.book.streams.Add(1)
-	for _, index := range s.early {
-		if index >= amount {
+	for _, e := range s.early {
+		for index := max(e.from, amount); index < e.to; index++ {
 			s.heard(index)
 		}
 	}
 	s.early = nil
 }
 
-// mostEarly bounds what is kept of what comes before a subscription is answered.
+// mostEarly bounds what is kept of what comes before a subscription is answered: it is one
+// span, unless the provider leaves places out, or tells them twice or in another order.
 const mostEarly = 1 << 16
+
+// before keeps what is heard before the subscription is answered. Called with the lock held.
+func (s *Stream) before(index int64) {
+	switch last := len(s.early) - 1; {
+	case last >= 0 && s.early[last].to == index:
+		s.early[last].to++
+	case last < mostEarly:
+		s.early = append(s.early, span{index, index + 1})
+	}
+}
 
 // Pushed takes a push. It returns the message's stamp, false where its text is
 // nobody's.
@@ -66,10 +80,14 @@ func (s *Stream) Pushed(index int64, text []byte) (Stamp, bool) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.begun {
+	switch {
+	case ok && s.own != nil && stamp.Lane == s.own.ID:
+		s.c.book.report(PushOwn, "%s: %d", s.c, index)
+		s.pass(index)
+	case s.begun:
 		s.heard(index)
-	} else if len(s.early) < mostEarly {
-		s.early = append(s.early, index)
+	default:
+		s.before(index)
 	}
 	return stamp, ok
 }
@@ -78,6 +96,12 @@ func (s *Stream) Pushed(index int64, text []byte) (Stamp, bool) {
 func (s *Stream) Own(index int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.pass(index)
+}
+
+// pass goes on behind an own post, or forgets that it had passed it over. Called with the
+// lock held.
+func (s *Stream) pass(index int64) {
 	switch {
 	case !s.begun || s.ended:
 	case index >= s.next:

@@ -61,6 +61,22 @@ func TestPosts(t *testing.T) {
 		same(t, "pushes", c.pushes("d"), []string{"0 a", "1 b", "2 c", "3 d"})
 		c.struck(true)
 	})
+	t.Run("pushed to its author", func(t *testing.T) {
+		c := newChat(t, faultytest.PushOwn, 2)
+		same(t, "posts", c.posts("a", "b", "c"), []int64{0, 1, 2})
+		var heard []string // of two connections, in any order
+		for len(heard) < 4 {
+			select {
+			case m := <-c.heard:
+				heard = append(heard, fmt.Sprintf("%d %s", m.Index, m.Text))
+			case <-c.ctx.Done():
+				t.Fatalf("heard %q", heard)
+			}
+		}
+		slices.Sort(heard)
+		same(t, "pushes", heard, []string{"0 a", "1 b", "1 b", "2 c"})
+		c.struck(true)
+	})
 	t.Run("refused, and done", func(t *testing.T) {
 		c := newChat(t, faultytest.RefuseDone, 2)
 		c.posts("a")

@@ -21,6 +21,7 @@ const (
 	DropPush                     // a push is swallowed
 	DoublePush                   // a push is sent twice
 	SwapPushes                   // a push comes after the next one of its channel
+	PushOwn                      // a post is pushed to the connection that made it too, before it is answered
 	ChangePush                   // a push has the text of the one before it; an occasion is one that has one before it in its channel, on its connection
 	SameIndexTwice               // a post is answered with the index of the post before it; an occasion is one that has one before it in its channel
 	RefuseDone                   // a post that was done is refused as "busy, try again"

@@ -23,13 +23,14 @@ type link struct {
 
 // request is what an answer has to be known about its request.
 type request struct {
-	Call    string `json:"call"`
-	Server  string `json:"servername"`
-	Channel string `json:"channel"`
-	Begin   *int64 `json:"begin"`
-	End     *int64 `json:"end"`
-	Count   *int64 `json:"count"`
-	Before  *int64 `json:"before"`
+	Call    string          `json:"call"`
+	Server  string          `json:"servername"`
+	Channel string          `json:"channel"`
+	Text    json.RawMessage `json:"msg"`
+	Begin   *int64          `json:"begin"`
+	End     *int64          `json:"end"`
+	Count   *int64          `json:"count"`
+	Before  *int64          `json:"before"`
 
 	lie *lie // that it was changed for
 }

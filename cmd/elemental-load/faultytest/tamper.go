@@ -99,12 +99,22 @@ func (l *link) post(frame []byte, s said, r request) (heard []byte, goesOn bool)
 	switch {
 	case hasBefore && p.strikes(SameIndexTwice):
 		return changed(frame, "index", before), true
+	case p.strikes(PushOwn):
+		return slices.Concat(pushed(r, *s.Index), frame), true
 	case p.strikes(RefuseDone):
 		return refused(frame), true
 	case p.strikes(Cut):
 		return frame[:len(frame)/2], false
 	}
 	return frame, true
+}
+
+// pushed is a push of a post, by an author who is not known here.
+func pushed(r request, index int64) []byte {
+	return append(encoded(map[string]any{
+		"call": "newmessage", "message": r.Text, "author": "", "timestamp": 0,
+		"servername": r.Server, "channel": r.Channel, "index": index,
+	}), '\n')
 }
 
 // refused makes an answer a refusal, which leaves the request's id alone.
