@@ -215,31 +215,36 @@ func (w *Worker) wakeSlow() {
 	}
 }
 
-// How long subscribers are waited for: as long as something comes, at least
-// quiet, at most longest.
+// How long subscribers are waited for: as long as something comes, and until so many looks
+// in a row have found nothing new, while the provider answers; for longest at most.
 const (
-	quiet   = 5 * time.Second
-	longest = 30 * time.Second
 	look    = 20 * time.Millisecond
+	looks   = 250
+	asking  = 50 // after so many of them in a row the provider is asked for a sign of life
+	longest = 30 * time.Second
 )
 
 // awaitPushes waits until nobody is behind, or nothing comes any more. False means
-// that something was still coming.
+// that something was still coming. What a provider that halts has not sent is not lost:
+// looks count while it answers.
 func (w *Worker) awaitPushes(ctx context.Context, totals map[*check.Channel]int64) bool {
 	begun := time.Now()
-	last, changed := int64(-1), begun
+	last, same := int64(-1), 0
 	for ctx.Err() == nil && time.Since(begun) < longest {
 		behind := int64(0)
 		for c, total := range totals {
 			behind += c.Behind(total)
 		}
-		if behind != last {
-			last, changed = behind, time.Now()
+		if same++; behind != last {
+			last, same = behind, 0
 		}
-		if behind == 0 || time.Since(changed) > quiet {
+		if behind == 0 || same >= looks {
 			return true
 		}
 		_ = (plainClock{}).Until(ctx, time.Now().Add(look)) // the loop sees the end
+		if same%asking == asking-1 && StillThere(ctx, w.world) != nil {
+			same = 0
+		}
 	}
 	return false
 }
