@@ -110,7 +110,7 @@ func (j *job) prepare(ctx context.Context) error {
 		return err
 	}
 	j.shown = newBoard(j.display, j.plan)
-	j.collect = measure.NewCollector(j.plan, drive.Operations, j.options.Workers, j.provider(), j.shown.second)
+	j.collect = measure.NewCollector(j.plan, drive.Operations, int(j.options.Workers), j.provider(), j.shown.second)
 	j.collect.Before()
 	begun := time.Now()
 	var err error
@@ -139,12 +139,12 @@ func (j *job) find(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err = wire.CheckFiles(j.plan.Clients/o.Workers + len(j.plan.Mix)); err != nil {
+	if err = wire.CheckFiles(j.plan.Clients/int(o.Workers) + len(j.plan.Mix)); err != nil {
 		return err
 	}
 	j.target = result.Target{Address: address, Started: o.SelfHost, TLS: o.TLS}
 	j.reach = drive.Reach{
-		Address: resolved.String(), Sources: o.Sources, Timeout: time.Duration(o.Timeout), Outstanding: o.Outstanding,
+		Address: resolved.String(), Sources: int(o.Sources), Timeout: time.Duration(o.Timeout), Outstanding: int(o.Outstanding),
 		TLS: o.TLS, CA: o.TLSCA, Insecure: o.TLSInsecure, ServerName: hostOf(address),
 	}
 	return j.probe(ctx, resolved)
@@ -246,16 +246,18 @@ func (j *job) load(ctx context.Context) error {
 
 // provider is the provider's process, if it is known.
 func (j *job) provider() *measure.Process {
-	pid := j.options.Pid
+	pid := 0
 	if host := j.host.Load(); host != nil {
-		pid = &host.Pid
+		pid = host.Pid
+	} else if j.options.Pid != nil {
+		pid = int(*j.options.Pid)
 	}
-	if pid == nil {
+	if pid == 0 {
 		return nil
 	}
-	p := measure.Watch(*pid)
+	p := measure.Watch(pid)
 	if !p.Known() {
-		j.notes = append(j.notes, fmt.Sprintf("What process %d uses could not be read.", *pid))
+		j.notes = append(j.notes, fmt.Sprintf("What process %d uses could not be read.", pid))
 		return nil
 	}
 	return p
@@ -269,7 +271,7 @@ func (j *job) crew() (crew.Crew, error) {
 	if err != nil {
 		return nil, err
 	}
-	return crew.Several(j.world, j.book, j.collect, j.options.Workers, self, []string{memberCommand}, os.Stderr)
+	return crew.Several(j.world, j.book, j.collect, int(j.options.Workers), self, []string{memberCommand}, os.Stderr)
 }
 
 // cleanUp removes what the run has made, and stops the provider that it started.
@@ -308,7 +310,7 @@ func (j *job) result(work context.Context, trouble error) (*result.Result, error
 	r := &result.Result{
 		Format: result.Format, Run: j.name, Title: j.plan.Title(), Started: j.started, Ended: result.Completed,
 		Command: append([]string{"elemental-load"}, os.Args[1:]...),
-		Plan:    *j.plan, Target: j.target, Machine: measure.Machine(), Processes: j.options.Workers,
+		Plan:    *j.plan, Target: j.target, Machine: measure.Machine(), Processes: int(j.options.Workers),
 		Setup: j.setup.Seconds(), Notes: j.notes,
 	}
 	switch {

@@ -4,10 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"reflect"
+	"regexp"
 	"runtime/debug"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -39,7 +38,7 @@ type runOptions struct {
 	SelfHost    bool          `group:"target" help:"Start a provider for the run, in a temporary folder."`
 	Provider    string        `group:"target" placeholder:"PATH" help:"Its program. Without it one is looked for, or built from the source."`
 	ProviderArg []string      `group:"target" sep:"none" placeholder:"ARG" help:"An option for it, such as --providerarg=--hashworkers=4. May be given again."`
-	Pid         *int          `group:"target" placeholder:"N" help:"Process of a provider on this machine, for its CPU and memory."`
+	Pid         *plan.Count   `group:"target" placeholder:"N" help:"Process of a provider on this machine, for its CPU and memory."`
 	Remote      bool          `group:"target" help:"Allow a provider on another machine. Ask those who run it first."`
 	TLS         bool          `group:"target" help:"Connect with TLS."`
 	TLSCA       string        `group:"target" placeholder:"FILE" help:"Certificates (PEM) to trust in place of the system's."`
@@ -48,25 +47,25 @@ type runOptions struct {
 
 	File     string         `group:"load" short:"f" placeholder:"FILE" help:"Scenario file (YAML or JSON). Options go before it."`
 	Model    string         `group:"load" placeholder:"open|closed" help:"open: send on schedule (default). closed: each client sends when it is answered."`
-	Rate     *float64       `group:"load" placeholder:"N" help:"Actions a second, of all scenarios together."`
+	Rate     *plan.Number   `group:"load" placeholder:"N" help:"Actions a second, of all scenarios together."`
 	Duration *plan.Duration `group:"load" placeholder:"TIME" help:"Length of the load (10s)."`
 	Ramp     *plan.Duration `group:"load" placeholder:"TIME" help:"Rise to the rate in this time, a part of the duration."`
 	Stages   []string       `group:"load" sep:"," placeholder:"STAGE" help:"In place of rate, duration and ramp: 500x10s,500-2000x20s,5000x3s. Actions a second (open) or clients (closed)."`
 	Warmup   *plan.Duration `group:"load" placeholder:"TIME" help:"First part of the load that the figures leave out."`
-	Clients  *int           `group:"load" placeholder:"N" help:"Connections."`
-	Users    *int           `group:"load" placeholder:"N" help:"Accounts that they share."`
-	Servers  *int           `group:"load" placeholder:"N" help:"Servers of each scenario."`
-	Channels *int           `group:"load" placeholder:"N" help:"Channels of each server."`
-	History  *int           `group:"load" placeholder:"N" help:"Messages in a channel before scenarios that read back begin."`
+	Clients  *plan.Count    `group:"load" placeholder:"N" help:"Connections."`
+	Users    *plan.Count    `group:"load" placeholder:"N" help:"Accounts that they share."`
+	Servers  *plan.Count    `group:"load" placeholder:"N" help:"Servers of each scenario."`
+	Channels *plan.Count    `group:"load" placeholder:"N" help:"Channels of each server."`
+	History  *plan.Count    `group:"load" placeholder:"N" help:"Messages in a channel before scenarios that read back begin."`
 	Size     plan.Range     `group:"load" placeholder:"BYTES" help:"Size of messages, 200 or 100-300."`
-	Pipeline *int           `group:"load" placeholder:"N" help:"Closed model: requests of a client under way at once."`
+	Pipeline *plan.Count    `group:"load" placeholder:"N" help:"Closed model: requests of a client under way at once."`
 	Think    *plan.Duration `group:"load" placeholder:"TIME" help:"Closed model: pause between an answer and the next request."`
 
-	Workers      int    `group:"reach" default:"1" help:"Processes that share the load."`
-	Sources      int    `group:"reach" placeholder:"N" help:"Local addresses to connect from, 127.0.0.1 and on. 0: as many as are needed."`
-	Outstanding  int    `group:"reach" default:"10000" help:"Most actions of a process that may be under way."`
-	UserPrefix   string `group:"reach" placeholder:"NAME" help:"Use the users NAME-u0, NAME-u1, … again in each run; needs --passwordfile. Without it each run makes new ones, which stay."`
-	PasswordFile string `group:"reach" placeholder:"FILE" help:"Their password."`
+	Workers      plan.Count `group:"reach" default:"1" help:"Processes that share the load."`
+	Sources      plan.Count `group:"reach" placeholder:"N" help:"Local addresses to connect from, 127.0.0.1 and on. 0: as many as are needed."`
+	Outstanding  plan.Count `group:"reach" default:"10000" help:"Most actions of a process that may be under way."`
+	UserPrefix   string     `group:"reach" placeholder:"NAME" help:"Use the users NAME-u0, NAME-u1, … again in each run; needs --passwordfile. Without it each run makes new ones, which stay."`
+	PasswordFile string     `group:"reach" placeholder:"FILE" help:"Their password."`
 
 	Out     string   `group:"results" placeholder:"DIR" help:"Keep the results: result.json, report.html, .hgrm, seconds.csv."`
 	Expect  []string `group:"results" sep:"none" placeholder:"COND" help:"Such as 'p99<20ms', 'delivered.p99<50ms', 'errors=0', 'rate>900'; exit code 3 if it is not met. May be given again."`
@@ -106,7 +105,6 @@ func newParser(chosen *commandLine) (*kong.Kong, error) {
 		kong.Description(description),
 		kong.FlagNamer(strings.ToLower),
 		kong.DefaultEnvars("ELEMENTAL_LOAD"),
-		kong.KindMapper(reflect.Int, kong.MapperFunc(wholeNumber)),
 		kong.ExplicitGroups(groups),
 		kong.ValueFormatter(func(value *kong.Value) string { return value.Help }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110, NoExpandSubcommands: true}),
@@ -121,7 +119,7 @@ func parse(args []string) (func() (int, error), error) {
 	if err != nil {
 		return nil, err
 	}
-	context, err := parser.Parse(args)
+	context, err := parser.Parse(joined(args))
 	if err != nil {
 		return nil, err
 	}
@@ -141,6 +139,22 @@ func parse(args []string) (func() (int, error), error) {
 		return nil, err
 	}
 	return job.run, nil
+}
+
+// negative is a value that the parser would take for an option; no option begins like that.
+var negative = regexp.MustCompile(`^-[0-9.]`)
+
+// joined are arguments in which negative values stand behind an =, so that it is told what
+// is wrong with them.
+func joined(args []string) (all []string) {
+	for i, arg := range args {
+		if i > 0 && negative.MatchString(arg) && strings.HasPrefix(args[i-1], "--") {
+			all[len(all)-1] += "=" + arg
+		} else {
+			all = append(all, arg)
+		}
+	}
+	return all
 }
 
 // warnOfUnknown names the ELEMENTAL_LOAD_ variables that are no option's, of whatever command.
@@ -255,20 +269,6 @@ func (o *runOptions) check(password string) error {
 	case time.Duration(o.Timeout) < time.Second:
 		return errors.New("--timeout: it must be at least 1s")
 	}
-	return nil
-}
-
-// wholeNumber reads a plain int as people mean it, as the provider does: kong takes 010 for 8.
-func wholeNumber(ctx *kong.DecodeContext, target reflect.Value) error {
-	var text string
-	if err := ctx.Scan.PopValueInto("number", &text); err != nil {
-		return err
-	}
-	number, err := strconv.Atoi(text)
-	if err != nil {
-		return fmt.Errorf("%q is no whole number such as 10", text)
-	}
-	target.SetInt(int64(number))
 	return nil
 }
 

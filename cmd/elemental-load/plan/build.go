@@ -27,10 +27,10 @@ func (s *Spec) Build() (*Plan, error) {
 	}
 	p := &Plan{
 		Mix: mix, Model: cmp.Or(s.Model, Open),
-		Clients: or(s.Clients, base.Clients), Users: or(s.Users, base.Users), Servers: or(s.Servers, base.Servers),
-		Channels: or(s.Channels, base.Channels), History: or(s.History, base.History),
+		Clients: count(s.Clients, base.Clients), Users: count(s.Users, base.Users), Servers: count(s.Servers, base.Servers),
+		Channels: count(s.Channels, base.Channels), History: count(s.History, base.History),
 		Size: cmp.Or(s.Size, base.Size), Warmup: time.Duration(or(s.Warmup, 0)),
-		Pipeline: or(s.Pipeline, 1), Think: time.Duration(or(s.Think, 0)),
+		Pipeline: count(s.Pipeline, 1), Think: time.Duration(or(s.Think, 0)),
 	}
 	if p.Stages, err = s.stages(p, base); err != nil {
 		return nil, err
@@ -54,6 +54,8 @@ func or[T any](given *T, usual T) T {
 	}
 	return usual
 }
+
+func count(given *Count, usual int) int { return int(or(given, Count(usual))) }
 
 // crowd has no more channels than there are circles of friends: with one client in
 // each nobody would hear anything.
@@ -129,7 +131,7 @@ func (s *Spec) stages(p *Plan, base Scenario) ([]Stage, error) {
 		}
 		return s.Stages, nil
 	}
-	level := or(s.Rate, base.Rate)
+	level := float64(or(s.Rate, Number(base.Rate)))
 	if p.Model == Closed {
 		if s.Rate != nil {
 			return nil, fmt.Errorf("the closed model has no rate: its clients send when they are answered; use clients, think, or the open model")
@@ -195,7 +197,7 @@ func (p *Plan) check(s *Spec) error {
 func (p *Plan) checkNumbers(s *Spec) error {
 	for _, n := range []struct {
 		name        string
-		given       *int
+		given       *Count
 		all, atMost int
 	}{
 		{"clients", s.Clients, p.Clients, mostClients}, {"users", s.Users, p.Users, mostUsers},
@@ -203,7 +205,7 @@ func (p *Plan) checkNumbers(s *Spec) error {
 		{"history", s.History, p.History, mostHistory}, {"pipeline", s.Pipeline, p.Pipeline, mostPipeline},
 		{"size", nil, p.Size.Max, mostSize},
 	} {
-		if n.all > n.atMost || or(n.given, 1) < 1 {
+		if n.all > n.atMost || count(n.given, 1) < 1 {
 			return fmt.Errorf("%s: %d is out of range, 1 to %d", n.name, n.all, n.atMost)
 		}
 	}

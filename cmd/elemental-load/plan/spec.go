@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
 )
 
 // Spec is what a person asks for, in a file or on the command line. What is nil or
@@ -21,18 +22,18 @@ import (
 type Spec struct {
 	Scenarios Mix       `yaml:"scenarios"`
 	Model     Model     `yaml:"model"`
-	Rate      *float64  `yaml:"rate"`
+	Rate      *Number   `yaml:"rate"`
 	Stages    Stages    `yaml:"stages"`
 	Duration  *Duration `yaml:"duration"`
 	Ramp      *Duration `yaml:"ramp"`   // 0: none
 	Warmup    *Duration `yaml:"warmup"` // 0: none
-	Clients   *int      `yaml:"clients"`
-	Users     *int      `yaml:"users"`
-	Servers   *int      `yaml:"servers"`
-	Channels  *int      `yaml:"channels"`
-	History   *int      `yaml:"history"`
+	Clients   *Count    `yaml:"clients"`
+	Users     *Count    `yaml:"users"`
+	Servers   *Count    `yaml:"servers"`
+	Channels  *Count    `yaml:"channels"`
+	History   *Count    `yaml:"history"`
 	Size      Range     `yaml:"size"`
-	Pipeline  *int      `yaml:"pipeline"`
+	Pipeline  *Count    `yaml:"pipeline"`
 	Think     *Duration `yaml:"think"` // 0: none
 	Expect    Words     `yaml:"expect"`
 }
@@ -44,34 +45,12 @@ func ReadSpec(path string) (*Spec, error) {
 	if err != nil {
 		return nil, fmt.Errorf("scenario file: %w", err)
 	}
-	if err = checkWhole(text); err != nil {
-		return nil, fmt.Errorf("scenario file %s: %w", path, err)
-	}
 	spec := &Spec{}
 	err = yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(spec)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("scenario file %s: %s", path, yaml.FormatError(err, false, false))
 	}
 	return spec, nil
-}
-
-// checkWhole refuses what is no whole number where one is wanted, by its key. The YAML
-// reader would take 0.5 for 0, and 1.5 for 1.
-func checkWhole(text []byte) error {
-	var written map[string]any
-	_ = yaml.Unmarshal(text, &written) // who reads all of it says what else is wrong
-	for _, key := range []string{"clients", "users", "servers", "channels", "history", "pipeline"} {
-		if value := written[key]; value != nil && !whole(fmt.Sprint(value)) {
-			return fmt.Errorf("%s: %v is no whole number", key, value)
-		}
-	}
-	return nil
-}
-
-// whole tells whether a word is a whole number, however it is written: 100, 1e2.
-func whole(word string) bool {
-	number, err := strconv.ParseFloat(word, 64)
-	return err == nil && math.Mod(number, 1) == 0
 }
 
 // Over gives the spec with what another one says in place of its own.
@@ -88,7 +67,7 @@ func (s Spec) Over(below *Spec) Spec {
 	} {
 		*d.to = cmp.Or(*d.from, *d.to)
 	}
-	for _, n := range []struct{ to, from **int }{
+	for _, n := range []struct{ to, from **Count }{
 		{&all.Clients, &s.Clients}, {&all.Users, &s.Users}, {&all.Servers, &s.Servers},
 		{&all.Channels, &s.Channels}, {&all.History, &s.History}, {&all.Pipeline, &s.Pipeline},
 	} {
@@ -219,12 +198,56 @@ func (r *Range) UnmarshalText(text []byte) error {
 	return nil
 }
 
+// UnmarshalYAML reads it.
+func (r *Range) UnmarshalYAML(node ast.Node) error { return written(node, r.UnmarshalText) }
+
 // MarshalText writes it like that.
 func (r Range) MarshalText() ([]byte, error) {
 	if r.Min == r.Max {
 		return strconv.AppendInt(nil, int64(r.Min), 10), nil
 	}
 	return fmt.Appendf(nil, "%d-%d", r.Min, r.Max), nil
+}
+
+// Count is a whole number, in decimal digits alone: who writes 010 means ten. 100.0 and
+// 1e2 are others' ways to write one.
+type Count int
+
+// UnmarshalText reads it.
+func (c *Count) UnmarshalText(text []byte) error {
+	number, err := strconv.ParseFloat(string(text), 64)
+	if err != nil || math.Trunc(number) != number || math.Abs(number) > math.MaxInt32 {
+		return fmt.Errorf("%s is no whole number", text)
+	}
+	*c = Count(number)
+	return nil
+}
+
+// UnmarshalYAML reads it.
+func (c *Count) UnmarshalYAML(node ast.Node) error { return written(node, c.UnmarshalText) }
+
+// Number is a number, in decimal digits too.
+type Number float64
+
+// UnmarshalText reads it.
+func (n *Number) UnmarshalText(text []byte) error {
+	number, err := strconv.ParseFloat(string(text), 64)
+	if err != nil {
+		return fmt.Errorf("%q is no number", text)
+	}
+	*n = Number(number)
+	return nil
+}
+
+// UnmarshalYAML reads it.
+func (n *Number) UnmarshalYAML(node ast.Node) error { return written(node, n.UnmarshalText) }
+
+// written reads a value as it was written, and says which key is mistaken.
+func written(node ast.Node, read func(text []byte) error) error {
+	if err := read([]byte(node.GetToken().Value)); err != nil {
+		return fmt.Errorf("%s: %w", strings.TrimPrefix(node.GetPath(), "$."), err)
+	}
+	return nil
 }
 
 // Duration is a Go duration ("1m30s"), or plain seconds ("0.75").
@@ -244,6 +267,9 @@ func (d *Duration) UnmarshalText(text []byte) error {
 	*d = Duration(seconds * float64(time.Second))
 	return nil
 }
+
+// UnmarshalYAML reads it.
+func (d *Duration) UnmarshalYAML(node ast.Node) error { return written(node, d.UnmarshalText) }
 
 // names lists the scenarios that there are.
 func names() string {

@@ -71,7 +71,7 @@ func TestOptionsGoBefore(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	over := plan.Spec{Clients: new(90), Rate: new(20.0), Duration: new(plan.Duration(4 * second)), Warmup: new(plan.Duration(0))}.Over(file)
+	over := plan.Spec{Clients: new(plan.Count(90)), Rate: new(plan.Number(20)), Duration: new(plan.Duration(4 * second)), Warmup: new(plan.Duration(0))}.Over(file)
 	p, err := over.Build()
 	if err != nil {
 		t.Fatal(err)
@@ -109,7 +109,7 @@ func TestDefaults(t *testing.T) {
 // TestRateGrowsClients: who may ask only now and then needs more clients for a
 // higher rate.
 func TestRateGrowsClients(t *testing.T) {
-	spec := plan.Spec{Scenarios: plan.Mix{{Scenario: "poll", Weight: 1}}, Rate: new(1000.0)}
+	spec := plan.Spec{Scenarios: plan.Mix{{Scenario: "poll", Weight: 1}}, Rate: new(plan.Number(1000))}
 	p, err := spec.Build()
 	if err != nil || p.Clients != 1000 {
 		t.Errorf("%+v, %v", p, err)
@@ -119,12 +119,12 @@ func TestRateGrowsClients(t *testing.T) {
 // TestCrowd: few clients have few channels, so that they meet; who names a number
 // gets it.
 func TestCrowd(t *testing.T) {
-	few := plan.Spec{Clients: new(11)}
+	few := plan.Spec{Clients: new(plan.Count(11))}
 	p, err := few.Build()
 	if err != nil || p.Servers*p.Channels != 2 {
 		t.Errorf("%+v, %v", p, err)
 	}
-	few.Servers = new(3)
+	few.Servers = new(plan.Count(3))
 	if p, err = few.Build(); err != nil || p.Servers != 3 || p.Channels != 4 {
 		t.Errorf("%+v, %v", p, err)
 	}
@@ -132,7 +132,7 @@ func TestCrowd(t *testing.T) {
 
 // TestWholeNumbers may be written in several ways; what stands for nothing is left out.
 func TestWholeNumbers(t *testing.T) {
-	for _, written := range []string{"100", "100.0", "1e2", `"100"`, "0x64", "+100 # a comment"} {
+	for _, written := range []string{"100", "100.0", "1e2", `"100"`, "0100", "+100 # a comment"} {
 		spec, err := plan.ReadSpec(write(t, "clients: "+written+"\nusers:\n"))
 		if err != nil || spec.Clients == nil || *spec.Clients != 100 || spec.Users != nil {
 			t.Errorf("%s: %+v, %v", written, spec, err)
@@ -155,7 +155,7 @@ func TestRefusals(t *testing.T) {
 		"stages: [5x0s]":                  `"5x0s" is no stage`,
 		"stages: [5x1s]\nrate: 5":         `leave out rate`,
 		"ramp: 20s":                       `a ramp of 20s leaves nothing of a duration of 10s`,
-		"rate: .nan":                      `rate: it must be above 0`,
+		"rate: nan":                       `rate: it must be above 0`,
 		"stages: [nanx1s]":                `"nanx1s" is no stage`,
 		"stages: [0x1s]":                  `nothing is due in 1s`,
 		"duration: 1us":                   `nothing is due in 1µs`,
@@ -166,7 +166,11 @@ func TestRefusals(t *testing.T) {
 		`{"clients": 0}`:                  `clients: 0 is out of range, 1 to`,
 		"clients: 0.5":                    `clients: 0.5 is no whole number`,
 		"users: 1.5":                      `users: 1.5 is no whole number`,
-		"servers: .inf":                   `servers: +Inf is no whole number`,
+		"servers: .inf":                   `servers: .inf is no whole number`,
+		"servers: inf":                    `servers: inf is no whole number`,
+		"pipeline: [1, 2]":                `pipeline: [ is no whole number`,
+		"rate: fast":                      `rate: "fast" is no number`,
+		"duration: -1s":                   `duration: "-1s" is no duration`,
 		"channels: many":                  `channels: many is no whole number`,
 		"users: 0":                        `users: 0 is out of range`,
 		"servers: 0":                      `servers: 0 is out of range`,
