@@ -63,7 +63,7 @@ func (c *Conn) Send(build func(dst []byte, now time.Time) []byte, done func(*Ans
 	}
 	c.out = build(c.out[:0], now)
 	if _, err := c.net.Write(c.out); err != nil {
-		c.fail(fmt.Errorf("sending: %w", err))
+		c.fail(fmt.Errorf("sending: %w", shortened(err)))
 	}
 	const keep = 4 << 10 // a larger buffer is not worth keeping in each of thousands
 	if cap(c.out) > keep {
@@ -256,12 +256,8 @@ func (c *Conn) lastWord(e *Ended) {
 
 // finish ends the connection and tells everybody who waits.
 func (c *Conn) finish(err error) {
-	var wire *net.OpError
-	switch {
-	case errors.Is(err, io.EOF):
+	if err = shortened(err); errors.Is(err, io.EOF) {
 		err = errHungUp
-	case errors.As(err, &wire):
-		err = wire.Err // without addresses, which would make each one different
 	}
 	c.fail(err)
 	cause, now := c.Err(), time.Now()

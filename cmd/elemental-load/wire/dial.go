@@ -76,12 +76,12 @@ func (d *Dialer) Dial(ctx context.Context, h Handler) (*Conn, error) {
 	defer cancel()
 	raw, err := d.dialer().DialContext(ctx, "tcp", d.Address.String())
 	if err != nil {
-		return nil, shortened(err)
+		return nil, fmt.Errorf("connecting: %w", shortened(err))
 	}
 	if d.TLS != nil {
 		secure := tls.Client(raw, d.TLS)
 		if err = secure.HandshakeContext(ctx); err != nil {
-			return nil, errors.Join(err, raw.Close())
+			return nil, errors.Join(shortened(err), raw.Close())
 		}
 		raw = secure
 	}
@@ -98,11 +98,11 @@ func (d *Dialer) dialer() *net.Dialer {
 	return &net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(source, 0))}
 }
 
-// shortened leaves out the local address, which would make each error another one.
+// shortened leaves out the addresses, which would make each error another one.
 func shortened(err error) error {
 	var op *net.OpError
 	if errors.As(err, &op) {
-		return fmt.Errorf("connecting: %w", op.Err)
+		return op.Err
 	}
 	return err
 }

@@ -2,8 +2,10 @@ package wire
 
 import (
 	"bytes"
+	"net"
 	"strings"
 	"testing"
+	"time"
 
 	"elemental/protocol"
 )
@@ -152,5 +154,25 @@ func TestWaitingStaysSmall(t *testing.T) {
 	}
 	if len(c.waiting)-c.head != 2 || cap(c.waiting) > 1000 {
 		t.Errorf("%d under way, room for %d", len(c.waiting)-c.head, cap(c.waiting))
+	}
+}
+
+// TestSendingToNobody: a lost connection that is noticed by sending is one cause with all
+// others, so it does not tell its addresses.
+func TestSendingToNobody(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = listener.Close() }()
+	raw, err := net.Dial("tcp", listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = raw.Close()
+	c := &Conn{net: raw, handler: Nobody{}} // which nobody reads
+	c.Send(func(dst []byte, _ time.Time) []byte { return append(dst, "{}"...) }, func(*Answer) {})
+	if said := c.Err().Error(); !strings.HasPrefix(said, "sending: ") || strings.Contains(said, "127.0.0.1") {
+		t.Error(said)
 	}
 }
