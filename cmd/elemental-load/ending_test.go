@@ -372,8 +372,8 @@ func TestWorkersInterrupted(t *testing.T) {
 // TestWorkerKilled: the others end at once, what all have measured is told.
 func TestWorkerKilled(t *testing.T) {
 	t.Parallel()
-	_, address := at(t)
-	r := launch(t, "chat", address, "--workers=2", "--clients=10", "--rate=50", "--duration=1h")
+	p, address := at(t)
+	r := launch(t, append(named(t), "chat", "churn", address, "--workers=2", "--clients=6", "--rate=6", "--duration=1h")...)
 	r.loads()
 	child := childOf(t, r.cmd.Process.Pid)
 	process, err := os.FindProcess(child)
@@ -387,6 +387,7 @@ func TestWorkerKilled(t *testing.T) {
 	if !strings.Contains(r.stderr.Text(), "has ended before its time") || !strings.Contains(r.stdout.Text(), "post") {
 		t.Errorf("%s\n%s", r.stdout.Text(), r.stderr.Text())
 	}
+	nothingLeft(t, p.Addr) // nor what its clients have made
 }
 
 // childOf is a process that another one has started.

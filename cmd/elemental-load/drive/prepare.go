@@ -58,6 +58,7 @@ func Prepare(ctx context.Context, s Settings, tell Tell) (*World, error) {
 	if err = w.makeServers(ctx, d, s.Book, tell); err != nil {
 		return w, fmt.Errorf("making servers: %w", err)
 	}
+	w.ready = true
 	return w, nil
 }
 

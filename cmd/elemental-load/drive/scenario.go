@@ -194,7 +194,7 @@ func (c *client) churn(due time.Time) {
 		return
 	}
 	w := c.part.w.world
-	r := w.inServer(step.call, c.me.Name, c.ownServer())
+	r := w.inServer(step.call, c.me.Name, w.ownServer(c.number))
 	switch step.operation {
 	case opLeave, opJoin:
 		r.ServerName = protocol.String(c.server.Name)
@@ -207,11 +207,6 @@ func (c *client) churn(due time.Time) {
 	if a := c.ask(l.conn, step.operation, due, r); a.Err == nil && !passing[a.Code] {
 		c.steps++ // otherwise the same step once more
 	}
-}
-
-// ownServer is the name of the server that a client of churn makes and deletes.
-func (c *client) ownServer() string {
-	return fmt.Sprintf("%s-own-%d", c.part.w.world.Run, c.number)
 }
 
 // wave drops all clients of the part at once and has them return, each with a post.

@@ -143,21 +143,37 @@ func (w *World) readAs(ctx context.Context, visit *wire.Conn, owner Account, c *
 // noPassword is that of every server of a run: who joins costs no hash.
 var noPassword = protocol.String("")
 
-// Remove deletes all servers of the world. Users stay: no provider can remove them.
+// ownServer is the name of the server that a client of churn makes and deletes.
+func (w *World) ownServer(number int) string { return fmt.Sprintf("%s-own-%d", w.Run, number) }
+
+// remains are the servers that may be there: of the world, and those that clients of
+// churn have made and did not come to delete.
+func (w *World) remains() (servers []Server) {
+	for part, site := range w.Parts {
+		for _, s := range site.Servers {
+			if s.Name != "" {
+				servers = append(servers, s)
+			}
+		}
+		if !w.ready || w.Plan.Mix[part].Scenario != "churn" {
+			continue
+		}
+		for number := range w.Plan.ClientsOf(part) {
+			_, account := w.home(part, number)
+			servers = append(servers, Server{Name: w.ownServer(number), Owner: account})
+		}
+	}
+	return servers
+}
+
+// Remove deletes all servers of the run. Users stay: no provider can remove them.
 func Remove(ctx context.Context, w *World, tell Tell) error {
 	d, err := w.Reach.Dialer(0)
 	if err != nil {
 		return err
 	}
 	d.Original = w.Original
-	var servers []Server
-	for _, site := range w.Parts {
-		for _, s := range site.Servers {
-			if s.Name != "" {
-				servers = append(servers, s)
-			}
-		}
-	}
+	servers := w.remains()
 	count := func(done int64) { tell("removing", "servers", done, int64(len(servers))) }
 	return inParallel(ctx, len(servers), w.atOnce(hands), count, func(ctx context.Context, i int) error {
 		owner := w.Accounts[servers[i].Owner]
@@ -169,7 +185,7 @@ func Remove(ctx context.Context, w *World, tell Tell) error {
 		r := w.inServer("deleteserver", owner.Name, servers[i].Name)
 		r.ServerPasswd = noPassword
 		if _, err = insist(ctx, c, r, w.Reach.Timeout); codeOf(err) == "no_such_server" {
-			return nil // it was never made
+			return nil // it was never made, or is deleted already
 		}
 		return err
 	})

@@ -169,9 +169,6 @@ func (w *Worker) Check(ctx context.Context, history bool, tell Tell) (*Outcome, 
 	default:
 		o.Notes = append(o.Notes, fmt.Sprintf("Pushes were still coming %v after the load; whether the last ones come was not waited for.", longest))
 	}
-	for _, p := range w.parts {
-		p.tidy()
-	}
 	w.hangUp()
 	if err == nil {
 		err = w.world.verify(ctx, w.dialer, w.book, totals, history, tell)
@@ -247,20 +244,6 @@ func (w *Worker) awaitPushes(ctx context.Context, totals map[*check.Channel]int6
 		}
 	}
 	return false
-}
-
-// tidy removes what clients have made and not yet deleted.
-func (p *part) tidy() {
-	if p.name != "churn" {
-		return
-	}
-	for _, c := range p.clients {
-		if l := c.online(); l != nil {
-			r := p.w.world.inServer("deleteserver", c.me.Name, c.ownServer())
-			r.ServerPasswd = noPassword
-			_, _ = ask(l.conn, r, p.w.world.Reach.Timeout) // most are not there
-		}
-	}
 }
 
 func isLastWord(cause error) bool {

@@ -18,6 +18,8 @@ type World struct {
 	Password string    `json:"password"` // of all accounts
 	Accounts []Account `json:"accounts"`
 	Parts    []Site    `json:"parts"` // as Plan.Mix
+
+	ready bool // all of it is there: clients may have made something too
 }
 
 // Reach says how to get at the provider, and how patient to be.
