@@ -152,7 +152,7 @@ func (c *client) dial(ctx context.Context, l *link, due time.Time) (*wire.Conn, 
 	begun := time.Now()
 	conn, err := w.dialer.Dial(ctx, l)
 	if err != nil {
-		w.rec.Failed(c.turn, opConnect, err)
+		c.failed(opConnect, err)
 		return nil, err
 	}
 	w.watch.add(l, conn)
@@ -267,10 +267,18 @@ func (c *client) judge(operation string, due time.Time, a *wire.Answer) {
 	rec := c.part.w.rec
 	switch {
 	case a.Err != nil:
-		rec.Failed(c.turn, operation, a.Err)
+		c.failed(operation, a.Err)
 	case !a.OK: // a reason without a code is one that only its provider knows
 		rec.Refused(c.turn, operation, cmp.Or(a.Code, "other"), cmp.Or(a.Reason, "no reason was given"))
 	default:
 		rec.Done(c.turn, operation, due, a.Sent, a.At)
+	}
+}
+
+// failed records what has no answer, unless it was this worker that hung up in the end on
+// who was just about to come back.
+func (c *client) failed(operation string, cause error) {
+	if w := c.part.w; w.life.Err() == nil {
+		w.rec.Failed(c.turn, operation, cause)
 	}
 }

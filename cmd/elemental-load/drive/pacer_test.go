@@ -10,6 +10,7 @@ import (
 
 	"elemental/cmd/elemental-load/measure"
 	"elemental/cmd/elemental-load/plan"
+	"elemental/cmd/elemental-load/wire"
 )
 
 // fakeClock is a time that passes only when somebody waits for it, or when it is
@@ -294,6 +295,23 @@ func outage(t *testing.T) {
 	}
 	if most := post.Uncorrected.Histogram().Max(); most > 0 || post.Failed != 1 {
 		t.Errorf("sent, it took %d µs; %d have failed", most, post.Failed)
+	}
+}
+
+// TestHungUpOn: who was about to come back when the worker hung up has failed at nothing.
+func TestHungUpOn(t *testing.T) {
+	p := paced(nil, 1, 1, nil)
+	p.w.life, p.w.leave = context.WithCancel(context.Background())
+	for _, failures := range []int64{1, 0} {
+		p.actors[0].judge(opLogin, epoch, &wire.Answer{Err: wire.ErrClosed})
+		p.actors[0].failed(opConnect, context.Canceled)
+		taken := p.w.rec.Take()
+		for _, operation := range []string{opLogin, opConnect} {
+			if o := taken.Operations[operation]; (o != nil) != (failures > 0) {
+				t.Errorf("%s: %+v, wanted %d failures", operation, o, failures)
+			}
+		}
+		p.w.leave()
 	}
 }
 
