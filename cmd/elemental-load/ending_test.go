@@ -57,6 +57,23 @@ func TestTimeout(t *testing.T) {
 	}
 }
 
+// TestTimeoutInThePreparation: a provider that falls silent while its history is made is
+// given up too.
+func TestTimeoutInThePreparation(t *testing.T) {
+	t.Parallel()
+	p, address := at(t)
+	r := launch(t, "history", address, "--users=1", "--history=100000", "--timeout=5s", "--plain")
+	if _, err := r.stderr.Wait("the history", r.exited, func(line string) bool { return strings.HasPrefix(line, "history: ") }); err != nil {
+		t.Fatalf("%v\n%s", err, r.stderr.Text())
+	}
+	p.Pause()
+	r.wait(1)
+	p.Resume()
+	if said := r.stderr.Text(); !strings.Contains(said, "message: no answer in time") {
+		t.Error(said)
+	}
+}
+
 // TestLineAtTheEnd: the rate at which the load was done is that of all of it, not of
 // its last second.
 func TestLineAtTheEnd(t *testing.T) {

@@ -271,6 +271,8 @@ func (w *World) fill(ctx context.Context, d *wire.Dialer, book *check.Book, lane
 			break
 		}
 		group.Go(func() error {
+			late := time.AfterFunc(w.Reach.Timeout, func() { c.End(errNoAnswer) })
+			defer late.Stop()
 			a := post.send(c, book, time.Time{}, time.Time{}, nil)
 			if err := problem("message", a); err != nil {
 				return err
