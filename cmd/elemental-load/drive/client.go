@@ -55,11 +55,10 @@ func (c *client) online() *link {
 	return c.link
 }
 
-// connect dials, logs in, and does what the scenario's clients do on arrival. Due is
-// when it should have begun.
-func (c *client) connect(ctx context.Context, due time.Time) error {
+// connect dials, logs in, and does what the scenario's clients do on arrival.
+func (c *client) connect(ctx context.Context) error {
 	l := &link{c: c}
-	conn, err := c.dial(ctx, l, due)
+	conn, err := c.dial(ctx, l)
 	if err != nil {
 		return err
 	}
@@ -147,7 +146,7 @@ func (c *client) settle(l *link) bool {
 }
 
 // dial is a new connection of the client's user.
-func (c *client) dial(ctx context.Context, l *link, due time.Time) (*wire.Conn, error) {
+func (c *client) dial(ctx context.Context, l *link) (*wire.Conn, error) {
 	w := c.part.w
 	begun := time.Now()
 	conn, err := w.dialer.Dial(ctx, l)
@@ -156,7 +155,7 @@ func (c *client) dial(ctx context.Context, l *link, due time.Time) (*wire.Conn, 
 		return nil, err
 	}
 	w.watch.add(l, conn)
-	w.rec.Done(c.turn, opConnect, due, begun, time.Now())
+	w.rec.Done(c.turn, opConnect, begun, begun, time.Now())
 	return conn, nil
 }
 
@@ -227,7 +226,7 @@ func (c *client) keepTrying() {
 	for life := c.part.w.life; !c.isBack() && (plainClock{}).Until(life, time.Now().Add(pauses.NextBackOff())) == nil; {
 		c.arriving.Lock()
 		if c.online() == nil {
-			_ = c.connect(life, time.Now()) // it is recorded, and tried again
+			_ = c.connect(life) // it is recorded, and tried again
 		}
 		c.arriving.Unlock()
 	}
@@ -242,7 +241,7 @@ func (c *client) isBack() bool {
 }
 
 // again drops the connection, if there is one, and makes another.
-func (c *client) again(due time.Time) error {
+func (c *client) again() error {
 	c.arriving.Lock()
 	defer c.arriving.Unlock()
 	c.mu.Lock()
@@ -252,7 +251,7 @@ func (c *client) again(due time.Time) error {
 	if dropped != nil {
 		dropped.conn.Close()
 	}
-	return c.connect(c.part.w.life, due)
+	return c.connect(c.part.w.life)
 }
 
 // ask sends a request and records it.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"elemental/cmd/elemental-load/check"
+	"elemental/cmd/elemental-load/measure"
 	"elemental/cmd/elemental-load/plan"
 	"elemental/cmd/elemental-load/wire"
 )
@@ -71,6 +72,41 @@ func postTo(t *testing.T, answer string, p *poster, book *check.Book) (text stri
 	p.send(conn, book, time.Time{}, time.Time{}, nil)
 	provider.Wait()
 	return text
+}
+
+// TestStormCountsFromDue: a registration that had to wait until a client was free is late by
+// that, too.
+func TestStormCountsFromDue(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var provider sync.WaitGroup
+	defer provider.Wait()
+	defer func() { _ = listener.Close() }()
+	provider.Go(func() {
+		conn, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		defer func() { _ = conn.Close() }()
+		for in := bufio.NewReader(conn); err == nil; {
+			if _, err = in.ReadString('}'); err == nil {
+				_, err = fmt.Fprint(conn, `{"resp":true}`)
+			}
+		}
+	})
+	w := &Worker{
+		world: &World{}, rec: measure.NewRecorder(), watch: watch{open: map[*link]*wire.Conn{}}, life: context.Background(),
+		dialer: &wire.Dialer{Address: netip.MustParseAddrPort(listener.Addr().String()), Timeout: time.Minute},
+	}
+	const late = 30 * time.Minute
+	(&client{part: &part{w: w}}).storm(time.Now().Add(-late))
+	register := w.rec.Take().Operations[opRegister]
+	if register.Done != 1 || register.Corrected.Histogram().Min() < (late-time.Minute).Microseconds() || register.Uncorrected.Histogram().Max() > late.Microseconds() {
+		t.Errorf("%d done, at least %d µs corrected, at most %d µs uncorrected",
+			register.Done, register.Corrected.Histogram().Min(), register.Uncorrected.Histogram().Max())
+	}
 }
 
 // TestSizes spreads the sizes of messages over the range, both ends included.

@@ -163,11 +163,12 @@ func (c *client) ping(due time.Time) {
 // newcomers numbers the users that storms make.
 var newcomers atomic.Int64
 
-// storm connects, registers a new user, logs in and leaves.
+// storm connects, registers a new user, logs in and leaves. What had to wait for its turn,
+// and for the connection, is late with the first request.
 func (c *client) storm(due time.Time) {
 	w := c.part.w
 	l := &link{c: c}
-	conn, err := c.dial(w.life, l, due)
+	conn, err := c.dial(w.life, l)
 	if err != nil {
 		return
 	}
@@ -176,7 +177,7 @@ func (c *client) storm(due time.Time) {
 	password := protocol.String(w.world.Password)
 	register := &protocol.Request{Call: protocol.String("register"), Usernm: user, Passwd: password}
 	login := &protocol.Request{Call: protocol.String("login"), Usernm: user, Passwd: password}
-	if c.ask(conn, opRegister, time.Now(), register).OK {
+	if c.ask(conn, opRegister, due, register).OK {
 		c.ask(conn, opLogin, time.Now(), login)
 	}
 }
@@ -214,7 +215,7 @@ func (c *client) wave(due time.Time) {
 	var all sync.WaitGroup
 	for _, one := range c.part.clients {
 		all.Go(func() {
-			if one.again(due) != nil {
+			if one.again() != nil {
 				one.part.w.rec.Failed(one.turn, opReturn, errNoReturn)
 				one.comeBack()
 				return

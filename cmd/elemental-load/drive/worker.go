@@ -81,7 +81,7 @@ func (w *Worker) Connect(ctx context.Context, tell Tell) (*measure.Interval, err
 	}
 	count := func(done int64) { tell("connections", "connections", done, int64(len(all))) }
 	err := inParallel(ctx, len(all), w.world.atOnce(connecting), count, func(ctx context.Context, i int) error {
-		if err := all[i].connect(ctx, time.Now()); err != nil {
+		if err := all[i].connect(ctx); err != nil {
 			return fmt.Errorf("connecting client %d of %d: %w", i+1, len(all), err)
 		}
 		return nil
