@@ -57,7 +57,7 @@ type runOptions struct {
 	Servers  *plan.Count    `group:"load" placeholder:"N" help:"Servers of each scenario."`
 	Channels *plan.Count    `group:"load" placeholder:"N" help:"Channels of each server."`
 	History  *plan.Count    `group:"load" placeholder:"N" help:"Messages in a channel before scenarios that read back begin."`
-	Size     plan.Range     `group:"load" placeholder:"BYTES" help:"Size of messages, 200 or 100-300."`
+	Size     plan.Range     `group:"load" placeholder:"BYTES" help:"Size of messages, 200 or 100-300; 96 at least."`
 	Pipeline *plan.Count    `group:"load" placeholder:"N" help:"Closed model: requests of a client under way at once."`
 	Think    *plan.Duration `group:"load" placeholder:"TIME" help:"Closed model: pause between an answer and the next request."`
 

@@ -121,4 +121,7 @@ func TestSizes(t *testing.T) {
 	if len(seen) != 4 || !seen[100] || !seen[103] {
 		t.Errorf("%v", seen)
 	}
+	if plan.LeastSize != check.LeastSize {
+		t.Errorf("%d bytes can be planned, %d are sent", plan.LeastSize, check.LeastSize)
+	}
 }

@@ -151,6 +151,9 @@ func (s *Spec) stages(p *Plan, base Scenario) ([]Stage, error) {
 	return []Stage{{ramp, 0, level}, {length - ramp, level, level}}, nil
 }
 
+// LeastSize is the least bytes of a message, which says who sent it and when.
+const LeastSize = 96
+
 // most bounds what one run may be told to do.
 const (
 	mostClients  = 1_000_000
@@ -167,6 +170,9 @@ const (
 func (p *Plan) check(s *Spec) error {
 	if err := p.checkNumbers(s); err != nil {
 		return err
+	}
+	if p.Size.Min < LeastSize {
+		return fmt.Errorf("size: %d is too little, a message has %d bytes at least: it says who sent it, and when", p.Size.Min, LeastSize)
 	}
 	if p.Model != Open && p.Model != Closed {
 		return fmt.Errorf("model: %q is neither open nor closed", p.Model)

@@ -183,6 +183,7 @@ func TestRefusals(t *testing.T) {
 		"duration: 0s":                    `duration: it must be above 0`,
 		"model: closed\nrate: 0":          `the closed model has no rate`,
 		"clients: 5000000":                `clients: 5000000 is out of range`,
+		"size: 50-300":                    `size: 50 is too little, a message has 96 bytes at least`,
 		"size: big":                       `"big" is no size such as 200 or 100-300`,
 		"size: 300-100":                   `"300-100" is no size`,
 		"duration: long":                  `"long" is no duration`,
