@@ -73,7 +73,10 @@ func (s Spec) Over(below *Spec) Spec {
 	} {
 		*n.to = cmp.Or(*n.from, *n.to)
 	}
-	if (s.Rate != nil || s.Duration != nil) && len(s.Stages) == 0 {
+	switch {
+	case len(s.Stages) > 0: // which the file's rate and length are not for
+		all.Rate, all.Duration, all.Ramp = s.Rate, s.Duration, s.Ramp
+	case s.Rate != nil || s.Duration != nil:
 		all.Stages = nil // the file's stages have another rate and length
 	}
 	return all

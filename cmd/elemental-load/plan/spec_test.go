@@ -84,6 +84,23 @@ func TestOptionsGoBefore(t *testing.T) {
 	}
 }
 
+// TestStagesGoBefore the file's rate and times.
+func TestStagesGoBefore(t *testing.T) {
+	file, err := plan.ReadSpec(write(t, "rate: 50\nduration: 3s\nramp: 1s\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	stages := plan.Stages{{For: second, From: 5, To: 5}}
+	over := plan.Spec{Stages: stages}.Over(file)
+	if p, err := over.Build(); err != nil || !reflect.DeepEqual(p.Stages, []plan.Stage(stages)) {
+		t.Errorf("%+v, %v", p, err)
+	}
+	over = plan.Spec{Stages: stages, Rate: new(plan.Number(9))}.Over(file)
+	if _, err := over.Build(); err == nil {
+		t.Error("who says both is not told")
+	}
+}
+
 // TestDefaults builds every scenario without a word, in both models, and finds all
 // that it needs.
 func TestDefaults(t *testing.T) {
