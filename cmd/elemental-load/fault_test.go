@@ -47,6 +47,18 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+// TestCountedTooFew: a reader who is told of fewer messages than were acknowledged finds
+// that out at once, though the history is not read back.
+func TestCountedTooFew(t *testing.T) {
+	t.Parallel()
+	p, _ := at(t)
+	proxy := faultytest.Start(t, p.Addr, faultytest.DropFromHistory, 1)
+	r, _ := load(t, 4, "poll", "--address="+proxy.Addr, "--clients=30", "--servers=1", "--channels=1", "--rate=30", "--duration=2s", "--nocheck")
+	if len(r.Violations) == 0 || r.Violations[0].Kind != "lost" {
+		t.Errorf("%+v", r.Violations)
+	}
+}
+
 // TestNoFault: the same road without a fault is in order, also when a connection is
 // cut, which is a failure and no violation.
 func TestNoFault(t *testing.T) {

@@ -423,6 +423,18 @@ func TestUnread(t *testing.T) {
 }
 
 // TestShort: an answer with fewer messages than there are is a loss.
+// TestCountedTooFew: who counts is told all that was acknowledged before.
+func TestCountedTooFew(t *testing.T) {
+	d := newDesk(t)
+	d.posts(d.c.Lane(), 0, 3)
+	known := d.c.Known()
+	d.posts(d.c.Lane(), 3, 1)
+	d.c.Counted(known, 3) // the fourth came meanwhile
+	d.want()
+	d.c.Counted(d.c.Known(), 3)
+	d.want("lost I")
+}
+
 func TestShort(t *testing.T) {
 	d := newDesk(t)
 	d.c.Short(0, 5, 3)

@@ -83,6 +83,21 @@ func (c *Channel) Short(begin, end int64, got int) {
 	c.book.report(Lost, "%s: %d messages were answered for %d up to %d", c, got, begin, end)
 }
 
+// Known is how many messages the channel has at least, by what was told of it.
+func (c *Channel) Known() int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return int64(len(c.places))
+}
+
+// Counted takes how many messages a channel is said to have. Known is how many it had at
+// least when that was asked.
+func (c *Channel) Counted(known, amount int64) {
+	if amount < known {
+		c.book.report(Lost, "%s: %d messages were counted after %d were told", c, amount, known)
+	}
+}
+
 // beyond reports a message that was told to stand behind the end of the history. Called
 // with the lock held, after the lanes are finished.
 func (c *Channel) beyond(index int64, p place) {

@@ -132,10 +132,19 @@ func (c *client) poll(due time.Time) {
 	if l == nil {
 		return
 	}
-	w := c.part.w
-	a := c.ask(l.conn, opCount, due, w.world.inChannel("gettotalmessages", c.me.Name, c.home.Server, c.home.Name))
-	begin, end := c.place.Load(), min(a.Amount, c.place.Load()+w.world.portion(1000))
-	if !a.OK || begin >= end {
+	known := c.home.Known()
+	a := c.ask(l.conn, opCount, due, c.part.w.world.inChannel("gettotalmessages", c.me.Name, c.home.Server, c.home.Name))
+	if a.OK {
+		c.home.Counted(known, a.Amount)
+		c.catchUp(l, a.Amount)
+	}
+}
+
+// catchUp reads what has come since the last time, of total messages.
+func (c *client) catchUp(l *link, total int64) {
+	w, begin := c.part.w, c.place.Load()
+	end := min(total, begin+w.world.portion(1000))
+	if begin >= end {
 		return
 	}
 	for i, m := range c.read(l, time.Now(), begin, end) {
