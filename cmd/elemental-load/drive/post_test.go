@@ -109,6 +109,28 @@ func TestStormCountsFromDue(t *testing.T) {
 	}
 }
 
+// TestReadsAgain: what a reader was not answered it asks for the next time.
+func TestReadsAgain(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = listener.Close() }()
+	d := &wire.Dialer{Address: netip.MustParseAddrPort(listener.Addr().String()), Timeout: time.Minute}
+	conn, err := d.Dial(context.Background(), wire.Nobody{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn.Close()
+	w := &Worker{world: &World{Plan: plan.Plan{Size: plan.Range{Min: 100, Max: 100}}}, rec: measure.NewRecorder(), life: context.Background()}
+	c := &client{part: &part{w: w}, home: check.New("load-abc", 0).Channel("gophers", "general")}
+	c.place.Store(3)
+	c.catchUp(&link{conn: conn}, 9)
+	if at := c.place.Load(); at != 3 || w.rec.Take().Operations[opPage].Failed != 1 {
+		t.Errorf("it goes on at %d", at)
+	}
+}
+
 // TestSizes spreads the sizes of messages over the range, both ends included.
 func TestSizes(t *testing.T) {
 	book := check.New("load-abc", 0)
