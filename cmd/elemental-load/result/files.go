@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 )
 
@@ -28,12 +29,13 @@ const (
 // Write writes all files of a run into a folder, which it makes where it is
 // missing: result.json, seconds.csv, report.html, and of each operation
 // <operation>.hgrm (corrected) and <operation>-uncorrected.hgrm. Each appears
-// whole or not at all.
+// whole or not at all. Those of a run that was kept there before go.
 func Write(dir string, r *Result) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("keeping the result: %w", err)
 	}
 	return within(dir, func(root *os.Root) error {
+		before := kept(root)
 		err := replace(root, dataFile, func(w io.Writer) error {
 			text, err := encoded(r)
 			if err != nil {
@@ -42,8 +44,38 @@ func Write(dir string, r *Result) error {
 			_, err = w.Write(text)
 			return err
 		})
-		return errors.Join(err, derive(root, r))
+		return errors.Join(err, derive(root, r), removeOthers(root, before, r.Operations))
 	})
+}
+
+// kept are the operations of the run in a folder; none where there is none to be read.
+func kept(root *os.Root) []Operation {
+	text, err := readData(root)
+	if err != nil {
+		return nil
+	}
+	r, err := parse(text)
+	if err != nil {
+		return nil
+	}
+	return r.Operations
+}
+
+// removeOthers removes the distributions of operations that the new run does not have, so
+// that they are not taken for its own.
+func removeOthers(root *os.Root, before, now []Operation) (err error) {
+	names := fileNames(now)
+	for _, name := range fileNames(before) {
+		if slices.Contains(names, name) {
+			continue
+		}
+		for _, file := range []string{name + ".hgrm", name + uncorrectedSuffix + ".hgrm"} {
+			if failed := root.Remove(file); failed != nil && !errors.Is(failed, fs.ErrNotExist) {
+				err = errors.Join(err, failed)
+			}
+		}
+	}
+	return err
 }
 
 // encoded is a result.json.

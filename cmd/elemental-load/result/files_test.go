@@ -68,12 +68,33 @@ func TestFilesOfARun(t *testing.T) {
 	}
 	golden(t, "stalled.csv", content(t, dir, "seconds.csv"))
 	golden(t, "stalled-uncorrected.hgrm", content(t, dir, "post-uncorrected.hgrm"))
+	if content(t, dir, "post-uncorrected.hgrm") == content(t, dir, "post.hgrm") {
+		t.Error("corrected and uncorrected are the same")
+	}
 	if err := Write(dir, load(t, "closed")); err != nil {
 		t.Fatal(err)
 	}
 	golden(t, "closed.csv", content(t, dir, "seconds.csv"))
-	if content(t, dir, "post-uncorrected.hgrm") == content(t, dir, "post.hgrm") {
-		t.Error("corrected and uncorrected are the same")
+}
+
+// TestFilesOfAnotherRun: what a run left that was kept in the same folder is not taken for
+// the new one's. What is nobody's stays.
+func TestFilesOfAnotherRun(t *testing.T) {
+	dir := t.TempDir()
+	if err := Write(dir, load(t, "steady")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "mine.hgrm"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	r := load(t, "steady")
+	r.Operations = r.Operations[:1]
+	if err := Write(dir, r); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"mine.hgrm", "post-uncorrected.hgrm", "post.hgrm", "report.html", "result.json", "seconds.csv"}
+	if got := names(t, dir); !slices.Equal(got, want) {
+		t.Errorf("%q", got)
 	}
 }
 
