@@ -267,33 +267,75 @@ func TestPacerEnds(t *testing.T) {
 // TestClosedModelCountsOutages: what a client of the closed model was about to do when its
 // connection was lost is late by the time that it took to come back, and has failed
 // where it did not.
-func TestClosedModelCountsOutages(t *testing.T) { synctest.Test(t, outage) }
-
-func outage(t *testing.T) {
-	const pause, away = 100 * time.Millisecond, 2 * time.Second
-	p := paced([]plan.Stage{{For: 5 * time.Second, From: 2, To: 2}}, 2, 2, func(c *client, due time.Time) {
-		c.part.w.rec.Done(0, opPost, due, time.Now(), time.Now())
+func TestClosedModelCountsOutages(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const away = 2 * time.Second
+		p := closedPart(2, func(c *client, due time.Time) {
+			c.part.w.rec.Done(0, opPost, due, time.Now(), time.Now())
+		})
+		back, lost := p.actors[0], p.actors[1]
+		time.AfterFunc(time.Second, back.leaves)
+		time.AfterFunc(time.Second+away, back.arrives)
+		time.AfterFunc(time.Second, lost.leaves)
+		p.closed(context.Background(), time.Now())
+		isLate(t, p, away, 1)
 	})
-	p.main, p.w.world.Plan.Think = opPost, pause
-	there := func(c *client, is bool) {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		if c.link = nil; is {
-			c.link = &link{c: c}
-		}
+}
+
+// TestClosedModelCountsSilence: what had no answer until the connection was given up is late
+// since it was sent first, when it is sent again.
+func TestClosedModelCountsSilence(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const silence, away = time.Second, 2 * time.Second
+		posts := 0
+		p := closedPart(1, func(c *client, due time.Time) {
+			if posts++; posts != 5 {
+				c.part.w.rec.Done(0, opPost, due, time.Now(), time.Now())
+				return
+			}
+			<-time.After(silence)
+			c.leaves()
+			time.AfterFunc(away, c.arrives)
+		})
+		p.closed(context.Background(), time.Now())
+		isLate(t, p, silence+away, 0)
+	})
+}
+
+const closedPause = 100 * time.Millisecond
+
+// closedPart has clients who are there, and the closed model for five seconds.
+func closedPart(actors int, act func(c *client, due time.Time)) *part {
+	level := float64(actors)
+	p := paced([]plan.Stage{{For: 5 * time.Second, From: level, To: level}}, actors, actors, act)
+	p.main, p.w.world.Plan.Think = opPost, closedPause
+	for _, c := range p.actors {
+		c.arrives()
 	}
-	back, lost := p.actors[0], p.actors[1]
-	there(back, true)
-	there(lost, true)
-	time.AfterFunc(time.Second, func() { there(back, false) })
-	time.AfterFunc(time.Second+away, func() { there(back, true) })
-	time.AfterFunc(time.Second, func() { there(lost, false) })
-	p.closed(context.Background(), time.Now())
+	return p
+}
+
+func (c *client) leaves() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.link = nil
+}
+
+func (c *client) arrives() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.link = &link{c: c, conn: &wire.Conn{}}
+}
+
+// isLate wants the latest post to be late by that, in corrected figures alone.
+func isLate(t *testing.T, p *part, by time.Duration, failed int64) {
+	t.Helper()
 	post := p.w.rec.Take().Operations[opPost]
-	if most := time.Duration(post.Corrected.Histogram().Max()) * time.Microsecond; most < away-pause-2*idle || most > away+2*idle { // the histogram has three digits
-		t.Errorf("the latest was late by %v after an outage of %v", most, away)
+	const about = closedPause + 2*idle // the histogram has three digits
+	if most := time.Duration(post.Corrected.Histogram().Max()) * time.Microsecond; most < by-about || most > by+about {
+		t.Errorf("the latest was late by %v, not %v", most, by)
 	}
-	if most := post.Uncorrected.Histogram().Max(); most > 0 || post.Failed != 1 {
+	if most := post.Uncorrected.Histogram().Max(); most > 0 || post.Failed != failed {
 		t.Errorf("sent, it took %d µs; %d have failed", most, post.Failed)
 	}
 }

@@ -254,8 +254,8 @@ func (p *part) closed(ctx context.Context, start time.Time) {
 const idle = 20 * time.Millisecond
 
 // loop is one client of the closed model. It rests while the load is for fewer
-// clients, and while it is not connected: then what it was about to do is due since it
-// had to wait, and has failed if the load ends before.
+// clients, and while it is not connected: then what it was about to do, or had no answer
+// to when its connection was lost, stays due, and has failed if the load ends before.
 func (p *part) loop(ctx context.Context, clock plainClock, start time.Time, rank int, c *client, pause time.Duration) {
 	var due time.Time // of what waits for the connection
 	for ctx.Err() == nil {
@@ -264,19 +264,20 @@ func (p *part) loop(ctx context.Context, clock plainClock, start time.Time, rank
 			break
 		}
 		works := float64(rank) < p.schedule.Level(now.Sub(start))
-		away := !p.scenario.absent && c.online() == nil
 		switch {
 		case !works:
 			due = time.Time{}
 		case due.IsZero():
 			due = now
 		}
-		if away || !works {
+		if !works || p.away(c) {
 			_ = clock.Until(ctx, now.Add(idle)) // the loop sees the end
 			continue
 		}
 		p.perform(c, due, 0, measure.Nobody)
-		due = time.Time{}
+		if !p.away(c) {
+			due = time.Time{}
+		}
 		if pause > 0 {
 			_ = clock.Until(ctx, time.Now().Add(pause)) // likewise
 		}
@@ -284,6 +285,12 @@ func (p *part) loop(ctx context.Context, clock plainClock, start time.Time, rank
 	if !due.IsZero() {
 		p.w.rec.Failed(c.turn, p.main, errAway)
 	}
+}
+
+// away tells that a client has no connection, and needs one.
+func (p *part) away(c *client) bool {
+	l := c.online()
+	return !p.scenario.absent && (l == nil || l.conn.Err() != nil)
 }
 
 // SlowReaders is how those fared who stopped reading.
