@@ -46,9 +46,12 @@ func ReadSpec(path string) (*Spec, error) {
 		return nil, fmt.Errorf("scenario file: %w", err)
 	}
 	spec := &Spec{}
-	err = yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(spec)
-	if err != nil && !errors.Is(err, io.EOF) {
+	all := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict())
+	if err = all.Decode(spec); err != nil && !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("scenario file %s: %s", path, yaml.FormatError(err, false, false))
+	}
+	if !errors.Is(all.Decode(&Spec{}), io.EOF) {
+		return nil, fmt.Errorf("scenario file %s: it describes more than one run", path)
 	}
 	return spec, nil
 }

@@ -207,7 +207,8 @@ func TestRefusals(t *testing.T) {
 		"scenarios: fanout\nclients: 3":   `fanout has 3 clients, it needs 5`,
 		"scenarios: poll\nclients: 10\nrate: 100": `100 a second need 100 clients, it has 10`,
 		"scenarios: churn\nclients: 20\nusers: 3": `3 users for 20 clients are too few`,
-		"speed: 5": `unknown field "speed"`,
+		"speed: 5":                    `unknown field "speed"`,
+		"clients: 3\n---\nclients: 4": `it describes more than one run`,
 	} {
 		spec, err := plan.ReadSpec(write(t, text))
 		if err == nil {
