@@ -121,10 +121,12 @@ func unauthorized(w http.ResponseWriter) {
 	fail(w, http.StatusUnauthorized, "a token is needed")
 }
 
-// welcome gives a browser its cookie, and takes the token out of its address line.
+// welcome gives a browser its cookie, and takes the token out of its address line. Strict,
+// the cookie would not come along when a link of another site is followed, and that is how
+// addresses of the page are passed on.
 func (d *door) welcome(w http.ResponseWriter, r *http.Request) {
 	http.SetCookie(w, &http.Cookie{
-		Name: d.name, Value: d.cookie, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode,
+		Name: d.name, Value: d.cookie, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode,
 		Secure: r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https",
 	})
 	http.Redirect(w, r, "/", http.StatusSeeOther)

@@ -100,6 +100,14 @@ func (v *Tab) Do(steps ...chromedp.Action[chromedp.Void]) {
 	}
 }
 
+// Leave runs a script that has the tab leave its page, and waits until the next one is loaded.
+func (v *Tab) Leave(script string) {
+	v.t.Helper()
+	if _, err := chromedp.RunResponse(v.ctx, chromedp.Evaluate[chromedp.Void]("void ("+script+")")); err != nil {
+		v.t.Fatalf("%s: %v", script, err)
+	}
+}
+
 // Media makes the page believe in a medium, "" for a screen, and in a "light" or "dark" system.
 func (v *Tab) Media(medium, scheme string) {
 	v.t.Helper()
