@@ -55,6 +55,23 @@ func TestFlowAndTree(t *testing.T) {
 	}
 }
 
+// The flow begins when somebody looks at it: what was before is no part of its first second,
+// however long another page has looked at something else.
+func TestTheFlowsFirstSecondIsOne(t *testing.T) {
+	s := open(t, housetest.Settings{}, nil)
+	alice, bob := s.channel()
+	other := s.look("tree")
+	for range 7 {
+		alice.Yes(post, "long ago")
+		bob.Next()
+	}
+	s.Dial().Yes(`{"call":"register","usernm":"carol","passwd":"pw"}`)
+	other.until("tree", "of a look since then", func(tree object) bool { return tree["kinds"].(object)["user"] == 3.0 })
+	if f := s.look("flow").next("flow"); f["posts"] != 0.0 || f["pushes"] != 0.0 || f["calls"].(object)["message"] != nil {
+		t.Errorf("nobody posts, and the flow tells of %v posts, %v pushes, %v", f["posts"], f["pushes"], f["calls"])
+	}
+}
+
 // lackOf is what a flow does not have of those in a time of posts.
 func lackOf(f object) (lacks []string) {
 	call, _ := f["calls"].(object)["message"].(object)

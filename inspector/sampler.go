@@ -80,12 +80,12 @@ func (s *sampler) run(quit <-chan struct{}, news *feed, unhear func()) {
 // sample tells of the flow and the tree.
 func (s *sampler) sample(before *snapshot) {
 	defer s.server.cost.working(time.Now())
+	now := snapshot{}
+	now.take(s.server) // also while nobody wants it: who comes is to see a second, and not all since the last one
 	if to := s.wanting(wantsFlow); len(to) > 0 {
-		now := snapshot{}
-		now.take(s.server)
 		send(to, event("flow", now.flowSince(before)))
-		*before = now
 	}
+	*before = now
 	if to := s.wanting(wantsTree); len(to) > 0 {
 		send(to, event("tree", s.server.treeNow()))
 	}
