@@ -187,11 +187,17 @@ func (s *session) handOver(ctx actor.Context) {
 	}
 }
 
-// count has an answer counted, where anything is.
+// count has an answer counted, where anything is. Who was turned away has waited for nothing:
+// counted as times, a flood of those would make the ones that wait look quick.
 func (s *session) count(f *flight) {
-	if s.node.record.Counts() {
-		s.node.record.Answered(f.req.Call, string(codeOf(f.reply)), time.Since(f.begun), f.req.Bytes)
+	if !s.node.record.Counts() {
+		return
 	}
+	code, took := codeOf(f.reply), time.Since(f.begun)
+	if code == Busy || code == StorageDown {
+		took = telemetry.Untimed
+	}
+	s.node.record.Answered(f.req.Call, string(code), took, f.req.Bytes)
 }
 
 // unwrap makes a refusal what is handed out, and passes on to the feed that work was

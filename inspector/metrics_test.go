@@ -18,6 +18,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 
+	"elemental/actors"
 	"elemental/persistence"
 	"elemental/transport/housetest"
 )
@@ -156,6 +157,32 @@ func checkDisk(t *testing.T, before, after map[string]*dto.MetricFamily) {
 		if got := value(after, name); got < least {
 			t.Errorf("%s is %v", name, got)
 		}
+	}
+}
+
+// Who was turned away has waited for nothing: that is not how long a post takes.
+func TestWhatIsTurnedAwayIsNotTimed(t *testing.T) {
+	s := openLab(t, housetest.Settings{Actor: func(cfg *actors.Config) { cfg.InFlightBytes = 400 }})
+	alice, _ := s.channel()
+	alice.Yes(post, "hello")
+	if answer := alice.Ask(post, strings.Repeat("x", 400)); answer["code"] != "busy" {
+		t.Fatalf("more than there is room for: %v", answer)
+	}
+	s.fault(`{"what":"budget","bytes":0,"seconds":60}`)
+	if answer := alice.Ask(post, "no room"); answer["code"] != "storage_unavailable" {
+		t.Fatalf("on a full disk: %v", answer)
+	}
+	message := []string{"call", "message"}
+	var now map[string]*dto.MetricFamily
+	eventually(t, "all three are counted", func() bool {
+		now = s.scrape()
+		count := func(code string) float64 {
+			return value(now, "elemental_calls_total", append(message, "code", code)...)
+		}
+		return count("ok") == 1 && count("busy") == 1 && count("storage_unavailable") == 1
+	})
+	if n := value(now, "elemental_call_duration_seconds", message...); n != 1 {
+		t.Errorf("%v times of one post", n)
 	}
 }
 

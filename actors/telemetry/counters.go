@@ -26,11 +26,14 @@ type Counters struct {
 // CallCount is what came of one call.
 type CallCount struct {
 	Answers map[string]uint64 // "" for success
-	Took    meter.Times       // from its turn in its session to its answer
+	Took    meter.Times       // from its turn in its session to its answer, but of those that are Untimed
 }
 
 // OtherCalls is what calls are counted under that Options.Calls does not name.
 const OtherCalls = "other"
+
+// Untimed is the time of an answer that says nothing about how long a call takes.
+const Untimed time.Duration = -1
 
 // counters are a node's; nil without Options.Inspect.
 type counters struct {
@@ -62,7 +65,9 @@ func (c *counters) answered(name, code string, took time.Duration, bytes int) {
 	} else {
 		call.ok.Add(1)
 	}
-	call.took.Add(took)
+	if took != Untimed {
+		call.took.Add(took)
+	}
 	c.bytes.Add(uint64(max(bytes, 0)))
 }
 

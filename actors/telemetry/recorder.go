@@ -58,7 +58,8 @@ func (r *Recorder) Passivated(kind Kind) { r.roll.passivated(kind) }
 // Ended takes an actor off the roll that has stopped.
 func (r *Recorder) Ended(self *actor.PID) { r.roll.ended(self) }
 
-// Answered counts a request that has its answer; code is that of a refusal.
+// Answered counts a request that has its answer; code is that of a refusal. It took a time
+// from its turn in its session on, or is Untimed.
 func (r *Recorder) Answered(call, code string, took time.Duration, bytes int) {
 	r.counters.answered(call, code, took, bytes)
 }
