@@ -84,6 +84,10 @@ class ActorView {
 	private drawTrouble(error: unknown): void {
 		if (error instanceof Trouble && error.status === 404) {
 			this.gone = true;
+			this.actor = null;
+			for (const tile of [this.depth, this.rate, this.busy, this.life]) tile.show("–");
+			this.drawTypes([]);
+			say(this.asked, "");
 			set(this.head, h("h1", null, "Not alive"), h("p", { class: "id" }, code(this.id)));
 			set(this.state, notice("This actor is not in memory", "It has ended, or it left memory because nobody used it; its next message brings it back. ", h("a", { href: link("tree") }, "Look for another one"), "."));
 		} else set(this.state, notice("Its state cannot be had", reason(error)));
@@ -121,7 +125,7 @@ class ActorView {
 	}
 
 	private typesPanel(): HTMLElement {
-		return panel("Messages", h("p", { class: "hint" }, "Since this page watches. Waited: in the mailbox. Handled: in the handler."),
+		return panel("Messages", h("p", { class: "hint" }, "Of the last half second; in grey, of the last one with such a message. Waited: in the mailbox. Handled: in the handler."),
 			h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Messages by type" }, h("table", { class: "figures" },
 				h("thead", null,
 					h("tr", null, h("th", { rowspan: "2", scope: "col" }, "Type"), h("th", { rowspan: "2", scope: "col" }, "per s"), h("th", { colspan: "2", scope: "colgroup", class: "group" }, "waited"), h("th", { colspan: "3", scope: "colgroup", class: "group" }, "handled"), h("th", { rowspan: "2", scope: "col", class: "words" }, "Handler")),
@@ -143,7 +147,11 @@ class ActorView {
 	}
 
 	private drawTypes(types: ActorType[]): void {
-		for (const row of this.known.values()) row.classList.add("idle");
+		for (const [message, row] of this.known) {
+			if (types.some((type) => type.message === message)) continue;
+			row.classList.add("idle");
+			say(row.cells[1]!, "0");
+		}
 		for (const type of types) {
 			let row = this.known.get(type.message);
 			if (!row) {
@@ -152,7 +160,7 @@ class ActorView {
 				if (this.known.size === 1) set(this.types);
 				this.types.append(row);
 			}
-			row.classList.toggle("idle", type.rate === 0);
+			row.classList.remove("idle");
 			const figures = [rate(type.rate), ...[type.waitP50, type.waitP99, type.handleP50, type.handleP99, type.max].map(duration)];
 			figures.forEach((text, i) => say(row.cells[i + 1]!, text));
 		}
