@@ -80,13 +80,20 @@ type list struct {
 	Actors []actorInfo `json:"actors"`
 }
 
-func listOf(all []telemetry.ActorInfo, offset, limit int) list {
-	from := min(offset, len(all))
-	l := list{Total: len(all), Actors: []actorInfo{}}
-	for i := range all[from:min(from+limit, len(all))] {
-		l.Actors = append(l.Actors, told(&all[from+i]))
+// part is which part of a list is wanted, and in which order.
+type part struct {
+	order         order
+	offset, limit int
+}
+
+// partOf reads it, or answers when it cannot be.
+func partOf(w http.ResponseWriter, r *http.Request, usual int) (p part, ok bool) {
+	p.order, ok = orders[r.URL.Query().Get("sort")]
+	if !ok {
+		fail(w, http.StatusBadRequest, "sort is name, depth, restarts or busy")
 	}
-	return l
+	p.offset, p.limit = number(r, "offset", 0, 1<<30), number(r, "limit", usual, mostLimit)
+	return p, ok
 }
 
 const (
@@ -96,35 +103,37 @@ const (
 
 // tree lists the children of an actor, or those of a kind wherever they are.
 func (s *Server) tree(w http.ResponseWriter, r *http.Request) {
-	q := r.URL.Query()
-	offset, limit := number(r, "offset", 0, 1<<30), number(r, "limit", usualLimit, mostLimit)
-	order, ok := orders[q.Get("sort")]
+	wanted, ok := partOf(w, r, usualLimit)
 	if !ok {
-		fail(w, http.StatusBadRequest, "sort is name, depth, restarts or busy")
 		return
 	}
-	kind, parent := actors.Kind(q.Get("kind")), q.Get("parent")
+	kind, parent := actors.Kind(r.URL.Query().Get("kind")), r.URL.Query().Get("parent")
 	s.scanned(w, r, func() any {
 		if kind == "" && parent == "" {
 			return s.roots()
 		}
-		found := s.found(order, func(a *telemetry.ActorInfo) bool {
+		return s.found(wanted, func(a *telemetry.ActorInfo) bool {
 			return (kind == "" || a.Kind == kind) && (parent == "" || parentOf(a) == parent)
 		})
-		return listOf(found, offset, limit)
 	})
 }
 
-// found are the living actors that fit, in order.
-func (s *Server) found(order order, fits func(*telemetry.ActorInfo) bool) (found []telemetry.ActorInfo) {
+// found is the part that is wanted of the living actors that fit.
+func (s *Server) found(wanted part, fits func(*telemetry.ActorInfo) bool) list {
+	var found []telemetry.ActorInfo
 	s.provider.Actors(func(a telemetry.ActorInfo) bool {
 		if fits(&a) {
 			found = append(found, a)
 		}
 		return true
 	})
-	slices.SortFunc(found, order)
-	return found
+	slices.SortFunc(found, wanted.order)
+	from := min(wanted.offset, len(found))
+	l := list{Total: len(found), Actors: []actorInfo{}}
+	for i := range found[from:min(from+wanted.limit, len(found))] {
+		l.Actors = append(l.Actors, told(&found[from+i]))
+	}
+	return l
 }
 
 // roots are the provider and the group of all connections' sessions.
@@ -145,13 +154,18 @@ func (s *Server) roots() list {
 	return list{len(roots), roots}
 }
 
-// search lists the actors whose ID or label has a text in it.
+// search lists the actors whose ID or label has a text in it, of all kinds or of one.
 func (s *Server) search(w http.ResponseWriter, r *http.Request) {
-	limit := number(r, "limit", 50, mostLimit)
-	text := fold(r.URL.Query().Get("q"))
+	const usual = 50
+	wanted, ok := partOf(w, r, usual)
+	if !ok {
+		return
+	}
+	kind, text := actors.Kind(r.URL.Query().Get("kind")), fold(r.URL.Query().Get("q"))
 	s.scanned(w, r, func() any {
-		found := s.found(byName, func(a *telemetry.ActorInfo) bool { return contains(a.ID, text) || contains(a.Label, text) })
-		return listOf(found, 0, limit)
+		return s.found(wanted, func(a *telemetry.ActorInfo) bool {
+			return (kind == "" || a.Kind == kind) && (contains(a.ID, text) || contains(a.Label, text))
+		})
 	})
 }
 

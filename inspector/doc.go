@@ -12,7 +12,7 @@
 //	GET  /api/about          what runs here
 //	GET  /api/overview       the whole tree, compact
 //	GET  /api/tree           ?parent=&kind=&sort=&offset=&limit=
-//	GET  /api/search         ?q=&limit=
+//	GET  /api/search         ?q=&kind=&sort=&offset=&limit=
 //	GET  /api/actor          ?id=
 //	GET  /api/connections    ?offset=&limit=
 //	GET  /events             ?topics=flow,tree,feed,cost,actor:ID  server-sent events

@@ -67,8 +67,13 @@ func TestTreeShowsTheLivingActors(t *testing.T) {
 	if got := named(s.object("/api/search?q=ALI")); !slices.Contains(got, "provider/users/alice") {
 		t.Errorf("search: %v", got)
 	}
-	if answer, _ := s.ask(http.MethodGet, "/api/tree?sort=colour", "", nil); answer.StatusCode != http.StatusBadRequest {
-		t.Errorf("an unknown sort: %s", answer.Status)
+	if got := s.object("/api/search?q=provider/&kind=user&offset=1&limit=1"); got["total"] != 2.0 || !slices.Equal(named(got), []string{"provider/users/bob"}) {
+		t.Errorf("a part of a search: %v", got)
+	}
+	for _, path := range []string{"/api/tree?sort=colour", "/api/search?q=a&sort=colour"} {
+		if answer, _ := s.ask(http.MethodGet, path, "", nil); answer.StatusCode != http.StatusBadRequest {
+			t.Errorf("an unknown sort: %s", answer.Status)
+		}
 	}
 }
 

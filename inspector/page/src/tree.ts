@@ -13,7 +13,6 @@ import { columns, TreeRows } from "./treerows.ts";
 import { Closer, debounced, type Page, type View } from "./view.ts";
 
 const orders: [string, string][] = [["name", "by name"], ["depth", "deepest mailbox first"], ["restarts", "most restarts first"]];
-const found = 200; // that a search shows
 
 class Tree {
 	readonly element: HTMLElement;
@@ -78,10 +77,9 @@ class Tree {
 
 	private makeOutline(): Outline {
 		const text = this.search.value.trim(), kind = this.kind, sort = this.order.value;
-		const source = async (parent: string, offset: number, limit: number): Promise<ActorPage> => {
-			if (text === "") return get<ActorPage>(query("/api/tree", { parent: kind ? undefined : parent, kind, sort, offset, limit }));
-			const got = await get<ActorPage>(query("/api/search", { q: text, limit: found }));
-			return { ...got, total: Math.min(got.total, got.actors?.length ?? 0) };
+		const source = (parent: string, offset: number, limit: number): Promise<ActorPage> => {
+			const part = { kind, sort, offset, limit };
+			return get<ActorPage>(text === "" ? query("/api/tree", { parent: kind ? undefined : parent, ...part }) : query("/api/search", { q: text, ...part }));
 		};
 		return new Outline(source, () => this.changed(), (error) => this.failed(error));
 	}

@@ -1,0 +1,39 @@
+package inspector_test
+
+import (
+	"fmt"
+	"testing"
+
+	"elemental/inspector/chromiumtest"
+)
+
+// A search tells how many it has found, shows all of them, in the order that is chosen, and
+// of the kind that is.
+func TestPageShowsAllThatItFinds(t *testing.T) {
+	s := withLab(t)
+	s.crowd(450)
+	v := s.visit(browser(t), "tree?q=user", looks{})
+	finds := func(query string, least int) {
+		t.Helper()
+		eventually(t, "all is shown that is found with "+query, func() bool {
+			n := int(s.object("/api/search?" + query)["total"].(float64)) // one may leave memory
+			rows := chromiumtest.Evaluate[string](v, `document.querySelector("[role=treegrid]").getAttribute("aria-rowcount")`)
+			told := chromiumtest.Evaluate[string](v, `document.querySelector(".count").textContent`)
+			return n > least && told == fmt.Sprintf("%d found", n) && rows == fmt.Sprint(n)
+		})
+	}
+	finds("q=user", 400)
+	far := named(s.object("/api/search?q=user&offset=400&limit=1"))[0]
+	v.Run(`document.querySelector(".rows").scrollTop = 28 * 400`)
+	v.Await(fmt.Sprintf(`document.querySelector('.rows .row[data-id="%s"]') !== null`, far))
+	v.Run(`[...document.querySelectorAll(".kind-button")].find((k) => k.querySelector(".name").textContent === "user").click()`)
+	finds("q=&kind=user", 400)
+	v.Run(`const search = document.querySelector(".search"); search.value = "user-4"; search.dispatchEvent(new Event("input"))`)
+	finds("q=user-4&kind=user", 40)
+
+	crashed := named(s.object("/api/search?q=user-4&kind=user&offset=7&limit=1"))[0]
+	s.fault(`{"what":"crash","id":%q}`, crashed)
+	v.Run(`const order = document.querySelector("select[aria-label=Order]"); order.value = "restarts"; order.dispatchEvent(new Event("change"))`)
+	v.Await(fmt.Sprintf(`document.querySelector(".rows .row[aria-rowindex='1']")?.dataset.id === %q`, crashed))
+	v.Fine()
+}
