@@ -95,7 +95,7 @@ export class Chart<T> {
 			legend: { live: true },
 			scales: {
 				x: { time: false, range: () => [Date.now() / 1000 - Math.min(window_, Math.max(30, this.spanned())), Date.now() / 1000] },
-				y: logarithmic ? { distr: 3, range: (_, min, max) => decades(min, max) } : { range: (_, __, max) => [0, Math.max(max * 1.1, 1e-9) || 1] },
+				y: logarithmic ? { distr: 3, range: (_, min, max) => decades(min, max) } : { range: (_, __, max) => [0, max > 0 ? max * 1.1 : 1] },
 			},
 			axes: [
 				{ ...axis, size: 22, space: 70, values: (_, splits) => splits.map((t) => clock(t * 1000)) },

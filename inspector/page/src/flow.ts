@@ -116,7 +116,7 @@ class FlowView {
 		tiles.connections.show(count(flow.connections), `${bytes(flow.unread)} not yet read by clients`);
 		tiles.memory.show(bytes(flow.memory.resident), `heap ${bytes(flow.memory.heap)}`);
 		tiles.cpu.show(rate(flow.cpu), `${many(flow.goroutines, "goroutine")}, GC pause p99 ${duration(flow.gc.pauseP99)}`);
-		tiles.journal.show(bytes(flow.journalBytes), `${many(flow.segments, "segment")}, snapshots ${bytes(flow.snapshotBytes)}`);
+		tiles.journal.show(bytes(flow.journalBytes), `${many(flow.segments, "segment")}, snapshots ${bytes(flow.snapshotBytes)}/s`);
 		const total = refused.reduce((n, [, r]) => n + r, 0);
 		tiles.trouble.show(perSecond(total), refused.length > 0 ? refused.slice(0, 2).map(([name, n]) => `${name} ${rate(n)}`).join(", ") : `slow readers ${rate(flow.slowReaders)}, dead letters ${rate(flow.deadLetters)}`, total > 0 ? "doubt" : "");
 	}
