@@ -37,6 +37,7 @@ func (s *snapshot) take(server *Server) {
 	s.process = readProcess()
 	s.letters = server.happ.of("deadletter")
 	s.takeRuntime()
+	s.heap -= min(s.heap, server.cfg.Ballast)
 }
 
 func (s *snapshot) takeRuntime() {

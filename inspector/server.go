@@ -28,6 +28,7 @@ type Config struct {
 	Name    string // of the provider
 	Version string
 	Log     *slog.Logger
+	Ballast uint64 // bytes of the heap that nobody touches: they take no memory
 
 	Patience time.Duration // with a page that does not read its events; 0 for 10 s
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"encoding/json"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -80,6 +81,29 @@ func TestInspectorOfTheProgram(t *testing.T) {
 		t.Errorf("the fault lab is open without its option: %d", status)
 	}
 	p.Stop()
+}
+
+// The ballast takes no memory, and is none of what the page shows as in use.
+func TestTheFlowsHeapIsWithoutTheBallast(t *testing.T) {
+	p := inspect(t, nil)
+	_, body := p.get(t, "/events?topics=flow")
+	lines := bufio.NewScanner(body)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		data, is := strings.CutPrefix(lines.Text(), "data: ")
+		var flow struct {
+			Memory *struct{ Heap, Resident uint64 }
+		}
+		if !is || json.Unmarshal([]byte(data), &flow) != nil || flow.Memory == nil {
+			continue
+		}
+		if heap := flow.Memory.Heap; heap == 0 || heap >= ballastBytes {
+			t.Errorf("the heap of an idle provider is said to be %d bytes", heap)
+		}
+		p.Stop()
+		return
+	}
+	t.Fatalf("no flow: %v", lines.Err())
 }
 
 func TestWithoutTheOptionThereIsNoInspector(t *testing.T) {

@@ -71,7 +71,7 @@ func (o *options) countedCalls() []string {
 
 // inspector is the configuration of what --admin opens.
 func (o *options) inspector(log *slog.Logger) (inspector.Config, error) {
-	cfg := inspector.Config{Addr: o.Admin, Name: o.ProviderName, Version: versionLine(), Log: log}
+	cfg := inspector.Config{Addr: o.Admin, Name: o.ProviderName, Version: versionLine(), Log: log, Ballast: ballastBytes}
 	if o.AdminTokenFile == "" {
 		return cfg, nil
 	}
