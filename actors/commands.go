@@ -11,7 +11,7 @@ import "elemental/actors/telemetry"
 // in the same order.
 type Request struct {
 	ID      []byte // the client's own id, raw JSON or nil; handed back untouched
-	Call    string // its name on the wire, handed back
+	Call    string // its name on the wire; one that every unknown call has
 	Claimed string // the user name the client says it is; "" when it says none
 	Bytes   int    // size on the wire, for admission
 	Command any    // one of the commands below, or Refused when transport already refused it

@@ -228,7 +228,7 @@ func (s *Session) SendRead(r *Request, read time.Time) {
 	n := s.node
 	if n.record.Following() {
 		refused, _ := r.Command.(Refused)
-		if n.record.Follow(n.system.Root, s.pid, s.id, callOf(r), r, string(refused.Code), read) {
+		if n.record.Follow(n.system.Root, s.pid, s.id, r.Call, r, string(refused.Code), read) {
 			return
 		}
 	}

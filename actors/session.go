@@ -213,19 +213,8 @@ func (s *session) unwrap(ctx actor.Context, f *flight) {
 		return
 	}
 	if s.node.record.Heard() {
-		s.node.record.Refused(string(no.Code), no.kind, no.by, callOf(f.req))
+		s.node.record.Refused(string(no.Code), no.kind, no.by, f.req.Call)
 	}
-}
-
-// callOf is the name of a call. That of an unknown one is whatever the client has sent.
-func callOf(r *Request) string {
-	if _, refused := r.Command.(Refused); refused {
-		if len(r.Call) > len("getprovidername") ||
-			slices.ContainsFunc([]byte(r.Call), func(b byte) bool { return b < 'a' || b > 'z' }) {
-			return "unknown"
-		}
-	}
-	return r.Call
 }
 
 // mayBegin tells whether a request need not wait for those under way.

@@ -69,14 +69,14 @@ const nobody = " "
 
 // translate makes the actors' request of a decoded one.
 func (v *values) translate(r *protocol.Request) *actors.Request {
-	v.Request, v.refusal, v.wrong = r, "", ""
+	v.Request, v.call, v.refusal, v.wrong = r, noCall, "", ""
 	v.out = nil
 	command := v.command()
 	out := v.out
 	if out == nil {
 		out = new(actors.Request)
 	}
-	out.ID, out.Call, out.Bytes, out.Command = r.ID, shortCall(r.Call.Value), r.Bytes, command
+	out.ID, out.Call, out.Bytes, out.Command = r.ID, v.call, r.Bytes, command
 	if r.Usernm.Is == protocol.Given && out.Call != "register" && out.Call != "login" {
 		out.Claimed = nobody
 		if name, ok := protocol.CleanName(r.Usernm.Value); ok {
@@ -94,11 +94,14 @@ func (v *values) translate(r *protocol.Request) *actors.Request {
 }
 
 func (v *values) command() any {
+	call, known := calls[v.Call.Value]
+	if known {
+		v.call = v.Call.Value
+	}
 	if v.Spoiled || v.Call.Is != protocol.Given || v.Usernm.Is == protocol.Mistyped {
 		v.incorrect()
 		return nil
 	}
-	call, known := calls[v.Call.Value]
 	if !known {
 		v.refusal = actors.UnknownCall
 		return nil
@@ -106,8 +109,9 @@ func (v *values) command() any {
 	return call(v)
 }
 
-// shortCall bounds the name of an unknown call.
-func shortCall(name string) string { return name[:min(len(name), 32)] }
+// noCall stands for the name of a call that there is not: that is whatever the client has
+// sent, and nobody is to see it, in no trace and on no page.
+const noCall = "unknown"
 
 func login(v *values) any {
 	if v.Key.Is != protocol.Absent && v.Passwd.Is == protocol.Absent {
@@ -162,6 +166,7 @@ func latestMessages(v *values) any {
 // values reads the values of a request and remembers what is wrong with them.
 type values struct {
 	*protocol.Request
+	call       string          // its name, or noCall
 	refusal    actors.Code     // it is no request of its call at all
 	wrong      actors.Code     // the first thing that only the actors may tell: who asks is told other things before
 	out        *actors.Request // where the request is made, if somewhere else than usual
