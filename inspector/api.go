@@ -174,11 +174,22 @@ const viewTime = 3 * time.Second
 
 // actor tells all of one actor.
 func (s *Server) actor(w http.ResponseWriter, r *http.Request) {
-	id := r.URL.Query().Get("id")
+	var known any
+	done := s.ask.turn(w, r, func() { known = s.known(r.Context(), r.URL.Query().Get("id")) })
+	switch {
+	case !done:
+	case known == nil:
+		fail(w, http.StatusNotFound, "there is no such actor, or not any more")
+	default:
+		reply(w, known)
+	}
+}
+
+// known is what is told of an actor, nil of one that is not there.
+func (s *Server) known(ctx context.Context, id string) any {
 	info, lives := s.provider.Actor(id)
 	if !lives {
-		fail(w, http.StatusNotFound, "there is no such actor, or not any more")
-		return
+		return nil
 	}
 	path := []actorInfo{}
 	for at, ok := info, true; ok && at.Parent != "" && len(path) < 16; {
@@ -186,7 +197,7 @@ func (s *Server) actor(w http.ResponseWriter, r *http.Request) {
 			path = append([]actorInfo{told(&at)}, path...)
 		}
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), viewTime)
+	ctx, cancel := context.WithTimeout(ctx, viewTime)
 	defer cancel()
 	view, err := s.provider.View(ctx, id)
 	if err != nil {
@@ -194,11 +205,11 @@ func (s *Server) actor(w http.ResponseWriter, r *http.Request) {
 			view = nil
 		}
 	}
-	reply(w, struct {
+	return struct {
 		Actor actorInfo       `json:"actor"`
 		Path  []actorInfo     `json:"path"`
 		View  json.RawMessage `json:"view"`
-	}{told(&info), path, view})
+	}{told(&info), path, view}
 }
 
 type connection struct {

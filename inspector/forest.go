@@ -77,8 +77,9 @@ func fold(s string) string { return strings.ToLower(s) }
 
 func contains(s, folded string) bool { return strings.Contains(fold(s), folded) }
 
-// scans bounds how many answers look at all actors at a time: there may be a hundred
-// thousand.
+// scans bounds how many answers look at all actors at a time, of which there may be a hundred
+// thousand, or ask one for its state: what it shows of a hundred thousand children takes it
+// some time, and whoever else wants something of it waits behind all who ask.
 type scans struct {
 	turns    chan struct{}
 	patience time.Duration // of who waits for a turn
@@ -86,6 +87,7 @@ type scans struct {
 
 const (
 	scansAtOnce = 2
+	asksAtOnce  = 4
 	scanWait    = requestTime / 2
 )
 

@@ -20,9 +20,10 @@ func (c *clocked) SetWriteDeadline(t time.Time) error {
 
 // Who waits too long for his turn is told when to come again.
 func TestWhoHasNoTurnIsTold(t *testing.T) {
-	s := &Server{scan: newScans(1, time.Millisecond)}
+	s := &Server{scan: newScans(1, time.Millisecond), ask: newScans(1, time.Millisecond)}
 	s.scan.turns <- struct{}{}
-	for name, handler := range map[string]http.HandlerFunc{"overview": s.overview, "tree": s.tree, "search": s.search} {
+	s.ask.turns <- struct{}{}
+	for name, handler := range map[string]http.HandlerFunc{"overview": s.overview, "tree": s.tree, "search": s.search, "actor": s.actor} {
 		server := httptest.NewServer(handler)
 		client := server.Client()
 		client.Timeout = 20 * time.Second

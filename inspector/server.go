@@ -51,8 +51,9 @@ type Server struct {
 	store    *persistence.Store
 
 	hub  *hub
-	scan scans
-	lab  *lab // nil without a fault lab
+	scan scans // of all actors
+	ask  scans // of one for its state
+	lab  *lab  // nil without a fault lab
 	cost cost
 	happ happenings
 }
@@ -105,7 +106,8 @@ func Listen(cfg Config) (*Server, error) {
 	}
 	s := &Server{
 		cfg: cfg, log: cfg.Log, socket: &bounded{Listener: socket, most: connections, share: fromOne},
-		started: time.Now(), door: newDoor(cfg.Token, socket.Addr()), served: make(chan error, 1), scan: newScans(scansAtOnce, scanWait),
+		started: time.Now(), door: newDoor(cfg.Token, socket.Addr()), served: make(chan error, 1),
+		scan: newScans(scansAtOnce, scanWait), ask: newScans(asksAtOnce, scanWait),
 	}
 	s.hub = newHub(s)
 	s.now.Store(notReady("starting"))
