@@ -149,15 +149,16 @@ func (d *door) sameSite(next http.Handler) http.Handler {
 }
 
 // foreign tells whether a page of another site asks, or a part of it. To follow a link is fine.
+// The browser knows best: a proxy may ask with another Host than it was asked with.
 func foreign(r *http.Request) bool {
-	if origin := r.Header.Get("Origin"); origin != "" && origin != "http://"+r.Host && origin != "https://"+r.Host {
-		return true
-	}
 	switch r.Header.Get("Sec-Fetch-Site") {
+	case "same-origin", "none":
+		return false
 	case "cross-site", "same-site":
 		return r.Header.Get("Sec-Fetch-Mode") != "navigate" || r.URL.Path != "/"
 	}
-	return false
+	origin := r.Header.Get("Origin")
+	return origin != "" && origin != "http://"+r.Host && origin != "https://"+r.Host
 }
 
 func hostOf(hostPort string) string {

@@ -174,8 +174,11 @@ func TestOtherSitesAreKeptOut(t *testing.T) {
 		{"DELETE", "/api/follow?id=x", set("Origin", "http://127.0.0.1:1"), 403},
 		{"POST", "/api/follow", set("Sec-Fetch-Site", "cross-site"), 403},
 		{"POST", "/api/follow", set("Sec-Fetch-Site", "same-site"), 403},
-		{"POST", "/api/follow", set("Origin", own, "Sec-Fetch-Site", "same-origin"), 400}, // let in, and has no body
-		{"POST", "/api/follow", set(), 400},                                               // no browser
+		{"POST", "/api/follow", set("Origin", own, "Sec-Fetch-Site", "same-origin"), 400},                    // let in, and has no body
+		{"POST", "/api/follow", set("Origin", "https://chat.example", "Sec-Fetch-Site", "same-origin"), 400}, // behind a proxy that asks with a Host of its own
+		{"DELETE", "/api/follow?id=x", set("Origin", "https://chat.example"), 403},
+		{"GET", "/api/about", set("Origin", "http://evil.example", "Sec-Fetch-Site", "same-site"), 403},
+		{"POST", "/api/follow", set(), 400}, // no browser
 		{"GET", "/events?topics=flow", set("Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "no-cors"), 403},
 		{"GET", "/debug/pprof/profile", set("Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "no-cors"), 403},
 		{"GET", "/debug/pprof/profile", set("Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate"), 403},
