@@ -2,6 +2,7 @@ package inspector_test
 
 import (
 	"testing"
+	"time"
 
 	"elemental/inspector/chromiumtest"
 )
@@ -20,5 +21,36 @@ func TestPageOfAnIdleFlow(t *testing.T) {
 		t.Error("the scale of nothing goes from 0 to a billionth")
 	}
 	v.Await(`[...document.querySelectorAll(".tile")].find((tile) => tile.textContent.startsWith("Journal"))?.querySelector(".about").textContent === "1 segment, snapshots 0 B/s"`)
+	v.Fine()
+}
+
+// Where all that is asked is turned away there is no time of it, and none is told.
+func TestPageOfWhatIsTurnedAway(t *testing.T) {
+	s := withLab(t)
+	alice := s.Founder()
+	alice.Yes(`{"call":"createchannel","servername":"s","name":"news"}`)
+	s.fault(`{"what":"budget","bytes":0,"seconds":60}`)
+	quit, ended := make(chan struct{}), make(chan struct{})
+	pace := time.NewTicker(5 * time.Millisecond)
+	defer func() {
+		close(quit)
+		<-ended
+		pace.Stop()
+	}()
+	go func() {
+		defer close(ended)
+		for {
+			select {
+			case <-quit:
+				return
+			case <-pace.C:
+				alice.Ask(`{"call":"message","servername":"s","channel":"news","msg":"x"}`)
+			}
+		}
+	}()
+	v := s.visit(browser(t), "flow", looks{})
+	v.Await(`[...document.querySelectorAll(".tile")].find((tile) => tile.textContent.startsWith("Refused")).dataset.tone === "doubt" &&
+		[...document.querySelectorAll(".chart")].filter((chart) => /^(Latency|Time)/.test(chart.querySelector("figcaption").textContent)).
+			map((chart) => [...chart.querySelectorAll(".u-series:not(:first-child) .u-value")].map((figure) => figure.textContent).join()).join() === "–,–,–,–"`)
 	v.Fine()
 }

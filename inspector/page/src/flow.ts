@@ -18,7 +18,7 @@ export const charts: Record<string, ChartOptions<Flow>> = {
 	syncs: { title: "Syncs of the journal per second", show: perSecond, lines: [{ name: "syncs", colour: 2, value: (f) => f.syncs, area: true }] },
 	batch: { title: "Records made durable by one sync", show: rate, lines: [{ name: "records", colour: 4, value: (f) => f.recordsPerSync, area: true }] },
 	disk: { title: "Time of a sync", show: duration, logarithmic: true, lines: [
-		{ name: "p50", colour: 1, value: (f) => f.syncP50 }, { name: "p99", colour: 2, value: (f) => f.syncP99 }] },
+		{ name: "p50", colour: 1, value: (f) => f.syncP50 || null }, { name: "p99", colour: 2, value: (f) => f.syncP99 || null }] },
 	memory: { title: "Memory", show: bytes, binary: true, lines: [
 		{ name: "resident", colour: 1, value: (f) => f.memory.resident, area: true }, { name: "heap", colour: 3, value: (f) => f.memory.heap }, { name: "stacks", colour: 6, value: (f) => f.memory.stacks }] },
 	connections: { title: "Connections, requests under way", show: count, lines: [
@@ -29,7 +29,7 @@ export const charts: Record<string, ChartOptions<Flow>> = {
 // latency is the chart of one call.
 export function latency(call: string): ChartOptions<Flow> {
 	return { title: `Latency of ${call || "calls"}`, show: duration, logarithmic: true, lines: [
-		{ name: "p50", colour: 1, value: (f) => f.calls[call]?.p50 }, { name: "p99", colour: 2, value: (f) => f.calls[call]?.p99 }] };
+		{ name: "p50", colour: 1, value: (f) => f.calls[call]?.p50 || null }, { name: "p99", colour: 2, value: (f) => f.calls[call]?.p99 || null }] };
 }
 
 function callLines(names: string[]): Line<Flow>[] {
