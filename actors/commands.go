@@ -3,40 +3,41 @@ package actors
 import "elemental/actors/telemetry"
 
 // This file is what a connection may ask of its session, and what it hears
-// back. Commands and replies are immutable plain data. A name that no entity
-// can have (see the transport's translate) arrives as "": it is never found.
+// back. Commands and replies are immutable plain data. Transport turns a name
+// that nothing can have into "", which is never found (see its translate).
 
-// Request is one call of a connection. Sent by transport to the connection's
-// session, in the order of arrival; answered exactly once through Outbox.Answer,
-// in the same order.
+// Request is one call of a connection. Transport sends it to the connection's
+// session, in the order of arrival. It is answered exactly once through
+// Outbox.Answer, in the same order, unless the connection ends first.
 type Request struct {
 	ID      []byte // the client's own id, raw JSON or nil; handed back untouched
 	Call    string // its name on the wire; one that every unknown call has
-	Claimed string // the user name the client says it is; "" when it says none
+	Claimed string // the user that the client says it is; "" if it does not say
 	Bytes   int    // size on the wire, for admission
-	Command any    // one of the commands below, or Refused when transport already refused it
+	Command any    // one of the commands below, or Refused if transport has refused it already
 }
 
-// The commands. Each names its success reply; every one may be Refused.
+// The commands. Each comment names the reply on success; every command may be
+// answered with Refused instead.
 type (
-	// Register makes an account; replies Done once it is on disk.
+	// Register creates an account; replies Done once it is on disk.
 	Register struct{ User, Password string }
-	// Login opens an account by password; replies LoggedIn once the count and the new key are on disk.
+	// Login logs in by password; replies LoggedIn once the new key is on disk.
 	Login struct{ User, Password string }
-	// LoginByKey opens an account by session key; replies LoggedIn with the same key.
+	// LoginByKey logs in by session key; replies LoggedIn with the same key.
 	LoginByKey struct{ User, Key string }
 	// Logout ends the key this session logged in with; replies Done.
 	Logout struct{}
-	// ChangePassword replies LoggedIn with the only key that is valid from then on.
+	// ChangePassword replies LoggedIn with a new key, the only one that is valid from then on.
 	ChangePassword struct{ Password, New string }
 
-	// CreateServer replies Done once server, its channel "general" and the owner's membership are on disk.
+	// CreateServer replies Done once the server, its channel "general" and the owner's membership are on disk.
 	CreateServer struct{ Server, Password string }
-	// JoinServer replies Done once the membership is on disk, on both sides.
+	// JoinServer replies Done once the membership is on disk, both the server's and the user's part of it.
 	JoinServer struct{ Server, Password string }
-	// LeaveServer replies Done likewise.
+	// LeaveServer replies Done once the end of the membership is on disk on both sides.
 	LeaveServer struct{ Server string }
-	// DeleteServer replies Done once it is gone for good.
+	// DeleteServer replies Done once the server is deleted on disk and no member's list names it any more.
 	DeleteServer struct{ Server, Password string }
 	// CreateChannel replies Done.
 	CreateChannel struct{ Server, Channel string }
@@ -47,21 +48,21 @@ type (
 	// GetServerImage replies Image.
 	GetServerImage struct{ Server string }
 
-	// Post adds a message to a channel; replies *Posted once it is on disk. It is sent as a *Post.
-	// A Nonce ("" for none) that the user already used in this channel replies
-	// with the first post's place and posts nothing.
+	// Post adds a message to a channel. It is sent as a *Post; replies *Posted once
+	// the message is on disk. If the user has already used the Nonce ("" for none) in
+	// this channel, nothing is posted and the reply has the place of the first post.
 	Post struct{ Server, Channel, Text, Nonce string }
 	// GetMessages replies Messages: those with Begin ≤ index < End.
 	GetMessages struct {
 		Server, Channel      string
 		Begin, End           int64
-		BeginIsInt, EndIsInt bool // whether the client sent an integer; judged after server and channel
+		BeginIsInt, EndIsInt bool // whether the client sent an integer; checked after server and channel, as the original does
 	}
 	// LatestMessages replies Messages with indexes: the newest Count before Before.
 	LatestMessages struct {
 		Server, Channel string
 		Count           int64
-		Before          int64 // < 0 for the channel's end
+		Before          int64 // an index; < 0 for the channel's end
 	}
 	// CountMessages replies Amount.
 	CountMessages struct{ Server, Channel string }
@@ -88,8 +89,8 @@ type (
 	// Ping replies Done.
 	Ping struct{}
 
-	// Wrong is a command with a value that cannot be: replies Refused, with Code where nothing
-	// comes before it.
+	// Wrong is a command with a value that is not allowed, such as an invalid name. It is
+	// always Refused: with Code, unless there is a reason that comes first (see docs/protocol.md).
 	Wrong struct {
 		Command any
 		Code    Code
@@ -100,20 +101,20 @@ type (
 type (
 	// Done is success with nothing to add.
 	Done struct{}
-	// LoggedIn says as whom, and with which key.
+	// LoggedIn says who the session's user is now, and the session key.
 	LoggedIn struct{ User, Key string }
-	// Posted says where a message stands; it comes as a *Posted. Timestamp is in microseconds since 1970.
+	// Posted is a message's place in its channel; it comes as a *Posted. Timestamp is in microseconds since 1970.
 	Posted struct{ Index, Timestamp int64 }
-	// Messages answers GetMessages and LatestMessages. List is shared: nobody changes it.
+	// Messages answers GetMessages and LatestMessages. List is shared with the channel: do not change it.
 	Messages struct {
 		List      []Message
 		First     int64 // index of List[0]
-		WithIndex bool  // LatestMessages: the indexes and Amount are told
+		WithIndex bool  // for LatestMessages: the client is told the indexes and Amount
 		Amount    int64
 	}
 	// Amount is the number of messages ever posted to the channel.
 	Amount struct{ Amount int64 }
-	// Servers are the joined servers' names, in the order of joining.
+	// Servers are the names of the joined servers, in the order of joining.
 	Servers struct{ Names []string }
 	// Channels are a server's channels, in the order of creation.
 	Channels struct{ Names []string }
@@ -122,16 +123,17 @@ type (
 		Owner   string
 		Members []Member
 	}
-	// Subscribed answers Subscribe; Amount is told for a channel.
+	// Subscribed answers Subscribe. With HasChannel, Amount is the number of messages
+	// before the subscription begins.
 	Subscribed struct {
 		Amount     int64
 		HasChannel bool
 	}
-	// ProviderInfo is what the provider says of itself. Icon is base64 or "".
+	// ProviderInfo is what the provider says about itself. Icon is base64 or "".
 	ProviderInfo struct{ Name, Welcome, Icon string }
 	// Image is a server's image, base64.
 	Image struct{ Image string }
-	// Refused is a "no": nothing was done, unless Code says otherwise.
+	// Refused is a "no". Nothing was done, unless Code is OutcomeUnknown.
 	Refused struct {
 		Code    Code
 		Seconds float64 // with TooOften: the interval that the client has to keep
@@ -145,13 +147,13 @@ type Message struct {
 	Timestamp int64 // microseconds since 1970, growing with the index
 }
 
-// Member is one member of a server and whether a session of it is logged in.
+// Member is one member of a server. Online says whether any session of that user is logged in.
 type Member struct {
 	User   string
 	Online bool
 }
 
-// The events that a connection hears without asking.
+// The events that are pushed to a connection.
 type (
 	// NewMessage is a message that has just become durable in a subscribed channel.
 	NewMessage struct {
@@ -166,32 +168,33 @@ type (
 	}
 )
 
-// Outbox is the way out of a session to its connection. The methods are called by
-// the session, and Push by the router, never block, and never fail: a connection that
-// cannot take more is closed by its transport.
+// Outbox is the way from a session to its connection. The session calls its
+// methods; the router calls Push too. They never block and never fail: transport
+// closes a connection that cannot take more.
 type Outbox interface {
 	// Answer hands over the reply to req: one of the replies above.
 	Answer(req *Request, reply any)
-	// Push hands over an event as the Encoder made it. What is pushed while a Subscribe is
-	// under way comes after its answer; one that waits for the answers before it is not yet.
+	// Push hands over an event as the Encoder made it. An event that is pushed while a
+	// Subscribe is under way is written after the answer to that Subscribe. A Subscribe
+	// that still waits for earlier answers is not under way.
 	Push(*Event)
-	// Close ends the connection after what was handed over before is written.
+	// Close ends the connection once everything handed over before is written.
 	Close()
 }
 
-// FollowedOutbox is an Outbox that knows when an answer is written.
+// FollowedOutbox is an Outbox that can tell when an answer is written.
 type FollowedOutbox interface {
 	Outbox
-	// AnswerFollowed is Answer for a request that is followed. It tells w when the answer's
-	// bytes are taken to be written, and when they are or never will be.
+	// AnswerFollowed is Answer for a followed request. It tells w when the writing of the
+	// answer begins, and when it has ended or will never happen.
 	AnswerFollowed(req *Request, reply any, w *telemetry.Writing)
 }
 
-// Event is what is pushed, all that a client reads. It is shared by all connections that
-// are sent it, and never changed.
+// Event is the bytes that a client reads of a push. All connections that are sent it
+// share it, so it never changes.
 type Event struct{ Bytes []byte }
 
-// Encoder makes an event, once for all connections.
+// Encoder makes the bytes of a push, once for all connections.
 type Encoder interface {
 	EncodeNewMessage(*NewMessage) *Event
 	EncodeUnsubscribed(*Unsubscribed) *Event

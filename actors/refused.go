@@ -1,9 +1,9 @@
 package actors
 
-// Code is the machine word of a refusal. The wire's wording is transport's.
+// Code names a refusal, for programs. Transport adds the wording for people.
 type Code string
 
-// The refusals. Unless said otherwise nothing was done.
+// The refusals. Nothing was done, unless the comment says otherwise.
 const (
 	IncorrectValues   Code = "incorrect_values"
 	UnknownCall       Code = "unknown_call"
