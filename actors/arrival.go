@@ -6,8 +6,9 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 )
 
-// This file is how a session becomes a user's and nobody's again, and subscribes by itself to
-// the servers that the user has joined, where the provider is set to that.
+// This file is how users come to a session and leave it. Where the provider is set to that
+// (Config.AutoSubscribe), the session also subscribes by itself to the servers that its user
+// has joined.
 
 // hearing is of a session that subscribes by itself, for as long as it is its user's.
 type hearing struct {
@@ -35,8 +36,9 @@ const (
 // askAgain is the session's own tick: it asks for what is lacking.
 type askAgain struct{}
 
-// depart makes the session nobody's when its user logs out, or somebody else logs in, and tells
-// whether the reply waits for the router: nothing that was for the user may come after it.
+// depart takes the session from its user when that user logs out or somebody else logs in.
+// It tells whether the reply has to wait for the router: after the reply, nothing may come
+// any more that was meant for the former user.
 func (s *session) depart(ctx actor.Context, f *flight, reply any) (waits bool) {
 	switch r := reply.(type) {
 	case LoggedIn:
@@ -55,7 +57,8 @@ func (s *session) depart(ctx actor.Context, f *flight, reply any) (waits bool) {
 	return true
 }
 
-// departed is what an answer comes to: the router's lets go on with what waited for it.
+// departed turns the router's answer to depart into the reply that waited for it. Any other
+// reply stays as it is.
 func (f *flight) departed(reply any) any {
 	if f.after == nil || codeOf(reply) != "" {
 		return reply
@@ -63,8 +66,8 @@ func (f *flight) departed(reply any) any {
 	return f.after
 }
 
-// arrive makes the session the user's, and tells whether the answer has to
-// wait for subscriptions.
+// arrive gives the session to its user, and tells whether the answer has to wait for
+// subscriptions.
 func (s *session) arrive(ctx actor.Context, f *flight, reply LoggedIn) (waits bool) {
 	s.user, s.key = reply.User, reply.Key
 	s.node.record.Label(ctx.Self(), s.user)
@@ -195,8 +198,9 @@ func (s *session) subscribeTo(ctx actor.Context, name string) {
 	}
 }
 
-// lost ends the session when somebody crashed, or had too much to do, while it subscribed by
-// itself: its client would wait for messages that never come. It comes back, and subscribes anew.
+// lost ends the session when a subscription that it made by itself failed, because somebody
+// crashed or had too much to do. Otherwise its client would wait for messages that never
+// come; so it comes back, and is subscribed anew.
 func (s *session) lost(ctx actor.Context, reply any) bool {
 	code := codeOf(reply)
 	if code != OutcomeUnknown && code != Busy {

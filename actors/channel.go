@@ -10,13 +10,15 @@ import (
 	"elemental/persistence"
 )
 
-// channel is one channel of a server: its messages, their number and the
-// nonces of the last posts. Its server forwards to it what members ask; it
-// posts through persistence, answers sessions, and publishes through the
-// router. Messages, indexes, timestamps and nonces survive a restart. The
-// newest messages are in memory; older ones are read from pages on disk.
+// channel is one channel of a server: its messages, how many there are, and the
+// nonces of the last posts. Its server forwards to it what members ask. It records
+// posts through persistence, publishes them through the router, which answers the
+// poster, and answers sessions that read. Messages, indexes, timestamps and nonces
+// survive a restart. The newest messages are in memory; older ones are read from
+// pages on disk.
 
-// The commands. They come from sessions, checked and forwarded by the server.
+// The commands. They come from sessions; the server checks and forwards them. The
+// comment behind each names the reply.
 type (
 	post struct { // Posted
 		Caller
@@ -32,7 +34,7 @@ type (
 		Caller
 		User string
 		LatestMessages
-		Wrong Code // with count or before
+		Wrong Code // for a bad count or before; "" if they are fine
 	}
 	countMessages struct { // Amount
 		Caller
@@ -43,8 +45,8 @@ type (
 		Caller
 		incarnation uint64 // of the channel
 	}
-	// ending comes from the server when it has decided on the channel's deletion,
-	// before its journal knows; spared when nothing came of it.
+	// ending comes from the server when it has decided to delete the channel, before
+	// the journal has that; spared comes when the journal refused it.
 	ending struct{}
 	spared struct{}
 	// retire comes from the server when the channel's deletion is on disk.
@@ -56,13 +58,13 @@ type (
 	}
 )
 
-// channelBound is what a server forwards to one of its channels.
+// channelBound is a request that a server forwards to one of its channels.
 type channelBound interface {
 	asked
 	addressed
 	user() string
 	channel() (server, name string)
-	check() Code // what can be judged before membership
+	check() Code // the refusals that come before that of a stranger
 }
 
 func (m *post) entity() (Kind, string)           { return KindServer, m.Server }
@@ -105,21 +107,21 @@ type channel struct {
 	id      string // the incarnation, as its parent knows it
 	history history
 	reads   map[uint64]reading // answers that wait for pages; not saved
-	pages   int64              // paged once the snapshot under way is saved; not saved
-	ends    bool               // about to be deleted: nothing is asked of it any more; not saved
+	pages   int64              // messages in pages once the snapshot under way is saved; not saved
+	ends    bool               // about to be deleted: requests are refused; not saved
 }
 
-// reading is an answer that lacks its older part.
+// reading is an answer whose older part is being read from pages.
 type reading struct {
 	caller Caller
 	reply  Messages // List is the newer part
-	seq    uint64   // of the last event decided then: List may tell of it
+	seq    uint64   // of the last event decided when it was asked: List may contain it
 }
 
-// newChannel makes the maker of a channel's actor; id is its incarnation. It is nil for a
-// channel that is not there, or deleted while messages for it were held back: whether the
-// journal knows is not certain yet. The maker is used again at a restart, in the channel's own
-// time: it holds copies, and what a restarted channel has to know of the one before.
+// newChannel returns the function that makes a channel's actor; id is its incarnation. It
+// returns nil if the server has no such channel; it may have been deleted while messages for
+// it were held back. The function is used again at each restart, on the channel's own
+// goroutine, so it must not read the server's state: it holds copies.
 func (s *server) newChannel(id string) func() actor.Actor {
 	incarnation, err := strconv.ParseUint(id, 10, 64)
 	made := s.guild.made(incarnation)
@@ -135,8 +137,8 @@ func (s *server) newChannel(id string) func() actor.Actor {
 	}
 }
 
-// Receive takes the server's word about the channel's end at once, also while
-// the channel recovers: it may find its stream gone, and must not begin anew.
+// Receive handles what the server says about the channel's end at once, even while the
+// channel recovers: it may find its stream gone, and must not begin a new one.
 func (c *channel) Receive(ctx actor.Context) {
 	switch ctx.Message().(type) {
 	case *ending:
@@ -150,7 +152,7 @@ func (c *channel) Receive(ctx actor.Context) {
 	}
 }
 
-// mend takes that word also when the handler crashed: it is said once.
+// mend handles those messages even after a crash, since they are sent only once.
 func (c *channel) mend(ctx actor.Context, msg any) {
 	switch msg.(type) {
 	case *ending, *spared, *retire:
@@ -161,7 +163,7 @@ func (c *channel) mend(ctx actor.Context, msg any) {
 }
 
 func (c *channel) command(ctx actor.Context, msg any) {
-	if m, ok := msg.(asked); ok && c.ends { // the stream may be gone already, or stay after all
+	if m, ok := msg.(asked); ok && c.ends { // whether the stream ends is not known yet
 		m.from().refuse(ctx, Busy)
 		return
 	}
@@ -206,7 +208,7 @@ func (c *channel) onPost(ctx actor.Context, m *post) {
 	c.saveWhenLarge(ctx)
 }
 
-// posting is all that a post sends on its way, in one piece of memory.
+// posting is all messages that a post causes, in one allocation.
 type posting struct {
 	event   posted
 	record  persistence.Append
@@ -223,9 +225,9 @@ func (c *channel) publish(ctx actor.Context, m *post, p *posting) {
 	c.say(ctx, c.node.router, &p.publish)
 }
 
-// A channel that takes much between two checkpoints saves itself, so that its
-// memory stays bounded: when it fills a page file as large as they are made, or
-// soon after, if it was just then being saved.
+// A channel that gets many posts between two checkpoints saves itself, so that its memory
+// stays bounded. It does so when it has filled a page file of the largest size, or has this
+// many messages, or this much text, that are in no page yet.
 const (
 	unsavedMessages = 2 * persistence.MaxPageItems
 	unsavedBytes    = 4 << 20
@@ -263,8 +265,8 @@ func (c *channel) onLatestMessages(ctx actor.Context, m *latestMessages) {
 	c.answerRun(ctx, m.Caller, end, Messages{First: end - count, WithIndex: true, Amount: c.history.total})
 }
 
-// answerRun completes a reply with the messages reply.First … end-1, from
-// memory or, for the older part, from pages.
+// answerRun completes a reply with the messages reply.First … end-1. They come from memory,
+// and the older ones from pages.
 func (c *channel) answerRun(ctx actor.Context, caller Caller, end int64, reply Messages) {
 	begin := reply.First
 	reply.List = c.history.run(begin, end)
@@ -301,9 +303,10 @@ func (c *channel) onItemsRead(ctx actor.Context, m *persistence.ItemsRead) {
 	c.replyMessages(ctx, r.caller, r.reply)
 }
 
-// itemBytes bounds what an answer of n messages may read: text in JSON, and the fields around
-// it. Who reads less text that is six times as long in JSON has to ask for fewer; there is
-// nothing less than one.
+// itemBytes limits how many bytes an answer of n messages may read from pages; 0 is no limit.
+// The bytes are text in JSON and the fields around it. Text that JSON makes much longer (up
+// to six times, control characters) can exceed this though it is short enough; the client has
+// to ask for fewer messages then. A single message can always be read.
 func (c *channel) itemBytes(n int64) int {
 	if n == 1 {
 		return 0
@@ -328,7 +331,7 @@ func readItems(m *persistence.ItemsRead) ([]Message, error) {
 	return list, nil
 }
 
-// oneText is one piece of memory for what would be many.
+// oneText copies all items into one string, which costs one allocation instead of many.
 func oneText(items [][]byte) string {
 	size := 0
 	for _, item := range items {
@@ -354,8 +357,8 @@ func (c *channel) replyMessages(ctx actor.Context, caller Caller, reply Messages
 	c.reply(ctx, caller, reply)
 }
 
-// onFollow begins the subscription first and then tells the amount: a message
-// from that index on is published after it has begun, and none before it.
+// onFollow begins the subscription and then tells the amount. Every message from that index
+// on is published after the subscription has begun, and no earlier one is.
 func (c *channel) onFollow(ctx actor.Context, m *follow) {
 	c.say(ctx, c.node.router, &begin{Session: m.Session, Topic: c.topic})
 	c.reply(ctx, m.Caller, Subscribed{Amount: c.history.total, HasChannel: true})
@@ -367,7 +370,7 @@ func (c *channel) onSnapshotSaved(ctx actor.Context, m *persistence.SnapshotSave
 	}
 }
 
-// onRetire ends a deleted channel: its stream is gone, so nothing more can be done.
+// onRetire ends the actor of a deleted channel: its stream is gone.
 func (c *channel) onRetire(ctx actor.Context) {
 	c.refuseDue(ctx, 0, NoSuchChannel)
 	ctx.Stop(ctx.Self())
@@ -387,7 +390,7 @@ func (c *channel) onRest(ctx actor.Context) {
 	ctx.Send(ctx.Parent(), &stayed{name: c.id})
 }
 
-// rejected refuses the reads that may tell of what is not there any more.
+// rejected refuses the reads that may contain messages that the journal refused.
 func (c *channel) rejected(ctx actor.Context, seq uint64, code Code) {
 	for ref, r := range c.reads {
 		if r.seq >= seq {
@@ -442,10 +445,10 @@ func (c *channel) replay(e persistence.Event) error {
 	return err
 }
 
-// recovered does so for events that nobody has heard of.
+// recovered refuses the reads that may contain messages which turned out not to be on disk.
 func (c *channel) recovered(ctx actor.Context) { c.rejected(ctx, c.committed+1, OutcomeUnknown) }
 
-// index turns a checked index into persistence's unsigned one.
+// index converts an index, which was checked before, to persistence's unsigned type.
 func index(i int64) uint64 {
 	if i < 0 {
 		panic("negative index")
@@ -453,17 +456,16 @@ func index(i int64) uint64 {
 	return uint64(i)
 }
 
-// channelView is a channel's view. What people write is theirs: who, when and how much is
-// shown, the text is not.
+// channelView is a channel's view. It shows who wrote when and how much, but never the text.
 type channelView struct {
 	Durable     durableView      `json:"durable"`
 	Server      string           `json:"server"`
 	Channel     string           `json:"channel"`
 	Incarnation uint64           `json:"incarnation"`
 	Total       int64            `json:"total"`
-	Paged       int64            `json:"paged"`      // so many are in pages on disk
-	InMemoryOf  int64            `json:"inMemoryOf"` // the first one in memory
-	TextBytes   int              `json:"textBytes"`  // of those
+	Paged       int64            `json:"paged"`      // how many are in pages on disk
+	InMemoryOf  int64            `json:"inMemoryOf"` // index of the first one in memory
+	TextBytes   int              `json:"textBytes"`  // of those in memory
 	Nonces      int              `json:"nonces"`
 	Reading     int              `json:"reading"` // answers that wait for pages
 	Ends        bool             `json:"ends"`

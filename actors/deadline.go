@@ -7,19 +7,20 @@ import (
 )
 
 // This file is what a session does about requests that take too long, or longer than their
-// connection: they are answered at their deadline, and stay at the gate as long as somebody
-// may work on them.
+// connection lives. They are answered at their deadline. They go on counting at the gate as
+// long as somebody may work on them.
 
-// lateWork is what a request whose time, or whose connection, is over holds at the gate.
+// lateWork is a request that is past its deadline, or whose connection has ended, but that
+// still counts at the gate.
 type lateWork struct {
 	bytes int
 	since time.Time
 }
 
-// maxLate is how many of them a session may have and still begin others.
+// maxLate is how many of them a session may have before it stops beginning others.
 const maxLate = 64
 
-// arm starts the timer of the deadline, unless it runs.
+// arm starts the timer for the deadline, unless it runs already.
 func (s *session) arm(ctx actor.Context, after time.Duration) {
 	if s.armed {
 		return
@@ -54,8 +55,8 @@ func (s *session) onOverdue(ctx actor.Context) {
 	}
 }
 
-// keepLate lets a request stay at the gate that nobody waits for any more: the work is
-// still somewhere, and takes its memory.
+// keepLate keeps a request at the gate that nobody waits for any more: somebody may still
+// work on it, and it still takes memory.
 func (s *session) keepLate(f *flight) {
 	if s.late == nil {
 		s.late = map[uint64]lateWork{}
@@ -64,21 +65,22 @@ func (s *session) keepLate(f *flight) {
 	f.admitted = false
 }
 
-// arriveLate ends such a request, if it is one.
+// arriveLate takes such a request off the gate, because its answer has come. Other numbers
+// are ignored.
 func (s *session) arriveLate(ref uint64) {
 	work, ok := s.late[ref]
 	if !ok {
 		return
 	}
 	delete(s.late, ref)
-	if s.gone { // before it leaves: a stop must not miss another's
+	if s.gone { // before it leaves: drained must never count too few that somebody waits for
 		s.node.gate.abandon(-1)
 	}
 	s.node.gate.leave(work.bytes)
 }
 
-// forgetLate gives up, when there are too many, on late answers that will never
-// come: an actor that is stopped takes its mailbox with it.
+// forgetLate gives up, when there are too many, on late answers that will never come: when
+// an actor stops, the messages in its mailbox are lost.
 func (s *session) forgetLate() {
 	if len(s.late) < maxLate {
 		return
@@ -90,8 +92,8 @@ func (s *session) forgetLate() {
 	}
 }
 
-// onClosed ends the connection, and the session when nobody works for it any more: whoever hangs
-// up and comes back would otherwise have as much of that as he likes.
+// onClosed ends the connection at once, but the session only when nobody works for it any
+// more. Otherwise a client could start any amount of work by hanging up and coming back.
 func (s *session) onClosed(ctx actor.Context) {
 	if s.gone {
 		return
@@ -101,12 +103,12 @@ func (s *session) onClosed(ctx actor.Context) {
 		s.timer.Stop()
 		s.timer, s.armed = nil, false
 	}
-	s.arm(ctx, 2*s.node.cfg.Deadline) // an actor that is stopped takes its mailbox with it
+	s.arm(ctx, 2*s.node.cfg.Deadline) // some answers may never come, see forgetLate
 	s.endAfterWork(ctx)
 }
 
-// onAfterwards takes an answer that nobody hears any more. A login that subscribes is done with
-// the last of those to what was asked for it.
+// onAfterwards takes an answer that comes after the connection has ended. A login that
+// subscribes is done when the last of its subscriptions is answered.
 func (s *session) onAfterwards(ctx actor.Context, m *answer) {
 	ref := m.Ref
 	if h := s.hears; h.awaits(ref) {
@@ -124,7 +126,7 @@ func (s *session) endAfterWork(ctx actor.Context) {
 	}
 }
 
-// hangUp ends what the session has of the connection, once.
+// hangUp forgets the connection and everything that waits for it, once.
 func (s *session) hangUp(ctx actor.Context) {
 	if s.gone {
 		return

@@ -9,16 +9,16 @@ import (
 	"elemental/actors/telemetry"
 )
 
-// Directory reaches durable actors by kind and name. On one node it is the two
-// directory actors; on several it can be a cluster. Nobody keeps the PID of
-// another domain's actor.
+// Directory reaches users and servers by kind and name. On one node it stands for the two
+// directory actors; on several nodes it could be a cluster. Nobody else keeps the PID of such
+// an actor.
 type Directory interface {
-	// Tell sends msg to the entity that it names, which is started when it is
-	// not in memory. Messages of one sender to one entity keep their order.
+	// Tell sends msg to the entity that it names. The entity is started if it is not
+	// in memory. Messages from one sender to one entity keep their order.
 	Tell(ctx actor.SenderContext, msg addressed)
 
-	// Squeeze has entities of this node that are idle leave memory, until there
-	// is not too much in it any more.
+	// Squeeze makes idle entities of this node leave memory until they take no more
+	// than Config.StateBytes together.
 	Squeeze(ctx actor.SenderContext)
 }
 
@@ -38,16 +38,15 @@ func (d *localDirectory) Tell(ctx actor.SenderContext, msg addressed) {
 	ctx.Send(d.servers, msg)
 }
 
-// Squeeze asks both directories.
+// Squeeze asks both directories to squeeze.
 func (d *localDirectory) Squeeze(ctx actor.SenderContext) {
 	ctx.Send(d.servers, &squeeze{})
 	ctx.Send(d.users, &squeeze{})
 }
 
-// directory is the parent of all users, or of all servers: it finds or starts
-// the child that a message names. All messages for a child pass through it,
-// so that a child can be put to rest without losing one. Transient: children
-// start again when they are needed.
+// directory is the parent of all users, or of all servers. It finds or starts the child
+// that a message names. All messages for a child pass through it, so that a child can leave
+// memory without losing one. It is transient: children start again when they are needed.
 type directory struct {
 	node *node
 	kids children
@@ -86,8 +85,8 @@ func (d *directory) Receive(ctx actor.Context) {
 	}
 }
 
-// mend does what nobody would ask for again: without it no child would leave
-// memory any more, or one could not be reached.
+// mend does what nobody would ask for again. Without it no child would leave memory any
+// more, or a child could not be reached.
 func (d *directory) mend(ctx actor.Context, msg any) {
 	switch m := msg.(type) {
 	case *actor.Stopping, *actor.Restarting:
@@ -105,7 +104,7 @@ func (d *directory) mend(ctx actor.Context, msg any) {
 	}
 }
 
-// close lets go of timers, and starts no child any more.
+// close stops the timers; no child is started any more.
 func (d *directory) close() {
 	d.tick.stop()
 	if d.again != nil {
@@ -116,26 +115,27 @@ func (d *directory) close() {
 
 // The talk between a parent and a child that may leave memory.
 type (
-	// sweep is the parent's own tick.
+	// sweep is what a parent's own timer sends: look for idle children.
 	sweep struct{}
-	// rest asks a child to stop if nothing is under way. From then on the
-	// parent holds back what arrives for it. Answered by stayed, or by its end. A server
-	// says it to itself again, to come behind what else it has said to itself.
+	// rest asks a child to stop if it has nothing to do. From then on the parent holds
+	// back what arrives for the child. The answer is stayed, or the child's end. A server
+	// sends rest to itself once more (again), so that it is handled after everything
+	// else that the server has sent to itself.
 	rest struct {
 		name  string
 		again bool
 	}
-	// stayed answers rest: the child has work.
+	// stayed answers rest: the child has work and stays.
 	stayed struct{ name string }
-	// vacant tells the parent that the actor need not stay: the entity does not exist, or
-	// idle says that it does, and nobody needs it in memory.
+	// vacant tells the parent that the child need not stay in memory. With idle, nobody
+	// needs it now; without, the entity does not exist.
 	vacant struct {
 		name string
 		idle bool
 	}
 )
 
-// What a provider does for itself is followed for nobody.
+// Housekeeping marks what a provider does for itself: no followed request includes it.
 func (*sweep) Housekeeping()       {}
 func (*squeeze) Housekeeping()     {}
 func (*rest) Housekeeping()        {}
@@ -144,8 +144,8 @@ func (*vacant) Housekeeping()      {}
 func (*saveNow) Housekeeping()     {}
 func (*saveChannel) Housekeeping() {}
 
-// children finds or starts the durable children of one parent and passivates
-// the idle ones. The parent owns it and calls it from its handlers alone.
+// children finds or starts the durable children of one parent and makes the idle ones leave
+// memory. It belongs to the parent, which calls it only from its handlers.
 type children struct {
 	node *node
 	kind Kind
@@ -158,21 +158,22 @@ type children struct {
 
 type child struct {
 	pid     *actor.PID
-	used    int // sweep of the last message
-	resting bool
-	nobody  bool  // it rests since the entity does not exist
-	held    []any // arrived while resting; as bounded as the requests in flight are
+	used    int   // the sweep in which the last message came
+	resting bool  // it was asked to rest and has not answered
+	nobody  bool  // it was asked because the entity does not exist
+	held    []any // what arrived meanwhile; the gate bounds it as it bounds all requests
 }
 
-// maker makes what makes a child's actor, at its start and at each restart; nil for no child.
+// maker returns the function that makes the actor of a child, at its start and at each
+// restart. It returns nil if there is no such child.
 type maker func(name string) func() actor.Actor
 
 func newChildren(n *node, kind Kind, make maker) children {
 	return children{node: n, kind: kind, make: make, live: map[string]*child{}, ids: map[string]string{}}
 }
 
-// close ends starting. The engine stops the children that there are when the
-// parent begins to stop; one started later would keep the parent for ever.
+// close makes sure that no child is started any more. When the parent begins to stop, the
+// engine stops its children; it would wait forever for a child that is started later.
 func (c *children) close() { c.shut = true }
 
 func (c *children) deliver(ctx actor.Context, name string, msg any) {
@@ -194,7 +195,7 @@ func (c *children) deliver(ctx actor.Context, name string, msg any) {
 	ctx.Send(kid.pid, msg)
 }
 
-// start returns nil where there is no such child, or none is to begin any more.
+// start returns nil if there is no such child, or if no child may start any more.
 func (c *children) start(ctx actor.Context, name string) *child {
 	made := c.make(name)
 	if made == nil || c.shut {
@@ -211,7 +212,7 @@ func (c *children) start(ctx actor.Context, name string) *child {
 	return kid
 }
 
-// sweepsToRest is how many sweeps without a message make a child idle.
+// sweepsToRest is after how many sweeps without a message a child counts as idle.
 const sweepsToRest = 4
 
 func (c *children) sweep(ctx actor.Context) {
@@ -233,7 +234,7 @@ func (c *children) rest(ctx actor.Context, name string) {
 	}
 }
 
-// vacate puts a child to rest that said it need not stay.
+// vacate asks a child to rest that has said it need not stay.
 func (c *children) vacate(ctx actor.Context, m *vacant) {
 	if kid := c.live[m.name]; kid != nil {
 		kid.nobody = !m.idle
@@ -254,12 +255,12 @@ func (c *children) stayed(ctx actor.Context, name string) {
 	kid.held = nil
 }
 
-// terminated forgets a child that has stopped, or starts it anew for what
-// arrived meanwhile.
+// terminated forgets a child that has stopped. If messages arrived for it meanwhile, it is
+// started again for them.
 func (c *children) terminated(ctx actor.Context, who *actor.PID) {
 	name, ours := c.ids[who.Id]
 	if _, alive := ctx.ActorSystem().ProcessRegistry.Get(who); !ours || alive {
-		return // told twice, and another of that name has begun
+		return // we were told twice, and a new child of that name has begun
 	}
 	held := c.live[name].held
 	if kid := c.live[name]; kid.resting && !kid.nobody {
@@ -282,9 +283,9 @@ type directoryView struct {
 
 type childView struct {
 	Name    string `json:"name"`
-	Idle    int    `json:"idleSweeps"` // since somebody wanted it
+	Idle    int    `json:"idleSweeps"` // sweeps since somebody wanted it
 	Resting bool   `json:"resting"`    // asked to leave memory
-	Held    int    `json:"held"`       // messages that wait for what comes of that
+	Held    int    `json:"held"`       // messages that wait for its answer
 }
 
 func (d *directory) view() any {

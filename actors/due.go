@@ -9,15 +9,16 @@ import (
 	"elemental/persistence"
 )
 
-// This file is what durable actors say: not before what they tell is on disk, and in
-// the order of their decisions. What the journal refuses is taken back.
+// This file is what durable actors say. A message leaves only when everything that it relies
+// on is on disk, and in the order in which it was said. When the journal refuses an event,
+// what relies on it is taken back.
 
 // utterance is a message to be sent once event seq is on disk.
 type utterance struct {
 	seq  uint64
 	to   *actor.PID // nil: to the entity that msg names
 	msg  any
-	span *telemetry.Span // of who decided it, where that is followed
+	span *telemetry.Span // of the request that it belongs to, if that is followed
 }
 
 // say sends msg once everything decided so far is on disk.
@@ -61,13 +62,14 @@ func (d *durable) sendDue(ctx actor.Context) {
 	d.dropDue(sent)
 }
 
-// settleDue ends what a Rejected left open, once it is known what is on disk.
+// settleDue is called after a recovery, when it is known what is on disk: it sends what
+// relies on that and takes back the rest.
 func (d *durable) settleDue(ctx actor.Context) {
 	d.sendDue(ctx)
 	d.refuseDue(ctx, d.committed+1, OutcomeUnknown)
 }
 
-// dropDue forgets the first n utterances and lets a burst's memory go.
+// dropDue forgets the first n utterances, and frees the memory that a burst has taken.
 func (d *durable) dropDue(n int) {
 	if n == len(d.due) {
 		if cap(d.due) > 256 {
@@ -82,7 +84,8 @@ func (d *durable) dropDue(n int) {
 	d.due = d.due[:rest]
 }
 
-// refuseDue takes back what was said on the strength of the events from seq on.
+// refuseDue takes back what relies on the events from seq on: whoever would have been
+// answered hears code instead.
 func (d *durable) refuseDue(ctx actor.Context, seq uint64, code Code) {
 	kept := 0
 	for kept < len(d.due) && d.due[kept].seq < seq {

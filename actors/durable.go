@@ -12,15 +12,15 @@ import (
 	"elemental/persistence"
 )
 
-// durable is the part that every durable actor (user, server, channel) has:
-// it recovers the state, gives events to the journal, and holds back all that
-// the actor says until everything it decided before is on disk.
+// durable is the part that all durable actors (user, server, channel) share. It
+// recovers the state, gives events to the journal, and holds back all that the
+// actor says until everything the actor decided before is on disk.
 //
 // A handler checks a command against the state, makes one event, applies it,
-// records it, and says the answer. Because say waits for the journal, no
-// answer (a read's neither) and no push can tell of something that a power
-// cut could undo. When the journal refuses, the actor forgets what it applied
-// and recovers; what it was about to say turns into a refusal.
+// records it, and says the answer. Because say waits for the journal, no answer,
+// not even that of a read, and no push can tell of something that a power cut
+// could undo. When the journal refuses an event, the actor forgets what it applied
+// and recovers; what it was about to say turns into refusals.
 type durable struct {
 	node   *node
 	kind   Kind
@@ -28,23 +28,23 @@ type durable struct {
 	stream persistence.Stream
 	phase  phase
 
-	brokeAt   time.Time // with phase broken
+	brokeAt   time.Time // when the phase became broken
 	asked     uint64    // the Ref of the last Recover
-	epoch     uint64    // this activation's, from Recovered
-	seq       uint64    // of the last event decided
-	committed uint64    // of the last event on disk
-	saved     uint64    // of the last snapshot on disk
+	epoch     uint64    // of this activation, from Recovered
+	seq       uint64    // of the last event that was decided
+	committed uint64    // of the last event that is on disk
+	saved     uint64    // of the last snapshot that is on disk
 	saving    uint64    // of the snapshot that is on its way, 0 for none
 
 	weight        int64 // as counted in the node's residency
-	gone, leaving bool  // is not counted any more; has asked to leave memory
-	errand, used  bool  // is to be saved, or to note something; somebody wants more of it
+	gone, leaving bool  // not counted there any more; has asked to leave memory
+	errand, used  bool  // was started for housekeeping; somebody has used it otherwise
 
 	due  []utterance // said, waiting for the journal; in order
-	held []any       // commands that arrived while recovering; as bounded as the requests in flight are
+	held []any       // commands that arrived while recovering; the gate bounds them as it bounds all requests
 }
 
-// entity is what a durable actor does in its own way.
+// entity is what differs between the durable actors.
 type entity interface {
 	// reset forgets the state, before a recovery.
 	reset()
@@ -55,25 +55,27 @@ type entity interface {
 	recovered(ctx actor.Context)
 	// command handles one message that is the actor's own.
 	command(ctx actor.Context, msg any)
-	// rejected answers whoever waits for more than an event, of seq or later,
-	// that the journal refused.
+	// rejected is called when the journal has refused the events from seq on. It
+	// answers those who depend on them and whom durable does not know, because
+	// their answer is not said yet.
 	rejected(ctx actor.Context, seq uint64, code Code)
-	// abandoned answers whoever waits for more than the journal, and forgets them.
+	// abandoned answers everybody who waits for something other than the journal,
+	// such as a hash, and forgets them.
 	abandoned(ctx actor.Context)
-	// stopping lets go of timers and children, before a stop or restart.
+	// stopping gives up timers and children, before a stop or restart.
 	stopping()
 	// idle tells whether the actor may leave memory.
 	idle() bool
-	// weight is about how much memory the state takes; called is the name that
-	// the parent knows the actor by.
+	// weight is roughly how much memory the state takes; called is the name by
+	// which the parent knows the actor.
 	weight() int
 	called() string
-	// snapshot fills in State, Pages and Gone.
+	// snapshot fills in State, Pages and Gone of a snapshot.
 	snapshot(s *persistence.SaveSnapshot)
 }
 
-// saveNow asks a durable actor for a snapshot, for a checkpoint: the provider
-// asks users and servers, a server its channels.
+// saveNow asks a durable actor for a snapshot that a checkpoint needs. The provider
+// sends it to users and servers, a server to its channels.
 type saveNow struct {
 	kind Kind
 	name string
@@ -89,8 +91,8 @@ const (
 	broken // the stream cannot be read; every command is refused
 )
 
-// Receive is every durable actor's: what they have in common here, the rest in
-// the entity's command.
+// Receive handles what all durable actors have in common; the rest goes to the
+// entity's command.
 func (d *durable) Receive(ctx actor.Context) {
 	d.receive(ctx)
 	d.weigh(ctx)
@@ -116,7 +118,7 @@ func (d *durable) receive(ctx actor.Context) {
 	}
 }
 
-// mend answers those who wait, also when that crashed.
+// mend answers those who wait for an actor that crashed while it stopped or restarted.
 func (d *durable) mend(ctx actor.Context, msg any) {
 	switch m := msg.(type) {
 	case *actor.Restarting:
@@ -130,14 +132,14 @@ func (d *durable) mend(ctx actor.Context, msg any) {
 	}
 }
 
-// release lets everybody go at the actor's end.
+// release answers everybody at the actor's end, and gives its stream back to persistence.
 func (d *durable) release(ctx actor.Context) {
 	d.abandon(ctx)
 	ctx.Send(d.node.disk, &persistence.Release{Stream: d.stream, Epoch: d.epoch, Ref: d.asked})
 }
 
-// judge handles a command, or keeps or refuses it while there is no state to
-// judge it by.
+// judge handles a command. While there is no state it keeps the command (recovering) or
+// refuses it (broken).
 func (d *durable) judge(ctx actor.Context, msg any) {
 	d.noteUse(msg)
 	if d.phase == recovering {
@@ -155,7 +157,7 @@ func (d *durable) judge(ctx actor.Context, msg any) {
 	d.entity.command(ctx, msg)
 }
 
-// noteUse tells who wants the actor in memory from those who do not.
+// noteUse notes whether a message is a reason to stay in memory.
 func (d *durable) noteUse(msg any) {
 	switch msg.(type) {
 	case *rest:
@@ -169,14 +171,14 @@ func (d *durable) noteUse(msg any) {
 	d.leaving = false
 }
 
-// refuseBroken answers while the stream cannot be read, and tries again from
-// time to time: a disk may heal.
+// refuseBroken answers while the stream cannot be read. It tries to read it again from
+// time to time, since a disk may heal.
 func (d *durable) refuseBroken(ctx actor.Context, msg any) {
 	switch m := msg.(type) {
 	case *rest, *stayed, *vacant, *sweep, *squeeze, *actor.Terminated:
-		d.entity.command(ctx, msg) // the talk with its parent and its children
+		d.entity.command(ctx, msg) // the actor still talks with its parent and its children
 		return
-	case *persistence.SnapshotSaved: // it was under way; what it tells of is read anew
+	case *persistence.SnapshotSaved: // of a snapshot that was under way when the stream broke
 		d.onSaved(ctx, m)
 		return
 	case asked:
@@ -203,7 +205,7 @@ func (d *durable) recover(ctx actor.Context) {
 
 func (d *durable) restored(ctx actor.Context, m *persistence.Recovered) {
 	if d.phase != recovering || m.Ref != d.asked {
-		return // asked before a restart, which made that epoch a former owner's; or told twice
+		return // the answer to an older question, whose epoch is not ours; or a second answer
 	}
 	d.phase = ready
 	if err := d.load(m); err != nil {
@@ -225,7 +227,7 @@ func (d *durable) restored(ctx actor.Context, m *persistence.Recovered) {
 	}
 }
 
-// load rebuilds the state. A panic in it would repeat for ever: it is an error.
+// load rebuilds the state. It turns a panic into an error: a restart would only repeat it.
 func (d *durable) load(m *persistence.Recovered) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -265,7 +267,8 @@ func (d *durable) record(ctx actor.Context, eventType string, data []byte, drops
 	})
 }
 
-// recordLater is record for what is encoded when it goes into a batch; in is its place in memory.
+// recordLater is record for data that persistence encodes when it puts it into a batch. The
+// message is made in the memory that in points to.
 func (d *durable) recordLater(ctx actor.Context, in *persistence.Append, eventType string, data persistence.Value) {
 	d.seq++
 	*in = persistence.Append{
@@ -278,7 +281,7 @@ func (d *durable) recordLater(ctx actor.Context, in *persistence.Append, eventTy
 	ctx.Send(d.node.disk, in)
 }
 
-// recordJSON records an event that is not worth an encoder of its own.
+// recordJSON records an event that is too rare to deserve an encoder of its own.
 func (d *durable) recordJSON(ctx actor.Context, eventType string, event any, drops ...persistence.Stream) {
 	data, err := json.Marshal(event)
 	if err != nil {
@@ -287,7 +290,8 @@ func (d *durable) recordJSON(ctx actor.Context, eventType string, event any, dro
 	d.record(ctx, eventType, data, drops...)
 }
 
-// writable tells whether an event has a chance; asking saves a useless recovery.
+// writable tells whether the journal accepts events now. Handlers ask first, because a
+// refused event costs a recovery.
 func (d *durable) writable() bool { return d.node.store.Writable() }
 
 func (d *durable) onCommitted(ctx actor.Context, m *persistence.Committed) {
@@ -298,9 +302,8 @@ func (d *durable) onCommitted(ctx actor.Context, m *persistence.Committed) {
 	d.sendDue(ctx)
 }
 
-// onRejected forgets what is not durable. What was decided before the
-// rejected event may still be on its way to the disk: its Committed comes yet,
-// or the recovery tells.
+// onRejected forgets what is not durable. What was decided before the rejected event may
+// still be on its way to the disk: its Committed is yet to come, or the recovery shows it.
 func (d *durable) onRejected(ctx actor.Context, m *persistence.Rejected) {
 	if m.Epoch != d.epoch || d.phase != ready {
 		return
@@ -320,11 +323,11 @@ func rejection(err error) Code {
 	case errors.Is(err, errCrashed):
 		return OutcomeUnknown
 	}
-	return Busy // too much waits, or another owner came between: nothing was done
+	return Busy // too much is waiting, or the stream has a new owner: nothing was done
 }
 
-// abandon answers everybody when the actor stops or restarts: what is on its
-// way to the journal may still become durable, what is held was never begun.
+// abandon answers everybody when the actor stops or restarts. What is on its way to the
+// journal may still become durable; what is held has never begun.
 func (d *durable) abandon(ctx actor.Context) {
 	d.refuseDue(ctx, 0, OutcomeUnknown)
 	for _, held := range d.held {
@@ -342,21 +345,21 @@ func (d *durable) abandon(ctx actor.Context) {
 	d.entity.stopping()
 }
 
-// settled tells whether nothing of the actor waits for the disk. What a broken one decided
-// last is forgotten.
+// settled tells whether nothing of the actor waits for the disk. A broken actor has
+// forgotten what it decided last.
 func (d *durable) settled() bool {
 	return d.phase != recovering && (d.phase == broken || d.seq == d.committed) && len(d.due) == 0 && d.saving == 0
 }
 
-// save makes a snapshot of what is decided now, when there is something new,
-// and says it to persistence: it leaves when all that is in it is on disk.
+// save makes a snapshot of the present state, if there is something new in it, and says it
+// to persistence. So it leaves the actor when all that is in it is on disk.
 func (d *durable) save(ctx actor.Context) {
 	if d.saved != d.seq {
 		d.saveAnew(ctx)
 	}
 }
 
-// saveAnew is save also when no event made the news.
+// saveAnew is save even if no event has come since the last snapshot.
 func (d *durable) saveAnew(ctx actor.Context) {
 	if d.phase != ready || d.saving != 0 {
 		return
@@ -367,8 +370,8 @@ func (d *durable) saveAnew(ctx actor.Context) {
 	d.say(ctx, d.node.disk, s)
 }
 
-// onSaved notes what a snapshot covers and tells whether it was the one under
-// way; the actors call it from their handlers.
+// onSaved notes what a snapshot covers. It tells whether that was the snapshot under way and
+// is saved now. The actors call it from their handlers.
 func (d *durable) onSaved(ctx actor.Context, m *persistence.SnapshotSaved) (ours bool) {
 	if m.Seq != d.saving {
 		return false // asked before a restart
@@ -382,7 +385,7 @@ func (d *durable) onSaved(ctx actor.Context, m *persistence.SnapshotSaved) (ours
 	return true
 }
 
-// mustJSON encodes a state; one that cannot be encoded is a broken invariant.
+// mustJSON encodes a state. A state that cannot be encoded is a bug.
 func mustJSON(v any) []byte {
 	data, err := json.Marshal(v)
 	if err != nil {
@@ -400,7 +403,7 @@ func decode[T any](data []byte) (v T, err error) {
 // eventDecoder reads an event type into its struct.
 func eventDecoder[T any](data []byte) (any, error) { return decode[T](data) }
 
-// decodeEvent reads a journaled event by a table of decoders.
+// decodeEvent reads an event of the journal with a table of decoders, one for each type.
 func decodeEvent(table map[string]func([]byte) (any, error), e persistence.Event) (any, error) {
 	read := table[e.Type]
 	if read == nil || e.Version != 1 {
@@ -424,7 +427,7 @@ type durableView struct {
 	Leaving     bool          `json:"leaving"`
 }
 
-// heldView is what waits for the state.
+// heldView is a command that waits for the state.
 type heldView struct {
 	Message string `json:"message"`
 }
@@ -441,5 +444,6 @@ func (d *durable) common() durableView {
 	}
 }
 
-// label names users and servers, of which the ID has an escaped name; a channel has its own.
+// label names users and servers for people, since their actors' IDs contain the name escaped.
+// Channels have a label of their own.
 func (d *durable) label() string { return d.entity.called() }

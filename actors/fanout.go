@@ -6,11 +6,10 @@ import (
 	"elemental/actors/telemetry"
 )
 
-// fanout is what the router has still to send. Each channel has a lane, the
-// lanes take turns, and at each turn some subscribers are sent a message: a
-// channel with thousands of them makes nobody else wait. Who posted gets the
-// answer at the end, so there are as many messages in the lanes as connections
-// may have requests under way.
+// fanout is what the router has still to push. Each channel has a lane. The lanes take
+// turns, and in each turn a portion of a channel's subscribers is sent a message, so a
+// channel with thousands of subscribers makes nobody else wait. Whoever posted is
+// answered at the end, so the requests under way bound the messages in the lanes.
 type fanout struct {
 	lanes map[topic]*lane
 	turns []*lane // the first is next
@@ -26,20 +25,20 @@ type delivery struct {
 	of    *publish
 	event *Event
 	stamp uint64
-	to    []hearer        // who have not been sent it
-	span  *telemetry.Span // where it is followed
+	to    []hearer        // those who have not been sent it yet
+	span  *telemetry.Span // if the post is followed
 }
 
 // hearer is a session that was subscribed when a message came.
 type hearer struct {
 	sub  *subscription
-	also *subscription // to the channel, where sub is to its server
+	also *subscription // a second one, to the channel, if sub is to its whole server
 }
 
-// EndsTurn lets the subscribers go first.
+// EndsTurn lets other actors go first.
 func (*fan) EndsTurn() {}
 
-// portion is how many are sent a message at a time.
+// portion is to how many subscribers a message is sent in one turn.
 const portion = 64
 
 func (r *router) onPublish(ctx actor.Context, m *publish) {
@@ -66,8 +65,8 @@ func (r *router) onPublish(ctx actor.Context, m *publish) {
 	}
 }
 
-// hearers are the subscribers of a channel and those of its whole server, each once. The
-// list is not changed: deliveries go on with it.
+// hearers are the subscribers of a channel and those of its whole server, each session once.
+// The list is never changed afterwards, since deliveries keep it.
 func (r *router) hearers(t topic) []hearer {
 	if r.ended[t] != nil {
 		return nil
@@ -84,7 +83,7 @@ func (r *router) hearers(t topic) []hearer {
 	return both(server.subs, channel.subs)
 }
 
-// hearers are those of one audience, listed once until one comes or goes.
+// hearers is the list of an audience. It is made anew only after somebody has come or gone.
 func (a *audience) hearers() []hearer {
 	if a.list == nil {
 		a.list = both(nil, a.subs)
@@ -92,7 +91,7 @@ func (a *audience) hearers() []hearer {
 	return a.list
 }
 
-// both lists those of a server and those of its channel.
+// both lists the subscribers of a server and those of its channel, each session once.
 func both(server, channel map[uint64]*subscription) []hearer {
 	all := make([]hearer, 0, len(server)+len(channel))
 	for id, sub := range server {
@@ -106,7 +105,7 @@ func both(server, channel map[uint64]*subscription) []hearer {
 	return all
 }
 
-// onFan sends a portion of the lane whose turn it is.
+// onFan gives a turn to the next lane.
 func (r *router) onFan(ctx actor.Context) {
 	if len(r.fanout.turns) == 0 {
 		return // one too many, after a crash
@@ -121,14 +120,14 @@ func (r *router) onFan(ctx actor.Context) {
 	r.goOn(ctx)
 }
 
-// goOn goes on, if there is more, after those who were sent something.
+// goOn makes the router continue, if there is more to push, after other actors' turns.
 func (r *router) goOn(ctx actor.Context) {
 	if len(r.fanout.turns) > 0 {
 		ctx.Send(ctx.Self(), &fan{})
 	}
 }
 
-// deliver sends to a portion of the subscribers, and finishes after the last.
+// deliver pushes a message to a portion of its subscribers, and concludes after the last one.
 func (r *router) deliver(ctx actor.Context, d *delivery) {
 	now := d.to[:min(portion, len(d.to))]
 	d.to = d.to[len(now):]
@@ -148,7 +147,7 @@ func (r *router) deliver(ctx actor.Context, d *delivery) {
 	}
 }
 
-// conclude ends a delivery that nobody is left for.
+// conclude ends a delivery of which no subscriber is left.
 func (r *router) conclude(ctx actor.Context, d *delivery) {
 	if d.span != nil {
 		ctx = telemetry.Within(ctx, d.span)
@@ -157,7 +156,8 @@ func (r *router) conclude(ctx actor.Context, d *delivery) {
 	r.finish(ctx, d.of)
 }
 
-// at is who hears a message, nil where nobody is left.
+// at is the subscriber who still hears a message with that stamp; nil if neither subscription
+// is left.
 func (h *hearer) at(stamp uint64) *subscriber {
 	switch {
 	case h.sub.hears(stamp):
@@ -168,10 +168,10 @@ func (h *hearer) at(stamp uint64) *subscriber {
 	return nil
 }
 
-// hears tells whether the subscription is there and began before a message came.
+// hears tells whether the subscription exists and began before the message came.
 func (s *subscription) hears(stamp uint64) bool { return s != nil && s.began != 0 && s.began < stamp }
 
-// finish answers who posted.
+// finish answers the session that posted.
 func (r *router) finish(ctx actor.Context, m *publish) {
 	if m.Poster.PID != nil {
 		ctx.Send(m.Poster.PID, &m.answer)
@@ -188,8 +188,9 @@ func (f *fanout) add(d delivery) {
 	l.ahead = append(l.ahead, d)
 }
 
-// silence gives up on what a channel that is no more has still to send: whoever hears the
-// whole server is told of its end, and the next one of its name may begin.
+// silence drops what a deleted channel has still to push. Those who are subscribed to the whole
+// server are told of its end, and after that a new channel of its name may speak: they must
+// not hear the old one then.
 func (f *fanout) silence(t topic) {
 	if l := f.lanes[t]; l != nil {
 		for i := range l.ahead {
@@ -198,7 +199,7 @@ func (f *fanout) silence(t topic) {
 	}
 }
 
-// turn is the next lane's; one with nothing ahead ends.
+// turn ends the turn of a lane. A lane with nothing left ends.
 func (f *fanout) turn() {
 	l := f.turns[0]
 	f.turns = f.turns[1:]
@@ -209,8 +210,8 @@ func (f *fanout) turn() {
 	}
 }
 
-// skip gives up on the pushes that a turn has crashed over: the next message's index
-// tells. A delivery that was at its end is returned, to be concluded.
+// skip gives up the pushes of a turn that has crashed: clients notice the gap by the next
+// message's index. If the delivery was at its end, it is returned, to be concluded.
 func (f *fanout) skip() (ended *delivery) {
 	if len(f.turns) == 0 {
 		return nil

@@ -7,8 +7,8 @@ import (
 // This file is the state of a server, and the events that make it; server.go,
 // serverchannels.go, serverpassword.go and membership.go are its actor.
 
-// The events. An incarnation is the sequence number of the event that made
-// the server or channel: a name that is deleted and made again has another one.
+// The events. An incarnation is the sequence number of the event that made the
+// server or channel, so a name that is deleted and made again has another one.
 type (
 	serverCreated struct {
 		Incarnation uint64 `json:"incarnation"`
@@ -40,19 +40,19 @@ type guild struct {
 	Members     []string         `json:"users"` // in the order of joining
 	Channels    []channelCreated `json:"channels"`
 	Image       string           `json:"img,omitempty"`
-	Owed        []debt           `json:"owed,omitempty"` // filled in for the snapshot alone
+	Owed        []debt           `json:"owed,omitempty"` // filled in only for the snapshot
 
-	members map[string]struct{} // Members, for the check that every post makes
-	owed    map[membership]bool // users whose list does not follow yet, and whether they are members
+	members map[string]struct{} // the same as Members, for the check that every post makes
+	owed    map[membership]bool // users whose list does not follow yet; the value says whether they are members
 }
 
-// membership is somebody's belonging to one incarnation of the server.
+// membership is a user's relation to one incarnation of the server, member or not.
 type membership struct {
 	User        string `json:"user"`
 	Incarnation uint64 `json:"incarnation"`
 }
 
-// debt is a change of membership that its user has not confirmed.
+// debt is a change of membership that the user has not confirmed.
 type debt struct {
 	membership
 	Member bool `json:"member"`
@@ -90,7 +90,7 @@ func (g *guild) apply(event any) {
 	}
 }
 
-// weight is about the memory that it takes, with the server's actor.
+// weight is roughly the memory that it takes, together with the server's actor.
 func (g *guild) weight() int {
 	return 4<<10 + len(g.Image) + 128*len(g.Members) + 160*len(g.Channels) + 96*len(g.owed)
 }
@@ -101,7 +101,7 @@ func (g *guild) join(name string) {
 	g.owe(name, true)
 }
 
-// owe notes that a user has to hear of a change; a newer one replaces an older.
+// owe notes that a user has to hear of a change. A newer change replaces an older one.
 func (g *guild) owe(name string, member bool) {
 	g.owed[membership{name, g.Incarnation}] = member
 }
@@ -114,7 +114,7 @@ func (g *guild) isMember(name string) bool {
 	return is
 }
 
-// channel finds a channel's incarnation, 0 for none.
+// channel returns the incarnation of the channel with that name, 0 if there is none.
 func (g *guild) channel(name string) uint64 {
 	for _, c := range g.Channels {
 		if c.Channel == name {
@@ -124,7 +124,7 @@ func (g *guild) channel(name string) uint64 {
 	return 0
 }
 
-// made finds a channel by its incarnation; nil without one.
+// made finds a channel by its incarnation; nil if there is none.
 func (g *guild) made(incarnation uint64) *channelCreated {
 	for i := range g.Channels {
 		if g.Channels[i].Incarnation == incarnation {
@@ -170,7 +170,7 @@ func (g *guild) checkDeleteChannel(m *deleteChannel) Code {
 	return ""
 }
 
-// checkForward judges what a member asks of a channel.
+// checkForward tells why a request to a channel is refused; "" if it is not.
 func (g *guild) checkForward(m channelBound) Code {
 	_, name := m.channel()
 	switch {

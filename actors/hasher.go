@@ -6,27 +6,27 @@ import (
 	"github.com/alexedwards/argon2id"
 )
 
-// Hasher makes and compares password hashes. Each worker has one of its own, and
-// asks it one thing at a time, outside the actors, so it may take its time.
-// An error means that nothing was done; whoever asked is told to try again.
+// Hasher makes and compares password hashes. Each worker has its own one and asks it
+// one thing at a time. The workers are outside the actors, so a Hasher may take its
+// time. An error means that nothing was done; the client is told to try again.
 type Hasher interface {
-	// Hash gives the hash of a password with a new salt, as a PHC string.
+	// Hash returns the hash of a password with a new salt, as a PHC string.
 	Hash(password string) (phc string, err error)
-	// Match tells whether a PHC string is of this password, whatever
-	// parameters it was made with.
+	// Match tells whether a PHC string was made of this password, with
+	// whatever parameters.
 	Match(password, phc string) (bool, error)
-	// Close gives back what it holds; nothing is asked afterwards.
+	// Close frees what the Hasher holds. It is the last call.
 	Close() error
 }
 
-// Argon2id is the Hasher that works where it is called, with these parameters
-// for new hashes (RFC 9106).
+// Argon2id is the Hasher that computes in the calling goroutine, with these parameters for
+// new hashes (RFC 9106).
 type Argon2id struct {
 	Memory     int // KiB
 	Iterations int
 }
 
-// Hash is Hasher's.
+// Hash implements Hasher.
 func (a Argon2id) Hash(password string) (string, error) {
 	phc, err := argon2id.CreateHash(password, &argon2id.Params{
 		Memory: uint32(a.Memory), Iterations: uint32(a.Iterations), //nolint:gosec // checked by the options
@@ -38,7 +38,7 @@ func (a Argon2id) Hash(password string) (string, error) {
 	return phc, nil
 }
 
-// Match is Hasher's.
+// Match implements Hasher.
 func (Argon2id) Match(password, phc string) (bool, error) {
 	match, err := argon2id.ComparePasswordAndHash(password, phc)
 	if err != nil {
@@ -47,5 +47,5 @@ func (Argon2id) Match(password, phc string) (bool, error) {
 	return match, nil
 }
 
-// Close has nothing to give back.
+// Close has nothing to free.
 func (Argon2id) Close() error { return nil }

@@ -5,9 +5,9 @@ import (
 	"sync"
 )
 
-// hashLine is where password work waits for a worker. Each address has a line
-// of its own, and the lines take turns: whoever fills his own waits himself.
-// When there is no more room at all, the longest line gives way.
+// hashLine is where password work waits for a worker. Each address has a line of its
+// own, and the lines take turns, so whoever sends much only waits longer himself. When
+// all lines together are full, the longest one loses a job.
 type hashLine struct {
 	mu    sync.Mutex // the workers and the actor hold it for a moment
 	came  sync.Cond  // for idle workers
@@ -15,7 +15,7 @@ type hashLine struct {
 	turns []netip.Addr // of the lines that have work; the first is next
 
 	waiting, most int
-	idle          int // workers that wait; each makes room for one more
+	idle          int // workers that wait; each of them makes room for one more job
 	closed        bool
 }
 
@@ -25,8 +25,8 @@ func newHashLine(most int) *hashLine {
 	return l
 }
 
-// add lets a job wait, and tells which one, if any, has to go for that: it may
-// be the same.
+// add puts a job into its line. If there is no room, it returns the job that has to go, which
+// may be the same one.
 func (l *hashLine) add(job hashJob) (gone hashJob, full bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -56,7 +56,7 @@ func (l *hashLine) longest() (where netip.Addr) {
 	return where
 }
 
-// takeLast takes the newest of a line, which has more than that one.
+// takeLast takes the newest job out of a line that has more than one.
 func (l *hashLine) takeLast(where netip.Addr) hashJob {
 	line := l.lines[where]
 	last := len(line) - 1
@@ -67,8 +67,7 @@ func (l *hashLine) takeLast(where netip.Addr) hashJob {
 	return job
 }
 
-// next waits for the job whose turn it is; ok is false when the line is closed
-// and empty.
+// next waits for the job whose turn it is. ok is false when everything is closed and empty.
 func (l *hashLine) next() (job hashJob, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -94,7 +93,7 @@ func (l *hashLine) next() (job hashJob, ok bool) {
 	return job, true
 }
 
-// close lets the workers end after what waits.
+// close makes the workers end once nothing waits any more.
 func (l *hashLine) close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()

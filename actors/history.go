@@ -29,8 +29,8 @@ type history struct {
 	total, base, paged int64
 	last               int64     // timestamp of the newest message
 	recent             []Message // recent[0] has index base; entries never change, so runs of it may be shared
-	recentBytes        int       // text of those not paged yet
-	text               int       // bytes of recent's
+	recentBytes        int       // bytes of text of those that are in no page yet
+	text               int       // bytes of text of all in recent
 	nonces             map[nonce]place
 	nonceOrder         []nonce // oldest first
 }
@@ -39,7 +39,7 @@ type nonce struct{ author, nonce string }
 
 type place struct{ index, timestamp int64 }
 
-// noncesKept is how many posts back a repeated nonce is recognised.
+// noncesKept is how many posts back a repeated nonce is recognized.
 const noncesKept = 1000
 
 func newHistory() history { return history{nonces: map[nonce]place{}} }
@@ -68,8 +68,8 @@ func (h *history) forgetNonces() {
 	}
 }
 
-// next makes the event of a post: the next index, and a timestamp that grows
-// also when the clock steps back.
+// next makes the event of a post: the next index, and a timestamp that grows even when the
+// clock is set back.
 func (h *history) next(m *post, now int64) posted {
 	return posted{Index: h.total, Author: m.Author, Text: m.Text, Nonce: m.Nonce, Timestamp: max(now, h.last+1)}
 }
@@ -80,7 +80,7 @@ func (h *history) run(begin, end int64) []Message {
 	return h.recent[from:to:to]
 }
 
-// fullPages is how many messages, beyond those paged, fill whole pages.
+// fullPages is how many of the messages that are in no page yet would fill whole pages.
 func (h *history) fullPages() int64 {
 	return (h.total - h.paged) / persistence.PageItems * persistence.PageItems
 }
@@ -98,13 +98,13 @@ func (c *channel) checkPost(m *post) Code {
 	return ""
 }
 
-// mostUnsaved is how much memory a channel takes for what is not paged yet: the disk that
-// takes posts faster than it pages them has to be waited for.
+// mostUnsaved limits the memory for messages that are in no page yet. When posts come faster
+// than the disk saves pages, they have to wait.
 const mostUnsaved = 16 << 20
 
 func (h *history) unsaved() int { return h.recentBytes + 64*int(h.total-h.paged) }
 
-// trim lets go of what is on pages, but for the last page's worth.
+// trim forgets the messages that are in pages, except those of the last page.
 func (h *history) trim(paged int64) {
 	h.paged = max(h.paged, paged)
 	base := max(h.base, h.paged-persistence.PageItems)
@@ -124,14 +124,14 @@ func textBytes(list []Message) (n int) {
 	return n
 }
 
-// weight is about the memory that it takes, with the channel's actor.
+// weight is roughly the memory that it takes, together with the channel's actor.
 func (h *history) weight() int { return 2<<10 + h.text + 64*len(h.recent) + 160*len(h.nonces) }
 
 var channelEvents = map[string]func([]byte) (any, error){
 	"posted": func(data []byte) (any, error) { return decodePosted(data, "", "") },
 }
 
-// Append encodes the event: this is the hot path, and reflection costs most of it.
+// Append encodes the event by hand: this is the hot path, and reflection was most of its cost.
 func (e *posted) Append(to []byte) []byte {
 	to = append(to, `{"index":`...)
 	to = strconv.AppendInt(to, e.Index, 10)
@@ -144,10 +144,10 @@ func (e *posted) Append(to []byte) []byte {
 	return append(to, '}')
 }
 
-// decodePosted reads what Append made, without reflection for the same reason; a JSON
-// value that looks otherwise costs more. It may well be that it has the author of
-// the message before, of whom one copy is enough. as is data as a string, of which the
-// texts become parts, or "" where they are to be copies.
+// decodePosted reads what Append made, without reflection for the same reason. JSON in any
+// other form is decoded the slow way. author is the author of the message before: if it is
+// the same one, the string is shared. as is data as a string, of which the texts become
+// parts; with "" they become copies.
 func decodePosted(data []byte, as, author string) (posted, error) {
 	var e posted
 	s := eventScanner{rest: data, as: as}
@@ -170,8 +170,7 @@ func decodePosted(data []byte, as, author string) (posted, error) {
 	return e, nil
 }
 
-// eventScanner goes through JSON of which the shape is known; odd is set where it
-// is another.
+// eventScanner reads JSON whose form is known. It sets odd if the form is another.
 type eventScanner struct {
 	rest []byte
 	as   string // all of it, or ""
@@ -194,7 +193,7 @@ func (s *eventScanner) number() (n int64) {
 	return n
 }
 
-// text takes a string; same is given back if it is that.
+// text reads a string. If it equals same, same is returned instead of a copy.
 func (s *eventScanner) text(same string) string {
 	if len(s.rest) == 0 || s.rest[0] != '"' {
 		s.odd = true
@@ -215,8 +214,9 @@ func (s *eventScanner) text(same string) string {
 	return string(text)
 }
 
-// verbatim tells whether text is ASCII that stands for itself, eight bytes at a time. One
-// that is too small gets its highest bit when a blank is subtracted.
+// verbatim tells whether text is ASCII without escapes and control characters. It looks at
+// eight bytes at a time: a byte that is not ASCII has its highest bit set, and a control
+// character gets it when a blank is subtracted.
 func verbatim(text []byte) bool {
 	const blanks, high = 0x2020202020202020, 0x8080808080808080
 	var words uint64
@@ -233,7 +233,7 @@ func verbatim(text []byte) bool {
 	return words&high == 0
 }
 
-// quoted takes a string of which not every byte stands for itself.
+// quoted reads a string that has escapes or is not ASCII.
 func (s *eventScanner) quoted() string {
 	end := 1
 	for end < len(s.rest) && s.rest[end] != '"' {
@@ -251,7 +251,7 @@ func (s *eventScanner) quoted() string {
 func appendText(to []byte, text string) []byte {
 	to, err := jsontext.AppendQuote(to, text)
 	if err != nil {
-		panic(err) // transport lets valid UTF-8 through alone
+		panic(err) // transport lets only valid UTF-8 through
 	}
 	return to
 }
@@ -267,7 +267,7 @@ type pageItems struct {
 	list  []Message
 }
 
-// Len is persistence's question.
+// Len and Append implement persistence.Items.
 func (p pageItems) Len() int { return len(p.list) }
 
 // Append is called by persistence, on any goroutine.
@@ -276,7 +276,7 @@ func (p pageItems) Append(to []byte, i int) []byte {
 	return e.Append(to)
 }
 
-// savedHistory is the snapshot: the messages that no page holds, and the nonces.
+// savedHistory is the snapshot: the messages that are in no page, and the nonces.
 type savedHistory struct {
 	Total  int64    `json:"total"`
 	Last   int64    `json:"us"`

@@ -8,15 +8,16 @@ import (
 	"elemental/persistence"
 )
 
-// This file is how users' lists of joined servers follow the members of a
-// server: the server owes each user a word until the user has it on disk, and
-// who asked for the change is answered then.
+// This file is how the users' lists of joined servers follow the members of a
+// server. A change of membership is a debt: the server owes the user a word
+// (membershipChanged) until the user has it on disk (membershipNoted). Whoever
+// asked for the change is answered then.
 
-// closing counts the members that have not confirmed a deleted server.
+// closing is the deletion of a server that waits until the members have noted it.
 type closing struct{ left int }
 
-// tellThenReply lets a user's list follow a change of membership and replies
-// to the caller when that is on disk too.
+// tellThenReply tells the user of a change of membership, and replies to the caller when
+// the user's list has it on disk too.
 func (s *server) tellThenReply(ctx actor.Context, caller Caller, d debt) {
 	s.askers[d] = append(s.askers[d], asker{caller, s.seq, s.tell(ctx, d)})
 }
@@ -34,8 +35,8 @@ func (s *server) tell(ctx actor.Context, d debt) (word uint64) {
 	return word
 }
 
-// onNoted takes the answer to the last word alone for a payment: who joins, leaves and joins
-// again is told the same twice, and the second may be lost.
+// onNoted pays a debt, but only if it answers the last word to that user: somebody who joins,
+// leaves and joins again is told the same thing twice, and the second word may be lost.
 func (s *server) onNoted(ctx actor.Context, m *membershipNoted) {
 	d := m.debt()
 	if member, owed := s.guild.owed[d.membership]; owed && member == d.Member && m.Word >= s.told[d.membership] {
@@ -71,11 +72,12 @@ func (s *server) keepAskers(d debt, wait func(asker) bool) {
 	}
 }
 
-// over tells whether the server is deleted and no list names it any more.
+// over tells whether the server does not exist and no user's list names it any more.
 func (s *server) over() bool { return !s.guild.Exists && len(s.guild.owed) == 0 }
 
-// bury makes a tombstone of a snapshot that was saved while the server was
-// deleted but still owed somebody a word: no event follows that would make a new one.
+// bury saves the snapshot of a deleted server once more, now as a tombstone. The one before
+// was saved while the server still owed somebody a word, and no event follows that would
+// make a new one.
 func (s *server) bury(ctx actor.Context) {
 	if s.over() && s.saved == s.seq && s.seq > 0 && s.buried != s.seq {
 		s.saveAnew(ctx)
@@ -87,12 +89,12 @@ func (s *server) onSnapshotSaved(ctx actor.Context, m *persistence.SnapshotSaved
 	case s.onSaved(ctx, m):
 		s.bury(ctx)
 	case m.Seq == s.buried:
-		s.buried = 0 // it failed: the next sweep tries again
+		s.buried = 0 // the tombstone was not saved: the next sweep tries again
 	}
 }
 
-// onNotNoted answers those who wait for what a user's journal refused: the
-// server has the change on disk, the user's list will follow it later.
+// onNotNoted answers those who wait for what the journal refused to a user. The server has
+// the change on disk; the user's list will follow later.
 func (s *server) onNotNoted(ctx actor.Context, m *membershipRefused) {
 	s.answered(&m.membershipNoted, func(a asker) {
 		delete(s.closing, a.Caller)
@@ -112,7 +114,7 @@ func (s *server) confirm(ctx actor.Context, caller Caller) {
 	s.reply(ctx, caller, Done{})
 }
 
-// payDebts tells the users whose list does not follow yet.
+// payDebts tells the users again whose list does not follow yet.
 func (s *server) payDebts(ctx actor.Context) {
 	for who, member := range s.guild.owed {
 		s.tell(ctx, debt{who, member})
@@ -127,8 +129,8 @@ func (s *server) payDebts(ctx actor.Context) {
 	}
 }
 
-// remind helps those who wait without a debt: a word was lost for somebody who
-// joined again, or the list has gone on to something newer.
+// remind helps those who wait though there is no debt any more. Either a word was lost for
+// somebody who has joined again, or the user's list has gone on to something newer.
 func (s *server) remind(ctx actor.Context, d debt) {
 	member := d.Incarnation == s.guild.Incarnation && s.guild.isMember(d.User)
 	if member == d.Member {
@@ -138,7 +140,7 @@ func (s *server) remind(ctx actor.Context, d debt) {
 	s.onNoted(ctx, &membershipNoted{User: d.User, Incarnation: d.Incarnation, Member: d.Member, Word: s.node.ref()})
 }
 
-// refuseAskers answers those who wait for events from seq on.
+// refuseAskers refuses those who wait for events from seq on.
 func (s *server) refuseAskers(ctx actor.Context, seq uint64, code Code) {
 	refused := map[Caller]bool{}
 	for d, list := range s.askers {
@@ -153,15 +155,15 @@ func (s *server) refuseAskers(ctx actor.Context, seq uint64, code Code) {
 	}
 }
 
-// welcome lets a new member's list follow, and then the member's sessions hear of it: one that
+// welcome tells a new member's list first and then the member's sessions. So a session that
 // begins in between finds the server in the list.
 func (s *server) welcome(ctx actor.Context, caller Caller, name string) {
 	s.tellThenReply(ctx, caller, debt{s.guild.of(name), true})
 	s.say(ctx, s.node.router, &memberWelcome{Server: s.name, User: name})
 }
 
-// noteEnd notes whose subscriptions an event of the replay ends. What a snapshot
-// covers was said before it was saved.
+// noteEnd notes whose subscriptions an event of the replay ends. Events that a snapshot
+// covers need no note: what they ended was said before the snapshot was saved.
 func (s *server) noteEnd(event any) {
 	t := s.topic()
 	switch e := event.(type) {
@@ -175,8 +177,9 @@ func (s *server) noteEnd(event any) {
 	}
 }
 
-// endAgain tells the router of ends that a crash may have kept from it: who has
-// left must not hear what is said. What has begun anew since is left alone.
+// endAgain tells the router of ends that a crash may have kept from it: somebody who has left
+// must not hear what is posted. Whoever has joined again since is left alone, and so is a
+// channel that exists again.
 func (s *server) endAgain(ctx actor.Context) {
 	for i := range s.ends {
 		switch r := &s.ends[i]; {

@@ -16,8 +16,9 @@ import (
 	"elemental/persistence"
 )
 
-// node is what the actors of one process share: settings and the addresses of
-// the few singletons. Written before the first session, never changed after.
+// node is what the actors of one process share: settings, and the addresses of
+// the few singletons. It is written before the first session begins and never
+// changed afterwards.
 type node struct {
 	cfg       Config
 	log       *slog.Logger
@@ -44,7 +45,7 @@ var errCrashed = errors.New("the handler crashed")
 // later ones are higher: the answer to a former life's question must not be taken for another's.
 func (n *node) ref() uint64 { return n.refs.Add(1) }
 
-// sweepEvery is the tick of the passivation sweeps.
+// sweepEvery is how often parents look for idle children.
 func (n *node) sweepEvery() time.Duration {
 	if n.cfg.Passivate <= 0 {
 		return time.Minute
@@ -52,8 +53,8 @@ func (n *node) sweepEvery() time.Duration {
 	return n.cfg.Passivate / sweepsToRest
 }
 
-// wall is the time of day, for what is stored or shown: it may be set to another
-// day while the provider runs. Pauses and deadlines never use it.
+// wall is the time of day, for what is stored or shown. Somebody may set the clock while
+// the provider runs, so pauses and deadlines never use it.
 func (n *node) wall() time.Time {
 	if n.cfg.Now != nil {
 		return n.cfg.Now()
@@ -61,8 +62,8 @@ func (n *node) wall() time.Time {
 	return time.Now()
 }
 
-// unexpected is every actor's default: a message nobody handles is a bug that
-// must not be silent, and its asker must not wait.
+// unexpected is the default case of every actor. A message that nobody handles is a
+// bug: it must not be silent, and whoever sent it must not wait for an answer.
 func (n *node) unexpected(ctx actor.Context) {
 	n.log.Error("unexpected message", "actor", ctx.Self().Id, "message", fmt.Sprintf("%T", ctx.Message()))
 	if m, ok := ctx.Message().(asked); ok {
@@ -70,12 +71,12 @@ func (n *node) unexpected(ctx actor.Context) {
 	}
 }
 
-// Caller is who waits for an answer: a session, and the number it gave the question.
+// Caller is who waits for an answer: a session, and the number that it gave its question.
 type Caller struct {
 	PID     *actor.PID
 	Session uint64 // the session's number on this node
 	Ref     uint64
-	From    netip.Addr // of its connection, as limits count addresses
+	From    netip.Addr // the client's address, as limits count addresses: of IPv6 the first 64 bits
 }
 
 // answer replies to the caller. A Caller without a PID hears nothing.
@@ -85,22 +86,22 @@ func (c Caller) answer(ctx actor.SenderContext, reply any) {
 	}
 }
 
-// refuse is answer for a no, which says whose it is.
+// refuse answers the caller with a refusal, which says which actor it is from.
 func (c Caller) refuse(ctx actor.Context, code Code) {
 	if c.PID != nil {
 		ctx.Send(c.PID, &answer{Ref: c.Ref, Reply: refusalOf(ctx, code)})
 	}
 }
 
-// refusal is a Refused and whose it is, who may be gone when it is read. The session hands
-// out the Refused alone.
+// refusal is a Refused and which actor it is from; that actor may be gone when it is read.
+// The session passes on only the Refused.
 type refusal struct {
 	Refused
 	by   *actor.PID
 	kind Kind
 }
 
-// codeOf is the Code of a reply that is a no, "" of another.
+// codeOf is the Code of a reply that is a refusal, and "" for any other reply.
 func codeOf(reply any) Code {
 	switch r := reply.(type) {
 	case Refused:
@@ -111,7 +112,7 @@ func codeOf(reply any) Code {
 	return ""
 }
 
-// refusalOf is the no of the actor whose turn it is.
+// refusalOf is a refusal from the actor whose turn it is.
 func refusalOf(ctx actor.Context, code Code) *refusal {
 	r := &refusal{Refused: Refused{Code: code}, by: ctx.Self()}
 	if g, ok := ctx.Actor().(*guard); ok {
@@ -120,7 +121,7 @@ func refusalOf(ctx actor.Context, code Code) *refusal {
 	return r
 }
 
-// from makes every message that embeds a Caller asked.
+// from makes every message that embeds a Caller an asked.
 func (c Caller) from() Caller { return c }
 
 // asked is a message whose sender waits for an answer.
@@ -132,13 +133,13 @@ type answer struct {
 	Reply any
 }
 
-// gate bounds the work that the whole node has admitted and not answered.
-// Sessions enter before they ask anybody and leave when they answer.
+// gate limits the work that the whole node has admitted and not yet answered.
+// A session enters before it asks anybody and leaves when it answers.
 type gate struct {
 	maxRequests, maxBytes int64
 	requests, bytes       atomic.Int64
-	nobodys               atomic.Int64  // of the requests: who asked has hung up
-	empty                 chan struct{} // has room for one sign that nothing is under way
+	nobodys               atomic.Int64  // requests whose client has hung up
+	empty                 chan struct{} // gets a sign when nobody waits for an answer; has room for one
 }
 
 func newGate(requests, bytes int) *gate {
@@ -160,7 +161,8 @@ func (g *gate) leave(bytes int) {
 	g.look()
 }
 
-// abandon notes that so many more requests, or fewer, have nobody who waits for an answer.
+// abandon notes that nobody waits any more for the answers of n requests; a negative n takes
+// that back.
 func (g *gate) abandon(n int) {
 	g.nobodys.Add(int64(n))
 	g.look()
@@ -178,8 +180,9 @@ func (g *gate) look() {
 
 func (g *gate) awaited() int64 { return g.requests.Load() - g.nobodys.Load() }
 
-// drained waits until nothing is under way that somebody waits for: what else there is may
-// never be answered. Nobody enters any more.
+// drained waits until nobody waits for an answer any more. It does not wait for requests
+// whose client has hung up: those may never be answered. It is called when nobody enters
+// any more.
 func (g *gate) drained(ctx context.Context) error {
 	for {
 		n := g.awaited()
@@ -194,7 +197,7 @@ func (g *gate) drained(ctx context.Context) error {
 	}
 }
 
-// levelFloor passes warnings and errors only.
+// levelFloor lets only warnings and errors pass.
 type levelFloor struct{ slog.Handler }
 
 func (h levelFloor) Enabled(ctx context.Context, level slog.Level) bool {

@@ -13,20 +13,20 @@ import (
 	"elemental/actors/telemetry"
 )
 
-// passwords hashes and compares passwords for users and servers. Users and
-// servers send hashWork; a few workers beside the actor do the slow part, so
-// that nothing blocks in a Receive. It also has wrong passwords counted
-// (throttle) and refuses more for a while. Transient.
+// passwords hashes and compares passwords for users and servers, which send it
+// hashWork. A few workers outside the actors do the slow part, so that nothing
+// blocks in a Receive. It also counts wrong passwords (throttle) and refuses
+// guesses for a while when there were too many. It is transient.
 
-// hashWork asks for a hash of Password (Compare empty), or whether Password
-// is the one behind Compare, a PHC string. Answered by hashDone.
+// hashWork asks for a hash of Password if Compare is empty, and otherwise whether
+// Password is the one that Compare, a PHC string, was made of. Answered by hashDone.
 type hashWork struct {
 	Ref      uint64
 	ReplyTo  *actor.PID
 	Password string
 	Compare  string
-	From     netip.Addr // whose turn it takes
-	Attempt  attempt    // zero for work that is no guess at a password
+	From     netip.Addr // the client's address; addresses take turns
+	Attempt  attempt    // what is guessed at; zero for work that is no guess
 }
 
 // hashDone is the answer. Refused is Busy (the queue is full) or
@@ -38,7 +38,7 @@ type hashDone struct {
 	Refused Code
 }
 
-// compared is a worker's report on an attempt.
+// compared is a worker's report on how a guess has ended.
 type compared struct {
 	who attempt
 	how outcome
@@ -48,14 +48,14 @@ type passwords struct {
 	node     *node
 	pool     *hashPool
 	throttle *throttle
-	parked   []parked // guesses that wait for the outcome of others; HashQueue of them at most
+	parked   []parked // guesses that wait for the outcome of others; at most HashQueue
 
-	settled bool      // an outcome is known that they have not been looked at for
-	trying  parked    // the one that is
-	counted *compared // the last one
+	settled bool      // an outcome has come, and the parked ones were not looked at since
+	trying  parked    // the one that is being looked at; a crash must not lose it
+	counted *compared // the last report that was counted; a crash must not count it twice
 }
 
-// parked is a guess, and its span where it is followed.
+// parked is a guess that waits, and its span if it is followed.
 type parked struct {
 	work *hashWork
 	span *telemetry.Span
@@ -78,7 +78,7 @@ func (p *passwords) Receive(ctx actor.Context) {
 	}
 }
 
-// mend goes on with the guesses that wait, of which nobody else would speak.
+// mend goes on with the guesses that wait: nobody else would remind it of them.
 func (p *passwords) mend(ctx actor.Context, msg any) {
 	crashed := p.trying
 	p.trying, p.settled = parked{}, true
@@ -110,8 +110,8 @@ func (p *passwords) work(ctx actor.Context, m *hashWork) {
 	}
 }
 
-// submit puts a job into the line. When it is full somebody has to go: the same
-// job, or one of whoever has the most in it.
+// submit puts a job into the line. If the line is full, a job has to go: this one, or one
+// from the address that has the most in it.
 func (p *passwords) submit(ctx actor.Context, m *hashWork) {
 	job := hashJob{work: m, root: ctx.ActorSystem().Root, counter: ctx.Self(), span: telemetry.SpanOf(ctx)}
 	if job.span != nil {
@@ -127,7 +127,7 @@ func (p *passwords) submit(ctx actor.Context, m *hashWork) {
 	telemetry.Within(ctx, gone.span).Send(gone.work.ReplyTo, &hashDone{Ref: gone.work.Ref, Refused: Busy})
 }
 
-// onCompared counts an attempt, once, and goes on with those that waited for it.
+// onCompared counts a guess, once, and goes on with those that waited for its outcome.
 func (p *passwords) onCompared(ctx actor.Context, m *compared) {
 	if p.counted != m {
 		p.counted = m
@@ -141,8 +141,8 @@ func (p *passwords) settle(who attempt, how outcome) {
 	p.settled = true
 }
 
-// goOn looks again at those that wait, once an outcome is known, and again where one of them
-// had another give way. A crash at one leaves the rest.
+// goOn looks at those that wait after an outcome has come, and again if one of them has
+// pushed another one out of the line. A crash at one of them leaves the others in place.
 func (p *passwords) goOn(ctx actor.Context) {
 	for p.settled {
 		p.settled = false
@@ -157,19 +157,19 @@ func (p *passwords) goOn(ctx actor.Context) {
 	}
 }
 
-// hashPool is the bounded workers. It outlives a crash of the actor.
+// hashPool is the workers, a fixed number. It survives a crash of the actor.
 type hashPool struct {
 	log   *slog.Logger
 	line  *hashLine
 	done  sync.WaitGroup
-	dummy string // hash of nothing known, to compare with when there is no account
+	dummy string // the hash of a random password, to compare with if there is no account
 }
 
 type hashJob struct {
 	work    *hashWork
 	root    *actor.RootContext
 	counter *actor.PID
-	span    *telemetry.Span // of who has asked, where that is followed
+	span    *telemetry.Span // of the request that it is for, if that is followed
 	sent    time.Time
 }
 
@@ -191,7 +191,8 @@ func newHashPool(cfg Config, log *slog.Logger) (*hashPool, error) {
 	return p, nil
 }
 
-// hashWorkers leaves a processor to everything else, where there are several.
+// hashWorkers is how many workers there are. They leave one processor to everything else, if
+// there are several.
 func (cfg *Config) hashWorkers() int {
 	if cfg.HashWorkers > 0 {
 		return cfg.HashWorkers
@@ -199,7 +200,7 @@ func (cfg *Config) hashWorkers() int {
 	return max(1, cfg.processors()-1)
 }
 
-// close ends the workers after what is queued. Called after the actors stopped.
+// close ends the workers after what is queued. It is called after the actors have stopped.
 func (p *hashPool) close() {
 	p.line.close()
 	p.done.Wait()
@@ -220,7 +221,7 @@ func (p *hashPool) run(hasher Hasher) {
 	}
 }
 
-// do does a job. The reply is the result, in an envelope where it is followed.
+// do does a job. The reply is the result, in an envelope if the request is followed.
 func (p *hashPool) do(hasher Hasher, job hashJob) (result *hashDone, reply any) {
 	var at *telemetry.Span
 	if job.span != nil {
@@ -247,7 +248,7 @@ func (d *hashDone) outcome() outcome {
 
 func (p *hashPool) hash(hasher Hasher, w *hashWork) (done *hashDone) {
 	done = &hashDone{Ref: w.Ref}
-	defer func() { // a fault here must not end the process, nor the worker
+	defer func() { // a panic here must end neither the process nor the worker
 		if reason := recover(); reason != nil {
 			p.log.Error("password hashing panicked", "reason", PlainReason(reason), "stack", string(debug.Stack()))
 			*done = hashDone{Ref: w.Ref, Refused: Busy}
@@ -260,13 +261,13 @@ func (p *hashPool) hash(hasher Hasher, w *hashWork) (done *hashDone) {
 		done.Match, err = hasher.Match(w.Password, w.Compare)
 	}
 	if err != nil {
-		done.Refused = Busy // no randomness, or a hash that is none: nothing was done
+		done.Refused = Busy // no random numbers, or a malformed hash: nothing was done
 	}
 	return done
 }
 
-// passwordsView is the view of the passwords actor. It names nobody: people mistake the
-// field of the name for that of the password.
+// passwordsView is the view of the passwords actor. It shows no names: people sometimes type
+// their password into the field for the name.
 type passwordsView struct {
 	Parked  int `json:"parked"`  // guesses that wait for the outcome of others
 	Counted int `json:"counted"` // names and addresses with wrong passwords or guesses under way

@@ -31,9 +31,9 @@ const (
 	KindChannel     = telemetry.KindChannel
 )
 
-// props makes the Props of an actor. Its own panics are told to whoever asked
-// (guard), then left to its parent's supervisor. children says what happens to
-// the actor's children when they panic.
+// props makes the Props of an actor. When the actor panics, whoever asked it is
+// answered (guard), and then its parent's supervisor decides. children is the strategy
+// for the actor's own children.
 func (n *node) props(kind Kind, children actor.SupervisorStrategy, make func() actor.Actor) *actor.Props {
 	producer := func() actor.Actor { return &guard{node: n, kind: kind, inner: make()} }
 	shared := kind == KindDirectory || kind == KindRouter || kind == KindPersistence
@@ -45,11 +45,11 @@ func (n *node) props(kind Kind, children actor.SupervisorStrategy, make func() a
 	return actor.PropsFromProducer(producer, options...)
 }
 
-// labelled is an actor that has a name for people.
+// labelled is an actor that has a name to show to people.
 type labelled interface{ label() string }
 
-// guard stands before each actor's Receive: when the actor panics, whoever
-// asked is answered at once instead of waiting for a deadline.
+// guard stands in front of each actor's Receive. When the actor panics, the guard
+// answers whoever asked at once, so that nobody has to wait for a deadline.
 type guard struct {
 	node     *node
 	kind     Kind
@@ -57,8 +57,8 @@ type guard struct {
 	stopping bool
 }
 
-// mender is an actor that makes good what a message that crashed in its handler
-// leaves undone, where nobody would send it again. The handler may have done
+// mender is an actor that makes good what a crash left undone, for messages that nobody
+// would send again. msg is the message whose handler crashed; the handler may have done
 // any part of its work.
 type mender interface {
 	mend(ctx actor.Context, msg any)
@@ -72,7 +72,7 @@ func (g *guard) Receive(ctx actor.Context) {
 	g.receive(ctx)
 }
 
-// receiveFollowed handles a message of a request that is followed.
+// receiveFollowed handles a message that belongs to a followed request.
 func (g *guard) receiveFollowed(ctx actor.Context) {
 	if span := g.node.record.Arrive(g.kind, ctx); span != nil {
 		defer span.Leave()
@@ -98,9 +98,9 @@ func (g *guard) receive(ctx actor.Context) {
 	g.noteLife(ctx, msg)
 }
 
-// noteLife follows the actor's life in the roll, and stops one again that the engine
-// brings back to life: a restart that was due before the stop makes it forget that it was
-// stopping, and its parent would wait for ever.
+// noteLife reports the actor's life to the roll. It also stops an actor again that the
+// engine has brought back to life: a restart that was due before the stop makes the engine
+// forget the stop, and the parent would wait forever.
 func (g *guard) noteLife(ctx actor.Context, msg any) {
 	switch msg.(type) {
 	case *actor.Started:
@@ -130,7 +130,7 @@ func (g *guard) recovered(ctx actor.Context) {
 	g.mend(ctx, msg)
 	switch msg.(type) {
 	case *actor.Stopping, *actor.Stopped, *actor.Restarting, *actor.Terminated:
-		// A panic here would resurrect the actor or keep it, and so its parent, from ending.
+		// A panic here would bring the actor back to life, or keep it and so its parent from ending.
 		g.noteLife(ctx, msg)
 		return
 	}
@@ -148,14 +148,15 @@ func (g *guard) mend(ctx actor.Context, msg any) {
 	}
 }
 
-// logPanic tells types and places, never what a message holds.
+// logPanic logs types and places, never what a message holds.
 func (g *guard) logPanic(ctx actor.Context, reason any) {
 	g.node.log.Error("actor panicked", "kind", string(g.kind), "actor", ctx.Self().Id,
 		"message", fmt.Sprintf("%T", ctx.Message()), "reason", PlainReason(reason), "stack", string(debug.Stack()))
 }
 
-// PlainReason is what a log may tell of a panic: the text of its reason, or of a
-// value that is none its type, since that may hold what somebody has sent.
+// PlainReason is what a log may say about a panic. A reason that is an error or a string is
+// shown, cut to 500 bytes. Of any other value only the type is shown, since the value may
+// hold what somebody has sent.
 func PlainReason(reason any) string {
 	const most = 500
 	text := fmt.Sprintf("%T", reason)
@@ -168,9 +169,9 @@ func PlainReason(reason any) string {
 	return text[:min(len(text), most)]
 }
 
-// answerForCrashed tells the asker of a message that crashed its handler. Persistence, which has
-// no guard elsewhere, answers for itself, too: the first answer counts, and what crashed behind an
-// append may have been on its way to the disk with it.
+// answerForCrashed answers whoever sent the message whose handler crashed. For persistence it
+// may be a second answer, since persistence may have answered before it crashed: the first one
+// counts. An Append of a crashed handler may or may not reach the disk.
 func answerForCrashed(ctx actor.Context, msg any) {
 	switch m := msg.(type) {
 	case asked:
@@ -195,7 +196,7 @@ func answerForCrashed(ctx actor.Context, msg any) {
 
 const attachAgain = 100 * time.Millisecond
 
-// resume keeps a crashed actor with the state it has and drops the message:
+// resume keeps a crashed actor with the state that it has and drops the message. It is
 // for the few actors whose state is a table that no journal holds.
 type resume struct{}
 
@@ -203,9 +204,9 @@ func (resume) HandleFailure(_ *actor.ActorSystem, s actor.Supervisor, child *act
 	s.ResumeChildren(child)
 }
 
-// keepTables resumes the singletons, but persistence is made anew: all it knows
-// is the store's, and what it tells itself, such as its timers' messages, begins
-// again. Who crashed at the start has not begun, and begins again too.
+// keepTables resumes the singletons, except persistence, which is made anew: everything
+// that it knows is in the store, and what it sends to itself, such as its timers' messages,
+// begins again. An actor that crashed in its first message is made anew too.
 type keepTables struct{ restartLater }
 
 func (k keepTables) HandleFailure(system *actor.ActorSystem, s actor.Supervisor, child *actor.PID, rs *actor.RestartStatistics, reason, msg any) {
@@ -219,8 +220,8 @@ func (k keepTables) HandleFailure(system *actor.ActorSystem, s actor.Supervisor,
 	}
 }
 
-// atStart tells whether the message that crashed is the first one of an actor,
-// or of one made anew.
+// atStart tells whether the message whose handler crashed is the first one of an actor or
+// of its restart.
 func atStart(msg any) bool {
 	switch msg.(type) {
 	case *actor.Started, *actor.Restart:
@@ -229,8 +230,8 @@ func atStart(msg any) bool {
 	return false
 }
 
-// stopChild ends a crashed session; its Stopping closes the connection. One that
-// crashed at the start does not know its connection yet.
+// stopChild stops a crashed session; its handler of Stopping closes the connection. A session
+// that crashed in its first message is restarted: it does not know its connection yet.
 type stopChild struct{ restartLater }
 
 func (c stopChild) HandleFailure(system *actor.ActorSystem, s actor.Supervisor, child *actor.PID, rs *actor.RestartStatistics, reason, msg any) {
@@ -241,8 +242,8 @@ func (c stopChild) HandleFailure(system *actor.ActorSystem, s actor.Supervisor, 
 	s.StopChildren(child)
 }
 
-// restartLater restarts a durable actor from the journal, at once the first
-// time and then with growing delay, and never stops it for good.
+// restartLater restarts a durable actor from the journal: at once the first time, then
+// after growing delays. It never gives up.
 type restartLater struct{}
 
 const (
@@ -262,8 +263,8 @@ func (restartLater) HandleFailure(_ *actor.ActorSystem, s actor.Supervisor, chil
 	time.AfterFunc(delay, func() { s.RestartChildren(child) })
 }
 
-// engineLog keeps the engine's chatter out of the log: its Info lines print
-// whole messages, which may carry passwords.
+// engineLog keeps the engine's Info lines out of the log: they print whole messages, which
+// may contain passwords.
 func engineLog(log *slog.Logger) actor.ConfigOption {
 	quiet := slog.New(levelFloor{Handler: log.Handler()})
 	return func(c *actor.Config) {

@@ -18,53 +18,53 @@ import (
 	"elemental/persistence"
 )
 
-// Config is what an operator sets of the provider's behaviour. Zero values are
-// not defaults: DefaultConfig has those.
+// Config is what an operator can set of the provider's behaviour. The zero values are not
+// the defaults: DefaultConfig returns those.
 type Config struct {
 	Name, Welcome string        // told by getprovidername
 	Icon          string        // base64 of icon.png, "" without one
-	AutoSubscribe bool          // every session hears all servers of its user
-	HideUsers     bool          // an unknown user is answered as a wrong password
-	KeyLifetime   time.Duration // of a session key after its last use
-	CountInterval time.Duration // between two gettotalmessages of a connection, 0 for none
+	AutoSubscribe bool          // every session is subscribed to all servers of its user
+	HideUsers     bool          // an unknown user is answered like a wrong password
+	KeyLifetime   time.Duration // how long a session key is valid after its last use
+	CountInterval time.Duration // least time between two gettotalmessages of a connection; 0 for no limit
 	Passivate     time.Duration // idle time after which a durable actor leaves memory
-	StateBytes    int           // of users, servers and channels in memory; beyond it they leave as soon as they are idle
-	Deadline      time.Duration // of one answer; past it the client hears OutcomeUnknown
+	StateBytes    int           // memory of all users, servers and channels; beyond it they leave as soon as they are idle
+	Deadline      time.Duration // for one answer; then the client hears OutcomeUnknown
 
-	MessageBytes   int // of one message's text
-	AnswerMessages int // messages in one answer
-	AnswerBytes    int // text in one answer
+	MessageBytes   int // most bytes of one message's text
+	AnswerMessages int // most messages in one answer
+	AnswerBytes    int // most bytes of text in one answer
 
-	InFlightRequests int // requests under way in the whole provider
-	InFlightBytes    int // their bytes
+	InFlightRequests int // most requests under way in the whole provider
+	InFlightBytes    int // most bytes of them
 
 	HashMemory  int // KiB of memory of one argon2id hash
 	HashTime    int // its passes
-	HashWorkers int // hashes at a time; 0 for one less than there are processors
+	HashWorkers int // hashes made at the same time; 0 for one less than there are processors, at least one
 	HashQueue   int // hashes that may wait
 
-	Processors int // actors that have their turn at the same time; 0 for as many as the runtime has processors
+	Processors int // how many actors run at the same time; 0 for GOMAXPROCS
 
-	// NewHasher makes the Hasher of one worker; it is given the one that works
-	// in this process, which is also what nil means.
+	// NewHasher makes the Hasher of one worker. Its argument is a Hasher that works in
+	// this process, which is also used when NewHasher is nil.
 	NewHasher func(here Argon2id) Hasher
 
 	LoginFailures        int           // wrong passwords of an account or server from an address before a pause
-	LoginFailuresAddress int           // wrong passwords from an address, whatever the name, in such a time; 0 for no limit
+	LoginFailuresAddress int           // wrong passwords from an address, whatever the name, in the time of a pause; 0 for no limit
 	LoginPause           time.Duration // that pause
 
 	Inspect bool     // keep the roll of living actors, and count, for the inspector
-	Calls   []string // the names of calls on the wire that are counted each by itself
+	Calls   []string // names of calls on the wire that are counted separately
 
-	Now func() time.Time // the clock that tells the time of day; nil is time.Now
+	Now func() time.Time // the time of day; nil for time.Now
 
-	// Fault and FaultAfter, when set, are called before and after each actor
-	// handles each message, on that actor's goroutine. Tests of supervision panic
-	// in them; production has none.
+	// Fault and FaultAfter, if set, are called before and after an actor handles a
+	// message, for every actor and message, on that actor's goroutine. Tests of
+	// supervision panic in them; production leaves them nil.
 	Fault, FaultAfter func(Kind, any)
 }
 
-// DefaultConfig is the documented defaults.
+// DefaultConfig returns the defaults that docs/operations.md lists.
 func DefaultConfig() Config {
 	return Config{
 		Name:             "LOCALPROVIDER",
@@ -89,7 +89,7 @@ func DefaultConfig() Config {
 	}
 }
 
-// processors is how many actors may have their turn at the same time.
+// processors is how many actors run at the same time.
 func (cfg *Config) processors() int {
 	if cfg.Processors > 0 {
 		return cfg.Processors
@@ -97,18 +97,18 @@ func (cfg *Config) processors() int {
 	return runtime.GOMAXPROCS(0)
 }
 
-// Provider is the handle that transport and the command hold: one node's
-// actor system.
+// Provider is a running provider: the actor system of one node, as transport and the
+// command see it.
 type Provider struct {
 	telemetry.Look
 	node        *node
 	root        *actor.PID
-	sessions    *actor.Props // shared by all sessions: they are many
+	sessions    *actor.Props // shared by all sessions, since there are many
 	lastSession atomic.Uint64
 }
 
-// Start starts the actors on an open store. The encoder makes the bytes of
-// pushes. It returns when the actors can be asked.
+// Start starts the actors on an open store and returns once they can be asked. The encoder
+// makes the bytes of pushes.
 func Start(cfg Config, store *persistence.Store, enc Encoder, log *slog.Logger) (*Provider, error) {
 	pool, err := newHashPool(cfg, log)
 	if err != nil {
@@ -147,8 +147,8 @@ const (
 	diskName = "persistence"
 )
 
-// Turns returns how a goroutine of transport gives the actors their turns. write writes some
-// of what was handed to the Outboxes; for the rest see dispatch.Scheduler.Turns.
+// Turns lets a goroutine of transport give the actors their turns. write writes some of what
+// was handed to the Outboxes. See dispatch.Scheduler.Turns for both functions.
 func (p *Provider) Turns(write func(busy bool) (more bool), call func()) *dispatch.Turns {
 	return p.node.scheduler.Turns(write, call)
 }
@@ -159,18 +159,19 @@ func (p *Provider) Connect(out Outbox, from netip.Addr) *Session {
 	root := p.node.system.Root
 	pid, err := root.SpawnNamed(p.sessions, "conn/"+strconv.FormatUint(id, 10))
 	if err != nil {
-		panic(err) // the number was given twice
+		panic(err) // two sessions with the same number
 	}
 	root.Send(pid, &connected{out: out, from: from, id: id})
 	return &Session{node: p.node, pid: pid, id: id}
 }
 
-// Followed tells whether anybody follows requests: transport notes then when each came.
+// Followed tells whether anybody follows requests. If so, transport notes when each one
+// arrived. It may be called on nil.
 func (p *Provider) Followed() bool { return p != nil && p.Look.Followed() }
 
-// Happened passes on what has happened outside the actors, such as a slow reader, and of
-// which session's connection, by its ID; "" where there is none. It costs a look when
-// nobody hears the feed.
+// Happened tells the feed of something that happened outside the actors, such as a slow
+// reader. session is the ID of the session concerned, "" for none. It costs next to nothing
+// while nobody hears the feed.
 func (p *Provider) Happened(what, session, detail string) {
 	kind := KindSession
 	if session == "" {
@@ -179,7 +180,8 @@ func (p *Provider) Happened(what, session, detail string) {
 	p.node.record.Happened(what, session, kind, detail)
 }
 
-// Counters may be called at any time.
+// Counters returns what was counted since the start, and what is under way now. It may be
+// called at any time.
 func (p *Provider) Counters() telemetry.Counters {
 	n, all := p.node, p.Look.Counters()
 	all.InFlight, all.InFlightBytes = max(n.gate.requests.Load(), 0), max(n.gate.bytes.Load(), 0)
@@ -187,10 +189,10 @@ func (p *Provider) Counters() telemetry.Counters {
 	return all
 }
 
-// Stop waits until what was admitted is answered, or ctx ends, and then stops
-// the actors. Transport has stopped reading before, and its connections have ended:
-// a session ends with its connection, not here. What was acknowledged is
-// on disk already; with ctx's error some requests were left unanswered.
+// Stop waits until everything that somebody waits for is answered, or until ctx ends, and
+// then stops the actors. Before that, transport must have stopped reading and its
+// connections must have ended: a session ends with its connection, not here. What was
+// acknowledged is on disk already. If ctx's error is returned, requests were left unanswered.
 func (p *Provider) Stop(ctx context.Context) error {
 	err := p.node.gate.drained(ctx)
 	stopped := p.node.system.Root.StopFuture(p.root)
@@ -201,29 +203,29 @@ func (p *Provider) Stop(ctx context.Context) error {
 	return err
 }
 
-// end gives back what runs beside the actors.
+// end stops what runs beside the actors.
 func (n *node) end() {
 	n.pool.close()
 	n.system.Shutdown()
 	n.scheduler.Stop()
 }
 
-// Session is the handle of one connection's session actor.
+// Session is the session actor of one connection, as transport sees it.
 type Session struct {
 	node *node
 	pid  *actor.PID
 	id   uint64
 }
 
-// ID is the session actor's: "conn/7".
+// ID is the ID of the session actor, such as "conn/7".
 func (s *Session) ID() string { return s.pid.Id }
 
-// Send hands over a request; never blocks. The caller bounds how many are
-// unanswered (the window).
+// Send hands over a request and never blocks. The caller limits how many are unanswered
+// (the connection's window).
 func (s *Session) Send(r *Request) { s.SendRead(r, time.Time{}) }
 
-// SendRead is Send for a request whose first bytes came at a time, which is zero where
-// nobody has looked.
+// SendRead is Send for a request whose first bytes came at the time read; zero if nobody noted
+// the time.
 func (s *Session) SendRead(r *Request, read time.Time) {
 	n := s.node
 	if n.record.Following() {
@@ -235,19 +237,19 @@ func (s *Session) SendRead(r *Request, read time.Time) {
 	n.system.Root.Send(s.pid, r)
 }
 
-// Close tells the session that its connection has ended. Nothing is sent to
-// its Outbox afterwards that matters.
+// Close tells the session that its connection has ended. Whatever is still handed to its
+// Outbox may be ignored.
 func (s *Session) Close() {
 	s.node.system.Root.Send(s.pid, &closed{})
 	s.node.record.HungUp(s.id, Refused{Code: OutcomeUnknown}, string(OutcomeUnknown))
 }
 
-// provider is the root actor: it starts the few singletons and the two
-// directories, and finds the owner of a stream for persistence, which sends
-// it SnapshotWanted. Transient.
+// provider is the root actor. It starts the few singletons and the two directories. When
+// persistence sends it SnapshotWanted, it passes that on to the owner of the stream. It is
+// transient.
 type provider struct {
 	node *node
-	up   chan error // has room for what came of starting them
+	up   chan error // gets the outcome of the start; has room for one
 }
 
 func (p *provider) Receive(ctx actor.Context) {
@@ -289,7 +291,7 @@ func (p *provider) mend(_ actor.Context, msg any) {
 func (p *provider) spawn(ctx actor.Context, kind Kind, name string, make func() actor.Actor) *actor.PID {
 	pid, err := ctx.SpawnNamed(p.node.props(kind, restartLater{}, make), name)
 	if err != nil {
-		panic(err) // two of one name under the root
+		panic(err) // two children of the same name
 	}
 	return pid
 }
@@ -338,7 +340,7 @@ type gateView struct {
 type memoryView struct {
 	Bytes   int64 `json:"bytes"`
 	Most    int64 `json:"most"`
-	Squeeze bool  `json:"squeeze"` // the idle ones are made to leave
+	Squeeze bool  `json:"squeeze"` // idle ones are being made to leave
 }
 
 type turnsView struct {
@@ -346,7 +348,7 @@ type turnsView struct {
 	Runners    int    `json:"runners"`
 	Asleep     int    `json:"asleep"`
 	Due        int    `json:"due"`      // mailboxes
-	ForQuiet   int    `json:"forQuiet"` // who wait for it
+	ForQuiet   int    `json:"forQuiet"` // those who wait until all is quiet
 	Given      uint64 `json:"given"`
 }
 

@@ -7,31 +7,34 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 )
 
-// residency bounds the memory that users, servers and channels take together.
-// Each tells its own weight; when it is too much, those that nobody has used for
-// a moment leave memory, and a heavy one as soon as it has nothing to do.
+// residency limits the memory that users, servers and channels take together.
+// Each of them counts its own weight. When the sum is too much, those that nobody
+// has used for a moment leave memory, and a heavy one leaves as soon as it has
+// nothing to do.
 type residency struct {
 	most   int64
 	used   atomic.Int64 // bytes, roughly
-	called atomic.Bool  // the directories are at it
+	called atomic.Bool  // the directories are squeezing
 }
 
-// heavy is what one entity weighs that leaves at once.
+// heavy is the weight from which on an entity leaves without having been idle for a while.
 const heavy = 256 << 10
 
 func (r *residency) crowded() bool { return r.used.Load() > r.most }
 
-// squeeze lets the idle children of a directory, and of its servers, leave. It
-// comes from whoever makes it too much, and then from the directory itself once
-// a squeezeEvery, until it is not.
+// squeeze makes the idle children of a directory, and of its servers, leave memory. The
+// first one comes from the actor whose growth made it too much; the directory then sends
+// itself one per squeezeEvery until the sum is low enough.
 type squeeze struct{}
 
-// squeezeEvery is how long a child is idle that has to leave, and twice that at the most.
+// squeezeEvery is the time between two squeezes. A child leaves after being idle for one to
+// two of them.
 const squeezeEvery = time.Second
 
-// weigh counts what the actor weighs now, after each message. One that was started for
-// an errand alone leaves when it is done: after a start there may be errands for all
-// the users, servers and channels that the journal knows.
+// weigh is called after each message and counts what the actor weighs now. An actor that
+// was started only for an errand, such as a snapshot, leaves when the errand is done: after
+// the provider's start there may be errands for every user, server and channel that the
+// journal knows.
 func (d *durable) weigh(ctx actor.Context) {
 	if d.gone {
 		return
@@ -56,7 +59,7 @@ func (d *durable) weigh(ctx actor.Context) {
 	}
 }
 
-// leave asks to leave memory, once.
+// leave asks the parent, once, to let the actor leave memory.
 func (d *durable) leave(ctx actor.Context) {
 	if !d.leaving && d.entity.idle() {
 		d.leaving = true
@@ -64,14 +67,14 @@ func (d *durable) leave(ctx actor.Context) {
 	}
 }
 
-// unweigh takes what the actor weighs out of the count, at its end or restart.
+// unweigh takes the actor's weight out of the sum, at its end or restart.
 func (d *durable) unweigh() {
 	d.gone = true
 	d.node.state.used.Add(-d.weight)
 	d.weight = 0
 }
 
-// squeeze has children rest that were not used since the squeeze before.
+// squeeze asks children to rest that were not used since the squeeze before.
 func (c *children) squeeze(ctx actor.Context) {
 	c.now++
 	for name, kid := range c.live {
@@ -84,7 +87,7 @@ func (c *children) squeeze(ctx actor.Context) {
 	}
 }
 
-// onSqueeze squeezes, and comes again while it is too much.
+// onSqueeze squeezes, and comes again as long as the sum is too much.
 func (d *directory) onSqueeze(ctx actor.Context) {
 	d.kids.squeeze(ctx)
 	d.squeezeAgain(ctx)

@@ -6,15 +6,15 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 )
 
-// router knows the logged-in sessions of this node, whose they are and what
-// they subscribed to; it fans each published message out to their Outboxes itself,
-// since a word to each session would cost more than all the rest. Sessions
-// tell it online and offline; servers and channels tell it attach, revoke,
-// publish, and ask whoIsOnline. Transient, and kept as it is after a crash:
-// the sessions live on.
+// router knows the logged-in sessions of this node, their users, and what they are
+// subscribed to. It pushes each published message to the sessions' Outboxes itself:
+// a message to each session would cost more than all the rest. Sessions send it
+// online, offline and detach; servers send attach, revoke, memberWelcome and
+// whoIsOnline; channels send begin and publish. It is transient, and keeps its state
+// when it crashes, since the sessions live on.
 
-// topic is what a subscription is for: a channel, or a whole server (channel "").
-// With incarnations, so that a name made again has no old subscribers.
+// topic is what one subscribes to: a channel, or a whole server (channel ""). It
+// contains the incarnations, so that a name that is made again has no old subscribers.
 type topic struct {
 	server            string
 	serverIncarnation uint64
@@ -31,41 +31,43 @@ func (t topic) within(server topic) bool { return t.whole() == server }
 
 // The commands.
 type (
-	// online: a session is somebody's from now on. A session that was somebody
-	// else's is first taken offline.
+	// online: a user has logged in on a session. If the session had another user,
+	// that one goes offline first.
 	online struct {
 		Session uint64
 		PID     *actor.PID
-		Out     Outbox // a thing of this node, as the session and the router are
+		Out     Outbox // exists only on this node, like the session and the router
 		User    string
 	}
-	// offline: a session is nobody's any more; its subscriptions end untold. Done: nothing
-	// of them is pushed from here on.
+	// offline: a session has no user any more. Its subscriptions end without
+	// unsubscribed events. The reply Done says that nothing of them is pushed from
+	// here on.
 	offline struct {
 		Session uint64
-		asker   Caller // is not asked's: also a crash at it ends in Done
+		asker   Caller // a field, not embedded as in an asked: even after a crash the reply is Done
 	}
-	// attach subscribes a session, if it is still User's. It comes from the
-	// server, as revoke does, so that none overtakes the other. A subscription
-	// to a channel begins later, when the channel says so.
+	// attach subscribes a session, if User is still logged in on it. It comes from
+	// the server, as revoke does, so that neither overtakes the other. A
+	// subscription to a channel begins later, when the channel sends begin.
 	attach struct {
 		Session uint64
 		User    string
 		Topic   topic
 	}
-	// begin comes from a channel for an attached session: it hears what is published from here on.
+	// begin comes from a channel: the attached session hears what is published from here on.
 	begin struct {
 		Session uint64
 		Topic   topic
 	}
-	// detach ends a subscription at the session's own wish; Done, or refused
-	// where there is none.
+	// detach ends a subscription because the client asked for it. The reply is Done, or
+	// a refusal if there is no such subscription.
 	detach struct {
 		Caller
 		Server, Channel string
 	}
-	// revoke ends subscriptions and tells it: to the topic, and with a whole
-	// server to its channels too; of User alone when one is named.
+	// revoke ends subscriptions and tells the clients. It ends those to the topic, and
+	// if that is a whole server, those to its channels too; only those of User, if one
+	// is named.
 	revoke struct {
 		Topic  topic
 		User   string
@@ -81,19 +83,19 @@ type (
 		Poster     Caller
 		Topic      topic
 		NewMessage NewMessage
-		posted     Posted // the reply in the answer, to save it a place of its own
+		posted     Posted // the reply in the answer; both are here to save allocations
 		answer     answer
 	}
-	// fan is the router's word to itself: there is more to fan out.
+	// fan is what the router sends to itself while there is more to push.
 	fan struct{}
-	// whoIsOnline answers a session's ServerMembers with Members.
+	// whoIsOnline comes from a server for a session's ServerMembers; the reply is Members.
 	whoIsOnline struct {
 		Caller
 		Owner string
 		Users []string
 	}
-	// memberWelcome tells the sessions of a user that subscribe by themselves
-	// that there is a server more.
+	// memberWelcome says that a user has joined a server. The router passes it on to
+	// the user's sessions, which may subscribe by themselves.
 	memberWelcome struct{ Server, User string }
 )
 
@@ -115,16 +117,16 @@ type subscriber struct {
 	topics  map[topic]*subscription
 }
 
-// audience is the subscriptions to a topic that have begun, by session.
+// audience is all subscriptions to a topic that have begun, by session.
 type audience struct {
 	subs map[uint64]*subscription
-	list []hearer // of them; nil after a change
+	list []hearer // the same as a list; nil after a change
 }
 
-// subscription is one subscriber's to one topic.
+// subscription is that of one subscriber to one topic.
 type subscription struct {
 	of    *subscriber
-	began uint64 // the stamp of the beginning; 0 before that and after the end
+	began uint64 // the stamp of its beginning; 0 before it and after the end
 }
 
 func newRouter(n *node) actor.Actor {
@@ -170,9 +172,9 @@ func (r *router) Receive(ctx actor.Context) {
 	}
 }
 
-// mend sees to it that no session waits for pushes that will not come, and none
-// hears what it may not: where that is not certain its connection ends, and the
-// client comes back. A lost push needs nothing: the next one's index tells.
+// mend makes sure that no session waits for pushes that will never come, and that none
+// hears what it may not hear. If that is in doubt, the session's connection ends, and its
+// client comes back. A lost push needs nothing: the index of the next one shows the gap.
 func (r *router) mend(ctx actor.Context, msg any) {
 	switch m := msg.(type) {
 	case *publish:
@@ -207,7 +209,7 @@ func (r *router) mend(ctx actor.Context, msg any) {
 	}
 }
 
-// hangUp ends a session and all it subscribed to.
+// hangUp ends a session's connection and all its subscriptions.
 func (r *router) hangUp(ctx actor.Context, s *subscriber) {
 	if s != nil {
 		ctx.Send(s.pid, &closed{})
@@ -215,7 +217,7 @@ func (r *router) hangUp(ctx actor.Context, s *subscriber) {
 	}
 }
 
-// concerns tells whether a session hears anything of the server whose topic ends.
+// concerns tells whether a session is subscribed to anything in the server of a revoke.
 func (r *router) concerns(m *revoke, s *subscriber) bool {
 	if m.User != "" && m.User != s.user {
 		return false
@@ -300,7 +302,7 @@ func (r *router) begin(s *subscriber, t topic) {
 }
 
 func (r *router) leave(s *subscriber, t topic) {
-	s.topics[t].began = 0 // messages may be on their way to it
+	s.topics[t].began = 0 // deliveries that are on their way look at it
 	delete(s.topics, t)
 	a := r.topics[t]
 	if a == nil {
@@ -378,8 +380,8 @@ func (r *router) tellChannelGone(m *revoke) {
 	}
 }
 
-// revokeFrom ends what one session has of the topic, each subscription told before it is
-// taken away: until then mend knows the session by it.
+// revokeFrom ends the subscriptions of one session to the topic. Each is told before it is
+// taken away: after a crash in between, mend finds the session by it.
 func (r *router) revokeFrom(s *subscriber, m *revoke) {
 	for t := range s.topics {
 		if t == m.Topic || t.within(m.Topic) {
@@ -408,7 +410,7 @@ func (r *router) onMemberWelcome(ctx actor.Context, m *memberWelcome) {
 
 // routerView is the router's view.
 type routerView struct {
-	Sessions few[onlineView] `json:"sessions"` // that are somebody's
+	Sessions few[onlineView] `json:"sessions"` // with a user
 	Users    int             `json:"users"`
 	Topics   few[topicView]  `json:"topics"`
 	Fanning  few[laneView]   `json:"fanning"` // channels with messages on their way
@@ -430,7 +432,7 @@ type laneView struct {
 	Server   string `json:"server"`
 	Channel  string `json:"channel"`
 	Messages int    `json:"messages"`
-	Left     int    `json:"left"` // who have not been sent the first
+	Left     int    `json:"left"` // subscribers who have not been sent the first of them
 }
 
 func (r *router) view() any {

@@ -9,28 +9,29 @@ import (
 	"elemental/persistence"
 )
 
-// server is one chat server: owner, password, members, the list of channels,
-// the image; and the parent of its channels, to which it forwards what members
-// ask. Sessions send it all of that; users answer its membershipChanged. All of
-// it survives a restart but password hashing under way; a restart stops the
-// channels, which start again when they are asked.
+// server is one chat server: its owner, password, members, list of channels and image.
+// It is also the parent of its channels and forwards to them what members ask.
+// Sessions send it commands; users answer its membershipChanged. Everything survives a
+// restart except password hashing under way. A restart stops the channels, which start
+// again when somebody needs them.
 
-// The commands, all from sessions. Each reply goes out once what it tells is on disk.
+// The commands, all from sessions. The comment behind each names the reply, which goes out
+// once what it says is on disk.
 type (
-	createServer struct { // Done, once the owner's list has it too
+	createServer struct { // Done, once the owner's list names it too
 		Caller
 		User, Server, Password string
 		Wrong                  Code // with the password
 	}
-	joinServer struct { // Done, once the user's list has it too
+	joinServer struct { // Done, once the user's list names it too
 		Caller
 		User, Server, Password string
 	}
-	leaveServer struct { // Done, once the user's list has it no more
+	leaveServer struct { // Done, once the user's list does not name it any more
 		Caller
 		User, Server string
 	}
-	deleteServer struct { // Done, once no member's list has it any more
+	deleteServer struct { // Done, once no member's list names it any more
 		Caller
 		User, Server, Password string
 	}
@@ -72,8 +73,8 @@ type (
 		Member       bool
 		Word         uint64
 	}
-	// membershipRefused is the same when the user's journal refused it. The
-	// server says the change again from time to time; who waits need not.
+	// membershipRefused is the answer when the journal refused the user's event. The
+	// server sends membershipChanged again from time to time; whoever waits is answered now.
 	membershipRefused struct{ membershipNoted }
 )
 
@@ -100,12 +101,12 @@ type server struct {
 	told    map[membership]uint64    // the last word to a user that is not answered; not saved
 	closing map[Caller]closing       // deleteServer that waits for several; not saved
 	tick    ticker                   // not saved
-	again   bool                     // it has been alive before: a crash may have swallowed what it was about to say; not saved
+	again   bool                     // a crash or a refusal may have swallowed what it was about to say; not saved
 	buried  uint64                   // sequence of the last tombstone handed over; not saved
-	ends    []revoke                 // what that may be, from the replay; not saved
+	ends    []revoke                 // the ends of subscriptions among that, found in the replay; not saved
 }
 
-// makeServer makes the maker of a server's actor, used again at each restart.
+// makeServer returns the function that makes a server's actor, at its start and at each restart.
 func makeServer(n *node, name string) func() actor.Actor {
 	again := false
 	return func() actor.Actor {
@@ -166,7 +167,7 @@ func (s *server) command(ctx actor.Context, msg any) {
 	}
 }
 
-// parental handles the talk with its own parent and its channels.
+// parental handles the messages between the server, its parent and its channels.
 func (s *server) parental(ctx actor.Context, msg any) {
 	switch m := msg.(type) {
 	case *squeeze:
@@ -197,7 +198,7 @@ func (s *server) onCreate(ctx actor.Context, m *createServer) {
 		s.refuse(ctx, m.Caller, m.Wrong)
 	case !s.writable():
 		s.refuse(ctx, m.Caller, StorageDown)
-	case m.Password == "": // open to all: nothing is worth a hash
+	case m.Password == "": // open to all: there is nothing to hash
 		s.finishCreate(ctx, m, "")
 	default:
 		s.hash(ctx, m, hashWork{Password: m.Password})
@@ -293,7 +294,8 @@ func (s *server) onMembers(ctx actor.Context, m *serverMembers) {
 	s.say(ctx, s.node.router, &whoIsOnline{Caller: m.Caller, Owner: s.guild.Owner, Users: slices.Clone(s.guild.Members)})
 }
 
-// may refuses a change that is not allowed or cannot be made durable now.
+// may tells whether a change can be made. If not, because of code or because nothing can be
+// made durable now, it refuses the caller.
 func (s *server) may(ctx actor.Context, caller Caller, code Code) bool {
 	if code == "" && !s.writable() {
 		code = StorageDown
@@ -366,8 +368,8 @@ func (s *server) replay(e persistence.Event) error {
 	return err
 }
 
-// recovered pays the debts that a crash may have left, and leaves if there is
-// no such server.
+// recovered pays the debts that a crash may have left. If there is no such server, the actor
+// leaves.
 func (s *server) recovered(ctx actor.Context) {
 	s.tick.start(ctx, s.node.sweepEvery())
 	s.spareChannels(ctx)
@@ -376,8 +378,8 @@ func (s *server) recovered(ctx actor.Context) {
 	s.leaveIfGone(ctx)
 }
 
-// leaveIfGone ends the actor of a server that does not exist, or was deleted
-// and needs nothing of it any more. Its files can go when nobody owns them.
+// leaveIfGone ends the actor of a server that does not exist, or that was deleted and owes
+// nobody a word any more. Its files can be removed once no actor owns them.
 func (s *server) leaveIfGone(ctx actor.Context) {
 	if s.over() {
 		ctx.Send(ctx.Parent(), &vacant{name: s.name})
@@ -385,7 +387,7 @@ func (s *server) leaveIfGone(ctx actor.Context) {
 }
 
 func (s *server) rejected(ctx actor.Context, seq uint64, code Code) {
-	s.again = true // some of them may be on disk all the same
+	s.again = true // some of the events may be on disk after all
 	s.refuseAskers(ctx, seq, code)
 }
 
@@ -413,7 +415,7 @@ func (s *server) snapshot(save *persistence.SaveSnapshot) {
 	}
 }
 
-// serverView is a server's view. Of the password it tells whether there is one.
+// serverView is a server's view. Of the password it only shows whether there is one.
 type serverView struct {
 	Durable     durableView            `json:"durable"`
 	Name        string                 `json:"name"`

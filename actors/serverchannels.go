@@ -10,12 +10,12 @@ import (
 	"elemental/persistence"
 )
 
-// This file is a server as the parent of its channels: it makes and deletes them, passes
-// on to them what members ask, and sees to who hears of them.
+// This file is a server as the parent of its channels: it makes and deletes them, passes on
+// to them what members ask, and begins and ends subscriptions to them.
 
-// forward passes a member's request on to its channel. One that is not on disk yet is not
-// there for others: it would keep what it is told, also when the journal refuses to have it,
-// and the next one that is made has its number.
+// forward passes a member's request on to its channel. A channel that is not on disk yet
+// does not exist for others: the journal may still refuse it, and then the next channel that
+// is made would get its number, and with it everything that was posted to it.
 func (s *server) forward(ctx actor.Context, m channelBound) {
 	_, name := m.channel()
 	code, incarnation := s.guild.checkForward(m), s.guild.channel(name)
@@ -78,8 +78,8 @@ func (s *server) onSubscribe(ctx actor.Context, m *subscribe) {
 	}
 }
 
-// onFollow goes on with a subscription after the router knows of it. The channel may have
-// been deleted since.
+// onFollow continues a subscription once the router knows of it. The channel may have been
+// deleted in the meantime.
 func (s *server) onFollow(ctx actor.Context, m *follow) {
 	if s.guild.made(m.incarnation) == nil {
 		s.refuse(ctx, m.Caller, NoSuchChannel)
@@ -104,7 +104,7 @@ func (s *server) endChannel(ctx actor.Context, incarnation uint64) {
 	}
 }
 
-// spareChannels lets those go on whose deletion came to nothing.
+// spareChannels tells the channels that they go on, after a deletion that the journal refused.
 func (s *server) spareChannels(ctx actor.Context) {
 	for _, c := range s.guild.Channels {
 		if kid := s.kids.live[strconv.FormatUint(c.Incarnation, 10)]; kid != nil {
@@ -113,9 +113,9 @@ func (s *server) spareChannels(ctx actor.Context) {
 	}
 }
 
-// retire ends a channel's actor, if there is one, once its deletion is on disk. Whoever the
-// server held back for it, to see whether it rests, hears then why there is no answer: the
-// actor may end without a look at them.
+// retire ends a channel's actor, if there is one, once its deletion is on disk. Requests that
+// the server holds back, because it has asked the channel to rest, are refused with why: the
+// channel may end without seeing them.
 func (s *server) retire(ctx actor.Context, incarnation uint64, why Code) {
 	kid := s.kids.live[strconv.FormatUint(incarnation, 10)]
 	if kid == nil {

@@ -6,10 +6,10 @@ import (
 	"elemental/persistence"
 )
 
-// This file is what a server does with a password: create, join and delete go
-// through the hash workers, and are judged again when the answer is there. A
-// server without a password needs none of that, and anybody may know it: to
-// join it is to find out.
+// This file is what a server does with its password. Creating, joining and deleting
+// it go through the hash workers, and are checked again when the hash is there. A
+// server without a password needs none of that. That this is faster is no secret:
+// anybody can find out by joining it.
 
 func (s *server) hash(ctx actor.Context, command any, work hashWork) {
 	work.Ref, work.ReplyTo, work.From = s.node.ref(), ctx.Self(), command.(asked).from().From
@@ -17,7 +17,7 @@ func (s *server) hash(ctx actor.Context, command any, work hashWork) {
 	ctx.Send(s.node.passwords, &work)
 }
 
-// compare has a password compared with the server's; wrong ones are counted.
+// compare has a password compared with the server's. Wrong passwords are counted.
 func (s *server) compare(ctx actor.Context, command any, who Caller, password string) {
 	s.hash(ctx, command, hashWork{
 		Password: password, Compare: s.guild.Password, Attempt: attempt{KindServer, s.name, who.From.String()},
@@ -27,7 +27,7 @@ func (s *server) compare(ctx actor.Context, command any, who Caller, password st
 // serverHashing is a command that waits for the hash workers.
 type serverHashing struct {
 	command any
-	compare string // what the password is compared with; the server may be another meanwhile
+	compare string // the hash that the password is compared with; the server may have another by then
 }
 
 func (s *server) onHashDone(ctx actor.Context, m *hashDone) {
@@ -77,7 +77,7 @@ func (s *server) finishJoin(ctx actor.Context, m *joinServer, match bool) {
 		s.refuse(ctx, m.Caller, NoSuchServer)
 	case !match:
 		s.refuse(ctx, m.Caller, WrongServerPasswd)
-	case s.guild.isMember(m.User): // nothing changes, but the list may lag behind
+	case s.guild.isMember(m.User): // nothing changes, but the user's list may lag behind
 		s.tellThenReply(ctx, m.Caller, debt{s.guild.of(m.User), true})
 	case s.may(ctx, m.Caller, ""):
 		s.commit(ctx, "memberJoined", memberJoined{User: m.User})
@@ -98,7 +98,7 @@ func (s *server) finishDelete(ctx actor.Context, m *deleteServer, match bool) {
 	}
 }
 
-// remove deletes the server. Its channels' streams end with the same event.
+// remove deletes the server. The same event ends its channels' streams.
 func (s *server) remove(ctx actor.Context, caller Caller) {
 	was, topic := s.guild, s.topic()
 	drops := make([]persistence.Stream, len(was.Channels))

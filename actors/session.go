@@ -11,14 +11,15 @@ import (
 )
 
 // session is one connection: who is logged in on it, which of its requests
-// are under way, and the order of its answers. Transport sends it Requests,
-// users, servers, channels and the router answer it. Nothing of it survives
-// anything: when it crashes its connection is closed. When that ends first, the session
-// stays for the answers that are under way, so that they count.
+// are under way, and the order of its answers. Transport sends it Requests;
+// users, servers, channels and the router answer it. Nothing of it survives a
+// crash: then its connection is closed. When the connection ends first, the
+// session stays until the work it has asked for is done, so that this work still
+// counts at the gate.
 //
-// Requests take effect in the order of their arrival: one is begun when all
-// before it are answered. Only posts to the same channel travel together,
-// since the channel keeps their order.
+// Requests take effect in the order of their arrival: a request begins when all
+// before it are answered. Only posts to the same channel travel together, since
+// every actor on their way keeps their order.
 
 type (
 	// connected is a session's first message: its connection.
@@ -29,10 +30,10 @@ type (
 	}
 	// closed says that the connection has ended.
 	closed struct{}
-	// overdue is the session's own tick: it looks for requests past their deadline.
+	// overdue is the session's own timer: look for requests that are past their deadline.
 	overdue struct{}
-	// welcomed says that the user is a member of one server more; sent by the
-	// router to sessions that subscribe by themselves.
+	// welcomed says that the user has joined a server; the router sends it to
+	// sessions that subscribe by themselves (Config.AutoSubscribe).
 	welcomed struct{ server string }
 )
 
@@ -43,28 +44,28 @@ type session struct {
 	id   uint64
 
 	user, key string
-	waiting   []*Request // not begun; bounded by the connection's window
+	waiting   []*Request // not begun; as many as the connection's window lets in
 	flying    []flight   // begun, in order
 	lastRef   uint64
-	counted   time.Time   // the last gettotalmessages that was let through
+	counted   time.Time   // when the last gettotalmessages was let through
 	timer     *time.Timer // of the oldest request's deadline
 	armed     bool        // it runs
 	hears     *hearing    // where it subscribes by itself
 
-	spans map[*Request]*telemetry.Span // of the requests that are followed, nil mostly
+	spans map[*Request]*telemetry.Span // of the followed requests; nil mostly
 
-	late map[uint64]lateWork // requests that nobody waits for, and somebody may still work on
+	late map[uint64]lateWork // requests that nobody waits for any more, but somebody may still work on
 	gone bool                // the connection has ended
 }
 
-// flight is a request that was begun.
+// flight is a request that has begun.
 type flight struct {
 	req      *Request
 	ref      uint64
 	begun    time.Time
 	admitted bool // it counts at the gate
 	reply    any  // nil until it is answered
-	after    any  // the reply that waits for the router to let go of who was there before
+	after    any  // the reply, while it waits for the router to forget the former user
 }
 
 func (s *session) Receive(ctx actor.Context) {
@@ -104,8 +105,8 @@ func (s *session) onRequest(ctx actor.Context, req *Request) {
 	s.deliver(ctx)
 }
 
-// deliver hands over the answers that are due, in order, and begins what had
-// to wait for them.
+// deliver hands over the answers that are due, in order, and begins the requests
+// that waited for them.
 func (s *session) deliver(ctx actor.Context) {
 	for {
 		s.handOver(ctx)
@@ -122,7 +123,7 @@ func (s *session) deliver(ctx actor.Context) {
 	}
 }
 
-// follow remembers the span of a request that is followed, until its answer is handed over.
+// follow remembers the span of a followed request until its answer is handed over.
 func (s *session) follow(ctx actor.Context, req *Request) {
 	at := telemetry.SpanOf(ctx)
 	if at == nil {
@@ -200,8 +201,8 @@ func (s *session) count(f *flight) {
 	s.node.record.Answered(f.req.Call, string(code), took, f.req.Bytes)
 }
 
-// unwrap makes a refusal what is handed out, and passes on to the feed that work was
-// refused. Every answer comes by here, once.
+// unwrap turns a refusal into the Refused that the client gets, and reports to the feed that
+// work was refused. Every answer passes here exactly once.
 func (s *session) unwrap(ctx actor.Context, f *flight) {
 	var no *refusal
 	switch reply := f.reply.(type) {
@@ -242,12 +243,12 @@ func (s *session) begin(ctx actor.Context, req *Request) {
 	}
 }
 
-// caller is this session asking.
+// caller is this session as the one who asks.
 func (s *session) caller(ctx actor.Context, ref uint64) Caller {
 	return Caller{PID: ctx.Self(), Session: s.id, Ref: ref, From: s.from}
 }
 
-// start sends a request on its way, or returns the reply if there is one at once.
+// start sends a request on its way. It returns the reply if there is one already, else nil.
 func (s *session) start(ctx actor.Context, req *Request, me Caller) any {
 	command, wrong := req.Command, Code("")
 	if c, is := command.(Wrong); is {
@@ -277,13 +278,13 @@ func (s *session) start(ctx actor.Context, req *Request, me Caller) any {
 	return s.startAsUser(ctx, command, wrong, me)
 }
 
-// impostor tells whether a request claims to be somebody else's.
+// impostor tells whether a request claims to be from another user than the session's.
 func (s *session) impostor(req *Request) bool {
 	return req.Claimed != "" && req.Claimed != s.user
 }
 
-// startAsUser sends on what only a logged-in user may ask, with the user's
-// name, which nobody else sets; wrong is what a value of it is refused with.
+// startAsUser sends on what only a logged-in user may ask. Only here is the user's name
+// filled in. wrong is the code for a value that is not allowed, "" without one.
 func (s *session) startAsUser(ctx actor.Context, command any, wrong Code, me Caller) any {
 	switch c := command.(type) {
 	case *Post:
@@ -347,8 +348,8 @@ func (s *session) startAtServer(ctx actor.Context, command any, wrong Code, me C
 	return s.tell(ctx, m, NoSuchServer)
 }
 
-// tell sends a message to the entity it names, or refuses at once when the
-// name is one that no entity can have.
+// tell sends a message to the entity that it names. If no entity can have that name, it
+// returns the refusal at once.
 func (s *session) tell(ctx actor.Context, m addressed, nobody Code) any {
 	if _, name := m.entity(); name == "" {
 		return Refused{Code: nobody}
@@ -408,7 +409,8 @@ func (s *session) find(ref uint64) *flight {
 	return nil
 }
 
-// mend ends the connection also when that crashed.
+// mend keeps the connection from staying open when the handler of connected or Stopping
+// has crashed.
 func (s *session) mend(ctx actor.Context, msg any) {
 	switch m := msg.(type) {
 	case *connected:
@@ -428,8 +430,8 @@ func (s *session) onStopping(ctx actor.Context) {
 	}
 }
 
-// sessionView is a session's view. Calls are named by what they became: their names on the
-// wire are the client's.
+// sessionView is a session's view. Requests are named by our commands, not by the text that
+// the client sent as the call's name.
 type sessionView struct {
 	ID       uint64          `json:"id"`
 	User     string          `json:"user"`

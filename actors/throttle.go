@@ -2,15 +2,15 @@ package actors
 
 import "time"
 
-// throttle counts wrong passwords, per account or server and address, and per
-// address alone. Guesses under way count like wrong ones until they are
-// settled: a burst of them gets no further than one after the other would. The
-// passwords actor owns it.
+// throttle counts wrong passwords: those for one account or server from one address,
+// and all from one address. Guesses under way count like wrong ones until their
+// outcome is known, so a burst of guesses gets no further than the same guesses one
+// after the other. It belongs to the passwords actor.
 type throttle struct {
 	perName    int // wrong passwords before a pause; 0 for no limit
-	perAddress int // the same, of one address, whatever the name
+	perAddress int // the same for one address, whatever the name
 	pause      time.Duration
-	stale      time.Duration // after which guesses under way are given up for lost
+	stale      time.Duration // after this time guesses under way count as lost
 	tallies    map[attempt]*tally
 }
 
@@ -26,22 +26,22 @@ func (a attempt) ofAddress() attempt { return attempt{address: a.address} }
 
 type tally struct {
 	wrong   int
-	until   time.Time // when they are forgotten
+	until   time.Time // when the wrong ones are forgotten
 	pending int       // guesses under way
-	begun   time.Time // the last of them
+	begun   time.Time // when the last of them began
 }
 
-// verdict is what is to be done with a guess.
+// verdict is what happens to a guess.
 type verdict uint8
 
 const (
-	guessNow   verdict = iota // it is under way from here on, until it is settled
-	guessLater                // those under way may turn out to be as many as are let through
-	guessNever                // there were too many wrong ones
+	guessNow   verdict = iota // it is let through, and under way until it is settled
+	guessLater                // it waits: if those under way are wrong, there are too many
+	guessNever                // it is refused: there were too many wrong ones
 )
 
-// maxTallies bounds the table. When it is full of live ones, any of them go:
-// who is forgotten gets a few more tries.
+// maxTallies limits the table. When it is full, arbitrary tallies are dropped, which gives
+// somebody a few more tries.
 const maxTallies = 50_000
 
 func newThrottle(cfg *Config) *throttle {
@@ -51,7 +51,7 @@ func newThrottle(cfg *Config) *throttle {
 	}
 }
 
-// begin judges a guess.
+// begin decides about a guess.
 func (t *throttle) begin(who attempt, now time.Time) verdict {
 	name, address := t.tally(who, now), t.tally(who.ofAddress(), now)
 	if v := max(name.judge(t.perName), address.judge(t.perAddress)); v != guessNow {
@@ -66,7 +66,7 @@ func (t *throttle) begin(who attempt, now time.Time) verdict {
 	return guessNow
 }
 
-// judge tells whether another guess is let through.
+// judge decides about one more guess.
 func (f *tally) judge(limit int) verdict {
 	switch {
 	case limit <= 0 || f.wrong+f.pending < limit:
@@ -87,9 +87,9 @@ const (
 	guessedRight
 )
 
-// settle notes how a guess that was let through has ended. A right one forgives
-// the wrong ones at that name, not those of the address: whoever guesses may
-// have an account, too.
+// settle notes how a guess that was let through has ended. A right password forgives the wrong
+// ones for that name, but not those of the address: whoever guesses at others' passwords may
+// have an account too.
 func (t *throttle) settle(who attempt, how outcome, now time.Time) {
 	name, address := t.tally(who, now), t.tally(who.ofAddress(), now)
 	for _, f := range []*tally{name, address} {
@@ -99,7 +99,7 @@ func (t *throttle) settle(who attempt, how outcome, now time.Time) {
 	case guessedRight:
 		name.wrong = 0
 	case guessedWrong:
-		if address.wrong == 0 { // a window of its own: few wrong ones of many users never add up
+		if address.wrong == 0 { // a fixed window, so that rare mistakes of many users never add up
 			address.until = now.Add(t.pause)
 		}
 		name.until = now.Add(t.pause)
@@ -110,7 +110,7 @@ func (t *throttle) settle(who attempt, how outcome, now time.Time) {
 	t.forget(who.ofAddress())
 }
 
-// tally is the count of who, without what is too old to count.
+// tally returns the tally for who, without what is too old to count.
 func (t *throttle) tally(who attempt, now time.Time) *tally {
 	f := t.tallies[who]
 	if f == nil {

@@ -6,8 +6,8 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 )
 
-// ticker sends its owner a sweep, once per start or again: the next one is
-// due only after the last was handled, so a busy owner is not flooded.
+// ticker sends its owner one sweep for each call of start or again. The owner calls again
+// when it has handled the last one, so a busy owner is not flooded.
 type ticker struct {
 	every time.Duration
 	timer *time.Timer

@@ -10,12 +10,13 @@ import (
 	"elemental/persistence"
 )
 
-// user is one account: password, session keys, joined servers. Sessions send
-// it register, login, loginByKey, logout, changePassword and joinedServers;
-// servers tell it membershipChanged, since membership is theirs and the list
-// here follows. All of it survives a restart; hashing under way does not.
+// user is one account: password, session keys, joined servers. Sessions send it
+// register, login, loginByKey, logout, changePassword and joinedServers. Servers
+// send it membershipChanged: membership is theirs, and the list here follows.
+// Everything survives a restart except password hashing under way.
 
-// The commands. Each reply goes out once what it tells is on disk.
+// The commands. The comment behind each names the sender and the reply, which goes
+// out once what it says is on disk.
 type (
 	register struct { // from a session; Done
 		Caller
@@ -30,7 +31,7 @@ type (
 		Caller
 		User, Key string
 	}
-	logout struct { // from a session; Done, the key is no more
+	logout struct { // from a session; Done, the key has ended
 		Caller
 		User, Key string
 	}
@@ -42,8 +43,8 @@ type (
 		Caller
 		User string
 	}
-	// membershipChanged is told by a server after its own event is on disk, and
-	// again from time to time until membershipNoted says that it is on disk here too.
+	// membershipChanged comes from a server once its own event is on disk, and again
+	// from time to time until membershipNoted says that it is on disk here too.
 	membershipChanged struct {
 		User, Server string
 		Incarnation  uint64
@@ -98,7 +99,7 @@ type sessionKey struct {
 	Used int64  `json:"used"`
 }
 
-// maxKeys bounds the keys of an account; the one unused for longest goes first.
+// maxKeys limits the keys of an account. The one that was not used for longest goes first.
 const maxKeys = 256
 
 func (a *account) apply(event any) {
@@ -137,9 +138,9 @@ func (a *account) find(server string) int {
 	return slices.IndexFunc(a.Servers, func(s joined) bool { return s.Server == server })
 }
 
-// checkKey judges a session key, "" for yes. The clock may have been set since
-// the key was used: one used further in the future than a key lives has ended
-// too, so that no key outlives twice its time, wherever the clock has been.
+// checkKey tells why a session key is refused; "" if it is valid. The clock may have been
+// set since the key was used. So a key also ends if its last use lies further in the future
+// than a key lives: no key lives longer than twice its lifetime, however the clock was set.
 func (a *account) checkKey(hash string, now time.Time, lifetime time.Duration) Code {
 	for _, k := range a.Keys {
 		if subtle.ConstantTimeCompare([]byte(k.Hash), []byte(hash)) == 1 {
@@ -152,7 +153,7 @@ func (a *account) checkKey(hash string, now time.Time, lifetime time.Duration) C
 	return WrongKey
 }
 
-// news tells whether a change of membership is one for this list.
+// news tells whether a change of membership changes this list.
 func (a *account) news(m *membershipChanged) bool {
 	i := a.find(m.Server)
 	if m.Member {
@@ -171,12 +172,12 @@ type user struct {
 // hashing is a command that waits for the hash workers.
 type hashing struct {
 	command any
-	compare string // what the password is compared with; it may have changed meanwhile
+	compare string // the hash that the password is compared with; the account may have another by then
 	matched bool   // changePassword: the old password was right, the new one is being hashed
 }
 
-// outdated tells whether a password was compared with another one than the
-// account's by now: it was changed, or the user has only just registered.
+// outdated tells whether a password was compared with a hash that is not the account's any
+// more: the password was changed, or the user has only just registered.
 func (h *hashing) outdated(a *account) bool {
 	_, registers := h.command.(*register)
 	return !registers && h.compare != a.Password
@@ -288,7 +289,7 @@ func (u *user) onMembershipChanged(ctx actor.Context, m *membershipChanged) {
 	u.say(ctx, nil, &membershipNoted{Server: m.Server, User: u.name, Incarnation: m.Incarnation, Member: m.Member, Word: m.Word})
 }
 
-// hash gives work to the hash workers and remembers what for.
+// hash gives work to the hash workers and remembers the command that it is for.
 func (u *user) hash(ctx actor.Context, h hashing, work hashWork) {
 	work.Ref, work.ReplyTo, work.From = u.node.ref(), ctx.Self(), h.command.(asked).from().From
 	u.hashing[work.Ref] = h
@@ -306,7 +307,7 @@ func (u *user) onHashDone(ctx actor.Context, m *hashDone) {
 	case m.Refused != "":
 		u.refuse(ctx, caller, m.Refused)
 	case h.outdated(&u.account):
-		u.command(ctx, h.command) // judged by a password that is no more
+		u.command(ctx, h.command) // begin again with the present password
 	default:
 		u.hashed(ctx, h, m)
 	}
@@ -324,7 +325,7 @@ func (u *user) hashed(ctx actor.Context, h hashing, m *hashDone) {
 }
 
 func (u *user) finishRegister(ctx actor.Context, m *register, hash string) {
-	if u.account.Exists { // two registered at once; the first to be hashed has the name
+	if u.account.Exists { // two registered at the same time; whose password was hashed first has the name
 		u.refuse(ctx, m.Caller, UserExists)
 		return
 	}
@@ -368,7 +369,7 @@ func (u *user) finishChangePassword(ctx actor.Context, m *changePassword, matche
 
 func (u *user) called() string { return u.name }
 
-// weight is that of the actor, its keys, and the servers it knows.
+// weight is roughly the memory of the actor, its keys, and its list of servers.
 func (u *user) weight() int { return 2<<10 + 128*len(u.account.Keys) + 128*len(u.account.Servers) }
 
 func (u *user) idle() bool { return u.settled() && len(u.hashing) == 0 }
@@ -431,7 +432,7 @@ var userEvents = map[string]func([]byte) (any, error){
 	"left":            eventDecoder[left],
 }
 
-// userView is a user's view. Of passwords and keys it has the number alone.
+// userView is a user's view. Of the keys it only shows how many there are.
 type userView struct {
 	Durable       durableView     `json:"durable"`
 	Name          string          `json:"name"`

@@ -12,12 +12,13 @@ import (
 	"elemental/actors/telemetry"
 )
 
-// This file is what the views of actors have in common. Each actor's file ends with its own.
+// This file is what the views of all actors have in common. Each actor's file ends with its
+// own view.
 
-// crashReason is what the log tells of an actor that Crash has struck.
+// crashReason is the reason in the log when Crash has made an actor panic.
 const crashReason = "crashed by the fault lab"
 
-// inspected does what the inspector wants.
+// inspected handles a message of the inspector: show the state, or crash.
 func (g *guard) inspected(ctx actor.Context, m *telemetry.Inspection) {
 	if !m.Crash {
 		m.Show(g.show())
@@ -30,7 +31,7 @@ func (g *guard) inspected(ctx actor.Context, m *telemetry.Inspection) {
 	panic(crashReason)
 }
 
-// show asks the actor for its state. What is wrong with that must not crash the actor.
+// show asks the actor for its state. A panic in that must not crash the actor.
 func (g *guard) show() (state any, err error) {
 	defer func() {
 		if reason := recover(); reason != nil {
@@ -40,19 +41,19 @@ func (g *guard) show() (state any, err error) {
 	switch v := g.inner.(type) {
 	case interface{ view() any }:
 		return v.view(), nil
-	case interface{ View() any }: // of another package
+	case interface{ View() any }: // an actor of another package
 		return v.View(), nil
 	}
 	return nil, errors.New("it has nothing to show")
 }
 
-// few is a list of which the beginning is shown.
+// few is a list of which only the beginning is shown.
 type few[T any] struct {
 	Count int `json:"count"`
 	First []T `json:"first"`
 }
 
-// shownMost is how many of a list are shown.
+// shownMost is how many entries of a list are shown at most.
 const shownMost = 50
 
 // fewOf shows the beginning of a list.
@@ -64,8 +65,8 @@ func fewOf[T, V any](list []T, show func(T) V) few[V] {
 	return f
 }
 
-// someOf shows the first entries of a table, in order: each time the same. It keeps no
-// more keys than it shows.
+// someOf shows the first entries of a table, in the order of their keys, so that they are the
+// same each time. It never keeps more keys than it shows.
 func someOf[K cmp.Ordered, V, S any](table map[K]V, show func(K, V) S) few[S] {
 	keys := make([]K, 0, min(len(table), shownMost))
 	for key := range table {
@@ -86,5 +87,5 @@ func someOf[K cmp.Ordered, V, S any](table map[K]V, show func(K, V) S) few[S] {
 	return f
 }
 
-// millis is a time for people's eyes.
+// millis is a duration in milliseconds, for people.
 func millis(d time.Duration) int64 { return d.Milliseconds() }
