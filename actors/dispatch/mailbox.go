@@ -8,16 +8,16 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 )
 
-// Mailbox holds an actor's messages and, when it has any, has the scheduler give
-// the actor its turns. It is the engine's Mailbox with two differences: an actor
-// that has had its share of messages leaves the processor to others, and messages
-// may come from the moment the actor's name is known (a timer or a worker
-// that is late for the actor's former life; the engine's own crash on them).
-// Init makes it.
+// Mailbox holds an actor's messages and asks the scheduler for turns while there are
+// any. It implements the engine's Mailbox, with two differences to the engine's own
+// ones. An actor that has handled its share of messages leaves the processor to
+// others. And messages may come from the moment on at which the actor's name is known,
+// for example from a timer of the actor's former life; the engine's mailboxes crash on
+// those. A Mailbox must be initialized with Init.
 type Mailbox struct {
 	scheduler *Scheduler
 	invoker   actor.MessageInvoker
-	witness   Witness  // nil where nobody wants to know
+	witness   Witness  // nil if nobody wants to know
 	next      *Mailbox // in the scheduler's queue
 
 	mu        sync.Mutex // held for the time of a push or pop
@@ -38,47 +38,48 @@ const (
 
 var _ actor.Mailbox = (*Mailbox)(nil)
 
-// Witness is told what happens at one mailbox. It may keep the mailbox in the same piece
-// of memory, and what it counts with each message under the mailbox's lock.
+// Witness is told what happens at one mailbox. It may contain the mailbox, to save an
+// allocation, and may use the mailbox's lock for its own counts.
 type Witness interface {
-	// Born: the engine has made the actor, and nothing has been handled.
+	// Born is called when the engine has made the actor, before it handles anything.
 	Born(ctx actor.Context)
-	// Came: a message was put into the mailbox, whose lock is held.
+	// Came is called when a message was put into the mailbox, under the mailbox's lock.
 	Came(system bool)
-	// Took: one is about to be handled; the lock is held. Whoever is returned, if
-	// anybody, is told when that is done.
+	// Took is called when a message is about to be handled, under the lock. The Sight
+	// that it returns, unless it is nil, is told when the message was handled.
 	Took(system bool) Sight
-	// HadTurn: so many messages were handled in a turn.
+	// HadTurn is called after each turn, with the number of messages handled in it.
 	HadTurn(handled int)
-	// WentOn: the supervisor has let the actor go on after a panic.
+	// WentOn is called when the supervisor lets the actor go on after a panic.
 	WentOn()
 }
 
-// Sight is of one message that is being handled.
+// Sight observes one message that is being handled.
 type Sight interface {
-	// Handled is called on the actor's turn, also when it panicked.
+	// Handled is called in the actor's turn, even if it has panicked.
 	Handled(msg any)
 }
 
-// Init makes a mailbox. A shared one is of an actor that everybody waits for: its turns
-// are longer, and it goes before those who have had theirs. The witness may be nil.
+// Init initializes a mailbox. A shared mailbox belongs to an actor that everybody waits for:
+// its turns are longer, and it never goes to the queue of those that have had a turn. The
+// witness may be nil.
 func (m *Mailbox) Init(s *Scheduler, shared bool, w Witness) {
 	m.scheduler, m.shared, m.witness = s, shared, w
 }
 
-// Lock and Unlock are for the witness: nothing comes or is taken meanwhile.
+// Lock and Unlock are for the witness: in between no message comes or is taken.
 func (m *Mailbox) Lock() { m.mu.Lock() }
 
 // Unlock ends Lock.
 func (m *Mailbox) Unlock() { m.mu.Unlock() }
 
-// Waiting is how many messages wait, under the lock.
+// Waiting is how many messages wait. It is called under the lock.
 func (m *Mailbox) Waiting() (user, system int) { return m.user.len(), m.system.len() }
 
-// Messages are those of users that wait, under the lock.
+// Messages are the user messages that wait. It is called under the lock.
 func (m *Mailbox) Messages() iter.Seq[any] { return slices.Values(m.user.all[m.user.head:]) }
 
-// PostUserMessage is the engine's, on any goroutine.
+// PostUserMessage implements the engine's Mailbox; any goroutine may call it.
 func (m *Mailbox) PostUserMessage(msg any) {
 	m.mu.Lock()
 	wakes := m.Put(msg)
@@ -88,7 +89,8 @@ func (m *Mailbox) PostUserMessage(msg any) {
 	}
 }
 
-// Put is PostUserMessage under the lock, and tells whether to Wake the actor after it.
+// Put is PostUserMessage for a caller who holds the lock. It tells whether the caller has to
+// call Wake after Unlock.
 func (m *Mailbox) Put(msg any) (wakes bool) {
 	m.user.push(msg)
 	if m.witness != nil {
@@ -100,10 +102,10 @@ func (m *Mailbox) Put(msg any) (wakes bool) {
 	return wakes
 }
 
-// Wake has the actor have a turn, without the lock; see Put.
+// Wake asks for a turn, see Put. It is called without the lock.
 func (m *Mailbox) Wake() { m.scheduler.wake(m) }
 
-// PostSystemMessage is the engine's, on any goroutine.
+// PostSystemMessage implements the engine's Mailbox; any goroutine may call it.
 func (m *Mailbox) PostSystemMessage(msg any) {
 	m.mu.Lock()
 	if _, first := msg.(*actor.Started); first && m.state == unborn {
@@ -124,12 +126,12 @@ func (m *Mailbox) PostSystemMessage(msg any) {
 	}
 }
 
-// RegisterHandlers is the engine's.
+// RegisterHandlers implements the engine's Mailbox.
 func (m *Mailbox) RegisterHandlers(invoker actor.MessageInvoker, _ actor.Dispatcher) {
 	m.invoker = invoker
 }
 
-// Start is called once Started is in the mailbox.
+// Start implements the engine's Mailbox. It is called once Started is in the mailbox.
 func (m *Mailbox) Start() {
 	if m.witness != nil {
 		m.witness.Born(m.invoker.(actor.Context))
@@ -140,15 +142,15 @@ func (m *Mailbox) Start() {
 	m.scheduler.wake(m)
 }
 
-// UserMessageCount is how many messages wait.
+// UserMessageCount implements the engine's Mailbox: how many messages wait.
 func (m *Mailbox) UserMessageCount() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.user.len()
 }
 
-// turn handles some messages, on one of the scheduler's goroutines, and reports
-// whether there may be more; otherwise the mailbox sleeps.
+// turn handles some messages, on the goroutine of a runner or maker. It reports whether
+// there may be more; if not, the mailbox sleeps.
 func (m *Mailbox) turn(most int) (more bool) {
 	var msg any
 	var watched Sight
@@ -197,10 +199,12 @@ func (m *Mailbox) invokeSystem(msg any) {
 	}
 }
 
-// EndsTurn is a message that an actor sends itself to go on later: others go first.
+// EndsTurn is a message that an actor sends to itself in order to go on later, after others
+// have had their turns.
 type EndsTurn interface{ EndsTurn() }
 
-// pop takes the next message; when there is none the mailbox sleeps. Somebody may watch.
+// pop takes the next message. If there is none, the mailbox sleeps. watched is not nil while
+// somebody watches the actor.
 func (m *Mailbox) pop() (msg any, system, some bool, watched Sight) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -229,8 +233,8 @@ func (m *Mailbox) suspend(suspended bool) {
 	}
 }
 
-// messages is a queue that holds little memory while it is empty: room for a few, or for
-// as many as it had just now, since a busy actor will have as many again.
+// messages is a queue that keeps little memory while it is empty: room for a few messages, or
+// for as many as it has just had, since a busy actor will get as many again.
 type messages struct {
 	all  []any
 	head int
@@ -239,7 +243,7 @@ type messages struct {
 // How many messages an empty queue keeps room for, if it ever had it.
 const (
 	roomKept = 4
-	mostKept = 256 // of those that are busy, or that everybody asks
+	mostKept = 256 // for actors that are busy, or that everybody asks
 )
 
 func (q *messages) len() int { return len(q.all) - q.head }

@@ -1,5 +1,6 @@
-// Package dispatch gives actors their turns: the engine's mailboxes and dispatcher, done
-// differently. It knows the engine alone, and of actors no more than that they handle messages.
+// Package dispatch gives actors their turns. It replaces the engine's mailboxes and
+// dispatcher (docs/architecture.md says why). It depends only on the engine, and all that it
+// knows of actors is that they handle messages.
 package dispatch
 
 import (
@@ -10,67 +11,68 @@ import (
 	"time"
 )
 
-// Scheduler gives mailboxes their turns, on as many goroutines as there are
-// processors, and on those that make the work (Turns): while they are at it nobody
-// is woken for a little more. The engine's own starts a goroutine for each wake, and
-// leaves it with a busy actor for as long as that is busy: on a machine that has too
-// much to do all of them take turns, and who has one message waits for all of them.
-// Here a turn is short, and who has had one and wants another goes behind those
-// who have had none.
+// Scheduler gives mailboxes their turns. It does so on as many goroutines as there are
+// processors (runners), and on goroutines that make work for actors (makers, see Turns):
+// while makers are awake, nobody else is woken for a little work more.
+//
+// The engine's own dispatcher starts a goroutine each time an actor wakes, and leaves it
+// with a busy actor as long as that is busy. On an overloaded machine all those goroutines
+// take turns, and an actor with one message waits for all of them. Here a turn is short, and
+// a mailbox that has had one and wants another goes behind those that have had none.
 type Scheduler struct {
 	processors int
 	longTurn   time.Duration
 	write      atomic.Pointer[func(busy bool) bool] // see Turns
 
 	mu       sync.Mutex // held for the time of a push or pop
-	light    runQueue   // woken, or shared
-	heavy    runQueue   // had a turn and have more to do
-	due      int        // mailboxes in both
-	picks    uint64
+	light    runQueue   // mailboxes that were woken, and shared ones
+	heavy    runQueue   // mailboxes that had a turn and have more to do
+	due      int        // mailboxes in both queues
+	picks    uint64     // how often somebody came for a mailbox
 	runners  int
 	idle     []*runner
-	active   atomic.Int32 // who give turns, or will before they sleep; changed under mu
-	making   int          // those of them who make work
+	active   atomic.Int32 // runners and makers that give turns, or will before they sleep; changed under mu
+	making   int          // makers among them
 	makers   []*Turns     // all that have begun and not left
-	patient  []func()     // to be called when all is quiet
+	patient  []func()     // to be called when all is quiet, see Quiet
 	asked    time.Time    // since when there is one
 	watch    *time.Timer
 	watching bool
 	watched  uint64 // picks at the last look
-	surplus  bool   // a runner may go
+	surplus  bool   // one runner may end
 	closed   bool
 	ended    sync.WaitGroup
 }
 
-// runner is one of the goroutines.
+// runner is one of the scheduler's own goroutines.
 type runner struct {
 	called chan struct{} // has room for one
 }
 
 func (r *runner) wake() { r.called <- struct{}{} }
 
-// sleeper is who gives turns when he is woken: a runner, or who makes work.
+// sleeper is a runner or a maker that sleeps and gives turns when it is woken.
 type sleeper interface{ wake() }
 
-// How long turns are, and when somebody steps in for those whose turn is too long.
+// How long turns are, and when another runner steps in because a turn is too long.
 const (
 	turnLength   = 8                      // messages
-	sharedLength = 64                     // messages, of the few actors that everybody waits for
-	heavyEvery   = 4                      // of so many turns one is of those who wait for another
-	writeEvery   = 32                     // turns, at the latest
-	calmEvery    = 256                    // likewise: who waits for quiet is worth more of them
-	enough       = 32                     // mailboxes are due for each who is at it: one more is woken
-	yieldAfter   = 50 * time.Microsecond  // goroutines that are no actors have their turn
-	unquiet      = 500 * time.Microsecond // so long at the most somebody waits for quiet
-	goesWell     = 16                     // picks in such a time: a runner who has stepped in is not needed
-	moreRunners  = 64                     // than there are processors, at the most
+	sharedLength = 64                     // messages, for the few actors that everybody waits for
+	heavyEvery   = 4                      // one of so many turns goes to the heavy queue
+	writeEvery   = 32                     // turns after which a runner writes
+	calmEvery    = 256                    // turns after which a runner looks whether Quiet is late
+	enough       = 32                     // with more mailboxes due for each active one, another is woken
+	yieldAfter   = 50 * time.Microsecond  // then goroutines that are not actors have their turn
+	unquiet      = 500 * time.Microsecond // the longest that somebody waits for quiet
+	goesWell     = 16                     // with so many picks in longTurn, an extra runner is not needed
+	moreRunners  = 64                     // runners at most, beyond one for each processor
 )
 
-// LongTurn is for how long nobody has come for another mailbox when somebody steps in.
+// LongTurn is the usual longTurn of New.
 const LongTurn = 2 * time.Millisecond
 
-// New makes a scheduler with so many goroutines. longTurn is LongTurn, but where a test
-// wants nobody to step in.
+// New makes a scheduler with one runner for each processor. If nobody comes for another
+// mailbox for longTurn, although some are due, one more runner steps in.
 func New(processors int, longTurn time.Duration) *Scheduler {
 	s := &Scheduler{processors: processors, longTurn: longTurn}
 	nothing := func(bool) bool { return false }
@@ -111,7 +113,7 @@ func (s *Scheduler) wake(m *Mailbox) {
 	}
 }
 
-// attend begins to look, under mu.
+// attend starts the timer of look, under mu.
 func (s *Scheduler) attend() {
 	if !s.watching && !s.closed {
 		s.watching, s.watched = true, s.picks
@@ -119,9 +121,9 @@ func (s *Scheduler) attend() {
 	}
 }
 
-// Quiet has tell called when all is quiet: no turn is due, and those who make work have
-// nothing to read or write just now, for they see to it (Turns.Quiet); but soon in any
-// case. It is called from a turn, and tell makes work for actors.
+// Quiet has tell called once all is quiet: no turn is due, and no maker has anything to read
+// or write (Turns.Quiet); or soon in any case (unquiet). Quiet is called from an actor's turn.
+// tell makes work for actors.
 func (s *Scheduler) Quiet(tell func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -129,13 +131,13 @@ func (s *Scheduler) Quiet(tell func()) {
 		s.asked = time.Now()
 	}
 	s.patient = append(s.patient, tell)
-	s.attend() // the one who would see to it may have a long turn
+	s.attend() // whoever would call tell may have a long turn
 }
 
 func (s *Scheduler) late() bool { return len(s.patient) > 0 && time.Since(s.asked) > unquiet }
 
-// calm tells one who waits for quiet, and reports whether there was one. A caller who does
-// not make work leaves that to those who do, unless it is late.
+// calm calls the next function that waits for quiet, and reports whether there was one. A
+// runner leaves that to the makers, unless it is late.
 func (s *Scheduler) calm(maker bool) bool {
 	s.mu.Lock()
 	if len(s.patient) == 0 || !maker && s.making > 0 && !s.late() {
@@ -149,15 +151,15 @@ func (s *Scheduler) calm(maker bool) bool {
 	return true
 }
 
-// writeAll writes what is due, for a caller who is not counted any more: what is
-// said from now on is not left to him.
+// writeAll writes everything that is due. Its caller does not count as active any more, so
+// whatever is handed over from now on is somebody else's to write.
 func (s *Scheduler) writeAll() {
 	for (*s.write.Load())(false) { //nolint:revive // some at a time
 	}
 }
 
-// rouse takes one who sleeps, under mu; the caller wakes him. Who makes work comes
-// first: he is needed soon in any case.
+// rouse picks somebody who sleeps, under mu; the caller wakes him. Makers come first: they
+// are needed soon in any case.
 func (s *Scheduler) rouse() sleeper {
 	for _, t := range s.makers {
 		if t.rise() {
@@ -174,9 +176,9 @@ func (s *Scheduler) rouse() sleeper {
 	return r
 }
 
-// look finds a runner when none has come for another mailbox for so long: who makes a
-// large answer takes his time, and the others must not wait for it. When all goes
-// well again, the runners that were added go.
+// look adds a runner if nobody has come for another mailbox for longTurn: an actor that makes
+// a large answer takes its time, and the others must not wait for it. When things go well
+// again, the added runners end.
 func (s *Scheduler) look() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -198,7 +200,7 @@ func (s *Scheduler) look() {
 	s.watch.Reset(s.longTurn)
 }
 
-// run gives turns until there is no need of the runner.
+// run gives turns until the runner is not needed any more.
 func (s *Scheduler) run(r *runner) {
 	last := time.Now()
 	m := s.next(nil, false)
@@ -229,7 +231,7 @@ func (s *Scheduler) run(r *runner) {
 	}
 }
 
-// length is how many messages a turn may have.
+// length is how many messages a turn of this mailbox may handle.
 func (m *Mailbox) length() int {
 	if m.shared {
 		return sharedLength
@@ -237,8 +239,8 @@ func (m *Mailbox) length() int {
 	return turnLength
 }
 
-// next puts a mailbox back that has had its turn and has more to do, and takes the
-// one whose turn it is now; nil when nobody's is.
+// next puts the last mailbox back if it has more to do, and takes the one whose turn it is
+// now; nil if none is due.
 func (s *Scheduler) next(last *Mailbox, more bool) *Mailbox {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -255,7 +257,7 @@ func (s *Scheduler) next(last *Mailbox, more bool) *Mailbox {
 	return m
 }
 
-// spare puts a mailbox back, and reports whether its runner may go, though there is work.
+// spare puts a mailbox back, and reports whether its runner is to end although there is work.
 func (s *Scheduler) spare(m *Mailbox, more bool) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -267,7 +269,7 @@ func (s *Scheduler) spare(m *Mailbox, more bool) bool {
 	return false
 }
 
-// end counts out a runner, under mu.
+// end counts a runner out, under mu.
 func (s *Scheduler) end() {
 	s.surplus = false
 	s.runners--
@@ -275,8 +277,9 @@ func (s *Scheduler) end() {
 	s.relieve()
 }
 
-// relieve is called under mu when one has gone for good. Where he was the only one who was
-// at it, another comes for what is due, who waits for quiet, or what is said and not written.
+// relieve is called under mu when somebody active has gone for good. If he was the last one,
+// another is woken: for mailboxes that are due, for those who wait for quiet, and for what is
+// not written yet.
 func (s *Scheduler) relieve() {
 	if s.active.Load() > 0 {
 		return
@@ -299,7 +302,7 @@ func (s *Scheduler) putBack(m *Mailbox, more bool) {
 	s.due++
 }
 
-// rest has a runner sleep until there is work, and reports false if it is to end.
+// rest lets a runner sleep until there is work. It reports false if the runner is to end.
 func (s *Scheduler) rest(r *runner) bool {
 	s.mu.Lock()
 	switch {
@@ -319,7 +322,7 @@ func (s *Scheduler) rest(r *runner) bool {
 	return true
 }
 
-// Stop ends the goroutines. Called once, after the actors stopped.
+// Stop ends the runners. It is called once, after the actors have stopped.
 func (s *Scheduler) Stop() {
 	s.mu.Lock()
 	s.closed = true
@@ -334,24 +337,24 @@ func (s *Scheduler) Stop() {
 	s.ended.Wait()
 }
 
-// State is how a scheduler is at a moment.
+// State is the state of a scheduler at a moment.
 type State struct {
 	Processors int
-	Runners    int // its goroutines
-	Asleep     int // of them
-	Due        int // mailboxes
-	ForQuiet   int // who wait for it
-	Given      uint64
+	Runners    int    // its goroutines
+	Asleep     int    // those of them that sleep
+	Due        int    // mailboxes that wait for their turn
+	ForQuiet   int    // those who wait until all is quiet
+	Given      uint64 // how often somebody came for a mailbox
 }
 
-// State may be asked at any time.
+// State may be called at any time.
 func (s *Scheduler) State() State {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return State{s.processors, s.runners, len(s.idle), s.due, len(s.patient), s.picks}
 }
 
-// runQueue is of mailboxes, linked by next.
+// runQueue is a queue of mailboxes, linked by next.
 type runQueue struct{ first, last *Mailbox }
 
 func (q *runQueue) push(m *Mailbox) {

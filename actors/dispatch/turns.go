@@ -5,28 +5,35 @@ import (
 	"time"
 )
 
-// Turns is how a goroutine that makes work for actors does it too, instead of waking
-// another, which costs as much as a request. It is that goroutine's alone.
+// Turns lets a goroutine that makes work for actors (a maker, such as a poller of transport)
+// give them their turns too, instead of waking another goroutine, which costs as much as a
+// request. Only that goroutine may use it, but for Given and Call.
+//
+// A maker does this again and again: Begin, make work, Give, Quiet if there is nothing else
+// to do, End, and sleep if End allows it.
 type Turns struct {
 	of     *Scheduler
-	call   func() // has the goroutine come and Begin
+	call   func() // wakes the goroutine, which then calls Begin
 	awake  bool   // it has begun, and has not ended since
-	asleep bool   // it is not counted among those who give turns; under mu
+	asleep bool   // it does not count as active; under mu
 }
 
-// Turns returns what such a goroutine needs for that. write writes some of what was said
-// to those outside, and reports whether there is more; it is called
-// by whoever gives turns, on any goroutine, until Stop. busy says that
-// there are turns to give, so that more may come to the same ones. call is called
-// after End when there are turns to give again: the goroutine comes soon, and Begins. It is
-// called on any goroutine, with locks of the scheduler held, and must not wait or come back.
+// Turns makes the Turns of a maker.
+//
+// write writes some of what actors have said to the outside, and reports whether there is
+// more. Whoever gives turns calls it, on any goroutine, until Stop. busy means that turns
+// are due, so more may still be said to the same receivers.
+//
+// call is called after End when turns are due again: the goroutine must come soon and Begin.
+// It is called on any goroutine, with locks of the scheduler held, so it must not wait nor
+// call the scheduler.
 func (s *Scheduler) Turns(write func(busy bool) (more bool), call func()) *Turns {
 	s.write.Store(&write)
 	return &Turns{of: s, call: call, asleep: true}
 }
 
-// Begin says that the caller is about to make work, and will give turns. Nobody counts on
-// him before the first time: he may have ended already.
+// Begin says that the caller is about to make work and will give turns. Before the first
+// Begin nobody relies on the caller.
 func (t *Turns) Begin() {
 	if t.awake {
 		return
@@ -41,8 +48,7 @@ func (t *Turns) Begin() {
 	t.rise()
 }
 
-// rise counts the goroutine among those who give turns, under mu, and reports whether
-// it was not.
+// rise makes the goroutine count as active, under mu, and reports whether it did not before.
 func (t *Turns) rise() bool {
 	if !t.asleep {
 		return false
@@ -53,7 +59,7 @@ func (t *Turns) rise() bool {
 	return true
 }
 
-// lie is the reverse.
+// lie is the reverse of rise.
 func (t *Turns) lie() {
 	t.asleep = true
 	t.of.active.Add(-1)
@@ -62,11 +68,11 @@ func (t *Turns) lie() {
 
 func (t *Turns) wake() { t.call() }
 
-// giveTime is how long Give gives turns before there is something else to do.
+// giveTime is how long Give gives turns before the caller has to look for other work.
 const giveTime = 200 * time.Microsecond
 
-// Give gives turns for a while, and reports whether more are due. The caller comes
-// back soon then; otherwise it may sleep.
+// Give gives turns for a while and reports whether more are due. If so, the caller must come
+// back soon.
 func (t *Turns) Give() (more bool) {
 	s := t.of
 	begun := time.Now()
@@ -84,18 +90,18 @@ func (t *Turns) Give() (more bool) {
 	return false
 }
 
-// Late tells whether somebody waits for quiet for too long.
+// Late tells whether somebody has waited for quiet for too long.
 func (t *Turns) Late() bool {
 	t.of.mu.Lock()
 	defer t.of.mu.Unlock()
 	return t.of.late()
 }
 
-// Quiet says that all is quiet, or that it is late, and reports whether somebody waited
-// for that: then turns are due.
+// Quiet says that the caller has nothing to read or write, or that it is Late. It reports
+// whether somebody waited for that; if so, turns are due.
 func (t *Turns) Quiet() (due bool) { return t.of.calm(true) }
 
-// End ends the caller's part, and reports whether it may sleep: nothing is to be done.
+// End says that the caller wants to sleep, and reports whether it may: nothing is due.
 func (t *Turns) End() bool {
 	s := t.of
 	s.mu.Lock()
@@ -108,8 +114,8 @@ func (t *Turns) End() bool {
 	return true
 }
 
-// Leave ends the caller's part for good, though he may just have been called: another
-// does what is to be done.
+// Leave says that the caller will never come back, even if it has just been called. Somebody
+// else does what is due.
 func (t *Turns) Leave() {
 	s := t.of
 	s.mu.Lock()
@@ -121,10 +127,11 @@ func (t *Turns) Leave() {
 	}
 }
 
-// Given tells whether somebody is at it, who will write before he sleeps.
+// Given tells whether somebody is active and will write before he sleeps. Any goroutine may
+// call it.
 func (t *Turns) Given() bool { return t.of.active.Load() > 0 }
 
-// Call has somebody who sleeps, if there is one, help to write.
+// Call wakes somebody who sleeps, if there is one, to help writing. Any goroutine may call it.
 func (t *Turns) Call() {
 	s := t.of
 	s.mu.Lock()

@@ -8,28 +8,28 @@ import (
 	"elemental/persistence/meter"
 )
 
-// This file counts what the provider does, for the inspector: a few atomic additions
-// for a request, and none where Options.Inspect is not set.
+// This file counts what the provider does, for the inspector. With Options.Inspect a request
+// costs a few atomic additions, without it none.
 
-// Counters is what was counted since the start. All of it only grows, but for what is
-// under way. It is empty without Options.Inspect.
+// Counters is what was counted since the start. The numbers only grow, except those of what is
+// under way now. Without Options.Inspect there are only the latter.
 type Counters struct {
-	Calls         map[string]CallCount // by the name on the wire; other names under OtherCalls
-	Posts, Pushes uint64               // messages that were published, and what came of it to subscribers
-	RequestBytes  uint64               // of the requests that were answered
+	Calls         map[string]CallCount // by the name on the wire; those not in Options.Calls under OtherCalls
+	Posts, Pushes uint64               // messages that were posted, and pushes that were sent for them
+	RequestBytes  uint64               // bytes of the requests that were answered
 
 	InFlight      int64 // requests at the gate now
-	InFlightBytes int64 // theirs
-	StateBytes    int64 // about what users, servers and channels take in memory now
+	InFlightBytes int64 // their bytes
+	StateBytes    int64 // roughly the memory of users, servers and channels now
 }
 
-// CallCount is what came of one call.
+// CallCount is what was counted of one call.
 type CallCount struct {
 	Answers map[string]uint64 // "" for success
 	Took    meter.Times       // from its turn in its session to its answer, but of those that are Untimed
 }
 
-// OtherCalls is what calls are counted under that Options.Calls does not name.
+// OtherCalls is the name under which all calls are counted that Options.Calls does not list.
 const OtherCalls = "other"
 
 // Untimed is the time of an answer that says nothing about how long a call takes.
@@ -79,7 +79,7 @@ func (c *callCounter) refuse(code string) {
 	n.(*atomic.Uint64).Add(1)
 }
 
-// Counters may be called at any time.
+// Counters returns what was counted so far.
 func (l Look) Counters() Counters {
 	c := l.of.counters
 	if c == nil {

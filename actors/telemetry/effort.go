@@ -5,18 +5,18 @@ import (
 	"time"
 )
 
-// This file is what it costs the actors to be looked at. How often they do something for
-// it is counted, and only while somebody looks; what one of it takes is measured once, by
-// doing it where nobody waits.
+// This file estimates what observation costs the actors. How often they do something for it is
+// counted, and only while somebody observes. How long one such thing takes is measured once, by
+// doing it outside the actors.
 
-// Effort is how often actors did something for those who look, since the start.
+// Effort is how often actors did something for observers, since the start.
 type Effort struct {
-	Messages uint64 // handled by actors that are watched
-	Sights   uint64 // those messages, for each who watches
-	Hops     uint64 // of requests that somebody follows by their number, not by a share of all
+	Messages uint64 // messages handled by watched actors
+	Sights   uint64 // the same, counted once for each watch
+	Hops     uint64 // hops of requests that are followed by count, not as a share of all
 }
 
-// Effort may be called at any time. What was observed counts once it is taken.
+// Effort returns what was counted so far. Messages of a watched actor count at the next Take.
 func (l Look) Effort() Effort {
 	e := Effort{Hops: l.of.followers.hops.Load()}
 	if r := l.of.roll; r != nil {
@@ -25,15 +25,15 @@ func (l Look) Effort() Effort {
 	return e
 }
 
-// EffortTimes is about what one of each takes.
+// EffortTimes is roughly how long one of each takes.
 type EffortTimes struct{ Message, Sight, Hop time.Duration }
 
-// Took is about the time of an effort.
+// Took is roughly the time that an effort took.
 func (t EffortTimes) Took(e Effort) time.Duration {
 	return time.Duration(e.Messages)*t.Message + time.Duration(e.Sights)*t.Sight + time.Duration(e.Hops)*t.Hop //nolint:gosec // small
 }
 
-// How much is done to measure it: enough that more than the nearest memory is used.
+// How much is done to measure it: enough to use more memory than the nearest cache holds.
 const (
 	effortRuns     = 7
 	effortActors   = 16
@@ -43,8 +43,8 @@ const (
 	effortHops     = 16 // of each
 )
 
-// MeasureEffort does what actors do when they are looked at, with nothing else in it, for
-// some milliseconds. It is the usual one of a few runs: another may have been disturbed.
+// MeasureEffort does, for some milliseconds, just what actors do for observers. It returns the
+// median of a few runs, since some of them may be disturbed.
 func MeasureEffort() EffortTimes {
 	usual := func(run func() time.Duration) time.Duration {
 		var took []time.Duration
@@ -61,7 +61,8 @@ func MeasureEffort() EffortTimes {
 	return EffortTimes{Message: max(one-none-sight, 1), Sight: sight, Hop: max(usual(followedHop), 1)}
 }
 
-// watchedMessage is what a message costs the entry of its actor when it comes, is taken and handled.
+// watchedMessage measures what one message costs its actor's entry: it comes, is taken, and is
+// handled.
 func watchedMessage(watches int) time.Duration {
 	var all [effortActors]entry
 	for i := range all {
@@ -90,10 +91,11 @@ func watchedMessage(watches int) time.Duration {
 	return time.Since(begun) / (effortMessages * effortActors)
 }
 
-// nothing is a message.
+// nothing is a message for the measurement.
 type nothing struct{}
 
-// followedHop is the time of a hop: its share of a request's beginning and end too.
+// followedHop measures the time of one hop, including its share of the beginning and the end of
+// the request.
 func followedHop() time.Duration {
 	var fs followers
 	who := &follower{Filter: Filter{Count: effortRequests}, hop: func(Hop) {}}

@@ -11,14 +11,14 @@ import (
 	"github.com/asynkron/protoactor-go/eventstream"
 )
 
-// feed tells of what happens, while somebody listens. Nothing is made of it otherwise.
+// feed passes on what happens while somebody listens. Otherwise it does nothing.
 type feed struct {
-	listeners atomic.Pointer[[]*listener] // nil of nobody
-	letters   sparing
-	damages   sparing
-	refusals  map[string]*sparing // of work that was to be done; never changed
+	listeners atomic.Pointer[[]*listener] // nil if nobody listens
+	letters   sparing                     // dead letters
+	damages   sparing                     // what cannot be read from disk
+	refusals  map[string]*sparing         // refused work, by code; the map never changes
 
-	mu     sync.Mutex // held while somebody begins or ends to listen
+	mu     sync.Mutex // held while a listener is added or removed
 	events *eventstream.EventStream
 	dead   *eventstream.Subscription // while somebody listens
 }
@@ -56,8 +56,7 @@ func (f *feed) pass(h Happening) {
 	}
 }
 
-// refused tells now and then of a request that was refused, or whose end is unknown, for
-// no fault of its sender: by whom, and of which call.
+// refused tells of a request that was refused, see Recorder.Refused.
 func (f *feed) refused(code string, kind Kind, by *actor.PID, call string) {
 	s := f.refusals[code]
 	if s == nil || !f.heard() {
@@ -70,7 +69,8 @@ func (f *feed) refused(code string, kind Kind, by *actor.PID, call string) {
 	s.tell(Happening{What: "busy", Actor: by.Id, Kind: kind, Detail: detail})
 }
 
-// storage tells that the journal cannot be written, or with nil that it can.
+// storage tells that the journal cannot be written or, if err is nil, that it can be written
+// again.
 func (f *feed) storage(who string, err error) {
 	detail := "written again"
 	if err != nil {
@@ -79,21 +79,21 @@ func (f *feed) storage(who string, err error) {
 	f.tell("storage", who, KindPersistence, detail)
 }
 
-// unreadable tells now and then of an actor of which something on disk cannot be read.
+// unreadable tells that something of an actor cannot be read from disk.
 func (f *feed) unreadable(who *actor.PID, kind Kind, err error) {
 	if f.heard() {
 		f.damages.tell(Happening{What: "storage", Actor: who.Id, Kind: kind, Detail: "cannot be read: " + err.Error()})
 	}
 }
 
-// onEvent hears of the engine's events.
+// onEvent receives the engine's events.
 func (f *feed) onEvent(event any) {
 	letter, dead := event.(*actor.DeadLetterEvent)
 	if !dead || !f.heard() {
 		return
 	}
 	if _, own := letter.Message.(actor.SystemMessage); own {
-		return // the engine's talk about an actor's end
+		return // the engine's own messages about an actor's end
 	}
 	h := Happening{What: "deadletter", Detail: MessageName(letter.Message)}
 	if letter.PID != nil {
@@ -102,9 +102,10 @@ func (f *feed) onEvent(event any) {
 	f.letters.tell(h)
 }
 
-// Feed has hear called for all that happens until stop, on the goroutine where it
-// happens: it must not wait. What happens often is told a few times a second, with how
-// many more there were. Actors are told of where the roll is kept.
+// Feed calls hear for everything that happens, until stop is called. It does so on the
+// goroutine where it happens, so hear must not wait. What happens often is told a few times
+// in a second, and then how many more there were. Panics, restarts and stopped sessions are
+// told only if a roll is kept.
 func (l Look) Feed(hear func(Happening)) (stop func()) {
 	f, who := l.of.feed, &listener{hear}
 	f.mu.Lock()
@@ -119,7 +120,7 @@ func (l Look) Feed(hear func(Happening)) (stop func()) {
 	}
 }
 
-// change changes who listens, under mu.
+// change changes the list of listeners, under mu.
 func (f *feed) change(how func([]*listener) []*listener) {
 	var list []*listener
 	if now := f.listeners.Load(); now != nil {
@@ -137,16 +138,17 @@ func (f *feed) change(how func([]*listener) []*listener) {
 	}
 }
 
-// sparing tells the first few of many in a second, and at its end how many more there were.
+// sparing tells the first few happenings in a second, and at the end of the second how many
+// more there were.
 type sparing struct {
 	of   *feed
 	most int
-	as   string // what tells them from others of the same name
+	as   string // said after "more", to tell them from others with the same What
 
 	mu   sync.Mutex
-	told int // in the second that runs, 0 when none does
-	more int
-	kind Kind // of the untold, while all are of one
+	told int  // in the present second; 0 if none has begun
+	more int  // that were not told
+	kind Kind // of those not told, if it is the same for all
 }
 
 func (s *sparing) tell(h Happening) {
@@ -167,7 +169,7 @@ func (s *sparing) tell(h Happening) {
 	s.of.pass(h)
 }
 
-// next ends the second, and begins another if there was more.
+// next ends the second, and begins another one if there was more.
 func (s *sparing) next(what string) {
 	s.mu.Lock()
 	more, kind := s.more, s.kind

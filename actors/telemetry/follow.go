@@ -14,42 +14,41 @@ import (
 
 //go:generate go run ../placegen
 
-// This file is how requests are followed: who wants to, which requests are chosen, and
-// how each of them ends. span.go is how a chosen one makes its way. When nobody
-// follows, a request costs one look at a pointer.
+// This file is about who follows requests, which requests are chosen, and how they end.
+// span.go is about the way of a chosen request through the actors. While nobody follows, a
+// request costs one look at a pointer.
 
-// followers is who follows requests on this node, and which requests.
+// followers is everybody who follows requests on this node, and the requests that are followed.
 type followers struct {
-	on   atomic.Pointer[[]*follower] // nil when nobody does
-	hops atomic.Uint64               // that were told to those who follow some requests, not a share of all
+	on   atomic.Pointer[[]*follower] // nil if nobody follows
+	hops atomic.Uint64               // hops told to those who follow by count, see Effort
 
-	mu     sync.Mutex // held for a moment, by who has to do with a request that is followed
+	mu     sync.Mutex // held for a moment, only for requests that are followed
 	traces map[TraceID]*trace
-	over   []TraceID // of those that have ended: a straggler may come
+	over   []TraceID // those in traces that have ended; late hops may still come
 }
 
-// How many requests are followed at a time, beyond which none is chosen; how many that
-// have ended are remembered; and how many hops of one are told.
 const (
-	mostTraces = 1024
-	mostOver   = 256
-	mostHops   = 256
+	mostTraces = 1024 // requests that are followed at the same time
+	mostOver   = 256  // ended requests that are remembered
+	mostHops   = 256  // hops of one request that are told
 )
 
-// follower is one who follows.
+// follower is one call of Follow.
 type follower struct {
 	Filter
 	hop  func(Hop)
-	left atomic.Int64 // to be chosen, of those that are counted
+	left atomic.Int64 // requests still to be chosen, without Share
 	gone atomic.Bool
 }
 
-// Follow has hop called for each station of the requests that f chooses, until stop, on
-// the goroutine where it is, several at a time: it must not wait. A hop is told when it
-// has ended. The last one of a request is Where "writer", also when its connection ends
-// unanswered; what is left to be done after the answer may be told after it. At most
-// 1,024 requests are followed at a time, and 256 hops of each besides the last one, which
-// says how many more there were. One call of hop may be under way when stop returns.
+// Follow calls hop for each hop of the requests that f selects, until stop is called. It does
+// so on the goroutine where the hop ends, several at a time, so hop must not wait.
+//
+// The last hop of a request has Where "writer", even if the connection ends before the
+// answer. Work that goes on after the answer may be told after it. At most 1,024 requests are
+// followed at the same time, and of each at most 256 hops are told besides the last one,
+// which says how many were left out. Calls of hop may still be under way when stop returns.
 func (l Look) Follow(f Filter, hop func(Hop)) (stop func()) {
 	all, who := &l.of.followers, &follower{Filter: f, hop: hop}
 	who.left.Store(int64(max(f.Count, 1)))
@@ -62,7 +61,7 @@ func (l Look) Follow(f Filter, hop func(Hop)) (stop func()) {
 	})
 }
 
-// Followed tells whether anybody follows requests: transport notes then when each came.
+// Followed tells whether anybody follows requests. If so, transport notes when each one came.
 func (l Look) Followed() bool { return l.of.Following() }
 
 func (fs *followers) change(to func([]*follower) []*follower) {
@@ -80,7 +79,7 @@ func (fs *followers) change(to func([]*follower) []*follower) {
 	fs.on.Store(&now)
 }
 
-// wants tells whether a request is chosen.
+// wants tells whether the follower chooses a request.
 func (f *follower) wants(conn uint64, call string) bool {
 	switch {
 	case f.Conn != 0 && f.Conn != conn, f.Call != "" && f.Call != call:
@@ -96,7 +95,7 @@ func (f *follower) wants(conn uint64, call string) bool {
 	return false
 }
 
-// trace is a request that is followed.
+// trace is a followed request.
 type trace struct {
 	id   TraceID
 	of   *followers
@@ -104,17 +103,17 @@ type trace struct {
 	root SpanID // of its reader
 	conn uint64
 	call string
-	some bool // one of them follows some requests, not a share of all
+	some bool // one of them follows by count, not a share of all
 
 	mu     sync.Mutex // held for a moment
 	hops   int        // the reader's, and those that have begun since
 	busy   int        // hops that are being handled
-	answer *Writing   // once there is one
-	last   *Hop       // the writer's, until nothing is being handled
+	answer *Writing   // nil until there is an answer
+	last   *Hop       // the writer's hop, while it waits until nothing is being handled
 	ended  bool
 }
 
-// choose makes a trace of a request that somebody wants, or returns nil.
+// choose makes the trace of a request that somebody wants to follow; nil if nobody does.
 func (fs *followers) choose(conn uint64, call string) *trace {
 	all := fs.on.Load()
 	if all == nil {
@@ -134,18 +133,18 @@ func (fs *followers) choose(conn uint64, call string) *trace {
 	return fs.add(&trace{id: newTraceID(), root: newSpanID(), of: fs, to: to, conn: conn, call: call, some: some})
 }
 
-// add returns nil when there are too many.
+// add registers a trace. It returns nil if there are too many.
 func (fs *followers) add(t *trace) *trace {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
 	if len(fs.traces)-len(fs.over) >= mostTraces {
 		for _, f := range t.to {
-			f.left.Add(1) // who wants one gets another
+			f.left.Add(1) // this one did not count
 		}
 		return nil
 	}
 	if fs.on.Load() == nil {
-		return nil // nobody is left meanwhile
+		return nil // nobody follows any more
 	}
 	if fs.traces == nil {
 		fs.traces = map[TraceID]*trace{}
@@ -160,7 +159,7 @@ func (fs *followers) find(id TraceID) *trace {
 	return fs.traces[id]
 }
 
-// hungUp ends what is followed of a connection that has ended.
+// hungUp ends all traces of a connection that has ended.
 func (fs *followers) hungUp(conn uint64, reply any, code string) {
 	if fs.on.Load() == nil {
 		return
@@ -178,12 +177,12 @@ func (fs *followers) hungUp(conn uint64, reply any, code string) {
 	}
 }
 
-// forget remembers a trace that has ended only for a while.
+// forget keeps an ended trace for a while only.
 func (fs *followers) forget(t *trace) {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
 	if fs.traces[t.id] != t {
-		return // all is forgotten
+		return // everything was forgotten, since nobody followed any more
 	}
 	if fs.over = append(fs.over, t.id); len(fs.over) > mostOver {
 		delete(fs.traces, fs.over[0])
@@ -201,28 +200,29 @@ func (t *trace) tell(h Hop) {
 	}
 }
 
-// counted adds a hop to the effort.
+// counted counts a hop for Effort.
 func (t *trace) counted() {
 	if t.some {
 		t.of.hops.Add(1)
 	}
 }
 
-// Writing is the answer to a request that is followed, on its way to the socket. Its
-// methods may be called by anybody, and count once.
+// Writing is the answer to a followed request on its way to the socket. Any goroutine may call
+// its methods; only the first call of each counts.
 type Writing struct {
 	of     *trace
 	hop    Hop
 	before *Writing
 }
 
-// After has all that is said of w mean the answers before it too.
+// After makes Begun and Ended of w also count for before, the answer in front of it in the same
+// outbox. It returns w.
 func (w *Writing) After(before *Writing) *Writing {
 	w.before = before
 	return w
 }
 
-// writing is the last hop, which begins now.
+// writing begins the last hop.
 func (t *trace) writing(parent SpanID, reply any, code string) *Writing {
 	w := &Writing{of: t, hop: Hop{
 		Span: newSpanID(), Parent: parent, Where: "writer", Message: typeName(reply), Place: PlaceOf("writer", ""),
@@ -234,7 +234,7 @@ func (t *trace) writing(parent SpanID, reply any, code string) *Writing {
 	return w
 }
 
-// unanswered is the end of a request whose answer nobody can be told.
+// unanswered returns the answer of a request whose connection has ended, or makes one.
 func (t *trace) unanswered(reply any, code string) *Writing {
 	t.mu.Lock()
 	w := t.answer
@@ -245,7 +245,7 @@ func (t *trace) unanswered(reply any, code string) *Writing {
 	return w
 }
 
-// Begun says that the answer is taken to be written.
+// Begun says that the writing of the answer begins.
 func (w *Writing) Begun() {
 	if w.before != nil {
 		w.before.Begun()
@@ -257,7 +257,7 @@ func (w *Writing) Begun() {
 	}
 }
 
-// Ended says that it is written, or never will be.
+// Ended says that the answer is written or never will be.
 func (w *Writing) Ended() {
 	if w.before != nil {
 		w.before.Ended()
@@ -281,7 +281,8 @@ func (w *Writing) end() {
 	t.finish(last)
 }
 
-// due is the last hop when it is time to tell it: its sender may be handling yet. Under mu.
+// due returns the last hop if it is time to tell it, under mu. While hops are being handled it
+// is not: the actor that sent the answer may not be done yet.
 func (t *trace) due() (last *Hop) {
 	if t.busy == 0 && t.last != nil {
 		last, t.last = t.last, nil
@@ -297,7 +298,7 @@ func (t *trace) finish(last *Hop) {
 	}
 }
 
-// begin tells the first hop, and sends the request on its way.
+// begin tells the first hop, the reader's, and sends the request to its session.
 func (t *trace) begin(root *actor.RootContext, to *actor.PID, r any, code string, read time.Time) {
 	h := Hop{
 		Span: t.root, Where: "reader", Message: typeName(r), Place: PlaceOf("reader", ""),
@@ -312,14 +313,14 @@ func (t *trace) begin(root *actor.RootContext, to *actor.PID, r any, code string
 	root.Send(to, envelope(t.id, t.root, r))
 }
 
-// epoch is what the times of hops are counted from: all of them by one clock, which is
-// not set while the process runs.
+// epoch is the beginning of the clock that all times of hops are taken from. That clock goes on
+// evenly even if the time of day is set while the process runs.
 var epoch = time.Now()
 
-// Now is the time by that clock.
+// Now is the present time by that clock.
 func Now() time.Time { return epoch.Add(time.Since(epoch)) }
 
-// clock is a time of another hand by that clock.
+// clock converts a time that somebody else took to that clock.
 func clock(t time.Time) time.Time {
 	if t.IsZero() {
 		return t
@@ -332,7 +333,7 @@ func newTraceID() (id TraceID) {
 	return id
 }
 
-// newSpanID need not be hard to guess, and is never zero.
+// newSpanID may be easy to guess, but is never zero.
 func newSpanID() (id SpanID) {
 	binary.BigEndian.PutUint64(id[:], random.Uint64()|1) //nolint:gosec // no secret
 	return id
@@ -344,10 +345,9 @@ type handler struct {
 	message string
 }
 
-// PlaceOf tells where an actor of a kind handles a type of message, named without its
-// package: the handler's method, or the case of the switch that does it all. A message
-// that is not known there is Receive's. Kind is also "reader", "writer" or "hash" for
-// what is no actor.
+// PlaceOf tells where an actor of this kind handles messages of this type, given without the
+// package: the method, or the case of a switch if that does everything. For an unknown type it
+// is Receive. For what is no actor, kind is "reader", "writer" or "hash".
 func PlaceOf(kind Kind, message string) Place {
 	if place, known := places[handler{kind, message}]; known {
 		return place

@@ -14,10 +14,10 @@ import (
 	"elemental/actors/dispatch"
 )
 
-// roll is the list of the living: an entry for each actor, from its start until it has
-// stopped, and counts by kind. It is kept for the inspector alone (Config.Inspect), and
-// written where an actor starts, stops or crashes; a message costs it nothing but a
-// number that grows under a lock that is held anyway.
+// roll is the list of living actors, with an entry for each from its start until it has
+// stopped, and counts by kind. It is kept only for the inspector (Options.Inspect). It is
+// written when an actor starts, stops or crashes. A message only increases a number, under a
+// lock that is held anyway.
 type roll struct {
 	feed   *feed
 	epoch  time.Time
@@ -34,39 +34,39 @@ type shard struct {
 	entries map[string]*entry
 }
 
-// kindTally is what is counted of a kind.
+// kindTally is what is counted of all actors of a kind.
 type kindTally struct {
 	of   *roll
 	kind Kind
 
 	started, ended, passivated, restarts atomic.Uint64
-	handled                              [8]counter // each actor has one of them
+	handled                              [8]counter // each actor uses one of them
 }
 
-// counter is one that processors seldom fight for.
+// counter fills a cache line, so that processors do not slow each other down.
 type counter struct {
 	messages atomic.Uint64
-	_        [56]byte // of a cache line
+	_        [56]byte
 }
 
-// entry is one actor's, and its mailbox in the same piece of memory.
+// entry is the entry of one actor. It contains the actor's mailbox, to save an allocation.
 type entry struct {
 	dispatch.Mailbox
 	tally    *kindTally
 	self     *actor.PID
-	parent   *entry        // nil of the root actor and of the sessions
+	parent   *entry        // nil for the root actor and the sessions
 	begun    time.Duration // since the roll's epoch
 	children atomic.Int32
 	lane     uint8
 
 	// under the mailbox's lock
 	gone     bool
-	crashing bool // Crash has struck, or will
-	struck   bool // it has, and the actor has not gone on yet
+	crashing bool // Crash was called, and the actor has not gone on since
+	struck   bool // the crash has happened, and the actor has not gone on yet
 	restarts uint32
 	handled  uint64
 	label    string
-	crashes  []Restart    // the last ones; nil of almost all
+	crashes  []Restart    // the last ones; nil for almost all actors
 	observed *observation // nil while nobody watches
 }
 
@@ -83,7 +83,7 @@ func newRoll(f *feed) *roll {
 	return r
 }
 
-// mailbox makes an actor's mailbox, with its entry where there is a roll.
+// mailbox makes the mailbox of an actor, with its entry if there is a roll.
 func (r *roll) mailbox(s *dispatch.Scheduler, kind Kind, shared bool) *dispatch.Mailbox {
 	if r == nil {
 		m := new(dispatch.Mailbox)
@@ -98,7 +98,7 @@ func (r *roll) mailbox(s *dispatch.Scheduler, kind Kind, shared bool) *dispatch.
 
 var _ dispatch.Witness = (*entry)(nil)
 
-// Born begins the entry.
+// Born puts the entry on the roll.
 func (e *entry) Born(ctx actor.Context) {
 	r := e.tally.of
 	e.self, e.begun = ctx.Self(), time.Since(r.epoch)
@@ -115,8 +115,8 @@ func (e *entry) Born(ctx actor.Context) {
 	s.entries[e.self.Id] = e
 }
 
-// ended takes an actor off the roll that has stopped. Whoever watches it or waits for its
-// state hears of it.
+// ended takes an actor that has stopped off the roll. Whoever watches it or waits for its
+// state is told.
 func (r *roll) ended(self *actor.PID) {
 	if r == nil {
 		return
@@ -162,7 +162,7 @@ func (r *roll) shard(id string) *shard {
 	return &r.shards[maphash.String(r.seed, id)%uint64(len(r.shards))]
 }
 
-// find is nil when no such actor lives, or no roll is kept.
+// find returns nil if no such actor lives, or if no roll is kept.
 func (r *roll) find(id string) *entry {
 	if r == nil {
 		return nil
@@ -173,7 +173,7 @@ func (r *roll) find(id string) *entry {
 	return s.entries[id]
 }
 
-// label names an actor for people, where its ID does not.
+// label gives an actor a name for people, unless it is the last part of its ID anyway.
 func (r *roll) label(self *actor.PID, text string) {
 	e := r.find(self.Id)
 	if e == nil {
@@ -187,7 +187,7 @@ func (r *roll) label(self *actor.PID, text string) {
 	e.label = text
 }
 
-// crashesKept is how many of its last crashes are known of an actor.
+// crashesKept is how many crashes of an actor are remembered.
 const crashesKept = 20
 
 // crashed notes why an actor has panicked.
@@ -228,19 +228,20 @@ func (e *entry) WentOn() {
 	e.tally.of.feed.tell("restart", e.self.Id, e.tally.kind, why)
 }
 
-// passivated counts an actor that its parent has put to rest.
+// passivated counts an actor that has left memory because nobody used it.
 func (r *roll) passivated(kind Kind) {
 	if r != nil {
 		r.kinds[kind].passivated.Add(1)
 	}
 }
 
-// HadTurn counts what was handled in a turn.
+// HadTurn counts the messages of a turn.
 func (e *entry) HadTurn(messages int) {
 	e.tally.handled[e.lane].messages.Add(uint64(messages)) //nolint:gosec // never negative
 }
 
-// MessageName is a message's type without its package, also of one that is followed.
+// MessageName is a message's type without its package. It looks inside the wrapping of
+// followed messages.
 func MessageName(msg any) string {
 	if a, followed := msg.(*asideMessage); followed {
 		msg = a.msg
@@ -248,7 +249,7 @@ func MessageName(msg any) string {
 	return typeName(actor.UnwrapEnvelopeMessage(msg))
 }
 
-// ErrNoActor says that no actor of that ID lives, or no roll is kept.
+// ErrNoActor means that no actor with that ID lives, or that no roll is kept.
 var ErrNoActor = errors.New("no such actor")
 
 func (e *entry) info() ActorInfo {
@@ -266,8 +267,8 @@ func (e *entry) info() ActorInfo {
 	return i
 }
 
-// Actors calls visit for each living actor until it returns false. Others go on
-// meanwhile: who comes or goes may be seen or not.
+// Actors calls visit for each living actor until visit returns false. Actors that start or
+// stop meanwhile may be visited or not.
 func (l Look) Actors(visit func(ActorInfo) bool) {
 	r := l.of.roll
 	if r == nil {
@@ -293,7 +294,7 @@ func (s *shard) appendTo(list []*entry) []*entry {
 	return list
 }
 
-// Actor tells of one actor, and whether it lives.
+// Actor returns what is known of one actor, and whether it lives.
 func (l Look) Actor(id string) (info ActorInfo, lives bool) {
 	e := l.of.roll.find(id)
 	if e == nil {
@@ -302,17 +303,17 @@ func (l Look) Actor(id string) (info ActorInfo, lives bool) {
 	return e.info(), true
 }
 
-// KindCount is what was counted of the actors of a kind since the provider's start.
+// KindCount counts the actors of a kind since the provider's start.
 type KindCount struct {
-	Alive      uint64 // now
+	Alive      uint64 // living now
 	Started    uint64
 	Ended      uint64
 	Passivated uint64 // those of them that left memory because nobody used them
 	Restarts   uint64 // crashes after which the actor went on
-	Messages   uint64 // handled
+	Messages   uint64 // that they have handled
 }
 
-// KindCounts tells what was counted, by kind; nothing without a roll.
+// KindCounts returns the counts by kind; nil if no roll is kept.
 func (l Look) KindCounts() map[Kind]KindCount {
 	r := l.of.roll
 	if r == nil {

@@ -13,14 +13,14 @@ import (
 	"elemental/persistence"
 )
 
-// This file is how a request that is followed makes its way through the actors. Each
-// message that it causes travels in an envelope that says which trace it belongs to,
-// in the form of W3C Trace Context, and when it was sent. The guard before each actor
-// (see actors/props.go) makes a span of it, and gives the actor a context that puts all that is
-// sent meanwhile into such envelopes. What is sent later remembers its span (Aside,
-// Within). All others' messages have no envelope.
+// This file is the way of a followed request through the actors. Each message that the request
+// causes travels in an envelope, which says to which trace it belongs, in the form of W3C Trace
+// Context, and when it was sent. The guard in front of each actor (actors/props.go) makes a
+// span of the envelope and gives the actor a context that puts everything it sends into such
+// envelopes. What is sent later remembers its span (Aside, Within). Messages of requests that
+// nobody follows have no envelope.
 
-// The header of an envelope. A trace goes on wherever a message goes, also to another node.
+// The headers of an envelope. They would go with a message to another node too.
 const (
 	traceHeader = "traceparent"
 	sentHeader  = "sent" // nanoseconds since 1970
@@ -52,16 +52,16 @@ func origin(header actor.ReadonlyMessageHeader) (t TraceID, parent SpanID, sent 
 	return t, parent, epoch.Add(time.Duration(nanos - epoch.UnixNano())), err == nil
 }
 
-// Span is a message that is followed, at the actor that handles it: a hop under way.
-// It is its actor's, or whoever's the message is given to.
+// Span is a hop under way: a followed message at the actor that handles it. It belongs to that
+// actor, or to whomever the actor passes the message on.
 type Span struct {
 	of   *trace
 	hop  Hop
-	kept bool // the handler has it, and ends it later
-	mute bool // one too many: it is counted, not told
+	kept bool // the handler has kept it and ends it later
+	mute bool // beyond mostHops: it is counted, but not told
 }
 
-// received makes the span of a message with such a header; nil when nobody follows it any more.
+// received makes the span of a message with these headers; nil if nobody follows it any more.
 func (fs *followers) received(kind Kind, header actor.ReadonlyMessageHeader, who string, msg any) *Span {
 	id, parent, sent, ok := origin(header)
 	if !ok {
@@ -77,7 +77,7 @@ func (fs *followers) received(kind Kind, header actor.ReadonlyMessageHeader, who
 	})
 }
 
-// enter begins a hop, which is being handled until it leaves.
+// enter begins a hop. It counts as being handled until Leave.
 func (t *trace) enter(h Hop) *Span {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -87,7 +87,7 @@ func (t *trace) enter(h Hop) *Span {
 	return &Span{of: t, hop: h, mute: t.hops > mostHops}
 }
 
-// Leave ends the handling, and the hop unless it is kept.
+// Leave ends the handling, and also the hop unless it was kept.
 func (s *Span) Leave() {
 	if !s.kept {
 		s.end()
@@ -100,13 +100,13 @@ func (s *Span) Leave() {
 	t.finish(last)
 }
 
-// Keep leaves the hop's end to whoever handles it.
+// Keep makes the hop go on after Leave, until Over or whoever keeps it ends it.
 func (s *Span) Keep() *Span {
 	s.kept = true
 	return s
 }
 
-// Over ends a hop that was kept; it may be nil.
+// Over ends a hop that was kept. It may be called on nil.
 func (s *Span) Over() {
 	if s != nil && s.kept {
 		s.end()
@@ -122,39 +122,42 @@ func (s *Span) end() {
 	s.of.tell(s.hop)
 }
 
-// Again is another hop of the same message, which was put aside when the first one ended.
+// Again begins another hop of the same message, after the message was put aside in the first
+// one.
 func (s *Span) Again() *Span {
 	h := s.hop
 	h.Parent, h.Sent, h.Ended = h.Span, h.Ended, time.Time{}
 	return s.of.enter(h)
 }
 
-// Housekeeping is a message that goes on for itself, and is followed for nobody.
+// Housekeeping is a message of the provider's own upkeep. It is never a part of a followed
+// request.
 type Housekeeping interface{ Housekeeping() }
 
-// Part begins a hop of what the actor that has the span gave to somebody who is no actor:
-// where, and which message was sent when.
+// Part begins a hop outside the actors, for work that the actor has handed out: where it is
+// done, which message asked for it, and when that was sent.
 func (s *Span) Part(where string, msg any, sent time.Time) *Span {
 	return s.of.enter(Hop{
 		Parent: s.hop.Span, Where: where, Message: typeName(msg), Place: PlaceOf(Kind(where), ""), Sent: sent,
 	})
 }
 
-// Pushed counts connections that the hop's message was pushed to.
+// Pushed adds n to the connections that the message was pushed to.
 func (s *Span) Pushed(n int) { s.hop.Pushes += n }
 
-// Joins tells whether two are of the same request; the other may be nil.
+// Joins tells whether two spans belong to the same request; other may be nil.
 func (s *Span) Joins(other *Span) bool { return other != nil && other.of == s.of }
 
-// Writing begins the request's last hop: its answer, and the code of one that is a refusal.
+// Writing begins the request's last hop, the writing of its answer; code is "" unless the
+// answer is a refusal.
 func (s *Span) Writing(reply any, code string) *Writing {
 	return s.of.writing(s.hop.Span, reply, code)
 }
 
-// Wrap puts a message that the span causes into an envelope.
+// Wrap puts a message that the span has caused into an envelope.
 func (s *Span) Wrap(msg any) any {
 	switch msg.(type) {
-	case *actor.MessageEnvelope: // it is in one
+	case *actor.MessageEnvelope: // it is in one already
 	case Housekeeping, dispatch.EndsTurn, *persistence.Release, *persistence.SaveSnapshot:
 	default:
 		return envelope(s.of.id, s.hop.Span, msg)
@@ -162,8 +165,8 @@ func (s *Span) Wrap(msg any) any {
 	return msg
 }
 
-// followedContext is the context of a message that is followed. What is sent through
-// it is followed too.
+// followedContext is the context of a followed message. What is sent through it is followed
+// too.
 type followedContext struct {
 	actor.Context
 	span *Span
@@ -171,16 +174,16 @@ type followedContext struct {
 
 var _ persistence.Followed = (*followedContext)(nil)
 
-// Send is the engine's.
+// Send overrides the engine's.
 func (c *followedContext) Send(to *actor.PID, msg any) { c.Context.Send(to, c.span.Wrap(msg)) }
 
-// Later is persistence's: the answer comes with a batch, or from a worker.
+// Later implements persistence.Followed, for answers that come with a batch or from a worker.
 func (c *followedContext) Later() persistence.Later { return later{c.span.Keep()} }
 
-// Unfollowed is persistence's.
+// Unfollowed implements persistence.Followed.
 func (c *followedContext) Unfollowed() actor.Context { return c.Context }
 
-// SpanOf is the span of a context, nil for those that are not followed.
+// SpanOf is the span of a context; nil if its message is not followed.
 func SpanOf(ctx actor.Context) *Span {
 	if c, followed := ctx.(*followedContext); followed {
 		return c.span
@@ -188,8 +191,8 @@ func SpanOf(ctx actor.Context) *Span {
 	return nil
 }
 
-// Within is the context for what is done of another message, which s is the span of, or
-// which is not followed when it is nil.
+// Within returns the context for handling another message than that of ctx; s is the span of
+// that other message, nil if it is not followed.
 func Within(ctx actor.Context, s *Span) actor.Context {
 	c, followed := ctx.(*followedContext)
 	switch {
@@ -205,13 +208,13 @@ func Within(ctx actor.Context, s *Span) actor.Context {
 	return &followedContext{c.Context, s}
 }
 
-// asideMessage is a message that is followed and has been put aside.
+// asideMessage is a followed message that was put aside.
 type asideMessage struct {
 	msg  any
 	span *Span
 }
 
-// Aside is a message for a queue of those that are handled later.
+// Aside prepares a message for a queue of messages that are handled later.
 func Aside(ctx actor.Context, msg any) any {
 	if s := SpanOf(ctx); s != nil {
 		return &asideMessage{msg, s}
@@ -219,7 +222,7 @@ func Aside(ctx actor.Context, msg any) any {
 	return msg
 }
 
-// Taken is a message from such a queue, and the context for it.
+// Taken returns a message from such a queue and the context for it.
 func Taken(ctx actor.Context, queued any) (actor.Context, any) {
 	if a, followed := queued.(*asideMessage); followed {
 		return Within(ctx, a.span), a.msg
@@ -227,7 +230,7 @@ func Taken(ctx actor.Context, queued any) (actor.Context, any) {
 	return Within(ctx, nil), queued
 }
 
-// PickUp handles a message from such a queue: another hop, where it is followed.
+// PickUp handles a message from such a queue. If it is followed, that is another hop of it.
 func PickUp(ctx actor.Context, queued any, handle func(actor.Context, any)) {
 	a, followed := queued.(*asideMessage)
 	if !followed {
@@ -239,10 +242,10 @@ func PickUp(ctx actor.Context, queued any, handle func(actor.Context, any)) {
 	handle(Within(Within(ctx, nil), again), a.msg)
 }
 
-// later is a hop of persistence.
+// later is a hop of persistence that ends later.
 type later struct{ span *Span }
 
-// Done ends it.
+// Done implements persistence.Later.
 func (l later) Done(b *persistence.Batch) {
 	if b != nil {
 		b.Begun, b.Written, b.Synced = clock(b.Begun), clock(b.Written), clock(b.Synced)
@@ -251,7 +254,7 @@ func (l later) Done(b *persistence.Batch) {
 	l.span.end()
 }
 
-// Wrap is what came of it, as a part of what is followed.
+// Wrap implements persistence.Later: it makes the answer a part of the followed request.
 func (l later) Wrap(answer any) any { return l.span.Wrap(answer) }
 
 // typeName is a value's type without its package.

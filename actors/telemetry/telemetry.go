@@ -1,8 +1,8 @@
-// Package telemetry is how the living actors are looked at: the roll of them, what each
-// does while it is watched, what happens, and the way of a request through all of them.
-// The actors tell a Recorder of themselves, and whoever looks has a Look. It knows the
-// engine and the mailboxes, and of the actors no more than their kinds. Nothing in it
-// changes what an actor does, but for Crash.
+// Package telemetry is how running actors are observed: the roll of all living actors, what
+// one of them does while it is watched, the feed of what happens, and the path of a request
+// through all of them. The actors report to a Recorder; whoever wants to see something has a
+// Look. The package knows the engine and the mailboxes, but of our actors only their kinds.
+// Nothing in it changes what an actor does, except Crash.
 package telemetry
 
 import (
@@ -30,43 +30,43 @@ const (
 // ActorInfo is one living actor.
 type ActorInfo struct {
 	ID       string // the engine's: "provider/servers/gophers/1", "conn/7"
-	Parent   string // "" of the root actor and of the sessions
+	Parent   string // "" for the root actor and the sessions
 	Kind     Kind
-	Label    string // for people: a channel's name, a session's user; "" where the last part of the ID says it
+	Label    string // a name for people: a channel's name, a session's user; "" if the last part of the ID says it
 	Depth    int    // messages in its mailbox
 	Children int
 	Restarts int    // crashes after which it went on
-	Messages uint64 // handled in its life
+	Messages uint64 // that it has handled since it started
 	Started  time.Time
 }
 
-// Observation is what an actor did in a while in which it was watched.
+// Observation is what a watched actor did during Span.
 type Observation struct {
-	Span     time.Duration // that it covers
-	Busy     time.Duration // handling messages
-	Depth    int           // of the mailbox at its end
-	Types    []ObservedType
-	Restarts []Restart // the last of its life, at most 20
-	Ended    bool      // the actor is no more
+	Span     time.Duration
+	Busy     time.Duration  // time spent handling messages
+	Depth    int            // messages in the mailbox at the end
+	Types    []ObservedType // by type of message, the most frequent first
+	Restarts []Restart      // the actor's last crashes, at most 20
+	Ended    bool           // the actor does not exist any more
 }
 
-// ObservedType is what came of one type of message. The most frequent is first.
+// ObservedType is what was observed of one type of message.
 type ObservedType struct {
-	Message string // its type, without the package
+	Message string // the type, without the package
 	Place   Place
 	Count   uint64
-	Waited  Times // in the mailbox
-	Handled Times
+	Waited  Times // how long messages waited in the mailbox
+	Handled Times // how long their handling took
 }
 
-// Times tells of many times.
+// Times summarizes many durations.
 type Times struct{ P50, P99, Max time.Duration }
 
 // Restart is one crash of an actor.
 type Restart struct {
 	At      time.Time
-	Message string // the type of the one that crashed it
-	Reason  string // as actors.PlainReason tells it
+	Message string // the type of the message that the actor handled
+	Reason  string // as actors.PlainReason puts it
 }
 
 // Place is where a message is handled. File is relative to the module.
@@ -80,42 +80,42 @@ type Place struct {
 type Happening struct {
 	At     time.Time
 	What   string // "panic", "restart", "stopped", "deadletter", "busy", "storage", "slow-reader"
-	Actor  string // its ID, "" where none is concerned
+	Actor  string // the ID of the actor concerned, "" for none
 	Kind   Kind
-	Detail string // without what anybody has sent
-	More   int    // this tells of so many others like it; 0 mostly
+	Detail string // never contains what anybody has sent
+	More   int    // if not 0, this stands for so many more that were not told one by one
 }
 
-// TraceID and SpanID are those of W3C Trace Context.
+// TraceID and SpanID are as in W3C Trace Context.
 type (
 	TraceID [16]byte
 	SpanID  [8]byte
 )
 
-// Hop is one station of a request that is followed.
+// Hop is one station on the way of a followed request.
 type Hop struct {
 	Trace              TraceID
 	Span, Parent       SpanID
 	Where              string // "reader", "session", "directory", "server", "channel", "user", "persistence", "router", "passwords", "hash", "writer"
-	Actor              string // its ID; "" outside the actors
-	Message            string // its type, without the package
+	Actor              string // the actor's ID; "" if it is no actor
+	Message            string // the message's type, without the package
 	Place              Place
 	Sent, Begun, Ended time.Time // it waited from Sent to Begun, and was handled until Ended
-	Batch              *Batch    // of persistence: what it was committed with
-	Pushes             int       // of the router: the connections that it was pushed to
-	Conn               uint64    // of reader and writer, as are Call and Code
+	Batch              *Batch    // for persistence: the batch that the event was committed with
+	Pushes             int       // for the router: the number of connections that it was pushed to
+	Conn               uint64    // for reader and writer, like Call and Code
 	Call               string
-	Code               string // "" for yes
-	Lost               int    // of the last one: hops of its request that were too many to be told
+	Code               string // of a refusal; "" for success
+	Lost               int    // for the last hop: how many hops of the request were left out
 }
 
-// Batch is one write of the journal and its sync.
+// Batch is one write to the journal and its sync.
 type Batch = persistence.Batch
 
-// Filter says which requests are followed: those of a connection, of a call, or all.
+// Filter selects the requests that are followed.
 type Filter struct {
-	Conn  uint64  // 0 for any
-	Call  string  // "" for any
-	Share float64 // of them, 0 for the next Count alone
-	Count int     // 0 is 1
+	Conn  uint64  // only those of this connection; 0 for any
+	Call  string  // only those of this call; "" for any
+	Share float64 // this share of them; 0 for the next Count ones
+	Count int     // 0 means 1
 }

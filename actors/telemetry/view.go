@@ -8,21 +8,21 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// Inspection is the inspector's message to an actor. It goes through the mailbox as all
-// do, and the guard before the actor takes it: it is no use that keeps an actor in
-// memory, and it is answered in whatever state the actor is.
+// Inspection is the inspector's message to an actor: show your state, or crash. It goes through
+// the mailbox like all messages. The guard in front of the actor handles it, so it does not
+// count as use, which would keep the actor in memory, and it works in every phase of the actor.
 type Inspection struct {
-	Crash bool       // it is to panic
+	Crash bool       // panic instead of showing the state
 	shown chan shown // has room for one
 }
 
 type shown struct {
-	state any // what the actor does not touch any more
+	state any // a copy that the actor does not touch any more
 	err   error
 }
 
-// Show answers an inspection that is no crash: with what the actor does not touch any more, or
-// why there is nothing.
+// Show answers an Inspection without Crash: with a copy of the state, or with the reason why
+// there is none.
 func (m *Inspection) Show(state any, err error) {
 	select {
 	case m.shown <- shown{state, err}:
@@ -32,11 +32,11 @@ func (m *Inspection) Show(state any, err error) {
 
 func (m *Inspection) refuse(err error) { m.Show(nil, err) }
 
-// ErrCrashing says that the actor has not gone on yet since it was to crash.
+// ErrCrashing means that the actor has not gone on yet since the last Crash.
 var ErrCrashing = errors.New("it has not gone on since the last crash")
 
-// ask puts an inspection into an actor's mailbox, unless it would come too late to be
-// refused there. Whether it does is known before the actor can end of it.
+// ask puts an inspection into an actor's mailbox. It refuses that if the actor has ended, since
+// nobody would answer then.
 func (e *entry) ask(m *Inspection) error {
 	e.Lock()
 	gone, wakes := e.gone, false
@@ -53,10 +53,10 @@ func (e *entry) ask(m *Inspection) error {
 	return nil
 }
 
-// View is an actor's state as JSON, without secrets and without what people write to each
-// other, large lists shortened. It is asked through its mailbox, as everything is: an actor
-// that has much to do, or waits for its restart, answers when its turn comes, if ctx waits
-// for that.
+// View returns an actor's state as JSON. It contains no secrets and nothing that people wrote
+// to each other, and long lists are shortened. The question goes through the actor's mailbox,
+// so an actor that has much to do, or that waits for its restart, answers only when its turn
+// comes. View waits for that until ctx ends.
 func (l Look) View(ctx context.Context, id string) ([]byte, error) {
 	e := l.of.roll.find(id)
 	if e == nil {
@@ -81,14 +81,17 @@ func (l Look) View(ctx context.Context, id string) ([]byte, error) {
 	}
 }
 
-// Crash has an actor panic when its turn comes, so that supervision does what it does
-// after any bug: a user, a server or a channel starts anew from the journal (a server's
-// channels end with it and start when they are asked), persistence starts anew with what
-// the store knows, a session ends and its connection with it, and the root, the
-// directories, the router and the passwords go on with the tables they have. None of that
-// loses what was acknowledged. It is refused for an ID of which no actor lives; what is
-// not an actor (a folder of the tree, a worker) cannot be crashed; and for an actor that has
-// not gone on since the last time.
+// Crash makes an actor panic when its turn comes. Supervision then does what it does after any
+// bug, and nothing that was acknowledged is lost:
+//
+//   - A user, server or channel restarts from the journal. A server's channels end with it and
+//     start again when somebody needs them.
+//   - Persistence restarts with what the store knows.
+//   - A session ends, and its connection with it.
+//   - The root, the directories, the router and passwords go on with the state they have.
+//
+// The error is ErrNoActor if no actor with that ID lives, and ErrCrashing if the actor has not
+// gone on since the last Crash.
 func (l Look) Crash(id string) error {
 	e := l.of.roll.find(id)
 	if e == nil {

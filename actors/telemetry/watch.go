@@ -14,25 +14,24 @@ import (
 	"elemental/actors/dispatch"
 )
 
-// observation is what goes on while an actor is watched: when each message came, and
-// whoever watches. It is at the entry, and an actor that nobody watches has none.
+// observation belongs to the entry of an actor while somebody watches it: when each message
+// came, and who watches. An actor that nobody watches has none.
 type observation struct {
 	epoch        time.Time
 	user, system stamps // of the mailbox's queues; under the mailbox's lock
 
-	// of the message in hand; the turn's alone
+	// of the message that is being handled; only the actor's turn uses them
 	begun, waited time.Duration
 
 	mu      sync.Mutex // the actor holds it for one message's numbers
 	watches []*Watch
 	ended   bool
-	effort  Effort // that the roll does not know yet
+	effort  Effort // not yet added to the roll's
 }
 
-// stamps are when the messages of a queue came, in its order. Those that were in it
-// before have none.
+// stamps are the times at which the messages of a queue came, in the queue's order.
 type stamps struct {
-	before int
+	before int // messages that were there before the observation began; they have no time
 	at     []time.Duration
 	head   int
 }
@@ -44,7 +43,7 @@ func (s *stamps) push(now time.Duration) {
 	s.at = append(s.at, now)
 }
 
-// unknown is the time that a message has waited that was there before.
+// unknown stands for the waiting time of a message that came before the observation began.
 const unknown = -1
 
 func (s *stamps) pop(now time.Duration) (waited time.Duration) {
@@ -75,8 +74,8 @@ func (e *entry) Came(system bool) {
 	}
 }
 
-// Took counts a message that is taken to be handled, under the mailbox's lock, and tells
-// who wants to know more of it.
+// Took counts a message that is about to be handled, under the mailbox's lock. It returns the
+// observation if somebody watches the actor.
 func (e *entry) Took(system bool) dispatch.Sight {
 	e.handled++
 	o := e.observed
@@ -104,21 +103,21 @@ func (o *observation) Handled(msg any) {
 	}
 }
 
-// settle tells the roll of the effort, under mu.
+// settle adds the effort to the roll's, under mu.
 func (o *observation) settle(r *roll) {
 	r.messages.Add(o.effort.Messages)
 	r.sights.Add(o.effort.Sights)
 	o.effort = Effort{}
 }
 
-// end says that the actor is no more.
+// end notes that the actor has stopped.
 func (o *observation) end() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.ended = true
 }
 
-// Watch is somebody's look at one actor.
+// Watch is one observer of one actor.
 type Watch struct {
 	entry *entry
 	of    *observation
@@ -126,7 +125,7 @@ type Watch struct {
 	seen  sights // under the observation's mu
 }
 
-// sights are what came of each type of message.
+// sights is what was observed, for each type of message.
 type sights struct {
 	busy  time.Duration
 	types map[reflect.Type]*sight
@@ -139,7 +138,7 @@ type sight struct {
 	waited, handled spread
 }
 
-// maxTypes bounds the types of messages that are told apart; there are fewer.
+// maxTypes limits the types of messages that are told apart. There are fewer of them.
 const maxTypes = 64
 
 func (s *sights) add(of reflect.Type, msg any, waited, took time.Duration) {
@@ -159,13 +158,13 @@ func (s *sights) add(of reflect.Type, msg any, waited, took time.Duration) {
 	}
 }
 
-// spread is of many times, to a sixteenth: few bytes matter more here.
+// spread is a histogram of many durations. It is coarse (to a sixteenth), to save memory.
 type spread struct {
 	times *hdrhistogram.Histogram
 	most  time.Duration
 }
 
-// The least time that is told from others, and the longest.
+// The range of durations that are told apart.
 const (
 	leastTime = 64 * time.Nanosecond
 	mostTime  = time.Minute
@@ -178,7 +177,7 @@ func newSpread() spread {
 func (s *spread) add(took time.Duration) {
 	took = max(took, 0)
 	s.most = max(s.most, took)
-	_ = s.times.RecordValue(int64(min(took, mostTime))) // which is in its range
+	_ = s.times.RecordValue(int64(min(took, mostTime))) // no error: it is in the range
 }
 
 func (s *spread) summary() Times {
@@ -188,14 +187,14 @@ func (s *spread) summary() Times {
 	return Times{P50: at(50), P99: at(99), Max: s.most}
 }
 
-// maxWatches bounds who watches one actor: it has to write for each.
+// maxWatches limits the watches of one actor, since each costs the actor time.
 const maxWatches = 32
 
-// ErrWatched says that so many watch an actor that nobody else may.
+// ErrWatched means that an actor has the most watches that are allowed.
 var ErrWatched = errors.New("too many watch this actor")
 
-// Watch begins to observe an actor. What is in its mailbox already is observed too, but
-// for how long it has waited. Up to 32 may watch one actor, each with a span of its own.
+// Watch begins to observe an actor. Messages that are in its mailbox already are observed too,
+// except how long they have waited. An actor can have up to 32 watches.
 func (l Look) Watch(id string) (*Watch, error) {
 	e := l.of.roll.find(id)
 	if e == nil {
@@ -224,7 +223,7 @@ func (l Look) Watch(id string) (*Watch, error) {
 
 func newSights() sights { return sights{types: map[reflect.Type]*sight{}} }
 
-// Take returns what was observed since the last Take. It is one goroutine's at a time.
+// Take returns what was observed since the last Take. Only one goroutine may call it at a time.
 func (w *Watch) Take() Observation {
 	fresh := newSights()
 	w.of.mu.Lock()
