@@ -141,7 +141,6 @@ func (s *scene) back(t *testing.T, idle vitals, most int, ended time.Time) {
 // spare are the goroutines that a provider keeps for the next work, by how
 // their names begin, and how many at the most.
 var spare = map[string]int{
-	"elemental/actors.(*dispatcher)": 256,
 	"elemental/transport.(*writers)": 16,
 }
 
