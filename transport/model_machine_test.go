@@ -52,7 +52,7 @@ func TestModel(t *testing.T) {
 		done.requests, done.refused, done.events, done.stops, done.cuts, done.rested.Load(), done.saved.Load())
 }
 
-// step does one of the actions below and in model_calls_test.go; some are tried
+// step does one of the actions below and in model_calls_test.go and model_messages_test.go; some are tried
 // more often than others.
 func (m *machine) step(t *rapid.T) {
 	actions := rapid.StateMachineActions(m)
