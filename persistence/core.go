@@ -17,8 +17,8 @@ type sender interface {
 	Send(to *actor.PID, msg any)
 }
 
-// core is all that the store knows. It is touched under Store.mu only: by the
-// actor, or by Close after it.
+// core is everything that the store knows. It is touched only under Store.mu: by the
+// actor, and by Close after the actor has stopped.
 type core struct {
 	cfg      Config
 	log      *slog.Logger
@@ -26,15 +26,15 @@ type core struct {
 	out      sender            // nil outside of Receive
 	quiet    func(tell func()) // see Store.Gather
 	trouble  func(err error)   // see Store.Trouble
-	followed Followed          // the context in hand, when its message is followed
+	followed Followed          // the context of the present message, if that is followed
 	inbox    *inbox
 	tasks    sync.WaitGroup // writer job and workers that run
 
 	// the streams
 	table  map[Stream]*stream
-	dirty  []*stream // those with locs
-	tombs  []*stream // those that are gone, until the journal forgets them
-	epochs uint64    // the last one given
+	dirty  []*stream // those with events in the journal
+	tombs  []*stream // those that are deleted, as long as the journal knows them
+	epochs uint64    // the last epoch that was given
 	sweeps uint32
 
 	// the journal
@@ -42,14 +42,14 @@ type core struct {
 	segments       []*segment // oldest first; the last one is live
 	nextSeq        uint64     // of the next record to be written
 	number         uint32     // of the newest segment file, used or not
-	fresh          []string   // files that the start made
+	fresh          []string   // files that the start has created
 	writing        bool       // the writer has a job
-	writeBegun     time.Time  // since then
-	hangs          bool       // and the log says that it takes long
-	flying         *batch     // which is this one
-	gathering      bool       // a batch is being gathered
+	writeBegun     time.Time  // when it got that job
+	hangs          bool       // the log has said that the job takes long
+	flying         *batch     // the batch that the writer has
+	gathering      bool       // a batch is being collected
 	scratch        []byte     // of dataOf
-	waiting        []*batch   // the oldest is next; only the last has room
+	waiting        []*batch   // the oldest is written next; only the last has room
 	spare          []*batch
 	waitingRecords int // in waiting and flying
 	waitingBytes   int
@@ -57,22 +57,22 @@ type core struct {
 	marked         bool  // the newest record is a mark
 	lastWrite      time.Time
 	lastTry        time.Time // to open a segment after a failure
-	landing        *batch    // on disk, and just being noted
-	inHand         any       // the message being handled; left over after a panic
-	answer         any       // likewise, of the inbox
-	panicked       bool      // a handler did; its half-done work is to be given up
+	landing        *batch    // on disk, while its owners are being told
+	inHand         any       // the message that is being handled; stays set after a panic
+	answer         any       // the answer of writer or worker that is being handled; likewise
+	panicked       bool      // a handler has panicked; its half-done work is to be given up
 	poisoned       bool      // memory and disk may differ; only a new process may write
 
 	// checkpoints
 	keeper   pid
-	unsaved  bool // the newest snapshot could not be saved
-	rolling  bool // a new segment is wanted
-	wants    []*stream
-	asked    map[*stream]time.Time // and since when
-	olds     map[Stream]uint32     // who has an older snapshot, and the segment behind it
-	undone   []*stream             // removals that failed
+	unsaved  bool                  // the newest snapshot could not be saved
+	rolling  bool                  // a new segment is wanted
+	wants    []*stream             // still to be asked for a snapshot
+	asked    map[*stream]time.Time // asked for one, and when
+	olds     map[Stream]uint32     // streams with an older snapshot, and the segment that follows it
+	undone   []*stream             // streams with removals that failed
 	surplus  []string              // segment files to be removed
-	requests int                   // that wait for their stream's files
+	requests int                   // requests that wait for the files of their streams
 
 	reads, writes *pool
 	timers        timers
@@ -86,7 +86,7 @@ func (c *core) send(to pid, msg any) {
 	}
 }
 
-// receive handles what is asked.
+// receive handles a message. It returns false if it does not know it.
 func (c *core) receive(msg any) bool {
 	switch m := msg.(type) {
 	case *Append:
@@ -151,12 +151,12 @@ func (c *core) startWriter(job writerJob) {
 	c.tasks.Go(func() { c.inbox.post(c.writer.do(job)) })
 }
 
-// newPool makes a pool of so many workers, of which the actor hears the answers.
+// newPool makes a pool of workers that send their answers to the actor.
 func (c *core) newPool(workers int) *pool {
 	return &pool{limit: workers, spawn: c.tasks.Go, run: func(j job) { c.inbox.post(runJob(j, c.files)) }}
 }
 
-// onWritten goes on after the writer.
+// onWritten goes on after the writer has done its job.
 func (c *core) onWritten(w written) {
 	c.writing = false
 	if c.hangs {
@@ -184,7 +184,8 @@ func (c *core) onWritten(w written) {
 	c.startBeat()
 }
 
-// goOn sees to the next batch: who is answered now may append to it.
+// goOn starts the next batch. It comes before the answers to the last one, so that those who
+// are answered may still append to it.
 func (c *core) goOn() {
 	if len(c.waiting) == 0 || c.rollDue() || c.out == nil {
 		c.writeNext()
@@ -193,8 +194,8 @@ func (c *core) goOn() {
 	}
 }
 
-// fail gives up the live file: after a failed write or sync nobody knows what
-// is in it. Nothing is written until a fresh segment is durable.
+// fail gives up the live file: after a failed write or sync nobody knows what is in it.
+// Nothing is written until a new segment is durable.
 func (c *core) fail(err error) {
 	if c.failure == nil {
 		c.log.Error("journal cannot be written; events are refused", "err", err)
@@ -207,7 +208,7 @@ func (c *core) fail(err error) {
 	c.refuseWaiting(unavailable(err))
 }
 
-// tellTrouble tells who wants to hear it whether the journal can be written.
+// tellTrouble tells the listener of Store.Trouble, if there is one.
 func (c *core) tellTrouble(err error) {
 	if c.trouble != nil {
 		c.trouble(err)

@@ -7,10 +7,10 @@ import (
 	"slices"
 )
 
-// maxRequests bounds how many requests for files wait.
+// maxRequests limits how many requests wait for files.
 const maxRequests = 1 << 16
 
-// recover makes the asker the owner and reads the stream once nothing of it is
+// recover makes the sender the stream's owner. The stream is read once none of its events is
 // on its way to the disk.
 func (c *core) recover(m *Recover) {
 	e, err := c.entry(m.Stream)
@@ -27,7 +27,7 @@ func (c *core) recover(m *Recover) {
 	c.enqueue(e, request{recover: m, epoch: e.epoch})
 }
 
-// release forgets a stream's owner, and the stream when it is clean.
+// release forgets a stream's owner, and also the stream if nothing else needs it.
 func (c *core) release(m *Release) {
 	if e := c.table[m.Stream]; e != nil && (e.epoch == m.Epoch || m.Ref != 0 && e.ref == m.Ref) {
 		e.epoch, e.next, e.start = 0, 0, ""
@@ -79,7 +79,7 @@ func (c *core) enqueue(e *stream, r request) {
 	c.pump(e)
 }
 
-// pump starts the next work on a stream's files when it is time for it.
+// pump starts the next request for a stream's files, unless it has to wait.
 func (c *core) pump(e *stream) {
 	for !e.busy && len(e.queue) > 0 {
 		r := e.queue[0]
@@ -104,11 +104,11 @@ func (c *core) begin(e *stream, r request) {
 	case r.save != nil:
 		c.beginSave(e, r.save)
 	case r.remove.old && c.needsOld(e):
-	case r.remove.tomb && (!e.gone || e.pending > 0): // it came back to life
-	case r.remove.tomb && e.next != 0: // its owner may give it life at any time: the next checkpoint looks again
+	case r.remove.tomb && (!e.gone || e.pending > 0): // the stream has been used again
+	case r.remove.tomb && e.next != 0: // its owner may use it at any time: the next checkpoint looks again
 		c.noteTomb(e)
 	default:
-		if r.remove.tomb { // who owns it next recovers, which waits until the files are gone
+		if r.remove.tomb { // the next owner has to recover, which waits until the files are gone
 			e.known = false
 		}
 		e.busy = true
@@ -116,8 +116,9 @@ func (c *core) begin(e *stream, r request) {
 	}
 }
 
-// needsOld tells whether the older snapshot has to stay after all: it may be the only good
-// one, or another by now, of a snapshot that was on its way when the removal was decided.
+// needsOld tells whether the older snapshot has to stay after all. It may be the only good one.
+// Or it is another one than that whose removal was decided, because a snapshot was on its way
+// then.
 func (c *core) needsOld(e *stream) bool {
 	_, another := c.olds[e.name]
 	return another || e.unsure
@@ -136,7 +137,7 @@ func (c *core) onRecovery(r recovery) {
 	e := r.of
 	e.busy = false
 	if r.kept[0].segment != c.segments[0].number && (r.err != nil || r.fallback) {
-		e.queue = append([]request{r.request}, e.queue...) // a segment went away meanwhile, covered by a snapshot
+		e.queue = append([]request{r.request}, e.queue...) // read again: a segment was removed meanwhile, covered by a snapshot
 		c.requests++
 		c.pump(e)
 		return
@@ -164,7 +165,7 @@ func (c *core) onRecovery(r recovery) {
 	c.settled(e)
 }
 
-// learn takes over what a recovery found on disk.
+// learn notes what a recovery has found on disk.
 func (c *core) learn(e *stream, r *recovery) {
 	seq := uint64(0)
 	if r.snapshot != nil {
@@ -196,12 +197,12 @@ func (c *core) learn(e *stream, r *recovery) {
 
 func (c *core) beginSave(e *stream, m *SaveSnapshot) {
 	switch {
-	case m.Epoch != e.epoch: // another one came while it waited for the files
+	case m.Epoch != e.epoch: // the stream got another owner while this waited for the files
 		c.answerSave(m, errNotOwner)
 	case !e.known || m.Seq > e.durable || m.Seq < e.covered:
 		c.answerSave(m, fmt.Errorf("%w: snapshot at %d, durable %d, saved %d", ErrStale, m.Seq, e.durable, e.covered))
 	case m.Seq == e.covered && m.Seq > 0 && len(m.Pages) == 0 && m.Gone == e.gone && !e.unsure:
-		c.answerSave(m, nil) // it is on disk already, and was read since
+		c.answerSave(m, nil) // it is on disk already, and has been read from there
 	default:
 		e.busy = true
 		c.writes.add(saveJob{of: e, msg: m, rotate: m.Seq > e.covered && !e.unsure})
@@ -210,7 +211,7 @@ func (c *core) beginSave(e *stream, m *SaveSnapshot) {
 	c.unask(e)
 }
 
-// onSaved answers a SaveSnapshot; only now the journal's share is forgotten.
+// onSaved answers a SaveSnapshot. Only now are the events that it covers not needed any more.
 func (c *core) onSaved(s saved) {
 	e := s.of
 	e.busy = false
@@ -225,7 +226,7 @@ func (c *core) onSaved(s saved) {
 		c.logSaved()
 	} else {
 		c.logUnsaved(e, s.err)
-		e.unsure = true // the present one may be the older one by now, and alone
+		e.unsure = true // the file may have been renamed to the older one and be the only one left
 		if !errors.Is(s.err, ErrInvalid) {
 			s.err = unavailable(s.err)
 		}
@@ -235,8 +236,8 @@ func (c *core) onSaved(s saved) {
 	c.settled(e)
 }
 
-// logUnsaved tells of a snapshot that was not saved. A disk in trouble fails
-// many, one checkpoint after the other: the first one speaks for all.
+// logUnsaved logs that a snapshot was not saved. When the disk is in trouble, many fail at each
+// checkpoint; only the first one is logged.
 func (c *core) logUnsaved(e *stream, err error) {
 	switch {
 	case errors.Is(err, ErrInvalid):
@@ -254,7 +255,7 @@ func (c *core) logSaved() {
 	}
 }
 
-// settled goes on with a stream after a worker is done with its files.
+// settled continues with a stream after a worker has done something with its files.
 func (c *core) settled(e *stream) {
 	c.pump(e)
 	c.forgetIfIdle(e)
@@ -293,7 +294,7 @@ func (c *core) onRemoved(r removed) {
 		e.undone = append(e.undone, r.removal)
 	}
 	switch {
-	case r.tomb: // even half done: the files alone tell what is left
+	case r.tomb: // even if it was half done: only the files tell what is left
 		e.durable, e.covered, e.gone = 0, 0, failed
 	case r.segment > 0 && !failed:
 		c.unlearn(e) // it may have been read while it was dropped
@@ -302,7 +303,7 @@ func (c *core) onRemoved(r removed) {
 	c.settled(e)
 }
 
-// retryRemovals tries again what failed.
+// retryRemovals repeats the removals that failed.
 func (c *core) retryRemovals() {
 	undone := c.undone
 	c.undone = nil
@@ -321,8 +322,8 @@ func (c *core) retryRemovalsOf(e *stream) {
 
 var errLeftOver = errors.New("files of a dropped stream are still there")
 
-// leftOver tells whether the files are those of a dropped stream: they are
-// nobody's, and are in the way of whoever uses the name again.
+// leftOver tells whether there are files of a stream that was dropped. They belong to nobody,
+// and are in the way if the name is used again.
 func (e *stream) leftOver() bool {
 	return slices.ContainsFunc(e.undone, func(r removal) bool { return r.segment > 0 })
 }

@@ -12,29 +12,29 @@ import (
 	"elemental/persistence/vfs"
 )
 
-// Config is what an operator sets of the store.
+// Config is what an operator can set of the store.
 type Config struct {
 	Dir              string
-	Indent           int           // spaces per level in snapshot files, 0 for compact
+	Indent           int           // spaces per level in snapshot files, 0 for compact ones
 	SnapshotInterval time.Duration // between two checkpoints, 0 for none by time
-	SegmentBytes     int64         // a journal segment's size that starts a checkpoint early; 0 for 64 MiB
+	SegmentBytes     int64         // size of a journal segment at which a checkpoint begins early; 0 for 64 MiB
 	Log              *slog.Logger  // nil for slog.Default
 
-	// What may wait for the disk before appends are rejected with ErrBusy;
+	// How much may wait for the disk before appends are rejected with ErrBusy;
 	// 0 for 262,144 events and 64 MiB.
 	MaxWaitingRecords int
 	MaxWaitingBytes   int
 
 	// FS replaces the real file system under Dir, for tests.
 	FS vfs.FS
-	// Around, when set, makes what the store uses of the real one: to harm it on purpose.
+	// Around, if set, wraps the real file system, to harm it on purpose.
 	Around func(vfs.FS) vfs.FS
 
 	Inspect bool // count, for the inspector
 }
 
-// The workers. There is one that writes snapshots and pages: each sync of another makes the journal's
-// wait, and with four of them posts were at a third of their rate while 10,000 users were saved.
+// The numbers of workers. Only one writes snapshots and pages: each of its syncs delays that of the
+// journal. With four of them, posts fell to a third of their rate while 10,000 users were saved.
 const (
 	readers = 4
 	writers = 1
@@ -58,9 +58,9 @@ type Store struct {
 	owned  *vfs.Folder // the real folder
 }
 
-// Open locks the folder, recovers its journal and makes it ready; a missing
-// folder is made. It changes nothing on disk when it returns a LockedError,
-// DamageError, VersionError, LegacyError or NotWritableError.
+// Open locks the folder, recovers its journal and makes it ready. A missing folder is
+// created. If Open returns a LockedError, DamageError, VersionError, LegacyError or
+// NotWritableError, it has changed nothing on disk.
 func Open(cfg Config) (*Store, error) {
 	cfg = cfg.withDefaults()
 	s := &Store{}
@@ -108,19 +108,19 @@ func (s *Store) letGo() error {
 // Writable tells whether the last write succeeded; false while the disk is full or failing.
 func (s *Store) Writable() bool { return s.core.writable.Load() }
 
-// Gather says who tells when nobody is about to append, so that a batch is gathered until
-// then: quiet is called in the actor's Receive and does not wait; its argument is to be
-// called then, soon in any case. Without it, a batch is of what is in the mailbox. Called
-// before the actor is started.
+// Gather makes the store collect a batch until nobody is about to append any more. It calls
+// quiet in the actor's Receive, with a function that has to be called when that is so, and soon
+// in any case; quiet itself must not wait. Without Gather, a batch is what is in the mailbox.
+// It is called before the actor starts.
 func (s *Store) Gather(quiet func(tell func())) { s.core.quiet = quiet }
 
-// Trouble says who hears that the journal cannot be written, with the error, and that it
-// can again, with nil. It is called in the actor's Receive and must not wait. Called
-// before the actor is started.
+// Trouble makes the store call hear with an error when the journal cannot be written, and with
+// nil when it can be written again. hear is called in the actor's Receive and must not wait.
+// Trouble is called before the actor starts.
 func (s *Store) Trouble(hear func(err error)) { s.core.trouble = hear }
 
-// Close writes out what waits, ends the journal and unlocks the folder. Called
-// after the actors stopped. Calling it again gives the same answer.
+// Close writes what waits, ends the journal and unlocks the folder. It is called after the
+// actors have stopped. Further calls return the same error.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -132,7 +132,7 @@ func (s *Store) Close() error {
 	return s.err
 }
 
-// finish ends all work. Requests that still wait are given up: who asked is gone.
+// finish ends all work. Requests that still wait are dropped, since those who asked are gone.
 func (c *core) finish() error {
 	c.out = nil
 	c.inbox.attach(nil, nil)
