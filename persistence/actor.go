@@ -6,13 +6,13 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 )
 
-// Actor makes the persistence actor of the store, anew after a crash. All it
-// knows is the Store's, so that nothing is lost with it.
+// Actor makes the persistence actor of the store, at its start and after each crash. All that
+// it knows belongs to the Store, so nothing is lost in a crash.
 func (s *Store) Actor() actor.Actor { return &storeActor{s} }
 
 type storeActor struct{ store *Store }
 
-// Receive never blocks: files are the writer's and the workers' business.
+// Receive never blocks: writer and workers do what has to wait for files.
 func (a *storeActor) Receive(ctx actor.Context) {
 	s := a.store
 	s.mu.Lock()
@@ -30,7 +30,7 @@ func (a *storeActor) Receive(ctx actor.Context) {
 	if c.followed != nil {
 		c.out, c.followed = c.followed.Unfollowed(), nil
 	}
-	if c.inbox.has.Load() { // the wake may lie behind thousands of appends, and the disk waits
+	if c.inbox.has.Load() { // the wake may be behind thousands of appends, and the disk has nothing to do until then
 		c.drain()
 	}
 	c.inHand, c.out = nil, nil
@@ -56,7 +56,7 @@ func (a *storeActor) handle(ctx actor.Context) {
 type storeView struct {
 	Writable bool          `json:"writable"`
 	Trouble  string        `json:"trouble"`
-	Streams  int           `json:"streams"` // that it knows something of
+	Streams  int           `json:"streams"` // in memory
 	Next     uint64        `json:"nextSeq"`
 	Segments []segmentView `json:"segments"` // the newest, the live one last
 	Journal  int64         `json:"journalBytes"`
@@ -85,7 +85,7 @@ type segmentView struct {
 // segmentsShown is how many segments a view has.
 const segmentsShown = 50
 
-// View is what the store shows of itself, for the inspector; called on the actor's turn.
+// View returns what the store shows of itself to the inspector. It is called in the actor's turn.
 func (a *storeActor) View() any {
 	s := a.store
 	s.mu.Lock()

@@ -28,8 +28,8 @@ func (c *core) append(m *Append) {
 	c.gather()
 }
 
-// gather lets those who are about to append do so before the batch is handed
-// over. On an idle machine it costs microseconds, on a busy one it saves syncs.
+// gather waits until nobody is about to append any more, and only then hands the batch
+// over. On an idle machine that costs microseconds, on a busy one it saves syncs.
 func (c *core) gather() {
 	if c.gathering || c.writing {
 		return
@@ -43,7 +43,7 @@ func (c *core) gather() {
 	}
 }
 
-// gathering is the store's word to itself that a batch was gathered.
+// gathering is what the store sends to itself when a batch is collected.
 type gathering struct{}
 
 func (c *core) onGathering() {
@@ -51,7 +51,7 @@ func (c *core) onGathering() {
 	c.writeNext()
 }
 
-// admit encodes the event, or tells why not and leaves no trace of it.
+// admit encodes the event into a batch. If it returns an error, the event has left no trace.
 func (c *core) admit(e *stream, m *Append) error {
 	if e.next == 0 || m.Event.Seq != e.next {
 		return fmt.Errorf("%w: event %d where %d should be", ErrStale, m.Event.Seq, e.next)
@@ -78,7 +78,7 @@ func (c *core) admit(e *stream, m *Append) error {
 	return c.encode(e, &event, m, drops)
 }
 
-// dataOf is an event's data, good until the next is asked for.
+// dataOf returns an event's data. It is valid until the next call.
 func (c *core) dataOf(m *Append) []byte {
 	if m.Value == nil {
 		return m.Event.Data
@@ -128,13 +128,13 @@ func (c *core) encode(e *stream, event *Event, m *Append, drops []*stream) error
 	c.owe(b, e, m)
 	for _, d := range drops {
 		d.pending++
-		d.epoch, d.next = 0, 0 // nothing may follow
+		d.epoch, d.next = 0, 0 // the stream ends: nothing may follow
 		b.drops = append(b.drops, dropping{d})
 	}
 	return nil
 }
 
-// owe notes that the owner awaits an answer: one for each stream and batch.
+// owe notes that the owner waits for an answer. There is one for each stream in a batch.
 func (c *core) owe(b *batch, e *stream, m *Append) {
 	if e.batch == b {
 		a := &b.acks[e.ackAt]
@@ -146,7 +146,7 @@ func (c *core) owe(b *batch, e *stream, m *Append) {
 	b.acks = append(b.acks, ack{e, e.epoch, m.Event.Seq, m.Event.Seq, m.ReplyTo})
 }
 
-// filling is the youngest batch that waits, with room in it.
+// filling returns the batch that events go into: the newest that waits, if it has room.
 func (c *core) filling() *batch {
 	if n := len(c.waiting); n > 0 && len(c.waiting[n-1].bodies) < batchBytes {
 		return c.waiting[n-1]
@@ -181,8 +181,7 @@ func (c *core) writeNext() {
 	c.startWriter(writerJob{batch: b})
 }
 
-// committed ends a batch's journey: all in it is durable, in the segment from
-// offset on.
+// committed notes that a batch is durable: its lines are in the segment, from offset on.
 func (c *core) committed(b *batch, segment uint32, offset int64) {
 	for i := range b.recs {
 		r := &b.recs[i]
@@ -207,7 +206,7 @@ func (c *core) committed(b *batch, segment uint32, offset int64) {
 	c.recycle(b)
 }
 
-// landed notes that one batch less tells of the stream.
+// landed notes that a batch with events of the stream is not on its way any more.
 func (c *core) landed(e *stream, b *batch) {
 	if e.batch == b {
 		e.batch = nil
@@ -226,7 +225,7 @@ func (c *core) dropped(e *stream, in uint32) {
 	e.queue = append([]request{{remove: &removal{segment: in}}}, e.queue...)
 }
 
-// unlearn forgets what is known of a stream that is no more.
+// unlearn forgets what is known of a stream that has ended.
 func (c *core) unlearn(e *stream) {
 	c.cover(e, e.durable)
 	e.durable, e.covered, e.known, e.gone, e.unsure, e.broken = 0, 0, false, false, false, false
@@ -239,7 +238,7 @@ func (c *core) recycle(b *batch) {
 	}
 }
 
-// refuse tells an owner once that this event and all later ones are not done.
+// refuse rejects this event and all later ones of the owner, with one answer.
 func (c *core) refuse(e *stream, seq uint64, to pid, err error) {
 	c.send(to, &Rejected{e.name, e.epoch, seq, err})
 	e.refused, e.epoch, e.next = e.epoch, 0, 0
@@ -265,7 +264,7 @@ func (c *core) refuseWaiting(err error) {
 			}
 		}
 	}
-	for _, b := range batches { // only now: whoever recovers must not meet half a refusal
+	for _, b := range batches { // after all are refused, since this may start recoveries
 		for _, a := range b.acks {
 			c.landed(a.of, b)
 		}

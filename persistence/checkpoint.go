@@ -7,10 +7,10 @@ import (
 
 const (
 	beatEvery   = 250 * time.Millisecond
-	markAfter   = time.Second      // of silence
-	askedAtOnce = 32               // streams asked for a snapshot at a time
-	askedLong   = 10 * time.Second // then another stream gets its place
-	writesLong  = 2 * time.Second  // then the log says that the disk does not come back
+	markAfter   = time.Second      // without appends, until marks are written
+	askedAtOnce = 32               // streams that are asked for a snapshot at the same time
+	askedLong   = 10 * time.Second // after that a stream that was asked loses its place
+	writesLong  = 2 * time.Second  // after that the log says that a write does not end
 )
 
 // Messages of the store's own timers.
@@ -20,7 +20,7 @@ type (
 	sweepDue      struct{}
 )
 
-// timers are the running ones; each sends the actor a message.
+// timers are the timers that run. Each sends the actor a message.
 type timers struct{ beat, checkpoint, sweep *time.Timer }
 
 func (c *core) startTimers() {
@@ -49,8 +49,8 @@ func (c *core) startCheckpointTimer() {
 	}
 }
 
-// startBeat starts the short timer when something will be due: a retry, a mark
-// after the last batch, an answer that did not come, a look at the writer. An idle store has none.
+// startBeat starts the short timer if something will be due: a retry, marks after the last
+// batch, a look for answers that did not come, a look at the writer. An idle store has none.
 func (c *core) startBeat() {
 	due := c.writing || c.failure != nil && !c.poisoned || c.failure == nil && !c.marked || len(c.asked) > 0 || len(c.waiting) > 0
 	if due && c.timers.beat == nil {
@@ -65,7 +65,7 @@ func (c *core) beat() {
 	case c.writing:
 		c.lookAtWriter(now)
 	case c.poisoned:
-	case c.failure == nil && len(c.waiting) > 0: // the word that would have started it was lost
+	case c.failure == nil && len(c.waiting) > 0: // the message that would have started the write was lost
 		c.gathering = false
 		c.writeNext()
 	case c.failure != nil:
@@ -84,9 +84,9 @@ func (c *core) beat() {
 	c.startBeat()
 }
 
-// lookAtWriter has the log say, once, that a write takes too long: all that is to be kept
-// waits for it, and nothing else would tell. One that has ended, and is only to be heard of,
-// is not the disk's fault; after a failure nothing waits.
+// lookAtWriter logs, once, that a write takes too long: everything that has to be stored waits
+// for it, and nothing else would show that. A write that has ended, but whose answer is still in
+// the inbox, is not the disk's fault; and after a failure nothing waits.
 func (c *core) lookAtWriter(now time.Time) {
 	if took := now.Sub(c.writeBegun); took >= writesLong && !c.hangs && c.failure == nil && !c.inbox.has.Load() {
 		c.hangs = true
@@ -94,8 +94,8 @@ func (c *core) lookAtWriter(now time.Time) {
 	}
 }
 
-// mark makes a batch that only proves what came before. Two, so that damage to
-// one leaves the other.
+// mark makes a batch that only proves that everything before it was durable. It has two marks,
+// so that damage to one leaves the other.
 func (c *core) mark(b *batch) {
 	for range 2 {
 		b.bodies = append(b.bodies, markBody...)
@@ -103,7 +103,7 @@ func (c *core) mark(b *batch) {
 	}
 }
 
-// timedCheckpoint begins a checkpoint when there is something for it.
+// timedCheckpoint begins a checkpoint if there is something to do in it.
 func (c *core) timedCheckpoint() {
 	c.startCheckpointTimer()
 	c.removeTombs(c.segments[0].number) // those saved after the journal forgot them
@@ -116,8 +116,8 @@ func (c *core) timedCheckpoint() {
 	c.startBeat()
 }
 
-// deletable tells whether a segment worth deleting is covered; empty ones wait
-// for company.
+// deletable tells whether a segment with events is not needed any more. Empty segments are
+// deleted only together with such a one.
 func (c *core) deletable() bool {
 	oldest := c.oldestNeeded()
 	for _, s := range c.segments {
@@ -132,9 +132,9 @@ func (c *core) rollDue() bool {
 	return c.rolling || c.live().bytes >= c.cfg.SegmentBytes && c.live().events > 0
 }
 
-// oldestNeeded is the segment that a new header names as the oldest. A segment
-// is let go at the first roll after the one that sealed it: until then the
-// older snapshots have their journal behind them.
+// oldestNeeded is the segment that a new header names as the oldest. A segment is given up at
+// the earliest with the second new segment after it: until then the older snapshots have the
+// journal that follows them.
 func (c *core) oldestNeeded() uint32 {
 	for _, s := range c.segments[:len(c.segments)-1] {
 		if s.needed > 0 {
@@ -144,7 +144,7 @@ func (c *core) oldestNeeded() uint32 {
 	return c.live().number
 }
 
-// roll has the writer begin a new segment. Every try has a number of its own.
+// roll makes the writer begin a new segment. Every try gets a new number.
 func (c *core) roll() {
 	c.number++
 	live := c.live()
@@ -157,8 +157,8 @@ func (c *core) roll() {
 	}})
 }
 
-// opened goes on after a new segment is durable: the older ones that its
-// header does not name any more are deleted, the rest is to be covered.
+// opened goes on when a new segment is durable. Segments that its header does not name any more
+// are deleted; for the others snapshots are asked for.
 func (c *core) opened(w written) {
 	if c.failure != nil {
 		c.log.Info("journal can be written again", "segment", w.open.Segment)
@@ -166,7 +166,8 @@ func (c *core) opened(w written) {
 	}
 	c.segments = append(c.segments, &segment{number: w.open.Segment, bytes: w.size})
 	oldest := min(w.open.Oldest, c.oldestNeeded())
-	// A recovery may need an older one since: the next header is to name it, and comes at once.
+	// A recovery may have found out since that an older one is needed. The next header names it then,
+	// and is written at once.
 	c.failure, c.rolling, c.marked = nil, oldest < w.open.Oldest, true
 	c.writable.Store(true)
 	c.letGo(oldest)
@@ -174,7 +175,8 @@ func (c *core) opened(w written) {
 	c.wantSnapshots()
 }
 
-// letGo forgets the segments before oldest and what only they needed.
+// letGo gives up the segments before oldest, and the older snapshots and tombstones that are of
+// no use without them.
 func (c *core) letGo(oldest uint32) {
 	n := 0
 	for c.segments[n].number < oldest {
@@ -192,7 +194,8 @@ func (c *core) letGo(oldest uint32) {
 	c.removeTombs(oldest)
 }
 
-// removeTombs removes the tombstones of which the segments from oldest on hold no event.
+// removeTombs removes the tombstones of streams that have no event in the segments from oldest
+// on.
 func (c *core) removeTombs(oldest uint32) {
 	tombs := c.tombs
 	c.tombs = nil
@@ -222,7 +225,7 @@ func (c *core) noteTomb(e *stream) {
 	}
 }
 
-// wantSnapshots notes which streams keep sealed segments alive.
+// wantSnapshots asks for snapshots of the streams that keep closed segments from being deleted.
 func (c *core) wantSnapshots() {
 	c.wants = c.wants[:0]
 	for _, e := range c.dirty {
@@ -237,7 +240,7 @@ func (c *core) holdsSealed(e *stream) bool {
 	return len(e.locs) > 0 && e.locs[0].segment < c.live().number
 }
 
-// ask tells the keeper of the next streams, a bounded number at a time.
+// ask asks the keeper for the next snapshots, at most askedAtOnce at a time.
 func (c *core) ask() {
 	for len(c.wants) > 0 && len(c.asked) < askedAtOnce && c.keeper != nil {
 		e := c.wants[len(c.wants)-1]
@@ -250,7 +253,7 @@ func (c *core) ask() {
 	}
 }
 
-// unask notes that a stream answered, or needs no answer any more.
+// unask notes that a stream has answered, or that no snapshot of it is needed any more.
 func (c *core) unask(e *stream) {
 	if _, asked := c.asked[e]; asked {
 		delete(c.asked, e)
@@ -263,7 +266,7 @@ type surplusJob struct{ names []string }
 
 // segmentsRemoved answers it.
 type segmentsRemoved struct {
-	names []string // that are still there
+	names []string // those that are still there
 	err   error
 }
 

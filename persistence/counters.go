@@ -7,11 +7,11 @@ import (
 	"elemental/persistence/meter"
 )
 
-// Counters is what the store has done since its start, and how it is.
+// Counters is what the store has done since its start, and its present state.
 type Counters struct {
-	Syncs, Failures uint64      // of the journal: batches that became durable, and troubles
-	Records, Bytes  uint64      // that it was given
-	Sync            meter.Times // of a batch's write and sync together
+	Syncs, Failures uint64      // batches of the journal that became durable; failures
+	Records, Bytes  uint64      // records and bytes in those batches
+	Sync            meter.Times // time of a batch's write and sync together
 	BatchRecords    [meter.SizeBuckets]uint64
 	Snapshots       uint64 // that were written
 	SnapshotBytes   uint64 // their size
@@ -25,7 +25,7 @@ type Counters struct {
 	Writable        bool  // whether the last write succeeded
 }
 
-// counts are a store's; nil without Config.Inspect. All methods do nothing then.
+// counts are the counters of a store; nil without Config.Inspect, and all methods do nothing then.
 type counts struct {
 	syncs, failures, records, bytes atomic.Uint64
 	sync                            meter.Histogram
@@ -41,7 +41,7 @@ func newCounts(cfg *Config) *counts {
 	return &counts{}
 }
 
-// now is when a batch's way to the disk begins, if that is measured.
+// now is the time at which the writing of a batch begins, if that is measured.
 func (c *counts) now() (begun time.Time) {
 	if c != nil {
 		begun = time.Now()
@@ -83,7 +83,7 @@ func (c *counts) page(bytes length) {
 	}
 }
 
-// length is a writer that counts what it is given.
+// length is a writer that counts the bytes written to it.
 type length uint64
 
 func (n *length) Write(p []byte) (int, error) {
@@ -91,8 +91,8 @@ func (n *length) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Counters may be called at any time before Close. Without Config.Inspect only what is
-// now is told.
+// Counters may be called at any time before Close. Without Config.Inspect it only returns the
+// present state.
 func (s *Store) Counters() Counters {
 	s.mu.Lock()
 	c := s.core

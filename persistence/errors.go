@@ -6,28 +6,28 @@ import (
 )
 
 var (
-	// ErrStale rejects an event of a former owner, or one out of sequence.
+	// ErrStale rejects what comes from a former owner, or is out of sequence.
 	ErrStale = errors.New("stale writer")
 	// ErrUnavailable rejects an event while the disk is full or failing.
 	ErrUnavailable = errors.New("storage is unavailable")
-	// ErrBusy rejects work over a bound of Config. Nothing is wrong with the disk.
+	// ErrBusy rejects work beyond a limit. Nothing is wrong with the disk.
 	ErrBusy = errors.New("storage is busy")
-	// ErrInvalid rejects what cannot be kept as JSON, or is too big.
+	// ErrInvalid rejects what cannot be stored as JSON, or is too big.
 	ErrInvalid = errors.New("not storable")
 	// ErrNoItems answers ReadItems of a page that was never saved.
 	ErrNoItems = errors.New("no such items")
-	// ErrTooMuch answers ReadItems of more bytes than the asker takes.
+	// ErrTooMuch answers ReadItems when the items have more bytes than MaxBytes.
 	ErrTooMuch = errors.New("too many bytes")
 )
 
-// LockedError is Open's refusal of a folder that another process has open.
+// LockedError is returned by Open for a folder that another process has open.
 type LockedError struct{ Dir string }
 
 func (e *LockedError) Error() string {
 	return fmt.Sprintf("data folder %s is in use by another process: stop that one first", e.Dir)
 }
 
-// NotWritableError is Open's refusal of a folder it cannot read or write.
+// NotWritableError is returned by Open for a folder that it cannot read or write.
 type NotWritableError struct {
 	Dir string
 	Err error
@@ -39,8 +39,8 @@ func (e *NotWritableError) Error() string {
 
 func (e *NotWritableError) Unwrap() error { return e.Err }
 
-// DamageError says that something which was durable cannot be read any more.
-// From Open it means that nothing was changed.
+// DamageError says that something which was durable cannot be read any more. If Open returns
+// it, nothing was changed.
 type DamageError struct {
 	File    string // inside the data folder
 	Offset  int64
@@ -51,7 +51,7 @@ func (e *DamageError) Error() string {
 	return fmt.Sprintf("%s is damaged at byte %d (%s): restore the data folder from a backup", e.File, e.Offset, e.Problem)
 }
 
-// VersionError is Open's refusal of a folder written by a newer program.
+// VersionError is returned by Open for a folder that a newer program has written.
 type VersionError struct {
 	File           string
 	Version, Known int
@@ -61,7 +61,7 @@ func (e *VersionError) Error() string {
 	return fmt.Sprintf("%s has format version %d, this program knows %d: use a newer program", e.File, e.Version, e.Known)
 }
 
-// LegacyError is Open's refusal of a folder that the original provider wrote.
+// LegacyError is returned by Open for a folder of the original provider.
 type LegacyError struct{ Dir string }
 
 func (e *LegacyError) Error() string {

@@ -6,27 +6,27 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 )
 
-// This file is how persistence tells of messages whose way through the actors is
-// followed: what they were committed with, and which answer is theirs.
+// This file is about messages that belong to a followed request (see actors/telemetry): it
+// reports the batch that they were committed with, and gives each its own answer.
 
-// Followed is the context of a message that is followed; no other has headers.
+// Followed is the context of a followed message. Only such contexts have headers.
 type Followed interface {
 	actor.Context
-	// Later says that the message is done with only when Later.Done is called.
+	// Later says that the handling of the message ends only with Later.Done.
 	Later() Later
-	// Unfollowed is the context for what has nothing to do with the message.
+	// Unfollowed is the context for everything that has nothing to do with the message.
 	Unfollowed() actor.Context
 }
 
-// Later is a message that is followed and waits for its answer.
+// Later is a followed message that waits for its answer.
 type Later interface {
-	// Done ends its stay; b is the batch that it was committed with, nil for none.
+	// Done ends its handling; b is the batch that it was committed with, nil if none.
 	Done(b *Batch)
-	// Wrap makes the answer one that is followed too.
+	// Wrap makes the answer a part of the followed request.
 	Wrap(answer any) any
 }
 
-// Batch is one write of the journal and its sync.
+// Batch is one write to the journal and its sync.
 type Batch struct {
 	Records, Bytes         int
 	Begun, Written, Synced time.Time
@@ -40,21 +40,21 @@ func followed(ctx actor.Context) Followed {
 	return f
 }
 
-// following is an Append that is followed.
+// following is a followed Append.
 type following struct {
 	later Later
-	ack   int // its place in the batch's
+	ack   int // index of its ack in the batch
 	seq   uint64
 }
 
-// follow notes that the Append in hand, which is in e's batch, is followed.
+// follow notes that the present Append, which is in e's batch, is followed.
 func (c *core) follow(e *stream, m *Append) {
 	if c.followed != nil {
 		e.batch.following = append(e.batch.following, following{c.followed.Later(), e.ackAt, m.Event.Seq})
 	}
 }
 
-// tellFollowing answers those of a durable batch that are followed, each by itself.
+// tellFollowing answers the followed Appends of a durable batch, each with its own answer.
 func (c *core) tellFollowing(b *batch) {
 	for _, f := range b.following {
 		as := b.as
@@ -65,7 +65,7 @@ func (c *core) tellFollowing(b *batch) {
 	}
 }
 
-// dropFollowing ends those of a batch that is given up.
+// dropFollowing ends the followed Appends of a batch that is given up.
 func (b *batch) dropFollowing() {
 	for _, f := range b.following {
 		f.later.Done(nil)
@@ -73,7 +73,7 @@ func (b *batch) dropFollowing() {
 	b.following = nil
 }
 
-// note notes the time where somebody wants to know.
+// note notes the time, if the batch has followed Appends.
 func (b *batch) note(at *time.Time) {
 	if len(b.following) > 0 {
 		*at = time.Now()

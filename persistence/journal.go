@@ -19,27 +19,27 @@ const (
 	journalFormat  = "elemental-journal"
 	journalVersion = 1
 
-	batchBytes     = 4 << 20  // what one write takes, but for a single bigger event
-	maxEventBytes  = 64 << 20 // of one event's data
-	maxStreamBytes = 4096     // of one stream's name
+	batchBytes     = 4 << 20  // most bytes in one write, except for a single bigger event
+	maxEventBytes  = 64 << 20 // most bytes of one event's data
+	maxStreamBytes = 4096     // most bytes of a stream's name
 )
 
-// header is the body of a segment's first line. Its n is that of the first
-// record that follows.
+// header is the body of a segment's first line. The n of that line is that of the first
+// record after it.
 type header struct {
 	Format   string    `json:"format"`
 	Version  int       `json:"version"`
 	Segment  uint32    `json:"segment"`
-	Oldest   uint32    `json:"oldest"`   // the oldest segment still needed: with it the chain is complete
-	Previous link      `json:"previous"` // where the segment before is cut
+	Oldest   uint32    `json:"oldest"`   // the oldest segment that is still needed: the end of the chain
+	Previous link      `json:"previous"` // where the segment before ends
 	Created  time.Time `json:"created"`
 }
 
-// link names the durable part of the previous segment; all zero in the first.
+// link says which part of the previous segment is durable. It is all zero in the first one.
 type link struct {
 	Segment uint32 `json:"segment"`
-	Seq     uint64 `json:"seq"`   // of its last durable record
-	Bytes   int64  `json:"bytes"` // its durable length
+	Seq     uint64 `json:"seq"`   // of the last durable record in it
+	Bytes   int64  `json:"bytes"` // length of the durable part
 }
 
 // markBody is the body of a mark: it only proves that what came before is durable.
@@ -49,29 +49,29 @@ func segmentFile(number uint32) string {
 	return fmt.Sprintf("%s/%08d%s", journalFolder, number, segmentSuffix)
 }
 
-// batch is what one write and one sync make durable. The actor fills it, then
-// the writer has it, then the actor again.
+// batch is what one write and one sync make durable. The actor fills it, then it belongs to
+// the writer, then to the actor again.
 type batch struct {
 	bodies []byte
 	recs   []rec
 	acks   []ack
 	drops  []dropping
 
-	first, durable uint64 // sequence of the first record; highest durable one
+	first, durable uint64 // sequence of the first record; highest sequence that is durable
 	lines          []byte // made by the writer
 
 	following []following
-	as        Batch // when it was written, kept for those
+	as        Batch // when it was written, noted for those in following
 }
 
 // rec is one record of a batch.
 type rec struct {
 	of   *stream // nil for a mark
-	body uint32  // its length among bodies
-	line uint32  // its length among lines, with the newline
+	body uint32  // its length in bodies
+	line uint32  // its length in lines, with the newline
 }
 
-// ack is the answer owed to one stream's owner.
+// ack is the answer that is owed to the owner of one stream.
 type ack struct {
 	of          *stream
 	epoch       uint64
@@ -89,8 +89,8 @@ func (b *batch) reset() {
 	*b = batch{bodies: b.bodies[:0], lines: b.lines[:0], recs: b.recs[:0], acks: b.acks[:0], drops: b.drops[:0]}
 }
 
-// frame makes the lines. It is done by the writer, when the highest durable
-// sequence is known, and beside the actor.
+// frame makes the lines. The writer does that, outside the actor, because only then the
+// highest durable sequence is known.
 func (b *batch) frame() {
 	at := 0
 	for i := range b.recs {
@@ -116,18 +116,18 @@ type written struct {
 	err  error
 }
 
-// writer owns the file that is written. It does one job at a time.
+// writer owns the file that is written to. It does one job at a time.
 type writer struct {
 	files  vfs.FS
 	live   vfs.File
-	size   int64 // what is written of it
-	room   int64 // zeros that are ahead
+	size   int64 // bytes written to it
+	room   int64 // zeros that follow
 	counts *counts
 }
 
 func (w *writer) do(job writerJob) (done written) {
 	done.writerJob = job
-	defer func() { // a broken invariant here must not take the answer with it
+	defer func() { // even after a panic the actor must get its answer
 		if r := recover(); r != nil {
 			done.err = fmt.Errorf("journal writer panicked: %v", r)
 		}
@@ -157,16 +157,16 @@ func (w *writer) write(b *batch) error {
 	return w.live.Sync()
 }
 
-// How many zeros are put ahead at a time: as many as there are bytes in the segment,
-// but so many at least and at most.
+// How many zeros are written ahead at a time: as many as there are bytes in the segment, but
+// within these bounds.
 const (
 	leastAhead = 4 << 10
 	mostAhead  = 256 << 10
 )
 
-// clearWay sees to it that there are zeros where the next batches go, now that one is
-// written: a sync that has no new size to note takes half as long. Where the disk has no
-// room for zeros it has had room for the batch.
+// clearWay writes zeros where the next batches will go, after a batch was written. A sync that
+// does not have to note a new file size takes half as long. If the disk has no room for the
+// zeros, that does no harm: it had room for the batch.
 func (w *writer) clearWay(wrote int64) {
 	w.size += wrote
 	if w.room -= wrote; w.room > 0 {
@@ -179,7 +179,7 @@ func (w *writer) clearWay(wrote int64) {
 	}
 }
 
-// begin leaves the former segment and makes a new one durable, name and all.
+// begin closes the former segment and makes a new one durable, including its name.
 func (w *writer) begin(h *header, next uint64) (int64, error) {
 	if err := w.close(); err != nil {
 		return 0, err
@@ -218,7 +218,7 @@ func headerLine(h *header, next uint64) ([]byte, error) {
 	return appendFrame(nil, next, h.Previous.Seq, body), nil
 }
 
-// close lets go of the live file; all that counts in it was synced or failed.
+// close closes the live file. Everything in it was synced, or its sync has failed.
 func (w *writer) close() error {
 	if w.live == nil {
 		return nil

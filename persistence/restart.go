@@ -7,16 +7,16 @@ import (
 
 var errPanicked = errors.New("persistence actor restarted")
 
-// started sets the timers, and looks for answers whose wake was lost.
+// started starts the timers, and looks for answers whose wake was lost.
 func (c *core) started() {
 	c.startTimers()
 	c.drain()
 	c.writeNext()
 }
 
-// restarted makes the state sound after a handler panicked: who waits for the
-// message it was at is answered, what is not on disk is refused, and nothing
-// is written any more if a batch was on disk but only half noted.
+// restarted makes the state sound after a handler has panicked. Whoever waits for the message
+// that was being handled is answered, and what is not on disk is refused. If a batch was on disk
+// but only half noted, nothing is written any more.
 func (c *core) restarted() {
 	msg, answer := c.inHand, c.answer
 	c.inHand, c.answer = nil, nil
@@ -32,8 +32,8 @@ func (c *core) restarted() {
 	c.abandonAfterPanic()
 }
 
-// abandonAfterPanic refuses what a crashed handler may have left half done. It
-// waits for the writer: what is being written may become durable.
+// abandonAfterPanic refuses what a crashed handler may have left half done. It waits until the
+// writer has done its job, since what is being written may become durable.
 func (c *core) abandonAfterPanic() {
 	if c.panicked && !c.writing {
 		c.panicked = false
@@ -42,7 +42,7 @@ func (c *core) abandonAfterPanic() {
 	}
 }
 
-// apologize answers the message that crashed its handler.
+// apologize answers the message whose handler crashed.
 func (c *core) apologize(msg any) {
 	if v := reflect.ValueOf(msg); v.Kind() == reflect.Pointer && v.IsNil() {
 		return // that was the reason

@@ -9,40 +9,40 @@ type loc struct {
 	offset  int64
 }
 
-// stream is what is known in memory of one stream. Only streams that have an
-// owner, or events in the journal tail that no snapshot covers, are in memory.
+// stream is what is known in memory of one stream. Streams are in memory only if they have
+// an owner, or events in the journal that no snapshot covers, or files that must be removed.
 type stream struct {
 	name  Stream
-	start string // of each of its record bodies, once there is one
+	start string // the beginning of all its record bodies; "" until there is one
 
-	epoch   uint64 // of its owner; 0 without one
-	ref     uint64 // of the Recover that made it that
-	refused uint64 // the last epoch that was told Rejected; it is told once
-	next    uint64 // sequence of the owner's next event; 0 until it recovered
+	epoch   uint64 // of its owner; 0 if it has none
+	ref     uint64 // of the Recover by which the owner became that
+	refused uint64 // the last epoch that was answered Rejected; each is answered once
+	next    uint64 // sequence of the owner's next event; 0 until the owner has recovered
 	durable uint64 // sequence of the last durable event
-	covered uint64 // up to here a verified snapshot has it all
-	locs    []loc  // of the durable events after covered
-	lastIn  uint32 // newest segment that holds an event of it
+	covered uint64 // sequence of the last event in a verified snapshot
+	locs    []loc  // places of the durable events after covered
+	lastIn  uint32 // newest segment with an event of it
 
-	pending int    // batches, not yet on disk, that tell of it
-	batch   *batch // the youngest of them, and its ack there
-	ackAt   int
+	pending int    // batches with events of it that are not on disk yet
+	batch   *batch // the newest of them
+	ackAt   int    // index of its ack in batch
 
 	known   bool      // durable and covered were checked against the snapshot files
 	gone    bool      // the snapshot is a tombstone
 	unsure  bool      // the newest snapshot file is damaged, not known to be durable, or does not count
 	broken  bool      // the journal contradicts itself about it
 	inTombs bool      // it is in core.tombs
-	undone  []removal // what failed to remove its files
+	undone  []removal // removals that failed
 
-	busy  bool      // a worker has its files
-	queue []request // who wants them next
+	busy  bool      // a worker uses its files
+	queue []request // requests that wait for the files
 
-	dirtyAt int    // index in core.dirty, -1 when not there
+	dirtyAt int    // index in core.dirty; -1 if it is not there
 	sweep   uint32 // core.sweeps when it was last used
 }
 
-// request is work on a stream's own files. It is done one at a time for each stream.
+// request is work on the files of one stream. For each stream there is one at a time.
 type request struct {
 	recover *Recover
 	epoch   uint64 // of the Recover
@@ -50,15 +50,15 @@ type request struct {
 	remove  *removal
 }
 
-// removal takes away a stream's files: of a dropped stream, or of a tombstone
-// that the journal does not know any more.
+// removal is the removal of files of a stream: all files of a dropped stream, a tombstone
+// that the journal does not know any more, or an older snapshot.
 type removal struct {
-	segment uint32 // which names the drop, and stays until it is done
+	segment uint32 // for a drop: the segment with the event, which stays until the removal is done
 	tomb    bool
-	old     bool // only the older snapshot, without its journal of no use
+	old     bool // only the older snapshot, which is of no use without the journal that followed it
 }
 
-// entry finds or makes a stream's place in the table.
+// entry finds or makes a stream's entry in the table.
 func (c *core) entry(name Stream) (*stream, error) {
 	if e := c.table[name]; e != nil {
 		e.sweep = c.sweeps
@@ -72,7 +72,7 @@ func (c *core) entry(name Stream) (*stream, error) {
 	return e, nil
 }
 
-// forgetIfIdle drops a stream from memory when nothing needs it there.
+// forgetIfIdle removes a stream from memory if nothing needs it there.
 func (c *core) forgetIfIdle(e *stream) {
 	idle := e.epoch == 0 && e.pending == 0 && !e.busy && len(e.queue) == 0
 	if idle && len(e.locs) == 0 && !e.gone && !e.broken && len(e.undone) == 0 {
@@ -122,11 +122,11 @@ func (c *core) cover(e *stream, seq uint64) {
 type segment struct {
 	number uint32
 	bytes  int64 // durable length
-	needed int   // events no snapshot covers, drops that are not done
-	events int   // ever put in it
+	needed int   // events that no snapshot covers, and drops that are not done
+	events int   // events that were ever put into it
 }
 
-// segment finds one by number; the newest ones are asked for most.
+// segment finds a segment by its number. It begins with the newest, which is wanted most.
 func (c *core) segment(number uint32) *segment {
 	for i := len(c.segments) - 1; i >= 0; i-- {
 		if c.segments[i].number == number {

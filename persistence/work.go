@@ -8,16 +8,15 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 )
 
-// job is one piece of file work, done away from the actor. Its answer is
-// handed to the actor.
+// job is one piece of file work, done outside the actor. The actor gets its answer.
 type job interface {
 	do(files *disk) any
-	failed(reason error) any // the answer when do panicked
+	failed(reason error) any // the answer if do has panicked
 }
 
-// pool runs jobs on at most limit goroutines; the others wait in line. Removals have a line of
-// their own, which takes turns with the other: who deletes much lets nobody's snapshot wait.
-// Only the actor adds to it.
+// pool runs jobs on at most limit goroutines; other jobs wait in line. Removals have a line of
+// their own, and the two lines take turns, so that nobody's snapshot waits behind many removals.
+// Only the actor adds jobs.
 type pool struct {
 	limit int
 	spawn func(work func()) // runs work on a goroutine
@@ -26,7 +25,7 @@ type pool struct {
 	mu      sync.Mutex // held for the time of a push or pop
 	running int
 	lines   [2][]job
-	turn    int // the line that was next last
+	turn    int // the line that had the last turn
 }
 
 func (p *pool) add(j job) {
@@ -88,7 +87,7 @@ func (p *pool) giveUp() {
 	p.lines = [2][]job{}
 }
 
-// runJob does a job and keeps a panic in it from ending the process.
+// runJob does a job. A panic in the job becomes its answer.
 func runJob(j job, files *disk) (answer any) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -98,13 +97,13 @@ func runJob(j job, files *disk) (answer any) {
 	return j.do(files)
 }
 
-// inbox carries the answers of writer and workers to the actor, whichever
-// incarnation of it is alive: none is lost while it restarts.
+// inbox carries the answers of writer and workers to the actor. It survives a restart of the
+// actor, so no answer is lost.
 type inbox struct {
 	mu      sync.Mutex
 	answers []any
-	room    [4]any      // where they are, while they are few
-	has     atomic.Bool // answers wait; looked at without the lock
+	room    [4]any      // memory for a few answers
+	has     atomic.Bool // answers wait; read without the lock
 	to      *actor.PID
 	system  *actor.ActorSystem
 }
@@ -133,7 +132,7 @@ func (in *inbox) tell(msg any) {
 	in.nudge(msg)
 }
 
-// gathered tells the actor that a batch is.
+// gathered tells the actor that a batch is collected.
 func (in *inbox) gathered() { in.tell(&gathering{}) }
 
 func (in *inbox) nudge(msg any) {
@@ -142,8 +141,8 @@ func (in *inbox) nudge(msg any) {
 	}
 }
 
-// take hands out the oldest answer. One at a time, so that a handler's panic
-// costs no other answer.
+// take returns the oldest answer. It returns one at a time, so that a panic in a handler loses
+// no other answer.
 func (in *inbox) take() any {
 	in.mu.Lock()
 	defer in.mu.Unlock()
