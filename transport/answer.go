@@ -5,7 +5,7 @@ import (
 	"elemental/protocol"
 )
 
-// This file turns replies and events of the actors into the wire's JSON.
+// This file turns replies and events of the actors into the JSON of the wire.
 
 // appendReply appends the answer to a request, as UTF-8.
 func appendReply(dst []byte, req *actors.Request, reply any) []byte {
@@ -14,7 +14,7 @@ func appendReply(dst []byte, req *actors.Request, reply any) []byte {
 	}
 	start := len(dst)
 	dst, ok := appendValues(protocol.BeginAnswer(dst), reply)
-	if !ok { // a reply that this table does not know: a fault of ours
+	if !ok { // a bug: this table does not know the reply
 		return appendRefusal(dst[:start], actors.Refused{Code: actors.OutcomeUnknown}, req.ID)
 	}
 	return protocol.EndAnswer(dst, req.ID)
@@ -25,7 +25,7 @@ func appendRefusal(dst []byte, refused actors.Refused, id []byte) []byte {
 	return protocol.AppendRefusal(dst, code, protocol.Reason(code, refused.Seconds), id)
 }
 
-// appendValues is the table of replies: what each adds to a success.
+// appendValues is the table of replies: which values each adds to a success.
 func appendValues(dst []byte, reply any) ([]byte, bool) {
 	switch r := reply.(type) {
 	case actors.Done:
@@ -97,18 +97,18 @@ func wireMessage(m *actors.Message, index int64) protocol.Message {
 	return protocol.Message{Text: m.Text, Author: m.Author, Timestamp: m.Timestamp, Index: index}
 }
 
-// weight is what a request may cost others.
+// weight is how much a request may cost other connections.
 type weight int
 
 const (
 	light weight = iota
 	aPost        // posts to a channel travel together
 	aSubscription
-	aPage // a few messages are asked for: a connection has one such request under way at a time
-	heavy // its answer may be large: likewise, and it counts as much as heavyPages
+	aPage // it asks for a few messages; a connection has one such request under way at a time
+	heavy // its answer may be large; likewise, and it counts as much as heavyPages of aPage
 )
 
-// pageMessages is how many messages are a few.
+// pageMessages is how many messages count as a few.
 const pageMessages = 20
 
 func weightOf(command any) weight {
@@ -135,7 +135,7 @@ func weightOfMessages(count int64) weight {
 	return heavy
 }
 
-// pages is how much of the turns for large answers such a request takes.
+// pages is how many of the turns for large answers such a request takes.
 func (w weight) pages() int {
 	switch w {
 	case aPage:
@@ -146,12 +146,11 @@ func (w weight) pages() int {
 	return 0
 }
 
-// Encoder makes the bytes of events in one text encoding, for all connections.
-// It fulfils actors.Encoder.
+// Encoder makes the bytes of events in one text encoding, for all connections. It implements
+// actors.Encoder.
 type Encoder struct{ codec *protocol.Codec }
 
-// NewEncoder returns the encoder for a text encoding, which has to be the one
-// of Config.
+// NewEncoder returns the encoder for a text encoding, which has to be that of Config.
 func NewEncoder(encoding string) (*Encoder, error) {
 	codec, err := protocol.FindCodec(encoding)
 	if err != nil {
@@ -167,7 +166,7 @@ func (e *Encoder) EncodeNewMessage(m *actors.NewMessage) *actors.Event {
 	return &actors.Event{Bytes: e.codec.Finish(protocol.AppendNewMessage(make([]byte, 0, size), &event), 0)}
 }
 
-// EncodeUnsubscribed makes the event of a subscription's end.
+// EncodeUnsubscribed makes the event of the end of a subscription.
 func (e *Encoder) EncodeUnsubscribed(u *actors.Unsubscribed) *actors.Event {
 	code := string(u.Reason)
 	event := protocol.Unsubscribed{

@@ -9,38 +9,38 @@ import (
 	"elemental/protocol"
 )
 
-// Config is what an operator sets of the wire. Zero values are not defaults:
-// DefaultConfig has those.
+// Config is what an operator can set of the wire. The zero values are not the defaults:
+// DefaultConfig returns those.
 type Config struct {
 	Host     string // "" for all interfaces
 	Port     int    // 0 for any free one
-	Encoding string // of the text on the wire, in Python's or IANA's spelling
+	Encoding string // of the text on the wire, spelled as Python or IANA does
 
 	CertFile, KeyFile string // of TLS, both or none; read again when they change
 
-	LoginRequestBytes int // of one request before login
-	RequestBytes      int // of one request after login
-	Depth             int // of nesting in a request
-	ImageBytes        int // of a server's image as base64
+	LoginRequestBytes int // most bytes of one request before login
+	RequestBytes      int // most bytes of one request after login
+	Depth             int // deepest nesting in a request
+	ImageBytes        int // most bytes of a server's image as base64
 
-	RequestTime time.Duration // to finish a request once begun
-	LoginTime   time.Duration // from the connection's start to a login
-	IdleTime    time.Duration // without a request, 0 for no limit
-	StallTime   time.Duration // in which a client must read some of what it is sent
+	RequestTime time.Duration // time to finish a request once begun
+	LoginTime   time.Duration // time from the connection's start to a login
+	IdleTime    time.Duration // longest time without a request; 0 for no limit
+	StallTime   time.Duration // time in which a client must read some of what it is sent
 
-	Window      int // requests of one connection under way
-	Together    int // requests under way of all connections that send ahead, while others ask; 0 for 6 for each processor
-	OutboxBytes int // waiting to be read by one client, besides one answer of any size
-	UnreadBytes int // waiting to be read by all clients
-	Connections int // at a time
-	PerAddress  int // connections of one address, 0 for no limit
+	Window      int // most requests of one connection under way
+	Together    int // most posts under way from all connections that send ahead, while others ask; 0 for 6 for each processor
+	OutboxBytes int // most bytes that wait for one client to read them, besides one answer of any size
+	UnreadBytes int // most bytes that wait for all clients to read them
+	Connections int // most connections at the same time
+	PerAddress  int // most connections from one address; 0 for no limit
 
-	Processors int // that the provider works with; 0 for as many as the runtime has
+	Processors int // how many processors the provider works with; 0 for GOMAXPROCS
 
 	Inspect bool // keep what the inspector shows of connections
 
 	// RequestLog gets a line for every request and answer, each in one Write, from many
-	// goroutines; it must not wait. nil for none.
+	// goroutines. It must not wait. nil for no such log.
 	RequestLog  io.Writer
 	ConsoleName string // in those lines
 }
@@ -52,7 +52,7 @@ func (cfg *Config) processors() int {
 	return runtime.GOMAXPROCS(0)
 }
 
-// DefaultConfig is the documented defaults.
+// DefaultConfig returns the defaults that docs/operations.md lists.
 func DefaultConfig() Config {
 	return Config{
 		Port:              5005,

@@ -22,8 +22,8 @@ type session interface {
 	Close()
 }
 
-// conn is one connection; it is the actors' Outbox. It is read by a goroutine of
-// its own, or by the poller while its client sends whole requests, see poll.go.
+// conn is one connection. It implements actors.Outbox. A goroutine of its own reads it, or
+// the poller while its client sends whole requests (poll.go).
 type conn struct {
 	shared   *Listener
 	socket   stream
@@ -31,22 +31,22 @@ type conn struct {
 	name     string    // address and port, for the request log
 	log      *requestLog
 	session  session
-	seen     *seen // nil unless somebody may look
+	seen     *seen // what the inspector shows; nil without Config.Inspect
 	requests *protocol.Decoder
 	values   values
 	out      outbox
 
-	arrived  time.Duration // of the first bytes of the next request, since the listener began; while somebody follows requests
-	opened   int64         // on the listener's clock
-	begun    atomic.Int64  // when the request that is being waited for began; 0 for none
-	active   atomic.Int64  // when the last request came, kept only with IdleTime
+	arrived  time.Duration // when the first bytes of the next request came, since the listener began; 0 unless somebody follows requests
+	opened   int64         // when the connection began; this and the next three on the listener's clock
+	begun    atomic.Int64  // when the unfinished request began; 0 for none
+	active   atomic.Int64  // when the last request came; only with IdleTime
 	closing  atomic.Int64  // when the reader stopped; 0 before
 	loggedIn atomic.Bool
-	greeted  atomic.Bool // was logged in once
+	greeted  atomic.Bool // somebody has logged in once
 	end      atomic.Uint32
 }
 
-// Why a connection is being ended from outside its reader. The first cause holds.
+// Why a connection is ended from outside its reader. The first cause counts.
 const (
 	endNone     uint32 = iota
 	endTime            // a time limit
@@ -61,7 +61,7 @@ var (
 	errIdle  = errors.New("nothing to read")
 )
 
-// How long a client that has been told the end may take to close, and how much
+// How long a client may take to close after it was told that the connection ends, and how much
 // it may send meanwhile.
 const (
 	lingerTime  = 5 * time.Second
@@ -85,7 +85,7 @@ func newConn(shared *Listener, socket stream) *conn {
 
 // serve runs the connection to its end, or until the poller may have it.
 func (c *conn) serve() (ended bool) {
-	ended = true // whatever happens
+	ended = true // also after a panic
 	defer func() { c.survive(recover(), ended) }()
 	if c.session == nil {
 		c.session = c.shared.connect(c, remote(c.socket))
@@ -115,8 +115,8 @@ func (c *conn) leave() {
 	}
 }
 
-// survive gives back what reading took. At the end, which a fault of ours may be
-// too, it closes the socket: that ends one connection, never the provider.
+// survive frees what reading needs. If the connection has ended, perhaps by a panic, it closes
+// the socket. So a bug of ours ends one connection and never the provider.
 func (c *conn) survive(fault any, ended bool) {
 	c.requests.Close()
 	if fault != nil {
@@ -129,7 +129,7 @@ func (c *conn) survive(fault any, ended bool) {
 	}
 }
 
-// crashed ends a connection in whose reader or writer there was a fault of ours.
+// crashed ends a connection whose reader or writer has panicked.
 func (c *conn) crashed(fault any) {
 	c.shared.log.Error("connection crashed", "fault", actors.PlainReason(fault), "stack", string(debug.Stack()))
 	c.kill()
@@ -153,7 +153,7 @@ func (c *conn) readRequests() error {
 	}
 }
 
-// accept sends the session a request that is admitted.
+// accept sends an admitted request to the session.
 func (c *conn) accept(r *protocol.Request, req *actors.Request) {
 	if c.shared.cfg.IdleTime > 0 {
 		c.active.Store(c.shared.now.Load())
@@ -168,7 +168,7 @@ func (c *conn) accept(r *protocol.Request, req *actors.Request) {
 	c.arrives() // what is read already
 }
 
-// arrives notes when a request comes, if somebody wants to know.
+// arrives notes when a request comes, if somebody follows requests.
 func (c *conn) arrives() {
 	c.arrived = 0
 	if c.shared.provider.Followed() {
@@ -176,8 +176,8 @@ func (c *conn) arrives() {
 	}
 }
 
-// farewell is what the client is told when its requests have ended that way,
-// and whether there is anybody left to tell.
+// farewell is the last refusal for a client whose requests ended with err; "" for none. With
+// lost the client is gone.
 func farewell(err error) (code actors.Code, lost bool) {
 	switch {
 	case err == io.EOF || err == errEnded:
@@ -194,8 +194,8 @@ func farewell(err error) (code actors.Code, lost bool) {
 	return "", true
 }
 
-// limit is the decoder's question for the bytes of a request. A login may be
-// under way ahead of a request that is too large for a stranger: it is waited for.
+// limit tells the decoder how many bytes the next request may have. If the limit for strangers
+// is reached, it first waits for the answers before: one of them may be to a login.
 func (c *conn) limit(reached bool) int {
 	if reached && !c.loggedIn.Load() {
 		c.waitAnswered()
@@ -206,7 +206,7 @@ func (c *conn) limit(reached bool) int {
 	return c.shared.cfg.LoginRequestBytes
 }
 
-// noteLogin follows the session's user, for the limits.
+// noteLogin notes whether somebody is logged in, for the limits.
 func (c *conn) noteLogin(req *actors.Request, reply any) {
 	c.seen.noteUser(req, reply)
 	switch reply.(type) {
@@ -220,7 +220,7 @@ func (c *conn) noteLogin(req *actors.Request, reply any) {
 	}
 }
 
-// Read lets the decoder read the socket, and tells it why when it was cut off.
+// Read reads the socket for the decoder. If the connection was cut off, the error says why.
 func (c *conn) Read(p []byte) (int, error) {
 	first := c.requests.Between()
 	n, err := c.readSocket(p)
@@ -260,16 +260,16 @@ func (c *conn) cut(why uint32) {
 	}
 }
 
-// interrupt ends reading at a time. It fails only on a closed socket, where
-// reading has ended anyway.
+// interrupt ends reading at a time. It can only fail on a closed socket, where reading has
+// ended anyway.
 func (c *conn) interrupt(at time.Time) {
 	if err := c.socket.SetReadDeadline(at); err != nil {
 		c.shared.log.Debug("deadline of a connection", "error", err)
 	}
 }
 
-// linger says goodbye, and lets the client read the last answer: closing a
-// socket that has unread input would destroy it.
+// linger ends our side of the connection and lets the client read the last answer. Closing a
+// socket with unread input would destroy that answer.
 func (c *conn) linger(clientLeft bool) {
 	wait := lingerTime
 	if c.end.Load() == endShutdown {
@@ -282,7 +282,7 @@ func (c *conn) linger(clientLeft bool) {
 	drain(c.socket, wait)
 }
 
-// drain ends the output of a socket and reads on for a while what comes.
+// drain ends the output of a socket, and for a while reads and drops what still comes.
 func drain(socket stream, wait time.Duration) {
 	half, ok := socket.(interface{ CloseWrite() error })
 	if !ok || half.CloseWrite() != nil || wait == 0 {
@@ -296,7 +296,7 @@ func drain(socket stream, wait time.Duration) {
 	}
 }
 
-// closeNow closes a socket without a word; TLS would wait for room for one.
+// closeNow closes a socket without the goodbye of TLS, which might have to wait for room.
 func (l *Listener) closeNow(socket stream) {
 	if secure, ok := socket.(*tls.Conn); ok {
 		socket = secure.NetConn()
@@ -314,8 +314,8 @@ func remote(socket stream) netip.Addr {
 	return netip.Addr{}
 }
 
-// origin is what addresses of one client have in common: of IPv6 the first 64
-// bits, since whoever has one address there has all that begin like it.
+// origin is what limits count as one address. For IPv6 it is the first 64 bits, since whoever
+// has one such address usually has all that begin like it.
 func origin(addr netip.Addr) netip.Addr {
 	if addr = addr.Unmap(); addr.Is4() {
 		return addr

@@ -13,18 +13,17 @@ import (
 	"elemental/actors"
 )
 
-// This file is how connections are looked at from outside, by the inspector. What is
-// kept for it is kept only where Config.Inspect is set.
+// This file is what the inspector sees of connections. It is recorded only with Config.Inspect.
 
-// Counters is what a listener knows of its connections.
+// Counters is what a listener knows about its connections.
 type Counters struct {
 	Stats
 	Serving   bool  // connections are accepted
 	Unread    int64 // bytes that clients have not read yet
-	SentBytes int64 // counted with Config.Inspect
+	SentBytes int64 // 0 without Config.Inspect
 }
 
-// Counters may be called at any time.
+// Counters returns the present counts. It may be called at any time.
 func (l *Listener) Counters() Counters {
 	return Counters{
 		Stats: l.Stats(), Serving: l.serving.Load(),
@@ -42,19 +41,19 @@ func Calls() []string {
 	return names
 }
 
-// Connection is one connection, as Connections tells of it.
+// Connection is one connection, as Connections returns it.
 type Connection struct {
-	ID       uint64 // its session's number
-	Session  string // that actor's ID
-	User     string // who is logged in, or ""
+	ID       uint64 // the number of its session
+	Session  string // the ID of that actor
+	User     string // who is logged in; "" for nobody
 	From     string // address and port
 	Since    time.Time
-	Requests uint64 // that were sent to the session
+	Requests uint64 // how many were sent to the session
 	Unread   int    // bytes that wait to be written
 	Stalled  bool   // see Stall
 }
 
-// seen is what is kept of a connection for the inspector; nil without Config.Inspect.
+// seen is what is recorded of a connection for the inspector; nil without Config.Inspect.
 type seen struct {
 	session  atomic.Pointer[string] // the actor's ID; nil before there is one
 	user     atomic.Pointer[string]
@@ -62,10 +61,10 @@ type seen struct {
 	from     string
 	since    time.Time
 	stalled  atomic.Bool
-	resumed  sync.Cond // for who writes a connection that is stalled; on the outbox's mutex
+	resumed  sync.Cond // whoever writes a stalled connection waits for it; uses the outbox's mutex
 }
 
-// look begins to keep it.
+// look begins to record.
 func (c *conn) look() {
 	if c.shared.cfg.Inspect {
 		c.seen = &seen{from: c.socket.RemoteAddr().String(), since: time.Now()}
@@ -93,7 +92,7 @@ func (s *seen) sends() {
 
 func (s *seen) isStalled() bool { return s != nil && s.stalled.Load() }
 
-// number is that of the session, 0 before there is one.
+// number is the number of the session; 0 before there is one.
 func (s *seen) number() uint64 {
 	id := text(s.session.Load())
 	n, err := strconv.ParseUint(id[strings.LastIndexByte(id, '/')+1:], 10, 64)
@@ -110,8 +109,8 @@ func text(s *string) string {
 	return *s
 }
 
-// Connections tells of some connections in the order of their beginning, and how many
-// there are: nothing without Config.Inspect.
+// Connections returns some connections, in the order of their beginning, and how many there are
+// in all. Without Config.Inspect it returns nothing.
 func (l *Listener) Connections(offset, limit int) (some []Connection, total int) {
 	type numbered struct {
 		conn   *conn
@@ -142,11 +141,11 @@ func (c *conn) describe(number uint64) Connection {
 	}
 }
 
-// ErrNoConnection is what Stall returns when there is none of that number.
+// ErrNoConnection is returned by Stall if no connection has that number.
 var ErrNoConnection = errors.New("no such connection")
 
-// Stall has nothing written to a connection until resume is called, as if its client
-// did not read. Its limits hold meanwhile. Resume may be called any number of times.
+// Stall stops all writing to a connection until resume is called, as if its client did not read.
+// The limits for such clients apply. resume may be called any number of times.
 func (l *Listener) Stall(number uint64) (resume func(), err error) {
 	var found *conn
 	l.each(func(c *conn) {
@@ -161,7 +160,7 @@ func (l *Listener) Stall(number uint64) (resume func(), err error) {
 	return found.resume, nil
 }
 
-// resume lets a connection be written again.
+// resume ends a stall.
 func (c *conn) resume() {
 	if !c.seen.stalled.CompareAndSwap(true, false) {
 		return
@@ -178,8 +177,9 @@ func (c *conn) resume() {
 	c.seen.resumed.Broadcast()
 }
 
-// awaitResume is for a goroutine that writes one connection: it waits while that is stalled,
-// and reports false when the connection has ended meanwhile. Its socket may not be closed yet.
+// awaitResume waits while a connection is stalled. It reports false if the connection has ended
+// meanwhile; its socket may not be closed yet. Only goroutines that write a single connection call
+// it.
 func (c *conn) awaitResume() (resumed bool) {
 	if !c.seen.isStalled() {
 		return true
@@ -193,15 +193,15 @@ func (c *conn) awaitResume() (resumed bool) {
 	return !c.out.dead
 }
 
-// ended lets who waits for the end of a stall see that the connection's has come. The
-// caller has the outbox's mutex.
+// ended wakes whoever waits for the end of a stall, because the connection has ended. The caller
+// has the outbox's mutex.
 func (s *seen) ended() {
 	if s != nil {
 		s.resumed.Broadcast()
 	}
 }
 
-// isSlow counts a connection that is ended because its client does not read, and tells of it.
+// isSlow counts and reports a connection that is ended because its client does not read.
 func (c *conn) isSlow() {
 	c.shared.slow.Add(1)
 	if c.seen != nil && c.shared.provider != nil {
@@ -209,14 +209,14 @@ func (c *conn) isSlow() {
 	}
 }
 
-// wroteBytes counts what was written.
+// wroteBytes counts bytes that were written.
 func (l *Listener) wroteBytes(n int) {
 	if l.cfg.Inspect && n > 0 {
 		l.sentBytes.Add(int64(n))
 	}
 }
 
-// noteUser follows who is logged in.
+// noteUser notes who is logged in.
 func (s *seen) noteUser(req *actors.Request, reply any) {
 	if s == nil {
 		return

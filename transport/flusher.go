@@ -10,20 +10,20 @@ import (
 	"elemental/actors/dispatch"
 )
 
-// flusher has the connections of a poller written, by whoever comes to write (some), and
-// never waits for a socket: what a socket has no room for stays until the poller hears of room.
+// flusher writes the connections of a poller. Any goroutine that has time calls some. It never
+// waits for a socket: what a socket has no room for stays until the poller hears that there is.
 type flusher struct {
-	handed  [classes]queue        // by how soon
-	waiting [classes]atomic.Int32 // that are handed over and not taken to be written
+	handed  [classes]queue        // connections to be written, by class
+	waiting [classes]atomic.Int32 // how many are handed over and not taken yet
 	began   time.Time
-	pushed  atomic.Int64                   // when others than answers were written last, since began
-	given   atomic.Pointer[dispatch.Turns] // tells whether somebody comes to write who is awake, or called, anyway
+	pushed  atomic.Int64                   // when something else than an answer was written last, since began
+	given   atomic.Pointer[dispatch.Turns] // tells whether somebody is awake who will write anyway
 
 	mu    sync.Mutex     // held for a moment
-	ahead [classes]*conn // taken from handed
+	ahead [classes]*conn // taken from handed, next to be written
 	turns int
 
-	asleep atomic.Bool // the goroutine that comes when nobody else does
+	asleep atomic.Bool // the flusher's own goroutine sleeps; it writes when nobody else does
 	wake   chan struct{}
 	ended  atomic.Bool
 }
@@ -47,9 +47,9 @@ var pens = sync.Pool{New: func() any {
 
 func newFlusher() *flusher { return &flusher{wake: make(chan struct{}, 1), began: time.Now()} }
 
-// queue is of connections; many put, one takes.
+// queue is a queue of connections. Many goroutines put, one takes.
 type queue struct {
-	last atomic.Pointer[conn] // the others by next
+	last atomic.Pointer[conn] // the one before it is its next, and so on
 }
 
 func (q *queue) put(c *conn) {
@@ -61,7 +61,7 @@ func (q *queue) put(c *conn) {
 	}
 }
 
-// take takes all that are in it, the first of them first.
+// take takes all connections, in the order in which they were put.
 func (q *queue) take() (first *conn) {
 	for c := q.last.Swap(nil); c != nil; {
 		next := c.ready.next
@@ -71,20 +71,19 @@ func (q *queue) take() (first *conn) {
 	return first
 }
 
-// How soon a connection is written: somebody waits for an answer, and a little (of
-// pushes, or of answers to who sends ahead of them) is written before much, so that
-// a crowd is in nobody's way.
+// class is how soon a connection is written. Little output is written before much, so that
+// clients with much do not delay the others.
 type class int
 
 const (
-	answered class = iota
-	little
-	much
-	classes
+	answered class = iota // an answer that somebody waits for
+	little                // a little: pushes, or answers to a client that sends ahead of them
+	much                  // more than that
+	classes               // the number of classes; also: nothing to write
 )
 
-// hand has a connection written, soon. It does not wait. A connection is handed
-// over by whoever set its outbox's writing, or found it blocked: by one at a time.
+// hand makes somebody write a connection soon. It does not wait. Only whoever has set writing in
+// the connection's outbox, or has found it blocked, hands it over, so it is in a queue only once.
 func (f *flusher) hand(c *conn, how class) {
 	f.handed[how].put(c)
 	f.waiting[how].Add(1)
@@ -109,12 +108,11 @@ func (f *flusher) run() {
 	}
 }
 
-// crowded tells whether there is enough for two to write.
+// crowded tells whether so many answers wait that a second goroutine should write.
 func (f *flusher) crowded() bool { return f.waiting[answered].Load() > 24 }
 
-// some writes a few connections, and reports whether there are more that it would
-// write. While there are turns to give, busy, these are mostly those where somebody
-// waits for an answer.
+// some writes a few connections, and reports whether there are more that it would write. busy
+// means that actors have turns due; then mostly answers are written that somebody waits for.
 func (f *flusher) some(busy bool) (more bool) {
 	most := f.due(busy)
 	if most == 0 {
@@ -131,7 +129,7 @@ func (f *flusher) some(busy bool) (more bool) {
 	return f.due(busy) > 0
 }
 
-// inTurn is how many connections are written before others have their turn.
+// inTurn is how many connections some writes.
 const inTurn = 16
 
 // take takes the connections that are to be written next.
@@ -148,16 +146,16 @@ func (f *flusher) take(most class) (all [inTurn]*conn) {
 	n := 0
 	for c := f.ahead[how]; c != nil && n < inTurn; n++ {
 		all[n] = c
-		f.ahead[how] = c.ready.next // it may be handed over again as soon as it is written
-		c.ready.next = nil          // and must not keep in memory who ends before that
+		f.ahead[how] = c.ready.next // read now: c may be handed over again as soon as it is written
+		c.ready.next = nil          // c must not keep another connection in memory
 		c = f.ahead[how]
 	}
 	f.waiting[how].Add(-int32(n)) //nolint:gosec // a few
 	return all
 }
 
-// next is the first class with something to write; now and then the second or the
-// last, so that none waits for ever. It is classes when there is nothing below most.
+// next is the first class with something to write. Now and then it is the second or the last one,
+// so that none waits forever. It is classes if there is nothing to write below most.
 func (f *flusher) next(most class) class {
 	f.turns++
 	found := classes
@@ -172,7 +170,7 @@ func (f *flusher) next(most class) class {
 	return found
 }
 
-// sleep waits for a connection, unless one came in between.
+// sleep waits until a connection is handed over, unless one was just now.
 func (f *flusher) sleep() {
 	f.asleep.Store(true)
 	if f.empty() && !f.ended.Load() || !f.asleep.CompareAndSwap(true, false) {
@@ -182,11 +180,11 @@ func (f *flusher) sleep() {
 
 func (f *flusher) empty() bool { return f.due(false) == 0 }
 
-// patience is how long pushes wait for more while there are turns to give: what comes
-// to a connection meanwhile is written in one go.
+// patience is how long pushes wait for more while actors have turns due. What comes for the same
+// connection meanwhile is written together with them.
 const patience = 1 * time.Millisecond
 
-// due tells below which class there is something to be written.
+// due tells which classes are to be written now: those below most.
 func (f *flusher) due(busy bool) (most class) {
 	pushes := f.waiting[little].Load()+f.waiting[much].Load() > 0
 	switch {
@@ -198,13 +196,13 @@ func (f *flusher) due(busy bool) (most class) {
 	return 0
 }
 
-// stop ends the goroutine; no connection is left that could need it.
+// stop ends the flusher's goroutine. It is called when no connection is left.
 func (f *flusher) stop() {
 	f.ended.Store(true)
 	f.rouse()
 }
 
-// flushNow writes what the socket has room for, up to a bound: then others have their turn.
+// flushNow writes what the socket has room for, up to a limit, so that others have their turn.
 func (c *conn) flushNow(f *flusher, p *pen) {
 	defer c.endFlush()
 	o := &c.out
@@ -212,7 +210,7 @@ func (c *conn) flushNow(f *flusher, p *pen) {
 		if o.left == nil {
 			due := c.takeDue()
 			if due == nil {
-				return // and somebody else may have begun
+				return // from here on somebody else may write it
 			}
 			o.left, o.from = due.joined(), 0
 		}
@@ -234,7 +232,7 @@ func (c *conn) flushNow(f *flusher, p *pen) {
 	f.hand(c, much)
 }
 
-// send writes what there is room for.
+// send writes what the socket has room for.
 func (c *conn) send(p *pen) error {
 	if c.seen.isStalled() {
 		return syscall.EAGAIN
@@ -245,7 +243,7 @@ func (c *conn) send(p *pen) error {
 	return p.err
 }
 
-// sent notes progress.
+// sent notes that n bytes were written.
 func (c *conn) sent(n int) {
 	o := &c.out
 	c.shared.wroteBytes(n)
@@ -257,7 +255,7 @@ func (c *conn) sent(n int) {
 	}
 }
 
-// stuck notes that there is no room, and reports whether there still is none.
+// stuck notes that the socket has no room, and reports whether that is still so.
 func (c *conn) stuck() bool {
 	c.out.wrote.CompareAndSwap(0, c.shared.now.Load())
 	c.ready.blocked.Store(true)

@@ -18,7 +18,7 @@ import (
 	"elemental/protocol"
 )
 
-// Listener accepts connections and holds what they share.
+// Listener accepts connections and contains what they share.
 type Listener struct {
 	cfg        Config
 	codec      *protocol.Codec
@@ -28,11 +28,11 @@ type Listener struct {
 	log        *slog.Logger
 	requestLog *requestLog
 	writers    *writers
-	pollers    []*poller // none where there is no such thing
+	pollers    []*poller // none on systems without
 	commons    *commons
 	socket     net.Listener
 	began      time.Time
-	now        atomic.Int64 // nanoseconds since the start and one, as of the watcher's last round
+	now        atomic.Int64 // the listener's clock: nanoseconds since the start, and one; set by the watcher in each round
 	slow       atomic.Int64
 	sentBytes  atomic.Int64 // with Config.Inspect
 	serving    atomic.Bool
@@ -43,7 +43,7 @@ type Listener struct {
 	closing bool
 
 	accepted, refused int64
-	leaving           int // turned away, and being told
+	leaving           int // connections that are turned away and still being told
 
 	running  sync.WaitGroup // connections
 	quit     chan struct{}
@@ -52,7 +52,7 @@ type Listener struct {
 	stopOnce sync.Once
 }
 
-// Stats counts what a listener has seen since its start.
+// Stats is what a listener has counted since its start.
 type Stats struct {
 	Open        int   // connections now
 	Accepted    int64 // connections in all
@@ -60,8 +60,8 @@ type Stats struct {
 	SlowReaders int64 // connections ended because their client did not read
 }
 
-// Listen opens the port, before anything else is started or changed.
-// Connections wait in the system's queue until Serve is called.
+// Listen opens the port. It is called before anything else is started or changed. Connections
+// wait in the system's queue until Serve is called.
 func Listen(cfg Config, log *slog.Logger) (*Listener, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
@@ -101,9 +101,9 @@ func (l *Listener) Stats() Stats {
 	return Stats{len(l.conns), l.accepted, l.refused, l.slow.Load()}
 }
 
-// Serve accepts connections for the provider until Shutdown, and then returns
-// nil. Trouble such as a lack of file descriptors makes it pause and try
-// again, never give up.
+// Serve accepts connections for the provider until Shutdown, and then returns nil. When
+// accepting fails, for example because there are no file descriptors left, it pauses and tries
+// again; it never gives up.
 func (l *Listener) Serve(provider *actors.Provider) error {
 	for _, p := range l.pollers {
 		p.flusher.given.Store(provider.Turns(l.write, p.set.wake))
@@ -112,7 +112,7 @@ func (l *Listener) Serve(provider *actors.Provider) error {
 	return l.serve(func(out actors.Outbox, from netip.Addr) session { return provider.Connect(out, from) })
 }
 
-// write writes some of what was handed over, and reports whether there is more.
+// write writes some of what was handed to the flushers, and reports whether there is more.
 func (l *Listener) write(busy bool) (more bool) {
 	for _, p := range l.pollers {
 		more = p.flusher.some(busy) || more
@@ -130,7 +130,7 @@ func (l *Listener) serve(connect func(actors.Outbox, netip.Addr) session) error 
 		case err == nil:
 			pause = 0
 			l.start(socket)
-			runtime.Gosched() // thousands may come at once, and others have requests
+			runtime.Gosched() // thousands may come at once, and the others' requests must not wait for them
 		case errors.Is(err, net.ErrClosed):
 			return nil
 		default:
@@ -184,8 +184,8 @@ func (l *Listener) start(socket net.Conn) {
 	}
 }
 
-// kernelBuffer is what the system may keep for a client that does not read. Left
-// to itself it would grow to megabytes, beside the outbox.
+// kernelBuffer is how much the system may keep for a client that does not read, in addition to
+// the outbox. By itself it would let that grow to megabytes.
 const kernelBuffer = 128 << 10
 
 func (l *Listener) boundBuffer(socket net.Conn) {
@@ -196,9 +196,9 @@ func (l *Listener) boundBuffer(socket net.Conn) {
 	}
 }
 
-// turnAway tells a connection that there are too many and closes it. With TLS
-// there is nobody to tell without a handshake. Only a few such clients get time
-// to read it: a flood of them must cost nothing.
+// turnAway tells a client that there are too many connections, and closes its connection. With
+// TLS it only closes it, since telling would need a handshake. Only a few such clients at a time
+// get time to read it, so that a flood of them costs nothing.
 func (l *Listener) turnAway(socket net.Conn) {
 	const patience = 64
 	if l.tls != nil || l.leaving >= patience {
@@ -224,7 +224,7 @@ func (l *Listener) sayFull(socket net.Conn) {
 	l.closeNow(socket)
 }
 
-// run is a connection's goroutine, for as long as it needs one.
+// run is the goroutine of a connection, as long as the connection needs one.
 func (l *Listener) run(c *conn) {
 	for !c.serve() {
 		if c.release() {
@@ -243,9 +243,9 @@ func (l *Listener) run(c *conn) {
 	}
 }
 
-// Shutdown stops accepting, lets requests under way be answered, and closes the
-// connections. When ctx ends first, they are cut off and its error is returned.
-// All goroutines have ended when it returns.
+// Shutdown stops accepting, lets requests under way be answered, and closes the connections. If
+// ctx ends first, they are cut off and its error is returned. When it returns, all goroutines
+// have ended.
 func (l *Listener) Shutdown(ctx context.Context) error {
 	l.mu.Lock()
 	l.closing = true
@@ -278,7 +278,7 @@ func (l *Listener) Shutdown(ctx context.Context) error {
 	return err
 }
 
-// each calls f for every connection of now.
+// each calls f for every connection that exists now.
 func (l *Listener) each(f func(*conn)) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

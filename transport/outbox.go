@@ -11,58 +11,59 @@ import (
 	"elemental/protocol"
 )
 
-// outbox is what a connection has to write. Its mutex guards a few fields and is held
-// for a moment: nothing is encoded under it but a last word, and nobody waits for a
-// socket. Most of what a push touches comes first: a thousand connections' are many cache lines.
+// outbox is what a connection has to write. Its mutex guards a few fields and is held only for
+// a moment: only a last refusal is encoded under it, and nobody waits for a socket. The fields
+// that a push touches come first, since a push to thousands of connections touches as many cache
+// lines.
 type outbox struct {
 	mu        sync.Mutex
 	due       *buffer // to be written, the first piece; nil when there is nothing
 	last      *buffer // the last piece of due
-	waiting   int     // bytes of due
-	flight    int     // bytes that are taken and not yet written
-	heldBytes int
-	counted   int  // bytes that the others know to be unread
-	writing   bool // a goroutine is at it
-	marked    bool // the byte order mark is out
-	ended     bool // nothing more is taken
-	dead      bool // the socket is closed
+	waiting   int     // bytes in due
+	flight    int     // bytes that are being written
+	heldBytes int     // bytes in held
+	counted   int     // bytes that are counted in commons.unread
+	writing   bool    // somebody writes, or will soon
+	marked    bool    // the byte order mark was put out
+	ended     bool    // nothing more is taken
+	dead      bool    // the socket is closed
 
-	changed     sync.Cond       // for the connection's reader alone, which waits for room
-	subscribing int             // requests that are not answered and subscribe
-	slack       int             // size of the largest answer since all was written last
-	pending     int             // requests that are not answered
-	pages       int             // turns for large answers that one of them holds
-	posts       int             // of them that are posts
-	held        []*actors.Event // events that come after the answer to one that subscribes
-	turns       int             // of the pending that hold one, since they were sent ahead
+	changed     sync.Cond       // only the connection's reader waits for it
+	subscribing int             // unanswered requests to subscribe
+	slack       int             // size of the largest answer since everything was written last
+	pending     int             // unanswered requests
+	pages       int             // turns for large answers that one of them has
+	posts       int             // how many of pending are posts
+	held        []*actors.Event // events that have to come after the answer to a subscribe
+	turns       int             // turns for sending ahead that posts among pending have
 
-	told  *telemetry.Writing // the last answer in due that is followed, and those before it
-	taken *telemetry.Writing // the same of what is being written
+	told  *telemetry.Writing // the last followed answer in due, which includes those before it
+	taken *telemetry.Writing // the same for what is being written
 
-	left *buffer // what the flusher could not write yet, its alone
-	from int     // where it goes on
+	left *buffer // what the flusher could not write yet; only the flusher uses it
+	from int     // where in left it continues
 
-	wrote atomic.Int64 // when the write under way began; 0 for none
-	ahead atomic.Int64 // when the client sent ahead of its answers last
+	wrote atomic.Int64 // when the present write began; 0 for none
+	ahead atomic.Int64 // when the client last sent ahead of its answers
 }
 
-// buffer is a piece of output. Connections with nothing to write have none.
-// Events are shared by all who are sent them, and copied when they are written: a
-// place of his own for each that waits would be out of the processor's reach by then.
+// buffer is a piece of output. Connections with nothing to write have none. Events are shared by
+// all connections and copied only when they are written. A copy for each connection that waits
+// would not be in the processor's cache any more by then.
 type buffer struct {
 	b      []byte
 	next   *buffer
-	shared bool            // b is somebody else's too, and never changed
-	events []*actors.Event // small ones, likewise, instead of b
+	shared bool            // others use b too, so it must not be changed
+	events []*actors.Event // small events, instead of b; shared as well
 }
 
 // open tells whether bytes may be appended to a piece.
 func (b *buffer) open() bool { return !b.shared && b.events == nil && len(b.b) <= pieceBytes }
 
 const (
-	pieceBytes = 16 << 10 // a piece that is longer takes no more
-	worthShare = 1 << 10  // an event that is longer is a piece of its own
-	together   = 32       // smaller ones are a piece
+	pieceBytes = 16 << 10 // nothing is appended to a piece that is longer
+	worthShare = 1 << 10  // an event that is longer becomes a piece of its own
+	together   = 32       // how many smaller events make one piece
 )
 
 var (
@@ -86,8 +87,8 @@ func (b *buffer) recycle() (next *buffer) {
 	return next
 }
 
-// fitting returns a piece that has not much more room than it needs: it may wait for
-// long, and what had it before may have been large.
+// fitting returns the piece, or a copy of it if its memory is much larger than what is in it:
+// it may wait for a long time.
 func (b *buffer) fitting() *buffer {
 	if cap(b.b) <= max(4*len(b.b), 4<<10) {
 		return b
@@ -97,15 +98,15 @@ func (b *buffer) fitting() *buffer {
 	return fit
 }
 
-// joined puts the first pieces together, if they are small, so that they are written in
-// one go: what it returns, which may be nil as b, is all in its b.
+// joined joins the first pieces, if they are small, so that they are written in one go. All bytes
+// of the piece that it returns are in its b. It may be called on nil, and then returns nil.
 func (b *buffer) joined() *buffer {
 	switch {
 	case b == nil, b.events == nil && (b.next == nil || len(b.b) > worthShare):
 		return b
 	case len(b.events) == 1 && b.next == nil:
 		b.b, b.events[0], b.events = b.events[0].Bytes, nil, b.events[:0]
-		return b // still a list, which recycle knows by its events, though they are in b now
+		return b // recycle still knows by its events that it is a list
 	}
 	all := buffers.Get().(*buffer)
 	for b != nil && len(b.b) <= worthShare && len(all.b) < pieceBytes {
@@ -119,10 +120,10 @@ func (b *buffer) joined() *buffer {
 	return all
 }
 
-// Answer writes the reply to req. It may hold more than the outbox's bound.
+// Answer writes the reply to req. An answer may exceed the outbox's limit.
 func (c *conn) Answer(req *actors.Request, reply any) { c.AnswerFollowed(req, reply, nil) }
 
-// AnswerFollowed is Answer, and tells of the writing unless w is nil.
+// AnswerFollowed is Answer. If w is not nil, it is told when the answer is written.
 func (c *conn) AnswerFollowed(req *actors.Request, reply any, w *telemetry.Writing) {
 	c.noteLogin(req, reply)
 	o := &c.out
@@ -139,12 +140,12 @@ func (c *conn) AnswerFollowed(req *actors.Request, reply any, w *telemetry.Writi
 		}
 		c.answered(weightOf(req.Command))
 	})
-	if w != nil { // nobody takes it any more
+	if w != nil { // it will never be written
 		w.Ended()
 	}
 }
 
-// put appends what is encoded already, under the mutex.
+// put appends an encoded piece, under the mutex.
 func (c *conn) put(piece *buffer) {
 	o := &c.out
 	o.waiting += len(piece.b)
@@ -160,8 +161,8 @@ func (c *conn) put(piece *buffer) {
 	piece.recycle()
 }
 
-// urgency is how soon an answer is written: after those that somebody waits for,
-// where the client has sent the next requests already.
+// urgency is how soon an answer is written. Clients that send ahead of their answers come after
+// those that wait for theirs.
 func (c *conn) urgency() class {
 	if c.sendsAhead() {
 		return little
@@ -169,11 +170,12 @@ func (c *conn) urgency() class {
 	return answered
 }
 
-// fill changes the outbox under its mutex and then sees to the writing, and has the
-// reader look again.
+// fill changes the outbox under its mutex, makes the reader look again, and then makes somebody
+// write.
 func (c *conn) fill(how class, change func()) { c.hand(c.filled(how, change)) }
 
-// filled leaves the mutex free also after a fault: whoever ends the connection then needs it.
+// filled is a function of its own so that the mutex is unlocked even after a panic: whoever ends
+// the connection then needs it.
 func (c *conn) filled(how class, change func()) class {
 	c.out.mu.Lock()
 	defer c.out.mu.Unlock()
@@ -192,7 +194,7 @@ func (c *conn) Push(event *actors.Event) {
 	}
 }
 
-// push is Push without the writing. It makes no room that the reader may wait for.
+// push is Push without the writing. It does not wake the reader, since it makes no room for it.
 func (c *conn) push(event *actors.Event) (how class, overflow bool) {
 	o := &c.out
 	o.mu.Lock()
@@ -227,8 +229,8 @@ func (c *conn) letGo() {
 	c.out.held, c.out.heldBytes = nil, 0
 }
 
-// Close ends the connection after what was handed over before is written. One that says goodbye
-// already goes on with that.
+// Close ends the connection once everything handed over before is written. A connection that is
+// ending already continues with that.
 func (c *conn) Close() {
 	before := false
 	c.fill(answered, func() {
@@ -242,7 +244,7 @@ func (c *conn) Close() {
 	}
 }
 
-// sayDisconnected appends the last word to a client who does not read, under the mutex.
+// sayDisconnected appends the last event for a client that does not read, under the mutex.
 func (c *conn) sayDisconnected() {
 	code := string(actors.SlowReader)
 	out := c.room()
@@ -264,7 +266,7 @@ func (c *conn) add(event *actors.Event) {
 	case len(event.Bytes) > worthShare:
 		c.append(&buffer{b: event.Bytes, shared: true})
 		return
-	case o.due != nil && o.last.open(): // a list for each event between two answers would be large
+	case o.due != nil && o.last.open(): // between answers: a list for a single event would be too large
 		o.last.b = append(o.last.b, event.Bytes...)
 		return
 	case o.due == nil || len(o.last.events) == cap(o.last.events):
@@ -277,7 +279,7 @@ func (c *conn) add(event *actors.Event) {
 func (c *conn) room() *buffer {
 	o := &c.out
 	if o.due == nil || !o.last.open() {
-		fresh := new(buffer) // as small as what is in it: there may be many, for one who does not read
+		fresh := new(buffer) // only as large as its content: a client that does not read may have many
 		if o.due == nil {
 			fresh = buffers.Get().(*buffer)
 		}
@@ -301,8 +303,8 @@ func (c *conn) append(piece *buffer) {
 	o.last = piece
 }
 
-// begin says, under the mutex, that what is due is going to be written, and how soon;
-// classes if somebody sees to that already.
+// begin notes, under the mutex, that somebody is going to write, and returns how soon. It returns
+// classes if nothing has to be done, because nothing is due or somebody writes already.
 func (c *conn) begin(how class) class {
 	o := &c.out
 	c.account()
@@ -316,7 +318,7 @@ func (c *conn) begin(how class) class {
 	return how
 }
 
-// hand has what is due written by another.
+// hand makes the flusher, or a goroutine of writers, write what is due.
 func (c *conn) hand(how class) {
 	switch {
 	case how == classes:
@@ -327,7 +329,7 @@ func (c *conn) hand(how class) {
 	}
 }
 
-// flush writes until nothing is due. One goroutine at a time runs it.
+// flush writes until nothing is due. Only one goroutine at a time runs it.
 func (c *conn) flush() {
 	defer c.endFlush()
 	for {
@@ -343,7 +345,7 @@ func (c *conn) flush() {
 	}
 }
 
-// endFlush is deferred by whoever writes: a fault of ours ends one connection.
+// endFlush is deferred by whoever writes. A panic then ends only this connection.
 func (c *conn) endFlush() {
 	if fault := recover(); fault != nil {
 		c.crashed(fault)
@@ -353,7 +355,7 @@ func (c *conn) endFlush() {
 	}
 }
 
-// takeDue takes what is to be written next. When there is nothing, the writing has ended.
+// takeDue takes what is written next. If it returns nil, the writing has ended.
 func (c *conn) takeDue() *buffer {
 	out, written := c.takeFollowed()
 	if written != nil {
@@ -362,7 +364,7 @@ func (c *conn) takeDue() *buffer {
 	return out
 }
 
-// takeFollowed also tells which answers, of those that are followed, are written by now.
+// takeFollowed also returns the followed answers that are written by now.
 func (c *conn) takeFollowed() (out *buffer, written *telemetry.Writing) {
 	o := &c.out
 	o.mu.Lock()
@@ -377,20 +379,20 @@ func (c *conn) takeFollowed() (out *buffer, written *telemetry.Writing) {
 		c.endWriting()
 		return nil, written
 	}
-	o.flight, o.waiting = o.waiting, 0 // what was in flight is written: there may be room
+	o.flight, o.waiting = o.waiting, 0 // what was in flight is written, so there may be room
 	o.due, o.last = nil, nil
 	o.changed.Signal()
 	return out, written
 }
 
-// endWriting lets the next who has something due begin, under the mutex.
+// endWriting notes that nobody writes any more, under the mutex.
 func (c *conn) endWriting() {
 	c.out.writing, c.out.flight = false, 0
 	c.account()
 	c.out.changed.Signal()
 }
 
-// piece is what is written in one go: a client has StallTime for each.
+// piece is how much is written in one go. A client has StallTime to read each of them.
 const piece = 64 << 10
 
 // write writes b, in one go unless it is large.
@@ -411,8 +413,8 @@ func (c *conn) write(b []byte) error {
 	return nil
 }
 
-// finish writes a last refusal, unless code is empty, and waits until all is
-// written or the socket is closed.
+// finish writes a last refusal, unless code is "", and waits until everything is written or the
+// socket is closed.
 func (c *conn) finish(code actors.Code) {
 	o := &c.out
 	refused := actors.Refused{Code: code}

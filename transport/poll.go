@@ -9,41 +9,41 @@ import (
 	"elemental/protocol"
 )
 
-// This file reads connections without a goroutine for each. A poller waits for
-// all its sockets at once, takes what has come in, and sends the session what
-// is a whole request of the usual kind. Everything else (half a request, an odd
-// one, one that has to wait, the end) begins a goroutine that reads as if there
-// were no poller, and gives the connection back when there is nothing to read.
+// This file reads connections without a goroutine for each. A poller waits for all its sockets
+// at once, reads what has come in, and sends whole requests of the usual form to the session. For
+// everything else (half a request, an unusual one, one that has to wait, the end) it starts a
+// goroutine, which reads as if there were no poller, and gives the connection back when there is
+// nothing to read.
 //
-// The runtime could wait for the sockets as well, but it looks at them only when
-// it has nothing else to do, or every 10 ms: on a machine that one client keeps
-// busy all others would wait that long. So the poller waits in a system call, and
-// whoever runs the provider allows the runtime a goroutine more for each (Pollers).
+// The runtime could wait for the sockets too, but it looks at them only when it has nothing else
+// to do, or every 10 ms. On a machine that one client keeps busy, all others would wait that long.
+// So the poller waits in a system call, and the command allows the runtime one more thread for
+// each poller (Pollers).
 
 // readiness is what the poller knows of a connection.
 type readiness struct {
-	by       *poller // nil when a goroutine reads it all its life
+	by       *poller // nil if a goroutine reads the connection all its life
 	raw      syscall.RawConn
-	bell     chan struct{} // has room for one; made by the first who waits
-	slot     int32
-	life     int32 // of the slot, which others have before and after
-	state    atomic.Uint32
-	writable atomic.Bool // has become so since the last write was begun
-	blocked  atomic.Bool // there is something to write, and no room for it
-	next     *conn       // in the flusher's queue
-	over     bool        // the client sends no more after this; the poller's alone
-	ended    error       // of reading, found by the poller
+	bell     chan struct{} // wakes a goroutine that waits for input; has room for one; made by the first who waits
+	slot     int32         // in the pollSet
+	life     int32         // tells this connection from others that have the slot before or after it
+	state    atomic.Uint32 // who reads, see below
+	writable atomic.Bool   // the socket has got room since the last write began
+	blocked  atomic.Bool   // there is something to write, and the socket has no room
+	next     *conn         // in the flusher's queue
+	over     bool          // the client will send no more; only the poller uses it
+	ended    error         // why reading has ended, found by the poller
 }
 
-// Who has the reading of a connection.
+// Who may read a connection. Only one goroutine at a time may; it "has the reading".
 const (
-	held    uint32 = iota // a goroutine or the poller, one of them
-	idle                  // nobody
-	missed                // as held, and something has come in meanwhile
-	waiting               // a goroutine, which waits for the bell
+	held    uint32 = iota // a goroutine or the poller has it
+	idle                  // nobody has it
+	missed                // like held, and something has come in meanwhile
+	waiting               // a goroutine has it and waits for the bell
 )
 
-// claim takes the reading, if nobody has it; otherwise whoever has it looks again.
+// claim takes the reading if nobody has it. Otherwise it makes whoever has it look again.
 func (c *conn) claim() bool {
 	for {
 		switch s := &c.ready.state; {
@@ -58,7 +58,7 @@ func (c *conn) claim() bool {
 	}
 }
 
-// release gives the reading up, unless there is something to read.
+// release gives the reading up, unless something has come in meanwhile.
 func (c *conn) release() bool {
 	if c.ready.state.CompareAndSwap(held, idle) {
 		return true
@@ -67,7 +67,7 @@ func (c *conn) release() bool {
 	return false
 }
 
-// rouse has somebody look at a connection that was cut or closed.
+// rouse makes somebody look at a connection that was cut off or closed.
 func (c *conn) rouse() {
 	if c.ready.by != nil && c.claim() {
 		go c.shared.run(c)
@@ -76,20 +76,20 @@ func (c *conn) rouse() {
 
 // poller reads many connections, in one goroutine.
 type poller struct {
-	all func(busy bool) bool // Listener.write: turns make others' connections due as well
+	all func(busy bool) bool // Listener.write, since actors' turns also fill the outboxes of other pollers' connections
 
 	set     pollSet
 	flusher *flusher
-	again   []*conn // held by the poller, to be read once more
+	again   []*conn // connections to be read once more; the poller has their reading
 	in      []byte
 	scanner protocol.Scanner
 
-	n       int // of the last receive
-	err     error
+	n       int   // result of the last receive
+	err     error // likewise
 	receive func(fd uintptr) bool
 }
 
-// newPoller returns nil where there is no such thing.
+// newPoller returns nil on systems without one.
 func newPoller() *poller {
 	p := &poller{in: make([]byte, protocol.ResumeBytes), flusher: newFlusher()}
 	if !p.set.open() {
@@ -102,8 +102,8 @@ func newPoller() *poller {
 	return p
 }
 
-// run polls until the set is closed, and does what it makes others do: their turns and
-// the writing.
+// run polls until the set is closed. It also does the work that its requests cause: it gives
+// the actors their turns, and writes.
 func (p *poller) run() {
 	for more := false; p.set.wait(!more); {
 		turns := p.flusher.given.Load()
@@ -138,7 +138,7 @@ func (p *poller) round() (more bool) {
 	return p.set.each(p.event) || len(p.again) > 0
 }
 
-// event is what the system tells of a socket.
+// event handles what the system tells about a socket.
 func (p *poller) event(c *conn, in, out, over bool) {
 	c.ready.over = c.ready.over || over
 	if out {
@@ -152,7 +152,7 @@ func (p *poller) event(c *conn, in, out, over bool) {
 	}
 }
 
-// read takes in once what there is. The poller has the reading.
+// read reads a connection once. The poller has its reading.
 func (p *poller) read(c *conn) {
 	defer func() {
 		if fault := recover(); fault != nil {
@@ -160,7 +160,7 @@ func (p *poller) read(c *conn) {
 			go c.shared.run(c)
 		}
 	}()
-	if c.end.Load() != endNone { // its own goroutine has to know
+	if c.end.Load() != endNone { // the rest is the work of a goroutine of its own
 		go c.shared.run(c)
 		return
 	}
@@ -181,7 +181,7 @@ func (p *poller) read(c *conn) {
 	}
 }
 
-// take sends the requests of b.
+// take sends the requests in b to the session.
 func (p *poller) take(c *conn, b []byte) {
 	c.arrives()
 	whole := len(b) == len(p.in)
@@ -196,14 +196,15 @@ func (p *poller) take(c *conn, b []byte) {
 	}
 }
 
-// leave gives the reading up where all is read: the end would not be told again.
+// leave gives the reading up if everything was read. If the client will send no more, the
+// connection is read once more, to see the end: the system would not tell of it again.
 func (p *poller) leave(c *conn) {
 	if c.ready.over || !c.release() {
 		p.again = append(p.again, c)
 	}
 }
 
-// requests sends what needs no goroutine, and returns what is left of b.
+// requests sends the requests that need no goroutine, and returns the rest of b.
 func (p *poller) requests(c *conn, b []byte) (rest []byte) {
 	for b = protocol.Blank(b); len(b) > 0; b = protocol.Blank(b) {
 		r, n := p.scanner.Scan(c.requests, b)
@@ -220,7 +221,7 @@ func (p *poller) requests(c *conn, b []byte) (rest []byte) {
 	return nil
 }
 
-// Pollers is how many wait for sockets: one for every two processors.
+// Pollers is the number of pollers: one for every two processors, at least one.
 func Pollers(processors int) int { return max(1, processors/2) }
 
 func (l *Listener) startPollers() {
@@ -249,7 +250,7 @@ func (l *Listener) stopPollers() {
 	l.polling.Wait()
 }
 
-// poll has a connection read by a poller from its first idle moment on, where that can be.
+// poll makes a poller read a connection from its first idle moment on, if that is possible.
 func (l *Listener) poll(c *conn) {
 	plain, ok := c.socket.(*net.TCPConn)
 	if !ok || len(l.pollers) == 0 || !l.codec.Direct() {

@@ -19,7 +19,7 @@ type requestLog struct {
 	name string
 }
 
-// The most characters of a request or an answer in a line.
+// How many characters of a request or an answer a line has at most.
 const maxLogged = 1000
 
 func newRequestLog(out io.Writer, name string) *requestLog {
@@ -46,7 +46,7 @@ func (l *requestLog) answered(from string, req *actors.Request, reply any) {
 		reply = r
 	}
 	if r, ok := reply.(actors.Messages); ok && len(r.List) > maxLogged/32 {
-		r.List = r.List[:maxLogged/32] // the line is cut before its end
+		r.List = r.List[:maxLogged/32] // the line would be cut before the rest
 		reply = r
 	}
 	l.print("==>", from, strings.TrimSuffix(string(appendReply(nil, req, reply)), "\n"))
@@ -57,7 +57,7 @@ func (l *requestLog) print(arrow, from, text string) {
 		time.Now().Format("2006-01-02 15:04:05"), l.name, arrow, from, printable(text))
 }
 
-// printable cuts a text and escapes what would act on a console.
+// printable cuts a text, and escapes characters that a console would act on.
 func printable(text string) string {
 	var b strings.Builder
 	count := 0

@@ -6,27 +6,27 @@ import (
 	"time"
 )
 
-// This file bounds what connections may have together, so that many greedy
-// ones cost the others neither memory nor time.
+// This file limits what connections may have together, so that many greedy ones cost the
+// others neither memory nor time.
 
 // commons is what all connections of a listener share.
 type commons struct {
 	unread      atomic.Int64 // bytes that clients have not read yet, see conn.account
 	unreadMost  int64
 	connections atomic.Int64
-	polite      atomic.Int64 // when somebody asked last who waits for his answers
-	together    func() int   // how many may be sent ahead now
-	ahead       turnstile    // of posts whose clients do not wait for the answers before them
-	heavy       turnstile    // of requests whose answers may be large
+	polite      atomic.Int64 // the last request of a client that waits for its answers
+	together    func() int   // how many posts may be sent ahead now
+	ahead       turnstile    // for posts of clients that do not wait for their answers
+	heavy       turnstile    // for requests whose answers may be large
 }
 
-// How many requests of a kind are under way at a time.
+// How many requests of a kind may be under way at the same time.
 const (
-	heavyAtOnce = 8
-	heavyPages  = 16 // requests for a few messages, of which so many more may be under way
-	aheadEach   = 6  // sent ahead, for each processor: with more, others wait longer than when all is quiet
+	heavyAtOnce = 8  // with large answers
+	heavyPages  = 16 // a large answer counts as much as so many requests for a few messages
+	aheadEach   = 6  // sent ahead, for each processor; with more, other clients would wait noticeably longer
 	aheadAlone  = 64 // times as many while nobody else asks
-	aheadShare  = 4  // one connection has one in so many of them, so that a slow channel holds up nobody else
+	aheadShare  = 4  // one connection may have a quarter of them, so that a slow channel delays nobody else
 )
 
 func (l *Listener) newCommons() *commons {
@@ -47,35 +47,36 @@ func (l *Listener) newCommons() *commons {
 	return s
 }
 
-// share is how many one connection may have sent ahead now.
+// share is how many posts one connection may have sent ahead now.
 func (s *commons) share() int { return max(1, s.together()/aheadShare) }
 
-// lately tells whether something was within the last second or so.
+// lately tells whether a moment was within the last second or so.
 func (l *Listener) lately(moment int64) bool {
 	return moment != 0 && l.now.Load()-moment < int64(time.Second)
 }
 
-// crowded tells whether clients together leave too much unread, and whoever has
-// so many bytes more than his share of it.
+// crowded tells whether clients together leave too much unread, and a client with this many
+// unread bytes has more than its share.
 func (s *commons) crowded(bytes int) bool {
 	return s.unread.Load() > s.unreadMost && int64(bytes)*s.connections.Load() > s.unreadMost
 }
 
-// look has those who wait look again; shut lets all pass, when the provider stops.
+// look makes those who wait look again whether they may pass. With shut all may, because the
+// provider stops.
 func (s *commons) look(shut bool) {
 	s.ahead.look(shut)
 	s.heavy.look(shut)
 }
 
-// turnstile lets some requests at a time pass, in the order in which they came.
+// turnstile lets a limited number of requests pass at a time, in the order in which they came.
 type turnstile struct {
-	open func(under int) bool // tells whether the next may pass; under mu
+	open func(under int) bool // tells whether the next may pass when so many are under way; under mu
 
 	mu      sync.Mutex // held for a moment
-	changed sync.Cond  // for connections' readers, which wait for their turn
-	under   int        // way
-	waiting int
-	shut    bool
+	changed sync.Cond  // readers of connections wait for it
+	under   int        // turns that are taken
+	waiting int        // readers that wait
+	shut    bool       // everybody may pass
 }
 
 // enter waits for n turns.
@@ -96,7 +97,7 @@ func (t *turnstile) enter(n int) {
 	}
 }
 
-// try takes n turns if they are to be had.
+// try takes n turns if it can do so at once.
 func (t *turnstile) try(n int) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -126,8 +127,8 @@ func (t *turnstile) look(shut bool) {
 	}
 }
 
-// account tells the others how much waits for this client, under the outbox's
-// mutex. Small changes are left for later: most answers are gone at once.
+// account adds what waits for this client to the sum of all, under the outbox's mutex. Small
+// changes are added later, since most answers are written at once.
 func (c *conn) account() {
 	const small = 4 << 10
 	o := &c.out
@@ -144,8 +145,7 @@ func (c *conn) account() {
 // noticed is how long a client may read nothing while too much is unread in all.
 const noticed = time.Second
 
-// hogs tells whether a client holds more than its share of what may be unread,
-// and does not read.
+// hogs tells whether a client has more than its share of the unread bytes and does not read.
 func (l *Listener) hogs(c *conn) bool {
 	if !l.late(c.out.wrote.Load(), noticed) {
 		return false

@@ -10,17 +10,17 @@ import (
 	"time"
 )
 
-// stream is what a connection needs of its socket: one of the net package, of TLS,
-// or a polled one.
+// stream is what a connection needs of its socket, which is one of package net, one of TLS, or a
+// polled one.
 type stream interface {
 	io.ReadWriteCloser
 	RemoteAddr() net.Addr
 	SetReadDeadline(t time.Time) error
 }
 
-// polled is the socket of a connection that a poller reads. The runtime does not
-// know of it: its own poller would be told of each request too, and wake a thread
-// for nothing.
+// polled is the socket of a connection that a poller reads. The runtime does not know of it:
+// otherwise its own poller would be told of each request too, and would wake a thread for
+// nothing.
 type polled struct {
 	file  *os.File // closes it when nobody uses it any more
 	raw   syscall.RawConn
@@ -29,7 +29,8 @@ type polled struct {
 	ready *readiness
 }
 
-// newPolled makes a second socket of a plain one's connection, which is not needed any more.
+// newPolled makes a second descriptor for the connection of a plain socket. The caller closes
+// the plain one.
 func newPolled(plain *net.TCPConn, ready *readiness) (*polled, error) {
 	file, err := unknown(plain)
 	if err != nil {
@@ -42,10 +43,10 @@ func newPolled(plain *net.TCPConn, ready *readiness) (*polled, error) {
 	return &polled{file: file, raw: raw, from: plain.RemoteAddr(), ready: ready}, nil
 }
 
-// RemoteAddr is the client's.
+// RemoteAddr is the client's address.
 func (s *polled) RemoteAddr() net.Addr { return s.from }
 
-// Close closes it at once for everybody.
+// Close closes the socket at once, for all who use it.
 func (s *polled) Close() error { return s.file.Close() }
 
 // CloseWrite tells the client that nothing more comes.
@@ -55,13 +56,13 @@ func (s *polled) CloseWrite() error {
 	return errors.Join(err, failed)
 }
 
-// SetReadDeadline is for any goroutine; who waits in Read is told by the conn's rouse.
+// SetReadDeadline may be called by any goroutine. Whoever waits in Read is woken by conn.rouse.
 func (s *polled) SetReadDeadline(t time.Time) error {
 	s.until.Store(&t)
 	return nil
 }
 
-// Read waits for input, which the poller tells of. The caller has the reading.
+// Read waits for input, of which the poller tells. The caller has the reading.
 func (s *polled) Read(p []byte) (int, error) {
 	for {
 		n, err := s.readNow(p)

@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// certificate is a TLS certificate that follows its files. Handshakes share it.
+// certificate is a TLS certificate that is read again when its files change. All handshakes
+// share it.
 type certificate struct {
 	certFile, keyFile string
 	log               *slog.Logger
@@ -18,7 +19,7 @@ type certificate struct {
 	current *tls.Certificate
 	stamp   [2]fileStamp
 	looked  time.Time
-	trouble string // of the last look, which was told of
+	trouble string // what was wrong at the last look; it is in the log already
 }
 
 type fileStamp struct {
@@ -26,7 +27,7 @@ type fileStamp struct {
 	size    int64
 }
 
-// How often a handshake looks for new files, at most.
+// How often handshakes look for new files at most.
 const certificateLook = time.Second
 
 // tlsConfig returns the settings of the listener, or nil without TLS.
@@ -41,8 +42,8 @@ func tlsConfig(cfg *Config, log *slog.Logger) (*tls.Config, error) {
 	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: c.get}, nil
 }
 
-// get returns the certificate of now. Files that cannot be read, as in the
-// midst of being replaced, leave the one that was.
+// get returns the present certificate. If the files cannot be read, perhaps because they are just
+// being replaced, it keeps the one it had.
 func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -53,7 +54,7 @@ func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	return c.current, nil
 }
 
-// reload tells of the same trouble once.
+// reload logs the same trouble only once.
 func (c *certificate) reload() {
 	err := c.load()
 	if err == nil {

@@ -5,9 +5,9 @@ import (
 	"elemental/protocol"
 )
 
-// This file turns a request of the wire into a command of the actors. What is
-// refused here becomes a command too (actors.Refused), so that its answer keeps
-// its place among the others.
+// This file turns a request of the wire into a command of the actors. A request that is refused
+// here becomes a command too (actors.Refused), so that its answer keeps its place among the
+// others.
 
 // calls is the table of all calls.
 var calls = map[string]func(*values) any{
@@ -63,11 +63,11 @@ var calls = map[string]func(*values) any{
 	"ping":              func(*values) any { return actors.Ping{} },
 }
 
-// nobody is a user name that nobody can have. It stands for a claimed name that
-// is no name, since "" stands for no claim.
+// nobody is a user name that nobody can have. It stands for a claimed name that is not allowed,
+// since "" means that no name was claimed.
 const nobody = " "
 
-// translate makes the actors' request of a decoded one.
+// translate turns a decoded request into one of the actors.
 func (v *values) translate(r *protocol.Request) *actors.Request {
 	v.Request, v.call, v.refusal, v.wrong = r, noCall, "", ""
 	v.out = nil
@@ -120,7 +120,7 @@ func login(v *values) any {
 	return actors.Login{User: v.name(v.Usernm), Password: v.text(v.Passwd)}
 }
 
-// posting is a request to post and what it posts, in one piece of memory: most requests are.
+// posting is a request to post and its command, in one allocation. Most requests are such.
 type posting struct {
 	request actors.Request
 	post    actors.Post
@@ -139,8 +139,8 @@ func message(v *values) any {
 	return post
 }
 
-// getMessages needs begin and end, but leaves judging their type to the channel:
-// a missing server or channel is told first.
+// getMessages needs begin and end, but leaves checking their type to the channel, since a missing
+// server or channel is told first.
 func getMessages(v *values) any {
 	if v.Begin.Is == protocol.Absent || v.End.Is == protocol.Absent {
 		v.incorrect()
@@ -173,10 +173,10 @@ type values struct {
 	imageBytes int
 }
 
-// incorrect remembers that a value is missing or of a wrong type, which goes before all else.
+// incorrect notes that a value is missing or has a wrong type, which goes before everything else.
 func (v *values) incorrect() { v.refusal = actors.IncorrectValues }
 
-// note remembers what is wrong with a value as such.
+// note notes that a value is not allowed, if it is the first.
 func (v *values) note(code actors.Code) {
 	if v.wrong == "" {
 		v.wrong = code
@@ -190,7 +190,7 @@ func (v *values) text(t protocol.Text) string {
 	return t.Value
 }
 
-// name is the name of something to look up; "" if nothing can have it.
+// name is the name of something that is looked up; "" if nothing can have that name.
 func (v *values) name(t protocol.Text) string {
 	name, _ := protocol.CleanName(v.text(t))
 	return name
@@ -203,7 +203,7 @@ func (v *values) optionalName(t protocol.Text) (name string, given bool) {
 	return v.name(t), true
 }
 
-// newName is the name of something to make.
+// newName is the name of something that is created.
 func (v *values) newName(t protocol.Text, otherwise actors.Code) string {
 	name, ok := protocol.CleanName(v.text(t))
 	if !ok {
@@ -220,7 +220,7 @@ func (v *values) newPassword(t protocol.Text) string {
 	return password
 }
 
-// newServerPassword may be empty, as in the original: such a server is open to all.
+// newServerPassword may be empty, as in the original. Such a server is open to all.
 func (v *values) newServerPassword(t protocol.Text) string {
 	if t.Is == protocol.Given && t.Value == "" {
 		return ""
@@ -236,7 +236,7 @@ func (v *values) image(t protocol.Text) string {
 	return image
 }
 
-// natural is a number from 0 on.
+// natural is an integer that is not negative.
 func (v *values) natural(n protocol.Number) int64 {
 	if n.Is != protocol.Given {
 		v.incorrect()

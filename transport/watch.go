@@ -6,9 +6,8 @@ import (
 	"time"
 )
 
-// watch holds connections to their times. One goroutine looks at all of them
-// now and then, so that no request has to set a timer; a limit is late by one
-// round at most.
+// watch enforces the time limits of connections. One goroutine looks at all of them in rounds, so
+// that no request has to set a timer. A limit is late by one round at most.
 func (l *Listener) watch() {
 	round := l.cfg.round()
 	ticker := time.NewTicker(round)
@@ -25,10 +24,10 @@ func (l *Listener) watch() {
 	}
 }
 
-// tick sets the clock that the connections' times are taken from.
+// tick sets the listener's clock.
 func (l *Listener) tick() { l.now.Store(int64(time.Since(l.began)) + 1) }
 
-// round is the time between two looks: an eighth of the shortest limit.
+// round is the time between two rounds: an eighth of the shortest limit.
 func (cfg *Config) round() time.Duration {
 	shortest := min(cfg.RequestTime, cfg.LoginTime, cfg.StallTime, lingerTime)
 	if cfg.IdleTime > 0 {
@@ -37,8 +36,8 @@ func (cfg *Config) round() time.Duration {
 	return max(shortest/8, 5*time.Millisecond)
 }
 
-// checkAll looks at each connection. When thousands are to be ended at once it
-// takes its time: the goodbyes are work, and others have requests.
+// checkAll looks at each connection. When thousands have to be ended at once it takes its time:
+// ending them is work, and the others' requests must not wait for it.
 func (l *Listener) checkAll() {
 	const atOnce, pause = 4, 2 * time.Millisecond
 	l.mu.Lock()
@@ -55,11 +54,11 @@ func (l *Listener) checkAll() {
 	}
 }
 
-// check ends a connection that is beyond one of its times, and reports whether it did.
+// check ends a connection that is beyond one of its time limits, and reports whether it did.
 func (l *Listener) check(c *conn) bool {
 	switch closing := c.closing.Load(); {
 	case l.late(c.out.wrote.Load(), l.cfg.StallTime), l.hogs(c):
-		c.out.wrote.Store(0) // counted once
+		c.out.wrote.Store(0) // it is counted only once
 		c.isSlow()
 		c.kill()
 	case c.end.Load() == endSlow && l.late(closing, min(lingerTime, l.cfg.StallTime)), l.late(closing, 4*l.cfg.StallTime):
@@ -72,7 +71,7 @@ func (l *Listener) check(c *conn) bool {
 	return true
 }
 
-// beyond reports whether a client has kept the provider waiting for too long.
+// beyond reports whether a client has made the provider wait for too long.
 func (l *Listener) beyond(c *conn) bool {
 	switch {
 	case l.late(c.begun.Load(), l.cfg.RequestTime):
@@ -85,7 +84,7 @@ func (l *Listener) beyond(c *conn) bool {
 	return false
 }
 
-// late reports whether a moment that is set is longer ago than limit.
+// late reports whether a moment is longer ago than limit; a moment of 0 never is.
 func (l *Listener) late(since int64, limit time.Duration) bool {
 	return since != 0 && l.now.Load()-since > int64(limit)
 }

@@ -1,12 +1,12 @@
 package transport
 
-// This file says how many requests a connection may have under way, and when the
-// next may begin: its window. The counts are the outbox's, under its mutex.
+// This file is about how many requests a connection may have under way, its window, and when
+// the next one may begin. The counts are in the outbox, under its mutex.
 
-// admit waits until the connection may have one more request under way: the
-// window has a place, the client reads its answers, and it is its turn among the
-// connections that send ahead, or that may have a large answer (these wait for
-// those before them too). It reports false if the connection has ended.
+// admit waits until the connection may have one more request under way: the window has a place
+// and the client reads its answers. A post that is sent ahead, and a request that may have a
+// large answer, also wait for their turn among the connections; the latter waits for all
+// requests before it too. admit reports false if the connection has ended.
 func (c *conn) admit(w weight) bool {
 	o := &c.out
 	o.mu.Lock()
@@ -28,7 +28,7 @@ func (c *conn) admit(w weight) bool {
 	return true
 }
 
-// tryAdmit is admit for who cannot wait.
+// tryAdmit is admit for a caller that cannot wait: it reports false if it would have to.
 func (c *conn) tryAdmit(w weight) bool {
 	o := &c.out
 	o.mu.Lock()
@@ -46,11 +46,11 @@ func (c *conn) tryAdmit(w weight) bool {
 	return true
 }
 
-// aheadFrom is how many requests under way make a client one that does not wait
-// for its answers. Who posts at a steady rate has some when the disk takes its time.
+// aheadFrom is from how many requests under way on a client counts as one that sends ahead of its
+// answers. A client that posts at a steady rate may have some under way when the disk is slow.
 const aheadFrom = 8
 
-// What follows is called under the mutex.
+// The functions below are called under the mutex.
 
 func (c *conn) mustWait(w weight) bool {
 	o := &c.out
@@ -60,7 +60,7 @@ func (c *conn) mustWait(w weight) bool {
 	return o.pending >= c.window(w) || c.unread() > c.shared.cfg.OutboxBytes
 }
 
-// window is how many requests may be under way with the next one.
+// window is how many requests may be under way, the next one included.
 func (c *conn) window(w weight) int {
 	most := c.shared.cfg.Window
 	switch {
@@ -74,8 +74,8 @@ func (c *conn) window(w weight) int {
 
 func (c *conn) sendsAhead() bool { return c.shared.lately(c.out.ahead.Load()) }
 
-// line is where the next request has to wait for its turn, nil for most. Of what is
-// sent ahead only posts have one: the session begins all others one by one.
+// line is where the next request has to wait for its turn; nil for most requests. Of requests
+// that are sent ahead only posts wait: the session begins all others one by one anyway.
 func (c *conn) line(w weight) *turnstile {
 	s := c.shared.commons
 	switch {
@@ -100,7 +100,7 @@ func (c *conn) admitted(w weight) {
 	}
 }
 
-// took notes a turn.
+// took notes that the request has taken its turn.
 func (c *conn) took(w weight) {
 	if pages := w.pages(); pages > 0 {
 		c.out.pages = pages
@@ -109,25 +109,25 @@ func (c *conn) took(w weight) {
 	}
 }
 
-// answered notes that a request less is under way.
+// answered notes that a request was answered.
 func (c *conn) answered(w weight) {
 	o := &c.out
 	if o.pending == 0 {
-		return // the connection has ended, and given back all at once
+		return // the connection has ended and given back everything
 	}
 	o.pending--
 	switch w {
 	case aPost:
 		o.posts--
 	case aSubscription:
-		if o.subscribing--; !o.ended { // another begins only now, and has caused none of what is held
+		if o.subscribing--; !o.ended { // another Subscribe can begin only now, so what is held is not of it
 			c.letGo()
 		}
 	}
 	c.giveTurns()
 }
 
-// giveTurns gives back turns that no request under way needs.
+// giveTurns gives back the turns that no request under way needs any more.
 func (c *conn) giveTurns() {
 	o := &c.out
 	if o.pages > 0 {
@@ -140,7 +140,8 @@ func (c *conn) giveTurns() {
 	}
 }
 
-// giveBack ends what a connection holds of what all share, when its session is gone.
+// giveBack gives back everything that the connection has of what all share, when its session is
+// gone.
 func (c *conn) giveBack() {
 	c.out.mu.Lock()
 	defer c.out.mu.Unlock()
@@ -148,10 +149,10 @@ func (c *conn) giveBack() {
 	c.giveTurns()
 }
 
-// unread is what waits to be written, under the mutex.
+// unread is how many bytes wait for the client, under the mutex.
 func (c *conn) unread() int { return c.out.flight + c.out.waiting + c.out.heldBytes }
 
-// waitAnswered waits until no request is under way, or nothing more is taken.
+// waitAnswered waits until no request is under way, or the connection takes no more answers.
 func (c *conn) waitAnswered() {
 	o := &c.out
 	o.mu.Lock()

@@ -5,9 +5,9 @@ import (
 	"sync/atomic"
 )
 
-// writers lends goroutines to connections that have something to write. A few
-// that have finished stay for the next: waking one is cheaper than starting
-// one. A connection whose client does not read holds its own and nobody else's.
+// writers lends goroutines to connections that have something to write and no flusher. A few
+// goroutines that are done stay for the next connection, since waking one is cheaper than
+// starting one. A client that does not read only occupies the goroutine of its own connection.
 type writers struct {
 	ready chan *conn // unbuffered: handed over only to one that waits
 	quit  chan struct{}
@@ -15,14 +15,14 @@ type writers struct {
 	all   sync.WaitGroup
 }
 
-// How many stay when there is nothing to write.
+// How many goroutines stay when there is nothing to write.
 const spareWriters = 16
 
 func newWriters() *writers {
 	return &writers{ready: make(chan *conn), quit: make(chan struct{})}
 }
 
-// hand has a connection written, soon. It does not wait.
+// hand makes a goroutine write a connection soon. It does not wait.
 func (w *writers) hand(c *conn) {
 	select {
 	case w.ready <- c:
@@ -47,7 +47,7 @@ func (w *writers) run(c *conn) {
 	}
 }
 
-// stop ends the goroutines; no connection is left that could need one.
+// stop ends the goroutines. It is called when no connection is left.
 func (w *writers) stop() {
 	close(w.quit)
 	w.all.Wait()
