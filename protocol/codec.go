@@ -17,12 +17,12 @@ import (
 	"golang.org/x/text/transform"
 )
 
-// Codec is a text encoding of the wire. JSON text is made as UTF-8 and turned
-// into it at the end. A Codec is safe for use by many goroutines.
+// Codec is a text encoding of the wire. JSON is written as UTF-8 first and converted at
+// the end. Any number of goroutines may use a Codec.
 type Codec struct {
 	name  string
 	enc   encoding.Encoding // nil for ascii and utf-8
-	ascii bool              // everything beyond U+007F leaves as an escape; enc, if any, is for reading
+	ascii bool              // everything beyond U+007F is written as an escape; enc is then used only for reading
 	mark  []byte            // byte order mark, once at the start of the output
 }
 
@@ -41,8 +41,8 @@ var builtin = map[string]*Codec{
 	"utf-32-be": {name: "utf-32-be", enc: utf32.UTF32(utf32.BigEndian, utf32.IgnoreBOM)},
 }
 
-// aliases are usual spellings that neither builtin nor IANA's list has, after
-// lower case and with "-" for "_" and " ".
+// aliases are common spellings that neither builtin nor IANA's list has, in lower case and
+// with "-" for "_" and " ".
 var aliases = map[string]string{
 	"us-ascii": "ascii", "646": "ascii",
 	"utf8": "utf-8", "u8": "utf-8", "utf": "utf-8", "utf-8-sig": "utf-8", "cp65001": "utf-8",
@@ -61,8 +61,7 @@ var (
 	stateful    = regexp.MustCompile(`^(iso-2022|hz-|utf-7)`)
 )
 
-// FindCodec returns the encoding of that name, in Python's or IANA's spelling,
-// whatever the case.
+// FindCodec returns the encoding of that name, spelled as Python or IANA does, in any case.
 func FindCodec(name string) (*Codec, error) {
 	plain := strings.NewReplacer("_", "-", " ", "-").Replace(strings.ToLower(strings.TrimSpace(name)))
 	if other, ok := aliases[plain]; ok {
@@ -78,8 +77,8 @@ func FindCodec(name string) (*Codec, error) {
 	if err != nil || enc == nil || stateful.MatchString(plain) {
 		return nil, fmt.Errorf("unknown text encoding %q (usual ones are ascii, utf-8, latin-1, cp1252, utf-16)", name)
 	}
-	// What a name such as shift_jis holds differs from program to program. All
-	// agree on ASCII, so answers in those are escaped; requests are read as they come.
+	// Programs differ in which characters encodings such as shift_jis contain. All
+	// agree on ASCII, so answers are escaped; requests are read in the encoding.
 	_, oneByte := enc.(*charmap.Charmap)
 	return &Codec{name: plain, enc: enc, ascii: !oneByte}, nil
 }
@@ -87,15 +86,15 @@ func FindCodec(name string) (*Codec, error) {
 // String is the encoding's plain name.
 func (c *Codec) String() string { return c.name }
 
-// Direct reports whether the wire's bytes are what a Scanner reads.
+// Direct reports whether a Scanner can read the bytes of the wire without conversion.
 func (c *Codec) Direct() bool { return c.enc == nil }
 
-// Mark is what stands once at the start of the output; mostly nothing.
+// Mark is the byte order mark that the output begins with; nil for most encodings.
 func (c *Codec) Mark() []byte { return c.mark }
 
-// Finish turns buf[from:], which is JSON as UTF-8, into the encoding, in place.
-// A character that the encoding does not have becomes a \u escape: outside of
-// strings JSON is plain ASCII, so an escape is right wherever one is needed.
+// Finish converts buf[from:], which is JSON as UTF-8, to the encoding, in place. Characters
+// that the encoding does not have become \u escapes. They can only be inside of strings,
+// since the rest of JSON is plain ASCII.
 func (c *Codec) Finish(buf []byte, from int) []byte {
 	if c.ascii && isASCII(buf[from:]) || c.enc == nil && !c.ascii {
 		return buf
@@ -164,7 +163,7 @@ func (c *Codec) appendEncoded(dst []byte, text string) []byte {
 	return dst
 }
 
-// encoder makes the transformer of the output, never with a byte order mark of its own.
+// encoder makes the transformer for output. It never writes a byte order mark.
 func (c *Codec) encoder() transform.Transformer {
 	switch c.name {
 	case "utf-16":
@@ -183,7 +182,7 @@ func (c *Codec) reader(wire io.Reader) io.Reader {
 	return &transcoder{wire: wire, to: c.enc.NewDecoder()}
 }
 
-// transcoder decodes what it reads. It holds little, for the sake of idle connections.
+// transcoder decodes what it reads. It uses little memory, since idle connections have one too.
 type transcoder struct {
 	wire io.Reader
 	to   transform.Transformer

@@ -10,16 +10,16 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// What ends a stream of requests, besides the errors of the reader itself.
-// io.EOF is an end between requests, io.ErrUnexpectedEOF one inside a request.
+// The errors that end a stream of requests, besides those of the reader itself. io.EOF is
+// an end between requests, io.ErrUnexpectedEOF an end inside of one.
 var (
 	ErrMalformed = errors.New("malformed JSON")
 	ErrTooLarge  = errors.New("request is too large")
 	ErrTooDeep   = errors.New("request is nested too deeply")
 )
 
-// The most members that the objects of one request may have together. It keeps
-// the memory for finding duplicate names small.
+// The most members that all objects of one request may have together. It limits the memory
+// that is needed to find duplicate names.
 const maxMembers = 1024
 
 // DecoderConfig is what a Decoder needs to know.
@@ -27,36 +27,37 @@ type DecoderConfig struct {
 	Codec *Codec // of the wire
 	Depth int    // of nested objects and arrays; the request itself is 1
 
-	// Limit tells the bytes of the request that begins. It is asked again, with
-	// reached true, when a request does not fit: it may then wait, and tell more.
+	// Limit returns how many bytes the request that begins may have. If a request does
+	// not fit, it is called again with reached true; it may then wait, and return more.
 	Limit func(reached bool) int
 
-	// Begun is called when the rest of a request has to be waited for, once per
-	// request. A request that arrives in one piece never calls it. May be nil.
+	// Begun is called once for each request whose rest has to be waited for. It is not
+	// called for requests that arrive in one piece. May be nil.
 	Begun func()
 }
 
-// ResumeBytes is the most that Resume takes.
+// ResumeBytes is how many bytes Resume takes at most.
 const ResumeBytes = len(largeBuffer{}.b)
 
-// Decoder frames and decodes the requests of one connection. It reads no
-// further than it has buffer for, keeps about 600 bytes while it waits between
-// requests, and never recurses. It is used by one goroutine.
+// Decoder splits the input of one connection into requests and decodes them. It never
+// reads more than its buffer holds, never recurses, and keeps about 600 bytes while it
+// waits between requests. Only one goroutine may use it.
 type Decoder struct {
 	in     source
 	frame  *frame // nil between requests
 	depth  int
-	recent [3]string // the last user, server and channel, which rarely change
+	recent [3]string // the last user, server and channel: they rarely change, and need no new string then
 }
 
-// NewDecoder returns a decoder of the requests that wire carries.
+// NewDecoder returns a decoder for the requests that come from wire.
 func NewDecoder(wire io.Reader, cfg DecoderConfig) *Decoder {
 	d := &Decoder{depth: cfg.Depth}
 	d.in = source{wire: cfg.Codec.reader(wire), ask: cfg.Limit, begun: cfg.Begun}
 	return d
 }
 
-// frame is what decoding one request needs. Waiting connections share a pool.
+// frame is what is needed to decode one request. Waiting connections need none, so frames
+// are in a pool.
 type frame struct {
 	in      *source
 	json    *jsontext.Decoder
@@ -81,8 +82,8 @@ func newFrame() any {
 // Read lets the JSON decoder read the current request.
 func (f *frame) Read(p []byte) (int, error) { return f.in.Read(p) }
 
-// Next returns the next request. It is valid until Next is called again; its
-// strings are for keeps. After an error the stream has lost its frame.
+// Next returns the next request. The request is valid until the next call of Next; its
+// strings stay valid. After an error the decoder cannot be used any more.
 func (d *Decoder) Next() (*Request, error) {
 	if d.in.drained() {
 		d.release()
@@ -107,9 +108,8 @@ func (d *Decoder) Next() (*Request, error) {
 	return &f.request, nil
 }
 
-// Resume has the decoder begin with b, which was read from the wire and is of
-// at most ResumeBytes. It may be called between requests, when nothing is left
-// to decode.
+// Resume makes the decoder begin with b, at most ResumeBytes that the caller has read from
+// the wire. It may be called between requests, when nothing is left to decode.
 func (d *Decoder) Resume(b []byte) {
 	d.in.full = len(b) > len(d.in.small)
 	d.in.resize()
@@ -119,13 +119,13 @@ func (d *Decoder) Resume(b []byte) {
 // Between reports whether the decoder is between requests, with nothing read of the next.
 func (d *Decoder) Between() bool { return d.in.drained() && !d.in.inside && d.in.mark == 0 }
 
-// Close gives back what the decoder borrowed.
+// Close gives back what the decoder has borrowed from the pool.
 func (d *Decoder) Close() {
 	d.release()
 	d.in.shrink()
 }
 
-// release gives the frame back, unless a big request has swollen it.
+// release gives the frame back, unless a big request has made it large.
 func (d *Decoder) release() {
 	const swollen = 32 << 10
 	f := d.frame
@@ -151,7 +151,7 @@ func (f *frame) object(d *Decoder) error {
 			return err
 		}
 	}
-	// The end, or what no object may have here: ReadToken tells.
+	// Either the end, or something that is not allowed here: ReadToken tells which.
 	_, err := f.json.ReadToken()
 	return err
 }
@@ -221,7 +221,7 @@ func (f *frame) id(d *Decoder) error {
 	return nil
 }
 
-// skip passes over a value token by token, so that depth costs no stack.
+// skip skips a value token by token, so that depth costs no stack.
 func (f *frame) skip(d *Decoder) error {
 	for outside := f.json.StackDepth(); ; {
 		kind := f.json.PeekKind()
@@ -248,20 +248,20 @@ func (f *frame) atName() bool {
 	return kind == '{' && length%2 == 0
 }
 
-// unquote returns the characters of a raw JSON string, good until the next read.
+// unquote returns the characters of a raw JSON string. They are valid until the next read.
 func (f *frame) unquote(raw []byte) []byte {
 	if bytes.IndexByte(raw, '\\') < 0 {
 		return raw[1 : len(raw)-1]
 	}
 	out, err := jsontext.AppendUnquote(f.scratch[:0], raw)
 	if err != nil {
-		return nil // cannot be: the decoder has accepted raw
+		return nil // cannot happen: the decoder has accepted raw
 	}
 	f.scratch = out
 	return out
 }
 
-// keep makes a string of b, or finds the same one again.
+// keep makes a string of b, or returns the last one if it is the same.
 func (d *Decoder) keep(r *Request, t *Text, b []byte) string {
 	slot := 0
 	switch t {
@@ -288,7 +288,7 @@ func (d *Decoder) keep(r *Request, t *Text, b []byte) string {
 	return s
 }
 
-// isCaseVariant reports whether an unknown name is a known one but for case.
+// isCaseVariant reports whether an unknown name differs from a known one only in case.
 func isCaseVariant(name []byte) bool {
 	if len(name) > 16 {
 		return false

@@ -1,7 +1,7 @@
 package protocol
 
-// An event is what a client hears without asking. It carries "call", never
-// "resp", and stands between answers.
+// An event is what a client receives without asking. It has "call", never "resp",
+// and comes between answers.
 
 // NewMessage is a message in a channel that the client is subscribed to.
 type NewMessage struct {
@@ -46,8 +46,8 @@ func AppendUnsubscribed(dst []byte, e *Unsubscribed) []byte {
 	return append(dst, '}', '\n')
 }
 
-// AppendDisconnected appends the last event of a connection that the provider
-// ends for a cause that is no answer to a request.
+// AppendDisconnected appends the last event of a connection, when the provider ends it
+// for a reason that is not the answer to a request.
 func AppendDisconnected(dst []byte, code, reason string) []byte {
 	dst = append(dst, `{"call":"disconnected"`...)
 	dst = AppendText(dst, "reason", reason)

@@ -11,8 +11,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Micros is a time on the wire: microseconds since 1970 here, seconds with
-// decimals there.
+// Micros is a timestamp: microseconds since 1970 in Go, seconds with decimals on the
+// wire.
 type Micros int64
 
 // UnmarshalJSON reads seconds.
@@ -28,8 +28,8 @@ func (m *Micros) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// Incoming is what a client receives: an answer, or an event when Call is not
-// empty. Values that the provider did not send are zero.
+// Incoming is what a client receives: an event if Call is not empty, otherwise an answer.
+// Values that the provider did not send are zero.
 type Incoming struct {
 	Call   string         `json:"call"` // the event's name
 	OK     bool           `json:"resp"`
@@ -57,8 +57,7 @@ type Incoming struct {
 	Channel string `json:"channel"`
 }
 
-// IncomingMessage is an element of Incoming.Messages; Index is told by
-// getlatestmessages alone.
+// IncomingMessage is an element of Incoming.Messages. Only getlatestmessages sends Index.
 type IncomingMessage struct {
 	Text   Loose  `json:"message"`
 	Time   Micros `json:"timestamp"`
@@ -66,8 +65,8 @@ type IncomingMessage struct {
 	Index  int64  `json:"index"`
 }
 
-// Loose is a text, or whatever else the original let somebody post in its
-// place, as JSON.
+// Loose is a text. The original let clients post other JSON values in its place; those are
+// kept as JSON.
 type Loose string
 
 // UnmarshalJSON reads any value.
@@ -82,12 +81,12 @@ func (l *Loose) UnmarshalJSON(b []byte) error {
 	return err
 }
 
-// IncomingMessages is a list of bounded length, so that a small answer cannot
-// take much memory.
+// IncomingMessages is a list of limited length, so that a small answer cannot use much
+// memory.
 type IncomingMessages []IncomingMessage
 
-// The most messages that one answer may have. Ours answers at most 10,000
-// unless told otherwise.
+// The most messages that one answer may have. Our provider sends at most 10,000, unless
+// it is configured otherwise.
 const maxMessages = 1 << 18
 
 // UnmarshalJSONFrom reads a list, element by element.
@@ -116,27 +115,28 @@ type IncomingMember struct {
 	Online bool   `json:"online"`
 }
 
-// The most bytes of one answer or event. Ours answers messages of some 57 MiB at most, unless
-// told otherwise: 8 MiB of text, of which each byte may be escaped, and 10,000 times the rest.
+// The most bytes of one answer or event. Our provider sends some 57 MiB at most, unless it is
+// configured otherwise: 8 MiB of text, of which each byte may be escaped, and 10,000 times the
+// rest of a message.
 const maxIncoming = 64 << 20
 
-// IncomingReader reads what a provider sends. It is used by one goroutine.
+// IncomingReader reads what a provider sends. Only one goroutine may use it.
 type IncomingReader struct {
 	json *jsontext.Decoder
 	in   bounded
 	raw  []byte
 }
 
-// NewIncomingReader reads from wire in the provider's text encoding. It takes
-// what the original lets through too: names that appear twice, half surrogates.
+// NewIncomingReader reads from wire, in the provider's text encoding. It also accepts what
+// the original may send: names that appear twice, and half surrogate pairs.
 func NewIncomingReader(wire io.Reader, codec *Codec) *IncomingReader {
 	r := &IncomingReader{in: bounded{from: codec.reader(wire)}}
 	r.json = jsontext.NewDecoder(&r.in, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	return r
 }
 
-// Next waits for the next answer or event. It returns io.EOF at the end of the
-// stream; after any error the stream is of no more use.
+// Next waits for the next answer or event. It returns io.EOF at the end of the stream.
+// After an error the reader cannot be used any more.
 func (r *IncomingReader) Next() (*Incoming, error) {
 	r.in.left = maxIncoming
 	raw, err := r.json.ReadValue()
@@ -152,11 +152,11 @@ func (r *IncomingReader) Next() (*Incoming, error) {
 	return in, nil
 }
 
-// AppendMasked appends what Next returned last as JSON for a log: secrets are
-// replaced by stars, and values longer than a line should hold are cut.
+// AppendMasked appends what Next returned last, as JSON for a log: secrets are replaced by
+// stars, and long values are cut.
 func (r *IncomingReader) AppendMasked(dst []byte) []byte { return appendMasked(dst, r.raw) }
 
-// bounded is a reader that ends with an error once too much was read.
+// bounded is a reader that returns an error when too much was read.
 type bounded struct {
 	from io.Reader
 	left int

@@ -6,8 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// This file appends JSON to a buffer. Every Append function returns the longer
-// buffer, as append does; the values begin with a comma.
+// This file appends JSON to a buffer. Every Append function returns the longer buffer, as
+// append does. Those for values begin with a comma.
 
 const hex = "0123456789abcdef"
 
@@ -22,8 +22,8 @@ func AppendString(dst []byte, s string) []byte {
 	return append(dst, '"')
 }
 
-// plain tells whether all of b is ASCII that stands for itself in a JSON string. It
-// looks at eight bytes at a time, the last of them again if they are fewer.
+// plain tells whether all of b is ASCII that needs no escape in a JSON string. It looks at
+// eight bytes at a time; at the end, the last eight may overlap those before.
 func plain(b []byte) bool {
 	if len(b) < 8 {
 		w := uint64(each * ' ')
@@ -39,7 +39,7 @@ func plain(b []byte) bool {
 	return found&high == 0
 }
 
-// A word of eight bytes: a bit in each, and the highest bit in each.
+// Words of eight bytes: with the lowest, and with the highest bit of each byte set.
 const each, high = 0x0101010101010101, 0x8080808080808080
 
 // odd has the highest bit of some byte set if one of w does not stand for itself: what is
@@ -71,7 +71,7 @@ func appendEscaped(dst []byte, s string) []byte {
 	return append(dst, s[done:]...)
 }
 
-// appendEscape appends a byte that cannot stand in a JSON string by itself.
+// appendEscape appends a byte that needs an escape in a JSON string.
 func appendEscape(dst []byte, c byte) []byte {
 	switch c {
 	case '"', '\\':
@@ -123,8 +123,8 @@ func BeginList(dst []byte, name string) []byte { return append(appendName(dst, n
 // EndList closes a list.
 func EndList(dst []byte) []byte { return append(dst, ']') }
 
-// appendTimestamp appends microseconds as seconds with six decimals. There is one in
-// all that is sent, so its digits are written in pairs, from a table.
+// appendTimestamp appends microseconds as seconds with six decimals. Every message has one, so
+// it is made fast: the digits are written in pairs, from a table.
 func appendTimestamp(dst []byte, micro int64) []byte {
 	dst = append(dst, `,"timestamp":`...)
 	if micro < 0 {
@@ -145,7 +145,7 @@ func appendSeconds(dst []byte, n uint64) []byte {
 	return append(dst, a[0], a[1], b[0], b[1], c[0], c[1], d[0], d[1], e[0], e[1])
 }
 
-// pairs has 00 to 99.
+// pairs is "00" to "99".
 var pairs = func() (all [100][2]byte) {
 	for i := range all {
 		all[i] = [2]byte{byte('0' + i/10), byte('0' + i%10)}

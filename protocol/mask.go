@@ -7,12 +7,11 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// secretNames are the values that no log may hold, in either direction.
+// secretNames are the names of values that no log may contain, in requests and answers.
 var secretNames = map[string]bool{"passwd": true, "key": true, "serverpasswd": true, "newpasswd": true}
 
-// appendMasked appends a JSON object with its secrets replaced by stars and its
-// long texts cut, wherever in it they stand. The object was read before, so it
-// is JSON.
+// appendMasked appends a JSON object in which secrets are replaced by stars and long texts
+// are cut, at any depth. The object was read before, so it is valid JSON.
 func appendMasked(dst []byte, object []byte) []byte {
 	loose := []jsontext.Options{jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)}
 	in := jsontext.NewDecoder(bytes.NewReader(object), loose...)

@@ -14,11 +14,11 @@ const (
 	MaxNonce    = 64   // characters of a nonce
 )
 
-// CleanName returns a name in its one form (Unicode NFC), and whether it may be
-// the name of a user, server or channel: 1–64 characters; letters, digits,
-// marks, punctuation, symbols and inner spaces; something to see in it.
+// CleanName returns a name in the form in which names are compared (Unicode NFC), and
+// whether it may be the name of a user, server or channel: 1–64 characters; letters,
+// digits, marks, punctuation, symbols and inner spaces; at least one of them visible.
 func CleanName(name string) (string, bool) {
-	const mostBytes = 1024 // no more can shrink to 64 characters; bounds the work
+	const mostBytes = 1024 // a longer name cannot shrink to 64 characters; limits the work
 	if name == "" || len(name) > mostBytes || !utf8.ValidString(name) {
 		return "", false
 	}
@@ -48,9 +48,9 @@ func allowed(r rune) bool {
 	return unicode.In(r, unicode.L, unicode.N, unicode.M, unicode.P, unicode.S)
 }
 
-// unseen reports whether a character of an allowed category shows nothing by
-// itself: fillers, joiners, variation selectors, the blank braille pattern, the
-// object placeholder.
+// unseen reports whether a character of an allowed category is invisible by itself:
+// fillers, joiners, variation selectors, the blank braille pattern, the object
+// placeholder.
 func unseen(r rune) bool {
 	return r == 0x2800 || r == 0xFFFC ||
 		unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)

@@ -58,8 +58,8 @@ var reasons = map[string]string{
 	"too_many_connections":     "too many connections",
 }
 
-// Reason returns the sentence of a machine code; seconds is told by the one
-// code that has an interval. An unknown code is its own sentence.
+// Reason returns the sentence of a machine code. seconds appears in the sentence of
+// too_often. An unknown code is its own sentence.
 func Reason(code string, seconds float64) string {
 	reason, known := reasons[code]
 	if !known {
@@ -77,8 +77,8 @@ var codes = func() map[string]string {
 	return byReason
 }()
 
-// CodeOf is Reason the other way round, for what a provider without codes
-// answers; "" when no code has that sentence.
+// CodeOf returns the code of a sentence, for answers of a provider without codes; "" if
+// no code has that sentence.
 func CodeOf(reason string) string {
 	if code, known := codes[reason]; known {
 		return code
@@ -90,10 +90,7 @@ func CodeOf(reason string) string {
 	return ""
 }
 
-// Known reports whether a machine code has a sentence.
-func Known(code string) bool { return reasons[code] != "" }
-
-// calls are the names of all calls, so that decoding one makes no new string.
+// calls are the names of all calls, so that decoding one allocates no string.
 var calls = func() map[string]string {
 	known := map[string]string{}
 	for _, name := range []string{

@@ -4,15 +4,15 @@ import (
 	"strconv"
 )
 
-// Presence says whether a request carries a value, and whether it is of the
-// JSON type that the value has to have.
+// Presence says whether a request has a value, and whether that value has the right JSON
+// type.
 type Presence uint8
 
 // The states of a value.
 const (
 	Absent   Presence = iota
 	Given             // present and of the right type
-	Mistyped          // present with another JSON type; the Go value is zero
+	Mistyped          // present with another JSON type; the Go value is zero then
 )
 
 // Text is a string value of a request.
@@ -21,20 +21,20 @@ type Text struct {
 	Is    Presence
 }
 
-// Number is an integer value of a request. An integer beyond int64 is held as
-// the nearest int64. A number with a fraction or an exponent is Mistyped.
+// Number is an integer value of a request. An integer beyond int64 becomes the nearest
+// int64. A number with a fraction or an exponent is Mistyped.
 type Number struct {
 	Value int64
 	Is    Presence
 }
 
-// String is a Text that is given.
+// String returns a Text that is Given.
 func String(s string) Text { return Text{Value: s, Is: Given} }
 
-// Int is a Number that is given.
+// Int returns a Number that is Given.
 func Int(n int64) Number { return Number{Value: n, Is: Given} }
 
-// Request is one call of a client with all values that any call knows.
+// Request is one call of a client, with all values that any call can have.
 type Request struct {
 	ID []byte // the client's own id as raw JSON (a string or a number), or nil
 
@@ -57,10 +57,10 @@ type Request struct {
 	Before Number
 
 	Bytes   int  // size of the object as UTF-8, braces included; set by the decoder
-	Spoiled bool // an unusable id, or a name that differs from a known one by case alone
+	Spoiled bool // it has an unusable id, or a name that differs from a known one only in case
 }
 
-// The longest raw id that is echoed, in bytes.
+// The most bytes of a raw id.
 const maxID = 256
 
 // valueNames are the names of all values of a request, in wire order.
@@ -115,8 +115,8 @@ func (r *Request) number(name []byte) *Number {
 	return nil
 }
 
-// AppendRequest appends the request as one compact JSON object. Only given
-// values are written; ID has to be valid JSON.
+// AppendRequest appends the request as one compact JSON object, with the values that are
+// Given. ID has to be valid JSON.
 func AppendRequest(dst []byte, r *Request) []byte {
 	start := len(dst)
 	for _, name := range valueNames {
@@ -136,8 +136,8 @@ func AppendRequest(dst []byte, r *Request) []byte {
 	return append(dst, '}')
 }
 
-// AppendMasked is AppendRequest for a log: secrets are replaced by stars, and
-// values longer than a line should hold are cut.
+// AppendMasked is AppendRequest for a log: secrets are replaced by stars, and long values
+// are cut.
 func AppendMasked(dst []byte, r *Request) []byte {
 	masked := *r
 	for _, secret := range []*Text{&masked.Passwd, &masked.Key, &masked.ServerPasswd, &masked.NewPasswd} {
@@ -154,7 +154,7 @@ func AppendMasked(dst []byte, r *Request) []byte {
 // Mask stands for a secret in a log.
 const Mask = "***"
 
-// shorten cuts a value that no log line needs whole, without splitting a character.
+// shorten cuts a long value for a log line, without splitting a character.
 func shorten(s string) string {
 	const most = 500
 	if len(s) <= most {
@@ -168,7 +168,7 @@ func shorten(s string) string {
 	return s
 }
 
-// parseInt reads a JSON number that is an integer, saturating at int64's ends.
+// parseInt reads a JSON number that is an integer. Beyond int64 it returns the nearest int64.
 func parseInt(raw []byte) (int64, bool) {
 	for _, c := range raw {
 		if c == '.' || c == 'e' || c == 'E' {

@@ -2,10 +2,10 @@ package protocol
 
 import "strconv"
 
-// An answer is built in place: BeginAnswer, the call's values, EndAnswer. A
-// refusal is one step.
+// An answer is built in a buffer: BeginAnswer, the values of the call, EndAnswer.
+// AppendRefusal builds a refusal in one step.
 
-// Message is one message of a channel, on either end.
+// Message is one message of a channel, on either side of the wire.
 type Message struct {
 	Text      string
 	Author    string
@@ -30,8 +30,8 @@ func EndAnswer(dst, id []byte) []byte {
 	return append(dst, '}', '\n')
 }
 
-// AppendRefusal appends a whole refusal. Code and reason are told both: people
-// and old clients read the reason.
+// AppendRefusal appends a whole refusal. It has both code and reason: people and old clients
+// read the reason.
 func AppendRefusal(dst []byte, code, reason string, id []byte) []byte {
 	dst = append(dst, `{"resp":false`...)
 	dst = AppendText(dst, "reason", reason)
@@ -39,8 +39,8 @@ func AppendRefusal(dst []byte, code, reason string, id []byte) []byte {
 	return EndAnswer(dst, id)
 }
 
-// AppendMessage appends a message as an element of a list, with its index if
-// that is wanted.
+// AppendMessage appends a message as an element of a list, with its index if withIndex is
+// set.
 func AppendMessage(dst []byte, m *Message, withIndex bool) []byte {
 	dst = append(dst, `{"message":`...)
 	dst = AppendString(dst, m.Text)
@@ -52,7 +52,7 @@ func AppendMessage(dst []byte, m *Message, withIndex bool) []byte {
 	return append(dst, '}')
 }
 
-// AppendPosted appends where a new message stands.
+// AppendPosted appends the index and timestamp of a new message.
 func AppendPosted(dst []byte, index, timestamp int64) []byte {
 	return appendTimestamp(AppendInt(dst, "index", index), timestamp)
 }

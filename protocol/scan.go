@@ -6,10 +6,10 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Scanner decodes the requests that nearly all are: whole, flat, and of names
-// and types that are known. It is several times as quick as a Decoder, and
-// whatever it does not take for granted it leaves to it. It is used by one
-// goroutine, for any number of connections.
+// Scanner decodes requests of the usual form, which nearly all are: complete, flat, and
+// with known names and types. It is several times as fast as a Decoder, and leaves
+// everything else to one. Only one goroutine may use it, but for any number of
+// connections.
 type Scanner struct {
 	request Request
 	scratch []byte
@@ -17,10 +17,9 @@ type Scanner struct {
 	at      int
 }
 
-// Scan decodes the request at the start of b, which is ASCII or UTF-8, for the
-// connection whose Decoder is d. The request is valid until the next Scan; its
-// strings are for keeps. n is where it ends in b, and 0 when d has to tell what
-// this is: it then has to read all of b.
+// Scan decodes the request at the start of b, which is ASCII or UTF-8, for the connection
+// whose Decoder is d. The request is valid until the next Scan; its strings stay valid. n
+// is where the request ends in b. If n is 0, d has to decode b, all of it.
 func (s *Scanner) Scan(d *Decoder, b []byte) (r *Request, n int) {
 	s.request, s.in, s.at = Request{}, b, 0
 	s.space()
@@ -40,8 +39,8 @@ func Blank(b []byte) []byte {
 	return b
 }
 
-// members scans up to the end of the object. It reports false for what it does
-// not know, an empty object included.
+// members scans up to the end of the object. It reports false for anything that it leaves
+// to the Decoder, including an empty object.
 func (s *Scanner) members(d *Decoder) bool {
 	for {
 		s.space()
@@ -123,7 +122,7 @@ func (s *Scanner) take(c byte) bool {
 	return false
 }
 
-// plain scans a string of ASCII without escapes, and returns what is between its quotes.
+// plain scans a string of ASCII without escapes, and returns the text between the quotes.
 func (s *Scanner) plain() ([]byte, bool) {
 	raw, simple, ok := s.quoted()
 	if !ok || !simple {
@@ -132,7 +131,7 @@ func (s *Scanner) plain() ([]byte, bool) {
 	return raw[1 : len(raw)-1], true
 }
 
-// text scans any string, and returns its characters, good until the next.
+// text scans any string and returns its characters. They are valid until the next call.
 func (s *Scanner) text() ([]byte, bool) {
 	raw, simple, ok := s.quoted()
 	if !ok || simple {
@@ -149,8 +148,8 @@ func (s *Scanner) text() ([]byte, bool) {
 	return out, err == nil
 }
 
-// quoted finds the end of a string. A simple one is of printable ASCII, and
-// stands for itself; of another the inside is not checked yet.
+// quoted finds the end of a string. A simple one is printable ASCII without escapes; the
+// inside of any other is not checked yet.
 func (s *Scanner) quoted() (raw []byte, simple, ok bool) {
 	start := s.at
 	if !s.take('"') {
@@ -164,7 +163,7 @@ func (s *Scanner) quoted() (raw []byte, simple, ok bool) {
 			return s.in[start:s.at], simple, true
 		case c == '\\':
 			simple = false
-			s.at++ // what is escaped ends nothing
+			s.at++ // an escaped quote does not end the string
 		case c < ' ':
 			return nil, false, false
 		case c >= 0x7f:
@@ -174,8 +173,8 @@ func (s *Scanner) quoted() (raw []byte, simple, ok bool) {
 	return nil, false, false
 }
 
-// digits scans a short integer. It is nil where there is another kind of value,
-// and where one cannot see its end.
+// digits scans a short integer. It returns nil if there is another kind of value, or if the
+// end of the number is not in the buffer.
 func (s *Scanner) digits() []byte {
 	const most = 18 // fit into an int64
 	start := s.at

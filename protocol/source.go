@@ -5,25 +5,24 @@ import (
 	"sync"
 )
 
-// source stands between the wire and the JSON decoder. It hands out at most the
-// bytes that one request may have, and takes back what the decoder read beyond
-// the request's end.
+// source is between the wire and the JSON decoder. It hands out at most the bytes that one
+// request may have, and takes back what the decoder has read beyond the end of the request.
 type source struct {
 	wire  io.Reader
 	ask   func(reached bool) int
 	begun func()
 
-	buf   []byte // small, or large.b while much is coming in
+	buf   []byte // small, or large.b while much comes in
 	large *largeBuffer
 	r, w  int // buf[r:w] has not been handed out
 	small [512]byte
 
-	inside bool // a request
-	told   bool // begun, for this request
+	inside bool // a request has begun and not ended
+	told   bool // begun was called for this request
 	full   bool // the last read filled buf
 	given  int  // bytes handed out for this request
-	limit  int  // of them
-	mark   int  // bytes of a byte order mark that were passed over
+	limit  int  // most of them
+	mark   int  // bytes of a byte order mark that were skipped
 	err    error
 }
 
@@ -31,14 +30,14 @@ type largeBuffer struct{ b [8 << 10]byte }
 
 var largeBuffers = sync.Pool{New: func() any { return new(largeBuffer) }}
 
-// byteOrderMark may stand before any request: some clients encode each one by itself.
+// byteOrderMark may come before any request: some clients encode each one separately.
 const byteOrderMark = "\uFEFF"
 
 // drained reports whether the next byte has to come from the wire.
 func (s *source) drained() bool { return s.r == s.w }
 
-// skipSpace passes over white space and byte order marks up to the brace that
-// begins a request. None of it is kept or counted.
+// skipSpace skips white space and byte order marks up to the brace that begins a request.
+// They do not count as bytes of the request.
 func (s *source) skipSpace() error {
 	for {
 		for s.r < s.w {
@@ -61,15 +60,15 @@ func (s *source) skipSpace() error {
 	}
 }
 
-// begin starts the count of a request's bytes.
+// begin starts to count the bytes of a request.
 func (s *source) begin() {
 	s.inside, s.told, s.given = true, false, 0
 	s.limit = s.ask(false)
 }
 
-// end takes back the bytes that the decoder has read but not used. They all
-// came with its last Read, because it reads only to go on inside a request; so
-// they are still in buf.
+// end takes back the bytes that the decoder has read but not used. They all came with its
+// last Read, because the decoder reads only when it needs more of a request. So they are
+// still in buf.
 func (s *source) end(unread int) {
 	s.inside = false
 	s.r -= unread
@@ -105,7 +104,7 @@ func (s *source) fill() error {
 		n, err := s.wire.Read(s.buf)
 		if n > 0 {
 			s.r, s.w, s.full = 0, n, n == len(s.buf)
-			return nil // an error comes again with the next read
+			return nil // an error will come again with the next read
 		}
 		if err != nil {
 			return err
@@ -113,8 +112,8 @@ func (s *source) fill() error {
 	}
 }
 
-// resize takes a large buffer while the small one is filled at once, and gives
-// it back before a wait for the next request.
+// resize takes a large buffer when one read fills the small one, and gives it back before a
+// wait for the next request.
 func (s *source) resize() {
 	switch {
 	case s.full && s.large == nil:
@@ -136,7 +135,7 @@ func (s *source) shrink() {
 	s.buf, s.r, s.w = nil, 0, 0
 }
 
-// classify finds the cause behind an error of the JSON decoder.
+// classify turns an error of the JSON decoder into the error that the caller sees.
 func (s *source) classify(err error) error {
 	switch {
 	case err == ErrTooLarge || err == ErrTooDeep:
