@@ -8,8 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// longestLogValue bounds what one value, a name that a client chose for
-// example, may take of a log line.
+// longestLogValue limits the length of a value in a log line, for example of a name that a
+// client has chosen.
 const longestLogValue = 200
 
 // newLogger makes the structured log that --loglevel and --logformat ask for.
@@ -25,8 +25,8 @@ func newLogger(opts *options, out io.Writer) *slog.Logger {
 	return slog.New(slog.NewTextHandler(out, handler))
 }
 
-// console is where the provider prints. Nobody waits for it to be read: not an actor that logs,
-// nor who prints requests, nor a stop. What was left out is told in a line.
+// console is where the provider prints. Nobody waits until it is read: not an actor that logs,
+// not whoever prints requests, and not a stop. Lines may be left out; a line says so later.
 type console struct {
 	out *lineWriter // requests and answers
 	log *lineWriter
@@ -43,7 +43,7 @@ func newConsole(opts *options) *console {
 	}
 }
 
-// close prints what is left, or gives it up after a moment.
+// close prints what is left. After a moment it gives up.
 func (c *console) close() {
 	c.out.close()
 	c.log.close()

@@ -8,13 +8,13 @@ import (
 	"syscall"
 )
 
-// filesBesides is what the process has open apart from connections: page files,
-// those who look at the inspector, those who are turned away, and others.
+// filesBesides is how many files the process may have open besides clients' connections: page
+// files, connections to the inspector, connections that are turned away, and others.
 const filesBesides = 128 + 128 + 64 + 64
 
-// fitOpenFiles takes no more connections than the operating system allows open
-// files for: with the last file gone to a client, nothing that is stored could be
-// read any more. Go has raised the soft limit to the hard one.
+// fitOpenFiles lowers the limit on connections to what the operating system's limit on open
+// files allows. If clients took the last file, nothing could be read from disk any more. The Go
+// runtime has raised the soft limit to the hard one.
 func fitOpenFiles(opts *options) {
 	if limit, err := openFiles(); err == nil {
 		fit := min(connectionsWithin(limit), math.MaxInt)
@@ -22,7 +22,7 @@ func fitOpenFiles(opts *options) {
 	}
 }
 
-// warnOfFewFiles tells when fewer connections fit than were wanted.
+// warnOfFewFiles warns when fewer connections fit than were wanted.
 func warnOfFewFiles(wanted, fit int, log *slog.Logger) {
 	limit, err := openFiles()
 	switch {
@@ -40,8 +40,8 @@ func openFiles() (uint64, error) {
 	return limit.Cur, err
 }
 
-// connectionsWithin is how many connections so many open files leave room for:
-// half of them when there are very few.
+// connectionsWithin is how many connections fit into a limit on open files: half of it if it is
+// very low.
 func connectionsWithin(files uint64) uint64 {
 	return max(files-min(files, filesBesides), files/2, 1)
 }

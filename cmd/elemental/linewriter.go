@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// lineWriter writes whole lines to an output that may be slow or stuck. It is a goroutine
-// of its own, so that Write never waits: lines that there is no room for are left out.
+// lineWriter writes whole lines to an output that may be slow or stuck. It has a goroutine of
+// its own, so Write never waits. Lines for which there is no room are left out.
 type lineWriter struct {
 	out   io.Writer
 	told  func(out io.Writer, lines int) // writes that lines were left out
@@ -16,25 +16,25 @@ type lineWriter struct {
 
 	mu      sync.Mutex // never held while out is written
 	waiting []byte
-	left    int // lines left out, not told yet
+	left    int // lines left out, and not reported yet
 	closed  bool
 }
 
 const (
-	waitingBytes = 1 << 20     // of lines that may wait for their output
-	keptBuffer   = 64 << 10    // of what is used again for the next lines
-	lastLines    = time.Second // how long the end waits for an output that takes nothing
+	waitingBytes = 1 << 20     // most bytes of lines that wait for the output
+	keptBuffer   = 64 << 10    // most bytes of a buffer that is used again
+	lastLines    = time.Second // how long close waits for an output that takes nothing
 )
 
-// newLineWriter begins to write to out. With told it says there, once the output goes on,
-// how many lines were left out.
+// newLineWriter begins to write to out. When lines were left out and the output goes on, it
+// calls told, which writes there how many.
 func newLineWriter(out io.Writer, told func(out io.Writer, lines int)) *lineWriter {
 	w := &lineWriter{out: out, told: told, more: make(chan struct{}, 1), ended: make(chan struct{})}
 	go w.run()
 	return w
 }
 
-// Write takes one line or several; it keeps nothing of p and always succeeds.
+// Write takes one line or several. It does not keep p, and always succeeds.
 func (w *lineWriter) Write(p []byte) (int, error) {
 	w.mu.Lock()
 	if w.closed || len(w.waiting)+len(p) > waitingBytes {
@@ -54,8 +54,8 @@ func (w *lineWriter) wake() {
 	}
 }
 
-// close ends the writer when all is written, or when a second has passed: lines that the
-// output has not taken by then are left out, like those that come later.
+// close ends the writer when everything is written, or after a second. Lines that the output has
+// not taken by then are left out, like those that come later.
 func (w *lineWriter) close() {
 	w.mu.Lock()
 	w.closed = true
@@ -67,7 +67,7 @@ func (w *lineWriter) close() {
 	}
 }
 
-// run writes all that waits at once, so that it keeps up with many who write.
+// run writes everything that waits in one go, so that it keeps up with many writers.
 func (w *lineWriter) run() {
 	defer close(w.ended)
 	var lines []byte

@@ -1,4 +1,4 @@
-// Command elemental is the provider: it keeps users, servers, channels and
+// Command elemental is the provider: it stores users, servers, channels and
 // messages in one folder and serves them over TCP. See docs/operations.md.
 package main
 
@@ -22,7 +22,7 @@ const (
 )
 
 func main() {
-	// A reader of our output that went away must not end the provider.
+	// The provider goes on when whoever reads its output has gone away.
 	signal.Ignore(syscall.SIGPIPE)
 	if slices.Equal(os.Args[1:], []string{hashing.Argument}) {
 		os.Exit(hashPasswords())
@@ -30,7 +30,7 @@ func main() {
 	os.Exit(command(os.Args[1:]))
 }
 
-// command is the whole program; it gives the exit code.
+// command is the whole program. It returns the exit code.
 func command(args []string) int {
 	opts, parser, err := parseOptions(args)
 	if err != nil {
@@ -53,7 +53,7 @@ func command(args []string) int {
 	return exitOK
 }
 
-// hashPasswords is what the program does for the provider, in a process of its own.
+// hashPasswords is what this program does as a child of the provider: it hashes passwords.
 func hashPasswords() int {
 	if err := hashing.Serve(os.Stdin, os.Stdout); err != nil {
 		complain(os.Stderr, err)

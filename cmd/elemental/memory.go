@@ -6,17 +6,17 @@ import (
 	"time"
 )
 
-// ballastBytes is memory that is never touched, and so costs only addresses. The
-// collector takes it for in use, and waits for as much garbage before it runs: a
-// small heap would be collected after every few thousand posts, or at each
-// password, and everybody waits a little each time.
+// ballastBytes is memory that is never touched, so it costs only addresses. The garbage
+// collector counts it as in use, and lets as much garbage come together before it runs.
+// Without it, a small heap would be collected after every few thousand posts, or at each
+// password, and everybody would wait a little each time.
 const ballastBytes = 64 << 20
 
-// The runtime keeps what a burst has left until it collects the next time,
-// which on a quiet provider is minutes later. This gives it back to the system
-// within some seconds of quiet.
+// The runtime keeps the memory that a burst has left until it collects garbage the next
+// time, which on a quiet provider is minutes later. returnMemory gives it back to the system
+// after some seconds of quiet.
 
-// How often it looks, and how much is worth it.
+// How often it looks, and how much memory is worth it.
 const (
 	lookEvery    = 5 * time.Second
 	worthwhile   = 24 << 20
@@ -63,11 +63,13 @@ func returnMemory(quit <-chan struct{}) {
 	}
 }
 
-// worthReturning tells whether much is held that is not in use, whether it is
-// quiet enough (a busy provider would take it again at once), and whether there
-// can be more to return than last time: something was allocated since, or a
-// collection found that much of what was in use then is not any more, so that a
-// return that brings nothing is not repeated for ever.
+// worthReturning tells whether all of this is true:
+//
+//   - Much memory is held that is not in use.
+//   - It is quiet. A busy provider would take the memory again at once.
+//   - There may be more to return than last time, because something was allocated since, or
+//     because a collection has freed much of what was in use then. So a return that brings
+//     nothing is not repeated forever.
 func (m memoryUse) worthReturning(last, returned memoryUse) bool {
 	spare := int64(m.held) - int64(m.live) //nolint:gosec // far below
 	return spare > worthwhile && m.allocated-last.allocated < uint64(spare)/quietMeans &&

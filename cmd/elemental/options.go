@@ -17,33 +17,33 @@ import (
 	"elemental/protocol"
 )
 
-// options is every option of the command: its name, default, bounds and help.
-// The name on the command line and in the config file is the field's, in lower
-// case; in the environment ELEMENTAL_ and the field's in upper case.
+// options is every option of the command, with its default, bounds and help. On the
+// command line and in the config file an option has the name of its field in lower
+// case; in the environment it is ELEMENTAL_ and that name in upper case.
 type options struct {
-	Port                  int    `group:"original" default:"5005" min:"0" max:"65535" help:"TCP port to listen on. 0 takes a free one, which the start line tells."`
+	Port                  int    `group:"original" default:"5005" min:"0" max:"65535" help:"TCP port to listen on. 0 takes a free port, which the start line shows."`
 	Host                  string `group:"original" default:"" help:"Address or host name to listen on. Empty means all interfaces."`
-	Encoding              string `group:"original" default:"ascii" help:"Text encoding of the connection; clients must use the same. ascii, utf-8, latin-1, utf-16 and the other usual names."`
-	ProviderName          string `group:"original" default:"LOCALPROVIDER" help:"Name of the provider, told to clients."`
-	StoragePath           string `group:"original" default:"providerstorage" help:"Folder of everything the provider keeps. Made when it is missing."`
+	Encoding              string `group:"original" default:"ascii" help:"Text encoding of all connections; clients must use the same: ascii, utf-8, latin-1, utf-16 or another usual name."`
+	ProviderName          string `group:"original" default:"LOCALPROVIDER" help:"Name of the provider, sent to clients."`
+	StoragePath           string `group:"original" default:"providerstorage" help:"Folder of everything that the provider stores. It is created when it is missing."`
 	JSONFileIndent        int    `group:"original" default:"2" min:"0" max:"16" help:"Spaces per level in the JSON snapshot files. 0 writes them on one line."`
-	SendOtherUsersData    toggle `group:"original" default:"false" help:"Send every connection the new messages of all its user's servers, from login on."`
+	SendOtherUsersData    toggle `group:"original" default:"false" help:"Send every connection the new messages of all servers of its user, from login on."`
 	ProviderNameInConsole string `group:"original" default:"[SERVER]" help:"Name of the provider in the lines of --logrequests."`
 
 	TLSCert string `group:"tls" default:"" help:"File of the TLS certificate, read again when it changes. Without it connections are plain TCP."`
-	TLSKey  string `group:"tls" default:"" help:"File of its private key."`
+	TLSKey  string `group:"tls" default:"" help:"File of the private key of that certificate."`
 
-	ProviderWelcome string   `group:"provider" default:"welcome to your LOCALPROVIDER, the BEST test provider on localhost" help:"Welcome text, told to clients."`
+	ProviderWelcome string   `group:"provider" default:"welcome to your LOCALPROVIDER, the BEST test provider on localhost" help:"Welcome text, sent to clients."`
 	HideUsers       toggle   `group:"provider" default:"false" help:"Answer an unknown user like a wrong password, and as slowly."`
 	KeyLifetime     duration `group:"provider" default:"1h" min:"1ms" help:"Time after its last use at which a session key ends."`
-	CountInterval   duration `group:"provider" default:"750ms" min:"0" help:"Least time between two gettotalmessages of a connection. 0 turns the limit off."`
+	CountInterval   duration `group:"provider" default:"750ms" min:"0" help:"Least time between two gettotalmessages of a connection. 0 means no limit."`
 
-	LoginFailures        int      `group:"provider" default:"10" min:"1" help:"Wrong passwords of a user or a server from one address before a pause."`
-	LoginFailuresAddress int      `group:"provider" default:"100" min:"0" help:"Wrong passwords from one address, whatever the name, in the time of such a pause. 0 means no such limit."`
-	LoginPause           duration `group:"provider" default:"30s" min:"0" help:"That pause."`
+	LoginFailures        int      `group:"provider" default:"10" min:"1" help:"Wrong passwords for one user or server from one address before a pause."`
+	LoginFailuresAddress int      `group:"provider" default:"100" min:"0" help:"Wrong passwords from one address in the time of a pause, whatever they are for. 0 means no such limit."`
+	LoginPause           duration `group:"provider" default:"30s" min:"0" help:"Length of a pause after wrong passwords."`
 
-	MaxConnections        int      `group:"limits" default:"16384" min:"1" help:"Connections in all."`
-	MaxConnectionsAddress int      `group:"limits" default:"0" min:"0" help:"Connections from one address. 0 means no such limit."`
+	MaxConnections        int      `group:"limits" default:"16384" min:"1" help:"Connections at the same time."`
+	MaxConnectionsAddress int      `group:"limits" default:"0" min:"0" help:"Connections from one address at the same time. 0 means no such limit."`
 	MaxRequest            size     `group:"limits" default:"1MiB" min:"64" help:"Bytes of one request after login."`
 	MaxRequestBeforeLogin size     `group:"limits" default:"16KiB" min:"64" help:"Bytes of one request before login."`
 	MaxDepth              int      `group:"limits" default:"32" min:"1" help:"Nesting depth of a request."`
@@ -54,37 +54,37 @@ type options struct {
 	Window                int      `group:"limits" default:"64" min:"1" help:"Unanswered requests of one connection."`
 	WindowTogether        int      `group:"limits" default:"0" min:"0" help:"Unanswered messages of all connections that send ahead of their answers, while others ask too; 64 times as many while they are alone. 0 means 6 for each processor."`
 	MaxInFlight           int      `group:"limits" default:"50000" min:"1" help:"Unanswered requests of all connections."`
-	MaxInFlightBytes      size     `group:"limits" default:"256MiB" min:"1KiB" help:"Their bytes."`
-	MaxOutbox             size     `group:"limits" default:"1MiB" min:"1KiB" help:"Bytes that may wait for one client to read them, besides one answer of any size. Past that it is disconnected."`
-	MaxUnread             size     `group:"limits" default:"256MiB" min:"64KiB" help:"Bytes that may wait for all clients to read them. Past that, who has more than an equal share and does not read is disconnected."`
+	MaxInFlightBytes      size     `group:"limits" default:"256MiB" min:"1KiB" help:"Bytes of the unanswered requests of all connections."`
+	MaxOutbox             size     `group:"limits" default:"1MiB" min:"1KiB" help:"Bytes that may wait for one client to read them, besides one answer of any size. Beyond that the client is disconnected."`
+	MaxUnread             size     `group:"limits" default:"256MiB" min:"64KiB" help:"Bytes that may wait for all clients to read them. Beyond that, clients with more than an equal share that do not read are disconnected."`
 	LoginTimeout          duration `group:"limits" default:"5m" min:"1ms" help:"Time in which a new connection has to log in."`
-	RequestTimeout        duration `group:"limits" default:"30s" min:"1ms" help:"Time in which a begun request has to be complete."`
+	RequestTimeout        duration `group:"limits" default:"30s" min:"1ms" help:"Time in which a request has to be complete once it has begun."`
 	IdleTimeout           duration `group:"limits" default:"0" min:"0" help:"Idle time after which a connection is closed. 0 means never."`
-	WriteTimeout          duration `group:"limits" default:"30s" min:"1ms" help:"Time in which a client has to take some of what it is sent."`
+	WriteTimeout          duration `group:"limits" default:"30s" min:"1ms" help:"Time in which a client has to read some of what it is sent."`
 	AnswerTimeout         duration `group:"limits" default:"10s" min:"1ms" help:"Time after which a client hears that the outcome of its request is unknown."`
 
-	MaxState         size     `group:"storage" default:"256MiB" min:"1MiB" help:"Users, servers and channels in memory. Beyond it they leave memory as soon as they are idle."`
+	MaxState         size     `group:"storage" default:"256MiB" min:"1MiB" help:"Memory for users, servers and channels. Beyond it they leave memory as soon as they are idle."`
 	Passivate        duration `group:"storage" default:"5m" min:"1ms" help:"Idle time after which a user, server or channel leaves memory."`
 	SnapshotInterval duration `group:"storage" default:"5m" min:"1ms" help:"Time between two snapshots."`
-	SegmentSize      size     `group:"storage" default:"64MiB" min:"4KiB" help:"Size of the journal that makes a snapshot early."`
+	SegmentSize      size     `group:"storage" default:"64MiB" min:"4KiB" help:"Size of a journal segment at which snapshots are made before their time."`
 
 	HashMemory  int `group:"passwords" default:"19456" min:"8" max:"4194304" help:"KiB of memory of one password hash (argon2id)."`
 	HashTime    int `group:"passwords" default:"2" min:"1" max:"1000" help:"Passes of one password hash."`
-	HashWorkers int `group:"passwords" default:"0" min:"0" max:"1024" help:"Password hashes made at a time. 0 means one less than there are processors, at least one."`
-	HashQueue   int `group:"passwords" default:"256" min:"0" help:"Password hashes that may wait for their turn. Addresses take turns; the one with most of them gives way."`
+	HashWorkers int `group:"passwords" default:"0" min:"0" max:"1024" help:"Password hashes made at the same time. 0 means one less than there are processors, at least one."`
+	HashQueue   int `group:"passwords" default:"256" min:"0" help:"Password hashes that may wait for their turn. Addresses take turns; when there is no room, the one with most of them loses one."`
 
 	LogRequests toggle   `group:"operation" default:"false" help:"Print every request and answer on standard output, secrets masked."`
-	LogLevel    string   `group:"operation" default:"info" words:"debug,info,warn,error" help:"Least level of the log on standard error: debug, info, warn or error."`
+	LogLevel    string   `group:"operation" default:"info" words:"debug,info,warn,error" help:"Lowest level of the log on standard error: debug, info, warn or error."`
 	LogFormat   string   `group:"operation" default:"text" words:"text,json" help:"Form of the log: text or json."`
-	StopTimeout duration `group:"operation" default:"10s" min:"1ms" help:"Time that a stop may take before it is given up."`
+	StopTimeout duration `group:"operation" default:"10s" min:"1ms" help:"Time after which an orderly stop is given up."`
 
 	Admin          string  `group:"inspector" default:"" help:"Address of the inspector, as in 127.0.0.1:5006: a page that shows the living actors, and metrics. Empty means none. Without --admintokenfile it has to be this machine's own."`
-	AdminTokenFile string  `group:"inspector" default:"" help:"File with the token, of at least 16 letters, that who asks the inspector has to know."`
+	AdminTokenFile string  `group:"inspector" default:"" help:"File with the token, at least 16 letters, that is needed to use the inspector."`
 	FaultLab       toggle  `group:"inspector" default:"false" aliases:"fault-lab" help:"Let the inspector harm the provider on purpose: crash actors, delay and fill the disk, stall connections. For those who study it, never where people chat."`
 	OTLP           string  `group:"inspector" default:"" help:"URL of an OpenTelemetry collector, to which traces of requests are sent. Empty means none."`
 	TraceSample    float64 `group:"inspector" default:"0.001" min:"0" max:"1" help:"Share of the requests that are traced with --otlp."`
 
-	Config      configFile  `group:"command" env:"ELEMENTAL_CONFIG" placeholder:"FILE" help:"Config file (YAML or JSON). A flag goes before the environment, the environment before the file."`
+	Config      configFile  `group:"command" env:"ELEMENTAL_CONFIG" placeholder:"FILE" help:"Config file (YAML or JSON). A flag overrides the environment, the environment overrides the file."`
 	PrintConfig bool        `group:"command" env:"-" help:"Print a config file with every option explained, and exit."`
 	Version     versionFlag `group:"command" env:"-" help:"Print the version and exit."`
 }
@@ -104,7 +104,7 @@ var groups = []kong.Group{
 const description = "The elemental provider: users, servers, channels and messages, durable, over TCP.\n\n" +
 	"Each option is also an environment variable (ELEMENTAL_PORT) and a key of the config file (port)."
 
-// newParser makes the command line's parser, which fills opts.
+// newParser makes the parser of the command line, which fills opts.
 func newParser(opts *options) (*kong.Kong, error) {
 	return kong.New(opts,
 		kong.Name("elemental"),
@@ -120,8 +120,8 @@ func newParser(opts *options) (*kong.Kong, error) {
 	)
 }
 
-// parseOptions reads command line, environment and config file. The error is
-// the operator's mistake, in words for the operator.
+// parseOptions reads command line, environment and config file. An error is a mistake of
+// the operator's, and its text is for the operator.
 func parseOptions(args []string) (*options, *kong.Kong, error) {
 	opts := &options{}
 	parser, err := newParser(opts)
@@ -138,7 +138,7 @@ func parseOptions(args []string) (*options, *kong.Kong, error) {
 	return opts, parser, opts.check()
 }
 
-// check finds what no single option shows.
+// check finds mistakes that concern several options together, or need more than a bound.
 func (o *options) check() error {
 	if o.StoragePath == "" {
 		return errors.New("--storagepath: it is empty, and has to name a folder")
@@ -158,7 +158,7 @@ func (o *options) check() error {
 	return o.checkSizes()
 }
 
-// checkInspector refuses an inspector that cannot be, and options for one where there is none.
+// checkInspector refuses an inspector that could not start, and its options without --admin.
 func (o *options) checkInspector() error {
 	switch {
 	case o.Admin == "" && bool(o.FaultLab):
@@ -181,7 +181,7 @@ func (o *options) checkInspector() error {
 	return nil
 }
 
-// checkSizes finds limits that leave no room for what another one lets in.
+// checkSizes finds limits that are too small for what another limit allows.
 func (o *options) checkSizes() error {
 	longest := min(o.MaxMessage, o.MaxRequest) // of a message's text
 	// One push must fit, or it would disconnect whoever it is sent to.
@@ -200,7 +200,7 @@ func (o *options) checkSizes() error {
 
 const (
 	longestEscape = 6       // bytes that one byte of text may become on the wire: \u0000
-	roomForNames  = 8 << 10 // what else a push holds, escaped
+	roomForNames  = 8 << 10 // everything else in a push, escaped
 )
 
 // checkBounds holds every option to its min, max and words.
@@ -213,11 +213,11 @@ func checkBounds(given *kong.Context) error {
 	return nil
 }
 
-// variableOf tells of the environment variable that a flag's value is from, as kong does for
-// one that it cannot read; "" for a value from elsewhere.
+// variableOf names the environment variable that a flag's value comes from, in the words that
+// kong uses; "" for a value from elsewhere.
 func variableOf(flag *kong.Flag, given *kong.Context) string {
 	if slices.ContainsFunc(given.Path, func(word *kong.Path) bool { return word.Flag == flag }) {
-		return "" // the command line goes before it
+		return "" // the value is from the command line
 	}
 	for _, env := range flag.Envs {
 		if text, set := os.LookupEnv(env); set {
@@ -227,8 +227,8 @@ func variableOf(flag *kong.Flag, given *kong.Context) string {
 	return ""
 }
 
-// checkBound holds a value to the flag's min, max and words. kong's own enum does not tell the
-// variable that a value is from.
+// checkBound checks a value against the flag's min, max and words. kong's own enum does not name
+// the variable that a value comes from.
 func checkBound(flag *kong.Flag, value reflect.Value) error {
 	if words := flag.Tag.Get("words"); words != "" && !slices.Contains(strings.Split(words, ","), value.String()) {
 		return fmt.Errorf("%q is none of %s", value, strings.ReplaceAll(words, ",", ", "))
@@ -270,7 +270,8 @@ func decodeLike(flag *kong.Flag, text string) (reflect.Value, error) {
 	return value, flag.Mapper.Decode(&kong.DecodeContext{Value: flag.Value, Scan: scan}, value)
 }
 
-// unknownVariables lists the ELEMENTAL_ variables that are no option's. Those of the load tester are its own.
+// unknownVariables lists the ELEMENTAL_ variables that belong to no option, nor to the load
+// tester.
 func unknownVariables(parser *kong.Kong) []string {
 	known := map[string]bool{}
 	for _, flag := range parser.Model.Flags {

@@ -15,7 +15,7 @@ import (
 	"elemental/transport"
 )
 
-// This file turns the options into what each room is configured with.
+// This file turns the options into the configuration of each package.
 
 func (o *options) storage(log *slog.Logger) persistence.Config {
 	return persistence.Config{
@@ -59,7 +59,7 @@ func (o *options) domain(icon string) actors.Config {
 	}
 }
 
-// inspects tells whether somebody may look at what happens inside.
+// inspects tells whether the inspector or traces need what actors report of themselves.
 func (o *options) inspects() bool { return o.Admin != "" || o.OTLP != "" }
 
 func (o *options) countedCalls() []string {
@@ -82,7 +82,7 @@ func (o *options) inspector(log *slog.Logger) (inspector.Config, error) {
 	return cfg, err
 }
 
-// besides has passwords hashed by this program in processes of their own.
+// besides makes hashers that run this program as child processes.
 func besides(log *slog.Logger) func(actors.Argon2id) actors.Hasher {
 	return func(here actors.Argon2id) actors.Hasher { return hashing.NewProcess(here, log) }
 }

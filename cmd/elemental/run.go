@@ -44,7 +44,7 @@ func serve(opts *options, log *slog.Logger, console *console) error {
 	if err != nil {
 		return err
 	}
-	debug.FreeOSMemory() // what the start has read, and nobody needs any more
+	debug.FreeOSMemory() // what was only needed to start
 	warnOfFewFiles(wanted, opts.MaxConnections, log)
 	quit := make(chan struct{})
 	defer close(quit)
@@ -63,8 +63,8 @@ func serve(opts *options, log *slog.Logger, console *console) error {
 	return err
 }
 
-// start opens the port first, so that a refusal leaves the folder as it was,
-// then store and actors. Clients that come meanwhile wait to be accepted.
+// start opens the port first, so that the folder is unchanged if that fails; then it starts
+// store and actors. Clients that connect meanwhile wait to be accepted.
 func start(opts *options, log *slog.Logger, console *console) (*daemon, error) {
 	encoder, err := transport.NewEncoder(opts.Encoding)
 	if err != nil {
@@ -98,7 +98,8 @@ func start(opts *options, log *slog.Logger, console *console) (*daemon, error) {
 	return d, nil
 }
 
-// openInspector opens the inspector's port, if there is to be one; it tells that all is starting.
+// openInspector opens the inspector's port, if there is to be one. Until inspect is called, the
+// inspector answers that the provider is starting.
 func (d *daemon) openInspector(opts *options, log *slog.Logger) (err error) {
 	if opts.Admin == "" {
 		return nil
@@ -115,7 +116,7 @@ func (d *daemon) openInspector(opts *options, log *slog.Logger) (err error) {
 	return err
 }
 
-// trace sends traces, if there is somebody to send them to.
+// trace starts to send traces, with --otlp.
 func (d *daemon) trace(opts *options, log *slog.Logger) (err error) {
 	if opts.OTLP != "" {
 		d.untrace, err = otlp.Start(context.Background(), opts.OTLP, float64(opts.TraceSample), d.provider, log)
@@ -123,7 +124,7 @@ func (d *daemon) trace(opts *options, log *slog.Logger) (err error) {
 	return err
 }
 
-// endTraces sends what is there. A collector that does not answer holds up nothing.
+// endTraces sends the last traces. It does not wait long for a collector that does not answer.
 func (d *daemon) endTraces(ctx context.Context) {
 	if d.untrace == nil {
 		return
@@ -136,7 +137,7 @@ func (d *daemon) endTraces(ctx context.Context) {
 	}
 }
 
-// inspect lets people look, now that there is something to be seen.
+// inspect lets people use the inspector, now that there is something to see.
 func (d *daemon) inspect() {
 	if d.inspector != nil {
 		d.inspector.Serve(d.provider, d.listener, d.store)
@@ -144,10 +145,10 @@ func (d *daemon) inspect() {
 	}
 }
 
-// allowWaiting lets the runtime run more goroutines than there are processors, unless
-// the operator has said how many: those that wait in a system call, which are the
-// pollers and whoever writes the journal, count as running until the runtime notices,
-// and what is queued behind them waits as long.
+// allowWaiting lets the runtime run more goroutines than there are processors, unless the
+// operator has set GOMAXPROCS. The pollers and the writer of the journal wait in system
+// calls. Until the runtime notices that, they count as running, and what is queued behind
+// them waits.
 func allowWaiting(processors int) {
 	const writers = 1
 	if os.Getenv("GOMAXPROCS") == "" {
@@ -155,12 +156,12 @@ func allowWaiting(processors int) {
 	}
 }
 
-// sameWish is the time in which several signals are one: systemd and timeout send
-// SIGTERM and at once another.
+// sameWish is the time in which several signals count as one: systemd and timeout send two
+// at once.
 const sameWish = 300 * time.Millisecond
 
-// stopSignal gives a channel that closes at the first SIGINT, SIGTERM or
-// SIGHUP; a later one ends the process at once.
+// stopSignal returns a channel that is closed at the first SIGINT, SIGTERM or SIGHUP. A later
+// one ends the process at once.
 func stopSignal(log *slog.Logger, console *console) <-chan struct{} {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
@@ -183,8 +184,8 @@ func stopSignal(log *slog.Logger, console *console) <-chan struct{} {
 	return stop
 }
 
-// stop ends all in the opposite order: no new requests, those under way
-// answered, what is left on disk. It gives up after the timeout.
+// stop ends everything in the opposite order: it takes no new requests, answers those under
+// way, and writes what is left to disk. It gives up after the timeout.
 func (d *daemon) stop(timeout time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
@@ -203,8 +204,8 @@ func (d *daemon) stop(timeout time.Duration) error {
 	return fmt.Errorf("stopping took longer than %v; work in flight was given up", timeout)
 }
 
-// timeToCut is what a stop that is given up may still take to cut off its
-// clients and end the journal.
+// timeToCut is how long a stop that was given up may still take to cut off the clients and
+// to end the journal.
 const timeToCut = 2 * time.Second
 
 func (d *daemon) stopAll(ctx context.Context) error {
@@ -225,7 +226,7 @@ func (d *daemon) stopAll(ctx context.Context) error {
 	return err
 }
 
-// startLine is what stands on standard output once clients are served.
+// startLine is printed on standard output once clients are served.
 func startLine(opts *options, addr net.Addr) string {
 	return fmt.Sprintf("elemental: listening on %s (encoding %s, data in %s, %d connections at most)",
 		addr, opts.Encoding, opts.StoragePath, opts.MaxConnections)

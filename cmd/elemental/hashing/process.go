@@ -13,27 +13,26 @@ import (
 	"elemental/actors"
 )
 
-// Argument is what the program is called with, and nothing else, to [Serve].
+// Argument is the only argument of a program that is started to [Serve].
 const Argument = "hash-passwords"
 
-// How long a process may take before it is given up as lost. A hash takes a fraction
-// of a second, or ten times as long where the provider has all processors busy; at
-// its end a process has nothing to do, and the provider's stop waits for it.
+// How long a process may take before it counts as lost. A hash takes a fraction of a second,
+// or ten times as long when the provider keeps all processors busy. At its end a process has
+// nothing left to do, and the provider's stop waits for it.
 const (
 	patience  = 30 * time.Second
 	timeToEnd = 2 * time.Second
 )
 
-// Process is a Hasher whose work another process does. That one is started when
-// it is needed first, and again when it was lost; what cannot be done there is
-// done here.
+// Process is a Hasher that lets another process do the work. That process is started when it
+// is first needed, and again when it was lost. If it cannot do the work, Process does.
 type Process struct {
 	program string // "" if it is not known
 	here    actors.Argon2id
 	log     *slog.Logger
 	limit   time.Duration // of a hash
-	child   *child        // nil when there is none
-	told    bool          // that none could be started
+	child   *child        // nil if there is none
+	told    bool          // the log has said that none could be started
 }
 
 // child is a running process.
@@ -44,13 +43,13 @@ type child struct {
 	input     io.Closer
 }
 
-// NewProcess is a Process that starts the running program once more, which calls
-// [Serve] for [Argument].
+// NewProcess makes a Process that starts the running program once more, with [Argument]; the
+// program then calls [Serve].
 func NewProcess(here actors.Argon2id, log *slog.Logger) *Process {
 	return &Process{program: running(), here: here, log: log, limit: patience}
 }
 
-// Hash is actors.Hasher's.
+// Hash implements actors.Hasher.
 func (p *Process) Hash(password string) (string, error) {
 	a, asked := p.ask(question{With: p.here, Password: password})
 	if !asked {
@@ -59,7 +58,7 @@ func (p *Process) Hash(password string) (string, error) {
 	return a.Hash, a.err()
 }
 
-// Match is actors.Hasher's.
+// Match implements actors.Hasher.
 func (p *Process) Match(password, phc string) (bool, error) {
 	a, asked := p.ask(question{With: p.here, Password: password, Compare: phc})
 	if !asked {
@@ -83,7 +82,7 @@ func (p *Process) Close() error {
 	return p.child.end()
 }
 
-// ask has the process answer; asked is false when there is none that does.
+// ask asks the process. asked is false if there is no process that answers.
 func (p *Process) ask(q question) (a answer, asked bool) {
 	if p.child == nil && !p.start() {
 		return answer{}, false
@@ -107,7 +106,7 @@ func (p *Process) start() bool {
 	switch {
 	case err == nil:
 		p.child, p.told = c, false
-	case !p.told: // it is tried again for each password, and told once
+	case !p.told: // it is tried again for each password, and logged once
 		p.told = true
 		p.log.Warn("passwords are hashed inside the provider, since no process could be started for that", "err", err)
 	}
@@ -137,14 +136,14 @@ func startChild(program string) (*child, error) {
 	return &child{cmd: cmd, questions: gob.NewEncoder(input), answers: gob.NewDecoder(output), input: input}, nil
 }
 
-// inherited is the environment that the process needs: on Windows nothing
-// starts without the first, and the others are for builds that measure.
+// inherited is the environment that the process gets. On Windows nothing starts without the
+// first; the others are for builds that measure.
 var inherited = []string{"SYSTEMROOT", "GORACE", "GOCOVERDIR"}
 
 // kill ends the process at once; whoever waits for its answer sees its end.
 func (c *child) kill() { _ = c.cmd.Process.Kill() } // it fails when it has ended
 
-// end lets the process see the end of its input, and waits for it.
+// end ends the input of the process and waits for its end.
 func (c *child) end() error {
 	defer time.AfterFunc(timeToEnd, c.kill).Stop()
 	if err := errors.Join(c.input.Close(), c.cmd.Wait()); err != nil {

@@ -13,24 +13,24 @@ import (
 	"elemental/actors"
 )
 
-// question asks for a hash of Password, or whether it is the one behind Compare.
+// question asks for a hash of Password, or whether Compare was made of it.
 type question struct {
 	With              actors.Argon2id
 	Password, Compare string
 }
 
-// answer is what came of it. Trouble is "" when it was done.
+// answer answers a question. Trouble is "" unless it could not be done.
 type answer struct {
 	Hash    string
 	Match   bool
 	Trouble string
 }
 
-// quietAfter is how long after its last hash it gives the memory of it back.
+// quietAfter is how long after its last hash the process gives the memory of it back.
 const quietAfter = 5 * time.Second
 
-// Serve answers questions until there are no more. Signals are for the
-// provider: what it has asked is still answered when both get one.
+// Serve answers questions until its input ends. It ignores signals: they are for the provider,
+// and what the provider has asked must still be answered.
 func Serve(in io.Reader, out io.Writer) error {
 	signal.Ignore(syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	questions, answers := gob.NewDecoder(in), gob.NewEncoder(out)
