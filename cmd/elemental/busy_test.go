@@ -8,7 +8,7 @@ import (
 // TestBusy fills the one place for work in flight with a slow request: others
 // hear "busy, try again", nothing is done for them, and later all goes on.
 func TestBusy(t *testing.T) {
-	p := startProvider(t, "--maxinflight", "1", "--hashtime", "200", "--hashmemory", "8192")
+	p := startProvider(t, "--maxinflight", "1", "--hashtime", "200", "--hashmemory", "8192", "--answertimeout", "5m")
 	slow, other := p.dial(), p.dial()
 	register := request("register", "usernm", "alice", "passwd", "x")
 	slow.send(register)
