@@ -31,6 +31,7 @@ func TestWhoIsChosen(t *testing.T) {
 		"stopped":        follow(t, h, telemetry.Filter{Share: 1}),
 		"unknown ones":   follow(t, h, telemetry.Filter{Call: "unknown", Share: 1}),
 		"never of a try": follow(t, h, telemetry.Filter{Call: "Secret!", Share: 1}),
+		"nor of another": follow(t, h, telemetry.Filter{Call: "password", Share: 1}),
 	}
 	of["stopped"].stop()
 	const rounds = 50
@@ -40,8 +41,9 @@ func TestWhoIsChosen(t *testing.T) {
 		bob.Yes(`{"call":"ping"}`)
 	}
 	alice.Ask(`{"call":"Secret!"}`)
+	alice.Ask(`{"call":"password"}`)
 	want := map[string]int{
-		"the next": 1, "the next ping": 1, "the next seven": 7, "the next of 3": 1, "pings of 3": rounds, "all": 3*rounds + 1, "unknown ones": 1,
+		"the next": 1, "the next ping": 1, "the next seven": 7, "the next of 3": 1, "pings of 3": rounds, "all": 3*rounds + 2, "unknown ones": 2,
 	}
 	until(t, "all of them", func() bool { return len(of["all"].requests()) >= want["all"] })
 	for name, told := range of {
