@@ -63,13 +63,14 @@ func TestTimeoutInThePreparation(t *testing.T) {
 	t.Parallel()
 	p, address := at(t)
 	r := launch(t, "history", address, "--users=1", "--history=100000", "--timeout=5s", "--plain")
-	if _, err := r.stderr.Wait("the history", r.exited, func(line string) bool { return strings.HasPrefix(line, "history: ") }); err != nil {
+	isUnderWay := func(line string) bool { return strings.HasPrefix(line, "history: ") && strings.Contains(line, " of ") }
+	if _, err := r.stderr.Wait("the history", r.exited, isUnderWay); err != nil {
 		t.Fatalf("%v\n%s", err, r.stderr.Text())
 	}
 	p.Pause()
 	r.wait(1)
 	p.Resume()
-	if said := r.stderr.Text(); !strings.Contains(said, "message: no answer in time") {
+	if said := r.stderr.Text(); !strings.Contains(said, "no answer in time") {
 		t.Error(said)
 	}
 }
