@@ -62,7 +62,7 @@ func (c *core) apologize(msg any) {
 	}
 }
 
-// makeUp frees the stream whose worker's answer crashed the handler.
+// makeUp frees the stream whose worker's answer crashed the handler, and answers who waits for it.
 func (c *core) makeUp(answer any) {
 	err := unavailable(errPanicked)
 	switch a := answer.(type) {
@@ -77,5 +77,7 @@ func (c *core) makeUp(answer any) {
 	case removed:
 		a.of.busy = false
 		c.settled(a.of)
+	case itemsRead:
+		c.send(a.to, &ItemsRead{Stream: a.answer.Stream, Ref: a.answer.Ref, Err: err})
 	}
 }

@@ -342,3 +342,26 @@ func TestPanicLosesNothingCommitted(t *testing.T) {
 		}
 	}
 }
+
+// crashing is a followed request whose end is a fault.
+type crashing struct{}
+
+func (crashing) Done(*Batch)         { panic("injected") }
+func (crashing) Wrap(answer any) any { return answer }
+
+// TestAReadIsAnsweredWhereItsAnswerCrashes: who waits for it would wait for ever.
+func TestAReadIsAnsweredWhereItsAnswerCrashes(t *testing.T) {
+	w := open(t, Config{Dir: t.TempDir()})
+	defer w.close()
+	w.mayCrash.Store(1)
+	heard := make(chan any, 9)
+	w.store.core.inbox.post(itemsRead{w.listen(heard), &ItemsRead{Stream: "a", Ref: 7}, crashing{}})
+	select {
+	case m := <-heard:
+		if m := m.(*ItemsRead); m.Ref != 7 || !errors.Is(m.Err, ErrUnavailable) {
+			t.Errorf("%+v", m)
+		}
+	case <-time.After(patience):
+		t.Error("there is no answer")
+	}
+}
