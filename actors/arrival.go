@@ -10,30 +10,32 @@ import (
 // (Config.AutoSubscribe), the session also subscribes by itself to the servers that its user
 // has joined.
 
-// hearing is of a session that subscribes by itself, for as long as it is its user's.
+// hearing is how a session subscribes by itself. It lasts until the session gets another
+// user or none.
 type hearing struct {
-	login   uint64            // the flight of the login, which waits for what is asked first; 0 afterwards
-	reply   LoggedIn          // its answer
-	left    int               // of what it waits for
-	asked   map[uint64]asking // what is not answered, by Ref
-	lacking map[string]bool   // what the storage refused, to be asked again
-	pause   time.Duration     // before that
-	timer   *time.Timer       // nil when it does not run
+	login   uint64            // ref of the login, which waits for the first questions; 0 once it is answered
+	reply   LoggedIn          // the login's answer
+	left    int               // questions the login waits for that are not answered yet
+	asked   map[uint64]asking // questions that are not answered yet, by Ref
+	lacking map[string]bool   // servers whose subscription the storage refused, to be asked again; "" is the list of servers
+	pause   time.Duration     // how long to wait before the next time
+	timer   *time.Timer       // of that pause; nil when it does not run
 }
 
 // asking is one question that the session asks by itself.
 type asking struct {
-	server string // to be heard; "" asks for the list of servers
-	first  bool   // the login waits for it
+	server string // the server to subscribe to; "" asks for the list of servers
+	first  bool   // the login waits for the answer
 }
 
-// A storage that is in trouble is asked again, at first soon, since it may heal.
+// What the storage refused is asked again after a pause, which doubles each time: short at
+// first, since the trouble may soon be over.
 const (
 	firstPause   = 2 * time.Second
 	longestPause = time.Minute
 )
 
-// askAgain is the session's own tick: it asks for what is lacking.
+// askAgain is what the session sends to itself when the pause is over.
 type askAgain struct{}
 
 // depart takes the session from its user when that user logs out or somebody else logs in.
@@ -84,7 +86,7 @@ func (s *session) arrive(ctx actor.Context, f *flight, reply LoggedIn) (waits bo
 	return true
 }
 
-// forsake gives up on what the session asks by itself: the answers are nobody's now.
+// forsake gives up what the session asks by itself: nobody waits for the answers any more.
 func (s *session) forsake() {
 	if h := s.hears; h != nil {
 		s.arriveLate(h.login)
@@ -107,7 +109,7 @@ func (h *hearing) awaits(ref uint64) bool {
 	return is
 }
 
-// answered forgets a question, and returns it.
+// answered forgets a question that is answered, and returns it.
 func (h *hearing) answered(ref uint64) asking {
 	a := h.asked[ref]
 	delete(h.asked, ref)
@@ -131,8 +133,8 @@ func (s *session) askFor(ctx actor.Context, a asking) {
 	s.node.dir.Tell(ctx, &subscribe{me, s.user, Subscribe{Server: a.server}})
 }
 
-// onSubscribed goes on with what the session asks by itself: first the list of servers comes,
-// then an answer of each.
+// onSubscribed takes an answer to what the session asks by itself: first comes the list of
+// servers, then the answer of each server.
 func (s *session) onSubscribed(ctx actor.Context, m *answer) {
 	if s.lost(ctx, m.Reply) {
 		return
@@ -152,7 +154,7 @@ func (s *session) onSubscribed(ctx actor.Context, m *answer) {
 	}
 }
 
-// arrived answers the login that has waited for all that.
+// arrived answers the login, when all that it waited for is answered.
 func (s *session) arrived(ctx actor.Context) {
 	h := s.hears
 	f, ref := s.find(h.login), h.login
@@ -165,7 +167,8 @@ func (s *session) arrived(ctx actor.Context) {
 	s.deliver(ctx)
 }
 
-// askLater has what is lacking asked again: nobody else would, and the user does not know.
+// askLater sees to it that what the storage refused is asked again. Nobody else would ask,
+// since the user does not know of it.
 func (s *session) askLater(ctx actor.Context, server string) {
 	h := s.hears
 	if h.lacking == nil {
@@ -191,7 +194,7 @@ func (s *session) onAskAgain(ctx actor.Context) {
 	}
 }
 
-// subscribeTo hears a server more.
+// subscribeTo subscribes to a server that the user has joined later.
 func (s *session) subscribeTo(ctx actor.Context, name string) {
 	if !s.gone && s.hears != nil {
 		s.askFor(ctx, asking{server: name})

@@ -11,7 +11,7 @@ import "elemental/actors/telemetry"
 // Outbox.Answer, in the same order, unless the connection ends first.
 type Request struct {
 	ID      []byte // the client's own id, raw JSON or nil; handed back untouched
-	Call    string // its name on the wire; one that every unknown call has
+	Call    string // its name on the wire; all unknown calls have the same one
 	Claimed string // the user that the client says it is; "" if it does not say
 	Bytes   int    // size on the wire, for admission
 	Command any    // one of the commands below, or Refused if transport has refused it already

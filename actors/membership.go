@@ -22,7 +22,8 @@ func (s *server) tellThenReply(ctx actor.Context, caller Caller, d debt) {
 	s.askers[d] = append(s.askers[d], asker{caller, s.seq, s.tell(ctx, d)})
 }
 
-// asker waits for a debt to be paid that the event seq made, by the answer to word or a later one.
+// asker is a caller who waits until the debt is paid that the event seq has made. The answer
+// to the word with this number pays it, or the answer to a later one.
 type asker struct {
 	Caller
 	seq, word uint64
@@ -48,8 +49,8 @@ func (s *server) onNoted(ctx actor.Context, m *membershipNoted) {
 
 func (m *membershipNoted) debt() debt { return debt{membership{m.User, m.Incarnation}, m.Member} }
 
-// answered forgets what a user has answered, and who waited for that word; whoever asked later
-// waits for another.
+// answered calls each for those who waited for the word that a user has answered, and forgets
+// them. It forgets the word too if none was said since. Whoever asked later waits for a later one.
 func (s *server) answered(m *membershipNoted, each func(asker)) {
 	d := m.debt()
 	if m.Word >= s.told[d.membership] {
@@ -64,7 +65,7 @@ func (s *server) answered(m *membershipNoted, each func(asker)) {
 	s.keepAskers(d, later)
 }
 
-// keepAskers forgets the other ones.
+// keepAskers keeps the askers of a debt for whom wait is true and forgets the others.
 func (s *server) keepAskers(d debt, wait func(asker) bool) {
 	s.askers[d] = slices.DeleteFunc(s.askers[d], func(a asker) bool { return !wait(a) })
 	if len(s.askers[d]) == 0 {

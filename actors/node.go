@@ -41,8 +41,9 @@ type node struct {
 
 var errCrashed = errors.New("the handler crashed")
 
-// ref numbers a question of a durable actor to another one. No number comes twice, and
-// later ones are higher: the answer to a former life's question must not be taken for another's.
+// ref numbers a question of a durable actor to another actor. Numbers grow and none is used
+// twice, so a restarted actor never mistakes the answer to a question it asked before its
+// restart for the answer to a new one.
 func (n *node) ref() uint64 { return n.refs.Add(1) }
 
 // sweepEvery is how often parents look for idle children.

@@ -74,11 +74,12 @@ type (
 		Reason Code
 		By     *actor.PID // the actor of a channel that ends, if there is one
 	}
-	// silent is the router's word to itself: all is heard of what a channel's actor has said that is no more.
+	// silent is what the router sends to itself when the actor of an ended channel has
+	// stopped. All that the actor has sent is handled by then.
 	silent struct{ who *actor.PID }
-	// publish fans a durable message out, to all but the session it is from, and
-	// then gives that one its answer: whoever posts faster than his messages can
-	// be fanned out waits for it.
+	// publish pushes a message that is on disk to all subscribers but the session that
+	// posted it, and then answers that session. So whoever posts faster than the
+	// messages can be pushed has to wait.
 	publish struct {
 		Poster     Caller
 		Topic      topic
@@ -104,8 +105,8 @@ type router struct {
 	sessions map[uint64]*subscriber
 	users    map[string]map[uint64]*subscriber
 	topics   map[topic]*audience
-	ended    map[topic]*actor.PID // channels that are no more, as long as their actors may have said something yet
-	stamp    uint64               // of the last message, or the last beginning of a subscription
+	ended    map[topic]*actor.PID // ended channels whose actors may still have sent something
+	stamp    uint64               // counts messages and beginnings of subscriptions, to compare which came first
 	fanout   fanout
 }
 
@@ -160,7 +161,7 @@ func (r *router) Receive(ctx actor.Context) {
 	case *revoke:
 		r.onRevoke(ctx, m)
 	case *actor.Terminated:
-		ctx.Send(ctx.Self(), &silent{m.Who}) // it has overtaken what is said
+		ctx.Send(ctx.Self(), &silent{m.Who}) // Terminated comes before what the actor has sent; silent comes after it
 	case *silent:
 		r.onSilent(m)
 	case *whoIsOnline:
@@ -351,8 +352,8 @@ func (r *router) onRevoke(ctx actor.Context, m *revoke) {
 	}
 }
 
-// noteEnd has nothing heard any more of a channel that has ended: its actor may only now come to
-// the word that posts are on disk.
+// noteEnd notes that a channel has ended, so that nobody hears what its actor still publishes:
+// it may learn only now that the last posts are on disk.
 func (r *router) noteEnd(ctx actor.Context, m *revoke) {
 	if m.By != nil {
 		r.ended[m.Topic] = m.By
@@ -364,9 +365,9 @@ func (r *router) onSilent(m *silent) {
 	maps.DeleteFunc(r.ended, func(_ topic, by *actor.PID) bool { return by.Equal(m.who) })
 }
 
-// tellChannelGone tells those who hear the whole server that a channel has
-// ended: one of its name may begin anew. Who is subscribed to the channel too
-// hears it once, as the end of that subscription.
+// tellChannelGone tells those who are subscribed to the whole server that a channel has
+// ended, since another one of the same name may be made. Whoever is subscribed to the
+// channel as well hears of it only once, as the end of that subscription.
 func (r *router) tellChannelGone(m *revoke) {
 	server := r.topics[m.Topic.whole()]
 	if server == nil {

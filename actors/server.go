@@ -98,8 +98,8 @@ type server struct {
 	kids    children                 // channels by incarnation; not saved
 	hashing map[uint64]serverHashing // not saved
 	askers  map[debt][]asker         // who waits for a debt to be paid; not saved
-	told    map[membership]uint64    // the last word to a user that is not answered; not saved
-	closing map[Caller]closing       // deleteServer that waits for several; not saved
+	told    map[membership]uint64    // Word of the last membershipChanged that is not answered; not saved
+	closing map[Caller]closing       // deleteServer commands that wait for several members; not saved
 	tick    ticker                   // not saved
 	again   bool                     // a crash or a refusal may have swallowed what it was about to say; not saved
 	buried  uint64                   // sequence of the last tombstone handed over; not saved

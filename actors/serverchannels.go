@@ -88,7 +88,7 @@ func (s *server) onFollow(ctx actor.Context, m *follow) {
 	s.toChannel(ctx, m.incarnation, m)
 }
 
-// actorOf is a channel's actor, nil where it is not in memory.
+// actorOf is a channel's actor, or nil if the channel is not in memory.
 func (s *server) actorOf(incarnation uint64) *actor.PID {
 	if kid := s.kids.live[strconv.FormatUint(incarnation, 10)]; kid != nil {
 		return kid.pid
@@ -96,8 +96,8 @@ func (s *server) actorOf(incarnation uint64) *actor.PID {
 	return nil
 }
 
-// endChannel tells a channel's actor, if there is one, that it is to be deleted.
-// The word comes before the journal can end the stream.
+// endChannel tells a channel's actor, if there is one, that it is about to be deleted.
+// It hears so before the journal can end its stream.
 func (s *server) endChannel(ctx actor.Context, incarnation uint64) {
 	if kid := s.kids.live[strconv.FormatUint(incarnation, 10)]; kid != nil {
 		ctx.Send(kid.pid, &ending{})

@@ -49,8 +49,8 @@ type session struct {
 	lastRef   uint64
 	counted   time.Time   // when the last gettotalmessages was let through
 	timer     *time.Timer // of the oldest request's deadline
-	armed     bool        // it runs
-	hears     *hearing    // where it subscribes by itself
+	armed     bool        // the timer runs
+	hears     *hearing    // how it subscribes by itself; nil if it does not
 
 	spans map[*Request]*telemetry.Span // of the followed requests; nil mostly
 
@@ -188,8 +188,8 @@ func (s *session) handOver(ctx actor.Context) {
 	}
 }
 
-// count has an answer counted, where anything is. Who was turned away has waited for nothing:
-// counted as times, a flood of those would make the ones that wait look quick.
+// count counts an answer, if the provider counts at all. Requests that are turned away are not
+// timed: they are answered at once, and many of them would make the others look quick.
 func (s *session) count(f *flight) {
 	if !s.node.record.Counts() {
 		return
@@ -218,7 +218,7 @@ func (s *session) unwrap(ctx actor.Context, f *flight) {
 	}
 }
 
-// mayBegin tells whether a request need not wait for those under way.
+// mayBegin tells whether a request may begin while others are under way.
 func (s *session) mayBegin(req *Request) bool {
 	if len(s.flying) == 0 {
 		return true

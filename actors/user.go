@@ -49,7 +49,7 @@ type (
 		User, Server string
 		Incarnation  uint64
 		Member       bool
-		Word         uint64 // its number, handed back
+		Word         uint64 // the message's number; membershipNoted returns it
 	}
 )
 

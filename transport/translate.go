@@ -109,8 +109,8 @@ func (v *values) command() any {
 	return call(v)
 }
 
-// noCall stands for the name of a call that there is not: that is whatever the client has
-// sent, and nobody is to see it, in no trace and on no page.
+// noCall stands for the name of an unknown call. The name itself is whatever the client has
+// sent, so no trace and no page may show it.
 const noCall = "unknown"
 
 func login(v *values) any {
@@ -166,10 +166,10 @@ func latestMessages(v *values) any {
 // values reads the values of a request and remembers what is wrong with them.
 type values struct {
 	*protocol.Request
-	call       string          // its name, or noCall
-	refusal    actors.Code     // it is no request of its call at all
-	wrong      actors.Code     // the first thing that only the actors may tell: who asks is told other things before
-	out        *actors.Request // where the request is made, if somewhere else than usual
+	call       string          // the name of the call, or noCall
+	refusal    actors.Code     // why the request is refused here, before anything else
+	wrong      actors.Code     // the first value that is not allowed; the actors refuse it, after other reasons
+	out        *actors.Request // memory for the request, if its command has brought it along
 	imageBytes int
 }
 

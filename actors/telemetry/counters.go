@@ -25,17 +25,18 @@ type Counters struct {
 
 // CallCount is what was counted of one call.
 type CallCount struct {
-	Answers map[string]uint64 // "" for success
-	Took    meter.Times       // from its turn in its session to its answer, but of those that are Untimed
+	Answers map[string]uint64 // by the code of the refusal, "" for success
+	Took    meter.Times       // from the begin of the request in its session to its answer, without those that are Untimed
 }
 
 // OtherCalls is the name under which all calls are counted that Options.Calls does not list.
 const OtherCalls = "other"
 
-// Untimed is the time of an answer that says nothing about how long a call takes.
+// Untimed stands for the time of an answer that is not timed, because it says nothing about
+// how long a call takes.
 const Untimed time.Duration = -1
 
-// counters are a node's; nil without Options.Inspect.
+// counters are the counters of a node; nil without Options.Inspect.
 type counters struct {
 	calls                map[string]*callCounter // not changed after the start
 	posts, pushes, bytes atomic.Uint64

@@ -59,8 +59,8 @@ func (r *Recorder) Passivated(kind Kind) { r.roll.passivated(kind) }
 // Ended takes an actor that has stopped off the roll.
 func (r *Recorder) Ended(self *actor.PID) { r.roll.ended(self) }
 
-// Answered counts a request that has its answer; code is that of a refusal. It took a time
-// from its turn in its session on, or is Untimed.
+// Answered counts a request that was answered; code is "" unless it was refused, and took is
+// the time since it began in its session, or Untimed.
 func (r *Recorder) Answered(call, code string, took time.Duration, bytes int) {
 	r.counters.answered(call, code, took, bytes)
 }
