@@ -284,7 +284,7 @@ func TestMistakes(t *testing.T) {
 		"--sources: 999":               {"--sources=999", "--address=localhost:1"},
 		"--sources: -1":                {"--sources=-1"},
 		"--sources: 1000":              {"--sources=01000"},
-		`"few" is no whole number`:     {"--clients=few"},
+		`few is no whole number`:       {"--clients=few"},
 		"clients: 0 is out of range":   {"--clients=0"},
 		"rate: it must be above 0":     {"--rate", "0"},
 		"duration: it must be above 0": {"--duration=0s"},
