@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// The invisible characters that some text needs to be itself.
+// The characters from which emoji and some scripts are made up; most are invisible.
 const (
 	nonJoiner  = '\u200C'
 	joiner     = '\u200D'
@@ -15,12 +15,12 @@ const (
 	keycap     = '\u20E3'
 )
 
-// mostJoined bounds the parts of an emoji; a family of four is the longest in use.
+// mostJoined is how many parts an emoji may have; the longest in use is a family of four.
 const mostJoined = 4
 
-// emoji is the length in bytes of an emoji at the start of s that holds
-// invisible characters at places where these have an effect to be seen, else 0:
-// ❤️ (style), 1️⃣ (keycap), 👩‍🚀 (joined).
+// emoji returns the length in bytes of the emoji that s begins with, or 0 if there is none.
+// Invisible characters count only where they have a visible effect: ❤️ (style), 1️⃣ (keycap), 👩‍🚀
+// (joined).
 func emoji(s string) int {
 	first, _ := utf8.DecodeRuneInString(s)
 	if first < utf8.RuneSelf {
@@ -41,7 +41,7 @@ func emoji(s string) int {
 	return end
 }
 
-// keycapped is the length of a digit, "#" or "*" on a key, else 0.
+// keycapped returns the length in bytes of a digit, "#" or "*" that is shown as a key, or 0.
 func keycapped(s string) int {
 	const onKey = string(emojiStyle) + string(keycap)
 	if strings.IndexByte("0123456789#*", s[0]) < 0 || !strings.HasPrefix(s[1:], onKey) {
@@ -50,7 +50,7 @@ func keycapped(s string) int {
 	return 1 + len(onKey)
 }
 
-// part is the length of one pictograph with its style or skin tone, else 0.
+// part returns the length in bytes of one pictograph with its style or skin tone, or 0.
 func part(s string) int {
 	r, size := utf8.DecodeRuneInString(s)
 	if !pictograph(r) {
@@ -63,12 +63,13 @@ func part(s string) int {
 	return size
 }
 
-// pictograph reports whether a character may be an emoji. All are symbols but a few.
+// pictograph reports whether a character may be an emoji. Nearly all emoji are in Unicode's class
+// of other symbols (So).
 func pictograph(r rune) bool {
 	switch r {
 	case '‼', '⁉', 'ℹ', '↔', '〰':
 		return true
-	case utf8.RuneError, '\uFFFC', '\u2800': // what is broken, and what shows nothing
+	case utf8.RuneError, '\uFFFC', '\u2800': // broken text, and characters that show nothing
 		return false
 	}
 	return unicode.Is(unicode.So, r)
@@ -78,8 +79,8 @@ func isSkinTone(r rune) bool { return r >= 0x1F3FB && r <= 0x1F3FF }
 
 func isJoiner(r rune) bool { return r == joiner || r == nonJoiner }
 
-// joins reports whether a joiner between prev and rest has an effect to be
-// seen: the letters of these scripts take another shape by it.
+// joins reports whether a joiner between prev and rest has a visible effect: it changes the shape
+// of the letters of these scripts.
 func joins(prev rune, rest string) bool {
 	next, _ := utf8.DecodeRuneInString(rest)
 	return shaped(prev) && shaped(next) && Rune(next)

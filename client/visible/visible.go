@@ -8,20 +8,20 @@ import (
 	"unicode/utf8"
 )
 
-// Line is s as one line of text: whatever could steer a terminal or hide
-// itself (control characters, escape sequences, bidirectional and invisible
-// characters) is shown as something to see, and a line break as "⏎".
+// Line returns s as one line of text that is safe to show. All that could steer a terminal or
+// hide (control characters, escape sequences, bidirectional and invisible characters) is replaced
+// by something visible, and a line break by "⏎".
 func Line(s string) string { return show(s, shownInLine) }
 
-// Text is Line that keeps line breaks, and turns tabs to spaces.
+// Text does what Line does, but keeps line breaks and turns tabs into spaces.
 func Text(s string) string { return show(s, shownInText) }
 
 const (
-	mostMarks = 4 // combining marks on one character; more would pile up over other lines
+	mostMarks = 4 // combining marks that are shown on one character; more would cover other lines
 	tab       = "    "
 )
 
-// shownInLine and shownInText are what stands for a line break and for a tab.
+// shownInLine and shownInText are what is shown for a line break and for a tab.
 var (
 	shownInLine = breaks{line: "⏎", tab: "␉"}
 	shownInText = breaks{line: "\n", tab: tab}
@@ -42,7 +42,7 @@ func show(s string, b breaks) string {
 	return w.out.String()
 }
 
-// plain reports whether s is nothing but printable ASCII, as most text is.
+// plain reports whether s has only printable ASCII characters, as most texts do.
 func plain(s string) bool {
 	for i := range len(s) {
 		if s[i] < ' ' || s[i] > '~' {
@@ -56,12 +56,13 @@ func plain(s string) bool {
 type writer struct {
 	breaks
 	out   strings.Builder
-	prev  rune // the character before, if it was shown as it is
-	onto  bool // there is a character that a mark can stand on
-	marks int  // how many stand on it
+	prev  rune // the character before, if it was shown unchanged; else 0
+	onto  bool // there is a character before that a combining mark can stand on
+	marks int  // how many marks that character has so far
 }
 
-// next shows what s begins with and returns how many bytes that was.
+// next writes the first character of s, or the emoji that it begins with, and returns its length
+// in bytes.
 func (w *writer) next(s string) int {
 	if n := emoji(s); n > 0 {
 		w.endMarks()
@@ -94,15 +95,15 @@ func (w *writer) next(s string) int {
 	return size
 }
 
-// instead shows a stand-in, onto which no mark goes.
+// instead writes a replacement for a character. No combining mark may stand on it.
 func (w *writer) instead(text string) {
 	w.endMarks()
 	w.out.WriteString(text)
 	w.prev, w.onto = 0, false
 }
 
-// mark shows a combining mark: on a dotted circle where it would otherwise go
-// onto something that is not part of the text, and not at all beyond mostMarks.
+// mark writes a combining mark. If there is no character of the text for it to stand on, it goes
+// onto a dotted circle. Marks beyond mostMarks are left out.
 func (w *writer) mark(r rune) {
 	if !w.onto {
 		w.out.WriteRune('◌')
@@ -114,7 +115,8 @@ func (w *writer) mark(r rune) {
 	}
 }
 
-// endMarks tells how many marks were left out.
+// endMarks writes how many marks were left out, if any. It is called at the end of each character
+// with its marks.
 func (w *writer) endMarks() {
 	if more := w.marks - mostMarks; more > 0 {
 		fmt.Fprintf(&w.out, "‹%d more marks›", more)
@@ -122,7 +124,7 @@ func (w *writer) endMarks() {
 	w.marks = 0
 }
 
-// picture is what stands for a character that must not reach the terminal.
+// picture returns what is shown for a character that must not reach the terminal.
 func picture(r rune) string {
 	switch {
 	case r < ' ':
@@ -134,8 +136,8 @@ func picture(r rune) string {
 	}
 }
 
-// Rune reports whether a character shows itself and does nothing else. Those of
-// private use are out too: to some terminals they are commands.
+// Rune reports whether a character shows only itself and has no other effect. Characters for
+// private use do not count, since some terminals take them as commands.
 func Rune(r rune) bool {
 	if r < utf8.RuneSelf {
 		return r >= ' ' && r < 0x7f

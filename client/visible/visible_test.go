@@ -47,7 +47,7 @@ func TestTextKeepsLineBreaks(t *testing.T) {
 	}
 }
 
-// What people write stays as they wrote it.
+// Ordinary text stays as it was written.
 func TestUnchanged(t *testing.T) {
 	for _, text := range []string{
 		"", "hello, world", "Grüße, naïve café", "e\u0301te\u0301", "日本語 の 文章", "한국어", "Привет", "שלום", "مرحبا",
@@ -84,7 +84,8 @@ func FuzzVisible(f *testing.F) {
 	})
 }
 
-// checkHarmless says on its own what a terminal must never get.
+// checkHarmless fails if a text has anything that a terminal must never get. It judges by rules of
+// its own, not by those of the package.
 func checkHarmless(t *testing.T, shown string) {
 	t.Helper()
 	if !utf8.ValidString(shown) {
