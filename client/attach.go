@@ -6,17 +6,17 @@ import (
 	"sync"
 )
 
-// finding is what a channel was found to have.
+// finding is what the survey found out about a channel.
 type finding struct {
 	amount int64
-	start  int64    // where delivery is to begin, if it has not begun
-	before *Message // what stands before that place
-	anew   bool     // it is another channel than the one that was delivered so far
+	start  int64    // index to begin delivery with, if it has not begun yet
+	before *Message // the message just before start, or nil
+	anew   bool     // the channel is not the one that was delivered so far: that one was deleted
 }
 
-// attach subscribes on a connection, or with the original asks anew, and finds
-// out what was missed. The survey comes after the subscription, so that what is
-// posted in between is heard, or counted, or both.
+// attach subscribes on a connection and finds out what was missed. With the original provider it
+// only looks for what is new. It looks after it has subscribed, so that a message posted in
+// between is pushed, or counted, or both, but never missed.
 func (s *Subscription) attach(ctx context.Context, conn *Conn) error {
 	s.detach(conn)
 	from, err := s.subscribe(ctx, conn)
@@ -37,8 +37,8 @@ func (s *Subscription) attach(ctx context.Context, conn *Conn) error {
 	return nil
 }
 
-// subscribe asks for pushes, where there are such. It tells from which message
-// on they come, or -1 where that is not told.
+// subscribe asks the provider for pushes, if it has any. from is the index of the first message
+// that is pushed, or -1 if the provider does not say.
 func (s *Subscription) subscribe(ctx context.Context, conn *Conn) (from int64, err error) {
 	if conn.Original() {
 		return -1, nil
@@ -62,7 +62,8 @@ func (s *Subscription) subscribe(ctx context.Context, conn *Conn) (from int64, e
 	return from, nil
 }
 
-// survey looks at channels, some at a time; from is where pushes begin, or -1.
+// survey looks at all channels, up to eight at a time. from is the index of the first message
+// that is pushed, or -1. It returns the first error, if any.
 func (s *Subscription) survey(ctx context.Context, conn *Conn, channels []string, from int64) (map[string]finding, error) {
 	const atOnce = 8
 	var mu sync.Mutex
@@ -80,7 +81,7 @@ func (s *Subscription) survey(ctx context.Context, conn *Conn, channels []string
 			switch {
 			case err == nil:
 				found[channel] = f
-			case CodeOf(err) == NoSuchChannel && s.at.channel == "": // deleted meanwhile
+			case CodeOf(err) == NoSuchChannel && s.at.channel == "": // deleted since the channels were listed
 			case failed == nil:
 				failed = err
 			}
@@ -90,8 +91,8 @@ func (s *Subscription) survey(ctx context.Context, conn *Conn, channels []string
 	return found, failed
 }
 
-// findAgain is find that is repeated while the provider is busy: to begin with all
-// channels anew, since one of many was refused, would make it busier still.
+// findAgain calls find and repeats it while the provider is busy. If one refusal made the survey
+// of all channels begin again, the provider would be busier still.
 func (s *Subscription) findAgain(ctx context.Context, conn *Conn, channel string, from int64) (finding, error) {
 	pauses := newBusyPauses()
 	for {
@@ -102,9 +103,9 @@ func (s *Subscription) findAgain(ctx context.Context, conn *Conn, channel string
 	}
 }
 
-// find looks at one channel. Whether it is another one than before is told by
-// the message that was delivered last: a channel that was deleted and made again
-// holds another one in its place, or none. from is where pushes begin, or -1.
+// find looks at one channel. To tell whether it is still the same channel it compares the message
+// that was delivered last: a channel that was deleted and made again has another message at that
+// index, or none. from is the index of the first message that is pushed, or -1.
 func (s *Subscription) find(ctx context.Context, conn *Conn, channel string, from int64) (finding, error) {
 	amount, newest, err := newest(ctx, conn, s.at.server, channel)
 	if err != nil {
@@ -131,8 +132,9 @@ func (s *Subscription) find(ctx context.Context, conn *Conn, channel string, fro
 	return f, err
 }
 
-// startAt is where delivery begins in a channel: at the index that was wanted,
-// or else with what is pushed, or else with what comes after what was counted.
+// startAt returns the index with which delivery begins in a channel: the one that the caller
+// asked for, else the first that is pushed, else the one after the last message that was counted.
+// It is never beyond the channel's end.
 func (s *Subscription) startAt(amount, pushed int64) int64 {
 	switch {
 	case s.from >= 0:
@@ -143,7 +145,7 @@ func (s *Subscription) startAt(amount, pushed int64) int64 {
 	return amount
 }
 
-// newest is how many messages a channel has, and the last of them.
+// newest returns how many messages a channel has, and the last of them or nil.
 func newest(ctx context.Context, conn *Conn, server, channel string) (int64, *Message, error) {
 	page, err := conn.Latest(ctx, server, channel, 1, -1)
 	if err != nil || len(page.Messages) == 0 {
@@ -152,7 +154,7 @@ func newest(ctx context.Context, conn *Conn, server, channel string) (int64, *Me
 	return page.Total, &page.Messages[0], nil
 }
 
-// look reads one message, nil where there is none.
+// look reads one message of the channel. It returns nil if there is none at that index.
 func (s *Subscription) look(ctx context.Context, conn *Conn, channel string, index int64) (*Message, error) {
 	if index < 0 {
 		return nil, nil
@@ -167,8 +169,8 @@ func (s *Subscription) look(ctx context.Context, conn *Conn, channel string, ind
 	return &there[0], nil
 }
 
-// settle brings the tracks in line with what was found, and then lets in what
-// was heard on this connection meanwhile.
+// settle updates the tracks to what the survey found. Then it takes in what was heard on this
+// connection in the meantime.
 func (s *Subscription) settle(conn *Conn, found map[string]finding) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -179,7 +181,7 @@ func (s *Subscription) settle(conn *Conn, found map[string]finding) {
 		}
 		if t := s.tracks[channel]; t != nil {
 			if t.last == nil {
-				t.forget() // nothing tells whether it is the same channel
+				t.forget() // without a last message nothing tells whether the channel is the same
 			}
 			t.known = max(t.known, f.amount)
 		} else {
@@ -188,7 +190,7 @@ func (s *Subscription) settle(conn *Conn, found map[string]finding) {
 	}
 	for channel := range s.tracks {
 		if _, there := found[channel]; !there {
-			s.retire(channel) // deleted while nobody listened
+			s.retire(channel) // deleted while there was no connection
 		}
 	}
 	s.letIn(conn)

@@ -12,10 +12,10 @@ import (
 // Message is one message of a channel.
 type Message struct {
 	Server, Channel string
-	Index           int64 // its place in the channel, from 0
+	Index           int64 // its place in the channel, counted from 0
 	Time            time.Time
 	Author          string
-	Text            string // as its author wrote it: anything, control characters too
+	Text            string // as its author wrote it; it may hold anything, also control characters
 }
 
 // Member is one member of a server.
@@ -24,42 +24,42 @@ type Member struct {
 	Online bool
 }
 
-// Members is who is in a server. The owner need not be a member.
+// Members are the members of a server and its owner, who need not be a member.
 type Members struct {
 	Owner   string
 	Members []Member
 }
 
-// Page is a part of a channel's history, oldest first, and how many messages
+// Page is a part of a channel's history, oldest message first, and the number of messages that
 // the channel has in all.
 type Page struct {
 	Messages []Message
 	Total    int64
 }
 
-// Provider is what a provider says of itself.
+// Provider is what a provider tells about itself.
 type Provider struct {
 	Name, Welcome string
 	Icon          []byte // an image file, or nil
 }
 
-// Calls are the calls that a Client and a Conn share. Each is one request
-// unless it says otherwise, and ends with the answer, a *Refusal, the end of
-// its context, or one of this package's errors.
+// Calls are the calls that Client and Conn share. Unless it says otherwise, each sends one
+// request and returns when the answer is there. The error is a *Refusal, the end of the context,
+// or one of the errors of this package.
 type Calls struct {
 	// do sends a request and waits for its answer; a refusal is an error.
 	do func(ctx context.Context, r *protocol.Request) (*protocol.Incoming, error)
-	// original tells whether the provider is the original, once that is known.
+	// original reports whether the provider is the original one, as far as that is known.
 	original func() bool
 }
 
-// send is do for calls whose success says nothing more.
+// send sends a request whose answer holds nothing but success.
 func (c *Calls) send(ctx context.Context, r *protocol.Request) error {
 	_, err := c.do(ctx, r)
 	return err
 }
 
-// request starts a request.
+// request returns a new request with the name of the call filled in.
 func request(call string) *protocol.Request {
 	return &protocol.Request{Call: protocol.String(call)}
 }
@@ -76,29 +76,29 @@ func inChannel(call, server, channel string) *protocol.Request {
 	return r
 }
 
-// Register makes a user. It logs nobody in.
+// Register makes a new user. It does not log in.
 func (c *Calls) Register(ctx context.Context, user, password string) error {
 	r := request("register")
 	r.Usernm, r.Passwd = protocol.String(user), protocol.String(password)
 	return c.send(ctx, r)
 }
 
-// CreateServer makes a server with the channel "general"; the user owns it and
-// is its first member. The password may be empty: then everybody may join.
+// CreateServer makes a server with the channel "general". The user who is logged in owns it and
+// becomes its first member. With an empty password everybody may join.
 func (c *Calls) CreateServer(ctx context.Context, server, password string) error {
 	r := inServer("createserver", server)
 	r.ServerPasswd = protocol.String(password)
 	return c.send(ctx, r)
 }
 
-// JoinServer makes the user a member. Joining twice changes nothing.
+// JoinServer makes the user a member of a server. Joining a second time changes nothing.
 func (c *Calls) JoinServer(ctx context.Context, server, password string) error {
 	r := inServer("joinserver", server)
 	r.ServerPasswd = protocol.String(password)
 	return c.send(ctx, r)
 }
 
-// LeaveServer ends the user's membership.
+// LeaveServer ends the user's membership of a server.
 func (c *Calls) LeaveServer(ctx context.Context, server string) error {
 	return c.send(ctx, inServer("leaveserver", server))
 }
@@ -110,7 +110,7 @@ func (c *Calls) DeleteServer(ctx context.Context, server, password string) error
 	return c.send(ctx, r)
 }
 
-// Servers are the servers that the user is a member of.
+// Servers returns the names of the servers that the user is a member of.
 func (c *Calls) Servers(ctx context.Context) ([]string, error) {
 	in, err := c.do(ctx, request("getjoinedservers"))
 	if err != nil {
@@ -119,7 +119,7 @@ func (c *Calls) Servers(ctx context.Context) ([]string, error) {
 	return in.Servers, nil
 }
 
-// Channels are the channels of a server. Members only.
+// Channels returns the names of a server's channels. Only members may ask.
 func (c *Calls) Channels(ctx context.Context, server string) ([]string, error) {
 	in, err := c.do(ctx, inServer("getserverchannels", server))
 	if err != nil {
@@ -128,8 +128,8 @@ func (c *Calls) Channels(ctx context.Context, server string) ([]string, error) {
 	return in.Channels, nil
 }
 
-// Members are the members of a server and which of them are online. Members
-// only. ErrNotOffered by the original provider.
+// Members returns the members of a server and which of them are online. Only members may ask. The
+// original provider does not offer it: then the error is ErrNotOffered.
 func (c *Calls) Members(ctx context.Context, server string) (Members, error) {
 	in, err := c.do(ctx, inServer("getservermembers", server))
 	if err != nil {
@@ -156,8 +156,8 @@ func (c *Calls) DeleteChannel(ctx context.Context, server, channel string) error
 	return c.send(ctx, r)
 }
 
-// Messages are the messages from begin up to, not including, end. A provider
-// bounds how many it answers at once (TooManyMessages).
+// Messages returns the messages with indexes from begin up to but not including end, oldest
+// first. Providers limit how many they send at once and refuse more with TooManyMessages.
 func (c *Calls) Messages(ctx context.Context, server, channel string, begin, end int64) ([]Message, error) {
 	r := inChannel("getmessages", server, channel)
 	r.Begin, r.End = protocol.Int(begin), protocol.Int(end)
@@ -171,9 +171,9 @@ func (c *Calls) Messages(ctx context.Context, server, channel string, begin, end
 	return messages(in, server, channel, func(i int) int64 { return begin + int64(i) }), nil
 }
 
-// Latest are up to count messages before the index before; below 0 that is the
-// channel's end. With the original provider it takes two requests, and waits
-// for the interval in which that counts messages.
+// Latest returns up to count messages that come just before the index before; if before is below
+// 0, the newest ones. The original provider has no such call: there it takes two requests, and
+// waits until that provider counts messages again.
 func (c *Calls) Latest(ctx context.Context, server, channel string, count int, before int64) (Page, error) {
 	if c.original() {
 		return c.latestByTotal(ctx, server, channel, int64(count), before)
@@ -215,9 +215,9 @@ func messages(in *protocol.Incoming, server, channel string, index func(i int) i
 	return list
 }
 
-// Total is how many messages a channel has. Providers answer it once in 0.75
-// seconds per connection (TooOften); Latest with count 0 has no such limit on
-// ours. With the original provider the call waits until it may ask.
+// Total returns how many messages a channel has. Providers answer this call only once in 0.75
+// seconds per connection and refuse it otherwise with TooOften; Latest with count 0 has no such
+// limit on our provider. With the original one the call waits until it may ask.
 func (c *Calls) Total(ctx context.Context, server, channel string) (int64, error) {
 	in, err := c.do(ctx, inChannel("gettotalmessages", server, channel))
 	if err != nil {
@@ -226,14 +226,14 @@ func (c *Calls) Total(ctx context.Context, server, channel string) (int64, error
 	return in.Amount, nil
 }
 
-// SetImage gives a server its image, a file of any kind. Only its owner can.
+// SetImage sets a server's image, which may be a file of any kind. Only the server's owner can.
 func (c *Calls) SetImage(ctx context.Context, server string, image []byte) error {
 	r := inServer("setserverimage", server)
 	r.Img = protocol.String(base64.StdEncoding.EncodeToString(image))
 	return c.send(ctx, r)
 }
 
-// Image is a server's image file. Members only.
+// Image returns the bytes of a server's image file. Only members may ask.
 func (c *Calls) Image(ctx context.Context, server string) ([]byte, error) {
 	in, err := c.do(ctx, inServer("getserverimage", server))
 	if err != nil {
@@ -246,7 +246,7 @@ func (c *Calls) Image(ctx context.Context, server string) ([]byte, error) {
 	return image, nil
 }
 
-// Provider asks the provider for its name, welcome and icon. It needs no login.
+// Provider asks for the provider's name, welcome and icon. It needs no login.
 func (c *Calls) Provider(ctx context.Context) (Provider, error) {
 	in, err := c.do(ctx, request("getprovidername"))
 	if err != nil {

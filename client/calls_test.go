@@ -12,7 +12,7 @@ import (
 	"elemental/cmd/elemental/providertest"
 )
 
-// TestEveryCall makes every call once, with its answer looked at.
+// TestEveryCall makes every call once and checks its answer.
 func TestEveryCall(t *testing.T) {
 	p := providertest.Start(t, program, "--providername", "HERE")
 	ctx := within(t)
@@ -59,7 +59,7 @@ func TestEveryCall(t *testing.T) {
 	must(t, c.Login(ctx, "alice", "better"))
 }
 
-// checkHistory posts and reads back in every way.
+// checkHistory posts messages and reads them back in every way.
 func checkHistory(t *testing.T, c *client.Client) {
 	t.Helper()
 	ctx := within(t)
@@ -92,7 +92,7 @@ func checkHistory(t *testing.T, c *client.Client) {
 	}
 }
 
-// TestRefusals wants reason and code of a refusal, whichever provider it is of.
+// TestRefusals checks the reason and the code of refusals by either provider.
 func TestRefusals(t *testing.T) {
 	p := providertest.Start(t, program)
 	ctx := within(t)
@@ -114,7 +114,7 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// TestAddresses are what people write.
+// TestAddresses checks what Address makes of what people write.
 func TestAddresses(t *testing.T) {
 	for written, want := range map[string]string{
 		"": "localhost:5005", "chat.example": "chat.example:5005", "chat.example:7": "chat.example:7",
@@ -128,7 +128,7 @@ func TestAddresses(t *testing.T) {
 	}
 }
 
-// TestNoProvider wants clear errors at once.
+// TestNoProvider checks that clear errors come at once if there is no provider.
 func TestNoProvider(t *testing.T) {
 	p := providertest.Start(t, program)
 	p.Stop()
@@ -157,7 +157,7 @@ func TestNoProvider(t *testing.T) {
 	}
 }
 
-// TestEncodings reads and writes what the provider was started with.
+// TestEncodings talks to providers in the encodings they were started with.
 func TestEncodings(t *testing.T) {
 	for _, encoding := range []string{"utf-8", "latin-1", "utf-16", "utf-16-be", "utf-32", "cp1252", "shift_jis"} {
 		t.Run(encoding, func(t *testing.T) {
@@ -172,7 +172,7 @@ func TestEncodings(t *testing.T) {
 	}
 }
 
-// TestTooManyConnections tells the provider's own words.
+// TestTooManyConnections checks that the provider's own reason is told.
 func TestTooManyConnections(t *testing.T) {
 	p := providertest.Start(t, program, "--maxconnections", "1")
 	connect(t, p.Addr, client.Options{})

@@ -10,46 +10,46 @@ import (
 	"elemental/protocol"
 )
 
-// Client is a connection to a provider that comes back by itself. Its calls
-// wait while it is away, for as long as their context lets them (or
-// Options.Timeout): reads, logins and posts are sent again on the next
-// connection when an answer was lost, the others then end with ErrUncertain.
-// A call that is refused as Busy is repeated too, after growing pauses.
+// Client is a connection to a provider that reconnects by itself. While it is away, calls wait
+// for it, at most as long as their context allows (or Options.Timeout, if the context has no
+// deadline). When a connection ends before an answer came, reads, logins and posts are sent again
+// on the next one; other calls end with ErrUncertain. A call that is refused as Busy is repeated
+// too, after growing pauses.
 type Client struct {
 	Calls
 	address string
 	o       Options
 	lag     atomic.Int64
-	known   atomic.Bool // Original, once there was a connection
+	known   atomic.Bool // what Original returns; false before the first connection
 
-	ctx    context.Context // until Close
+	ctx    context.Context // ends at Close
 	cancel context.CancelFunc
-	ended  chan struct{} // closed when the keeper has ended
-	hurry  chan struct{} // somebody wants a new connection now
-	signIn chan struct{} // one place: who logs in or out
-	wiring chan struct{} // one place: who subscribes or unsubscribes on the wire
+	ended  chan struct{} // closed when keep has ended
+	hurry  chan struct{} // holds a value when somebody wants a new connection without a pause
+	signIn chan struct{} // a lock for one: held by who logs in or out
+	wiring chan struct{} // a lock for one: held by who sends subscribe or unsubscribe
 
 	mu      sync.Mutex
-	conn    *Conn         // nil while away
-	changed chan struct{} // closed when conn changes
+	conn    *Conn         // the present connection; nil while there is none
+	changed chan struct{} // closed, and replaced by a new one, when conn changes
 	away    error         // why there is no connection
 	who     credentials
 	subs    map[place]map[*Subscription]bool
-	running sync.WaitGroup // subscriptions
+	running sync.WaitGroup // the goroutines that serve subscriptions; Close waits for them
 }
 
-// place is where a subscription listens.
+// place is what a subscription listens to: a channel, or with an empty channel the whole server.
 type place struct{ server, channel string }
 
-// Open starts a client without waiting for the provider; Options.Status tells
-// how it fares. The error is of the address or the options.
+// Open starts a client and does not wait for the connection; Options.Status tells how it goes. It
+// fails only if the address or the options are wrong.
 func Open(address string, o Options) (*Client, error) {
 	c, _, err := open(address, o)
 	return c, err
 }
 
-// Dial is Open that waits for the first connection. It fails where the first
-// attempt does.
+// Dial does what Open does and waits for the first attempt to connect. If that fails, or ctx ends
+// before, Dial returns an error and no client.
 func Dial(ctx context.Context, address string, o Options) (*Client, error) {
 	c, first, err := open(address, o)
 	if err != nil {
@@ -92,24 +92,23 @@ func open(address string, o Options) (c *Client, first <-chan error, err error) 
 	return c, outcome, nil
 }
 
-// Close ends the connection and all subscriptions, and waits until they have
-// ended. Calls under way end with ErrClosed. It must not be called from
-// Options.Status or Options.Trace.
+// Close ends the connection and all subscriptions and waits until they have ended. Calls under
+// way end with ErrClosed. Options.Status and Options.Trace must not call it.
 func (c *Client) Close() {
 	c.cancel()
 	<-c.ended
 	c.running.Wait()
 }
 
-// Lag is how long the provider took to answer the last ping, 0 before the first.
+// Lag returns how long the provider took to answer the last ping, or 0 before the first answer.
 func (c *Client) Lag() time.Duration { return time.Duration(c.lag.Load()) }
 
-// Original reports whether the provider is the original, without pushes, nonces
-// and the calls that came later. False until a first connection was made.
+// Original reports whether the provider is the original one, which has no pushes, no nonces and
+// none of the calls that were added later. It is false until the first connection is made.
 func (c *Client) Original() bool { return c.known.Load() }
 
-// Reconnect drops the connection, if there is one, and comes back at once. What
-// is called after it waits for the next connection.
+// Reconnect drops the connection, if there is one, and connects again without a pause. Calls made
+// after it wait for the new connection.
 func (c *Client) Reconnect() {
 	c.mu.Lock()
 	conn := c.conn
@@ -119,12 +118,12 @@ func (c *Client) Reconnect() {
 		return
 	}
 	select {
-	case c.hurry <- struct{}{}: // ends a pause, also one that is about to begin
+	case c.hurry <- struct{}{}: // ends the pause that runs now or is about to begin
 	default:
 	}
 }
 
-// Ping asks the provider for a sign of life.
+// Ping asks the provider to answer, and returns nil when it did.
 func (c *Client) Ping(ctx context.Context) error {
 	return c.persist(ctx, attempt{
 		call:     "ping",
@@ -133,23 +132,25 @@ func (c *Client) Ping(ctx context.Context) error {
 	})
 }
 
-// Post posts a message under a nonce of its own, so that it is posted once
-// however often its answer is lost. (The original provider has no nonces: there
-// a lost answer is ErrUncertain, and Index and Time of the result are -1 and
-// zero.) When it returns, the message is on the provider's disk.
+// Post posts a message and returns it with its place in the channel. It makes up a nonce, so that
+// the message is posted only once however often the answer is lost and the request repeated. When
+// it returns without an error, the message is on the provider's disk. The original provider has
+// no nonces: there a lost answer ends in ErrUncertain, and the result has Index -1 and a zero
+// Time.
 func (c *Client) Post(ctx context.Context, server, channel, text string) (Message, error) {
 	return c.post(ctx, postRequest(server, channel, text, rand.Text()), true)
 }
 
-// PostOnce is Post under a nonce that the caller chose, up to 64 characters: the
-// same nonce again posts nothing and returns the first one's place.
+// PostOnce does what Post does with a nonce that the caller chose, of up to 64 characters.
+// Another post with the same nonce posts nothing and returns the place of the first one.
 func (c *Client) PostOnce(ctx context.Context, server, channel, text, nonce string) (Message, error) {
 	return c.post(ctx, postRequest(server, channel, text, nonce), false)
 }
 
-// post posts, and tells the subscriptions: the provider does not push a message
-// to the connection that posted it. With a nonce of the caller's the text at
-// that place may be another one, so they read it from the history.
+// post posts a message and tells the subscriptions of it, since the provider does not push a
+// message to the connection that posted it. mine says that the nonce is this client's own. If the
+// caller chose the nonce, another text may have been posted under it, so the subscriptions read
+// the message from the history instead.
 func (c *Client) post(ctx context.Context, r *protocol.Request, mine bool) (Message, error) {
 	server, channel, user := clean(r.ServerName.Value), clean(r.Channel.Value), c.User()
 	var underway []*ownPost
@@ -178,7 +179,8 @@ func (c *Client) post(ctx context.Context, r *protocol.Request, mine bool) (Mess
 	return m, err
 }
 
-// setConn publishes a connection, or nil with the reason.
+// setConn makes a connection available to calls, or takes it away: then conn is nil and away says
+// why.
 func (c *Client) setConn(conn *Conn, away error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -14,8 +14,9 @@ import (
 	"elemental/protocol"
 )
 
-// Conn is one connection. Once it has ended it stays so: calls end with ErrLost
-// or ErrUncertain, and Err says why. Close it when it is no longer needed.
+// Conn is a single connection, made by Connect. Once it has ended it does not come back: its
+// calls fail with ErrLost or ErrUncertain, and Err returns why. Close it when it is no longer
+// needed.
 type Conn struct {
 	Calls
 	o     Options
@@ -23,37 +24,36 @@ type Conn struct {
 	codec *protocol.Codec
 	hear  func(*Conn, Event)
 
-	isOriginal atomic.Bool   // found out before anybody else has the connection
-	counting   pacer         // paces gettotalmessages, for the original
-	window     chan struct{} // a place for each request under way
-	wake       chan struct{} // something to write
+	isOriginal atomic.Bool   // set by greet, before anybody else has the connection
+	counting   pacer         // spaces out gettotalmessages, for the original provider
+	window     chan struct{} // holds a value for each request under way
+	wake       chan struct{} // holds a value when there is something to write
 	done       chan struct{} // closed when the connection has ended
-	readerDone chan struct{} // closed when nothing will be heard any more
+	readerDone chan struct{} // closed when no answer and no event will come any more
 
 	tracing   sync.Mutex   // one call of Options.Trace at a time
-	lastHeard atomic.Int64 // when bytes came last, in nanoseconds since 1970
+	lastHeard atomic.Int64 // when bytes were last received, in nanoseconds since 1970
 
 	mu      sync.Mutex
-	out     []byte    // requests that wait to be written
-	waiting []*waiter // for an answer, in the order of the requests
+	out     []byte    // encoded requests that wait to be written
+	waiting []*waiter // requests that wait for their answers, in the order in which they were enqueued
 	lastID  uint64
-	user    string // who is logged in, which the original wants to hear each time
+	user    string // who is logged in; the original provider wants the name with many requests
 	final   *Refusal
 	ended   error
 }
 
-// waiter is one request on its way.
+// waiter is a request that waits for its answer.
 type waiter struct {
 	call   string
 	id     uint64
-	sent   bool                    // at least a part of it may have left
-	answer chan *protocol.Incoming // room for the one answer
+	sent   bool                    // at least a part of it may have been sent
+	answer chan *protocol.Incoming // has room for the one answer, so that the reader never waits
 }
 
-// Connect makes a single connection and finds out which kind of provider it
-// is. Options.Status is not used. Pushes are told to hear, which may be nil,
-// from one goroutine and in their order. While it runs nothing else is read, so
-// it must not wait for an answer.
+// Connect makes a single connection and finds out which kind of provider it leads to.
+// Options.Status is not used. hear, which may be nil, is called with each push, in order and from
+// one goroutine. Nothing else is read until it returns, so it must not wait for an answer.
 func Connect(ctx context.Context, address string, o Options, hear func(Event)) (*Conn, error) {
 	return connect(ctx, address, o, func(_ *Conn, e Event) {
 		if hear != nil {
@@ -104,8 +104,8 @@ func dial(ctx context.Context, address string, secure *tls.Config) (net.Conn, er
 	return (&tls.Dialer{Config: secure}).DialContext(ctx, "tcp", address)
 }
 
-// greet asks for something that only a newer provider knows. The original sends
-// an unknown call back as it came.
+// greet finds out which provider this is: it sends a ping, which the original does not know and
+// sends back as it came.
 func (c *Conn) greet(ctx context.Context) error {
 	in, err := c.roundTrip(ctx, request("ping"))
 	switch {
@@ -115,43 +115,43 @@ func (c *Conn) greet(ctx context.Context) error {
 		return fmt.Errorf("no answer from a provider: %w", cmp.Or(c.Err(), ctx.Err(), err))
 	case in.Call == "ping":
 		c.isOriginal.Store(true)
-		c.window = make(chan struct{}, 1) // it loses requests that come together
+		c.window = make(chan struct{}, 1) // the original loses requests that arrive together
 	}
 	return nil
 }
 
-// Original reports whether the provider is the original: no pushes, one request
-// at a time, none of the later calls.
+// Original reports whether the provider is the original one: it has no pushes, takes one request
+// at a time and lacks the calls that were added later.
 func (c *Conn) Original() bool { return c.isOriginal.Load() }
 
 // Done is closed when the connection has ended.
 func (c *Conn) Done() <-chan struct{} { return c.done }
 
-// Err is why the connection has ended, nil until then.
+// Err returns why the connection has ended, or nil while it has not.
 func (c *Conn) Err() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.ended
 }
 
-// Close ends the connection at once and waits until nothing is heard any more.
-// It must not be called from hear.
+// Close ends the connection at once and waits until the hear function of Connect is not called
+// any more. That function must not call it.
 func (c *Conn) Close() {
 	c.fail(ErrClosed)
 	<-c.readerDone
 }
 
-// fail ends the connection, and reports whether it was the first to: that cause
-// is kept.
+// fail ends the connection. The first cause is kept; fail reports whether this was it.
 func (c *Conn) fail(cause error) bool {
 	first := c.finish(cause)
 	if first {
-		_ = c.net.Close() // the connection is given up, whatever closing says
+		_ = c.net.Close() // the connection is given up whether or not closing fails
 	}
 	return first
 }
 
-// finish notes the end, and reports whether it was the first to.
+// finish notes the end and its cause, and reports whether this was the first. A refusal with
+// which the provider has ended the connection replaces the cause.
 func (c *Conn) finish(cause error) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -166,7 +166,7 @@ func (c *Conn) finish(cause error) bool {
 	return true
 }
 
-// lastWord is the refusal with which the provider ended the connection, if it did.
+// lastWord returns the refusal with which the provider ended the connection, or nil.
 func (c *Conn) lastWord() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -186,7 +186,7 @@ func (c *Conn) do(ctx context.Context, r *protocol.Request) (*protocol.Incoming,
 	return c.judged(ctx, r)
 }
 
-// judged is roundTrip with refusals as errors.
+// judged does what roundTrip does and returns a refusal as an error.
 func (c *Conn) judged(ctx context.Context, r *protocol.Request) (*protocol.Incoming, error) {
 	in, err := c.roundTrip(ctx, r)
 	if err == nil && !in.OK {
@@ -195,7 +195,7 @@ func (c *Conn) judged(ctx context.Context, r *protocol.Request) (*protocol.Incom
 	return in, err
 }
 
-// within bounds a context that has no end of its own.
+// within adds the timeout to a context that has no deadline of its own.
 func within(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
 	if _, bounded := ctx.Deadline(); bounded {
 		return context.WithCancel(ctx)
@@ -203,7 +203,7 @@ func within(ctx context.Context, timeout time.Duration) (context.Context, contex
 	return context.WithTimeout(ctx, timeout)
 }
 
-// roundTrip takes a place in the window, sends, and waits.
+// roundTrip waits for a free place in the window, sends the request and waits for its answer.
 func (c *Conn) roundTrip(ctx context.Context, r *protocol.Request) (*protocol.Incoming, error) {
 	call := r.Call.Value
 	select {
@@ -213,7 +213,7 @@ func (c *Conn) roundTrip(ctx context.Context, r *protocol.Request) (*protocol.In
 	case <-ctx.Done():
 		return nil, givenUp(call, false, ctx.Err())
 	}
-	if ctx.Err() != nil { // a select takes either where both are ready
+	if ctx.Err() != nil { // if both cases are ready, a select may take either
 		<-c.window
 		return nil, givenUp(call, false, ctx.Err())
 	}
@@ -231,7 +231,8 @@ func (c *Conn) roundTrip(ctx context.Context, r *protocol.Request) (*protocol.In
 	return c.afterTheEnd(w)
 }
 
-// afterTheEnd is what became of a request on a connection that has ended.
+// afterTheEnd returns what became of a request whose connection has ended: its answer, if the
+// reader still got it, or the error. What the provider has certainly not read is not in doubt.
 func (c *Conn) afterTheEnd(w *waiter) (*protocol.Incoming, error) {
 	<-c.readerDone
 	select {
@@ -244,8 +245,8 @@ func (c *Conn) afterTheEnd(w *waiter) (*protocol.Incoming, error) {
 	return nil, cutOff(w.call, w.sent && !gaveAllAnswers(c.final), c.ended)
 }
 
-// enqueue hands a request to the writer; it keeps its place in the window until
-// it is answered.
+// enqueue hands a request to the writer. The request keeps its place in the window until it is
+// answered.
 func (c *Conn) enqueue(r *protocol.Request) (*waiter, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -277,5 +278,5 @@ func (c *Conn) trace(sent bool, masked func() []byte) {
 	}
 }
 
-// errEnded is the end of the stream by the provider.
+// errEnded is the cause when the provider closed the connection.
 var errEnded = errors.New("the provider closed the connection")

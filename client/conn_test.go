@@ -23,8 +23,8 @@ func connectOne(t *testing.T, addr string, o client.Options, hear func(client.Ev
 	return c
 }
 
-// TestPipelining sends from many goroutines at once over one connection, more
-// than the window holds: each gets its own answer.
+// TestPipelining sends from many goroutines at once over one connection, more requests than the
+// window holds: each gets its own answer.
 func TestPipelining(t *testing.T) {
 	p := providertest.Start(t, program)
 	ctx := within(t)
@@ -52,8 +52,8 @@ func TestPipelining(t *testing.T) {
 	callers.Wait()
 }
 
-// TestGivenUpCall ends with its context; the connection goes on, and later
-// answers find their own requests.
+// TestGivenUpCall checks that a call ends with its context, that the connection goes on, and that
+// later answers still find their requests.
 func TestGivenUpCall(t *testing.T) {
 	p := providertest.Start(t, program)
 	c := connectOne(t, p.Addr, client.Options{}, nil)
@@ -73,7 +73,7 @@ func TestGivenUpCall(t *testing.T) {
 	}
 }
 
-// TestConnEnds tells why, and what became of its calls.
+// TestConnEnds checks that a connection tells why it ended, and its calls what became of them.
 func TestConnEnds(t *testing.T) {
 	p := providertest.Start(t, program, "--logintimeout", "200ms")
 	c := connectOne(t, p.Addr, client.Options{}, nil)
@@ -86,7 +86,7 @@ func TestConnEnds(t *testing.T) {
 	}
 }
 
-// TestTooLarge refuses the request that is too large, once, and no other.
+// TestTooLarge checks that only the request that is too large is refused, and only once.
 func TestTooLarge(t *testing.T) {
 	p := providertest.Start(t, program, "--maxrequest", "20KiB")
 	c := member(t, p.Addr, "alice", "s", quick())
@@ -109,8 +109,8 @@ func TestTooLarge(t *testing.T) {
 	}
 }
 
-// TestOthersBesideTooLarge sends calls that may not be done twice before and after the request
-// that is too large, in one go: those before it are answered, and those behind it were not read,
+// TestOthersBesideTooLarge sends calls that may not be done twice just before and after a request
+// that is too large. Those before it are answered; those behind it were not read by the provider,
 // so they are made again.
 func TestOthersBesideTooLarge(t *testing.T) {
 	p := providertest.Start(t, program, "--maxrequest", "20KiB")
@@ -153,7 +153,7 @@ func TestOthersBesideTooLarge(t *testing.T) {
 	}
 }
 
-// TestConnHears pushes, and the end of a subscription with its cause.
+// TestConnHears checks that a Conn hears pushes, and the end of a subscription with its cause.
 func TestConnHears(t *testing.T) {
 	p := providertest.Start(t, program)
 	ctx := within(t)
@@ -178,8 +178,8 @@ func TestConnHears(t *testing.T) {
 	}
 }
 
-// TestCloseLeavesNothing behind: no goroutine of a client, its connection and
-// its subscriptions is left.
+// TestCloseLeavesNothing checks that no goroutine of a client, its connection or its
+// subscriptions is left after Close.
 func TestCloseLeavesNothing(t *testing.T) {
 	p := providertest.Start(t, program)
 	before := goleak.IgnoreCurrent()

@@ -6,15 +6,15 @@ import (
 	"testing"
 )
 
-// cutter stands between a client and a provider and cuts connections in the
-// middle of what is being said.
+// cutter stands between a client and a provider. It cuts connections in the middle of what they
+// carry.
 type cutter struct {
 	t        testing.TB
 	listener net.Listener
 	provider string
 
 	mu    sync.Mutex
-	after func() int // bytes that the next connection may carry from the provider; below 0 any number
+	after func() int // how many bytes from the provider the next connection may carry; below 0 any number
 	pairs map[net.Conn]net.Conn
 	cuts  int
 	wg    sync.WaitGroup
@@ -22,7 +22,7 @@ type cutter struct {
 	swallowing bool
 }
 
-// newCutter passes everything on until told otherwise.
+// newCutter makes a cutter that passes everything on until it is told otherwise.
 func newCutter(t testing.TB, provider string) *cutter {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -66,8 +66,8 @@ func (c *cutter) accept() {
 	}
 }
 
-// pass copies until an end, or until most bytes went through, or until an
-// answer is to be swallowed; then both sides are closed.
+// pass copies until either side ends, until it has copied most bytes, or until it comes to an
+// answer that is to be swallowed. Then it closes both sides.
 func (c *cutter) pass(from, to, near net.Conn, most int) {
 	answers := to == near
 	buf := make([]byte, 4096)
@@ -88,7 +88,7 @@ func (c *cutter) pass(from, to, near net.Conn, most int) {
 	}
 }
 
-// end closes both sides, whichever ended.
+// end closes both sides, whichever has ended.
 func (c *cutter) end(near net.Conn, cut bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -98,7 +98,7 @@ func (c *cutter) end(near net.Conn, cut bool) {
 	c.close(near)
 }
 
-// swallow cuts the connection that carries the next answer, in its place.
+// swallow cuts the connection that carries the next answer, instead of passing that on.
 func (c *cutter) swallow() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -120,7 +120,7 @@ func (c *cutter) close(near net.Conn) {
 	}
 }
 
-// cutAll cuts what there is now.
+// cutAll cuts all connections that there are now.
 func (c *cutter) cutAll() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -136,7 +136,7 @@ func (c *cutter) count() int {
 	return c.cuts
 }
 
-// hold cuts what there is and lets nobody through until it is undone.
+// hold cuts all connections and lets none through until it is undone.
 func (c *cutter) hold() (undo func()) {
 	c.limit(func() int { return 0 })
 	c.cutAll()

@@ -1,16 +1,15 @@
-// Package client talks to a provider: to ours with pushes, pipelining and
-// posts that are safe to repeat, and to the original Python provider with what
-// that has.
+// Package client talks to a chat provider. With this project's provider it uses pushes,
+// pipelining and posts that are safe to repeat. With the original Python provider it uses what
+// that one offers.
 //
-// A [Client] stays connected. When the connection is lost it comes back with
-// growing, jittered pauses, logs in again, takes its subscriptions up and fills
-// the gap from the history, so that a [Subscription] delivers each message of a
-// channel once and in order, whatever happened in between. A [Conn] is a single
-// connection with the same calls and none of that, for load tests and for those
-// who want to see a connection end.
+// A [Client] stays connected. When the connection is lost, it connects again after pauses that
+// grow and vary at random, logs in again, renews its subscriptions and reads what it missed from
+// the history. So a [Subscription] delivers each message of a channel once and in order, even
+// across lost connections. A [Conn] is a single connection with the same calls that does none of
+// this. It is for load tests and for callers who want to see a connection end.
 //
-// Both may be used by any number of goroutines at once; calls are pipelined.
-// What the provider answers with a "no" is a [*Refusal].
+// Any number of goroutines may use a Client or a Conn at the same time; their calls are
+// pipelined. When the provider refuses a call, the error is a [*Refusal].
 //
-// The package needs nothing of the provider's own code.
+// The package uses no code of the provider itself.
 package client

@@ -14,18 +14,18 @@ import (
 	"elemental/cmd/elemental/providertest"
 )
 
-// What happens where a call was given up, or its answer lost, and it is not
-// known whether it was done.
+// These tests are about calls that were given up or whose answers were lost, so that it is not
+// known whether they were done.
 
-// giveUp is a context that ends soon; the provider is halted meanwhile.
+// giveUp returns a context that ends soon, while the provider is halted.
 func giveUp(t testing.TB) context.Context {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Millisecond)
 	t.Cleanup(cancel)
 	return ctx
 }
 
-// TestLoginGivenUp gives up a login as somebody else: afterwards the client is
-// who it says it is.
+// TestLoginGivenUp gives up a login as another user: afterwards the client is logged in as the
+// user that it names.
 func TestLoginGivenUp(t *testing.T) {
 	p := providertest.Start(t, program)
 	member(t, p.Addr, "bob", "s", quick())
@@ -43,7 +43,8 @@ func TestLoginGivenUp(t *testing.T) {
 	}
 }
 
-// TestLogoutGivenUp leaves either a login that works, or none and no subscription.
+// TestLogoutGivenUp gives up a logout: afterwards there is either a login that works, or none and
+// no subscription.
 func TestLogoutGivenUp(t *testing.T) {
 	p := providertest.Start(t, program)
 	bob := member(t, p.Addr, "bob", "s", quick())
@@ -58,7 +59,7 @@ func TestLogoutGivenUp(t *testing.T) {
 	hear(t, s, "general", 0, "hi")
 }
 
-// TestPostGivenUp is delivered all the same, if it was made.
+// TestPostGivenUp gives up a post: if it was made, it is delivered all the same.
 func TestPostGivenUp(t *testing.T) {
 	p := providertest.Start(t, program)
 	c := member(t, p.Addr, "alice", "s", quick())
@@ -71,13 +72,14 @@ func TestPostGivenUp(t *testing.T) {
 	hear(t, s, "general", 0, "hello")
 }
 
-// TestErrorsTellOfDoubt also when what came last was something else.
+// TestErrorsTellOfDoubt checks that errors tell of the doubt also if the last error was another
+// one.
 func TestErrorsTellOfDoubt(t *testing.T) {
 	p := providertest.Start(t, program)
 	cut := newCutter(t, p.Addr)
 	c := member(t, cut.addr(), "alice", "s", quick())
 	cut.swallow()
-	cut.limit(func() int { return 0 }) // nobody comes back
+	cut.limit(func() int { return 0 }) // no later connection brings an answer
 	ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
 	defer cancel()
 	if _, err := c.Post(ctx, "s", "general", "hello"); !errors.Is(err, client.ErrUncertain) {
@@ -102,8 +104,8 @@ func TestErrorsTellOfDoubt(t *testing.T) {
 	p.Resume()
 }
 
-// TestConnectionsEndIsNoAnswer keeps a subscription whose connection the
-// provider ended with a word of its own.
+// TestConnectionsEndIsNoAnswer checks that a subscription goes on when the provider ends the
+// connection with a refusal: that is no answer to the subscription.
 func TestConnectionsEndIsNoAnswer(t *testing.T) {
 	f := newFake(t, func(a *asked) bool {
 		switch {
@@ -124,7 +126,7 @@ func TestConnectionsEndIsNoAnswer(t *testing.T) {
 	hear(t, s, "general", 0, "still there")
 }
 
-// TestFailedSubscription leaves nothing on the wire.
+// TestFailedSubscription checks that a subscription that failed is unsubscribed on the wire.
 func TestFailedSubscription(t *testing.T) {
 	p := providertest.Start(t, program)
 	alice := member(t, p.Addr, "alice", "s", quick())
@@ -156,7 +158,7 @@ func TestFailedSubscription(t *testing.T) {
 	}
 }
 
-// TestClosedAtOnce closes Events also where the provider is silent.
+// TestClosedAtOnce checks that Events is closed at once also while the provider is silent.
 func TestClosedAtOnce(t *testing.T) {
 	p := providertest.Start(t, program)
 	c := member(t, p.Addr, "alice", "s", quick())
@@ -169,8 +171,8 @@ func TestClosedAtOnce(t *testing.T) {
 	}
 }
 
-// TestSlowAnswer lets a long answer come on a thin line, however long it takes:
-// while something comes the provider is there.
+// TestSlowAnswer has a long answer come over a slow line: while anything comes, the client takes
+// the provider to be there.
 func TestSlowAnswer(t *testing.T) {
 	const parts = 40
 	f := newFake(t, func(a *asked) bool {
@@ -180,7 +182,7 @@ func TestSlowAnswer(t *testing.T) {
 		_, _ = fmt.Fprint(a.conn, `{"resp":true,"img":"`)
 		for range parts {
 			_, _ = fmt.Fprint(a.conn, "eHh4")
-			<-time.After(10 * time.Millisecond) // the pace of the line
+			<-time.After(10 * time.Millisecond) // this is how slow the line is
 		}
 		a.say(`","id":%v}`, a.values["id"])
 		return true
@@ -194,8 +196,8 @@ func TestSlowAnswer(t *testing.T) {
 	}
 }
 
-// TestReconnectAfterTheLoss asks for a new connection when the old one has ended and
-// the client is about to pause for that.
+// TestReconnectAfterTheLoss asks for a new connection when the old one has ended and the client
+// is about to pause because of that.
 func TestReconnectAfterTheLoss(t *testing.T) {
 	f := newFake(t, func(a *asked) bool {
 		if a.call() == "createserver" {
@@ -223,7 +225,8 @@ func TestReconnectAfterTheLoss(t *testing.T) {
 	must(t, c.Ping(within(t)))
 }
 
-// TestReconnectThenCall does not send a call on the connection that was dropped.
+// TestReconnectThenCall checks that a call is not sent on the connection that Reconnect has
+// dropped.
 func TestReconnectThenCall(t *testing.T) {
 	p := providertest.Start(t, program)
 	c := login(t, p.Addr, "alice", quick())
@@ -233,8 +236,8 @@ func TestReconnectThenCall(t *testing.T) {
 	}
 }
 
-// TestEndedContextSendsNothing neither posts nor gives up a connection for a
-// call whose time was over before it began.
+// TestEndedContextSendsNothing checks that a call whose context had ended before it began neither
+// posts nor ends a connection.
 func TestEndedContextSendsNothing(t *testing.T) {
 	var posts atomic.Int64
 	f := newFake(t, func(a *asked) bool {
@@ -253,7 +256,7 @@ func TestEndedContextSendsNothing(t *testing.T) {
 		}
 		_ = c.Login(over, "alice", "pw")
 	}
-	must(t, c.Ping(within(t))) // all that was sent has been heard by now
+	must(t, c.Ping(within(t))) // by now the provider has heard all that was sent
 	if posts.Load() != 0 || f.conns.Load() != 1 {
 		t.Errorf("%d posts on %d connections", posts.Load(), f.conns.Load())
 	}

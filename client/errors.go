@@ -7,27 +7,27 @@ import (
 	"elemental/protocol"
 )
 
-// Refusal is a provider's "no". Nothing was done, except perhaps with
-// [OutcomeUnknown].
+// Refusal is the error of a call that the provider refused. Nothing was done, unless the code is
+// [OutcomeUnknown]: then it may have been done.
 type Refusal struct {
 	Call   string // the call that was refused
 	Code   Code   // for programs
-	Reason string // for people; clients of the original compare it
+	Reason string // for people; clients of the original provider compare it
 }
 
-// Error is the call and the reason.
+// Error returns the call and the reason.
 func (r *Refusal) Error() string { return r.Call + ": " + r.Reason }
 
-// Code is the machine word of a refusal. docs/protocol.md lists them with their
-// calls; the more usual ones are constants here. A provider that tells only the
-// reason (the original) has its reasons turned into these.
+// Code is a refusal's reason in a form for programs. docs/protocol.md lists all codes with the
+// calls they belong to; the most common ones are constants here. The original provider sends only
+// the reason, from which the client finds the code.
 type Code string
 
-// Codes that programs ask for.
+// Codes that programs may want to tell apart.
 const (
-	Busy               Code = "busy"                // nothing was done, try again
+	Busy               Code = "busy"                // nothing was done; the caller may try again
 	StorageUnavailable Code = "storage_unavailable" // the change cannot be made durable
-	OutcomeUnknown     Code = "outcome_unknown"     // it may have been done
+	OutcomeUnknown     Code = "outcome_unknown"     // the request may have been done or not
 	TooLarge           Code = "too_large"
 	TooOften           Code = "too_often"
 	NotLoggedIn        Code = "not_logged_in"
@@ -57,7 +57,7 @@ const (
 	timedOut  Code = "timed_out"
 )
 
-// CodeOf is the code of a refusal, or "" where err is something else.
+// CodeOf returns the code of the Refusal in err, or "" if there is none in it.
 func CodeOf(err error) Code {
 	var refusal *Refusal
 	if errors.As(err, &refusal) {
@@ -66,22 +66,22 @@ func CodeOf(err error) Code {
 	return ""
 }
 
-// What a call ends with when no provider answered it.
+// The errors of calls that no provider has answered.
 var (
-	// ErrClosed: the client was closed by its owner.
+	// ErrClosed: the owner of the client or connection closed it.
 	ErrClosed = errors.New("closed")
-	// ErrLost: there was no connection to send the request on, or the provider
-	// ended it before it read the request; nothing was done.
+	// ErrLost: there was no connection to send the request on, or the provider ended the
+	// connection before it read the request. Nothing was done.
 	ErrLost = errors.New("not connected")
-	// ErrUncertain: the connection ended, or the time was up, after the request
-	// was sent and before it was answered; it may have been done. It may come
-	// together with what went wrong when the request was repeated.
+	// ErrUncertain: the connection ended, or the time ran out, after the request was sent and
+	// before its answer came. It may have been done. The error may also wrap what went wrong when
+	// the request was repeated.
 	ErrUncertain = errors.New("no answer, it may have been done")
 	// ErrNotOffered: the original provider does not have this call.
 	ErrNotOffered = errors.New("this provider does not offer that")
 )
 
-// refusalOf makes the error of an answer that is a "no".
+// refusalOf turns an answer that refuses a call into its error.
 func refusalOf(call string, in *protocol.Incoming) *Refusal {
 	code := in.Code
 	if code == "" {
@@ -90,7 +90,8 @@ func refusalOf(call string, in *protocol.Incoming) *Refusal {
 	return &Refusal{Call: call, Code: Code(code), Reason: in.Reason}
 }
 
-// givenUp is a call whose time was up, before or after it was sent.
+// givenUp returns the error of a call whose context ended before an answer came. sent says
+// whether the request was sent by then.
 func givenUp(call string, sent bool, ended error) error {
 	if sent {
 		return fmt.Errorf("%s: %w (%w)", call, ErrUncertain, ended)
@@ -98,8 +99,8 @@ func givenUp(call string, sent bool, ended error) error {
 	return fmt.Errorf("%s: not sent: %w", call, ended)
 }
 
-// cutOff is a call whose connection has ended. The cause is told and not
-// wrapped: what ended a connection is no answer to the call.
+// cutOff returns the error of a call whose connection has ended. The text names the cause, but
+// the error does not wrap it: what ended a connection is no answer to the call.
 func cutOff(call string, sent bool, cause error) error {
 	if sent {
 		return fmt.Errorf("%s: %w (%s)", call, ErrUncertain, cause.Error())

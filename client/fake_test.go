@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// fake is a provider that says what a test wants said, for what the real one
-// does too rarely or never.
+// fake is a provider that answers as a test wants it to. It is for what the real one does too
+// rarely or never.
 type fake struct {
 	listener net.Listener
 	conns    atomic.Int64
@@ -22,8 +22,8 @@ type asked struct {
 	conn   net.Conn
 }
 
-// newFake calls answer for each request; greetings and logins are answered well
-// unless it says true.
+// newFake calls answer for each request. Unless that returns true, greetings and logins are
+// answered with success.
 func newFake(t testing.TB, answer func(a *asked) bool) *fake {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -60,10 +60,10 @@ func (f *fake) serve(conn net.Conn, n int, answer func(a *asked) bool) {
 
 func (a *asked) call() string { return a.values["call"].(string) }
 
-// say writes a line; a client that has gone is no matter.
+// say writes a line. It does not matter if the client has gone.
 func (a *asked) say(format string, values ...any) { _, _ = fmt.Fprintf(a.conn, format+"\n", values...) }
 
-// yes answers with success and more values.
+// yes answers with success and these further values.
 func (a *asked) yes(more string) {
 	if more != "" {
 		more = "," + more
@@ -71,7 +71,7 @@ func (a *asked) yes(more string) {
 	a.say(`{"resp":true%s,"id":%v}`, more, a.values["id"])
 }
 
-// messages answers with what text gives for each index.
+// messages answers with messages whose texts come from text, called for each index.
 func (a *asked) messages(text func(i int) string, total int) {
 	begin, end := total, total
 	switch a.call() {
@@ -94,7 +94,7 @@ func fakeMessage(i int, text string) string {
 	return fmt.Sprintf(`{"message":%q,"timestamp":%d.5,"author":"a","index":%d}`, text, 1000+i, i)
 }
 
-// push tells of a message in s/general.
+// push pushes a message in s/general.
 func (a *asked) push(i int, text string) {
 	a.say(`{"call":"newmessage","servername":"s","channel":"general",%s`, fakeMessage(i, text)[1:])
 }

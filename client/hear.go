@@ -7,26 +7,27 @@ import (
 	"time"
 )
 
-// What a subscription hears, and what it makes of it. A track takes messages
-// only from the connection that it is attached to: what an earlier one brought
-// may be of a channel that is no more.
+// This file is about what a subscription hears and what it does with it. A track takes messages
+// only from the connection that the subscription is attached to: what an earlier connection
+// brought may be of a channel that was deleted since.
 
-// early is what came on a connection before the subscription was attached to it.
+// early holds what came on a connection before the subscription was attached to it.
 type early struct {
 	conn    *Conn
 	events  []Event
-	counted map[string]int // by channel, which of the events counts what found no room
-	missed  bool           // there was no room even for that
+	counted map[string]int // by channel: the place in events of the counted event for messages that found no room
+	missed  bool           // events were lost, since there was no room even for those
 }
 
-// maxEarly bounds the messages that are kept. Those beyond it are counted, to be
-// read from the history. As many more channels and endings are kept; beyond that the
-// subscription attaches once more.
+// maxEarly limits how many events early keeps in full. Of further messages it only notes per
+// channel how far they go, so that they are read from the history later. These notes and the ends
+// of channels may take as many places again. If that is not enough, the subscription attaches
+// once more.
 const maxEarly = 1024
 
 func (e *early) take(event Event) {
 	if event.Kind == Unsubscribed {
-		delete(e.counted, event.Channel) // what comes after it is of another channel
+		delete(e.counted, event.Channel) // messages after it belong to another channel
 	} else if len(e.events) >= maxEarly {
 		if i, there := e.counted[event.Channel]; there {
 			e.events[i].Index = max(e.events[i].Index, event.Index)
@@ -44,7 +45,7 @@ func (e *early) take(event Event) {
 	e.events = append(e.events, event)
 }
 
-// hear takes a push; it is called by the connection's reader and never waits.
+// hear takes a push. The connection's reader calls it, so it never waits.
 func (s *Subscription) hear(conn *Conn, e Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -54,7 +55,8 @@ func (s *Subscription) hear(conn *Conn, e Event) {
 	s.take(conn, e)
 }
 
-// take accepts an event, or keeps it until it can be told apart. Called with the lock held.
+// take takes in an event of the connection that the subscription is attached to, and keeps one of
+// another connection until it is attached to that one. Called with the lock held.
 func (s *Subscription) take(conn *Conn, e Event) {
 	if conn == s.attached {
 		s.accept(e)
@@ -67,7 +69,8 @@ func (s *Subscription) take(conn *Conn, e Event) {
 	s.early.take(e)
 }
 
-// letIn accepts what came early on the connection. Called with the lock held.
+// letIn takes in what came on the connection before the subscription was attached to it. Called
+// with the lock held.
 func (s *Subscription) letIn(conn *Conn) {
 	came := s.early
 	s.early = early{}
@@ -82,7 +85,7 @@ func (s *Subscription) letIn(conn *Conn) {
 	}
 }
 
-// accept takes an event. Called with the lock held.
+// accept takes in an event. Called with the lock held.
 func (s *Subscription) accept(e Event) {
 	switch {
 	case e.Kind == Posted:
@@ -99,9 +102,8 @@ func (s *Subscription) accept(e Event) {
 	}
 }
 
-// track is the channel's track. One that was not found by a survey is of a
-// channel made after it, and begins with its first message. Called with the
-// lock held.
+// track returns the channel's track. If the survey did not find the channel, it was made
+// afterwards: its new track begins with its first message. Called with the lock held.
 func (s *Subscription) track(channel string) *track {
 	t := s.tracks[channel]
 	if t == nil {
@@ -112,7 +114,8 @@ func (s *Subscription) track(channel string) *track {
 	return t
 }
 
-// retire ends the track of a deleted channel. Called with the lock held.
+// retire ends the track of a channel that was deleted; what it still holds is delivered before
+// the Deleted event. Called with the lock held.
 func (s *Subscription) retire(channel string) {
 	if t := s.tracks[channel]; t != nil {
 		delete(s.tracks, channel)
@@ -121,8 +124,8 @@ func (s *Subscription) retire(channel string) {
 	}
 }
 
-// last is the message that stands before what is delivered next in a channel,
-// if it is known, and whether the channel is.
+// last returns the message before the one that is delivered next in a channel, or nil if it is
+// not known. started says whether the channel has a track.
 func (s *Subscription) last(channel string) (last *Message, started bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -132,20 +135,20 @@ func (s *Subscription) last(channel string) (last *Message, started bool) {
 	return nil, false
 }
 
-// started reports whether it was attached before.
+// started reports whether the subscription was attached before.
 func (s *Subscription) started() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.begun
 }
 
-// ownPost is a post of ours that is under way. The provider does not push it to
-// us; its answer may fill a gap.
+// ownPost is a post of this client that is under way, as one subscription sees it. The provider
+// does not push it to the connection that posted it, so its answer may fill a gap.
 type ownPost struct {
 	s       *Subscription
-	t       *track // of its channel, if there is one yet
-	endings int    // how often a channel had ended when it began
-	told    *Conn  // where that would be told from then on
+	t       *track // the channel's track, if its gaps may wait for this post; else nil
+	endings int    // the subscription's endings when the post began
+	told    *Conn  // the connection that tells of each end of a channel, when the post began; may be nil
 }
 
 func (s *Subscription) postBegins(channel string) *ownPost {
@@ -160,14 +163,16 @@ func (s *Subscription) postBegins(channel string) *ownPost {
 	return &ownPost{s, t, s.endings, s.told}
 }
 
-// counted tells, among ourselves, that a message is there and not what it says.
+// counted is a kind of Event for use inside this package only: it says that there is a message at
+// an index, but not what it says.
 const counted Kind = -1
 
-// ends says what became of a post that was made on a connection. Its message is
-// heard like a push where it is certainly the one at that place, and read from
-// the history otherwise. Where it is in doubt, or a channel has ended meanwhile, or
-// may have without our being told, and nobody knows which one it went to, all is
-// counted anew.
+// ends is called when a post that was made on the connection on has ended. If the message is
+// certainly the one at its index, it is taken in like a push; otherwise it is read from the
+// history. The subscription counts again if it is doubtful whether the message was posted. It
+// also does so if a channel has ended since the post began, or may have ended without the
+// subscription being told: then nobody knows which of two channels of the same name has the
+// message.
 func (o *ownPost) ends(on *Conn, m Message, certain, doubtful bool) {
 	s := o.s
 	s.mu.Lock()
@@ -187,7 +192,7 @@ func (o *ownPost) ends(on *Conn, m Message, certain, doubtful bool) {
 	s.nudge()
 }
 
-// recount has it count once more, also what it is just about to have counted.
+// recount makes the subscription count its channels again, also if a count is under way.
 func (s *Subscription) recount() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -195,8 +200,9 @@ func (s *Subscription) recount() {
 	s.nudge()
 }
 
-// detach begins to attach to a connection. What becomes doubtful from now on may
-// come too late for it. The original pushes nothing that would have to be told apart.
+// detach is the first step of attaching to a connection. It clears stale first, so that what
+// becomes doubtful from now on leads to one more count. The original provider pushes nothing, so
+// with it the subscription can stay attached.
 func (s *Subscription) detach(conn *Conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -206,7 +212,7 @@ func (s *Subscription) detach(conn *Conn) {
 	}
 }
 
-// deliverable is the next event to deliver.
+// deliverable returns the next event to deliver, and whether there is one.
 func (s *Subscription) deliverable() (Event, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -218,7 +224,7 @@ func (s *Subscription) deliverable() (Event, bool) {
 		s.dying = slices.Delete(s.dying, 0, 1)
 		return Event{Kind: Deleted, Message: Message{Server: s.at.server, Channel: t.channel}}, true
 	}
-	for _, t := range s.tracks { // in no order, so that a busy channel does not keep others waiting
+	for _, t := range s.tracks { // in random order, so that a busy channel does not hold up others
 		if m, ready := t.pop(); ready {
 			return Event{Kind: Posted, Message: m}, true
 		}
@@ -226,7 +232,8 @@ func (s *Subscription) deliverable() (Event, bool) {
 	return Event{}, false
 }
 
-// gap is what is missing first, and how long to wait for it to be filled.
+// gap returns the gap to be read first, and how long to wait before that, since something else
+// may fill it. first is nil if nothing is missing.
 func (s *Subscription) gap() (first *track, begin, end int64, wait time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -240,10 +247,11 @@ func (s *Subscription) gap() (first *track, begin, end int64, wait time.Duration
 	return first, begin, end, wait
 }
 
-// historyPage is how many messages are asked for at once.
+// historyPage is how many messages are read from the history with one request.
 const historyPage = 100
 
-// fetch reads a part of the history that is missing.
+// fetch reads a missing part of a channel's history. If the provider sends only fewer messages at
+// once, it asks for fewer.
 func (s *Subscription) fetch(conn *Conn, t *track, begin, end int64) error {
 	end = min(end, begin+historyPage)
 	var page []Message
@@ -259,10 +267,10 @@ func (s *Subscription) fetch(conn *Conn, t *track, begin, end int64) error {
 	defer s.mu.Unlock()
 	switch code := CodeOf(err); {
 	case s.attached != conn || s.tracks[t.channel] != t || errors.Is(err, context.Canceled):
-		return nil // deleted, or over, meanwhile
+		return nil // the channel was deleted, or the subscription has moved on or ended, in the meantime
 	case err == nil:
 		t.fill(page)
-	case code == OutOfRange: // shorter than it was: made anew
+	case code == OutOfRange: // the channel is shorter than it was, so it was deleted and made again
 		t.forget()
 		s.attached = nil
 	case code == NoSuchChannel && s.at.channel == "":

@@ -9,12 +9,13 @@ import (
 	"github.com/cenkalti/backoff/v5"
 )
 
-// The keeper is the goroutine that makes connections and watches over them.
+// This file holds the client's goroutine that makes connections and watches over them: keep.
 
-// stable is how long a connection has to live for the pauses to start small again.
+// stable is how long a connection has to last so that the pauses before new attempts start small
+// again.
 const stable = 5 * time.Second
 
-// errWanted ends a connection at its owner's wish.
+// errWanted is the cause with which Reconnect ends a connection.
 var errWanted = errors.New("reconnecting as asked")
 
 func newPauses(first, most time.Duration) *backoff.ExponentialBackOff {
@@ -24,7 +25,7 @@ func newPauses(first, most time.Duration) *backoff.ExponentialBackOff {
 	return b
 }
 
-// keep connects and reconnects until Close. The first outcome is told to first,
+// keep connects and reconnects until Close. It sends the outcome of the first attempt to first,
 // which has room for it.
 func (c *Client) keep(first chan<- error) {
 	defer close(c.ended)
@@ -56,7 +57,7 @@ func (c *Client) tell(s Status) {
 	}
 }
 
-// connect makes a connection, logs in again, and only then lets calls use it.
+// connect makes a connection and logs in again; only then may calls use the connection.
 func (c *Client) connect() (*Conn, error) {
 	conn, err := connect(c.ctx, c.address, c.o, c.hear)
 	if err != nil {
@@ -77,7 +78,7 @@ func (c *Client) connect() (*Conn, error) {
 	return conn, nil
 }
 
-// attend watches over a connection until it ends, and returns why.
+// attend waits until a connection has ended, and returns why. Meanwhile it keeps pings going.
 func (c *Client) attend(conn *Conn) error {
 	ctx, cancel := context.WithCancel(c.ctx)
 	beating := make(chan struct{})
@@ -91,19 +92,21 @@ func (c *Client) attend(conn *Conn) error {
 		conn.fail(ErrClosed)
 	}
 	cancel()
-	<-conn.readerDone // nothing old is heard once the next one is there
+	<-conn.readerDone // so that nothing of this connection is heard once there is a new one
 	<-beating
 	err := conn.Err()
 	c.setConn(nil, err)
 	return err
 }
 
-// isOurDoing tells the ends after which there is no reason to pause.
+// isOurDoing reports whether the client itself has ended the connection for a reason that calls
+// for no pause before the next one.
 func isOurDoing(end error) bool {
 	return errors.Is(end, errWanted) || errors.Is(end, errSilent) || errors.Is(end, errDoubt)
 }
 
-// rest tells that the client is away, and pauses unless somebody is in a hurry.
+// rest reports that the client is offline and waits for the pause, unless somebody wants the
+// connection now.
 func (c *Client) rest(err error, pauses *backoff.ExponentialBackOff) {
 	if c.ctx.Err() != nil || isOurDoing(err) {
 		return
@@ -120,8 +123,9 @@ func (c *Client) rest(err error, pauses *backoff.ExponentialBackOff) {
 	}
 }
 
-// beat pings now and then. Where nothing at all comes, not even a part of some
-// long answer, it ends the connection.
+// beat sends a ping each Options.Heartbeat. If a ping is not answered within Options.Timeout and
+// nothing at all was received in that time, not even a part of a long answer, it ends the
+// connection.
 func (c *Client) beat(ctx context.Context, conn *Conn) {
 	if c.o.Heartbeat < 0 {
 		return
@@ -143,7 +147,8 @@ func (c *Client) beat(ctx context.Context, conn *Conn) {
 	}
 }
 
-// enter takes the one place of a channel, unless the context ends before.
+// enter takes a lock that is a channel with room for one value. It reports false if the context
+// ended before.
 func enter(ctx context.Context, place chan struct{}) bool {
 	select {
 	case place <- struct{}{}:

@@ -2,7 +2,8 @@ package client
 
 import "slices"
 
-// Which subscriptions a client has, and who of them hears what.
+// This file keeps the list of a client's subscriptions and passes each event to those that it
+// concerns.
 
 func (c *Client) add(s *Subscription) {
 	c.mu.Lock()
@@ -13,7 +14,8 @@ func (c *Client) add(s *Subscription) {
 	c.subs[s.at][s] = true
 }
 
-// launch starts a goroutine that Close waits for, unless the client is closed.
+// launch starts a goroutine that Close waits for. If the client is closed already, it returns
+// ErrClosed.
 func (c *Client) launch(f func()) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -33,14 +35,14 @@ func (c *Client) remove(s *Subscription) {
 	}
 }
 
-// listens reports whether there is a subscription at a place.
+// listens reports whether any subscription listens to this place.
 func (c *Client) listens(at place) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return len(c.subs[at]) > 0
 }
 
-// eachAt calls f for the subscriptions to a channel and to its whole server.
+// eachAt calls f for each subscription to a channel, and for each to its whole server.
 func (c *Client) eachAt(server, channel string, f func(*Subscription)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -55,8 +57,8 @@ func (c *Client) eachAt(server, channel string, f func(*Subscription)) {
 	}
 }
 
-// tellLate has those count anew who began to listen while a post was waiting to be
-// made: it may have come after what they counted.
+// tellLate is called after a post. Subscriptions that began while the post was waiting or under
+// way were not told of it, and it may have come after they had counted, so they count again.
 func (c *Client) tellLate(told []*ownPost, server, channel string) {
 	c.eachAt(server, channel, func(s *Subscription) {
 		if !slices.ContainsFunc(told, func(o *ownPost) bool { return o.s == s }) {
@@ -65,12 +67,12 @@ func (c *Client) tellLate(told []*ownPost, server, channel string) {
 	})
 }
 
-// hear hands a push to those whom it concerns.
+// hear passes a push on to the subscriptions that it concerns.
 func (c *Client) hear(conn *Conn, e Event) {
 	c.eachAt(e.Server, e.Channel, func(s *Subscription) { s.hear(conn, e) })
 }
 
-// endAll ends all subscriptions.
+// endAll ends all subscriptions, with that cause.
 func (c *Client) endAll(cause error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -7,27 +7,29 @@ import (
 	"time"
 )
 
-// credentials are what a Client logs in again with. They stay in memory.
+// credentials are what a Client logs in with again after a reconnect. They are kept in memory
+// only.
 type credentials struct {
 	user      string
 	key       string
-	passwords []string // to be tried in order; more than one after a change whose answer was lost
+	passwords []string // to be tried in this order; more than one only after a password change whose answer was lost
 	used      time.Time
 }
 
-// renewal is how often the key is used, well within the hour that it is good for.
+// renewal is the age at which the client uses its key again. The provider ends a key that was not
+// used for an hour, so this leaves ample time.
 const renewal = 20 * time.Minute
 
-// errLoggedOut ends the subscriptions of who has logged out.
+// errLoggedOut is the cause with which subscriptions end when their user logs out.
 var errLoggedOut = &Refusal{Call: "subscription", Code: NotLoggedIn, Reason: "not logged in"}
 
-// User is who is logged in, or "", as the provider writes the name: so it stands
-// in messages, too.
+// User returns who is logged in, or "". The name has the form that the provider gives it, as in
+// messages.
 func (c *Client) User() string { return c.credentials().user }
 
-// Key is the key of the login. It stands for the password until it has not been
-// used for an hour; the client uses it now and then as long as it is connected
-// and Options.Heartbeat is not below 0.
+// Key returns the key of the login, which can be used instead of the password to log in. It ends
+// when it was not used for an hour. The client uses it from time to time while it is connected,
+// unless Options.Heartbeat is below 0.
 func (c *Client) Key() string { return c.credentials().key }
 
 func (c *Client) credentials() credentials {
@@ -36,13 +38,14 @@ func (c *Client) credentials() credentials {
 	return c.who
 }
 
-// forget makes nobody logged in.
+// forget notes that nobody is logged in any more, and ends all subscriptions with that cause.
 func (c *Client) forget(cause *Refusal) {
 	c.setCredentials(credentials{})
 	c.endAll(cause)
 }
 
-// setCredentials changes who is logged in. Subscriptions belong to a user.
+// setCredentials changes who is logged in. If that is another user than before, all subscriptions
+// end, since they belong to a user.
 func (c *Client) setCredentials(who credentials) {
 	c.mu.Lock()
 	other := c.who.user != who.user
@@ -53,9 +56,9 @@ func (c *Client) setCredentials(who credentials) {
 	}
 }
 
-// Login logs in, now and after each reconnect: by key while that is good,
-// otherwise by password, which is kept in memory for it. Logging in as somebody
-// else ends the subscriptions.
+// Login logs in, now and again after each reconnect. The reconnects use the key as long as it is
+// good, and otherwise the password, which is kept in memory for this. Logging in as another user
+// ends the subscriptions.
 func (c *Client) Login(ctx context.Context, user, password string) error {
 	return c.signing(ctx, "login", true, func(ctx context.Context, conn *Conn) error {
 		key, err := conn.Login(ctx, user, password)
@@ -66,8 +69,8 @@ func (c *Client) Login(ctx context.Context, user, password string) error {
 	})
 }
 
-// LoginByKey is Login for those who have kept a key (of Key) and no password.
-// ErrNotOffered by the original provider.
+// LoginByKey does what Login does for a caller who has kept a key (see Key) and has no password.
+// The original provider does not offer it: then the error is ErrNotOffered.
 func (c *Client) LoginByKey(ctx context.Context, user, key string) error {
 	return c.signing(ctx, "login", true, func(ctx context.Context, conn *Conn) error {
 		key, err := conn.LoginByKey(ctx, user, key)
@@ -78,18 +81,18 @@ func (c *Client) LoginByKey(ctx context.Context, user, key string) error {
 	})
 }
 
-// Logout ends the login, its key and the subscriptions; the client stays
-// connected. With the original provider, which knows no logout, it reconnects.
+// Logout ends the login, its key and the subscriptions; the client stays connected. The original
+// provider has no logout, so there the client reconnects instead.
 func (c *Client) Logout(ctx context.Context) error {
 	return c.signing(ctx, "logout", true, func(ctx context.Context, conn *Conn) error {
 		err := conn.Logout(ctx)
 		if errors.Is(err, ErrNotOffered) {
 			c.forget(errLoggedOut)
-			c.Reconnect() // the next connection is nobody's
+			c.Reconnect() // nobody is logged in on the next connection
 			return nil
 		}
 		if CodeOf(err) == NotLoggedIn {
-			err = nil // an earlier try whose answer was lost
+			err = nil // an earlier try has logged out, and its answer was lost
 		}
 		if err == nil {
 			c.forget(errLoggedOut)
@@ -98,8 +101,9 @@ func (c *Client) Logout(ctx context.Context) error {
 	})
 }
 
-// ChangePassword changes the user's password; all other keys of the user end.
-// ErrNotOffered by the original provider.
+// ChangePassword changes the password of the user who is logged in and ends all other keys of the
+// user. The original provider does not offer it: then the error is ErrNotOffered. If the answer
+// is lost, the client tries both passwords at its next login.
 func (c *Client) ChangePassword(ctx context.Context, old, new string) error {
 	return c.signing(ctx, "changepasswd", false, func(ctx context.Context, conn *Conn) error {
 		who := c.credentials()
@@ -115,11 +119,13 @@ func (c *Client) ChangePassword(ctx context.Context, old, new string) error {
 	})
 }
 
-// errDoubt ends a connection on which it is not certain who is logged in.
+// errDoubt is the cause with which the client ends a connection when it does not know who is
+// logged in on it.
 var errDoubt = errors.New("it is not certain who is logged in")
 
-// signing does a change of who is logged in, one at a time, so that a reconnect
-// meanwhile finds either the old or the new one.
+// signing makes a change to who is logged in. Only one runs at a time, so that a reconnect in the
+// meantime finds either the old user or the new one. harmless says whether the change may be sent
+// again when its answer was lost.
 func (c *Client) signing(ctx context.Context, call string, harmless bool, change func(context.Context, *Conn) error) error {
 	return c.persist(ctx, attempt{
 		call: call,
@@ -130,7 +136,7 @@ func (c *Client) signing(ctx context.Context, call string, harmless bool, change
 			defer leave(c.signIn)
 			err := change(ctx, conn)
 			if isDoubtful(err) {
-				conn.fail(errDoubt) // who is logged in on the next one is certain
+				conn.fail(errDoubt) // on the next connection it is certain
 			}
 			return err
 		},
@@ -138,8 +144,9 @@ func (c *Client) signing(ctx context.Context, call string, harmless bool, change
 	})
 }
 
-// resume logs in on a new connection as whoever was logged in before. It gives
-// the refusal after which nobody is, or the trouble after which to try again.
+// resume logs in on a new connection as the user who was logged in before. refused is the refusal
+// after which nobody is logged in any more; err is a failure after which the client should try
+// again. Both are nil if it succeeded or nobody was logged in.
 func (c *Client) resume(conn *Conn) (refused, err error) {
 	who := c.credentials()
 	if who.user == "" {
@@ -171,7 +178,8 @@ func (c *Client) resume(conn *Conn) (refused, err error) {
 	return nil, err
 }
 
-// isDenied tells the refusals after which the same login will not succeed again.
+// isDenied reports whether err is a refusal after which the same login will not succeed later
+// either.
 func isDenied(err error) bool {
 	switch CodeOf(err) {
 	case WrongKey, KeyTooOld, WrongPassword, NoSuchUser:
@@ -180,7 +188,8 @@ func isDenied(err error) bool {
 	return false
 }
 
-// renew uses the key, so that it stays good for a login after a loss.
+// renew uses the key if it was not used for the time of renewal, so that it is still good for a
+// login after a lost connection.
 func (c *Client) renew(ctx context.Context, conn *Conn) error {
 	who := c.credentials()
 	if who.key == "" || conn.Original() || time.Since(who.used) < renewal {
@@ -201,7 +210,7 @@ func (c *Client) renew(ctx context.Context, conn *Conn) error {
 	case isDenied(err):
 		who.used = time.Now()
 		if len(who.passwords) > 0 {
-			who.key = "" // otherwise it stays, to be denied where somebody hears of it
+			who.key = "" // without a password the key stays; the next reconnect is then refused and the user hears of it
 		}
 		c.setCredentials(who)
 	}

@@ -14,12 +14,12 @@ import (
 	"elemental/cmd/elemental/providertest"
 )
 
-// states collects what Options.Status hears.
+// states collects what Options.Status is called with.
 type states chan client.Status
 
 func (s states) hear(status client.Status) { s <- status }
 
-// until is the next status of that state.
+// until waits for the next status of that state and returns it.
 func (s states) until(t *testing.T, state client.State) client.Status {
 	t.Helper()
 	deadline := time.After(patience)
@@ -35,7 +35,7 @@ func (s states) until(t *testing.T, state client.State) client.Status {
 	}
 }
 
-// TestStatus follows a client through a loss and back.
+// TestStatus follows the status of a client through a lost connection and the next one.
 func TestStatus(t *testing.T) {
 	p := providertest.Start(t, program)
 	heard, o := make(states, 1000), quick()
@@ -80,7 +80,7 @@ func TestUserIsWrittenAsInMessages(t *testing.T) {
 	}
 }
 
-// TestHangingProvider finds out by pings that nobody is there any more.
+// TestHangingProvider checks that pings find out when the provider does not answer any more.
 func TestHangingProvider(t *testing.T) {
 	p := providertest.Start(t, program)
 	heard, o := make(states, 1000), quick()
@@ -98,8 +98,8 @@ func TestHangingProvider(t *testing.T) {
 	}
 }
 
-// TestKeyOrPassword logs in again by key, by password where the key has ended,
-// and tells where neither is good any more.
+// TestKeyOrPassword checks that the client logs in again by key, by password if the key has
+// ended, and that it tells when neither is good any more.
 func TestKeyOrPassword(t *testing.T) {
 	p := providertest.Start(t, program)
 	heard, o := make(states, 1000), quick()
@@ -155,7 +155,7 @@ func TestPasswordChangeLost(t *testing.T) {
 	must(t, connect(t, p.Addr, quick()).Login(ctx, "alice", "new"))
 }
 
-// TestAnotherUser ends what belonged to the first.
+// TestAnotherUser checks that the login of another user ends what belonged to the first one.
 func TestAnotherUser(t *testing.T) {
 	p := providertest.Start(t, program)
 	login(t, p.Addr, "bob", quick())
@@ -170,7 +170,7 @@ func TestAnotherUser(t *testing.T) {
 	}
 }
 
-// TestTrace shows all that goes over the wire, and no secret.
+// TestTrace checks that Trace gets all that goes over the wire, and no secret.
 func TestTrace(t *testing.T) {
 	p := providertest.Start(t, program)
 	var mu sync.Mutex
@@ -204,7 +204,8 @@ func TestTrace(t *testing.T) {
 	}
 }
 
-// TestTLS talks to a provider with a certificate, and to nobody else.
+// TestTLS checks that a client talks to a provider with a certificate that it trusts, and to no
+// other.
 func TestTLS(t *testing.T) {
 	cert, key, roots := providertest.Certificate(t)
 	p := providertest.Start(t, program, "--tlscert", cert, "--tlskey", key)
@@ -221,8 +222,8 @@ func TestTLS(t *testing.T) {
 	}
 }
 
-// TestKeyIsRenewed uses the key now and then, so that it is good for a login
-// after a loss also when the client was connected for hours.
+// TestKeyIsRenewed checks that the key is used from time to time, so that it is good for a login
+// after a lost connection even if the client was connected for hours.
 func TestKeyIsRenewed(t *testing.T) {
 	p := providertest.Start(t, program)
 	o := quick()
@@ -240,8 +241,8 @@ func TestKeyIsRenewed(t *testing.T) {
 	hear(t, s, "general", 0, "still subscribed")
 }
 
-// TestKeyDeniedAtRenewal has a key end that stands for no password: after a loss
-// the client comes back as nobody, and says why.
+// TestKeyDeniedAtRenewal ends the key of a client that has no password: after a lost connection
+// nobody is logged in, and the status says why.
 func TestKeyDeniedAtRenewal(t *testing.T) {
 	p := providertest.Start(t, program)
 	heard, o := make(states, 1000), quick()
@@ -265,7 +266,7 @@ func TestKeyDeniedAtRenewal(t *testing.T) {
 	}
 }
 
-// TestPausesGrow comes back less and less eagerly, and no two clients in step.
+// TestPausesGrow checks that the pauses between attempts grow, and differ from client to client.
 func TestPausesGrow(t *testing.T) {
 	p := providertest.Start(t, program)
 	const first, most = time.Millisecond, 64 * time.Millisecond

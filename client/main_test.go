@@ -12,9 +12,8 @@ import (
 	"elemental/cmd/elemental/providertest"
 )
 
-// These tests talk to the real provider, a process of its own that can be
-// killed. A wait is always for a condition; patience only bounds how long a
-// failure takes.
+// These tests talk to the real provider, a process of its own that they can kill. Each wait is
+// for a condition; patience only limits how long a failing test takes.
 const patience = 60 * time.Second
 
 var (
@@ -66,7 +65,7 @@ func must(t testing.TB, err error) {
 	}
 }
 
-// connect is a client without login.
+// connect returns a client without a login.
 func connect(t testing.TB, addr string, o client.Options) *client.Client {
 	t.Helper()
 	c, err := client.Dial(within(t), addr, o)
@@ -75,7 +74,7 @@ func connect(t testing.TB, addr string, o client.Options) *client.Client {
 	return c
 }
 
-// login is a client of a user, who is made if need be.
+// login returns a client of a user, who is registered if need be.
 func login(t testing.TB, addr, user string, o client.Options) *client.Client {
 	t.Helper()
 	c := connect(t, addr, o)
@@ -86,7 +85,7 @@ func login(t testing.TB, addr, user string, o client.Options) *client.Client {
 	return c
 }
 
-// member is login that joins a server too, which is made if need be.
+// member does what login does and joins a server, which is made if need be.
 func member(t testing.TB, addr, user, server string, o client.Options) *client.Client {
 	t.Helper()
 	c := login(t, addr, user, o)
@@ -111,7 +110,7 @@ func post(t testing.TB, c *client.Client, server, channel, text string) client.M
 	return m
 }
 
-// next is the next event.
+// next returns the next event of a subscription.
 func next(t testing.TB, s *client.Subscription) client.Event {
 	t.Helper()
 	select {
@@ -126,7 +125,7 @@ func next(t testing.TB, s *client.Subscription) client.Event {
 	panic("unreachable")
 }
 
-// hear wants these texts to come next in a channel, from that index on.
+// hear checks that these texts come next in a channel, with indexes from that one on.
 func hear(t testing.TB, s *client.Subscription, channel string, index int64, texts ...string) {
 	t.Helper()
 	for i, want := range texts {
@@ -138,7 +137,7 @@ func hear(t testing.TB, s *client.Subscription, channel string, index int64, tex
 	}
 }
 
-// ends wants the subscription to end, with nothing more delivered.
+// ends checks that the subscription ends, with nothing more delivered.
 func ends(t testing.TB, s *client.Subscription) error {
 	t.Helper()
 	select {

@@ -20,20 +20,21 @@ type Options struct {
 	Encoding string      // text encoding of the provider's wire; "" is ascii
 	TLS      *tls.Config // nil: plain TCP. ServerName is filled in where it is empty
 
-	DialTimeout time.Duration // of connecting and the first answer; 0 is 10 s
-	Timeout     time.Duration // of a call whose context has no deadline; 0 is 30 s
-	Heartbeat   time.Duration // time between pings, which find dead connections and measure the lag; 0 is 15 s, below 0 none
-	Window      int           // requests under way at once; 0 is 64, what a provider reads ahead
+	DialTimeout time.Duration // how long connecting and the first answer may take together; 0 is 10 s
+	Timeout     time.Duration // how long a call may take whose context has no deadline; 0 is 30 s
+	Heartbeat   time.Duration // time between pings, which detect dead connections and measure the lag; 0 is 15 s, below 0 sends none
+	Window      int           // how many requests may be under way at once; 0 is 64, as many as a provider reads ahead
 
-	MinDelay time.Duration // before the first attempt to come back; 0 is 250 ms
-	MaxDelay time.Duration // what the pauses grow to; 0 is 30 s
+	MinDelay time.Duration // pause before the first attempt to reconnect; 0 is 250 ms
+	MaxDelay time.Duration // longest pause between attempts to reconnect; 0 is 30 s
 
-	// Status hears each change of the connection, from one goroutine at a time.
-	// The client waits for it: it must not block, nor call the client. May be nil.
+	// Status is called with each change of the connection, by one goroutine at a time. The client
+	// waits until it returns, so it must not block and must not call the client. May be nil.
 	Status func(Status)
 
-	// Trace hears each object that was sent or received, with secrets masked, in
-	// order per direction, one call at a time. It must not block, nor call the client.
+	// Trace is called with each JSON object that was sent or received, with secrets masked.
+	// Within each direction the objects come in order, and only one call runs at a time. It must
+	// not block and must not call the client. May be nil.
 	Trace func(Traffic)
 }
 
@@ -43,12 +44,12 @@ type State int
 // The states of a Client.
 const (
 	Connecting State = iota // an attempt is under way
-	Online                  // connected, and logged in if somebody had logged in
+	Online                  // connected, and logged in again if a user was logged in before
 	Offline                 // the connection is lost or could not be made; the next attempt comes after a pause
-	Closed                  // for good
+	Closed                  // closed by Close, and it stays so
 )
 
-// String is the state in one word.
+// String returns the state as one lower-case word.
 func (s State) String() string {
 	names := [...]string{"connecting", "online", "offline", "closed"}
 	if s < 0 || int(s) >= len(names) {
@@ -57,19 +58,19 @@ func (s State) String() string {
 	return names[s]
 }
 
-// Status is a change of a Client's connection.
+// Status describes a change of a Client's connection.
 type Status struct {
 	State    State
-	Err      error         // in Offline, why; in Online, why nobody is logged in any more, if so
-	Pause    time.Duration // in Offline: until the next attempt
-	Original bool          // in Online: it is an original provider, without pushes
+	Err      error         // in Offline: why; in Online: the refusal if the user could not be logged in again, else nil
+	Pause    time.Duration // in Offline: how long until the next attempt
+	Original bool          // in Online: the provider is the original one, without pushes
 }
 
-// Traffic is one JSON object of the wire.
+// Traffic is one JSON object that went over the wire, as Options.Trace gets it.
 type Traffic struct {
-	Sent bool // by us; otherwise received
+	Sent bool // true if the client sent it, false if it received it
 	Time time.Time
-	JSON []byte // secrets are masked, and long values cut; it is the hearer's to keep
+	JSON []byte // with secrets masked and long values cut; the callee may keep it
 }
 
 // filled returns the options with every zero replaced by its default.
@@ -84,12 +85,13 @@ func (o Options) filled() Options {
 	return o
 }
 
-// Address completes what a person writes for a provider, "host" or "host:port",
-// to host and port. "" is this machine.
+// Address turns what a person writes for a provider, "host" or "host:port", into "host:port". The
+// port defaults to DefaultPort; "" is this machine. The error says what is wrong with the text;
+// no name of a host is looked up.
 func Address(written string) (string, error) {
 	written = strings.TrimSpace(written)
 	host, port, err := net.SplitHostPort(written)
-	if err != nil { // no port, unless it is nonsense altogether
+	if err != nil { // there is no port, or the text is no address at all
 		host, port = strings.TrimSuffix(strings.TrimPrefix(written, "["), "]"), DefaultPort
 		if strings.Contains(host, ":") && net.ParseIP(host) == nil {
 			return "", fmt.Errorf("address %q: %w", written, err)

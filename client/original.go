@@ -9,18 +9,19 @@ import (
 	"elemental/protocol"
 )
 
-// What is different with the original Python provider: it answers one request
-// at a time, reads each in one go, wants the user's name with many of them, is
-// silent where it failed, and counts messages only every so often.
+// This file holds what is different with the original Python provider. It answers one request at
+// a time and reads each in one go. It wants the user's name in many of them. When something fails
+// there, it sends no answer. It counts messages only every so often.
 
 const (
-	// originalRequest is the most bytes that it reads of a request.
+	// originalRequest is how many bytes of a request the original provider reads at most.
 	originalRequest = 16384
-	// countInterval is how often it counts, with a margin for the network.
+	// countInterval is how long to wait between two counts: the original provider's interval and
+	// a margin for the network.
 	countInterval = 800 * time.Millisecond
 )
 
-// originalCalls are all that it knows.
+// originalCalls are all calls that the original provider knows.
 var originalCalls = map[string]bool{
 	"register": true, "login": true, "createserver": true, "joinserver": true, "createchannel": true,
 	"deleteserver": true, "leaveserver": true, "message": true, "getjoinedservers": true, "getmessages": true,
@@ -28,7 +29,7 @@ var originalCalls = map[string]bool{
 	"setserverimage": true, "getserverimage": true,
 }
 
-// doOriginal is do for the original provider.
+// doOriginal sends a request to the original provider and waits for the answer.
 func (c *Conn) doOriginal(ctx context.Context, r *protocol.Request) (*protocol.Incoming, error) {
 	if !originalCalls[r.Call.Value] {
 		return nil, fmt.Errorf("%s: %w", r.Call.Value, ErrNotOffered)
@@ -43,7 +44,8 @@ func (c *Conn) doOriginal(ctx context.Context, r *protocol.Request) (*protocol.I
 	return c.sendOriginal(ctx, r)
 }
 
-// forOriginal adds the user and leaves the nonce out.
+// forOriginal returns the request as the original provider wants it: with the user's name and
+// without a nonce.
 func (c *Conn) forOriginal(r *protocol.Request) *protocol.Request {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -55,8 +57,8 @@ func (c *Conn) forOriginal(r *protocol.Request) *protocol.Request {
 	return &named
 }
 
-// sendOriginal sends and waits. Without ids nobody could tell a late answer
-// from the next one, so silence ends the connection.
+// sendOriginal sends a request and waits for the answer. If none comes in time it ends the
+// connection: without ids, a late answer could be taken for that of the next request.
 func (c *Conn) sendOriginal(ctx context.Context, r *protocol.Request) (*protocol.Incoming, error) {
 	in, err := c.judged(ctx, r)
 	if errors.Is(err, ErrUncertain) {
@@ -65,11 +67,12 @@ func (c *Conn) sendOriginal(ctx context.Context, r *protocol.Request) (*protocol
 	return in, err
 }
 
-// errSilent ends a connection to the original on which an answer is missing.
+// errSilent is the cause with which a connection to the original provider ends when an answer is
+// missing.
 var errSilent = errors.New("an answer did not come in time")
 
-// countOriginal counts when that is due. A count that came too early all the
-// same is asked once more, since network and clocks have their own mind.
+// countOriginal asks for the number of messages as soon as it may. If the provider still finds
+// that too early, since network and clocks vary, it asks once more.
 func (c *Conn) countOriginal(ctx context.Context, r *protocol.Request) (*protocol.Incoming, error) {
 	in, err := c.countOnce(ctx, r)
 	if CodeOf(err) == TooOften {
@@ -89,10 +92,11 @@ func (c *Conn) countOnce(ctx context.Context, r *protocol.Request) (*protocol.In
 	return c.sendOriginal(ctx, r)
 }
 
-// pacer lets one in at a time, and the next not before countInterval has passed.
+// pacer lets one caller in at a time, and the next one only when countInterval has passed since
+// the last one left.
 type pacer struct {
 	place chan struct{}
-	last  time.Time // of those who have the place
+	last  time.Time // when the last one left; only who has the place may use it
 }
 
 func (p *pacer) enter(ctx context.Context, ended <-chan struct{}) error {

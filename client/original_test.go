@@ -22,8 +22,8 @@ func startOriginal(t *testing.T) *originaltest.Provider {
 	return p
 }
 
-// TestOriginal makes the calls that the original has, and is told plainly about
-// the others.
+// TestOriginal makes the calls that the original provider has, and checks that the others fail
+// with a clear error.
 func TestOriginal(t *testing.T) {
 	p := startOriginal(t)
 	ctx := within(t)
@@ -74,8 +74,8 @@ func TestOriginal(t *testing.T) {
 	must(t, c.LeaveServer(ctx, "s"))
 }
 
-// TestOriginalCallsTogether calls from many goroutines; the original would lose
-// requests that come together.
+// TestOriginalCallsTogether calls from many goroutines at once, since the original loses requests
+// that arrive together.
 func TestOriginalCallsTogether(t *testing.T) {
 	p := startOriginal(t)
 	c := member(t, p.Addr, "alice", "s", quick())
@@ -100,8 +100,8 @@ func TestOriginalCallsTogether(t *testing.T) {
 	}
 }
 
-// TestOriginalPolling delivers by asking, through losses and channels that come
-// and go.
+// TestOriginalPolling checks that a subscription to the original delivers by asking, also when
+// connections are lost and channels are made and deleted.
 func TestOriginalPolling(t *testing.T) {
 	t.Parallel()
 	p := startOriginal(t)
@@ -133,15 +133,15 @@ func TestOriginalPolling(t *testing.T) {
 	}
 }
 
-// returned waits until a client is back: a post there cannot be repeated.
+// returned waits until a client is online again, since a post to the original cannot be repeated.
 func returned(t *testing.T, c *client.Client) {
 	t.Helper()
 	_, err := c.Servers(within(t))
 	must(t, err)
 }
 
-// TestOriginalFails makes calls at which the original fails: at some it hangs
-// up, at others it never answers. The client comes back from both.
+// TestOriginalFails makes calls at which the original fails: at some it closes the connection, to
+// others it never answers. The client recovers from both.
 func TestOriginalFails(t *testing.T) {
 	p := startOriginal(t)
 	o := quick()
@@ -161,8 +161,8 @@ func TestOriginalFails(t *testing.T) {
 	}
 }
 
-// TestOriginalMadeAnew notices a channel made anew between two counts, with as
-// many messages as before.
+// TestOriginalMadeAnew checks that the client notices a channel that was deleted and made again
+// between two counts and has as many messages as before.
 func TestOriginalMadeAnew(t *testing.T) {
 	t.Parallel()
 	p := startOriginal(t)
@@ -181,7 +181,7 @@ func TestOriginalMadeAnew(t *testing.T) {
 	hear(t, s, "general", 0, "same")
 }
 
-// TestOriginalNumber reads a message that is no text, which the original takes.
+// TestOriginalNumber reads a message that is a number and no text, which the original accepts.
 func TestOriginalNumber(t *testing.T) {
 	t.Parallel()
 	p := startOriginal(t)

@@ -11,11 +11,11 @@ import (
 	"elemental/client"
 )
 
-// What is posted by oneself is not pushed to oneself: a subscription has only the
-// answer to go by.
+// These tests are about a client's own posts. They are not pushed to it, so that a subscription
+// knows of them only by their answers.
 
-// TestPostWaitsWhileSubscribing begins to listen while a post is told to try again
-// later: it is posted then, and heard.
+// TestPostWaitsWhileSubscribing subscribes while a post is refused for the moment: it is posted
+// afterwards, and delivered.
 func TestPostWaitsWhileSubscribing(t *testing.T) {
 	var total atomic.Int64
 	var open atomic.Bool
@@ -58,8 +58,8 @@ func TestPostWaitsWhileSubscribing(t *testing.T) {
 	hear(t, all, "general", 0, "own")
 }
 
-// TestDoubtWhileAttaching gives up a post, which was made, when the subscription is
-// about to hear a count without it.
+// TestDoubtWhileAttaching gives up a post that was made, when the subscription is about to get a
+// count that does not include it.
 func TestDoubtWhileAttaching(t *testing.T) {
 	var total atomic.Int64
 	counting, made := make(chan *asked, 1), make(chan struct{})
@@ -101,9 +101,9 @@ func TestDoubtWhileAttaching(t *testing.T) {
 	hear(t, s, "general", 0, "own")
 }
 
-// TestOwnPostBeforeTheEnd has the answer to a post, the end of its channel and the
-// messages of the next one of that name come in one go: whoever posted may hear of
-// his answer last, and it is of no message of the new channel.
+// TestOwnPostBeforeTheEnd sends the answer to a post, the end of its channel and the messages of
+// the next channel of that name in one go. The poster may get the answer last; it must not be
+// taken for a message of the new channel.
 func TestOwnPostBeforeTheEnd(t *testing.T) {
 	for range 30 {
 		var remade atomic.Bool
@@ -147,10 +147,10 @@ func TestOwnPostBeforeTheEnd(t *testing.T) {
 	}
 }
 
-// TestOwnPostBeforeTheSubscription has a post repeated on the next connection before
-// the subscription is there, and its channel deleted in between, which nobody is told.
+// TestOwnPostBeforeTheSubscription repeats a post on the next connection before the subscription
+// is there, and deletes its channel in between, of which nobody is told.
 func TestOwnPostBeforeTheSubscription(t *testing.T) {
-	for range 10 { // the post is not always on its way in time
+	for range 10 { // the post is not always sent early enough
 		ownPostBeforeTheSubscription(t)
 	}
 }

@@ -14,8 +14,8 @@ import (
 	"elemental/cmd/elemental/providertest"
 )
 
-// crowd posts to a channel from several users, and from several goroutines
-// each, through whatever happens to the connections.
+// crowd posts to a channel as several users, each with several goroutines, whatever happens to
+// the connections.
 type crowd struct {
 	t       *testing.T
 	clients []*client.Client
@@ -32,7 +32,7 @@ func newCrowd(t *testing.T, addr string, users int) *crowd {
 	return c
 }
 
-// start lets everybody post; each text is made once.
+// start makes all of them post; each text is used once.
 func (c *crowd) start(ctx context.Context) {
 	for u, one := range c.clients {
 		for g := range postersEach {
@@ -50,8 +50,8 @@ func (c *crowd) start(ctx context.Context) {
 
 func (c *crowd) amount() int { return len(c.clients) * postersEach * postsEach }
 
-// checkOnce wants each post exactly once, in index order without gaps, and each
-// poster's own in the order in which they were acknowledged.
+// checkOnce checks that each post is there exactly once, in index order without gaps, and that
+// the posts of each goroutine are in the order in which they were acknowledged.
 func (c *crowd) checkOnce(s *client.Subscription) {
 	c.t.Helper()
 	seen := map[string]bool{}
@@ -75,7 +75,7 @@ func (c *crowd) checkOnce(s *client.Subscription) {
 	}
 }
 
-// disturb runs until the posters are done, doing something bad again and again.
+// disturb causes trouble again and again until the posters are done.
 func (c *crowd) disturb(bad func(round int)) {
 	done := make(chan struct{})
 	go func() {
@@ -92,8 +92,8 @@ func (c *crowd) disturb(bad func(round int)) {
 	}
 }
 
-// TestProviderKilled kills the provider again and again under posts: what was
-// acknowledged is there once, and who listens hears all of it in order.
+// TestProviderKilled kills the provider again and again during posts: what was acknowledged is
+// there once, and subscriptions deliver all of it in order.
 func TestProviderKilled(t *testing.T) {
 	p := providertest.Start(t, program)
 	c := newCrowd(t, p.Addr, 3)
@@ -139,8 +139,8 @@ func TestCutInTheMiddle(t *testing.T) {
 	}
 }
 
-// TestAnswerLost loses the answers of requests that the provider has done: reads
-// and posts are repeated and done once, and what may not be repeated says so.
+// TestAnswerLost loses the answers to requests that the provider has done: reads and posts are
+// repeated and done once, and calls that may not be repeated end with an error that says so.
 func TestAnswerLost(t *testing.T) {
 	p := providertest.Start(t, program)
 	cut := newCutter(t, p.Addr)
@@ -170,8 +170,8 @@ func TestAnswerLost(t *testing.T) {
 	}
 }
 
-// TestNotSent loses a connection while calls wait for their turn on it: what was
-// not sent is sent on the next one, whatever it is.
+// TestNotSent loses a connection while calls wait for their turn on it: whatever was not sent is
+// sent on the next one.
 func TestNotSent(t *testing.T) {
 	p := providertest.Start(t, program)
 	cut := newCutter(t, p.Addr)
@@ -194,7 +194,7 @@ func TestNotSent(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	<-sent // it has the one place now
+	<-sent // it has the only place in the window now
 	for i := range 20 {
 		callers.Go(func() {
 			if err := c.CreateServer(within(t), fmt.Sprint("server ", i), "pw"); err != nil {
@@ -207,8 +207,8 @@ func TestNotSent(t *testing.T) {
 	callers.Wait()
 }
 
-// TestRefusedForNow repeats what a provider refused for the moment, and asks for
-// smaller pages where one was too large.
+// TestRefusedForNow checks that the client repeats what a provider refused for the moment, and
+// asks for smaller pages if one was too large.
 func TestRefusedForNow(t *testing.T) {
 	var posts atomic.Int64
 	f := newFake(t, func(a *asked) bool {

@@ -12,9 +12,9 @@ import (
 	"elemental/cmd/elemental/providertest"
 )
 
-// TestMadeAnewWhileAway deletes a channel and makes it again while the listener
-// is away: it hears that, and the new one from its first message, also where
-// the new one is as long as the old one was.
+// TestMadeAnewWhileAway deletes a channel and makes it again while the listener is offline. The
+// listener is told of that and gets the new channel from its first message, also if it is as long
+// as the old one was.
 func TestMadeAnewWhileAway(t *testing.T) {
 	for name, whole := range map[string]string{"the channel": "tea", "the whole server": ""} {
 		t.Run(name, func(t *testing.T) {
@@ -58,7 +58,8 @@ func TestMadeAnewWhileAway(t *testing.T) {
 	}
 }
 
-// TestGoneWhileAway ends a subscription whose channel is no more.
+// TestGoneWhileAway checks that a subscription ends whose channel was deleted while the client
+// was offline.
 func TestGoneWhileAway(t *testing.T) {
 	p := providertest.Start(t, program)
 	cut := newCutter(t, p.Addr)
@@ -96,8 +97,8 @@ func TestGoneWhileAway(t *testing.T) {
 	}
 }
 
-// TestMadeAnewUnheard notices a channel made anew also where nothing of the old
-// one was delivered.
+// TestMadeAnewUnheard checks that the client notices a channel that was made again even if
+// nothing of the old one was delivered.
 func TestMadeAnewUnheard(t *testing.T) {
 	p := providertest.Start(t, program)
 	cut := newCutter(t, p.Addr)
@@ -120,8 +121,8 @@ func TestMadeAnewUnheard(t *testing.T) {
 	}
 }
 
-// TestOwnPostIntoNewChannel repeats a post on the next connection, where the
-// channel is another one, before the subscription has found that out.
+// TestOwnPostIntoNewChannel repeats a post on the next connection, where the channel is another
+// one of the same name, before the subscription has found that out.
 func TestOwnPostIntoNewChannel(t *testing.T) {
 	p := providertest.Start(t, program)
 	cut := newCutter(t, p.Addr)
@@ -153,8 +154,8 @@ func TestOwnPostIntoNewChannel(t *testing.T) {
 	}
 }
 
-// TestPushBeforeItIsFoundOut pushes a message of the channel made anew before
-// the subscription can know that it is another one.
+// TestPushBeforeItIsFoundOut pushes a message of the channel that was made again before the
+// subscription can know that it is another one.
 func TestPushBeforeItIsFoundOut(t *testing.T) {
 	texts := func(which string) func(int) string {
 		return func(i int) string { return which + strconv.Itoa(i) }
@@ -194,8 +195,8 @@ func TestPushBeforeItIsFoundOut(t *testing.T) {
 	hear(t, s, "general", 0, "new0", "new1", "new2", "new3")
 }
 
-// TestHeldOverReconnect holds a push of the old channel while its history is being
-// read, and then finds another channel before anything was delivered.
+// TestHeldOverReconnect has a push of the old channel held while its history is read, and lets
+// the client find another channel before anything was delivered.
 func TestHeldOverReconnect(t *testing.T) {
 	asking := make(chan struct{}, 1)
 	f := newFake(t, func(a *asked) bool {
@@ -231,8 +232,8 @@ func TestHeldOverReconnect(t *testing.T) {
 	hear(t, s, "general", 0, "new0", "new1", "new2", "new3", "new4", "new5")
 }
 
-// TestPageOverReconnect loses the answer to a page of the history, and then
-// finds another channel: no page of that is taken for the old one's.
+// TestPageOverReconnect loses the answer to a page of the history and lets the client find
+// another channel: no page of that one is taken for one of the old channel.
 func TestPageOverReconnect(t *testing.T) {
 	f := newFake(t, func(a *asked) bool {
 		which := func(i int) string { return fmt.Sprint("connection ", a.n, " message ", i) }
@@ -264,8 +265,8 @@ func TestPageOverReconnect(t *testing.T) {
 	}
 }
 
-// TestShortPages wants a pause before it asks again where a page is not what
-// was asked for.
+// TestShortPages checks that the client pauses before it asks again when a page is not what it
+// asked for.
 func TestShortPages(t *testing.T) {
 	var pages atomic.Int64
 	f := newFake(t, func(a *asked) bool {

@@ -11,9 +11,9 @@ import (
 	"elemental/protocol"
 )
 
-// Which calls a client repeats, when and how long.
+// This file decides which calls a client repeats, when and for how long.
 
-// do sends a request on the connection there is, or the next one.
+// do sends a request on the present connection, or on the next one if there is none.
 func (c *Client) do(ctx context.Context, r *protocol.Request) (in *protocol.Incoming, err error) {
 	err = c.persist(ctx, attempt{
 		call: r.Call.Value,
@@ -26,20 +26,21 @@ func (c *Client) do(ctx context.Context, r *protocol.Request) (in *protocol.Inco
 	return in, err
 }
 
-// attempt is something to be done on a connection, until it is done or refused.
+// attempt is something that is tried, on one connection after the other if need be, until it is
+// done or fails for good.
 type attempt struct {
 	call     string
 	make     func(ctx context.Context, conn *Conn) error
-	harmless func(conn *Conn, tries int) bool // it may be done twice
+	harmless func(conn *Conn, tries int) bool // reports whether it does no harm to do it twice
 }
 
-// persist makes an attempt on each connection that comes, until there is an
-// answer that counts or the time is up.
+// persist makes an attempt again and again, on the connection that there is at the time, until it
+// succeeds, fails in a way that is not tried again, or the time is up.
 func (c *Client) persist(ctx context.Context, a attempt) error {
 	ctx, cancel := within(ctx, c.o.Timeout)
 	defer cancel()
 	pauses := newBusyPauses()
-	doubt := false // an earlier try may have been done
+	doubt := false // true when an earlier try may have succeeded without our knowing
 	for tries := 1; ; tries++ {
 		conn, err := c.online(ctx)
 		if err != nil {
@@ -59,11 +60,12 @@ func (c *Client) persist(ctx context.Context, a attempt) error {
 	}
 }
 
-// newBusyPauses are those between the tries of what a provider refuses for the moment.
+// newBusyPauses returns the pauses between tries when a provider refuses something only for the
+// moment.
 func newBusyPauses() *backoff.ExponentialBackOff { return newPauses(50*time.Millisecond, time.Second) }
 
-// final is how an attempt ends that is not made again. Reading leaves nothing
-// behind, so there is no doubt about it.
+// final returns the error of an attempt that is not made again. If an earlier try may have been
+// done, the error says so; not for reads, which change nothing.
 func (a attempt) final(err error, doubt bool) error {
 	if doubt && !harmless[a.call] && !errors.Is(err, ErrUncertain) {
 		return fmt.Errorf("%w (an earlier try: %w)", err, ErrUncertain)
@@ -71,12 +73,12 @@ func (a attempt) final(err error, doubt bool) error {
 	return err
 }
 
-// isDoubtful tells an error after which something may have been done all the same.
+// isDoubtful reports whether something may have been done although it ended in err.
 func isDoubtful(err error) bool {
 	return errors.Is(err, ErrUncertain) || CodeOf(err) == OutcomeUnknown
 }
 
-// asClosed says of what ended with the client that it did.
+// asClosed adds ErrClosed to an error that came because the client was closed.
 func (c *Client) asClosed(err error) error {
 	if c.ctx.Err() != nil && CodeOf(err) == "" {
 		return fmt.Errorf("%w (%w)", err, ErrClosed)
@@ -84,8 +86,8 @@ func (c *Client) asClosed(err error) error {
 	return err
 }
 
-// again tells whether what failed may be tried once more: it was certainly not
-// done, or doing it twice does no harm.
+// again reports whether what failed may be tried once more: it was certainly not done, or doing
+// it twice does no harm.
 func (c *Client) again(ctx context.Context, err error, harmless bool) bool {
 	switch {
 	case ctx.Err() != nil || c.ctx.Err() != nil:
@@ -98,14 +100,15 @@ func (c *Client) again(ctx context.Context, err error, harmless bool) bool {
 	return false
 }
 
-// harmless are the calls that leave nothing behind and may be sent twice.
+// harmless are the calls that change nothing and so may be sent twice.
 var harmless = map[string]bool{
 	"getjoinedservers": true, "getserverchannels": true, "getservermembers": true, "getserverimage": true,
 	"getmessages": true, "getlatestmessages": true, "gettotalmessages": true, "getprovidername": true, "ping": true,
 }
 
-// repeatable reports whether a request may be sent once more after that many
-// tries. The original hangs up where it fails, and would do so each time.
+// repeatable reports whether a request whose outcome is not known may be sent once more after
+// that many tries. Posts may if they have a nonce. The original provider closes the connection
+// when a request fails, and would do so each time, so there the number of tries is limited.
 func repeatable(r *protocol.Request, conn *Conn, tries int) bool {
 	switch {
 	case conn.Original():
@@ -116,7 +119,7 @@ func repeatable(r *protocol.Request, conn *Conn, tries int) bool {
 	return harmless[r.Call.Value]
 }
 
-// pause waits, and reports whether the context let it.
+// pause waits for d. It reports false if the context ended before.
 func pause(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -128,7 +131,7 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// online waits for a connection.
+// online waits until there is a connection, and returns it.
 func (c *Client) online(ctx context.Context) (*Conn, error) {
 	for {
 		conn, changed, away := c.current()
@@ -138,15 +141,15 @@ func (c *Client) online(ctx context.Context) (*Conn, error) {
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return nil, fmt.Errorf("%w: %s (%w)", ErrLost, away.Error(), ctx.Err()) // the cause is no answer to a call
+			return nil, fmt.Errorf("%w: %s (%w)", ErrLost, away.Error(), ctx.Err()) // the cause is told but not wrapped: it is no answer to the call
 		case <-c.ctx.Done():
 			return nil, ErrClosed
 		}
 	}
 }
 
-// current is the connection, or nil with a channel that closes when that
-// changes and the reason why there is none.
+// current returns the connection. If there is none, it returns nil, a channel that is closed when
+// that changes, and the reason.
 func (c *Client) current() (conn *Conn, changed <-chan struct{}, away error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -7,16 +7,17 @@ import (
 	"elemental/protocol"
 )
 
-// The calls of a Conn that a Client does in its own way.
+// This file holds the calls of a Conn that a Client has its own versions of.
 
-// Login logs in and returns the key of the login.
+// Login logs in and returns the login's key, which the original provider does not have.
 func (c *Conn) Login(ctx context.Context, user, password string) (key string, err error) {
 	r := request("login")
 	r.Usernm, r.Passwd = protocol.String(user), protocol.String(password)
 	return c.login(ctx, user, r)
 }
 
-// LoginByKey logs in with an earlier login's key.
+// LoginByKey logs in with the key of an earlier login and returns the new key. The original
+// provider does not offer it: then the error is ErrNotOffered.
 func (c *Conn) LoginByKey(ctx context.Context, user, key string) (newKey string, err error) {
 	if c.Original() {
 		return "", ErrNotOffered
@@ -50,7 +51,8 @@ func (c *Conn) Logout(ctx context.Context) error {
 	return err
 }
 
-// ChangePassword changes the user's password and returns a new key; all others end.
+// ChangePassword changes the user's password and returns a new key; all other keys of the user
+// end.
 func (c *Conn) ChangePassword(ctx context.Context, old, new string) (key string, err error) {
 	r := request("changepasswd")
 	r.Passwd, r.NewPasswd = protocol.String(old), protocol.String(new)
@@ -61,8 +63,8 @@ func (c *Conn) ChangePassword(ctx context.Context, old, new string) (key string,
 	return in.Key, nil
 }
 
-// Subscribe asks for pushes of a channel, or of all channels of a server (""),
-// and returns how many messages the channel has at that moment.
+// Subscribe asks for the pushes of a channel, or with channel "" of all channels of a server. It
+// returns how many messages the channel has at that moment.
 func (c *Conn) Subscribe(ctx context.Context, server, channel string) (amount int64, err error) {
 	in, err := c.do(ctx, topic("subscribe", server, channel))
 	if err != nil {
@@ -71,7 +73,7 @@ func (c *Conn) Subscribe(ctx context.Context, server, channel string) (amount in
 	return in.Amount, nil
 }
 
-// Unsubscribe ends that.
+// Unsubscribe ends a subscription that Subscribe made.
 func (c *Conn) Unsubscribe(ctx context.Context, server, channel string) error {
 	_, err := c.do(ctx, topic("unsubscribe", server, channel))
 	return err
@@ -84,14 +86,16 @@ func topic(call, server, channel string) *protocol.Request {
 	return inChannel(call, server, channel)
 }
 
-// Post posts a message. When it returns, the message is on the provider's disk.
-// With the original provider, and with an error, the Index of the result is -1.
+// Post posts a message and returns it with its place. When it returns without an error, the
+// message is on the provider's disk. With the original provider, and with an error, the Index of
+// the result is -1.
 func (c *Conn) Post(ctx context.Context, server, channel, text string) (Message, error) {
 	return c.post(ctx, postRequest(server, channel, text, ""))
 }
 
-// PostOnce is Post under a nonce of up to 64 characters: the same nonce again
-// posts nothing and returns the first one's place. The original does not know it.
+// PostOnce does what Post does with a nonce of up to 64 characters: another post with the same
+// nonce posts nothing and returns the place of the first one. The original provider has no
+// nonces, so there it does only what Post does.
 func (c *Conn) PostOnce(ctx context.Context, server, channel, text, nonce string) (Message, error) {
 	return c.post(ctx, postRequest(server, channel, text, nonce))
 }
@@ -116,11 +120,11 @@ func postRequest(server, channel, text, nonce string) *protocol.Request {
 	return r
 }
 
-// posted is the message that an answer to a post tells of.
+// posted returns the message as it stands in the channel, made from a post and its answer.
 func posted(r *protocol.Request, in *protocol.Incoming, author string, original bool) Message {
 	m := Message{
 		Server: clean(r.ServerName.Value), Channel: clean(r.Channel.Value), Index: -1,
-		Author: clean(author), Text: string([]rune(r.Msg.Value)), // what is no UTF-8 travels as U+FFFD
+		Author: clean(author), Text: string([]rune(r.Msg.Value)), // bytes that are no UTF-8 are sent as U+FFFD
 	}
 	if !original {
 		m.Index, m.Time = in.Index, time.UnixMicro(int64(in.Time))
@@ -128,7 +132,7 @@ func posted(r *protocol.Request, in *protocol.Incoming, author string, original 
 	return m
 }
 
-// clean is a name as the provider has it, in its one normal form.
+// clean returns a name in the one form that the provider keeps names in.
 func clean(name string) string {
 	if one, valid := protocol.CleanName(name); valid {
 		return one
@@ -136,7 +140,7 @@ func clean(name string) string {
 	return name
 }
 
-// known is a name as the provider writes it; the original takes names as they are.
+// known returns a name as the provider writes it; the original one takes names as they are.
 func (c *Conn) known(name string) string {
 	if c.Original() {
 		return name
@@ -144,7 +148,7 @@ func (c *Conn) known(name string) string {
 	return clean(name)
 }
 
-// Ping asks the provider for a sign of life. It needs no login.
+// Ping asks the provider to answer. It needs no login.
 func (c *Conn) Ping(ctx context.Context) error {
 	if c.Original() {
 		_, err := c.Provider(ctx)
@@ -152,7 +156,7 @@ func (c *Conn) Ping(ctx context.Context) error {
 	}
 	_, err := c.do(ctx, request("ping"))
 	if CodeOf(err) == NotLoggedIn {
-		return nil // an answer too
+		return nil // that is an answer too
 	}
 	return err
 }

@@ -9,63 +9,64 @@ import (
 	"time"
 )
 
-// Kind is what an Event tells.
+// Kind says what an Event is about.
 type Kind int
 
 // The kinds of an Event.
 const (
 	Posted       Kind = iota // a message was posted
-	Deleted                  // the channel was deleted, and a new one of its name may begin: indexes start at 0 again
-	Unsubscribed             // to a Conn alone: the subscription has ended, or, to a whole server, a channel was deleted
+	Deleted                  // the channel was deleted; a new one of the same name may follow, with indexes from 0 again
+	Unsubscribed             // only with a Conn: the subscription has ended, or, if it is to a whole server, a channel was deleted
 )
 
-// Event is what a Subscription delivers, and what a Conn hears. Only of Posted
-// is the message more than Server and Channel.
+// Event is what a Subscription delivers, and what a Conn passes to its hear function. The message
+// is complete only with Posted; otherwise it has only Server and Channel.
 type Event struct {
 	Kind Kind
 	Message
-	Cause *Refusal // of Unsubscribed
+	Cause *Refusal // only with Unsubscribed: why
 }
 
-// Subscription delivers the messages of one channel, or of all channels of a
-// server, also later ones. Each message comes once, per channel in order of the
-// index and without gaps, the client's own among them. A consumer that is slow
-// holds up nobody and loses nothing: what it could not take is read from the
-// history later. With the original provider it asks instead of being told, one
-// channel in 0.8 seconds; to begin with a whole server takes that long for each
-// of its channels.
+// Subscription delivers the messages of one channel, or of all channels of a server, also of
+// those that are made later. Each message comes once; within a channel they come in order of the
+// index and without gaps. The client's own posts are among them. A slow consumer holds up nobody
+// and loses nothing: what it could not take is read from the history later.
+//
+// The original provider has no pushes. There the subscription asks again and again, one channel
+// in 0.8 seconds; to begin with a whole server takes that long for each of its channels.
 type Subscription struct {
 	c      *Client
 	at     place
-	from   int64 // the index to begin with, or -1 for what is posted from now on
+	from   int64 // the index to begin with, or -1 to begin with what is posted from now on
 	events chan Event
 	ctx    context.Context
 	cancel context.CancelFunc
 	wake   chan struct{}
 
-	delivered atomic.Bool // Events is closed
+	delivered atomic.Bool // true when Events is closed
 
 	mu       sync.Mutex
-	begun    bool              // where delivery begins is known
-	wired    *Conn             // the connection it is subscribing on, or has
-	told     *Conn             // the same, once it has: it is told of each ending from then on
-	attached *Conn             // the same, once what it heard can be told apart
-	stale    bool              // there may be more than was counted
-	endings  int               // how often a channel of it was seen to end
-	early    early             // what came before that
-	tracks   map[string]*track // by channel
-	dying    []*track          // of deleted channels, to be delivered to their end
-	cause    error             // why it has ended or is about to
+	begun    bool              // it was attached once, so it is known where delivery begins
+	wired    *Conn             // the connection on which it sends subscribe or has sent it
+	told     *Conn             // the connection on which subscribe was answered: from then on it is told of each end of a channel
+	attached *Conn             // the connection whose pushes the tracks take, once the survey on it is complete; nil while there is none
+	stale    bool              // there may be messages that were not counted, so the survey has to be repeated
+	endings  int               // how often a channel was seen to end; ownPost compares it
+	early    early             // what came on a connection before it was attached
+	tracks   map[string]*track // the present channels, by name
+	dying    []*track          // tracks of deleted channels whose messages are still delivered
+	cause    error             // why it has ended or is about to end; nil before that
 }
 
-// Subscribe begins with what is posted from now on. Channel "" is the whole server.
+// Subscribe begins a subscription with what is posted from now on. With channel "" it is to the
+// whole server. ctx is for the beginning only, not for the life of the subscription.
 func (c *Client) Subscribe(ctx context.Context, server, channel string) (*Subscription, error) {
 	return c.subscribe(ctx, place{clean(server), clean(channel)}, -1)
 }
 
-// SubscribeFrom begins with the message of that index, so that history and what
-// comes meet without a gap; an index beyond the end is the end. It is for one
-// channel.
+// SubscribeFrom begins a subscription to one channel with the message of that index, so that
+// there is no gap between the history and what comes later. An index beyond the channel's end
+// means its end. channel must not be empty and index not negative.
 func (c *Client) SubscribeFrom(ctx context.Context, server, channel string, index int64) (*Subscription, error) {
 	if channel == "" || index < 0 {
 		return nil, fmt.Errorf("subscribe: from %d in channel %q of %q: it takes a channel and an index", index, channel, server)
@@ -90,11 +91,11 @@ func (c *Client) subscribe(ctx context.Context, at place, from int64) (*Subscrip
 	}
 	s.cancel()
 	c.remove(s)
-	_ = c.launch(s.unwire) // a closed client has no wire
+	_ = c.launch(s.unwire) // if the client is closed, there is nothing to unsubscribe
 	return nil, err
 }
 
-// begin attaches for the first time.
+// begin attaches the subscription for the first time.
 func (s *Subscription) begin(ctx context.Context) error {
 	return s.c.persist(ctx, attempt{
 		call:     "subscribe",
@@ -103,12 +104,13 @@ func (s *Subscription) begin(ctx context.Context) error {
 	})
 }
 
-// Events delivers until the subscription ends; then it is closed, and Err says why.
+// Events returns the channel of events. It is closed when the subscription has ended; then Err
+// says why.
 func (s *Subscription) Events() <-chan Event { return s.events }
 
-// Err is nil until Events is closed. Then it is the refusal that ended the
-// subscription (the membership, the channel, the server or the login has
-// ended), or ErrClosed.
+// Err returns why the subscription has ended, and nil until Events is closed. It is the refusal
+// that ended it (the membership, the channel, the server or the login has ended), another error
+// that made it impossible to go on, or ErrClosed.
 func (s *Subscription) Err() error {
 	if !s.delivered.Load() {
 		return nil
@@ -124,7 +126,7 @@ func (s *Subscription) Err() error {
 // Close ends the subscription; Events is closed soon after.
 func (s *Subscription) Close() { s.cancel() }
 
-// nudge wakes the goroutine that delivers.
+// nudge wakes the subscription's goroutine, run, if it waits.
 func (s *Subscription) nudge() {
 	select {
 	case s.wake <- struct{}{}:
@@ -132,8 +134,8 @@ func (s *Subscription) nudge() {
 	}
 }
 
-// run delivers what is there, fetches what is missing, and subscribes anew on
-// each new connection.
+// run is the subscription's goroutine. It delivers what is there, reads what is missing, and
+// attaches again on each new connection.
 func (s *Subscription) run() {
 	defer s.finish()
 	for s.ctx.Err() == nil {
@@ -153,7 +155,7 @@ func (s *Subscription) run() {
 	}
 }
 
-// catchUp does one step towards having something to deliver, or waits.
+// catchUp does the next step to get something to deliver, or waits until there may be something.
 func (s *Subscription) catchUp() error {
 	conn, _, _ := s.c.current()
 	if conn == nil {
@@ -186,7 +188,7 @@ func (s *Subscription) catchUp() error {
 	return nil
 }
 
-// rest waits for news, or until due.
+// rest waits until nudge is called, due has a value or the subscription ends.
 func (s *Subscription) rest(due <-chan time.Time) {
 	select {
 	case <-s.wake:
@@ -195,8 +197,8 @@ func (s *Subscription) rest(due <-chan time.Time) {
 	}
 }
 
-// survives tells trouble that passes from what ends a subscription, and waits a
-// little before the next attempt.
+// survives reports whether the subscription may go on after err, since the trouble may pass. If
+// so, it has waited a little before the next attempt.
 func (s *Subscription) survives(err error) bool {
 	switch code := CodeOf(err); {
 	case errors.Is(err, ErrNotOffered), code != "" && !passing[code]:
@@ -206,12 +208,12 @@ func (s *Subscription) survives(err error) bool {
 	return pause(s.ctx, retry)
 }
 
-// passing are the refusals after which trying again makes sense.
+// passing are the refusals after which it makes sense to try again.
 var passing = map[Code]bool{
 	Busy: true, StorageUnavailable: true, OutcomeUnknown: true, TooOften: true, TooManyMessages: true, OutOfRange: true,
 }
 
-// finish closes Events, and leaves the wire as if it had not been.
+// finish is called when run ends. It closes Events and unsubscribes from the provider.
 func (s *Subscription) finish() {
 	s.cancel()
 	s.c.remove(s)
@@ -220,7 +222,7 @@ func (s *Subscription) finish() {
 	s.unwire()
 }
 
-// unwire unsubscribes on the wire, unless somebody else listens there.
+// unwire unsubscribes from the provider, unless another subscription listens to the same place.
 func (s *Subscription) unwire() {
 	conn := s.subscribedOn()
 	if conn == nil || conn.Original() || conn.Err() != nil {
@@ -233,11 +235,12 @@ func (s *Subscription) unwire() {
 	}
 	defer leave(s.c.wiring)
 	if !s.c.listens(s.at) {
-		_ = conn.Unsubscribe(ctx, s.at.server, s.at.channel) // ended already, or with the connection
+		_ = conn.Unsubscribe(ctx, s.at.server, s.at.channel) // an error does not matter: it ends with the connection, or has ended already
 	}
 }
 
-// end says why it ends; what is complete is still delivered.
+// end notes why the subscription ends. Messages that are complete are still delivered before
+// Events is closed.
 func (s *Subscription) end(cause error) {
 	s.mu.Lock()
 	if s.cause == nil {
@@ -247,29 +250,30 @@ func (s *Subscription) end(cause error) {
 	s.nudge()
 }
 
-// over reports whether it has ended and all is delivered; called when nothing
-// is ready.
+// over reports whether the subscription has ended. It is called only when nothing is left to
+// deliver.
 func (s *Subscription) over() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.cause != nil
 }
 
-// where is the connection it is attached to.
+// where returns the connection that the subscription is attached to, or nil.
 func (s *Subscription) where() *Conn {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.attached
 }
 
-// isStale reports whether it has to count once more.
+// isStale reports whether the channels have to be counted again.
 func (s *Subscription) isStale() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.stale
 }
 
-// subscribedOn is the connection on which it may be subscribed.
+// subscribedOn returns the connection on which the subscription may be known to the provider, or
+// nil.
 func (s *Subscription) subscribedOn() *Conn {
 	s.mu.Lock()
 	defer s.mu.Unlock()

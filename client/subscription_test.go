@@ -12,7 +12,8 @@ import (
 	"elemental/cmd/elemental/providertest"
 )
 
-// TestSubscription hears what is posted from now on, others' and one's own.
+// TestSubscription checks that messages are delivered that are posted from now on, by others and
+// by the client itself.
 func TestSubscription(t *testing.T) {
 	p := providertest.Start(t, program)
 	alice := member(t, p.Addr, "alice", "s", client.Options{})
@@ -35,8 +36,8 @@ func TestSubscription(t *testing.T) {
 	}
 }
 
-// TestNamesAsTheyAreTyped uses names that are spelled in another form than the
-// provider keeps them in.
+// TestNamesAsTheyAreTyped uses names that are written in another form than the one that the
+// provider keeps.
 func TestNamesAsTheyAreTyped(t *testing.T) {
 	p := providertest.Start(t, program)
 	zoe := member(t, p.Addr, "zoe\u0308", "s\u00e4", quick())
@@ -56,7 +57,7 @@ func TestNamesAsTheyAreTyped(t *testing.T) {
 	}
 }
 
-// TestSubscribeFrom joins history and what comes.
+// TestSubscribeFrom checks that the history and new messages come without a gap between them.
 func TestSubscribeFrom(t *testing.T) {
 	p := providertest.Start(t, program)
 	alice := member(t, p.Addr, "alice", "s", client.Options{})
@@ -77,7 +78,8 @@ func TestSubscribeFrom(t *testing.T) {
 	}
 }
 
-// TestWholeServer hears all channels, also later ones, and a deletion in between.
+// TestWholeServer listens to all channels of a server, also to later ones, and through a
+// deletion.
 func TestWholeServer(t *testing.T) {
 	p := providertest.Start(t, program)
 	ctx := within(t)
@@ -114,7 +116,7 @@ func TestWholeServer(t *testing.T) {
 	}
 }
 
-// TestSubscriptionEnds with what it depends on.
+// TestSubscriptionEnds checks that a subscription ends when what it depends on ends.
 func TestSubscriptionEnds(t *testing.T) {
 	p := providertest.Start(t, program)
 	ctx := within(t)
@@ -159,7 +161,7 @@ func TestAgainAtOnce(t *testing.T) {
 	}
 }
 
-// TestSlowConsumer takes nothing for long; everybody else goes on, and all is
+// TestSlowConsumer does not read its events for long: everybody else goes on, and all events are
 // there when it does.
 func TestSlowConsumer(t *testing.T) {
 	t.Parallel()
@@ -182,8 +184,8 @@ func TestSlowConsumer(t *testing.T) {
 	}
 }
 
-// TestBeginsWherePushesBegin hears what was posted between the answer to the
-// subscription and what is asked after it.
+// TestBeginsWherePushesBegin checks that messages are delivered that are posted between the
+// answer to the subscription and the question after it.
 func TestBeginsWherePushesBegin(t *testing.T) {
 	f := newFake(t, func(a *asked) bool {
 		switch a.call() {
@@ -200,8 +202,8 @@ func TestBeginsWherePushesBegin(t *testing.T) {
 	hear(t, s, "general", 2, "2", "3")
 }
 
-// TestPushesWhileItBegins has more pushed than is kept, each time that the
-// subscription looks at the channel: looking once is enough.
+// TestPushesWhileItBegins has more messages pushed than are kept, each time that the subscription
+// looks at the channel: to look once is enough.
 func TestPushesWhileItBegins(t *testing.T) {
 	const more = 1500
 	var attached atomic.Int64
@@ -233,8 +235,8 @@ func TestPushesWhileItBegins(t *testing.T) {
 	}
 }
 
-// TestChannelMadeAnewWhileItBegins: what is counted of a channel does not hide the
-// one that follows it.
+// TestChannelMadeAnewWhileItBegins checks that messages of one channel that were only counted do
+// not hide the next channel of that name.
 func TestChannelMadeAnewWhileItBegins(t *testing.T) {
 	f := newFake(t, func(a *asked) bool {
 		switch a.call() {
@@ -270,8 +272,8 @@ func TestChannelMadeAnewWhileItBegins(t *testing.T) {
 	hear(t, s, "general", 0, "new0")
 }
 
-// TestBusyWhileItBegins: a provider that refuses one question in ten is asked that
-// one again, not all of them.
+// TestBusyWhileItBegins checks that, if a provider refuses one question in ten as busy, only
+// those questions are asked again.
 func TestBusyWhileItBegins(t *testing.T) {
 	const channels = 40
 	var looks, subscribed atomic.Int64

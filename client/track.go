@@ -6,28 +6,29 @@ import (
 	"time"
 )
 
-// track is how far a subscription is in one channel. It turns what comes in
-// any order, twice or not at all, into each message once and in order: what is
-// missing is told by gap and brought by fill.
+// track is how far a subscription has come in one channel. Messages may come to it in any order,
+// twice or not at all; it gives them out once each and in order. gap says what is missing, and
+// fill takes it from the history.
 type track struct {
 	channel string
-	next    int64 // the index that is delivered next
+	next    int64 // index of the message to deliver next
 	known   int64 // the channel has at least that many messages
 	held    []Message
-	own     int       // posts of ours under way; their answers may fill a gap
-	since   time.Time // when a gap was first left to them
-	dropped bool      // a push found no room
-	last    *Message  // what stands before next, if that is known
+	own     int       // posts of this client under way, whose answers may fill a gap
+	since   time.Time // since when a gap is left to these posts; zero if there is none
+	dropped bool      // a push was dropped, since held was full
+	last    *Message  // the message just before next, if it is known; else nil
 }
 
-// ownPatience is how long a gap is left to posts of ours that are under way.
+// ownPatience is how long a gap waits for the answers of this client's own posts before it is
+// read from the history.
 const ownPatience = 100 * time.Millisecond
 
-// maxHeld is how many pushes of a channel wait for a slow consumer. What finds
-// no room is read from the history later.
+// maxHeld is how many pushed messages of a channel wait for a slow consumer. Further ones are
+// dropped and read from the history later.
 const maxHeld = 256
 
-// push takes a message that may be any of the channel.
+// push takes a pushed message, with any index.
 func (t *track) push(m Message) {
 	t.known = max(t.known, m.Index+1)
 	if len(t.held) >= maxHeld {
@@ -37,14 +38,15 @@ func (t *track) push(m Message) {
 	t.insert(m)
 }
 
-// fill takes a part of the history.
+// fill takes a page of the history.
 func (t *track) fill(page []Message) {
 	for _, m := range page {
 		t.insert(m)
 	}
 }
 
-// insert keeps held in order, each index once.
+// insert puts a message into held, which stays in order and has each index once. Messages that
+// were delivered already are ignored.
 func (t *track) insert(m Message) {
 	if m.Index < t.next {
 		return
@@ -55,16 +57,17 @@ func (t *track) insert(m Message) {
 	}
 }
 
-// start says where delivery begins, and which message stands before that.
+// start sets where delivery begins, how many messages the channel has at least, and which message
+// stands before the beginning.
 func (t *track) start(next, known int64, last *Message) {
 	t.next, t.known, t.last = next, max(t.known, known), last
 	t.held = slices.DeleteFunc(t.held, func(m Message) bool { return m.Index < next })
 }
 
-// forget drops what is believed of messages to come.
+// forget drops all that was heard about messages that are not delivered yet.
 func (t *track) forget() { t.known, t.held = t.next, nil }
 
-// pop is the next message, if it is there.
+// pop takes the next message, and reports whether it is there.
 func (t *track) pop() (Message, bool) {
 	if len(t.held) == 0 || t.held[0].Index != t.next {
 		return Message{}, false
@@ -80,8 +83,9 @@ func (t *track) pop() (Message, bool) {
 	return m, true
 }
 
-// gap is the part of the history that is missing before anything more can be
-// delivered; it is to be read after wait, unless it is filled by then.
+// gap returns the part of the history, from begin up to but not including end, that is missing
+// before anything more can be delivered. It is to be read when wait has passed, unless it is
+// filled by then. missing is false if there is no gap.
 func (t *track) gap(now time.Time) (begin, end int64, wait time.Duration, missing bool) {
 	end = t.known
 	if len(t.held) > 0 {

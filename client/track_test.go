@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// TestTrackDeliversOnce gives a track pushes that are late, doubled, reordered
-// and missing, and the history where it asks for it: out comes each message
-// once and in order, and never is more held than the bound and a page.
+// TestTrackDeliversOnce gives a track pushes that are late, doubled, out of order or missing, and
+// the history when it asks for it. Each message comes out once and in order, and the track never
+// holds more than its limit and a page.
 func TestTrackDeliversOnce(t *testing.T) {
 	for seed := range uint64(300) {
 		random := rand.New(rand.NewPCG(seed, 1))
@@ -53,7 +53,7 @@ func history(begin, end int64) []Message {
 	return page
 }
 
-// TestTrackIsBounded pushes more than is held; the history brings the rest.
+// TestTrackIsBounded pushes more messages than a track holds; the others come from the history.
 func TestTrackIsBounded(t *testing.T) {
 	tr := &track{}
 	tr.start(0, 0, nil)

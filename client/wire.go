@@ -10,8 +10,8 @@ import (
 	"elemental/protocol"
 )
 
-// The two goroutines of a connection: write sends what was enqueued, all that
-// is there in one go; read takes answers and events apart.
+// This file holds the two goroutines of a connection. write sends what was enqueued, all that
+// waits in one go. read receives answers and events and hands each to where it belongs.
 
 func (c *Conn) write() {
 	var batch []byte
@@ -22,7 +22,7 @@ func (c *Conn) write() {
 			return
 		}
 		batch = c.takeOut(batch[:0])
-		_ = c.net.SetWriteDeadline(time.Now().Add(c.o.Timeout)) // a closed connection fails in Write
+		_ = c.net.SetWriteDeadline(time.Now().Add(c.o.Timeout)) // if this fails, the connection is closed, and Write fails too
 		if _, err := c.net.Write(batch); err != nil {
 			c.hearOut()
 			c.fail(fmt.Errorf("sending: %w", err))
@@ -35,8 +35,9 @@ func (c *Conn) write() {
 	}
 }
 
-// hearOut lets the reader take what came before nothing could be sent any more: the provider may
-// have said why it ends, and closing would lose that.
+// hearOut is called when sending has failed. It gives the reader up to two seconds to take what
+// the provider sent before: that may say why it ends the connection, and would be lost by closing
+// at once.
 func (c *Conn) hearOut() {
 	const lastWords = 2 * time.Second
 	select {
@@ -46,7 +47,8 @@ func (c *Conn) hearOut() {
 	}
 }
 
-// takeOut swaps the waiting bytes for an empty buffer.
+// takeOut returns the bytes that wait to be sent, marks their requests as sent, and leaves an
+// empty buffer instead.
 func (c *Conn) takeOut(empty []byte) []byte {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -74,7 +76,7 @@ func (c *Conn) read() {
 	}
 }
 
-// heardReader notes when bytes come.
+// heardReader reads from the connection and notes when bytes came.
 type heardReader struct{ c *Conn }
 
 func (r heardReader) Read(p []byte) (int, error) {
@@ -83,12 +85,12 @@ func (r heardReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// silence is for how long nothing has come.
+// silence returns for how long nothing was received.
 func (c *Conn) silence() time.Duration {
 	return time.Since(time.Unix(0, c.lastHeard.Load()))
 }
 
-// readable is the end of a stream without what the layers above have added.
+// readable returns the cause of a failed read without what the layers above have added to it.
 func readable(err error) error {
 	var wire *net.OpError
 	switch {
@@ -100,13 +102,13 @@ func readable(err error) error {
 	return err
 }
 
-// take gives an answer to its waiter and an event to the hearer.
+// take hands an answer to the request that waits for it, and an event to the hear function.
 func (c *Conn) take(in *protocol.Incoming) error {
 	switch {
 	case in.Call == "" || c.isEcho(in):
 		return c.answer(in)
 	case c.Original():
-		return nil // its experimental pushes do not say which server they are of
+		return nil // the original's experimental pushes do not say which server they belong to
 	case in.Call == protocol.CallDisconnected:
 		c.setFinal(in)
 	default:
@@ -117,14 +119,16 @@ func (c *Conn) take(in *protocol.Incoming) error {
 	return nil
 }
 
-// isEcho tells an unknown call that came back from an event.
+// isEcho reports whether an object is no event but an unknown call that the original provider has
+// sent back.
 func (c *Conn) isEcho(in *protocol.Incoming) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return len(c.waiting) > 0 && c.waiting[0].call == in.Call
 }
 
-// answer hands an answer over. One without our id is the provider's last word.
+// answer hands an answer to its request. A refusal without an id that belongs to no request is
+// what the provider sends last, before it closes the connection.
 func (c *Conn) answer(in *protocol.Incoming) error {
 	if w := c.answered(in); w != nil {
 		<-c.window
@@ -138,9 +142,10 @@ func (c *Conn) answer(in *protocol.Incoming) error {
 	return nil
 }
 
-// answered is the request that an answer belongs to, which waits no more, or
-// nil. All that was before a request that cannot be read has been answered:
-// it is the first that waits, and each repetition would fare the same.
+// answered returns the request that an answer belongs to and takes it off the list, or returns
+// nil. The provider's complaint that it could not read a request has no id. It comes when all
+// earlier requests have been answered, so it belongs to the first that waits. It ends the
+// connection, and to repeat that request would fail in the same way.
 func (c *Conn) answered(in *protocol.Incoming) *waiter {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -164,8 +169,8 @@ func isUnreadable(in *protocol.Incoming) bool {
 	return false
 }
 
-// gaveAllAnswers tells a last word that comes when all that was read is answered: what waits
-// then was not read.
+// gaveAllAnswers reports whether the provider's last refusal says that it has answered all that
+// it had read. Then the requests that still wait were not read.
 func gaveAllAnswers(final *Refusal) bool {
 	if final == nil {
 		return false
@@ -177,8 +182,8 @@ func gaveAllAnswers(final *Refusal) bool {
 	return false
 }
 
-// fits checks the id where one was sent; the original and the answer to the
-// first request of all have none that counts.
+// fits reports whether an answer has the id of the request. The original provider sends no ids,
+// so there any answer fits.
 func (c *Conn) fits(in *protocol.Incoming, w *waiter) bool {
 	return c.Original() || string(in.ID) == fmt.Sprint(w.id)
 }
@@ -189,7 +194,7 @@ func (c *Conn) setFinal(in *protocol.Incoming) {
 	c.final = refusalOf("connection", in)
 }
 
-// eventOf turns a push into what consumers hear.
+// eventOf turns a push into an Event, and reports false for a push that is not known.
 func eventOf(in *protocol.Incoming) (Event, bool) {
 	switch in.Call {
 	case protocol.CallNewMessage:

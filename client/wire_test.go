@@ -6,8 +6,8 @@ import (
 	"testing/synctest"
 )
 
-// TestWhoCannotSendIsHeardOut has a connection that can send no more, while its reader has not
-// come to what the provider said before it ended: closing would lose that.
+// TestWhoCannotSendIsHeardOut has a connection that can send no more while its reader has not yet
+// read what the provider said before it ended: closing at once would lose that.
 func TestWhoCannotSendIsHeardOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		near, far := net.Pipe()
