@@ -8,13 +8,13 @@ import (
 	"elemental/client/visible"
 )
 
-// Names are what completion knows.
+// Names are the names that completion can offer.
 type Names struct{ Servers, Channels, Members []string }
 
-// Complete gives the candidates for the word that ends at the cursor (a byte
-// offset) and where that word begins: commands, then the arguments of each kind;
-// in a message, members. A candidate replaces line[start:cursor]; a name with
-// spaces comes in quotes.
+// Complete returns the candidates for the word that ends at the cursor, which is a byte offset,
+// and where that word begins. In a command the candidates are commands and then arguments of the
+// right kind; in a message they are members. A candidate is to replace line[start:cursor]. A name
+// with spaces comes in quotes.
 func Complete(line string, cursor int, known Names) (start int, candidates []string) {
 	before := line[:max(0, min(cursor, len(line)))]
 	if !IsCommand(before) {
@@ -31,8 +31,8 @@ func Complete(line string, cursor int, known Names) (start int, candidates []str
 	return completeArg(c, before, end, known)
 }
 
-// completeArg completes the argument that ends where before does; the
-// arguments begin at offset from.
+// completeArg completes the argument at the end of before. The arguments begin at byte offset
+// from.
 func completeArg(c *Command, before string, from int, known Names) (int, []string) {
 	index, w := argAt(c, before[from:])
 	start := from + w.start
@@ -50,12 +50,12 @@ func completeArg(c *Command, before string, from int, known Names) (int, []strin
 	return start, nil
 }
 
-// argAt is the argument that ends where rest does: its number and what there is of it.
+// argAt returns the number of the argument at the end of rest, and the part of it that is there.
 func argAt(c *Command, rest string) (int, word) {
 	found, err := words(rest)
 	last := len(found) - 1
 	if len(c.Args) == 1 && last >= 0 && (last > 0 || !isQuote(rest[found[0].start])) {
-		start := found[0].start // an argument without quotes is all of the rest
+		start := found[0].start // without quotes the only argument is all of the rest
 		return 0, word{rest[start:], start}
 	}
 	if err != nil || last >= 0 && !endsInSpace(rest) {
@@ -64,7 +64,7 @@ func argAt(c *Command, rest string) (int, word) {
 	return last + 1, word{"", len(rest)}
 }
 
-// completeMember completes a member's name in a message, also after "@".
+// completeMember completes the name of a member in a message, also after an "@".
 func completeMember(before string, known Names) (int, []string) {
 	start := 0
 	if space := strings.LastIndexFunc(before, unicode.IsSpace); space >= 0 {
@@ -89,8 +89,9 @@ func commandNames(slash, partial string) []string {
 	return matching(names, partial, func(name string) string { return slash + name })
 }
 
-// matching are the names that begin with partial, whatever its case, as they
-// are to be written. One that cannot be shown as it is cannot be typed either.
+// matching returns the names that begin with partial, in upper or lower case, each in the form
+// that written gives it. Names that cannot be shown as they are are left out, since they cannot
+// be typed either.
 func matching(names []string, partial string, written func(string) string) []string {
 	var found []string
 	for _, name := range names {

@@ -11,7 +11,7 @@ import (
 	"elemental/client/visible"
 )
 
-// failure is what did not come about, and why.
+// failure says what a command could not do, and why.
 type failure struct {
 	what  string
 	cause error
@@ -20,25 +20,25 @@ type failure struct {
 func (f *failure) Error() string { return f.what + ", " + Explain(f.cause) }
 func (f *failure) Unwrap() error { return f.cause }
 
-// failed is the outcome of a command that the client reported an error for. One
-// whose answer is missing may have changed something nevertheless.
+// failed returns the outcome of a command that ended with an error of the client. If the answer
+// is missing, the command may have changed something all the same, so Changed is set.
 func failed(what string, cause error) (Outcome, error) {
 	unknown := errors.Is(cause, client.ErrUncertain) || client.CodeOf(cause) == client.OutcomeUnknown
 	return Outcome{Changed: unknown}, &failure{what, cause}
 }
 
-// TryTLS is what Unanswered may mean to somebody who did not ask for TLS.
+// TryTLS is what to tell a user who did not ask for TLS when Unanswered is true.
 const TryTLS = "no provider answers there, it may need --tls or another --encoding"
 
-// Unanswered reports whether a connection could not be made since what is there
-// did not answer, rather than that there is nothing.
+// Unanswered reports whether a connection failed because the other side did not answer as a
+// provider does. It is false if there is nothing to connect to.
 func Unanswered(err error) bool {
-	var network net.Error // of the connecting itself
+	var network net.Error // an error of making the connection itself
 	return err != nil && client.CodeOf(err) == "" && !errors.As(err, &network) && !errors.Is(err, context.Canceled)
 }
 
-// LoggedOut reports whether something ended since the user is not logged in any
-// more, so that it says nothing of the server.
+// LoggedOut reports whether err says that the user is not logged in any more. Then it tells
+// nothing about the server or channel.
 func LoggedOut(err error) bool {
 	switch client.CodeOf(err) {
 	case client.NotLoggedIn, client.NoSuchUser, client.WrongPassword, client.WrongKey, client.KeyTooOld:
@@ -47,8 +47,8 @@ func LoggedOut(err error) bool {
 	return false
 }
 
-// UsageError is a command that cannot be done as it was written or where the
-// user is. Nothing was done.
+// UsageError is the error of a command that cannot be done as it was written, or not at the place
+// where the user is. Nothing was done.
 type UsageError struct{ problem string }
 
 func (e *UsageError) Error() string { return e.problem }
@@ -57,7 +57,8 @@ func usage(format string, args ...any) error {
 	return &UsageError{visible.Line(fmt.Sprintf(format, args...))}
 }
 
-// Explain is an error in words for people, safe to show. A refusal is its reason.
+// Explain returns an error in words for people, safe to show. For a refusal that is the
+// provider's reason.
 func Explain(err error) string {
 	var refusal *client.Refusal
 	var told *failure

@@ -14,7 +14,7 @@ import (
 	"elemental/client"
 )
 
-// mostImage bounds an image file; providers take less.
+// mostImage is the size in bytes that an image file may have; providers take less.
 const mostImage = 8 << 20
 
 func setServerImage(ctx context.Context, c *client.Client, at Place, args []string) (Outcome, error) {
@@ -42,8 +42,8 @@ func getServerImage(ctx context.Context, c *client.Client, at Place, _ []string)
 	return Outcome{Lines: []string{"got server image"}, Image: image, ImageOf: at.Server}, nil
 }
 
-// readImage is the image in the file at a path, or that base64 stands for. What
-// is no image is refused: a mistyped file's name may be base64, too.
+// readImage returns the image in the file of that path, or the one that the text encodes in
+// base64. Anything but an image is refused, since a mistyped file name may be valid base64 too.
 func readImage(written string) ([]byte, error) {
 	path := written
 	if after, inHome := strings.CutPrefix(path, "~/"); inHome {

@@ -7,9 +7,9 @@ import (
 
 const stars = "***"
 
-// Masked is a line as it may be shown: secrets that stand in it are replaced by
-// stars. Where it is not certain what is a secret (an unclosed quote, a word too
-// many, no known command), more is replaced, not less.
+// Masked returns a line as it may be shown: from its first secret on it is replaced by stars. If
+// it is not certain what is a secret (an unclosed quote, too many words, an unknown command),
+// more is replaced rather than less.
 func Masked(line string) string {
 	before, found := withoutSecrets(line)
 	if !found {
@@ -18,8 +18,8 @@ func Masked(line string) string {
 	return before + stars
 }
 
-// WithoutSecrets is a line as it may be kept: it ends before its first secret,
-// so that entered again it asks for what is missing.
+// WithoutSecrets returns a line as it may be kept: it ends before its first secret. Entered
+// again, it asks for what is missing.
 func WithoutSecrets(line string) string {
 	before, found := withoutSecrets(line)
 	if !found {
@@ -28,7 +28,7 @@ func WithoutSecrets(line string) string {
 	return strings.TrimRightFunc(before, unicode.IsSpace)
 }
 
-// withoutSecrets is what a line has before its secrets, if it has any.
+// withoutSecrets returns the part of a line before its secrets, and whether it has any.
 func withoutSecrets(line string) (before string, found bool) {
 	if !IsCommand(line) {
 		return line, false
@@ -48,7 +48,7 @@ func withoutSecrets(line string) (before string, found bool) {
 	return line, false
 }
 
-// firstSecret is where in rest secrets may begin, or -1.
+// firstSecret returns the byte offset in rest at which secrets may begin, or -1.
 func firstSecret(c *Command, rest string) int {
 	found, err := words(rest)
 	for i, arg := range c.Args {

@@ -6,10 +6,10 @@ import (
 	"elemental/client/visible"
 )
 
-// unknown is the error for a name that no command has. A name that is close to
-// one is taken for a slip.
+// unknown returns the error for a name that no command has. If the name is close to that of a
+// command, the error suggests it.
 func unknown(name string) error {
-	const mostShown = 32 // characters of a word that may be anything
+	const mostShown = 32 // characters that are shown of what the user typed
 	shown := []rune(visible.Line(name))
 	if len(shown) > mostShown {
 		shown = append(shown[:mostShown], '…')
@@ -20,8 +20,8 @@ func unknown(name string) error {
 	return usage("unknown command /%s, try /help", string(shown))
 }
 
-// nearest is the command that is fewest slips away, if those are few, or that
-// alone begins like that.
+// nearest returns the command whose name differs least, if that is by few letters. Otherwise it
+// is the only command that begins with name. It is "" if there is none.
 func nearest(name string) string {
 	const mostSlips = 2
 	name = strings.ToLower(name)
@@ -43,8 +43,8 @@ func nearest(name string) string {
 	return best
 }
 
-// slips is how many letters have to be inserted, removed or changed to make one
-// word of the other (Levenshtein's distance).
+// slips returns how many letters have to be inserted, removed or changed to turn one word into
+// the other (Levenshtein's distance).
 func slips(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {

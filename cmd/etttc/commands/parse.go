@@ -6,10 +6,9 @@ import (
 	"unicode/utf8"
 )
 
-// Parse finds the command of a line such as `/joinserver "my server" secret`
-// and its arguments. Words are separated by spaces, quotes hold them together,
-// and a command of one argument takes the rest of the line. What is no command
-// is an error that a person understands.
+// Parse returns the command and the arguments of a line such as `/joinserver "my server" secret`.
+// Words are separated by white space, and quotes hold words together. A command with only one
+// argument takes the whole rest of the line. The error is one that a person understands.
 func Parse(line string) (*Command, []string, error) {
 	if !IsCommand(line) {
 		return nil, nil, usage("commands begin with /, try /help")
@@ -36,8 +35,8 @@ func Parse(line string) (*Command, []string, error) {
 	return c, args, nil
 }
 
-// Moves reports whether a command line leads elsewhere, or was meant to: it may
-// have a slip in it.
+// Moves reports whether a command line leads to another place, or was meant to: a mistyped name
+// counts as the command that it resembles.
 func Moves(line string) bool {
 	name, _ := head(line)
 	c := Find(name)
@@ -47,13 +46,13 @@ func Moves(line string) bool {
 	return c != nil && c.Moves
 }
 
-// head cuts a command line into the command's name and what follows it.
+// head splits a command line into the command's name and what follows it.
 func head(line string) (name, rest string) {
 	slash, end := nameIn(line)
 	return line[slash+1 : end], line[end:]
 }
 
-// nameIn is where in a command line the slash is and where the name ends.
+// nameIn returns the byte offsets in a command line of its slash and of the end of the name.
 func nameIn(line string) (slash, end int) {
 	slash = strings.Index(line, "/")
 	if space := strings.IndexFunc(line[slash:], unicode.IsSpace); space >= 0 {
@@ -69,8 +68,8 @@ func tooMany(c *Command) error {
 	return usage(`too many words for %s, quotes hold words together: "my server"`, c.Usage())
 }
 
-// restOfLine is the one argument of a command, if it is there; quotes around
-// all of it go.
+// restOfLine returns the only argument of a command, if there is one. Quotes around all of it are
+// removed.
 func restOfLine(rest string) []string {
 	rest = strings.TrimSpace(rest)
 	if rest == "" {
@@ -82,15 +81,15 @@ func restOfLine(rest string) []string {
 	return []string{rest}
 }
 
-// word is one word of a line and where in the line it begins.
+// word is a word of a line, and the byte offset at which it begins.
 type word struct {
 	text  string
 	start int
 }
 
-// words splits at white space. A quote at a word's beginning holds words
-// together up to the next one of its kind; inside, a doubled one is itself.
-// With an error, the last word is the one that has it.
+// words splits s at white space. A quote at the beginning of a word holds everything together up
+// to the next quote of its kind; inside, a doubled quote stands for one. If there is an error, it
+// is about the last word.
 func words(s string) ([]word, error) {
 	var found []word
 	for i := skipSpace(s, 0); i < len(s); i = skipSpace(s, i) {
@@ -108,7 +107,7 @@ func skipSpace(s string, i int) int {
 	return len(s) - len(strings.TrimLeftFunc(s[i:], unicode.IsSpace))
 }
 
-// nextWord is the word that s begins with, and where it ends.
+// nextWord returns the word that s begins with, and the byte offset of its end.
 func nextWord(s string) (text string, end int, err error) {
 	if !isQuote(s[0]) {
 		if end = strings.IndexFunc(s, unicode.IsSpace); end < 0 {
@@ -134,7 +133,7 @@ func nextWord(s string) (text string, end int, err error) {
 
 func isQuote(c byte) bool { return c == '"' || c == '\'' }
 
-// afterQuote wants white space, or the end, after a closing quote.
+// afterQuote returns an error unless white space or the end follows a closing quote.
 func afterQuote(after, quote string) error {
 	r, _ := utf8.DecodeRuneInString(after)
 	if after == "" || unicode.IsSpace(r) {
@@ -143,7 +142,7 @@ func afterQuote(after, quote string) error {
 	return usage("a space is missing after the closing %s", quote)
 }
 
-// quoted is a name as it is written in a command line.
+// quoted returns a name as it has to be written in a command line, in quotes if need be.
 func quoted(name string) string {
 	plain := name != "" && !isQuote(name[0]) && strings.IndexFunc(name, unicode.IsSpace) < 0
 	if plain {

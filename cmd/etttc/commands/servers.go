@@ -9,10 +9,10 @@ import (
 	"elemental/protocol"
 )
 
-// generalChannel is what every server begins with.
+// generalChannel is the channel that every server has at first.
 const generalChannel = "general"
 
-// errNowhere is what a command that needs a server says outside of one.
+// errNowhere is the error of a command that needs a server when the user is in none.
 var errNowhere error = &UsageError{"you are in no server, try /gotoserver or /joinserver"}
 
 func createServer(ctx context.Context, c *client.Client, _ Place, args []string) (Outcome, error) {
@@ -76,7 +76,7 @@ func listServers(ctx context.Context, c *client.Client, _ Place, _ []string) (Ou
 		return told("you are in no server, try /joinserver or /createserver"), nil
 	}
 	out := told(servers...)
-	out.Changed = true // one that was joined elsewhere is news
+	out.Changed = true // the user may have joined one with another client
 	return out, nil
 }
 
@@ -111,9 +111,9 @@ func memberLines(all client.Members) []string {
 	return lines
 }
 
-// arrival is where one is after entering a server: under its name as the
-// provider has it, in its main channel. What cannot be found out is guessed,
-// since the entering itself has succeeded.
+// arrival returns where the user is after entering a server: the server's name as the provider
+// keeps it, and its main channel. If the provider does not answer, it returns a guess and no
+// error, since the user has entered the server in any case.
 func arrival(ctx context.Context, c *client.Client, server string) Place {
 	if servers, err := c.Servers(ctx); err == nil {
 		server, _ = listed(servers, server)
@@ -125,7 +125,8 @@ func arrival(ctx context.Context, c *client.Client, server string) Place {
 	return Place{server, entrance(channels)}
 }
 
-// entrance is the channel where one lands: general, else the first, if any.
+// entrance returns the channel to which a user comes first: "general", else the first one, or ""
+// if there is none.
 func entrance(channels []string) string {
 	switch {
 	case len(channels) == 0:
@@ -136,8 +137,8 @@ func entrance(channels []string) string {
 	return channels[0]
 }
 
-// listed is the name in the list that was meant: as it was written, or in the
-// form that providers give to names.
+// listed returns the name in the list that the user meant: exactly as it was written, or in the
+// form that providers give to names. It reports false if there is none.
 func listed(names []string, written string) (string, bool) {
 	if slices.Contains(names, written) {
 		return written, true
@@ -148,7 +149,7 @@ func listed(names []string, written string) (string, bool) {
 	return written, false
 }
 
-// normal is a name in the form that providers give to it.
+// normal returns a name in the form that providers give to it.
 func normal(written string) string {
 	if clean, valid := protocol.CleanName(written); valid {
 		return clean
@@ -156,13 +157,13 @@ func normal(written string) string {
 	return written
 }
 
-// same reports whether what was written means that name.
+// same reports whether the user meant that name by what they wrote.
 func same(name, written string) bool {
 	_, yes := listed([]string{name}, written)
 	return yes
 }
 
-// told is an outcome of nothing but lines.
+// told returns an outcome that has only these lines, made safe to show.
 func told(lines ...string) Outcome {
 	shown := make([]string, len(lines))
 	for i, line := range lines {
@@ -175,7 +176,8 @@ func moved(line string, to Place) Outcome {
 	return Outcome{Lines: []string{line}, Goto: &to, Changed: true}
 }
 
-// gone is the outcome of a server's end; who was there is nowhere then.
+// gone returns the outcome when the user has left or deleted a server. If they were in it, they
+// are nowhere afterwards.
 func gone(line string, at Place, server string) Outcome {
 	out := Outcome{Lines: []string{line}, Gone: normal(server), Changed: true}
 	if same(at.Server, server) {

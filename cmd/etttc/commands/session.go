@@ -52,7 +52,7 @@ func helpLines() []string {
 		"What is left out is asked for. A message that begins with / is written with two: //")
 }
 
-// Usage is how the command is written: "/joinserver <server> <password>".
+// Usage returns how the command is written: "/joinserver <server> <password>".
 func (c *Command) Usage() string {
 	words := []string{"/" + c.Name}
 	for _, arg := range c.Args {

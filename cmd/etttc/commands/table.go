@@ -1,6 +1,6 @@
 package commands
 
-// All is the table, in the order of /help.
+// All returns the table of all commands, in the order in which /help lists them.
 func All() []*Command {
 	return []*Command{
 		{Name: "createserver", Help: "make a server and go there", run: createServer, Moves: true,
