@@ -10,25 +10,27 @@ import (
 	"strings"
 )
 
-// mostLine bounds a line of the input.
+// mostLine is how many bytes a line of the input may have.
 const mostLine = 1 << 20
 
-// errTooLong is a line beyond mostLine; it was read to its end.
+// errTooLong is the error for a line longer than mostLine. The whole line has been read, so that
+// the next one can follow.
 var errTooLong = fmt.Errorf("it is longer than %d bytes", mostLine)
 
-// console reads lines and asks questions.
+// console reads the lines of the input and asks questions.
 type console struct {
 	in     *os.File
 	reader *bufio.Reader
-	ended  bool  // the input ended in the line that was read last: a terminal says so but once
-	hold   *hold // what keeps others out of a question's line
+	ended  bool  // the input ended with the line that was read last; a terminal reports its end only once
+	hold   *hold // keeps other output out of the line of a question
 }
 
 func newConsole(in *os.File, out io.Writer) *console {
 	return &console{in: in, reader: bufio.NewReaderSize(in, 64<<10), hold: &hold{terminal: out}}
 }
 
-// next is the next line without its end. io.EOF comes alone, after the last line.
+// next returns the next line without its line break. After the last line it returns io.EOF and no
+// text.
 func (c *console) next() (string, error) {
 	if c.ended {
 		c.ended = false
@@ -57,7 +59,7 @@ func (c *console) next() (string, error) {
 	}
 }
 
-// line asks a question.
+// line asks a question and returns the answer without surrounding spaces.
 func (c *console) line(question string) (string, error) {
 	defer c.hold.answered()
 	if err := c.hold.ask(question); err != nil {
@@ -65,16 +67,16 @@ func (c *console) line(question string) (string, error) {
 	}
 	text, err := c.next()
 	if errors.Is(err, io.EOF) {
-		_, _ = io.WriteString(c.hold.terminal, "\n") // nobody has ended the question's line
+		_, _ = io.WriteString(c.hold.terminal, "\n") // the line of the question is not ended yet
 	}
 	return strings.TrimSpace(text), err
 }
 
-// secret asks a question and does not show the answer. The question comes when
-// the echo is off, so that nothing that is typed at once is seen.
+// secret asks a question without showing the answer. It prints the question only when the
+// terminal's echo is off, so that nothing is shown that is typed at once.
 func (c *console) secret(question string) (string, error) {
 	defer c.hold.answered()
 	answer, err := c.unseen(question)
-	_, told := io.WriteString(c.hold.terminal, "\n") // the one that was typed was not shown either
+	_, told := io.WriteString(c.hold.terminal, "\n") // the line break that the user typed was not shown
 	return answer, cmp.Or(err, told)
 }

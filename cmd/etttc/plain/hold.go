@@ -5,27 +5,27 @@ import (
 	"sync"
 )
 
-// mostHeld bounds the text that is held back, in bytes.
+// mostHeld is how many bytes of text are held back at most.
 const mostHeld = 64 << 10
 
-// hold keeps what would be printed into the line of a question back until the
-// question is answered.
+// hold keeps output out of the line of a question: it is held back until the question is
+// answered.
 type hold struct {
 	terminal io.Writer // where questions are asked
 
 	mu       sync.Mutex
-	question string // that waits for its answer, or ""
+	question string // the question that waits for its answer, or ""
 	held     []piece
 	size     int
 }
 
-// piece is a text that is to be printed.
+// piece is a text that is held back, and where it will be printed.
 type piece struct {
 	to   *output
 	text string
 }
 
-// ask asks a question; from now on all else is held back.
+// ask prints a question. From now on all other output is held back.
 func (h *hold) ask(question string) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -34,7 +34,7 @@ func (h *hold) ask(question string) error {
 	return err
 }
 
-// answered prints what was held back.
+// answered is called when a question is answered. It prints what was held back.
 func (h *hold) answered() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -42,12 +42,13 @@ func (h *hold) answered() {
 	h.print()
 }
 
-// end prints what was held back for a question that nobody answers any more.
+// end is called at the end of the run. If a question still waits, it prints what was held back,
+// below the question.
 func (h *hold) end() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.question != "" && len(h.held) > 0 {
-		h.held[0].to.print("\n") // ends the question's line
+		h.held[0].to.print("\n") // ends the line of the question
 	}
 	h.question = ""
 	h.print()
@@ -60,8 +61,8 @@ func (h *hold) print() {
 	h.held, h.size = nil, 0
 }
 
-// write prints a text now or later. What is too much to be held is printed at
-// once, and the question is asked again below it.
+// write prints a text, now or after the answer to a question. If too much text is held back, all
+// of it is printed at once and the question is asked again below it.
 func (h *hold) write(to *output, text string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -73,6 +74,6 @@ func (h *hold) write(to *output, text string) {
 	if h.size += len(text); h.size > mostHeld {
 		h.held[0].to.print("\n")
 		h.print()
-		_, _ = io.WriteString(h.terminal, h.question) // the answer is read all the same
+		_, _ = io.WriteString(h.terminal, h.question) // if this fails, the answer is still read
 	}
 }

@@ -12,10 +12,11 @@ import (
 	"elemental/cmd/etttc/picture"
 )
 
-// errEnding ends work that found, on coming back to it, that the run is over.
+// errEnding stops a command whose questions were answered only when the run was over.
 var errEnding = errors.New("the run is over")
 
-// readInput does what the lines say until there are no more, or one is /quit.
+// readInput does what the lines of the input say, one after the other, until there are no more or
+// one of them is /quit.
 func (s *session) readInput(ctx context.Context) (quit bool, err error) {
 	for !quit && err == nil {
 		var line string
@@ -39,7 +40,8 @@ func (s *session) readInput(ctx context.Context) (quit bool, err error) {
 	return quit, err
 }
 
-// begin takes the place of who works, unless the run is to end.
+// begin takes the place of who works, which the end of the run waits for. It reports false if the
+// run is to end.
 func (s *session) begin() bool {
 	select {
 	case <-s.stillDone:
@@ -54,7 +56,8 @@ func (s *session) begin() bool {
 	}
 }
 
-// do does what one line says. An error ends the run.
+// do does what one line says. unread is the error of reading the line, if any. An error that do
+// returns ends the run.
 func (s *session) do(ctx context.Context, line string, unread error) (quit bool, err error) {
 	switch {
 	case unread != nil:
@@ -69,7 +72,7 @@ func (s *session) do(ctx context.Context, line string, unread error) (quit bool,
 	return false, s.post(ctx, commands.Message(line))
 }
 
-// post posts a message and waits until it is acknowledged.
+// post posts a message and waits until the provider has acknowledged it.
 func (s *session) post(ctx context.Context, text string) error {
 	if s.at.Channel == "" {
 		return s.failed("not posted", errors.New("you are in no channel, try /gotoserver and /gotochannel"))
@@ -91,9 +94,9 @@ func (s *session) post(ctx context.Context, text string) error {
 	return nil
 }
 
-// failed tells that a line was not done: what that means, where the error does
-// not say it, and why. Where nobody sees that, trouble with the provider ends
-// the run, since the lines after it would fare no better.
+// failed tells that a line was not done, and why; what says what that means, if the error does
+// not say it. If no person sits at the input, trouble with the provider ends the run, since the
+// lines after it would fare no better.
 func (s *session) failed(what string, err error) error {
 	why := commands.Explain(err)
 	if what != "" {
@@ -112,13 +115,14 @@ func (s *session) failed(what string, err error) error {
 	return nil
 }
 
-// isTrouble tells a provider that cannot be asked from a "no" and from a mistake.
+// isTrouble reports whether the provider could not be asked. It is false for refusals and for
+// mistakes.
 func isTrouble(err error) bool {
 	return errors.Is(err, client.ErrLost) || errors.Is(err, client.ErrUncertain) || errors.Is(err, client.ErrClosed) ||
 		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
 }
 
-// command does a line that is a command.
+// command runs a line that is a command.
 func (s *session) command(ctx context.Context, line string) (quit bool, err error) {
 	c, args, err := commands.Parse(line)
 	if err != nil {
@@ -143,9 +147,9 @@ func (s *session) command(ctx context.Context, line string) (quit bool, err erro
 	return false, s.stayed(ctx, line, err)
 }
 
-// stayed tells that a command was not done. After one that should have led
-// elsewhere, what follows was meant for there, so that in a pipe it must not be
-// posted here.
+// stayed tells that a command was not done. If it should have led to another place and no person
+// sits at the input, the user is nowhere from now on: the next lines were meant for the other
+// place and must not be posted here.
 func (s *session) stayed(ctx context.Context, line string, err error) error {
 	if commands.Moves(line) && !s.interactive {
 		s.at = commands.Place{}
@@ -153,8 +157,8 @@ func (s *session) stayed(ctx context.Context, line string, err error) error {
 	return errors.Join(s.failed("", err), s.listen(ctx))
 }
 
-// complete asks for the arguments that are missing. That is no work that the
-// end would have to wait for.
+// complete asks for the arguments that are missing. While a question waits, the end of the run
+// need not wait for this goroutine.
 func (s *session) complete(c *commands.Command, args []string) ([]string, error) {
 	for _, arg := range c.Missing(args, s.at) {
 		ask := s.ask.line
@@ -192,7 +196,7 @@ func (s *session) run(ctx context.Context, c *commands.Command, args []string) (
 	return did.Quit, err
 }
 
-// outcome runs a command with Timeout.
+// outcome runs a command, which may take Config.Timeout.
 func (s *session) outcome(ctx context.Context, c *commands.Command, args []string) (did commands.Outcome, err error) {
 	err = s.within(ctx, func(ctx context.Context) (err error) {
 		did, err = c.Run(ctx, s.who, s.at, args)
@@ -201,7 +205,8 @@ func (s *session) outcome(ctx context.Context, c *commands.Command, args []strin
 	return did, err
 }
 
-// show shows an image to somebody who sits there, and saves it otherwise.
+// show shows an image if a person sits at the input, and saves it to a file otherwise or with
+// JSON.
 func (s *session) show(image []byte, server string) error {
 	if s.interactive && !s.c.JSON {
 		line, _, err := picture.Show(s.c.In, s.c.Out, image, s.c.Folder, server)
@@ -217,7 +222,7 @@ func (s *session) show(image []byte, server string) error {
 	return err
 }
 
-// place is a place in words, safe to show.
+// place returns a place in words, safe to show.
 func place(at commands.Place) string {
 	return visible.Line(at.Server) + "/" + visible.Line(at.Channel)
 }

@@ -16,7 +16,7 @@ import (
 // jsonTeller prints one JSON object per line.
 type jsonTeller struct{ out *output }
 
-// event is a line. What it has besides the kind depends on that.
+// event is one line of the output. Which members it has besides the first depends on that one.
 type event struct {
 	Event   string          `json:"event"`
 	Server  string          `json:"server,omitempty"`
@@ -41,7 +41,8 @@ func (t *jsonTeller) posted(m client.Message, line int) {
 	t.print(e)
 }
 
-// ofMessage leaves out what the original provider does not tell of a post.
+// ofMessage returns the event for a message. It leaves out index and time if they are not known:
+// the original provider does not tell them of a post.
 func ofMessage(kind string, m client.Message) event {
 	e := event{Event: kind, Server: m.Server, Channel: m.Channel, Author: m.Author, Text: &m.Text}
 	if m.Index >= 0 {
@@ -98,8 +99,8 @@ func (t *jsonTeller) print(e event) {
 	t.out.write(escape(b.String()))
 }
 
-// escape escapes what a terminal must not get, so that a line is safe to look
-// at too. Outside of strings, JSON has nothing that needs it but the line's end.
+// escape escapes the characters that a terminal must not get, so that a line is safe to look at.
+// In JSON such characters can only stand inside strings, except for the line break at the end.
 func escape(line string) string {
 	var b strings.Builder
 	for _, r := range line {

@@ -9,23 +9,23 @@ import (
 	"elemental/cmd/etttc/commands"
 )
 
-// hearing prints what comes in a channel, until it is closed or the
-// subscription ends. The zero of *hearing hears nothing.
+// hearing prints the messages of a channel until it is closed or the subscription ends. A nil
+// *hearing prints nothing.
 type hearing struct {
 	at   commands.Place
 	sub  *client.Subscription
 	own  *own
-	tail int64         // index before which messages are from earlier
-	old  chan struct{} // closed when those have been printed
-	done chan struct{} // closed when nothing is printed any more
+	tail int64         // messages with a smaller index were posted before; 0 when all of those are printed
+	old  chan struct{} // closed when those messages are printed
+	done chan struct{} // closed when no more messages will be printed
 
 	mu      sync.Mutex
-	leaving bool  // a command is under way that may end it: why it ends is held back
-	why     error // why it has ended, where that was held back
+	leaving bool  // a command is under way that may end the subscription, so the reason is held back
+	why     error // why the subscription has ended, if that was held back
 }
 
-// listen makes the hearing follow to where we are. Messages from earlier are
-// printed before it returns.
+// listen makes the hearing change to the place where the user is. It returns when the messages
+// from earlier are printed.
 func (s *session) listen(ctx context.Context) error {
 	if s.hearing != nil && s.hearing.at == s.at {
 		return nil
@@ -49,7 +49,8 @@ func (s *session) listen(ctx context.Context) error {
 	return nil
 }
 
-// subscribe begins with the last Tail messages, or with what comes.
+// subscribe begins a subscription with the last Config.Tail messages, or with what comes from now
+// on.
 func (s *session) subscribe(ctx context.Context) (*hearing, error) {
 	h := &hearing{at: s.at, old: make(chan struct{}), done: make(chan struct{})}
 	err := s.within(ctx, func(ctx context.Context) (err error) {
@@ -73,7 +74,7 @@ func (s *session) subscribe(ctx context.Context) (*hearing, error) {
 	return h, err
 }
 
-// print prints until the subscription has ended.
+// print prints the events until the subscription has ended.
 func (h *hearing) print(out teller) {
 	defer close(h.done)
 	defer h.own.end()
@@ -98,10 +99,11 @@ func (h *hearing) print(out teller) {
 	}
 }
 
-// tellEnd tells why nothing is heard any more, unless that is our own doing.
+// tellEnd tells why no more messages will come, unless this program has ended the subscription
+// itself.
 func (h *hearing) tellEnd(out teller) {
 	cause := h.why
-	h.why = nil // told once
+	h.why = nil // so that it is told only once
 	code := client.CodeOf(cause)
 	if code == "" {
 		return
@@ -113,7 +115,8 @@ func (h *hearing) tellEnd(out teller) {
 	out.unheard(h.at, fmt.Sprintf("%s is not heard any more, %s", place(h.at), why), code)
 }
 
-// leave holds back why the hearing ends, since the user may be about to end it.
+// leave is called before a command that may end the subscription. The reason for the end is held
+// back until left is called.
 func (h *hearing) leave() {
 	if h != nil {
 		h.mu.Lock()
@@ -122,8 +125,9 @@ func (h *hearing) leave() {
 	}
 }
 
-// left ends that. Who went elsewhere does not ask why the place ended, and has
-// mostly ended it.
+// left is called after the command. It tells the reason for the end, if there was one. If the
+// user has gone elsewhere, nothing is told: they do not ask for it, and have mostly ended it
+// themselves.
 func (h *hearing) left(to *commands.Place, out teller) {
 	if h == nil || to != nil && *to != h.at {
 		return
@@ -134,7 +138,7 @@ func (h *hearing) left(to *commands.Place, out teller) {
 	h.tellEnd(out)
 }
 
-// close ends it, and waits until nothing is printed any more.
+// close ends the subscription and waits until nothing more is printed.
 func (h *hearing) close() {
 	if h == nil {
 		return
@@ -144,7 +148,8 @@ func (h *hearing) close() {
 	<-h.done
 }
 
-// ended is closed when nothing is printed any more; never, where nothing is heard.
+// ended returns a channel that is closed when nothing more is printed. It is never closed if
+// nothing is listened to.
 func (h *hearing) ended() <-chan struct{} {
 	if h == nil {
 		return nil

@@ -39,7 +39,8 @@ func (s *session) connect(ctx context.Context) error {
 	return nil
 }
 
-// loginAs logs in, or fails for good.
+// loginAs logs in as that user, and registers them before if asked to. It does not ask the user
+// anything.
 func (s *session) loginAs(ctx context.Context, register bool, user, password string) error {
 	if register {
 		if err := s.within(ctx, func(ctx context.Context) error { return s.who.Register(ctx, user, password) }); err != nil {
@@ -53,7 +54,7 @@ func (s *session) loginAs(ctx context.Context, register bool, user, password str
 	return nil
 }
 
-// loginError is a provider's "no" to a login.
+// loginError is a provider's refusal of a login or registration.
 type loginError struct {
 	what  string
 	cause error
@@ -62,7 +63,8 @@ type loginError struct {
 func (e *loginError) Error() string   { return e.what + ", " + commands.Explain(e.cause) }
 func (e *loginError) Unwrap() []error { return []error{ErrLogin, e.cause} }
 
-// notLoggedIn tells a provider's "no" from one that could not be asked.
+// notLoggedIn returns the error of a login: a loginError if the provider refused, another one if
+// it could not be asked.
 func notLoggedIn(what string, err error) error {
 	if client.CodeOf(err) == "" {
 		return fmt.Errorf("%s, %s", what, commands.Explain(err))
@@ -70,7 +72,7 @@ func notLoggedIn(what string, err error) error {
 	return &loginError{what, err}
 }
 
-// loginByAsking asks until somebody is logged in, as far as the options do not say it.
+// loginByAsking asks for what the options do not say, again and again until a user is logged in.
 func (s *session) loginByAsking(ctx context.Context) error {
 	for register := s.c.Register; ; register = false {
 		register, user, password, err := s.askLogin(register)
@@ -123,15 +125,15 @@ func (s *session) askChoice() (register bool, err error) {
 	}
 }
 
-// within does a call that gets Timeout.
+// within makes a call that may take Config.Timeout.
 func (s *session) within(ctx context.Context, call func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, s.c.Timeout)
 	defer cancel()
 	return call(ctx)
 }
 
-// enter goes where the options say. In a pipe, a refusal ends the run: the
-// lines were meant for that place.
+// enter goes to the place that the options name. If that is refused and no person sits at the
+// input, the run ends, since the lines were meant for that place.
 func (s *session) enter(ctx context.Context) error {
 	if s.interactive {
 		s.welcome(ctx)
@@ -156,7 +158,7 @@ func (s *session) enter(ctx context.Context) error {
 	return s.listen(ctx)
 }
 
-// welcome tells a person where they are. It is not worth ending for.
+// welcome tells the user who they are and which provider this is. A failure does not end the run.
 func (s *session) welcome(ctx context.Context) {
 	var about client.Provider
 	err := s.within(ctx, func(ctx context.Context) (err error) {

@@ -7,20 +7,20 @@ import (
 	"elemental/client"
 )
 
-// mostUnheard bounds the own posts that have not come back yet; beyond it, the
-// next post waits for whoever reads the output.
+// mostUnheard is how many of this program's posts may not have come back yet. Beyond it, the next
+// post waits until the output is read.
 const mostUnheard = 1024
 
-// own tells this program's own posts from others by the same user: they come
-// back with what others wrote, and are not printed again.
+// own tells posts of this program from those that the same user made elsewhere. The subscription
+// delivers both, but this program's own are not printed again.
 type own struct {
 	user string
 
 	mu      sync.Mutex
 	changed *sync.Cond
-	flying  bool             // a post is under way: whether a message is ours is not known yet
-	unheard []client.Message // in the order in which they come back
-	ended   bool             // nothing comes back any more
+	flying  bool             // a post is under way, so it is not known yet whether a message is ours
+	unheard []client.Message // own posts that have not come back, in the order in which they will
+	ended   bool             // no more messages will come back
 }
 
 func newOwn(user string) *own {
@@ -29,7 +29,7 @@ func newOwn(user string) *own {
 	return o
 }
 
-// begin says that a post begins.
+// begin is called before a post.
 func (o *own) begin() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -39,7 +39,7 @@ func (o *own) begin() {
 	o.flying = true
 }
 
-// finish says what became of it.
+// finish is called after a post; done says whether it succeeded.
 func (o *own) finish(m client.Message, done bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -50,7 +50,8 @@ func (o *own) finish(m client.Message, done bool) {
 	o.changed.Broadcast()
 }
 
-// is reports whether a message that came is one of ours.
+// is reports whether a message that was delivered is one of this program's posts. It waits for
+// the end of a post that is under way.
 func (o *own) is(m client.Message) bool {
 	if m.Author != o.user {
 		return false
@@ -61,13 +62,13 @@ func (o *own) is(m client.Message) bool {
 		o.changed.Wait()
 	}
 	i := slices.IndexFunc(o.unheard, func(mine client.Message) bool { return same(mine, m) })
-	o.unheard = o.unheard[i+1:] // those before it went with a channel that was deleted meanwhile
+	o.unheard = o.unheard[i+1:] // those before it were in a channel that was deleted since
 	o.changed.Broadcast()
 	return i >= 0
 }
 
-// same compares an own post with what came. The original provider does not say
-// where a post went.
+// same reports whether a delivered message is that own post. It compares texts with the original
+// provider, which does not tell the index of a post.
 func same(mine, came client.Message) bool {
 	if mine.Index < 0 {
 		return mine.Text == came.Text
@@ -75,7 +76,7 @@ func same(mine, came client.Message) bool {
 	return mine.Index == came.Index
 }
 
-// end says that nothing comes back any more, so that nobody waits for it.
+// end is called when no more messages will come back, so that nobody waits for them.
 func (o *own) end() {
 	o.mu.Lock()
 	defer o.mu.Unlock()

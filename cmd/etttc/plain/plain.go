@@ -1,9 +1,9 @@
-// Package plain is the client in lines, for pipes, scripts and screen readers.
+// Package plain is the line mode of the client, for pipes, scripts and screen readers.
 //
-// One goroutine logs in and then does what the lines of the input say, one
-// after the other: a post is acknowledged before the next line is read, so that
-// posts keep their order whatever happens to the connection. What comes in is
-// printed by a second one, and how the connection fares is told by a third.
+// One goroutine logs in and then does what the lines of the input say, one after the other. A
+// post is acknowledged before the next line is read, so that posts keep their order whatever
+// happens to the connection. A second goroutine prints the messages that come in. A third tells
+// how the connection fares.
 package plain
 
 import (
@@ -25,38 +25,38 @@ import (
 type Config struct {
 	Address  string // host:port
 	Options  client.Options
-	User     string // asked for where it is empty and In is a terminal
-	Suggest  string // the user to offer when asking, or ""
-	Password string // asked for as User is
-	Register bool   // register User first
+	User     string // asked for if it is empty and In is a terminal
+	Suggest  string // the user to suggest when asking
+	Password string // asked for if it is empty and In is a terminal
+	Register bool   // register the user first
 	At       commands.Place
-	Tail     int           // messages to print first on entering a channel; below 0: some on a terminal, none otherwise
+	Tail     int           // how many messages to print first on entering a channel; below 0 is 15 on a terminal and none otherwise
 	Follow   bool          // go on printing when the input has ended
 	Literal  bool          // post every line as it is: there are no commands
 	JSON     bool          // print events as JSON lines
-	Raw      bool          // print what goes over the wire, too
-	Timeout  time.Duration // for the provider to answer, or to come back
+	Raw      bool          // also print the JSON that goes over the wire
+	Timeout  time.Duration // how long the provider may take to answer, or to come back when In is no terminal
 	Folder   string        // where images are saved
 	LoggedIn func(user string)
 	In, Out  *os.File
 	Err      io.Writer
 }
 
-// What Run ends with, besides the end of its context and trouble with the provider.
+// The errors of Run, besides the cause of its context's end and trouble with the provider.
 var (
-	// ErrRefused: something that was asked for was refused, or could not be
-	// done as it was written. It has been told already.
+	// ErrRefused: something that the input asked for was refused, or could not be done as it was
+	// written. The user has been told already.
 	ErrRefused = errors.New("not everything was done")
 	// ErrLogin: nobody could be logged in.
 	ErrLogin = errors.New("not logged in")
-	// ErrUsage: user or password are missing, and nobody can be asked.
+	// ErrUsage: user or password is missing, and there is no terminal to ask for it.
 	ErrUsage = errors.New("user and password are needed, and standard input is no terminal to ask for them")
 )
 
-// errNobody: the input ended at a question of the login. It is an end like any other.
+// errNobody: the input ended when the login asked a question. That ends the run without an error.
 var errNobody = errors.New("nobody answers")
 
-// grace is how long a post under way may take once the program is to end.
+// grace is how long a post that is under way may still take when the program is to end.
 const grace = 5 * time.Second
 
 // session is one run of the line mode.
@@ -64,25 +64,25 @@ type session struct {
 	c           Config
 	out         teller
 	ask         *console
-	interactive bool // somebody types: nothing is given up
+	interactive bool // In is a terminal, where a person types; the run does not end because of trouble
 
-	who     *client.Client // of the goroutine that works
+	who     *client.Client // used only by the goroutine of work
 	toClose atomic.Pointer[client.Client]
 	at      commands.Place
-	hearing *hearing // of the channel at which we are, or nil
-	line    int      // number of the line that was read last
+	hearing *hearing // prints the messages of the present channel; nil if there is none
+	line    int      // number of the line that was read last, from 1
 
-	working   chan struct{} // one place: work that is not cut off at once
+	working   chan struct{} // a lock for one: held during work that the end of the run waits for
 	stillDone chan struct{} // closed when no work may begin any more
-	posted    atomic.Int64  // lines acknowledged
-	pending   atomic.Int64  // number of the line that was posted and not acknowledged, or 0
-	refused   atomic.Bool   // something was
+	posted    atomic.Int64  // how many posts were acknowledged
+	pending   atomic.Int64  // number of the line whose post is not acknowledged yet, or 0
+	refused   atomic.Bool   // true when something was refused
 }
 
-// Run logs in, posts the lines of In and prints what comes, until In has ended
-// (with Follow, until ctx has), /quit, or trouble. When ctx ends, a post under
-// way still gets a moment; the error is then ctx's cause. A read of In that
-// waits for a line goes on after Run.
+// Run logs in, does what the lines of In say and prints messages. It ends when In has ended (with
+// Follow, when ctx has ended), at /quit, or at trouble. When ctx ends, a post that is under way
+// gets some seconds to end; the error is then the cause of ctx. A read of In that waits for a
+// line goes on after Run has returned.
 func Run(ctx context.Context, c Config) error {
 	s := newSession(c)
 	if !s.interactive && (c.User == "" || c.Password == "") {
@@ -122,7 +122,7 @@ func newSession(c Config) *session {
 	return s
 }
 
-// work is the whole run, as long as nothing interrupts it.
+// work is the whole run, if nothing interrupts it.
 func (s *session) work(ctx context.Context) error {
 	err := s.connect(ctx)
 	if errors.Is(err, errNobody) {
@@ -142,13 +142,13 @@ func (s *session) work(ctx context.Context) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	case <-s.hearing.ended():
-		s.refused.Store(true) // why has been told
+		s.refused.Store(true) // the reason has been told
 		return nil
 	}
 }
 
-// windUp waits a moment for what is under way, if the end is not for lack of a
-// provider, and says what is left undone.
+// windUp is called when ctx has ended before work. It waits up to grace for what is under way,
+// unless the provider is gone, and returns the cause together with what was not done.
 func (s *session) windUp(ctx context.Context) error {
 	cause := context.Cause(ctx)
 	close(s.stillDone)
@@ -168,7 +168,7 @@ func (s *session) windUp(ctx context.Context) error {
 	return cause
 }
 
-// unacknowledged says from which line on the input has to be given again.
+// unacknowledged returns an error that says from which line on the input has to be given again.
 func (s *session) unacknowledged(line int64) error {
 	posted := s.posted.Load()
 	before := fmt.Sprintf("%d messages before it were", posted)
@@ -178,7 +178,7 @@ func (s *session) unacknowledged(line int64) error {
 	return fmt.Errorf("line %d was not acknowledged (%s), what follows it was not read", line, before)
 }
 
-// verdict is ErrRefused for a run that ended well and in which something was refused.
+// verdict returns the error of the run: ErrRefused if it ended well but something was refused.
 func (s *session) verdict(err error) error {
 	if err == nil && s.refused.Load() {
 		return ErrRefused

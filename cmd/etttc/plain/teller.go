@@ -16,23 +16,23 @@ import (
 	"elemental/cmd/etttc/commands"
 )
 
-// teller prints what happens, for people or for programs. Its methods may be
-// called from any goroutine; texts they are given are safe to show, messages not.
+// teller prints what happens, as text for people or as JSON for programs. Its methods may be
+// called from any goroutine. The texts given to them are safe to show; messages are not.
 type teller interface {
-	message(m client.Message)                                // somebody wrote something
-	posted(m client.Message, line int)                       // a line of ours is on the provider's disk
-	deleted(at commands.Place)                               // the channel was
-	unheard(at commands.Place, why string, code client.Code) // its subscription has ended
-	status(s client.Status, text string)                     // the connection's, text may be ""
-	notice(text string)                                      // anything that is worth knowing
+	message(m client.Message)                                // a message that was posted by somebody else
+	posted(m client.Message, line int)                       // a post of this program was acknowledged
+	deleted(at commands.Place)                               // the channel was deleted
+	unheard(at commands.Place, why string, code client.Code) // the channel's subscription has ended
+	status(s client.Status, text string)                     // the connection's status has changed; text may be ""
+	notice(text string)                                      // anything else that is worth knowing
 	refused(why string, code client.Code, line int)          // a line was not done
-	saved(server, path string)                               // a server's image was
-	wire(t client.Traffic)                                   // goes over the wire
-	broken() error                                           // what went wrong with printing
+	saved(server, path string)                               // a server's image was saved to that path
+	wire(t client.Traffic)                                   // an object that went over the wire
+	broken() error                                           // the first error of printing, or nil
 }
 
-// newTeller makes the teller that a Config asks for. What it prints to a
-// terminal, questions hold back.
+// newTeller returns the teller that a Config asks for. What it prints to a terminal is held back
+// while a question waits.
 func newTeller(c Config, questions *hold) teller {
 	out, err := &output{w: c.Out}, &output{w: c.Err}
 	for _, o := range []*output{out, err} {
@@ -46,12 +46,13 @@ func newTeller(c Config, questions *hold) teller {
 	return &textTeller{out: out, err: err, now: time.Now}
 }
 
-// output writes whole pieces, one at a time, and remembers what went wrong.
+// output writes texts one at a time, each as a whole. After the first error it writes nothing
+// more.
 type output struct {
 	mu   sync.Mutex
 	w    io.Writer
 	bad  error
-	hold *hold // nil where no question can be
+	hold *hold // nil if this is no terminal, where no question can be
 }
 
 func (o *output) write(text string) {
@@ -79,21 +80,21 @@ func (o *output) broken() error {
 	return nil
 }
 
-// textTeller prints messages to out and all else to err.
+// textTeller prints messages to out and everything else to err.
 type textTeller struct {
 	out, err *output
 	now      func() time.Time
 }
 
-// message prints "[15:04:05] server/channel author: text". Further lines of the
-// text are indented, so that nobody can make up a message by a line break.
+// message prints "[15:04:05] server/channel author: text". Further lines of the text are
+// indented, so that nobody can fake a message with a line break.
 func (t *textTeller) message(m client.Message) {
 	text := strings.ReplaceAll(visible.Text(m.Text), "\n", "\n    ")
 	at := place(commands.Place{Server: m.Server, Channel: m.Channel})
 	t.out.write(fmt.Sprintf("[%s] %s %s: %s\n", t.clock(m.Time), at, visible.Line(m.Author), text))
 }
 
-// clock is a time of day, with its day unless that is today.
+// clock returns the time of day, with the date unless that is today.
 func (t *textTeller) clock(when time.Time) string {
 	now := t.now()
 	when = when.In(now.Location())
@@ -103,7 +104,7 @@ func (t *textTeller) clock(when time.Time) string {
 	return when.Format(time.TimeOnly)
 }
 
-// posted prints nothing: who wrote the line knows it.
+// posted prints nothing: the user who wrote the line knows it.
 func (t *textTeller) posted(client.Message, int) {}
 
 func (t *textTeller) deleted(at commands.Place) { t.notice(place(at) + " was deleted") }

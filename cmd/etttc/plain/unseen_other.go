@@ -9,7 +9,7 @@ import (
 	"golang.org/x/term"
 )
 
-// unseen asks a question, without echo until the answer is there.
+// unseen asks a question and reads the answer without echo.
 func (c *console) unseen(question string) (string, error) {
 	type answer struct {
 		text []byte
@@ -31,8 +31,9 @@ func (c *console) unseen(question string) (string, error) {
 	return string(got.text), errors.Join(got.err, err)
 }
 
-// waitForChange waits until a terminal has left a state; there is nothing that
-// tells, so it looks. One that had no echo before does not change.
+// waitForChange waits until the terminal has left that state, at most about 100 ms. Nothing
+// reports the change, so it looks again and again. A terminal that had no echo before does not
+// change.
 func waitForChange(terminal int, before *term.State) {
 	const looks, pause = 100, time.Millisecond
 	for range looks {

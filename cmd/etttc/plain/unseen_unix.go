@@ -9,8 +9,8 @@ import (
 	"golang.org/x/term"
 )
 
-// unseen asks a question, without echo until the answer is there. term.ReadPassword
-// would not do: it goes on reading at a Ctrl-D.
+// unseen asks a question and reads the answer without echo. term.ReadPassword would not do: it
+// goes on reading at a Ctrl-D.
 func (c *console) unseen(question string) (answer string, err error) {
 	terminal := int(c.in.Fd())
 	before, err := term.GetState(terminal)
@@ -27,7 +27,7 @@ func (c *console) unseen(question string) (answer string, err error) {
 	return c.next()
 }
 
-// echoOff has a terminal give whole lines and show nothing of them.
+// echoOff makes a terminal deliver whole lines and show nothing of them.
 func echoOff(terminal int) error {
 	now, err := termios.GetTermios(terminal)
 	if err != nil {

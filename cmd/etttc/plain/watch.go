@@ -11,20 +11,21 @@ import (
 	"elemental/cmd/etttc/commands"
 )
 
-// errAway ends a run whose provider is gone for too long.
+// errAway ends a run whose provider was away for too long.
 var errAway = errors.New("the provider stayed away")
 
-// mostTraffic bounds the wire objects that wait to be printed.
+// mostTraffic is how many objects of the wire may wait to be printed.
 const mostTraffic = 1024
 
-// news is what the client tells of its connection. The client must not wait, so
-// of the status only the newest is kept, and traffic that finds no room is counted.
+// news is what the client has reported of its connection and what is not told yet. The client
+// must not wait, so only the newest status is kept, and traffic beyond mostTraffic is only
+// counted.
 type news struct {
 	mu      sync.Mutex
 	status  *client.Status
 	traffic []client.Traffic
 	lost    int
-	some    chan struct{} // has one when there is news
+	some    chan struct{} // holds a value when there is news
 }
 
 func (n *news) hearStatus(status client.Status) {
@@ -52,7 +53,7 @@ func (n *news) ring() {
 	}
 }
 
-// take is all the news there is.
+// take returns all news and forgets it.
 func (n *news) take() (status *client.Status, traffic []client.Traffic, lost int) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -61,9 +62,9 @@ func (n *news) take() (status *client.Status, traffic []client.Traffic, lost int
 	return status, traffic, lost
 }
 
-// watch tells how the connection fares, and gives up when the provider stays
-// away and nobody is there to decide. The returned function ends the watch, and
-// returns when all has been told.
+// watch tells how the connection fares. If the provider stays away for Config.Timeout and no
+// person is there to decide, it calls giveUp. The returned function ends the watch and returns
+// when everything has been told.
 func (s *session) watch(giveUp context.CancelCauseFunc) (end func()) {
 	n := &news{some: make(chan struct{}, 1)}
 	s.c.Options.Status = n.hearStatus
@@ -139,6 +140,6 @@ func (s *session) tellAway(status client.Status) {
 	if status.Err != nil {
 		why += " (" + commands.Explain(status.Err) + ")"
 	}
-	status.State = client.Offline // it may be trying already
+	status.State = client.Offline // the client may be trying to reconnect already
 	s.out.status(status, why+", trying again")
 }
