@@ -16,21 +16,21 @@ import (
 )
 
 const (
-	patience   = 500 * time.Millisecond // for a terminal's answer
-	mostAnswer = 4 << 10                // bytes of it, with what was typed before
+	patience   = 500 * time.Millisecond // how long to wait for the terminal's answers
+	mostAnswer = 4 << 10                // how many bytes to read at most, with what was typed before the answers
 )
 
-// abilities are what a terminal says it can.
+// abilities are what a terminal says it can do.
 type abilities struct {
 	kitty, sixel bool
-	cell         size // of one character
+	cell         size // size of one character, in pixels
 }
 
-// usual is what is assumed of a terminal that does not say.
+// usual is assumed of a terminal that does not answer.
 var usual = abilities{cell: size{width: 8, height: 16}}
 
-// The questions. Every terminal answers the last (its primary attributes), and
-// answers come in order: when that is there, no other is to be waited for.
+// The questions to the terminal. Every terminal answers the last one (its primary attributes),
+// and answers come in order: once that answer is there, no other needs to be waited for.
 var questions = ansi.KittyGraphics([]byte("AAAA"), "i=31", "s=1", "v=1", "a=q", "t=d", "f=24") +
 	"\x1b[16t" + ansi.RequestPrimaryDeviceAttributes
 
@@ -41,8 +41,8 @@ var (
 	lastAnswer  = regexp.MustCompile(`\x1b\[\?([\d;]*)c`)
 )
 
-// ask asks the terminal what it can. What is no terminal, or says nothing, can
-// nothing.
+// ask asks the terminal what it can do. If in or out is no terminal, or it does not answer, the
+// result is usual.
 func ask(in, out *os.File) (can abilities, err error) {
 	if !term.IsTerminal(int(in.Fd())) || !term.IsTerminal(int(out.Fd())) {
 		return usual, nil
@@ -59,8 +59,8 @@ func ask(in, out *os.File) (can abilities, err error) {
 	return understand(answer), err
 }
 
-// listen reads up to the last answer, and no further, since what follows is
-// typing. A terminal that does not answer in time ends it too.
+// listen reads up to the last answer and no further, since what follows is typed by the user. It
+// also ends if the terminal does not answer in time.
 func listen(in *os.File) (answer string, err error) {
 	reader, err := cancelreader.NewReader(in)
 	if err != nil {
@@ -74,7 +74,7 @@ func listen(in *os.File) (answer string, err error) {
 		n, err := reader.Read(b)
 		read = append(read, b[:n]...)
 		if err != nil || n == 1 && b[0] == 'c' && lastAnswer.Match(read) {
-			break // nothing more comes, or none is needed
+			break // no more comes, or no more is needed
 		}
 	}
 	return string(read), nil
@@ -90,7 +90,7 @@ func understand(answer string) abilities {
 	can.sixel = strings.Contains(";"+last[1]+";", sixelAttribute)
 	can.kitty = kittyAnswer.MatchString(answer)
 	if cell := cellAnswer.FindStringSubmatch(answer); cell != nil {
-		height, _ := strconv.Atoi(cell[1]) // digits, as the pattern has it
+		height, _ := strconv.Atoi(cell[1]) // the pattern allows only digits
 		width, _ := strconv.Atoi(cell[2])
 		if width > 0 && height > 0 {
 			can.cell = size{width, height}

@@ -6,7 +6,7 @@ import (
 	"image/draw"
 )
 
-// fit is the image, made smaller in proportion where it does not fit the room.
+// fit returns the image, made smaller in proportion if it does not fit into room.
 func fit(m image.Image, room size) image.Image {
 	from := m.Bounds()
 	width, height := min(from.Dx(), room.width), min(from.Dy(), room.height)
@@ -31,7 +31,7 @@ func fit(m image.Image, room size) image.Image {
 	return small
 }
 
-// mean is the colour of a part of an image seen from afar.
+// mean returns the average colour of a part of the image.
 func mean(m *image.RGBA, part image.Rectangle) color.RGBA {
 	var sum [4]int
 	for y := part.Min.Y; y < part.Max.Y; y++ {

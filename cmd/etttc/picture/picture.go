@@ -1,5 +1,5 @@
-// Package picture shows an image in the terminal where that can (Kitty's
-// graphics or Sixel) and saves it to a file otherwise.
+// Package picture shows an image in the terminal if it can show images (Kitty's graphics or
+// Sixel), and saves it to a file otherwise.
 package picture
 
 import (
@@ -20,13 +20,15 @@ import (
 	"elemental/client/visible"
 )
 
-// mostPixels bounds what is decoded: a small file can claim to be huge.
+// mostPixels is how many pixels an image may have to be decoded: a small file can claim to be
+// huge.
 const mostPixels = 16 << 20
 
-// Show shows image on the terminal that in and out are, or saves it in dir
-// under a name made from name. It returns the line that tells the user what was
-// done, and whether the image is on the terminal. It asks the terminal what it can, so nobody else may read from it
-// meanwhile; keys that are pressed while it asks, half a second at most, are lost.
+// Show shows an image on the terminal that in and out are, or saves it in dir under a name made
+// from name. line tells the user what was done, and shown whether the image is on the terminal.
+//
+// It asks the terminal what it can do, so nobody else may read from it meanwhile. Keys that are
+// pressed during that time, half a second at most, are lost.
 func Show(in, out *os.File, image []byte, dir, name string) (line string, shown bool, err error) {
 	decoded, err := decode(image)
 	if err != nil {
@@ -58,7 +60,7 @@ func saved(image []byte, dir, name, why string) (string, error) {
 	return fmt.Sprintf("%s; saved to %s", why, visible.Line(path)), nil
 }
 
-// decode decodes a PNG, JPEG or GIF of a bearable size.
+// decode decodes a PNG, JPEG or GIF image of at most mostPixels.
 func decode(file []byte) (image.Image, error) {
 	config, _, err := image.DecodeConfig(bytes.NewReader(file))
 	if err != nil {
@@ -71,13 +73,13 @@ func decode(file []byte) (image.Image, error) {
 	return decoded, err
 }
 
-// size is in pixels.
+// size is a size in pixels.
 type size struct{ width, height int }
 
-// room is how large an image may be on the terminal: a line stays free.
+// room returns how large an image may be on the terminal, so that a line stays free.
 func (a abilities) room(out *os.File) size {
 	const (
-		mostWidth, mostHeight = 800, 600 // larger ones take Sixel long to encode
+		mostWidth, mostHeight = 800, 600 // larger ones take long to encode as Sixel
 		usualWidth            = 80
 		usualHeight           = 24
 	)
@@ -95,7 +97,7 @@ func showKitty(out io.Writer, m image.Image) error {
 	var b bytes.Buffer
 	options := &kitty.Options{
 		Action: kitty.TransmitAndPut, Transmission: kitty.Direct, Format: kitty.PNG,
-		Quiet: 2, Chunk: true, // an answer would be taken for typing
+		Quiet: 2, Chunk: true, // Quiet, since an answer would be taken for keys that the user pressed
 	}
 	if err := kitty.EncodeGraphics(&b, m, options); err != nil {
 		return err

@@ -12,9 +12,9 @@ import (
 	"unicode"
 )
 
-// Save saves image in dir under a name made from name, never over another file,
-// and returns its path. One that was saved before is found again. Only the user
-// can read it.
+// Save saves an image in dir under a name made from name, and returns the file's path. It never
+// overwrites another file; if the same image was saved before, it returns that file's path. Only
+// the user can read the file.
 func Save(image []byte, dir, name string) (string, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", fmt.Errorf("saving the image: %w", err)
@@ -33,7 +33,8 @@ func Save(image []byte, dir, name string) (string, error) {
 	return "", fmt.Errorf("saving the image: %s has too many of that name", dir)
 }
 
-// holds reports whether a file is that image, and no link to one.
+// holds reports whether the file of that path, which must not be a link, has exactly this
+// content.
 func holds(path string, image []byte) bool {
 	info, err := os.Lstat(path)
 	if err != nil || !info.Mode().IsRegular() || info.Size() != int64(len(image)) {
@@ -55,9 +56,9 @@ func write(path string, image []byte) error {
 	return nil
 }
 
-// fileName is a file's name for the n-th image of a server. The server's name
-// may be anything; with a word before it and only harmless characters in it,
-// the file is never hidden, a device, an option or elsewhere.
+// fileName returns the name, without extension, of the n-th file for a server, counted from 0.
+// The server's name may be anything. The result begins with "server-" and has only harmless
+// characters, so the file is never hidden, a device, taken for an option or in another folder.
 func fileName(server string, n int) string {
 	const mostRunes = 40
 	clean := []rune(strings.Map(func(r rune) rune {
@@ -73,7 +74,7 @@ func fileName(server string, n int) string {
 	return file
 }
 
-// extension is the ending for what the image is, whatever it was said to be.
+// extension returns the ending that fits the content of the image, whatever it was said to be.
 func extension(image []byte) string {
 	switch http.DetectContentType(image) {
 	case "image/png":
