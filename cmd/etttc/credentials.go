@@ -15,14 +15,15 @@ import (
 	"elemental/protocol"
 )
 
-// passwordVariable holds a password. There is no flag for it: what stands on a
-// command line is there for every user of the machine to see.
+// passwordVariable is the environment variable that may hold the password. There is no option for
+// it, since every user of the machine can see what is on a command line.
 const passwordVariable = "ETTTC_PASSWORD"
 
-// password is the password as far as options and environment tell it, else "".
+// password returns the password that the options or the environment give, or "". It removes the
+// password from the environment.
 func (o *options) password() (string, error) {
 	inEnvironment := os.Getenv(passwordVariable)
-	if err := os.Unsetenv(passwordVariable); err != nil { // no child needs it
+	if err := os.Unsetenv(passwordVariable); err != nil { // so that no child process gets it
 		return "", err
 	}
 	if o.PasswordFile == "" {
@@ -35,7 +36,7 @@ func (o *options) password() (string, error) {
 	return password, nil
 }
 
-// readPassword reads the first line of a file.
+// readPassword returns the first line of a file. It warns if other users can read the file.
 func readPassword(path string) (_ string, err error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -62,7 +63,7 @@ func readableByOthers(info os.FileInfo) bool {
 	return runtime.GOOS != "windows" && info.Mode().IsRegular() && info.Mode()&groupOrOthers != 0
 }
 
-// wire is how to talk to the provider.
+// wire returns the options of the connection: the text encoding and TLS.
 func (o *options) wire() (client.Options, error) {
 	wire := client.Options{Encoding: o.Encoding}
 	if !o.TLS {

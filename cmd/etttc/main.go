@@ -1,5 +1,5 @@
-// Command etttc is the terminal client of an elemental provider: a full screen,
-// or lines for pipes and scripts.
+// Command etttc is the terminal client of an elemental provider. It has a full screen for people
+// and a line mode for pipes and scripts.
 package main
 
 import (
@@ -19,20 +19,20 @@ import (
 	"elemental/cmd/etttc/screen"
 )
 
-// The exit codes. One that was ended by a signal exits with exitSignal and the
-// signal's number, as shells do: 130 after Ctrl-C.
+// The exit codes. A run that a signal has ended exits with exitSignal plus the signal's number,
+// as shells do: 130 after Ctrl-C.
 const (
 	exitOK      = 0
 	exitTrouble = 1 // the provider cannot be reached, or was lost
-	exitUsage   = 2 // a mistake in the options
+	exitUsage   = 2 // the options are wrong
 	exitLogin   = 3 // the login was refused
-	exitRefused = 4 // something else that was asked for was refused
+	exitRefused = 4 // something else that the user asked for was refused
 	exitSignal  = 128
 )
 
 func main() { os.Exit(command(os.Args[1:])) }
 
-// command is the whole program; it gives the exit code.
+// command is the whole program. It returns the exit code.
 func command(args []string) int {
 	opts, parser, err := parseOptions(args)
 	if err != nil {
@@ -65,7 +65,7 @@ func command(args []string) int {
 	return finish(ctx, err)
 }
 
-// run runs the screen or the line mode.
+// run runs the full screen or the line mode until it ends.
 func run(ctx context.Context, opts *options, m *memory) error {
 	address, err := opts.address(m)
 	if err != nil {
@@ -87,8 +87,8 @@ func run(ctx context.Context, opts *options, m *memory) error {
 			At: at, LoggedIn: remember,
 		})
 	}
-	// With this variable, the library of the screen would write all input to a
-	// file, passwords too.
+	// With TEA_TRACE set, the library of the screen would write all input to a file, passwords
+	// too.
 	if err := os.Unsetenv("TEA_TRACE"); err != nil {
 		return err
 	}
@@ -110,17 +110,18 @@ func runPlain(ctx context.Context, opts *options, c plain.Config) error {
 	c.JSON, c.Raw, c.Timeout, c.Folder = opts.JSON, opts.Raw, time.Duration(opts.Timeout), opts.images()
 	c.In, c.Out, c.Err = os.Stdin, os.Stdout, os.Stderr
 	if !isTerminal(os.Stdin) {
-		c.LoggedIn = nil // a script's login is not the one that a person wants to find again
+		c.LoggedIn = nil // the login of a script is not remembered: it is not the one that a person wants to find again
 	}
 	return plain.Run(ctx, c)
 }
 
-// usageError is a mistake in the options that shows when they are used.
+// usageError is a mistake in the options that shows only when they are used.
 type usageError struct{ error }
 
 func (e *usageError) Unwrap() error { return e.error }
 
-// finish tells what is to be told in the end and gives the exit code.
+// finish prints the error that ended the run, if that was not told yet, and returns the exit
+// code.
 func finish(ctx context.Context, err error) int {
 	var ended *signalError
 	bySignal := errors.As(context.Cause(ctx), &ended)
@@ -153,7 +154,7 @@ func codeOf(err error) int {
 
 func isTerminal(file *os.File) bool { return term.IsTerminal(int(file.Fd())) }
 
-// complain tells the user what is wrong, on one line.
+// complain prints an error to standard error, on one line.
 func complain(err error) {
 	text := strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; ")
 	fmt.Fprintln(os.Stderr, "etttc:", visible.Line(text))

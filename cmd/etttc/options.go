@@ -19,9 +19,9 @@ import (
 	"elemental/protocol"
 )
 
-// options is every option of the command: its name, default and help. The name
-// on the command line is the field's, in lower case; in the environment ETTTC_
-// and the field's in upper case.
+// options holds every option of the command, with its default and help. On the command line an
+// option has its field's name in lower case, in the environment ETTTC_ and the field's name in
+// upper case.
 type options struct {
 	Host string `arg:"" optional:"" name:"host[:port]" env:"ETTTC_HOST" help:"Provider to connect to. Default: the last one, else localhost; port 5005."`
 
@@ -74,8 +74,8 @@ func newParser(opts *options) (*kong.Kong, error) {
 	)
 }
 
-// parseOptions reads command line and environment. The error is the user's
-// mistake, in words for the user.
+// parseOptions reads the command line and the environment. The error is a mistake of the user, in
+// words for the user.
 func parseOptions(args []string) (*options, *kong.Kong, error) {
 	opts := &options{}
 	parser, err := newParser(opts)
@@ -90,7 +90,7 @@ func parseOptions(args []string) (*options, *kong.Kong, error) {
 	return opts, parser, opts.check()
 }
 
-// check finds what no single option shows.
+// check finds mistakes that only several options together show, and values out of range.
 func (o *options) check() error {
 	if _, err := protocol.FindCodec(o.Encoding); err != nil {
 		return fmt.Errorf("--encoding: %w", err)
@@ -112,7 +112,8 @@ func (o *options) check() error {
 	return nil
 }
 
-// address is where to connect: as told, else as remembered.
+// address returns where to connect to: what the user said, else what is remembered from the last
+// login.
 func (o *options) address(m *memory) (string, error) {
 	address, err := client.Address(cmp.Or(o.Host, m.Address))
 	if err != nil && o.Host == "" {
@@ -121,7 +122,7 @@ func (o *options) address(m *memory) (string, error) {
 	return address, err
 }
 
-// images is the folder for images.
+// images returns the folder in which images are saved.
 func (o *options) images() string {
 	if o.Images != "" {
 		return o.Images
@@ -133,7 +134,8 @@ func (o *options) images() string {
 	return filepath.Join(cache, "etttc")
 }
 
-// unknownVariables lists the ETTTC_ variables that are no option's.
+// unknownVariables returns the names of the ETTTC_ environment variables that belong to no
+// option.
 func unknownVariables(parser *kong.Kong) []string {
 	known := map[string]bool{passwordVariable: true, "ETTTC_HOST": true}
 	for _, flag := range parser.Model.Flags {
@@ -166,17 +168,19 @@ func versionLine() string {
 	return fmt.Sprintf("etttc %s%s (%s)", version, revision, info.GoVersion)
 }
 
-// versionFlag prints the version. kong's own does not notice that it could not.
+// versionFlag prints the version. It replaces kong's own flag, which does not notice when
+// printing fails.
 type versionFlag bool
 
-// BeforeReset is called by kong where the flag is given.
+// BeforeReset is called by kong if the flag is given. It ends the program.
 func (versionFlag) BeforeReset() error {
 	_, err := fmt.Println(versionLine())
 	printed(err)
 	return nil
 }
 
-// duration is a Go duration ("1m30s") or, as in the other programs, plain seconds ("0.75").
+// duration is a time in the form of Go ("1m30s") or, as in the other programs, in plain seconds
+// ("0.75").
 type duration time.Duration
 
 // UnmarshalText is called by kong with the option's text.
@@ -185,7 +189,7 @@ func (d *duration) UnmarshalText(text []byte) error {
 		*d = duration(parsed)
 		return nil
 	}
-	const most = 1e9 // seconds, so that it fits
+	const most = 1e9 // in seconds; more would not fit into a time.Duration
 	seconds, err := strconv.ParseFloat(string(text), 64)
 	if err != nil || !(math.Abs(seconds) <= most) {
 		return fmt.Errorf("%q is no duration such as 750ms, 1m30s or 0.75 (seconds)", text)
@@ -194,7 +198,8 @@ func (d *duration) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// wholeNumber reads a plain int as people mean it, as the provider does: kong takes 010 for 8.
+// wholeNumber reads a whole number in decimal, as people mean it and as the provider does. kong
+// would read 010 as 8.
 func wholeNumber(ctx *kong.DecodeContext, target reflect.Value) error {
 	var text string
 	if err := ctx.Scan.PopValueInto("number", &text); err != nil {
@@ -208,13 +213,15 @@ func wholeNumber(ctx *kong.DecodeContext, target reflect.Value) error {
 	return nil
 }
 
-// printHelp is kong's printer. What keeps it from writing is no mistake in the options.
+// printHelp prints the help as kong does, and then ends the program. If it returned a failure to
+// write, that would be reported as a mistake in the options.
 func printHelp(options kong.HelpOptions, given *kong.Context) error {
 	printed(kong.DefaultHelpPrinter(options, given))
 	return nil
 }
 
-// printed ends the program, which was asked for nothing but the text that has been printed, or could not be.
+// printed ends the program after it has printed the text that it was asked for. err says why that
+// failed, if it did.
 func printed(err error) {
 	if err != nil {
 		complain(fmt.Errorf("the output cannot be written: %w", err))

@@ -10,21 +10,22 @@ import (
 	"path/filepath"
 )
 
-// settings are what is remembered from one run to the next. A password never is.
+// settings are remembered from one run to the next. A password never is.
 type settings struct {
 	Address string `json:"address"` // host:port of the last login
 	User    string `json:"user"`
 }
 
-// memory is the file with the settings.
+// memory is the file with the settings, and what was read from it.
 type memory struct {
 	settings
-	path   string // "" where there is no place for it
-	broken bool   // the file is there and cannot be understood
-	failed error  // why something could not be remembered
+	path   string // "" if there is no folder for it
+	broken bool   // the file exists but cannot be understood
+	failed error  // why the last login could not be remembered
 }
 
-// newMemory reads the settings. With an error the memory is empty and can be used.
+// newMemory reads the settings. If that fails, it returns the error and a memory that is empty
+// but usable.
 func newMemory() (*memory, error) {
 	folder, err := os.UserConfigDir()
 	if err != nil {
@@ -36,10 +37,10 @@ func newMemory() (*memory, error) {
 	return m, err
 }
 
-// errBroken is what a file has that cannot be understood.
+// errBroken marks a file that exists but cannot be understood.
 var errBroken = errors.New("is broken")
 
-// readSettings reads the file; one that is not there is empty.
+// readSettings reads the settings from a file. If there is no file, they are empty.
 func readSettings(path string) (s settings, err error) {
 	file, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -56,7 +57,7 @@ func readSettings(path string) (s settings, err error) {
 	return s, nil
 }
 
-// userAt is who was logged in last, if it was there.
+// userAt returns the user of the last login if it was at that address, else "".
 func (m *memory) userAt(address string) string {
 	if m.Address == address {
 		return m.User
@@ -64,7 +65,8 @@ func (m *memory) userAt(address string) string {
 	return ""
 }
 
-// remember keeps host and user of a login.
+// remember saves the address and the user of a login for the next run. Failures are kept in
+// failed.
 func (m *memory) remember(address, user string) {
 	now := settings{Address: address, User: user}
 	if m.path == "" || m.settings == now {
@@ -76,8 +78,8 @@ func (m *memory) remember(address, user string) {
 	}
 }
 
-// keepBroken puts a file aside that cannot be understood: somebody may have
-// edited it by hand.
+// keepBroken renames a file that cannot be understood, instead of overwriting it: somebody may
+// have edited it by hand.
 func (m *memory) keepBroken() error {
 	if !m.broken {
 		return nil
@@ -87,7 +89,7 @@ func (m *memory) keepBroken() error {
 	return err
 }
 
-// write replaces the file as a whole, so that it is never half of one.
+// write replaces the file as a whole, so that it never holds only a part.
 func write(path string, s settings) (err error) {
 	text, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
@@ -97,7 +99,7 @@ func write(path string, s settings) (err error) {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return err
 	}
-	file, err := os.CreateTemp(folder, ".settings-*") // which only the user can read
+	file, err := os.CreateTemp(folder, ".settings-*") // only the user can read such a file
 	if err != nil {
 		return err
 	}

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/term"
 )
 
-// signalError is why the program ends.
+// signalError is the cause of a run's end by a signal.
 type signalError struct{ sig os.Signal }
 
 func (e *signalError) Error() string { return fmt.Sprintf("ended by signal (%v)", e.sig) }
@@ -24,26 +24,27 @@ func (e *signalError) code() int {
 	return exitTrouble
 }
 
-// leaveScreen brings a terminal back from a full screen: the other buffer, a
-// hidden cursor, the mouse and bracketed paste.
+// leaveScreen makes a terminal leave the full screen: it switches back to the normal screen,
+// shows the cursor, and turns off the mouse and bracketed paste.
 const leaveScreen = "\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?2004l\x1b[?1049l\x1b[?25h"
 
-// endBySignal is a context that the first SIGINT, SIGTERM or SIGHUP (the
-// terminal was closed) ends. The second one ends the program. Either way the terminal is left as it was found, with
-// its echo, also from within a question for a password.
+// endBySignal returns a context that ends at the first SIGINT, SIGTERM or SIGHUP (the terminal
+// was closed). A second signal ends the program at once. In both cases the terminal gets back the
+// state it had at the start, with its echo, even if the program was asking for a password. stop
+// ends this handling and restores the terminal too.
 func endBySignal(fullScreen bool) (ctx context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	restore := terminalState(os.Stdin)
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	if !signal.Ignored(syscall.SIGHUP) { // nohup wants it to go on
+	if !signal.Ignored(syscall.SIGHUP) { // under nohup the program goes on
 		signal.Notify(signals, syscall.SIGHUP)
 	}
 	go func() {
 		cancel(&signalError{<-signals})
 		second := &signalError{<-signals}
 		if fullScreen {
-			_, _ = io.WriteString(os.Stdout, leaveScreen) // nobody is left to tell
+			_, _ = io.WriteString(os.Stdout, leaveScreen) // if this fails, there is nobody to tell
 		}
 		restore()
 		os.Exit(second.code())
@@ -54,8 +55,8 @@ func endBySignal(fullScreen bool) (ctx context.Context, stop func()) {
 	}
 }
 
-// awaitHangup waits a moment for the signal that comes with a terminal's end,
-// where that has shown already as an error in using the terminal, or as the end of the input.
+// awaitHangup gives the signal that comes with the end of a terminal up to a second to arrive.
+// That end may have shown before as an error in using the terminal, or as the end of the input.
 func awaitHangup(ctx context.Context, wasTerminal bool) {
 	if wasTerminal && !isTerminal(os.Stdin) {
 		select {
@@ -65,11 +66,11 @@ func awaitHangup(ctx context.Context, wasTerminal bool) {
 	}
 }
 
-// terminalState returns what brings a terminal back to its state of now.
+// terminalState returns a function that brings a terminal back to the state it has now.
 func terminalState(file *os.File) (restore func()) {
 	state, err := term.GetState(int(file.Fd()))
 	if err != nil {
-		return func() {} // it is no terminal
+		return func() {} // the file is no terminal
 	}
-	return func() { _ = term.Restore(int(file.Fd()), state) } // it may be gone
+	return func() { _ = term.Restore(int(file.Fd()), state) } // the terminal may be gone
 }
