@@ -7,13 +7,13 @@ import (
 	"github.com/charmbracelet/x/ansi"
 )
 
-// cells measures, cuts and wraps text by the columns that it takes in the
-// terminal at hand: terminals differ in how wide they draw joined characters.
+// cells measures, cuts and wraps text by the columns that it takes in the present terminal, since
+// terminals differ in how wide they draw joined characters.
 type cells struct{ method ansi.Method }
 
 func (c cells) width(s string) int { return c.method.StringWidth(s) }
 
-// fit is s in exactly width columns, cut with "…" or filled with spaces.
+// fit returns s in exactly width columns, cut with "…" or filled with spaces.
 func (c cells) fit(s string, width int) string {
 	if width <= 0 {
 		return ""
@@ -22,8 +22,8 @@ func (c cells) fit(s string, width int) string {
 	return s + strings.Repeat(" ", max(width-c.width(s), 0))
 }
 
-// cut is s in at most width columns, with "…" where something is missing. Its
-// styles stay complete. (The library's Truncate measures one way and cuts another.)
+// cut returns s in at most width columns, with "…" if something is missing. Styles in it stay
+// complete. (The library's Truncate measures by one method and cuts by another.)
 func (c cells) cut(s string, width int) string {
 	if width <= 0 {
 		return ""
@@ -49,8 +49,8 @@ func (c cells) cut(s string, width int) string {
 	return out.String()
 }
 
-// ends is left and right at the two ends of width columns. Where there is no
-// room for both, right goes.
+// ends returns left and right at the two ends of width columns. If there is no room for both,
+// right is left out.
 func (c cells) ends(left, right string, width int) string {
 	gap := width - c.width(left) - c.width(right)
 	if gap < 1 {
@@ -59,8 +59,8 @@ func (c cells) ends(left, right string, width int) string {
 	return left + strings.Repeat(" ", gap) + right
 }
 
-// cluster is the length in bytes and the columns of the first character of s,
-// as a reader counts characters.
+// cluster returns the length in bytes and the width in columns of the first character of s, as a
+// reader counts characters.
 func (c cells) cluster(s string) (size, columns int) {
 	if s[0] < utf8.RuneSelf && (len(s) == 1 || s[1] < utf8.RuneSelf) {
 		if s[0] < ' ' || s[0] == 0x7F {
@@ -72,12 +72,12 @@ func (c cells) cluster(s string) (size, columns int) {
 	return len(first), columns
 }
 
-// row is a part of a text that stands on one line of the screen.
+// row is the part of a text that is on one line of the screen, as byte offsets.
 type row struct{ start, end int }
 
-// rows breaks text at its line breaks, and between words where a line is wider
-// than width. Spaces at which a line was broken belong to the row before, and
-// may stand beyond its width. There is at least one row.
+// rows breaks text at its line breaks, and between words if a line is wider than width. Spaces at
+// which a line was broken belong to the row before and may reach beyond its width. There is at
+// least one row.
 func (c cells) rows(text string, width int) []row {
 	var rows []row
 	for start := 0; ; {
@@ -92,7 +92,7 @@ func (c cells) rows(text string, width int) []row {
 
 // wordRows adds the rows of the line text[start:end].
 func (c cells) wordRows(rows []row, text string, start, end, width int) []row {
-	taken, word := 0, start // columns since start; where the last word began
+	taken, word := 0, start // taken: columns since start; word: where the last word began
 	for at := start; at < end; {
 		size, columns := c.cluster(text[at:end])
 		if text[at] == ' ' {

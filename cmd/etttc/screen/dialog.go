@@ -10,31 +10,31 @@ import (
 	"elemental/cmd/etttc/commands"
 )
 
-// dialog asks for some values, one after the other, in one box.
+// dialog is a box that asks for some values, one after the other.
 type dialog struct {
 	title   string
 	fields  []field
 	at      int    // the field being filled in
-	refusal string // why what was entered before did not do
+	refusal string // why what was entered before was refused, or ""
 
-	command *commands.Command // whose arguments they are; nil is the login
-	args    []string          // the arguments it had already
+	command *commands.Command // the command whose arguments are asked for; nil for the login
+	args    []string          // the arguments that the command had already
 
-	busy  bool      // the user is typing something else, it takes no keys yet
-	typed time.Time // when they last did
+	busy  bool      // the user is still typing something else, so the dialog takes no keys yet
+	typed time.Time // when the user last typed, or when the dialog opened by itself
 }
 
-// typingPause is how long nothing has to be typed until a dialog that came up by
-// itself takes keys.
+// typingPause is how long the user must not have typed before a dialog that opened by itself
+// takes keys.
 const typingPause = 2 * time.Second
 
 func (d *dialog) field() *field { return &d.fields[d.at] }
 
-// to moves to another field: keys go there from now on.
+// to moves to another field, which gets the keys from now on.
 func (d *dialog) to(at int) {
 	d.field().Blur()
 	d.at = at
-	d.field().Focus() // its command makes a cursor blink that is not shown
+	d.field().Focus() // the command that this returns is for a blinking cursor that is not shown
 }
 
 // The fields of the login dialog.
@@ -44,7 +44,7 @@ const (
 	loginSecret
 )
 
-// loginDialog asks as the original client did.
+// loginDialog makes the dialog of the login. It asks the same questions as the original client.
 func (m *model) loginDialog(refusal string) *dialog {
 	d := &dialog{
 		title: "Welcome to " + visible.Line(m.address), refusal: refusal,
@@ -62,15 +62,15 @@ func (m *model) loginDialog(refusal string) *dialog {
 	return d
 }
 
-// popLogin opens the login dialog where nobody asked for it: the user may be
-// typing, and that must not become an answer.
+// popLogin opens the login dialog when the user has not asked for it. They may be typing, and
+// that must not become an answer.
 func (m *model) popLogin(refusal string) {
 	m.dialog = m.loginDialog(refusal)
 	m.dialog.to(loginSecret)
 	m.dialog.busy, m.dialog.typed = true, m.now
 }
 
-// passes reports whether what was typed is not meant for the dialog.
+// passes reports whether a key or paste is not meant for the dialog.
 func (d *dialog) passes(now time.Time) bool {
 	if d.busy {
 		d.typed = now
@@ -78,7 +78,7 @@ func (d *dialog) passes(now time.Time) bool {
 	return d.busy
 }
 
-// paused lets the dialog take keys once the user has stopped typing.
+// paused lets the dialog take keys once the user has not typed for typingPause.
 func (d *dialog) paused(now time.Time) {
 	if d != nil && now.Sub(d.typed) >= typingPause {
 		d.busy = false
@@ -98,7 +98,7 @@ func argsDialog(c *commands.Command, args []string, missing []commands.Arg) *dia
 	return d
 }
 
-// The keys of a dialog; all others edit the field.
+// The keys of a dialog; all other keys edit the field.
 var (
 	nextKey = key.NewBinding(key.WithKeys("enter", "kpenter"), key.WithHelp("Enter", "goes on"))
 	escKey  = key.NewBinding(key.WithKeys("esc"), key.WithHelp("Esc", "gives up"))
@@ -107,7 +107,7 @@ var (
 	upKey   = key.NewBinding(key.WithKeys("shift+tab", "up"))
 )
 
-// dialogKey is a key pressed while a dialog is open.
+// dialogKey does what a key that was pressed stands for while a dialog is open.
 func (m *model) dialogKey(msg tea.KeyPressMsg) tea.Cmd {
 	d := m.dialog
 	if d.passes(m.now) {
@@ -134,11 +134,11 @@ func (m *model) dialogKey(msg tea.KeyPressMsg) tea.Cmd {
 	return nil
 }
 
-// trying reports whether the provider is being asked for the login that was
-// filled in.
+// trying reports whether the login that was filled in is under way or waits for the connection.
 func (m *model) trying() bool { return m.login.wanted && m.dialog.command == nil }
 
-// closeDialog gives up; the login stays open, since there is nothing without.
+// closeDialog closes the dialog of a command. The dialog of the login only goes back to its first
+// field, since nothing works without a login.
 func (m *model) closeDialog() tea.Cmd {
 	if m.dialog.command == nil {
 		m.dialog.to(loginChoice)
@@ -149,8 +149,8 @@ func (m *model) closeDialog() tea.Cmd {
 	return m.pump()
 }
 
-// nextField goes on to the next field, or takes the dialog as filled in. Only a
-// password may be empty: that of a server that is open to all.
+// nextField goes to the next field, or takes the dialog as filled in after the last one. Only the
+// password for a command may be empty: that of a server that is open to all.
 func (m *model) nextField() tea.Cmd {
 	d := m.dialog
 	if f := d.field(); f.Value() == "" && (!f.secret() || d.command == nil) {

@@ -7,7 +7,7 @@ import (
 	"elemental/client/visible"
 )
 
-// state is what the dialog says below its fields, and whether that is bad news.
+// dialogState returns what the dialog says below its fields, and whether that is bad news.
 func (m *model) dialogState() (text string, bad bool) {
 	d := m.dialog
 	switch {
@@ -27,14 +27,14 @@ func (m *model) dialogState() (text string, bad bool) {
 	return keysLine(nextKey, quitKey), false
 }
 
-// height is the most lines that the dialog's box has.
+// height returns how many lines the dialog's box has at most.
 func (d *dialog) height() int {
 	const borders, title, state = 2, 3, 3
 	return borders + title + len(d.fields) + state
 }
 
-// drawDialog is the dialog's box, at most height lines high, and where in it
-// the cursor stands.
+// drawDialog returns the dialog's box, at most height lines high, and the column and line of the
+// cursor in it.
 func (m *model) drawDialog(width, height int) (lines []string, x, y int) {
 	d, t := m.dialog, m.theme
 	inner := min(width-4, 56)
@@ -66,7 +66,7 @@ func (m *model) drawDialog(width, height int) (lines []string, x, y int) {
 	return m.bordered(box[:min(len(box), height-2)], inner), x + 2, y + 1
 }
 
-// stateLines is what the dialog says below its fields, in at most two lines.
+// stateLines returns what the dialog says below its fields, in at most two lines.
 func (m *model) stateLines(width int) []string {
 	state, bad := m.dialogState()
 	style := m.theme.dim
@@ -81,7 +81,7 @@ func (m *model) stateLines(width int) []string {
 	return lines
 }
 
-// drawField is a field with its label, and the column of the cursor in it.
+// drawField returns a field with its label, and the column of the cursor in it.
 func (m *model) drawField(f *field, labels, inner int, current bool) (string, int) {
 	mark, style := "  ", m.theme.dim
 	if current {
@@ -93,7 +93,7 @@ func (m *model) drawField(f *field, labels, inner int, current bool) (string, in
 	return style.Render(head) + text, labels + 4 + x
 }
 
-// window is the part of a field around its cursor, and the cursor's column in it.
+// window returns the part of a field around its cursor, and the column of the cursor in it.
 func (m *model) window(f *field, width int) (string, int) {
 	before, after := f.shown()
 	for m.cells.width(before) > width-1 {
@@ -103,7 +103,7 @@ func (m *model) window(f *field, width int) (string, int) {
 	return m.cells.fit(before+after, width), m.cells.width(before)
 }
 
-// bordered draws a box around lines of a width.
+// bordered draws a box around lines that are inner columns wide.
 func (m *model) bordered(lines []string, inner int) []string {
 	edge := m.theme.line
 	out := []string{edge.Render("╭" + strings.Repeat("─", inner+2) + "╮")}

@@ -8,21 +8,21 @@ import (
 	"elemental/client/visible"
 )
 
-// longestInput bounds what can be typed and pasted, in bytes. Providers take
-// messages of 16 KiB unless told otherwise.
+// longestInput is how many bytes can be typed and pasted. Providers take messages of 16 KiB
+// unless told otherwise.
 const longestInput = 64 << 10
 
-// editor is a text being typed, and the place of the cursor in it: a byte
-// offset, always between two characters as a reader counts them. (The textarea
-// of bubbles, which dialogs' fields are cousins of, edits by rune, cuts pastes
-// that do not fit without a word, and has no stars for secrets.)
+// editor is a text being typed and the place of the cursor in it: a byte offset that is always
+// between two characters as a reader counts them. (The textarea of the bubbles library would not
+// do: it edits by rune, cuts pastes that do not fit without saying so, and cannot show secrets as
+// stars.)
 type editor struct {
 	text   string
 	cursor int
 }
 
-// typed makes what the keyboard or a paste brought fit to be edited: line
-// breaks are \n, tabs stay, other control characters are left out.
+// typed prepares what the keyboard or a paste brought for editing: line breaks become \n, tabs
+// stay, other control characters are left out.
 func typed(s string) string {
 	s = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(s)
 	return strings.Map(func(r rune) rune {
@@ -33,7 +33,7 @@ func typed(s string) string {
 	}, strings.ToValidUTF8(s, "�"))
 }
 
-// insert puts s at the cursor, and reports false where there is no room for it.
+// insert puts s at the cursor. It reports false if there is no room for it.
 func (e *editor) insert(s string) bool {
 	if len(e.text)+len(s) > longestInput {
 		return false
@@ -52,7 +52,7 @@ func (e *editor) replace(start int, s string) {
 	e.cursor = start + len(s)
 }
 
-// before and after are the places of the cursor one character back and on.
+// before and after return the places of the cursor one character back and one on.
 func (e *editor) before() int {
 	at, last := 0, 0
 	if line := strings.LastIndexByte(e.text[:e.cursor], '\n'); line >= 0 && line < e.cursor-1 {
@@ -76,7 +76,7 @@ func (e *editor) after() int {
 	return e.cursor + size
 }
 
-// wordBefore and wordAfter are the places of the cursor one word back and on.
+// wordBefore and wordAfter return the places of the cursor one word back and one on.
 func (e *editor) wordBefore() int {
 	return strings.LastIndexFunc(strings.TrimRightFunc(e.text[:e.cursor], unicode.IsSpace), unicode.IsSpace) + 1
 }
@@ -91,7 +91,7 @@ func (e *editor) wordAfter() int {
 	return e.cursor + skipped + end
 }
 
-// lineStart and lineEnd are the ends of the line the cursor is in.
+// lineStart and lineEnd return the ends of the line that the cursor is in.
 func (e *editor) lineStart() int { return strings.LastIndexByte(e.text[:e.cursor], '\n') + 1 }
 
 func (e *editor) lineEnd() int {
@@ -101,13 +101,13 @@ func (e *editor) lineEnd() int {
 	return len(e.text)
 }
 
-// remove deletes from the cursor to another place, in either direction.
+// remove deletes the text between the cursor and another place, before or after it.
 func (e *editor) remove(to int) {
 	from, to := min(e.cursor, to), max(e.cursor, to)
 	e.text, e.cursor = e.text[:from]+e.text[to:], from
 }
 
-// key does what an editing key means, and reports false for other keys.
+// key does what an editing key stands for, and reports false for other keys.
 func (e *editor) key(name string) bool {
 	switch name {
 	case "left", "ctrl+b":
@@ -140,17 +140,16 @@ func (e *editor) key(name string) bool {
 	return true
 }
 
-// shownText is a text as it may be shown, and where each character of the
-// edited text stands in it.
+// shownText is a text as it is shown, and where each character of the edited text is in it.
 type shownText struct {
 	text   string
-	places []place // one per character, and the end
+	places []place // one for each character, and one for the end
 }
 
 type place struct{ edited, shown int }
 
-// shown is the text as it may be shown. What secret tells to be one, by its
-// place, is shown as stars.
+// shown returns the text as it is shown. Characters for whose byte offset secret is true become
+// stars.
 func (e *editor) shown(secret func(at int) bool) shownText {
 	var out strings.Builder
 	places := make([]place, 0, len(e.text)+1)
@@ -160,7 +159,7 @@ func (e *editor) shown(secret func(at int) bool) shownText {
 		switch {
 		case secret(at):
 			out.WriteByte('*')
-		default: // line breaks stay, and tabs are spaces
+		default: // line breaks stay, and tabs become spaces
 			out.WriteString(visible.Text(e.text[at : at+size]))
 		}
 		at += size
@@ -168,7 +167,7 @@ func (e *editor) shown(secret func(at int) bool) shownText {
 	return shownText{out.String(), append(places, place{len(e.text), out.Len()})}
 }
 
-// cursor is where the cursor stands in the shown text.
+// cursor returns where in the shown text the cursor is, given its place in the edited text.
 func (s shownText) cursor(edited int) int {
 	i := sort.Search(len(s.places)-1, func(i int) bool { return s.places[i].edited >= edited })
 	return s.places[i].shown
@@ -176,15 +175,15 @@ func (s shownText) cursor(edited int) int {
 
 func noSecret(int) bool { return false }
 
-// laid is a text laid out in rows of a width, and where its characters stand.
+// laid is a text in rows of a width, and where its characters are.
 type laid struct {
 	shownText
 	width int
 	rows  []row
-	lines []string // the rows as they are drawn
+	lines []string // the text of the rows as they are drawn
 }
 
-// lay lays the text out in width columns, the last of which stays free for the cursor.
+// lay breaks the text into rows of width columns. The last column stays free for the cursor.
 func (e *editor) lay(c cells, width int, secret func(at int) bool) laid {
 	width = max(width-1, 2)
 	l := laid{shownText: e.shown(secret), width: width}
@@ -195,15 +194,16 @@ func (e *editor) lay(c cells, width int, secret func(at int) bool) laid {
 	return l
 }
 
-// spot is the column and the row of a cursor. Only the part of its row before
-// it is measured.
+// spot returns the column and the row of a cursor, given its place in the edited text. It
+// measures only the part of the row before the cursor.
 func (l *laid) spot(edited int, measure func(string) int) (x, y int) {
 	at := l.cursor(edited)
 	y = sort.Search(len(l.rows), func(i int) bool { return l.rows[i].start > at }) - 1
 	return min(measure(l.text[l.rows[y].start:at]), l.width), y
 }
 
-// vertical moves the cursor a row up or down, and reports false at the edge.
+// vertical moves the cursor by rows, down or, if by is below 0, up. It reports false if there is
+// no such row.
 func (e *editor) vertical(c cells, width, by int) bool {
 	l := e.lay(c, width, noSecret)
 	x, y := l.spot(e.cursor, c.width)

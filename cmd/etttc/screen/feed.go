@@ -9,21 +9,20 @@ import (
 	"elemental/client"
 )
 
-// Bounds of what waits between the client and the screen.
+// Limits of what waits between the client and the screen.
 const (
 	mostStatuses = 64
 	mostTraffic  = 1024
-	batch        = 256 // events and traffic that go to the screen at once
+	batch        = 256 // how many events or objects of the wire go to the screen in one message
 )
 
-// feeds bring to the screen what happens without being asked for. The screen
-// takes messages one at a time and may be away for a while (an image is on the
-// terminal), so that each feed has its bound.
+// feeds bring to the screen what happens without being asked for. The screen takes one message at
+// a time and may stop for a while (when an image is on the terminal), so each feed has its limit.
 type feeds struct {
 	ctx      context.Context
-	statuses chan client.Status // full, the client waits: none may be missed
+	statuses chan client.Status // if it is full the client waits, since no status may be missed
 	traffic  chan client.Traffic
-	missed   atomic.Int64 // traffic that found no room
+	missed   atomic.Int64 // how many objects of the wire found no room
 	send     func(tea.Msg)
 }
 
@@ -34,7 +33,7 @@ func newFeeds(ctx context.Context) *feeds {
 	}
 }
 
-// status is client.Options.Status.
+// status is the function for client.Options.Status.
 func (f *feeds) status(s client.Status) {
 	select {
 	case f.statuses <- s:
@@ -42,7 +41,7 @@ func (f *feeds) status(s client.Status) {
 	}
 }
 
-// trace is client.Options.Trace.
+// trace is the function for client.Options.Trace.
 func (f *feeds) trace(t client.Traffic) {
 	select {
 	case f.traffic <- t:
@@ -51,7 +50,7 @@ func (f *feeds) trace(t client.Traffic) {
 	}
 }
 
-// start begins to pass on. It has to be called before anything is subscribed.
+// start begins to pass things on with send. It has to be called before anything is subscribed.
 func (f *feeds) start(send func(tea.Msg)) {
 	f.send = send
 	go f.passStatuses()
@@ -80,7 +79,7 @@ func (f *feeds) passTraffic() {
 	}
 }
 
-// passEvents brings a subscription's events to the screen until it ends.
+// passEvents passes a subscription's events to the screen until the subscription ends.
 func (f *feeds) passEvents(server string, s *client.Subscription) {
 	for {
 		select {
@@ -96,14 +95,14 @@ func (f *feeds) passEvents(server string, s *client.Subscription) {
 	}
 }
 
-// gather is first and what is there besides, up to a batch.
+// gather returns first and what else is in the channel now, up to batch values in all.
 func gather[T any](first T, rest <-chan T) []T {
 	all := []T{first}
 	for len(all) < batch {
 		select {
 		case next, more := <-rest:
 			if !more {
-				return all // the next receive tells
+				return all // the next receive notices the end
 			}
 			all = append(all, next)
 		default:

@@ -11,22 +11,22 @@ import (
 	"elemental/client/visible"
 )
 
-// field is one value of a dialog. The text input edits it; it is drawn here
-// (drawField), since what others wrote may be in it and widths are the terminal's.
+// field is one value of a dialog. The library's text input edits it, but drawField draws it: what
+// others wrote may be in it, and widths have to be those of the terminal.
 type field struct {
 	textinput.Model
 	label  string
-	choice string // the letters of which one is the value; "" is free text
-	filled bool   // the value was there before; the first text typed replaces it
+	choice string // if not "", the value is one of these letters
+	filled bool   // the value was filled in before; the first text typed replaces it
 }
 
 func newField(label, value string) field {
 	f := field{Model: textinput.New(), label: label}
 	f.CharLimit = longestInput
-	f.SetVirtualCursor(false) // the terminal's own is used, which blinks by itself
+	f.SetVirtualCursor(false) // the terminal's own cursor is used, which
 	f.KeyMap.DeleteCharacterBackward.SetKeys("backspace", "shift+backspace", "ctrl+h")
-	f.KeyMap.DeleteWordForward.Unbind() // goes beyond the text's end in its last word
-	f.KeyMap.Paste.Unbind()             // would run programs to ask them; the terminal pastes
+	f.KeyMap.DeleteWordForward.Unbind() // in the last word this would go beyond the end of the text
+	f.KeyMap.Paste.Unbind()             // this would run programs to get the clipboard; the terminal pastes instead
 	f.SetValue(value)
 	f.filled = value != ""
 	return f
@@ -40,7 +40,7 @@ func newSecret(label string) field {
 
 func (f *field) secret() bool { return f.EchoMode == textinput.EchoPassword }
 
-// press is a key for a field: a choice takes one of its letters.
+// press passes a key to the field. A field with a choice takes only one of its letters.
 func (f *field) press(msg tea.KeyPressMsg) {
 	if f.choice != "" {
 		if text := strings.ToLower(msg.Text); text != "" && strings.Contains(f.choice, text) {
@@ -53,12 +53,12 @@ func (f *field) press(msg tea.KeyPressMsg) {
 	}
 	f.filled = false
 	for range f.runes(msg) {
-		f.Model, _ = f.Update(msg) // its commands make a cursor blink that is not shown
+		f.Model, _ = f.Update(msg) // the command that this returns is for a blinking cursor that is not shown
 	}
 }
 
-// runes is how many times a key has to be passed on so that it moves over a
-// whole character as a reader counts them: the text input knows runes.
+// runes returns how many times a key has to be passed to the text input so that it moves over or
+// deletes a whole character as a reader counts them: the text input goes by runes.
 func (f *field) runes(msg tea.KeyPressMsg) int {
 	value, at := []rune(f.Value()), f.Position()
 	switch {
@@ -72,11 +72,11 @@ func (f *field) runes(msg tea.KeyPressMsg) int {
 	return 1
 }
 
-// paste puts text into the field, and reports false where there is no room for
-// all of it: the text input would cut it.
+// paste puts text into the field. It reports false, and changes nothing but a value that was
+// filled in before, if there is no room for all of the text: the text input would cut it.
 func (f *field) paste(text string) bool {
 	if f.choice != "" {
-		return true // there is nothing to paste a letter for
+		return true // a choice takes no pasted text
 	}
 	if f.filled {
 		f.Reset()
@@ -89,7 +89,7 @@ func (f *field) paste(text string) bool {
 	return true
 }
 
-// shown is what stands before and after the cursor, as it may be shown.
+// shown returns the text before and after the cursor as it is shown.
 func (f *field) shown() (before, after string) {
 	value, at := []rune(f.Value()), f.Position()
 	if f.secret() {

@@ -6,34 +6,34 @@ import (
 	"elemental/client"
 )
 
-// kind is what an item of a room's flow is.
+// kind says what an item of a flow is.
 type kind int
 
 const (
-	headItem    kind = iota // where the loaded history begins
+	headItem    kind = iota // the line above the first message that is loaded
 	messageItem             // named by its index
 	noticeItem              // named by its id
 	pendingItem             // named by its id
 )
 
-// anchor names an item, so that it is found again when others came and went.
+// anchor names an item, so that it is found again after others were added or dropped.
 type anchor struct {
 	kind kind
 	id   int64
 }
 
-// scroll is where the user looks at in a room: at its end, and on with it, or
-// held at a place.
+// scroll is the part of a room that the user looks at: its end, also when new messages come, or a
+// fixed place.
 type scroll struct {
 	held   bool
-	bottom anchor // the lowest item on the screen
-	below  int    // how many of its lines are below the screen
-	seen   int64  // the end of the history when it was left
+	bottom anchor // if held: the lowest item on the screen
+	below  int    // if held: how many of that item's lines are below the screen
+	seen   int64  // if held: how many messages there were when the user scrolled up
 }
 
-// flow is a room from top to bottom as items: its head, the messages and
-// notices in their order in time, and what is about to be posted. Only the
-// items that are looked at are ever wrapped, so that its cost is a screenful's.
+// flow is a room from top to bottom as a list of items: the head, the messages and notices in the
+// order of time, and what is about to be posted. Only the items that are on the screen are
+// wrapped into lines, so the cost does not grow with the history.
 type flow struct {
 	room    *room
 	notices []notice
@@ -41,7 +41,7 @@ type flow struct {
 	ink     ink
 }
 
-// spot is a place in a flow: an item, and how many of its lines are below it.
+// spot is a place in a flow: an item, and how many of its lines are below the place.
 type spot struct{ item, below int }
 
 func (m *model) flow(width int) flow {
@@ -53,16 +53,16 @@ func (f flow) messages() []client.Message { return f.room.history.messages }
 
 func (f flow) last() int { return len(f.messages()) + len(f.notices) + len(f.pending) }
 
-// end is the flow's end as a spot.
+// end returns the spot at the end of the flow.
 func (f flow) end() spot { return spot{f.last(), 0} }
 
-// before is how many of the loaded messages stand before a notice.
+// before returns how many of the loaded messages are above a notice.
 func (f flow) before(n notice) int {
 	h := &f.room.history
 	return int(min(max(n.after+1-h.first, 0), int64(len(h.messages))))
 }
 
-// at tells what item k is: its kind, and its place among its kind.
+// at returns the kind of item k, and its number among the items of that kind.
 func (f flow) at(k int) (kind, int) {
 	if k == 0 {
 		return headItem, 0
@@ -91,7 +91,8 @@ func (f flow) anchor(k int) anchor {
 	}
 }
 
-// find is the item of an anchor, or what stands in its place now.
+// find returns the number of the item that an anchor names. If that is gone, it returns the item
+// in its place now.
 func (f flow) find(a anchor) int {
 	switch a.kind {
 	case messageItem:
@@ -111,7 +112,7 @@ func (f flow) find(a anchor) int {
 	}
 }
 
-// lines is item k as it is drawn; there is at least one.
+// lines returns item k as it is drawn, in at least one line.
 func (f flow) lines(k int) []string {
 	switch kind, i := f.at(k); kind {
 	case messageItem:
@@ -125,7 +126,7 @@ func (f flow) lines(k int) []string {
 	}
 }
 
-// up and down move a spot by lines, as far as there are any.
+// up and down move a spot by lines, but not beyond the ends of the flow.
 func (f flow) up(s spot, by int) spot {
 	for ; by > 0; by-- {
 		if s.below++; s.below >= len(f.lines(s.item)) {
@@ -151,8 +152,8 @@ func (f flow) down(s spot, by int) spot {
 	return s
 }
 
-// above are the lines that end at a spot, up to height of them, and the item
-// that the first belongs to.
+// above returns the lines that end at a spot, up to height of them, and the number of the item
+// that the first line belongs to.
 func (f flow) above(s spot, height int) (lines []string, top int) {
 	var upward [][]string
 	taken := 0
@@ -170,7 +171,7 @@ func (f flow) above(s spot, height int) (lines []string, top int) {
 	return lines, top
 }
 
-// spot is where the user looks at, with the screen as full as it can be.
+// spot returns the place that the user looks at, moved so that the screen is as full as possible.
 func (f flow) spot(s scroll, height int) spot {
 	if !s.held {
 		return f.end()
@@ -183,7 +184,7 @@ func (f flow) spot(s scroll, height int) spot {
 	return at
 }
 
-// hold is the scroll that looks at a spot.
+// hold returns the scroll with which the user looks at a spot. was is the scroll before.
 func (f flow) hold(at spot, was scroll) scroll {
 	if at == f.end() && f.room.history.current() {
 		return scroll{}

@@ -11,7 +11,7 @@ import (
 	"elemental/client/visible"
 )
 
-// ink draws the items of a room in a width.
+// ink draws the items of a room for a given width.
 type ink struct {
 	cells   cells
 	theme   theme
@@ -30,16 +30,16 @@ func (m *model) ink(r *room, width int) ink {
 	}
 }
 
-// The columns of a line: a mark, the time, the name, the text. On a narrow pane
-// the text follows its name.
+// The columns of a line: a mark, the time, the name, the text. On a narrow pane the text follows
+// the name at once.
 const (
 	timeEnd     = 1 + 5 + 1 // mark, "15:04", a space
 	nameColumns = 12
 	widthInCols = 56
 )
 
-// message draws one of the messages, with the lines that stand before it: the
-// day, if it is another one than that of the message before, and the unread line.
+// message draws message i and the lines above it: the day, if the message before was of another
+// day, and the line that marks new messages.
 func (k ink) message(all []client.Message, i int) []string {
 	m := all[i]
 	var lines []string
@@ -64,7 +64,7 @@ func (k ink) sameDay(a, b time.Time) bool {
 	return y1 == y2 && m1 == m2 && d1 == d2
 }
 
-// said is a text with its author, the text's further lines under its first.
+// said draws a text with its author. Further lines of the text begin below the first one.
 func (k ink) said(prefix, author string, nick lipgloss.Style, said string, text lipgloss.Style) []string {
 	name := visible.Line(author)
 	hang := timeEnd + nameColumns + 1
@@ -80,10 +80,10 @@ func (k ink) said(prefix, author string, nick lipgloss.Style, said string, text 
 	return k.hanging(head, first, hang, visible.Text(said), text)
 }
 
-// hanging wraps a text after a head that is first columns wide; the lines after
-// its first begin at column hang.
+// hanging wraps a text that follows a head of first columns. The lines after the first begin at
+// column hang.
 func (k ink) hanging(head string, first, hang int, said string, style lipgloss.Style) []string {
-	pad := strings.Repeat(" ", max(first-hang, 0)) // stands for the head in the first line
+	pad := strings.Repeat(" ", max(first-hang, 0)) // takes the place of the head in the first line
 	indent := strings.Repeat(" ", hang)
 	rows := k.cells.wrap(pad+said, k.width-hang)
 	lines := make([]string, len(rows))
@@ -97,7 +97,7 @@ func (k ink) hanging(head string, first, hang int, said string, style lipgloss.S
 	return lines
 }
 
-// notice draws a notice, without a name and with a mark of its kind.
+// notice draws a notice, with a mark for its tone instead of a name.
 func (k ink) notice(n notice) []string {
 	mark, style := "·", k.theme.dim
 	switch n.tone {
@@ -110,8 +110,8 @@ func (k ink) notice(n notice) []string {
 	return k.hanging(head, timeEnd+2, timeEnd+2, k.narrowed(n.text, k.width-timeEnd-2), style)
 }
 
-// narrowed is a text whose lines stand in two columns, without these where they
-// are too wide.
+// narrowed returns a text whose lines have two columns. If some line is too wide, the columns are
+// joined by a dash instead.
 func (k ink) narrowed(text string, width int) string {
 	lines := strings.Split(text, "\n")
 	if !slices.ContainsFunc(lines, func(line string) bool { return k.cells.width(line) > width }) {
@@ -125,7 +125,7 @@ func (k ink) narrowed(text string, width int) string {
 	return strings.Join(lines, "\n")
 }
 
-// pending draws what is about to be posted.
+// pending draws a text that is about to be posted.
 func (k ink) pending(p pending) []string {
 	state := "     …"
 	if !k.online {
@@ -134,7 +134,7 @@ func (k ink) pending(p pending) []string {
 	return k.said(k.theme.pending.Render(state)+" ", k.me, k.theme.pending, p.text, k.theme.pending)
 }
 
-// head is the line above the first message that is held.
+// head returns the line above the first message that is held.
 func (k ink) head(r *room) []string {
 	switch {
 	case r.place.Channel == "":
@@ -149,7 +149,7 @@ func (k ink) head(r *room) []string {
 	return []string{k.rule("⋮", k.theme.dim)}
 }
 
-// rule is a line across the pane with a word in it.
+// rule returns a line across the pane with a word in it.
 func (k ink) rule(word string, style lipgloss.Style) string {
 	word = k.cells.cut(word, k.width-8)
 	rest := k.width - k.cells.width(word) - 4

@@ -10,37 +10,35 @@ import (
 	"elemental/cmd/etttc/commands"
 )
 
-// mostRemembered bounds the input's history.
+// mostRemembered is how many lines the history of the input has.
 const mostRemembered = 200
 
-// input is what the user types, what they typed before, and the completion
-// under way.
+// input is what the user types, what they typed before, and the completion under way.
 type input struct {
 	editor
-	past       []string // without secrets
-	back       int      // how far back in it the user is; 0 is at the text being typed
-	draft      string   // the text being typed, while they are in the past
+	past       []string // what was entered before, without secrets, oldest first
+	back       int      // how far back in past the user is; 0 is the text being typed
+	draft      string   // the text being typed, while the user is back in past
 	completion completion
 	layout     inputLayout
 }
 
-// inputLayout is the input as it was last laid out, kept since a message asks
-// for it several times.
+// inputLayout keeps the input as it was last laid out, since one message asks for it several
+// times.
 type inputLayout struct {
 	laid
 	of    string
 	cells cells
 }
 
-// completion is a word being completed: Tab puts one candidate after the other
-// in its place.
+// completion is a word that is being completed. Each Tab puts the next candidate in its place.
 type completion struct {
 	start      int
 	candidates []string
 	chosen     int
 }
 
-// lay is the input as it looks on the screen.
+// lay returns the input in rows, as it looks on the screen.
 func (in *input) lay(c cells, width int) *laid {
 	const prompt, free = 2, 1
 	if l := &in.layout; l.rows == nil || l.of != in.text || l.cells != c || l.width != width-prompt-free {
@@ -49,7 +47,8 @@ func (in *input) lay(c cells, width int) *laid {
 	return &in.layout.laid
 }
 
-// secret tells which places of the input hold a secret: what Masked hides.
+// secret returns a function that reports for a byte offset in the input whether a secret is
+// there: what commands.Masked hides.
 func (in *input) secret() func(at int) bool {
 	masked := commands.Masked(in.text)
 	if masked == in.text {
@@ -59,8 +58,8 @@ func (in *input) secret() func(at int) bool {
 	return func(at int) bool { return at >= from }
 }
 
-// remember keeps a line in the history, up to where secrets begin: recalled and
-// entered, it asks for them.
+// remember adds a line to the history, up to where secrets begin. Recalled and entered again, it
+// asks for them.
 func (in *input) remember(text string) {
 	text = commands.WithoutSecrets(text)
 	in.past = slices.DeleteFunc(in.past, func(old string) bool { return old == text })
@@ -71,8 +70,7 @@ func (in *input) remember(text string) {
 	in.back = 0
 }
 
-// setAside moves what is being typed to the history, and reports whether there
-// was anything.
+// setAside moves what is being typed to the history, and reports whether there was anything.
 func (in *input) setAside() bool {
 	text, recalled := in.text, in.back > 0
 	if recalled && strings.TrimSpace(in.draft) != "" {
@@ -87,7 +85,7 @@ func (in *input) setAside() bool {
 	return true
 }
 
-// recall goes back in the history by some lines, or on.
+// recall goes back in the history by that many lines, or forward if by is below 0.
 func (in *input) recall(by int) {
 	to := min(max(in.back+by, 0), len(in.past))
 	if to == in.back {
@@ -104,7 +102,7 @@ func (in *input) recall(by int) {
 	in.set(in.past[len(in.past)-to])
 }
 
-// complete puts the next candidate for the word at the cursor in its place.
+// complete replaces the word at the cursor by its next candidate.
 func (in *input) complete(by int, known commands.Names) {
 	c := &in.completion
 	if len(c.candidates) > 1 {
@@ -127,8 +125,8 @@ func (in *input) complete(by int, known commands.Names) {
 	in.replace(start, candidates[c.chosen])
 }
 
-// names is what completion knows in the present place. Where the provider does
-// not tell the members, those who wrote lately are.
+// names returns the names that completion can offer in the present place. If the provider does
+// not tell the members, they are those who wrote lately.
 func (m *model) names() commands.Names {
 	var known commands.Names
 	for _, s := range m.servers {
@@ -151,7 +149,8 @@ func (m *model) names() commands.Names {
 	return known
 }
 
-// candidatesLine shows the candidates in a line, the chosen one marked.
+// candidatesLine returns a line with the candidates, the chosen one marked. It is "" if there is
+// no choice.
 func (m *model) candidatesLine(width int) string {
 	c := m.input.completion
 	if len(c.candidates) < 2 {
@@ -169,8 +168,8 @@ func (m *model) candidatesLine(width int) string {
 	return m.cells.cut(strings.Join(words, " "), width-2)
 }
 
-// around are the candidates that a line of a width shows, the chosen one as its
-// last where not all before it have room. Others are not measured.
+// around returns which candidates a line of that width shows. If those before the chosen one do
+// not all have room, the chosen one comes last. Only the candidates that are needed are measured.
 func (c *completion) around(width int, measure func(string) int) (from, to int) {
 	const brackets, space = 2, 1
 	columns := func(i int) int { return measure(visible.Line(c.candidates[i])) + space }
@@ -195,7 +194,7 @@ func (m *model) submit() tea.Cmd {
 	case strings.TrimSpace(text) == "":
 		return nil
 	case m.user == "":
-		return nil // stays in the input
+		return nil // the text stays in the input
 	case m.full():
 		m.tell(warns, "too much is waiting to be posted; the text stays in the input")
 		return nil
@@ -210,7 +209,7 @@ func (m *model) submit() tea.Cmd {
 	return m.enter(text)
 }
 
-// paste inserts what the terminal pasted.
+// paste inserts what the terminal has pasted, into the dialog if one is open.
 func (m *model) paste(text string) {
 	m.input.completion = completion{}
 	fits := true

@@ -10,19 +10,19 @@ import (
 	"elemental/cmd/etttc/commands"
 )
 
-// binding is a key of the screen and what it does, for help too.
+// binding is a key, what it does, and what help says about it.
 type binding struct {
 	key.Binding
 	do func(m *model) tea.Cmd
 }
 
-// on binds keys, which help tells as name.
+// on makes a binding for these keys, which help calls name.
 func on(keys []string, name, help string, do func(m *model) tea.Cmd) binding {
 	return binding{key.NewBinding(key.WithKeys(keys...), key.WithHelp(name, help)), do}
 }
 
-// bindings are all keys but those of editing. One table drives both what they
-// do and what F1 tells.
+// bindings are all keys except those that edit the input. One table drives both what the keys do
+// and what F1 shows.
 func bindings() []binding {
 	return []binding{
 		on([]string{"f1"}, "F1", "these keys", (*model).help),
@@ -50,10 +50,10 @@ func bindings() []binding {
 	}
 }
 
-// inDialogsToo are those that work while a dialog is open.
+// inDialogsToo are the keys that also work while a dialog is open.
 var inDialogsToo = key.NewBinding(key.WithKeys("ctrl+c", "ctrl+d", "f2", "shift+pgup", "shift+pgdown", "alt+pgup", "alt+pgdown"))
 
-// key is a key pressed.
+// key does what a key that was pressed stands for.
 func (m *model) key(msg tea.KeyPressMsg) tea.Cmd {
 	if m.dialog != nil && !key.Matches(msg, inDialogsToo) {
 		return m.dialogKey(msg)
@@ -76,7 +76,7 @@ func (m *model) key(msg tea.KeyPressMsg) tea.Cmd {
 	return nil
 }
 
-// keysLine tells what keys do, in one line.
+// keysLine returns a line that tells what these keys do.
 func keysLine(keys ...key.Binding) string {
 	return help.Model{ShortSeparator: ", "}.ShortHelpView(keys)
 }
@@ -93,7 +93,7 @@ func completing(by int) func(*model) tea.Cmd {
 	return func(m *model) tea.Cmd { m.input.complete(by, m.names()); return nil }
 }
 
-// recalling moves the cursor between the input's rows, and past its edge
+// recalling moves the cursor between the rows of the input. Beyond the first or last row it moves
 // through what was entered before.
 func recalling(by int) func(*model) tea.Cmd {
 	return func(m *model) tea.Cmd {
@@ -107,7 +107,7 @@ func recalling(by int) func(*model) tea.Cmd {
 
 func (m *model) toUnread() tea.Cmd { m.nextUnread(); return nil }
 
-// scrollBy moves through the room by lines; below 0 is upwards.
+// scrollBy scrolls the room by lines; a number below 0 is upwards.
 func (m *model) scrollBy(by int) {
 	l := m.layout()
 	if l.pane <= 0 {
@@ -134,7 +134,7 @@ func (m *model) toOldest() tea.Cmd {
 	return nil
 }
 
-// toNewest looks at the newest message; where that was dropped, it is loaded.
+// toNewest scrolls to the newest message. If that is not held any more, it is loaded.
 func (m *model) toNewest() {
 	r := m.here()
 	if !r.history.current() {
@@ -178,7 +178,8 @@ func toggled(on bool) choice {
 	return shown
 }
 
-// escape closes what lies over the messages, then goes back to the newest one.
+// escape does the first of these that applies: it closes a list over the messages, closes the
+// wire pane, goes back to the newest message, or removes the line that marks new messages.
 func (m *model) escape() tea.Cmd {
 	l := m.layout()
 	switch {
@@ -194,7 +195,8 @@ func (m *model) escape() tea.Cmd {
 	return nil
 }
 
-// interrupt clears the input, and quits where there is nothing in it.
+// interrupt closes the dialog of a command or clears the input. If there is neither, or the
+// program is about to end, it quits.
 func (m *model) interrupt() tea.Cmd {
 	switch {
 	case m.quits:
@@ -219,8 +221,8 @@ func (m *model) endOfInput() tea.Cmd {
 	return m.interrupt()
 }
 
-// help tells the keys, and how to have the commands told: both together would not fit
-// into most terminals.
+// help shows the keys, and how to list the commands. Both together would not fit on most
+// terminals.
 func (m *model) help() tea.Cmd {
 	lines := []string{"Keys:"}
 	for _, b := range bindings() {
@@ -231,7 +233,7 @@ func (m *model) help() tea.Cmd {
 	return nil
 }
 
-// click goes to the channel under the mouse.
+// click goes to the channel that was clicked in the side bar.
 func (m *model) click(mouse tea.Mouse) {
 	l := m.layout()
 	if mouse.Button != tea.MouseLeft || m.dialog != nil || mouse.X >= l.side {
@@ -246,7 +248,7 @@ func (m *model) click(mouse tea.Mouse) {
 	}
 }
 
-// wheel scrolls what is under the mouse: the wire pane, or else the messages.
+// wheel scrolls what is under the mouse: the wire pane if it is there, else the messages.
 func (m *model) wheel(mouse tea.Mouse) {
 	const lines = 3
 	by := lines

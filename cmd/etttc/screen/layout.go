@@ -1,20 +1,20 @@
 package screen
 
-// The least size of a terminal that the screen is drawn in.
+// The smallest size of a terminal, in columns and rows, for which the screen is drawn.
 const (
 	leastWidth  = 40
 	leastHeight = 10
 )
 
-// Widths from which on the lists at the sides are there by themselves.
+// From these widths on, in columns, the lists at the sides are shown unless the user hides them.
 const (
 	widthForSide    = 64
 	widthForMembers = 80
 )
 
-// layout is where everything is on the screen. From top to bottom: a head line,
-// the body, a rule, the input, the status line. The body is the side list, the
-// messages, the members; a dialog takes the place of rule and input.
+// layout says where everything is on the screen. From top to bottom there are a head line, the
+// body, a rule, the input and the status line. The body has the side list, the messages and the
+// members next to each other. While a dialog is open, there is neither rule nor input.
 type layout struct {
 	width, height int
 	side, members int // widths without their border; 0 is hidden
@@ -24,8 +24,8 @@ type layout struct {
 	input         int // rows of the input
 }
 
-// layout follows the terminal's size and the user's choices. On a narrow
-// terminal a list takes the messages' place.
+// layout computes the layout from the terminal's size and the user's choices. On a narrow
+// terminal a list takes the place of the messages.
 func (m *model) layout() layout {
 	l := layout{width: m.width, height: m.height, pane: m.width}
 	switch {
@@ -59,13 +59,13 @@ func (m *model) showsMembers() bool {
 	return known && m.user != "" && (wide || m.panes.members == shown)
 }
 
-// alone is a layout of one list.
+// alone returns a layout with only one list.
 func (l layout) alone(m *model, side, members int) layout {
 	l.side, l.members, l.pane = side, members, 0
 	return l.tall(m)
 }
 
-// tall divides the height.
+// tall divides the height among the body, the wire pane and the input.
 func (l layout) tall(m *model) layout {
 	l.body = l.height - 2
 	if m.dialog == nil {
@@ -75,7 +75,7 @@ func (l layout) tall(m *model) layout {
 	}
 	if m.panes.wire && l.pane > 0 {
 		l.wire = min(l.body/2, 20)
-		if m.dialog != nil { // comes first; a rule alone would be of no use
+		if m.dialog != nil { // the dialog comes first; one row would only hold the pane's rule
 			l.wire = min(l.wire, l.body-m.dialog.height())
 			if l.wire < 2 {
 				l.wire = 0
@@ -86,7 +86,7 @@ func (l layout) tall(m *model) layout {
 	return l
 }
 
-// paneX is the first column of the messages.
+// paneX returns the first column of the messages.
 func (l layout) paneX() int {
 	if l.side > 0 && l.pane > 0 {
 		return l.side + 1

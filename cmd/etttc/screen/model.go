@@ -11,17 +11,17 @@ import (
 	"elemental/cmd/etttc/commands"
 )
 
-// model is all that the screen shows, and all that it needs to know for that.
-// Only Update changes it.
+// model is all that the screen shows, and all that is needed to know for that. Only Update
+// changes it.
 type model struct {
-	net  *net // what leads outside; the drawing needs none of it
+	net  *net // makes the commands that do what takes time; drawing does not use it
 	zone *time.Location
-	now  time.Time // of the last message that told the time
+	now  time.Time // the time as the last tick, or Run at the start, has told it
 
 	width, height int
 	cells         cells
 	theme         theme
-	focused       bool // the terminal is in front, as far as it tells
+	focused       bool // the terminal has the focus, as far as it tells
 
 	address   string
 	encrypted bool
@@ -30,37 +30,37 @@ type model struct {
 	user      string // who is logged in, or ""
 	login     login
 
-	servers []server // in the order of the provider
+	servers []server // in the order in which the provider lists them
 	side    bar
 	rooms   map[commands.Place]*room
-	at      commands.Place // of the room on the screen
-	wanted  commands.Place // where to go once it is known
-	known   bool           // the servers were listed
+	at      commands.Place // the place of the room on the screen
+	wanted  commands.Place // where to go once the servers are listed
+	known   bool           // the servers were listed at least once
 	members map[string]client.Members
-	asked   time.Time // when the members were asked for
-	askedOf string    // and of which server
+	asked   time.Time // when the members were last asked for
+	askedOf string    // the server whose members were last asked for
 
-	notices int64 // ids given
+	notices int64 // the last id that was given to a notice or an entered line
 	input   input
 	lines   lineQueue
 	outbox  outbox
 	dialog  *dialog
 	panes   panes
 	wire    wire
-	quits   bool // as soon as the outbox is empty
+	quits   bool // the program ends as soon as the outbox is empty
 }
 
-// link is the connection as the user is told of it.
+// link is the state of the connection as it is shown to the user.
 type link struct {
 	client.Status
-	retry time.Time // in Offline: when the next attempt comes
+	retry time.Time // in Offline: when the next attempt to connect comes
 	lag   time.Duration
 	since time.Time // in Online: since when
-	heard time.Time // when the provider sent something
-	open  time.Time // since when something of ours waits for an answer; zero is nothing
+	heard time.Time // when the provider last sent something
+	open  time.Time // since when a question has waited for its answer; zero if none does
 }
 
-// silence is how long the provider owes an answer and has sent nothing at all.
+// silence returns for how long the provider owes an answer and has sent nothing at all.
 func (l *link) silence(now time.Time) time.Duration {
 	if l.State != client.Online || l.open.IsZero() {
 		return 0
@@ -74,7 +74,7 @@ func (l *link) silence(now time.Time) time.Duration {
 	return now.Sub(from)
 }
 
-// hear notes when the provider sent something.
+// hear notes when the provider last sent something.
 func (l *link) hear(traffic []client.Traffic) {
 	for _, t := range traffic {
 		if !t.Sent && t.Time.After(l.heard) {
@@ -83,7 +83,7 @@ func (l *link) hear(traffic []client.Traffic) {
 	}
 }
 
-// server is one server of the side bar.
+// server is a server of the side bar.
 type server struct {
 	name     string
 	channels []string
@@ -91,22 +91,22 @@ type server struct {
 
 // bar is how the side bar is kept up to date.
 type bar struct {
-	asking bool            // the list is on its way
-	stale  bool            // it has to be asked for again, since something changed meanwhile
-	again  time.Time       // when to ask again after a failure; zero is not at all
-	heard  map[string]bool // the servers that are subscribed
-	ending map[string]bool // those of which the user knows that they are about to end
-	asked  time.Time       // when the list was asked for
+	asking bool            // the list was asked for and has not come yet
+	stale  bool            // something has changed meanwhile, so the list has to be asked for again
+	again  time.Time       // when to ask again after a failure; zero is never
+	heard  map[string]bool // servers that the client is subscribed to or is subscribing to
+	ending map[string]bool // servers that the user has left or deleted, so that the end of their subscriptions is no news
+	asked  time.Time       // when the list was last asked for
 }
 
-// panes are the parts of the screen that the user switches on and off; the side
-// lists follow the width until then.
+// panes are the parts of the screen that the user can switch on and off. Until they do, the lists
+// at the sides depend on the width of the terminal.
 type panes struct {
 	side, members choice
 	wire          bool
 }
 
-// choice is what the user wants of a pane.
+// choice is what the user has chosen for a pane.
 type choice int
 
 const (
@@ -130,7 +130,7 @@ func newModel(c Config) *model {
 	return m
 }
 
-// room is the room of a place, made if it is new.
+// room returns the room of a place, which is made if it is new.
 func (m *model) room(at commands.Place) *room {
 	if m.rooms[at] == nil {
 		m.rooms[at] = newRoom(at)
@@ -138,10 +138,10 @@ func (m *model) room(at commands.Place) *room {
 	return m.rooms[at]
 }
 
-// here is the room on the screen.
+// here returns the room on the screen.
 func (m *model) here() *room { return m.room(m.at) }
 
-// tell shows a notice in the present room.
+// tell shows a notice in the room on the screen; text has to be safe to show.
 func (m *model) tell(how tone, text string) { m.tellIn(m.at, how, text) }
 
 // tellIn shows a notice in a room; text has to be safe to show.
@@ -150,7 +150,7 @@ func (m *model) tellIn(at commands.Place, how tone, text string) {
 	m.room(at).tell(notice{id: m.notices, at: m.now, tone: how, text: text})
 }
 
-// server is the server of that name in the side bar, or nil.
+// server returns the server of that name in the side bar, or nil.
 func (m *model) server(name string) *server {
 	i := slices.IndexFunc(m.servers, func(s server) bool { return s.name == name })
 	if i < 0 {
@@ -165,7 +165,7 @@ func (m *model) has(at commands.Place) bool {
 	return s != nil && (at.Channel == "" || slices.Contains(s.channels, at.Channel))
 }
 
-// places are all channels in the order of the side bar.
+// places returns all channels in the order of the side bar.
 func (m *model) places() []commands.Place {
 	var all []commands.Place
 	for _, s := range m.servers {
@@ -176,7 +176,8 @@ func (m *model) places() []commands.Place {
 	return all
 }
 
-// entrance is where one lands in a server: general, or else its first channel.
+// entrance returns the place to which a user comes first in a server: its channel "general", else
+// its first one, else none.
 func (s *server) entrance() commands.Place {
 	at := commands.Place{Server: s.name}
 	if slices.Contains(s.channels, "general") {
@@ -187,7 +188,7 @@ func (s *server) entrance() commands.Place {
 	return at
 }
 
-// written is a place as it is shown: "gophers/#general".
+// written returns a place as it is shown: "gophers/#general".
 func written(at commands.Place) string {
 	switch {
 	case at.Server == "":

@@ -7,12 +7,12 @@ import (
 	"elemental/cmd/etttc/commands"
 )
 
-// What Update hears besides the terminal's own messages.
+// The messages that Update takes besides those of the terminal.
 type (
 	// endMsg: the program's context has ended.
 	endMsg struct{}
-	// tickMsg comes every second; open is since when a question waits for its
-	// answer, zero if none does.
+	// tickMsg comes every second. open is since when a question has waited for its answer, or
+	// zero if none does.
 	tickMsg struct {
 		now  time.Time
 		lag  time.Duration
@@ -48,12 +48,13 @@ type (
 		provider client.Provider
 		err      error
 	}
-	// listedMsg is the servers of the user with their channels.
+	// listedMsg brings the servers of the user with their channels.
 	listedMsg struct {
 		servers []server
 		err     error
 	}
-	// membersMsg is who is in a server, and its channels, which have no events.
+	// membersMsg brings the members of a server, and its channels: there are no events for new
+	// channels without messages.
 	membersMsg struct {
 		server   string
 		members  client.Members
@@ -68,15 +69,15 @@ type (
 		page  client.Page
 		err   error
 	}
-	// postedMsg answers the posting of the outbox's first text.
+	// postedMsg answers the posting of the first message in the outbox.
 	postedMsg struct {
 		id      int64
 		message client.Message
 		err     error
 	}
-	// retryMsg: the outbox's first text may be tried again.
+	// retryMsg: the first message in the outbox may be tried again.
 	retryMsg struct{ id int64 }
-	// ranMsg is what a command did; aside tells that no line waited for it.
+	// ranMsg tells what a command did. aside says that no other line waited for it.
 	ranMsg struct {
 		aside   bool
 		at      commands.Place
@@ -88,6 +89,6 @@ type (
 		line string
 		err  error
 	}
-	// graceMsg: pending posts had their moment, quit.
+	// graceMsg: posts under way had their time, the program quits now.
 	graceMsg struct{}
 )

@@ -13,24 +13,24 @@ import (
 	"elemental/cmd/etttc/commands"
 )
 
-// Times that things outside may take.
+// How long things may take, and how often they are done.
 const (
-	askTime     = 30 * time.Second // a question to the provider
-	commandTime = 60 * time.Second // a command of the user
-	postTime    = 5 * time.Minute  // a post; then it is tried again under its nonce
-	graceTime   = 2 * time.Second  // what is pending when the user quits
-	memberTime  = 10 * time.Second // between two looks at the members
-	listTime    = 30 * time.Second // and at the servers, which another client of the user may join
+	askTime     = 30 * time.Second // for a question to the provider
+	commandTime = 60 * time.Second // for a command of the user
+	postTime    = 5 * time.Minute  // for a post; after that it is tried again under the same nonce
+	graceTime   = 2 * time.Second  // for what is still to be posted when the user quits
+	memberTime  = 10 * time.Second // between two questions for the members
+	listTime    = 30 * time.Second // between two questions for the servers: the user may join some with another client
 )
 
-// open are the questions that wait for their answers, by when they were asked.
-// The zero value has none.
+// open holds the questions that wait for their answers, by the time when they were asked. The
+// zero value holds none.
 type open struct {
 	mu    sync.Mutex
 	since map[*time.Time]bool
 }
 
-// begin notes a question, and gives what notes its end.
+// begin notes a question. The function that it returns notes the question's end.
 func (o *open) begin(now time.Time) (end func()) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -45,7 +45,7 @@ func (o *open) begin(now time.Time) (end func()) {
 	}
 }
 
-// oldest is when the one was asked that waits longest, zero where none does.
+// oldest returns when the question was asked that has waited longest, or zero if none waits.
 func (o *open) oldest() (at time.Time) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -57,8 +57,8 @@ func (o *open) oldest() (at time.Time) {
 	return at
 }
 
-// net is what leads outside. Its methods make commands, which may block and
-// answer with a message; none of them touches the model.
+// net makes the commands that talk to the provider and do other things that take time. A command
+// may block and answers with a message; it never touches the model.
 type net struct {
 	ctx      context.Context
 	who      *client.Client
@@ -69,7 +69,7 @@ type net struct {
 	loggedIn func(user string)
 }
 
-// asking runs a question to the provider in its time.
+// asking returns a command that puts a question to the provider, for at most askTime.
 func (n *net) asking(question func(ctx context.Context) tea.Msg) tea.Cmd {
 	return n.within(askTime, question)
 }
@@ -83,12 +83,12 @@ func (n *net) within(limit time.Duration, question func(ctx context.Context) tea
 	}
 }
 
-// tick tells the time and the lag in a second.
+// tick returns a command that tells the time and the lag after a second.
 func (n *net) tick() tea.Cmd {
 	return tea.Tick(time.Second, func(now time.Time) tea.Msg { return tickMsg{now, n.who.Lag(), n.open.oldest()} })
 }
 
-// logIn registers first if that is asked for, and then logs in.
+// logIn registers the user first if that is asked for, and then logs in.
 func (n *net) logIn(user, secret string, register bool) tea.Cmd {
 	return n.asking(func(ctx context.Context) tea.Msg {
 		if register {
@@ -99,7 +99,7 @@ func (n *net) logIn(user, secret string, register bool) tea.Cmd {
 		if err := n.who.Login(ctx, user, secret); err != nil {
 			return loggedInMsg{user: user, registered: register, err: err}
 		}
-		user := cmp.Or(n.who.User(), user) // as it stands in messages; "" where it has ended already
+		user := cmp.Or(n.who.User(), user) // as the name is in messages; User is "" if the login has ended already
 		if n.loggedIn != nil {
 			n.loggedIn(user)
 		}
@@ -114,11 +114,11 @@ func (n *net) aboutProvider() tea.Cmd {
 	})
 }
 
-// listAtOnce is how many servers are asked for their channels at once: one after
-// the other, somebody in many servers far away would look at nothing for long.
+// listAtOnce is how many servers are asked for their channels at the same time. One after the
+// other would take too long for a user in many servers with a slow connection.
 const listAtOnce = 16
 
-// list asks for the servers and their channels. A server that went away
+// list asks for the servers of the user and their channels. A server that was deleted or left
 // between the two questions is left out.
 func (n *net) list() tea.Cmd {
 	return n.asking(func(ctx context.Context) tea.Msg {
@@ -141,7 +141,7 @@ func (n *net) list() tea.Cmd {
 	})
 }
 
-// channelsOf asks each of some servers for its channels.
+// channelsOf asks each of these servers for its channels.
 func (n *net) channelsOf(ctx context.Context, names []string) ([]server, []error) {
 	servers, errs := make([]server, len(names)), make([]error, len(names))
 	places := make(chan struct{}, listAtOnce)
@@ -158,7 +158,7 @@ func (n *net) channelsOf(ctx context.Context, names []string) ([]server, []error
 	return servers, errs
 }
 
-// subscribe begins to hear a whole server. The subscription outlives the command.
+// subscribe subscribes to a whole server. The subscription goes on after the command has ended.
 func (n *net) subscribe(name string) tea.Cmd {
 	return n.asking(func(ctx context.Context) tea.Msg {
 		s, err := n.who.Subscribe(ctx, name, "")
@@ -181,7 +181,7 @@ func (n *net) askMembers(name string) tea.Cmd {
 	})
 }
 
-// page asks for up to count messages before an index; below 0, for the newest.
+// page asks for up to count messages before an index; if that is below 0, for the newest.
 func (n *net) page(r *room, which loading, count int, before int64) tea.Cmd {
 	at, epoch := r.place, r.epoch
 	return n.asking(func(ctx context.Context) tea.Msg {

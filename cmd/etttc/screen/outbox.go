@@ -14,61 +14,61 @@ import (
 	"elemental/cmd/etttc/commands"
 )
 
-// mostWaiting bounds the lines and posts that wait for their turn.
+// mostWaiting is how many lines and posts may wait for their turn.
 const mostWaiting = 100
 
-// line is what the user entered, and where.
+// line is a line that the user entered, and the place where they entered it.
 type line struct {
 	id   int64
 	at   commands.Place
 	text string
 }
 
-// lineQueue holds what was entered while a command was under way that may
-// move the user elsewhere: what follows it has to wait.
+// lineQueue holds what was entered while a command was under way. The command may lead the user
+// to another place, so what follows has to wait for it.
 type lineQueue struct {
 	waiting []line
-	running string // the command under way, as it may be shown; "" is none
+	running string // the command under way as it is shown, without arguments; "" is none
 }
 
 // post is a message on its way to the provider.
 type post struct {
-	line         // as it was entered
-	text  string // what is posted
+	line         // the line as it was entered
+	text  string // the text that is posted
 	nonce string
 
-	epoch     int  // the room's, when it was handed over
-	left      bool // it was handed over, and there is or was a connection
-	uncertain bool // an earlier try was not answered
+	epoch     int  // the room's epoch when the post was handed to the client
+	left      bool // it was handed to the client, and there was a connection then or since
+	uncertain bool // it is not known whether an earlier try succeeded
 }
 
-// doubtful reports whether it may be with the provider, which has not said so.
+// doubtful reports whether the provider may have the post but has not acknowledged it.
 func (p *post) doubtful() bool { return p.left || p.uncertain }
 
 // outbox posts one message at a time, so that they keep their order.
 type outbox struct {
 	posts   []post
-	sending bool // the first is under way
+	sending bool // the first post is under way or waits to be tried again
 	landed  []landed
 }
 
-// landed is a message that the original provider has, which does not tell its
-// place: it stays on the screen until the next look at the channel finds it.
+// landed is a message that the original provider has acknowledged. That one does not tell the
+// place of a post, so the text stays on the screen as pending until it is found in the channel.
 type landed struct {
 	line
 	at time.Time
 }
 
-// landedTime is how long that is waited for.
+// landedTime is how long a landed message stays on the screen at most without being found.
 const landedTime = 15 * time.Second
 
-// pending is what a room shows of both.
+// pending is what a room shows of a line or post that waits.
 type pending struct {
 	id   int64
 	text string
 }
 
-// pendingIn is what is about to be posted or done in a place.
+// pendingIn returns what is about to be posted or done in a place.
 func (m *model) pendingIn(at commands.Place) []pending {
 	var all []pending
 	for _, l := range m.outbox.landed {
@@ -89,8 +89,8 @@ func (m *model) pendingIn(at commands.Place) []pending {
 	return all
 }
 
-// unsent are the texts that were entered to be posted and are not known to be:
-// those that may have been, and those that were not.
+// unsent returns the texts that were entered to be posted and are not known to be: those that may
+// have been posted, and those that were not.
 func (m *model) unsent() (doubtful, not []string) {
 	for _, p := range m.outbox.posts {
 		if p.doubtful() {
@@ -107,17 +107,18 @@ func (m *model) unsent() (doubtful, not []string) {
 	return doubtful, not
 }
 
-// enter takes a line of the input.
+// enter takes a line that the user has entered.
 func (m *model) enter(text string) tea.Cmd {
 	m.notices++
 	m.lines.waiting = append(m.lines.waiting, line{m.notices, m.at, text})
 	return m.pump()
 }
 
-// full reports whether no more lines can be taken.
+// full reports whether too much is waiting to take more lines.
 func (m *model) full() bool { return len(m.lines.waiting)+len(m.outbox.posts) >= mostWaiting }
 
-// pump takes up the lines that need not wait any more.
+// pump takes up the lines that need not wait any more: no command is under way and no dialog is
+// open.
 func (m *model) pump() tea.Cmd {
 	var cmds []tea.Cmd
 	for len(m.lines.waiting) > 0 && m.lines.running == "" && m.dialog == nil {
@@ -149,22 +150,24 @@ func (m *model) postNext() tea.Cmd {
 	return m.handOver()
 }
 
-// handOver gives the first post to the client.
+// handOver hands the first post to the client.
 func (m *model) handOver() tea.Cmd {
 	first := &m.outbox.posts[0]
 	first.left, first.epoch = m.online(), m.room(first.at).epoch
 	return m.net.post(*first)
 }
 
-// reachable is told when the connection is there: what waits for it leaves.
+// reachable is called when there is a connection: a post that waits in the client for it leaves
+// now.
 func (o *outbox) reachable() {
 	if o.sending {
 		o.posts[0].left = true
 	}
 }
 
-// posted hears how the first post of the outbox fared. Under its nonce it can
-// be repeated without being posted twice, save with the original provider.
+// posted takes the answer to the first post in the outbox. If it has failed for the moment, it is
+// tried again: its nonce sees to it that it is not posted twice, except with the original
+// provider.
 func (m *model) posted(msg postedMsg) tea.Cmd {
 	if len(m.outbox.posts) == 0 || m.outbox.posts[0].id != msg.id {
 		return nil
@@ -173,7 +176,7 @@ func (m *model) posted(msg postedMsg) tea.Cmd {
 	first := &m.outbox.posts[0]
 	if msg.err != nil && m.repeatable(msg.err) {
 		first.left, first.uncertain = false, first.uncertain || isUncertain(msg.err)
-		m.outbox.sending = true // until it is tried again
+		m.outbox.sending = true // stays true until it is tried again
 		return m.net.retry(first.id)
 	}
 	m.outbox.posts = slices.Clone(m.outbox.posts[1:])
@@ -185,8 +188,8 @@ func (m *model) posted(msg postedMsg) tea.Cmd {
 	return tea.Batch(m.postNext(), m.quitWhenDone())
 }
 
-// land shows a message that was posted, before its event comes. Where the channel
-// was deleted meanwhile, it may be of another one than is there now.
+// land shows a message that was posted, before its event comes. If the channel was deleted since
+// it was handed over, it may belong to another channel than the present one, and is not shown.
 func (m *model) land(p post, posted client.Message) {
 	if posted.Index < 0 {
 		m.outbox.landed = append(m.outbox.landed, landed{line{p.id, p.at, p.text}, m.now})
@@ -197,8 +200,8 @@ func (m *model) land(p post, posted client.Message) {
 	}
 }
 
-// found forgets a landed message that has come back, and those that nobody
-// has found in time.
+// found forgets the landed messages that have been found in the channel, and those that were not
+// found within landedTime.
 func (m *model) found(at commands.Place, posted []client.Message) {
 	for _, e := range posted {
 		i := slices.IndexFunc(m.outbox.landed, func(l landed) bool { return l.line.at == at && l.text == e.Text })
@@ -222,12 +225,12 @@ func (m *model) repeatable(err error) bool {
 	return code == client.Busy || code == client.TooOften || code == client.NotLoggedIn && m.user != ""
 }
 
-// isUncertain reports whether what failed may have been done.
+// isUncertain reports whether something that ended in this error may have been done all the same.
 func isUncertain(err error) bool {
 	return errors.Is(err, client.ErrUncertain) || client.CodeOf(err) == client.OutcomeUnknown
 }
 
-// retry posts the first of the outbox once more, under the same nonce.
+// retry posts the first message in the outbox once more, under the same nonce.
 func (m *model) retry(msg retryMsg) tea.Cmd {
 	if len(m.outbox.posts) == 0 || m.outbox.posts[0].id != msg.id {
 		return nil
@@ -235,8 +238,8 @@ func (m *model) retry(msg retryMsg) tea.Cmd {
 	return m.handOver()
 }
 
-// refused tells why a text was not posted, and gives it back; into the input
-// only where it was entered.
+// refused tells why a text was not posted, and gives it back: into the input if that is empty and
+// the user is still where they entered it. Otherwise it is in the history of the input.
 func (m *model) refused(l line, why string) tea.Cmd {
 	text := "not posted: " + why
 	switch {
@@ -254,7 +257,7 @@ func (m *model) refused(l line, why string) tea.Cmd {
 	return nil
 }
 
-// drop gives up the texts that wait for a place that is gone.
+// drop gives up the lines that wait in places that are gone.
 func (m *model) drop(gone func(commands.Place) bool) {
 	for _, l := range m.lines.waiting {
 		if gone(l.at) {

@@ -11,17 +11,17 @@ import (
 	"elemental/cmd/etttc/commands"
 )
 
-// Sizes of what is loaded and kept of a channel.
+// How much of a channel is loaded and kept.
 const (
-	pageSize  = 200 // messages asked for at once
-	nearEdge  = 40  // items from the edge of what is held at which more is asked for
+	pageSize  = 200 // messages that are asked for at once
+	nearEdge  = 40  // more is asked for if the screen is closer than this many items to the edge of what is held
 	keptAside = 300 // messages kept of a channel that is not on the screen
 
-	keptBytes = 256 << 10 // and at most these bytes of their texts
+	keptBytes = 256 << 10 // bytes of their texts that are kept at most
 )
 
-// enterPlace moves the user. What the place they leave holds shrinks to its
-// newest part.
+// enterPlace moves the user to another place. Of the place that they leave only the newest
+// messages are kept.
 func (m *model) enterPlace(to commands.Place) {
 	if to == m.at {
 		return
@@ -31,9 +31,9 @@ func (m *model) enterPlace(to commands.Place) {
 	left.shrink()
 	m.at = to
 	if s := m.server(to.Server); s != nil && to.Channel != "" && !slices.Contains(s.channels, to.Channel) {
-		s.channels = append(slices.Clone(s.channels), to.Channel) // made by others; the next listing knows
+		s.channels = append(slices.Clone(s.channels), to.Channel) // the channel was made by somebody else; the next listing will have it
 	}
-	if left.place == (commands.Place{}) { // what was told before there was a place
+	if left.place == (commands.Place{}) { // notices from before the user was in any channel move along
 		for _, n := range left.notices {
 			m.here().tell(n)
 		}
@@ -41,7 +41,7 @@ func (m *model) enterPlace(to commands.Place) {
 	}
 }
 
-// step goes some channels on or back in the side bar, around its ends.
+// step goes some channels on or back in the side bar, and from one end to the other.
 func (m *model) step(by int) {
 	all := m.places()
 	if len(all) == 0 {
@@ -54,8 +54,8 @@ func (m *model) step(by int) {
 	m.enterPlace(all[(i+by+len(all))%len(all)])
 }
 
-// nextUnread goes to the next channel with something unread, one where the
-// user is mentioned first.
+// nextUnread goes to the next channel that has unread messages. Channels in which the user is
+// mentioned come first.
 func (m *model) nextUnread() {
 	all := m.places()
 	i := slices.Index(all, m.at)
@@ -71,7 +71,7 @@ func (m *model) nextUnread() {
 	}
 }
 
-// happened takes in what a subscription delivered.
+// happened takes in the events of a server's subscription.
 func (m *model) happened(msg eventsMsg) tea.Cmd {
 	stale, stranger := false, false
 	for events := msg.events; len(events) > 0; {
@@ -96,8 +96,8 @@ func (m *model) happened(msg eventsMsg) tea.Cmd {
 	return tea.Batch(cmds...)
 }
 
-// strangers reports whether somebody wrote who is not among the members that
-// are listed as online.
+// strangers reports whether somebody wrote who is not listed as an online member. Then the list
+// of members is out of date.
 func (m *model) strangers(name string, events []client.Event) bool {
 	all, known := m.members[name]
 	return known && name == m.at.Server && slices.ContainsFunc(events, func(e client.Event) bool {
@@ -105,8 +105,8 @@ func (m *model) strangers(name string, events []client.Event) bool {
 	})
 }
 
-// run is how many events at the start are posts in one channel; a deletion is
-// one by itself.
+// run returns how many events at the start of the list are posts in one channel. A deletion
+// counts by itself.
 func run(events []client.Event) int {
 	n := 1
 	for n < len(events) && events[0].Kind == client.Posted && events[n].Kind == client.Posted &&
@@ -116,7 +116,8 @@ func run(events []client.Event) int {
 	return n
 }
 
-// postedIn takes in new messages of a channel, and reports whether the channel is a new one.
+// postedIn takes in new messages of a channel, and reports whether the channel is not in the side
+// bar yet.
 func (m *model) postedIn(at commands.Place, events []client.Event) bool {
 	posted := make([]client.Message, len(events))
 	for i, e := range events {
@@ -128,14 +129,14 @@ func (m *model) postedIn(at commands.Place, events []client.Event) bool {
 	r.take(posted, m.user, looking, looking && m.focused)
 	if at != m.at {
 		r.shrink()
-	} else if m.layout().pane <= 0 { // a list covers it, so that settle does not bound it
+	} else if m.layout().pane <= 0 { // a list covers the messages, and then settle does not limit what is held
 		r.history.trim(r.around())
 	}
 	return !m.has(at)
 }
 
-// channelDeleted empties a channel; the next listing tells whether a new one
-// has its name.
+// channelDeleted empties a channel that was deleted. The next listing tells whether there is a
+// new one of the same name.
 func (m *model) channelDeleted(at commands.Place) {
 	m.room(at).deleted()
 	if s := m.server(at.Server); s != nil {
@@ -146,9 +147,9 @@ func (m *model) channelDeleted(at commands.Place) {
 	}
 }
 
-// moveOut leads the user out of a place that is gone, or into the first one. Who
-// did not ask for that is told, and what they were typing was for the other
-// place: it goes, so that Enter does not post it in this one.
+// moveOut takes the user out of a place that is gone, or into the first place. A user who did not
+// ask for that is told. What they were typing was meant for the other place, so it is moved to
+// the history of the input: Enter must not post it here.
 func (m *model) moveOut(to commands.Place) {
 	from := m.at
 	if to == from {
@@ -157,7 +158,7 @@ func (m *model) moveOut(to commands.Place) {
 	m.enterPlace(to)
 	switch {
 	case from.Server == "", from.Channel == "" && from.Server == to.Server:
-		return // there was nothing to be posted in
+		return // there was no channel to post in
 	case m.doing("deletechannel", "leaveserver", "deleteserver"):
 		return
 	}
@@ -174,7 +175,7 @@ func (m *model) moveOut(to commands.Place) {
 	m.tell(warns, text)
 }
 
-// askMembers asks who is in the present server.
+// askMembers asks for the members of the present server.
 func (m *model) askMembers() tea.Cmd {
 	m.asked, m.askedOf = m.now, m.at.Server
 	if m.user == "" || m.at.Server == "" || !m.online() {
@@ -183,8 +184,8 @@ func (m *model) askMembers() tea.Cmd {
 	return m.net.askMembers(m.at.Server)
 }
 
-// told takes in who is in a server and which channels it has. That the user's
-// own is not among them may be older than the channel: a listing decides.
+// told takes in the members of a server and its channels. If the user's own channel is missing,
+// the answer may be older than that channel, so the servers are listed again to decide that.
 func (m *model) told(msg membersMsg) tea.Cmd {
 	s := m.server(msg.server)
 	if s == nil {
@@ -200,14 +201,14 @@ func (m *model) told(msg membersMsg) tea.Cmd {
 		m.settlePlace()
 	}
 	if msg.err != nil {
-		delete(m.members, msg.server) // not offered, or not a member any more
+		delete(m.members, msg.server) // the provider does not offer it, or the user is not a member any more
 		return cmd
 	}
 	m.members[msg.server] = msg.members
 	return cmd
 }
 
-// page takes in a part of a room's history.
+// page takes in a page of a room's history. Answers that are out of date are ignored.
 func (m *model) page(msg pageMsg) tea.Cmd {
 	r := m.rooms[msg.place]
 	if r == nil || r.epoch != msg.epoch || r.loading != msg.which {
@@ -227,8 +228,8 @@ func (m *model) page(msg pageMsg) tea.Cmd {
 	return nil
 }
 
-// settle does what follows from any change: it counts what is looked at as
-// read, and asks for the history that the user is about to reach.
+// settle is called after each message. It counts what is on the screen as read, and asks for the
+// part of the history that the user is about to reach.
 func (m *model) settle() tea.Cmd {
 	if m.at.Server != m.askedOf {
 		return tea.Batch(m.askMembers(), m.settle())
@@ -255,8 +256,8 @@ func (m *model) settle() tea.Cmd {
 	return m.net.page(r, which, pageSize, before)
 }
 
-// needs tells which page the user is about to reach, and the index it ends
-// before. It bounds what is held, too.
+// needs returns which page the user is about to reach, and the index before which it ends. It
+// also drops messages beyond the limit of what is held.
 func (r *room) needs(top, bottom, last int) (loading, int64) {
 	h := &r.history
 	if bottom > last-top {

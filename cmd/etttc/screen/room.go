@@ -10,10 +10,10 @@ import (
 	"elemental/cmd/etttc/commands"
 )
 
-// mostNotices bounds the notices of a room.
+// mostNotices is how many notices a room keeps.
 const mostNotices = 500
 
-// tone is how a notice is meant.
+// tone says what kind of notice it is.
 type tone int
 
 const (
@@ -22,11 +22,11 @@ const (
 	greets             // the provider's welcome
 )
 
-// notice is a line of ours among the messages of a room: it has a place in
-// time, and is gone with the program.
+// notice is a line of this program among the messages of a room. It has a place between them and
+// is not kept when the program ends.
 type notice struct {
 	id    int64
-	after int64 // the index of the message before it; -1 before the first
+	after int64 // index of the message above it; -1 above the first
 	at    time.Time
 	tone  tone
 	text  string // safe to show
@@ -39,18 +39,18 @@ type room struct {
 	notices []notice // sorted by after, and so by id
 	scroll  scroll
 
-	unread    int   // messages not seen yet
-	mentioned bool  // one of them names the user
-	newFrom   int64 // the unread line stands before this message; -1 nowhere
+	unread    int   // messages by others that the user has not seen
+	mentioned bool  // one of those messages has the user's name in it
+	newFrom   int64 // index of the message below the line that marks new ones; -1 if there is no such line
 
-	loaded  bool      // the newest messages were asked for and came
-	stale   bool      // they have to be asked for again: some may have been missed
-	loading loading   // the page that is being asked for
-	again   time.Time // not to be asked again before
-	epoch   int       // changes when answers under way are not wanted any more
+	loaded  bool      // the newest messages have been loaded
+	stale   bool      // the newest messages have to be asked for again: some may have been missed
+	loading loading   // the page that was asked for and has not come yet
+	again   time.Time // no page is asked for before this time
+	epoch   int       // grows when answers under way are not wanted any more
 }
 
-// loading is which page of a room's history is on its way.
+// loading says which page of a room's history was asked for.
 type loading int
 
 const (
@@ -62,10 +62,10 @@ const (
 
 func newRoom(at commands.Place) *room { return &room{place: at, newFrom: -1} }
 
-// unplaced is the place of a notice at the end of a history that is not known yet.
+// unplaced is the place of a notice while the length of the history is not known yet: at its end.
 const unplaced = int64(1) << 60
 
-// tell adds a notice at the end of what is there now.
+// tell adds a notice below what the room holds now.
 func (r *room) tell(n notice) {
 	n.after = unplaced
 	if r.loaded {
@@ -77,8 +77,9 @@ func (r *room) tell(n notice) {
 	}
 }
 
-// take brings events of this room in, and counts what the user has not seen:
-// everything by others, unless they are looking.
+// take takes in new messages and counts those that the user has not seen. Those are messages by
+// others, unless the user looks at the end of this room. attending says that the terminal has the
+// focus too; otherwise the line that marks new messages is set.
 func (r *room) take(posted []client.Message, me string, looking, attending bool) {
 	r.history.merge(posted)
 	for _, m := range posted {
@@ -95,8 +96,8 @@ func (r *room) take(posted []client.Message, me string, looking, attending bool)
 	}
 }
 
-// shrink keeps the newest part of a room that is not on the screen; where that
-// is not held, it is loaded when the user comes.
+// shrink keeps only the newest part of a room that is not on the screen. If that part is not
+// held, it is loaded when the user comes back.
 func (r *room) shrink() {
 	if r.history.current() {
 		r.history.newest(keptAside, keptBytes)
@@ -105,7 +106,7 @@ func (r *room) shrink() {
 	}
 }
 
-// around is the index that the user looks at.
+// around returns the index of the message that the user looks at.
 func (r *room) around() int64 {
 	if r.scroll.held && r.scroll.bottom.kind == messageItem {
 		return r.scroll.bottom.id
@@ -126,20 +127,21 @@ func (r *room) load(which loading, page client.Page) {
 	}
 }
 
-// heard: from now on there are events. What was posted between the newest page
-// and them is in neither.
+// heard is called when the subscription has begun: from now on there are events. Messages that
+// were posted after the newest page was read and before that are in neither, so the page is asked
+// for again.
 func (r *room) heard() {
 	r.stale = true
 	if r.loading == newestPage {
 		r.loading = nothing
-		r.epoch++ // the answer under way may be too old
+		r.epoch++ // the page under way may be too old
 	}
 }
 
-// seen counts everything as read.
+// seen counts all messages as read.
 func (r *room) seen() { r.unread, r.mentioned = 0, false }
 
-// deleted empties the room, since its channel is gone.
+// deleted empties the room, since its channel was deleted.
 func (r *room) deleted() {
 	r.history.clear()
 	r.seen()
@@ -150,7 +152,7 @@ func (r *room) deleted() {
 	r.epoch++
 }
 
-// listed are the notices whose neighbours are held in memory.
+// listed returns the notices that belong between the messages that are held.
 func (r *room) listed() []notice {
 	from := 0
 	if r.history.first > 0 && len(r.history.messages) > 0 {
@@ -163,7 +165,7 @@ func (r *room) listed() []notice {
 	return r.notices[from:max(from, to)]
 }
 
-// mentions reports whether text holds the name as a word of its own, in any case.
+// mentions reports whether the name is in the text as a word of its own, in upper or lower case.
 func mentions(text, name string) bool {
 	if name == "" {
 		return false

@@ -10,7 +10,8 @@ import (
 	"elemental/cmd/etttc/commands"
 )
 
-// command runs a command line, or asks for what is missing in it first.
+// command runs a command line. If arguments are missing, it opens a dialog that asks for them
+// first.
 func (m *model) command(text string) tea.Cmd {
 	c, args, err := commands.Parse(text)
 	if err != nil {
@@ -29,16 +30,16 @@ func (m *model) runCommand(c *commands.Command, args []string) tea.Cmd {
 	return m.net.run(c, m.at, args, false)
 }
 
-// doing reports whether one of these commands is under way: what happens then
-// is no news to the user.
+// doing reports whether one of these commands is under way. Then what it causes is no news to the
+// user.
 func (m *model) doing(names ...string) bool {
 	return slices.Contains(names, strings.TrimPrefix(m.lines.running, "/"))
 }
 
-// atOnce are the commands that wait for no other one.
+// atOnce are the commands that run at once, also while another command is under way.
 var atOnce = map[string]bool{"quit": true, "help": true, "reconnect": true}
 
-// runAtOnce runs a line of such a command, and reports false for other lines.
+// runAtOnce runs a line if it is one of these commands, and reports false for other lines.
 func (m *model) runAtOnce(text string) (tea.Cmd, bool) {
 	if !commands.IsCommand(text) {
 		return nil, false
@@ -50,7 +51,7 @@ func (m *model) runAtOnce(text string) (tea.Cmd, bool) {
 	return m.net.run(c, m.at, args, true), true
 }
 
-// ran takes in what a command did.
+// ran takes in the outcome of a command.
 func (m *model) ran(msg ranMsg) tea.Cmd {
 	if !msg.aside {
 		m.lines.running = ""
@@ -80,7 +81,8 @@ func (m *model) ran(msg ranMsg) tea.Cmd {
 	return tea.Batch(append(cmds, m.pump())...)
 }
 
-// rebind moves the user, and the lines that wait, to where a command led.
+// rebind moves the user, and the lines that wait to be done, to the place where a command has
+// led.
 func (m *model) rebind(from, to commands.Place) {
 	if to.Server == "" {
 		to = m.elsewhere(from.Server)
@@ -95,7 +97,7 @@ func (m *model) rebind(from, to commands.Place) {
 	}
 }
 
-// elsewhere is a place outside of a server.
+// elsewhere returns a place outside of that server.
 func (m *model) elsewhere(name string) commands.Place {
 	for _, s := range m.servers {
 		if s.name != name {
@@ -114,7 +116,7 @@ func (m *model) pictured(msg picturedMsg) tea.Cmd {
 	return nil
 }
 
-// quit ends the program, after a moment for what is being posted.
+// quit ends the program. If something is still to be posted, it waits up to graceTime for that.
 func (m *model) quit() tea.Cmd {
 	if m.quits || len(m.outbox.posts) == 0 {
 		return tea.Quit

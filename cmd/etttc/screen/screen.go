@@ -1,8 +1,8 @@
 // Package screen is the full-screen client.
 //
-// It has the form of Elm: a model, changed by one message at a time (update.go),
-// and drawn by pure functions of it (view.go). What takes time runs outside, in
-// commands (net.go) and feeds (feed.go), and comes back as messages.
+// It is built as in Elm: one model is changed by one message at a time (update.go), and pure
+// functions draw it (view.go). What takes time runs elsewhere, in commands (net.go) and feeds
+// (feed.go), and comes back as messages.
 package screen
 
 import (
@@ -26,24 +26,23 @@ import (
 type Config struct {
 	Address  string // host:port, for the connection and for showing
 	Options  client.Options
-	User     string         // filled into the login dialog, or used with Password
-	Password string         // if given, logs in without asking
-	Register bool           // register User first
-	At       commands.Place // where to go after login, as far as given
-	Raw      bool           // open the wire pane
+	User     string         // filled into the login dialog; with Password, logs in
+	Password string         // if it is given, the client logs in without asking
+	Register bool           // register the user first
+	At       commands.Place // where to go after the login; may be empty
+	Raw      bool           // begin with the wire pane open
 	Folder   string         // where images are saved
 	LoggedIn func(user string)
 	In, Out  *os.File
 }
 
-// framesPerSecond is how often the terminal is drawn at most. The library draws
-// at this pace also while nothing happens; its usual 60 take twice the processor.
+// framesPerSecond is how often the terminal is drawn at most. The library draws at this rate even
+// if nothing happens; its usual 60 would take twice the processor time.
 const framesPerSecond = 30
 
-// Run shows the screen until the user quits or ctx ends. Signals are the
-// caller's: one that is to end the program ends ctx. What was typed and could
-// not be sent any more is told on Out in the end; ErrUnsent tells that some of
-// that had been entered.
+// Run shows the screen until the user quits or ctx ends. Signals are left to the caller: a signal
+// that is to end the program has to end ctx. At the end Run writes to Out what was typed and not
+// sent. It returns ErrUnsent if some of that had been entered.
 func Run(ctx context.Context, c Config) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -71,22 +70,23 @@ func Run(ctx context.Context, c Config) error {
 	return errors.Join(err, m.tellUnsent(c.Out))
 }
 
-// terminalState returns what brings a terminal back to its state of now. The
-// library does that too, but takes what it finds after an image for that state.
+// terminalState returns a function that brings a terminal back to the state it has now. The
+// library does that too, but after an image was shown it takes the state that it finds then for
+// the original one.
 func terminalState(file *os.File) (restore func(), err error) {
 	state, err := term.GetState(int(file.Fd()))
 	if err != nil {
 		return nil, fmt.Errorf("the terminal: %w", err)
 	}
-	return func() { _ = term.Restore(int(file.Fd()), state) }, nil // it may be gone
+	return func() { _ = term.Restore(int(file.Fd()), state) }, nil // the terminal may be gone
 }
 
-// ErrUnsent is what Run ends with when messages were entered that the provider
-// has not acknowledged. They have been told.
+// ErrUnsent is the error of Run when messages were entered that the provider has not
+// acknowledged. The user has been told which.
 var ErrUnsent = errors.New("not every message was acknowledged")
 
-// tellUnsent writes what was typed and is not known to be sent, so that it is
-// not lost. The draft in the input is no reason for ErrUnsent.
+// tellUnsent writes what was typed and is not known to be sent, so that it is not lost. A draft
+// that was not entered is written too, but is no reason for ErrUnsent.
 func (m *model) tellUnsent(out io.Writer) error {
 	doubtful, not := m.unsent()
 	var result error

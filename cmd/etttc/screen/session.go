@@ -11,29 +11,29 @@ import (
 	"elemental/cmd/etttc/commands"
 )
 
-// login is the way to being logged in.
+// login is the state of logging in.
 type login struct {
-	user, secret string // what is tried, or will be; the secret goes once it is done
+	user, secret string // what is tried or will be; the secret is forgotten when the login has ended
 	register     bool
-	wanted       bool // as soon as the provider is reachable
-	asking       bool // under way
+	wanted       bool // log in as soon as the provider can be reached
+	asking       bool // the provider has been asked and has not answered
 
-	greeted bool     // the provider has told about itself, or could not
-	after   []string // what is to be told then
+	greeted bool     // the answer about the provider has come, or asking has failed
+	after   []string // notices to show once greeted is true
 }
 
 func newLogin(c Config) login {
 	return login{user: c.User, secret: c.Password, register: c.Register, wanted: c.Password != ""}
 }
 
-// done forgets all that a login needs but its user.
+// done forgets everything about a login except its user.
 func (l *login) done(user string) {
 	*l = login{user: user, greeted: l.greeted, after: l.after}
 }
 
 func (m *model) online() bool { return m.link.State == client.Online }
 
-// tryLogin logs in as soon as that can succeed.
+// tryLogin logs in if a login is wanted, none is under way and the client is online.
 func (m *model) tryLogin() tea.Cmd {
 	if !m.login.wanted || m.login.asking || !m.online() {
 		return nil
@@ -42,8 +42,8 @@ func (m *model) tryLogin() tea.Cmd {
 	return m.net.logIn(m.login.user, m.login.secret, m.login.register)
 }
 
-// loggedIn hears how it went. A provider that was lost meanwhile is waited for;
-// what it refuses is shown, and asked again.
+// loggedIn takes the answer to a login. If the connection was lost meanwhile, the next one tries
+// again. A refusal is shown, and the user is asked again.
 func (m *model) loggedIn(msg loggedInMsg) tea.Cmd {
 	m.login.asking = false
 	if msg.registered {
@@ -70,7 +70,7 @@ func (m *model) refuseLogin(msg loggedInMsg) {
 	}
 	m.login.wanted = false
 	m.login.secret = ""
-	if m.dialog == nil || m.dialog.command != nil { // it was not asked for in the dialog
+	if m.dialog == nil || m.dialog.command != nil { // the login did not come from the login dialog
 		m.popLogin(what + commands.Explain(msg.err))
 		return
 	}
@@ -80,7 +80,7 @@ func (m *model) refuseLogin(msg loggedInMsg) {
 	}
 }
 
-// linked takes in a change of the connection.
+// linked takes in a change of the connection's state.
 func (m *model) linked(s client.Status) tea.Cmd {
 	original := m.link.Original
 	m.link.Status = s
@@ -103,8 +103,8 @@ func (m *model) linked(s client.Status) tea.Cmd {
 	return tea.Batch(m.relist(), m.askMembers())
 }
 
-// about shows the provider's name and welcome, as the first of the messages. One
-// that has failed is asked again after the login, and after a reconnect.
+// about shows the provider's name and welcome, before the notices about the login. If asking for
+// them has failed, they are asked for again after the login and after a reconnect.
 func (m *model) about(msg providerMsg) tea.Cmd {
 	first := m.provider.Name == ""
 	if msg.err == nil {
@@ -120,8 +120,8 @@ func (m *model) about(msg providerMsg) tea.Cmd {
 	return nil
 }
 
-// tellAfterWelcome tells how the login goes, but not before the provider's
-// welcome: its answer may come later than that of the login.
+// tellAfterWelcome shows a notice about the login, but not before the provider's welcome: the
+// answer that brings the welcome may come later than that of the login.
 func (m *model) tellAfterWelcome(text string) {
 	if m.login.greeted {
 		m.tell(tells, text)
@@ -130,7 +130,8 @@ func (m *model) tellAfterWelcome(text string) {
 	}
 }
 
-// relist asks for the servers and channels; what is asked meanwhile is asked after.
+// relist asks for the servers and their channels. If the list is on its way already, it is asked
+// for once more afterwards.
 func (m *model) relist() tea.Cmd {
 	m.side.asked = m.now
 	if m.user == "" {
@@ -144,7 +145,7 @@ func (m *model) relist() tea.Cmd {
 	return m.net.list()
 }
 
-// listed brings the side bar up to date. Rooms keep what is known of them.
+// listed updates the side bar to a new list. What is known of the rooms is kept.
 func (m *model) listed(msg listedMsg) tea.Cmd {
 	m.side.asking = false
 	if m.side.stale {
@@ -166,7 +167,7 @@ func (m *model) listed(msg listedMsg) tea.Cmd {
 	return tea.Batch(m.subscribe(), m.askMembers(), m.pump())
 }
 
-// subscribe hears the servers that are not heard yet.
+// subscribe subscribes to the servers that are not subscribed yet.
 func (m *model) subscribe() tea.Cmd {
 	var cmds []tea.Cmd
 	for _, s := range m.servers {
@@ -178,7 +179,8 @@ func (m *model) subscribe() tea.Cmd {
 	return tea.Batch(cmds...)
 }
 
-// subscribed: a subscription that failed is tried again after the next listing.
+// subscribed takes the answer to subscribe. If that has failed, it is tried again after the next
+// listing.
 func (m *model) subscribed(msg subscribedMsg) tea.Cmd {
 	if msg.err != nil {
 		delete(m.side.heard, msg.server)
@@ -193,12 +195,13 @@ func (m *model) subscribed(msg subscribedMsg) tea.Cmd {
 	return nil
 }
 
-// unsubscribed takes a server away whose subscription the provider has ended.
+// unsubscribed is called when a subscription has ended. If the provider has ended it, the server
+// is removed from the side bar.
 func (m *model) unsubscribed(msg unsubscribedMsg) tea.Cmd {
 	known := m.side.ending[msg.server]
 	delete(m.side.heard, msg.server)
 	delete(m.side.ending, msg.server)
-	if client.CodeOf(msg.err) == "" || commands.LoggedOut(msg.err) { // the server is as it was
+	if client.CodeOf(msg.err) == "" || commands.LoggedOut(msg.err) { // the server itself has not changed
 		return m.relist()
 	}
 	if m.server(msg.server) == nil {
@@ -213,7 +216,8 @@ func (m *model) unsubscribed(msg unsubscribedMsg) tea.Cmd {
 	return m.relist()
 }
 
-// forget drops the rooms of a server that is gone, and that the user has left.
+// forget drops all that is known of a server that was deleted or that the user is not in any
+// more.
 func (m *model) forget(name string) {
 	m.drop(func(at commands.Place) bool { return at.Server == name })
 	for at := range m.rooms {
@@ -224,7 +228,8 @@ func (m *model) forget(name string) {
 	delete(m.members, name)
 }
 
-// settlePlace makes the user be somewhere that exists, and where they wanted to.
+// settlePlace makes sure that the user is at a place that exists, and takes them where they
+// wanted to go.
 func (m *model) settlePlace() {
 	if want := m.wanted; want.Server != "" && m.known {
 		m.wanted = commands.Place{}

@@ -13,24 +13,24 @@ import (
 	"elemental/cmd/etttc/picture"
 )
 
-// show gives the terminal away to show an image on it.
+// show returns a command that gives the terminal away to show an image on it.
 func (n *net) show(image []byte, name string) tea.Cmd {
 	s := &showing{net: n, image: image, name: name}
 	return tea.Exec(s, func(err error) tea.Msg { return picturedMsg{s.line, err} })
 }
 
-// showing is the program that has the terminal while an image is shown.
+// showing has the terminal while an image is shown. The library runs it like an external program.
 type showing struct {
 	net   *net
 	image []byte
 	name  string
-	line  string // what was done
+	line  string // what was done, in words for the user
 }
 
-// Run shows the image until Enter is pressed, or the program is to end. An image
-// that was saved instead is nothing to look at. The terminal stays in raw mode,
-// the screen's, so that what is typed on is read as it was typed; Run of this
-// package restores it in the end.
+// Run shows the image until Enter is pressed or the program is to end. If the image was saved to
+// a file instead, there is nothing to wait for. The terminal stays in the raw mode of the screen,
+// so that keys pressed meanwhile are read as they were typed; the Run of this package restores it
+// at the end.
 func (s *showing) Run() error {
 	if _, err := term.MakeRaw(int(s.net.in.Fd())); err != nil {
 		return fmt.Errorf("showing the image: %w", err)
@@ -46,7 +46,7 @@ func (s *showing) Run() error {
 	return s.waitForEnter()
 }
 
-// waitForEnter reads no further than that: what follows is for the screen.
+// waitForEnter reads up to Enter and no further: what follows is for the screen.
 func (s *showing) waitForEnter() (err error) {
 	reader, err := cancelreader.NewReader(s.net.in)
 	if err != nil {
@@ -71,8 +71,8 @@ func (s *showing) waitForEnter() (err error) {
 	}
 }
 
-// SetStdin, SetStdout and SetStderr are for programs that are started; the
-// terminal's own files are at hand here.
+// SetStdin, SetStdout and SetStderr are for external programs. showing uses the terminal's own
+// files.
 func (s *showing) SetStdin(io.Reader)  {}
 func (s *showing) SetStdout(io.Writer) {}
 func (s *showing) SetStderr(io.Writer) {}

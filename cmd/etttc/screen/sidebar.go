@@ -8,10 +8,10 @@ import (
 	"elemental/cmd/etttc/commands"
 )
 
-// sideRow is a row of the side bar: a server, or one of its channels.
+// sideRow is a row of the side bar: the provider, a server, or one of its channels.
 type sideRow struct {
 	kind sideKind
-	at   commands.Place // where a click on it leads
+	at   commands.Place // where a click on the row leads
 }
 
 type sideKind int
@@ -23,9 +23,9 @@ const (
 	noServersRow
 )
 
-// sideRows is the part of the side bar that height has room for, around the
-// present place: the provider's name, and each server with its channels. Only
-// these are styled (sideRowText): there may be thousands.
+// sideRows returns the rows of the side bar that have room in height, around the present place:
+// the provider's name, and each server with its channels. Only these rows are styled (in
+// sideRowText), since there may be thousands in all.
 func (m *model) sideRows(height int) []sideRow {
 	rows, current := m.allSideRows()
 	from := 0
@@ -70,8 +70,8 @@ func (m *model) sideRowText(row sideRow, width int) string {
 	return style.Render(m.cells.fit(" "+text, width))
 }
 
-// channelRow is a channel with what is unread in it: a count, and "@" where the
-// user is mentioned.
+// channelRow returns the row of a channel with the number of unread messages, and "@" if the user
+// is mentioned.
 func (m *model) channelRow(at commands.Place, width int) string {
 	count := ""
 	style := m.theme.dim
@@ -92,7 +92,7 @@ func (m *model) channelRow(at commands.Place, width int) string {
 	return style.Render(m.cells.ends(name, count, width))
 }
 
-// memberRows is who is in the present server, those online first, as far as
+// memberRows returns the list of the members of the present server, those online first, as far as
 // there is room.
 func (m *model) memberRows(width, height int) []string {
 	all, known := m.members[m.at.Server]
@@ -101,7 +101,7 @@ func (m *model) memberRows(width, height int) []string {
 	}
 	room := len(all.Members)
 	if room >= height {
-		room = max(height-2, 0) // besides the title, and how many more there are
+		room = max(height-2, 0) // two rows are for the title and for how many more there are
 	}
 	first, online := onlineFirst(all.Members, room)
 	title := " members " + strconv.Itoa(online) + "/" + strconv.Itoa(len(all.Members))
@@ -115,8 +115,8 @@ func (m *model) memberRows(width, height int) []string {
 	return rows
 }
 
-// onlineFirst are the first n members, those online before the others, and how
-// many are online in all.
+// onlineFirst returns the first n members, with those online before the others, and how many are
+// online in all.
 func onlineFirst(all []client.Member, n int) (first []client.Member, online int) {
 	for _, which := range []bool{true, false} {
 		for _, member := range all {
@@ -142,7 +142,7 @@ func (m *model) memberRow(member client.Member, owner string, width int) string 
 	return m.theme.dim.Render(m.cells.fit(" ○ "+name, width))
 }
 
-// ownerName marks the owner's name, with a word where there is room for one.
+// ownerName marks the owner's name: with ", owner" if there is room, else with "*".
 func (m *model) ownerName(name string, width int) string {
 	if m.cells.width(name)+len(", owner") <= width {
 		return name + ", owner"

@@ -12,7 +12,7 @@ import (
 	"elemental/cmd/etttc/commands"
 )
 
-// statusLine tells how the connection is, who the user is and where.
+// statusLine returns the lowest line: the state of the connection, who the user is and where.
 func (m *model) statusLine() string {
 	t := m.theme
 	state, style := m.linkState()
@@ -25,7 +25,7 @@ func (m *model) statusLine() string {
 	case m.lines.running != "":
 		right = m.lines.running + "… "
 	case m.dialog != nil:
-		right = "" // it takes the keys
+		right = "" // the dialog takes the keys
 	}
 	if gap := m.width - m.cells.width(left) - m.cells.width(right); gap > 0 {
 		return left + t.bar.Render(fmt.Sprintf("%*s%s", gap, "", right))
@@ -34,11 +34,11 @@ func (m *model) statusLine() string {
 	return left + t.bar.Render(fmt.Sprintf("%*s", m.width-m.cells.width(left), ""))
 }
 
-// silenceTold is how long an answer may take before the user is told.
+// silenceTold is how long an answer may take before the user is told that it is late.
 const silenceTold = 2 * time.Second
 
-// linkState is the connection in words; the mark before them has another form
-// for each state.
+// linkState returns the state of the connection in words. The mark before them has another form
+// for each state, since colour alone must not tell it.
 func (m *model) linkState() (string, style) {
 	switch m.link.State {
 	case client.Online:
@@ -70,7 +70,8 @@ func (m *model) linkState() (string, style) {
 	return "◌ connecting", m.theme.barWarning
 }
 
-// headLine tops the messages: the place, and at its right how much is there.
+// headLine returns the line above the messages: the place at the left, and how many messages it
+// has at the right.
 func (m *model) headLine(width int, withProvider bool) string {
 	t, r := m.theme, m.here()
 	left := " "
@@ -103,8 +104,8 @@ func counted(n int64, what string) string {
 	return strconv.FormatInt(n, 10) + " " + what + "s"
 }
 
-// ruleLine parts the messages from the input. What is of use there and then
-// stands on it: candidates, what is new below, what goes on.
+// ruleLine returns the line between the messages and the input. It shows what is of use at the
+// moment: the candidates of a completion, how much is new below, or what waits.
 func (m *model) ruleLine() string {
 	word := m.candidatesLine(m.width)
 	if word == "" {
@@ -131,7 +132,7 @@ func (m *model) hint() string {
 	return ""
 }
 
-// linkError is why the connection is away.
+// linkError returns why there is no connection, in words, or "".
 func (m *model) linkError() string {
 	if m.link.State != client.Offline || m.link.Err == nil {
 		return ""
@@ -141,7 +142,7 @@ func (m *model) linkError() string {
 	}
 	cause := m.link.Err
 	for deeper := errors.Unwrap(cause); deeper != nil && client.CodeOf(cause) == ""; deeper = errors.Unwrap(cause) {
-		cause = deeper // "connection refused" rather than all that led there
+		cause = deeper // shows "connection refused" rather than all that was wrapped around it
 	}
 	return commands.Explain(cause)
 }

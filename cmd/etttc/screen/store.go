@@ -6,30 +6,30 @@ import (
 	"elemental/client"
 )
 
-// mostKept bounds the messages of a channel that are held in memory; dropped is
-// how many go at once when it is reached.
+// mostKept is how many messages of a channel are held in memory. If there are more, dropped of
+// them and those beyond the limit go at once.
 const (
 	mostKept = 3000
 	dropped  = 500
 )
 
-// history is a part of a channel's messages without gaps, and how many the
-// channel has. The zero value is an empty channel of which nothing is known.
+// history is a part of a channel's messages without gaps, and the number of messages in the
+// channel. The zero value is a channel of which nothing is known.
 type history struct {
 	first    int64 // the index of messages[0]
 	messages []client.Message
-	total    int64 // as far as is known
+	total    int64 // number of messages in the channel, as far as known
 }
 
-// end is the index after the last message that is held.
+// end returns the index after the last message that is held.
 func (h *history) end() int64 { return h.first + int64(len(h.messages)) }
 
-// current reports whether the channel's newest message is held, or there is none.
+// current reports whether the newest message of the channel is held, or the channel has none.
 func (h *history) current() bool { return h.end() >= h.total }
 
-// merge takes in messages whose indexes follow each other. Those that are held
-// already change nothing; those that would leave a gap are left out, and only
-// total tells of them. The zero history takes any.
+// merge takes in messages whose indexes follow each other. Messages that are held already change
+// nothing. Messages that would leave a gap are not held; only total is changed by them. A history
+// that holds nothing takes any messages.
 func (h *history) merge(page []client.Message) {
 	if len(page) == 0 {
 		return
@@ -52,11 +52,12 @@ func (h *history) merge(page []client.Message) {
 	}
 }
 
-// clear forgets everything: the channel was deleted.
+// clear forgets everything. It is called when the channel was deleted, or its newest messages are
+// to be loaded afresh.
 func (h *history) clear() { *h = history{} }
 
-// trim keeps the bound on what is held, and drops what is farthest from the
-// index around.
+// trim drops messages if more than mostKept are held: those that are farthest from the index
+// around.
 func (h *history) trim(around int64) {
 	if len(h.messages) <= mostKept {
 		return
@@ -71,8 +72,8 @@ func (h *history) trim(around int64) {
 	h.first += int64(gone)
 }
 
-// newest keeps only the last n messages that are held, and of these no more
-// than have their texts in so many bytes.
+// newest keeps only the last n of the messages that are held, or fewer if their texts have more
+// than bytes bytes.
 func (h *history) newest(n, bytes int) {
 	gone := len(h.messages)
 	for ; gone > 0 && len(h.messages)-gone < n; gone-- {

@@ -7,7 +7,7 @@ import (
 	"charm.land/lipgloss/v2"
 )
 
-// theme is every style on the screen. Nothing is told by a colour alone.
+// theme holds every style of the screen. Nothing is told by colour alone.
 type theme struct {
 	plain, strong, dim, accent lipgloss.Style
 	warning, mention, pending  lipgloss.Style
@@ -17,7 +17,7 @@ type theme struct {
 	nicks                      []lipgloss.Style
 }
 
-// newTheme suits a dark or a light terminal.
+// newTheme returns the styles for a dark or a light terminal.
 func newTheme(dark bool) theme {
 	pick := func(light, onDark string) color.Color {
 		return lipgloss.LightDark(dark)(lipgloss.Color(light), lipgloss.Color(onDark))
@@ -44,17 +44,17 @@ func newTheme(dark bool) theme {
 	return t
 }
 
-// nickColours are pairs for a light and a dark background, far enough from it
-// (a contrast of 4.5 and more) and from each other.
+// nickColours are pairs of colours for a light and a dark background. They differ enough from the
+// background (a contrast of at least 4.5) and from each other.
 var nickColours = [...][2]string{
 	{"#B3261E", "#FF8A80"}, {"#9A4A00", "#FFB067"}, {"#7A5C00", "#E8C95A"}, {"#4C6B00", "#B5D963"},
 	{"#1B7036", "#74D99A"}, {"#00706B", "#5ED6CE"}, {"#006A94", "#6CC8F5"}, {"#2557C7", "#93B5FF"},
 	{"#5B45C9", "#B7A6FF"}, {"#8A2FB0", "#DB9BFA"}, {"#A82480", "#F792D2"}, {"#5F6470", "#B6BCCB"},
 }
 
-// nick is the style of a user's name, the same one in every session.
+// nick returns the style of a user's name. It is the same in every session.
 func (t theme) nick(name string) lipgloss.Style {
 	h := fnv.New32a()
-	_, _ = h.Write([]byte(name)) // a hash takes everything
+	_, _ = h.Write([]byte(name)) // writing to a hash never fails
 	return t.nicks[h.Sum32()%uint32(len(t.nicks))]
 }

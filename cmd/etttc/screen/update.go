@@ -7,7 +7,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 )
 
-// Init begins: the clock, and the login if it needs no dialog.
+// Init starts the clock and asks the terminal for its background colour.
 func (m *model) Init() tea.Cmd {
 	return tea.Batch(m.net.tick(), tea.RequestBackgroundColor)
 }
@@ -44,14 +44,14 @@ func (m *model) take(msg tea.Msg) tea.Cmd {
 	return nil
 }
 
-// terminal takes in how the terminal is.
+// terminal takes in what the terminal tells about itself.
 func (m *model) terminal(msg tea.Msg) {
 	switch msg := msg.(type) {
 	case tea.WindowSizeMsg:
 		m.width, m.height = msg.Width, msg.Height
 	case tea.BackgroundColorMsg:
 		m.theme = newTheme(msg.IsDark())
-	case tea.ModeReportMsg: // the renderer measures by graphemes from now on, where the terminal can
+	case tea.ModeReportMsg: // from now on the renderer measures by graphemes, if the terminal can
 		if msg.Mode == ansi.ModeUnicodeCore && (msg.Value == ansi.ModeReset || msg.Value == ansi.ModeSet || msg.Value == ansi.ModePermanentlySet) {
 			m.cells = cells{ansi.GraphemeWidth}
 		}
@@ -62,7 +62,7 @@ func (m *model) terminal(msg tea.Msg) {
 	}
 }
 
-// outside takes in what the provider answered and did.
+// outside takes in what comes from the client and the commands.
 func (m *model) outside(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case statusMsg:
@@ -95,7 +95,7 @@ func (m *model) outside(msg tea.Msg) tea.Cmd {
 	return nil
 }
 
-// ticked is a second later.
+// ticked is called every second.
 func (m *model) ticked(msg tickMsg) tea.Cmd {
 	m.now, m.link.lag, m.link.open = msg.now, msg.lag, msg.open
 	m.found(m.at, nil)

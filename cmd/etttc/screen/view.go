@@ -14,7 +14,7 @@ type style = lipgloss.Style
 
 func repeat(s string, n int) string { return strings.Repeat(s, max(n, 0)) }
 
-// View is the screen as the model is.
+// View draws the model.
 func (m *model) View() tea.View {
 	rows, cursor := m.draw()
 	v := tea.NewView(strings.Join(rows, "\n"))
@@ -25,7 +25,7 @@ func (m *model) View() tea.View {
 	return v
 }
 
-// draw is exactly height rows of exactly width columns, and the cursor.
+// draw returns exactly height rows of exactly width columns, and the cursor.
 func (m *model) draw() ([]string, *tea.Cursor) {
 	if m.width <= 0 || m.height <= 0 {
 		return nil, nil
@@ -44,13 +44,13 @@ func (m *model) draw() ([]string, *tea.Cursor) {
 	return append(rows, m.statusLine()), cursor
 }
 
-// tooSmall is all that a tiny terminal shows.
+// tooSmall returns the only text that a too small terminal shows.
 func (m *model) tooSmall() []string {
 	rows := m.cells.wrap("terminal too small, 40×10 is the least", m.width)
 	return m.trimmed(rows, m.width, m.height)
 }
 
-// drawBody is everything above the rule: the head line and the three columns.
+// drawBody returns everything above the rule: the head line and the three columns.
 func (m *model) drawBody(l layout) ([]string, *tea.Cursor) {
 	height := 1 + l.body + l.wire
 	var columns [][]string
@@ -77,7 +77,7 @@ func (m *model) sideText(width, height int) []string {
 	return text
 }
 
-// filled adds empty rows up to height.
+// filled adds empty rows until there are height rows, and cuts what is beyond.
 func filled(rows []string, width, height int) []string {
 	for len(rows) < height {
 		rows = append(rows, repeat(" ", width))
@@ -85,7 +85,7 @@ func filled(rows []string, width, height int) []string {
 	return rows[:height]
 }
 
-// trimmed makes every row as wide as the pane.
+// trimmed makes every row exactly as wide as the pane.
 func (m *model) trimmed(rows []string, width, height int) []string {
 	for i := range rows {
 		rows[i] = m.cells.fit(rows[i], width)
@@ -107,8 +107,8 @@ func (m *model) beside(columns [][]string, height int) []string {
 	return rows
 }
 
-// drawPane is the head line, the messages and the wire pane, with the dialog
-// over the messages.
+// drawPane returns the head line, the messages and the wire pane. A dialog is drawn over the
+// messages.
 func (m *model) drawPane(l layout) ([]string, *tea.Cursor) {
 	rows := []string{m.headLine(l.pane, l.side == 0)}
 	messages := m.drawMessages(l)
@@ -128,14 +128,15 @@ func (m *model) drawPane(l layout) ([]string, *tea.Cursor) {
 	return rows, cursor
 }
 
-// drawMessages is what the user looks at in the room, at the foot of the pane.
+// drawMessages returns the part of the room that the user looks at, at the bottom of the pane.
 func (m *model) drawMessages(l layout) []string {
 	f := m.flow(l.pane)
 	lines, _ := f.above(f.spot(m.here().scroll, l.body), l.body)
 	return append(make([]string, l.body-len(lines)), lines...)
 }
 
-// drawInput is the rows of the input around the cursor, below row y.
+// drawInput returns the rows of the input around the cursor. y is the row of the screen where
+// they begin.
 func (m *model) drawInput(l layout, y int) ([]string, *tea.Cursor) {
 	laid := m.input.lay(m.cells, l.width)
 	x, row := laid.spot(m.input.cursor, m.cells.width)
@@ -154,7 +155,7 @@ func (m *model) drawInput(l layout, y int) ([]string, *tea.Cursor) {
 	return rows, tea.NewCursor(min(2+x, l.width-1), y+row-from)
 }
 
-// placeholder says in an empty input what may be typed.
+// placeholder returns what an empty input shows: what may be typed, or what is waited for.
 func (m *model) placeholder() string {
 	switch {
 	case m.user == "" && m.link.State == client.Offline:

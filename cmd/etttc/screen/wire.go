@@ -11,31 +11,31 @@ import (
 	"elemental/client/visible"
 )
 
-// Bounds of the wire pane.
+// Limits of the wire pane.
 const (
-	mostWire     = 300 // objects kept
-	mostWireRows = 6   // rows of one object
+	mostWire     = 300 // JSON objects that are kept
+	mostWireRows = 6   // rows that one object may take
 )
 
-// wire is the JSON that went over the connection, for those who study the protocol.
+// wire is the pane with the JSON that went over the connection, for users who study the protocol.
 type wire struct {
 	objects []*wireObject
-	missed  int64 // that came too fast to be shown
+	missed  int64 // how many objects came too fast to be shown
 
 	look  wireLook
-	rows  []wireRow      // of all objects, as they look
-	stale bool           // rows are not those of the objects
-	gone  int            // rows at the top that are not of any object now
-	view  viewport.Model // where the user looks at in rows; they are drawn here, in the terminal's widths
+	rows  []wireRow      // the rows of all objects, wrapped for look
+	stale bool           // rows is out of date
+	gone  int            // rows at the top whose objects are not kept any more
+	view  viewport.Model // the part of rows that the user looks at; the rows are drawn here, by the widths of the terminal
 }
 
-// wireObject is one object, and its text as it is wrapped.
+// wireObject is a JSON object and its text in rows.
 type wireObject struct {
 	client.Traffic
-	wrapped []string // nil is not yet
+	wrapped []string // nil until it is wrapped
 }
 
-// wireLook is what the wrapping depends on.
+// wireLook is what the wrapping into rows depends on.
 type wireLook struct {
 	width, height int
 	cells         cells
@@ -64,8 +64,8 @@ func (w *wire) take(msg trafficMsg) {
 	w.stale = true
 }
 
-// lay wraps what is new. A user who looks at the end stays there, one who has
-// scrolled up goes on seeing what they see.
+// lay wraps the objects that are new. A user who looks at the end stays at the end; one who has
+// scrolled up goes on seeing the same rows.
 func (w *wire) lay(look wireLook) {
 	if look != w.look {
 		for _, o := range w.objects {
@@ -103,11 +103,11 @@ func (w *wire) lay(look wireLook) {
 // wireHang is the column in which the JSON begins, after a time and an arrow.
 const wireHang = 1 + 8 + 1 + 2
 
-// wrap is an object as the protocol's description writes it, in rows, not more
-// than are of use.
+// wrap returns an object's JSON in rows, made safe to show. It is cut to mostWireRows or the
+// height of the pane.
 func (l wireLook) wrap(json []byte) []string {
 	width, most := max(l.width-wireHang, 2), max(min(mostWireRows, l.height), 1)
-	const longest = 4 // bytes of a character
+	const longest = 4 // bytes that a character has at most
 	end := min(len(json), most*width*longest)
 	rows := l.cells.wrap(visible.Line(string(json[:end])), width)
 	if len(rows) > most || end < len(json) {
@@ -116,14 +116,15 @@ func (l wireLook) wrap(json []byte) []string {
 	return rows
 }
 
-// layWire brings the wire pane up to date, as far as it is open.
+// layWire updates the wire pane if it is open.
 func (m *model) layWire() {
 	if l := m.layout(); l.wire > 1 {
 		m.wire.lay(wireLook{l.pane - 1, l.wire - 1, m.cells})
 	}
 }
 
-// wireRows is the wire pane, the newest object lowest, in height rows.
+// wireRows returns the wire pane as it is drawn, in height rows with the newest object at the
+// bottom.
 func (m *model) wireRows(width, height int) []string {
 	w := &m.wire
 	title := "wire"
@@ -142,7 +143,8 @@ func (m *model) wireRows(width, height int) []string {
 	return rows
 }
 
-// wireHead is what stands before the JSON in a row: when it went, and where to.
+// wireHead returns what is shown before the JSON in a row: when the object went over the wire,
+// and in which direction.
 func (m *model) wireHead(t *client.Traffic) string {
 	if t == nil {
 		return repeat(" ", wireHang)
@@ -154,14 +156,14 @@ func (m *model) wireHead(t *client.Traffic) string {
 	return " " + m.theme.dim.Render(t.Time.In(m.zone).Format(time.TimeOnly)) + " " + style.Render(arrow) + " "
 }
 
-// toggleWire opens the pane at its newest object, or closes it.
+// toggleWire opens the wire pane, with the newest object in view, or closes it.
 func (m *model) toggleWire() tea.Cmd {
 	m.panes.wire = !m.panes.wire
 	m.wire.view.GotoBottom()
 	return nil
 }
 
-// pagingWire scrolls the pane by most of its height; below 0 is upwards.
+// pagingWire scrolls the wire pane by most of its height; a number below 0 is upwards.
 func pagingWire(by int) func(*model) tea.Cmd {
 	return func(m *model) tea.Cmd { m.scrollWire(by * max(m.wire.view.Height()-1, 1)); return nil }
 }
