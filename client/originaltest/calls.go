@@ -15,7 +15,7 @@ func (s *session) register(v values) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if name == "" || s.data.users[name] != nil { // "" is the folder of the users
+	if name == "" || s.data.users[name] != nil { // "" names the folder that holds all users
 		return "", refusedSpaced("user already exists")
 	}
 	given, err := v.text("passwd")
@@ -61,8 +61,8 @@ func newKey() string {
 	return string(key)
 }
 
-// createServer believes usernm. Where that is not who is logged in, the server
-// remains without the channel "general".
+// createServer takes usernm for the user without a check. If somebody else is logged in, the
+// server remains without the channel "general".
 func (s *session) createServer(v values) (string, error) {
 	name, err := v.text("servername")
 	if err != nil {
@@ -95,7 +95,7 @@ func isRefusal(err error) bool {
 	return is
 }
 
-// createChannel makes the folder before it asks who may.
+// createChannel makes the channel's folder before it checks whether the user may do that.
 func (s *session) createChannel(v values) (string, error) {
 	in, err := s.server(v, errHangUp)
 	if err != nil {
@@ -105,7 +105,7 @@ func (s *session) createChannel(v values) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if name == "" || name == "info" || in.folders[name] != nil { // "info" is a file there
+	if name == "" || name == "info" || in.folders[name] != nil { // "info" is a file in that folder
 		return "", refused("channel already exists")
 	}
 	made := &folder{}
@@ -122,7 +122,8 @@ func (s *session) createChannel(v values) (string, error) {
 	return done, nil
 }
 
-// joinServer believes usernm, needs no login, and lists a member again.
+// joinServer takes usernm for the user without a check, needs no login, and lists again who is a
+// member already.
 func (s *session) joinServer(v values) (string, error) {
 	to, err := s.server(v, errNoServer)
 	if err != nil {
@@ -145,7 +146,7 @@ func (s *session) joinServer(v values) (string, error) {
 	return done, err
 }
 
-// deleteServer is open to everybody, with any password.
+// deleteServer obeys everybody, with any password.
 func (s *session) deleteServer(v values) (string, error) {
 	doomed, err := s.server(v, errNoServer)
 	if err != nil {
@@ -183,8 +184,8 @@ func (s *session) leaveServer(v values) (string, error) {
 	return done, nil
 }
 
-// message takes posts of non-members. Without a login it counts a message that
-// it then does not write.
+// message accepts posts of users who are not members. Without a login it counts a message that it
+// then does not write.
 func (s *session) message(v values) (string, error) {
 	in, err := s.server(v, errNoServer)
 	if err != nil {
@@ -327,7 +328,8 @@ func (s *session) setImage(v values) (string, error) {
 	return `{"resp":true}`, nil
 }
 
-// image where none was set is, to Python, a value that is missing.
+// image returns a server's image. If none was set, Python takes that for a missing value of the
+// request.
 func (s *session) image(v values) (string, error) {
 	of, err := s.server(v, errHangUp)
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"unicode/utf16"
 )
 
-// data is what the original kept in its folder.
+// data is what the original kept in files.
 type data struct {
 	mu      sync.Mutex
 	users   map[string]*user
@@ -26,17 +26,17 @@ type user struct {
 type server struct {
 	owner    string
 	password string
-	members  []string // somebody who joins twice stands here twice
+	members  []string // a user who joins twice is listed twice
 	channels []string
 	folders  map[string]*folder
-	image    json.RawMessage // nil: none was set
+	image    json.RawMessage // nil if none was set
 }
 
-// folder is a channel's folder. One that a stranger made, in vain, has no
-// counter, and stays in the way of the owner's.
+// folder is a channel's folder. If a user who was not the owner tried to make the channel, the
+// folder remains without a counter, and the owner cannot make a channel of that name either.
 type folder struct {
 	counted  bool
-	messages []*message // nil: counted, but never written
+	messages []*message // nil for a message that was counted but never written
 }
 
 type message struct {
@@ -45,7 +45,7 @@ type message struct {
 	author string
 }
 
-// remove takes the first of what is name out of list, and tells whether there was one.
+// remove removes the first item of list that is name, and reports whether there was one.
 func remove(list *[]string, name string) bool {
 	at := slices.Index(*list, name)
 	if at < 0 {
@@ -66,7 +66,7 @@ func (m *message) dump() string {
 	return `{"message": ` + dump(m.text) + `, "timestamp": ` + stamp + `, "author": ` + dumpText(m.author) + `}`
 }
 
-// dump writes a value; what is no text stays as it was sent.
+// dump returns a value as the original wrote it. A value that is no text stays as it was sent.
 func dump(value json.RawMessage) string {
 	var text string
 	if json.Unmarshal(value, &text) != nil || string(value) == "null" {
@@ -79,7 +79,7 @@ func dumpText(text string) string {
 	var plain, b strings.Builder
 	encoder := json.NewEncoder(&plain)
 	encoder.SetEscapeHTML(false)
-	_ = encoder.Encode(text) // a text always can be
+	_ = encoder.Encode(text) // a text can always be encoded
 	for _, r := range strings.TrimSuffix(plain.String(), "\n") {
 		if r < 0x7f {
 			b.WriteRune(r)

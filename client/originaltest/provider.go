@@ -20,12 +20,12 @@ import (
 	"time"
 )
 
-// Interval is how long the original waits between two counts of messages.
+// Interval is the time that has to pass between two counts of messages at the original provider.
 const Interval = 750 * time.Millisecond
 
 // Provider is a running stand-in. Its methods may be called from any goroutine.
 type Provider struct {
-	Addr string // host:port, the same after a Restart
+	Addr string // host:port; it stays the same after a Restart
 
 	interval time.Duration
 	data     *data
@@ -39,7 +39,7 @@ type Provider struct {
 // Start starts a provider without users on a free port of this machine.
 func Start() (*Provider, error) { return StartWith(Interval) }
 
-// StartWith is Start with another interval between two counts of messages.
+// StartWith does what Start does with another interval between two counts of messages.
 func StartWith(interval time.Duration) (*Provider, error) {
 	p := &Provider{
 		Addr: "127.0.0.1:0", interval: interval,
@@ -52,7 +52,7 @@ func StartWith(interval time.Duration) (*Provider, error) {
 	return p, nil
 }
 
-// Restart starts a closed provider again, at its address and with its data.
+// Restart starts a closed provider again, with its address and its data.
 func (p *Provider) Restart() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -86,7 +86,7 @@ func (p *Provider) accept(listener net.Listener, started time.Time) {
 	}
 }
 
-// serve is one connection, from its first request to its end.
+// serve serves one connection from its first request to its end.
 func (p *Provider) serve(conn net.Conn, started time.Time) {
 	s := &session{data: p.data, interval: p.interval, counted: started}
 	segment := make([]byte, 16384)
@@ -121,7 +121,7 @@ func (p *Provider) Drop() {
 	}
 }
 
-// Close cuts all connections and takes no more. The data is kept for a Restart.
+// Close cuts all connections and accepts no more. The data is kept for a Restart.
 func (p *Provider) Close() {
 	p.mu.Lock()
 	if p.listener != nil {

@@ -40,7 +40,7 @@ func send(t *testing.T, conn net.Conn, text string) {
 	}
 }
 
-// next is what one read brings.
+// next returns what one read brings.
 func next(t *testing.T, conn net.Conn, within time.Duration) (string, error) {
 	t.Helper()
 	if err := conn.SetReadDeadline(time.Now().Add(within)); err != nil {
@@ -51,9 +51,9 @@ func next(t *testing.T, conn net.Conn, within time.Duration) (string, error) {
 	return string(answer[:n]), err
 }
 
-// TestAnswers asks what the original was asked, and wants what it answered, to
-// the byte. "-" is silence, which the answer to the next request shows; a time
-// or a key in an answer is anything.
+// TestAnswers sends requests that the original was sent, and compares the answers with the
+// original's, byte by byte. "-" stands for no answer, which the answer to the next request shows.
+// A time or a key in an answer may be anything.
 func TestAnswers(t *testing.T) {
 	conn := dial(t, start(t, time.Nanosecond))
 	for _, row := range []struct{ request, answer string }{
@@ -96,7 +96,7 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-// fits compares; a "*" of want stands for anything.
+// fits compares an answer with want, in which a "*" stands for anything.
 func fits(got, want string) bool {
 	before, after, wild := strings.Cut(want, "*")
 	if !wild {
@@ -105,8 +105,8 @@ func fits(got, want string) bool {
 	return strings.HasPrefix(got, before) && strings.HasSuffix(got, after) && json.Valid([]byte(got))
 }
 
-// TestMissingNamesHangUp names a channel that is not there: an error of the
-// file system, to the original, which ends the connection.
+// TestMissingNamesHangUp names a server that is not there. That is an error of the file system to
+// the original, which then closes the connection.
 func TestMissingNamesHangUp(t *testing.T) {
 	conn := dial(t, start(t, time.Hour))
 	send(t, conn, `{"call":"setserverimage","servername":"none","img":""}`)
@@ -115,7 +115,7 @@ func TestMissingNamesHangUp(t *testing.T) {
 	}
 }
 
-// TestInterval counts too early: that is refused, and the time begins again.
+// TestInterval counts too early: that is refused, and the interval begins again.
 func TestInterval(t *testing.T) {
 	const interval = 300 * time.Millisecond
 	conn := dial(t, start(t, interval))
@@ -139,13 +139,13 @@ func TestInterval(t *testing.T) {
 		refusals++
 		last = asked
 		if refusals == 2 {
-			_, _ = next(t, conn, interval+20*time.Millisecond) // the time passes in silence
+			_, _ = next(t, conn, interval+20*time.Millisecond) // lets the interval pass without a request
 		}
 	}
 }
 
-// TestRestart finds the address and the data of a provider that was away, and
-// connections cut.
+// TestRestart checks that a provider keeps its address and data over a restart, and that its
+// connections are cut.
 func TestRestart(t *testing.T) {
 	p := start(t, time.Hour)
 	conn := dial(t, p)

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// session is one connection's side of the provider.
+// session is the provider's side of one connection.
 type session struct {
 	data     *data
 	interval time.Duration
@@ -17,13 +17,13 @@ type session struct {
 	counted  time.Time
 }
 
-// What a request ends with where it is not an answer.
+// The outcomes of a request that gets no answer.
 var (
 	errSilence = errors.New("an exception in Python: no answer")
 	errHangUp  = errors.New("an error of the file system in Python: no answer, and the connection is closed")
 )
 
-// refusal is an answer that ends a call early.
+// refusal is an answer that ends a call early, as an error.
 type refusal string
 
 func (r refusal) Error() string { return string(r) }
@@ -32,17 +32,18 @@ func refused(reason string) error {
 	return refusal(`{"resp": false, "reason":"` + reason + `"}`)
 }
 
-// refusedSpaced is refused as the original spelled it in three places.
+// refusedSpaced does what refused does with one more space, as the original wrote it in three
+// places.
 func refusedSpaced(reason string) error {
 	return refusal(`{"resp": false, "reason": "` + reason + `"}`)
 }
 
 const done = `{"resp": true}`
 
-// values are a request's members.
+// values are the members of a request's JSON object.
 type values map[string]json.RawMessage
 
-// text is a value that Python joins to a path or a text, which takes nothing else.
+// text returns a value that Python joins to a path or a text. For any other type Python fails.
 func (v values) text(name string) (string, error) {
 	var text *string
 	if json.Unmarshal(v[name], &text) != nil || text == nil {
@@ -51,26 +52,27 @@ func (v values) text(name string) (string, error) {
 	return *text, nil
 }
 
-// number is a value of Python's type int; ok is false for anything else.
+// number returns a value of Python's type int; ok is false for anything else. A number that does
+// not fit into n is cut to its range.
 func (v values) number(name string) (n int64, ok bool) {
 	n, err := strconv.ParseInt(string(v[name]), 10, 64)
 	return n, err == nil || errors.Is(err, strconv.ErrRange)
 }
 
-// is compares a value as Python does: what is no text equals no text.
+// is compares a value with a text as Python does: a value that is no text is not equal to any.
 func (v values) is(name, text string) bool {
 	got, err := v.text(name)
 	return err == nil && got == text
 }
 
-// call is one of the original's calls.
+// call is a call that the original knows.
 type call struct {
-	needs []string // one that is missing is an incorrect request
+	needs []string // the values that the request must have, else it is refused as incorrect
 	run   func(*session, values) (string, error)
 }
 
-// table gives the calls. The values they need are those that the original
-// reads, usernm among them also where it is not used for anything.
+// table returns the calls. The values that they need are those that the original reads; some need
+// usernm without using it.
 func table() map[string]call {
 	words := strings.Fields
 	return map[string]call{
@@ -93,7 +95,8 @@ func table() map[string]call {
 	}
 }
 
-// answer is what the original answers to a segment, or errSilence or errHangUp.
+// answer returns what the original answers to what one read has brought, or errSilence or
+// errHangUp.
 func (s *session) answer(segment []byte) (string, error) {
 	if bytes.ContainsFunc(segment, func(r rune) bool { return r > 127 }) {
 		return "", errSilence
@@ -118,7 +121,7 @@ func (s *session) answer(segment []byte) (string, error) {
 }
 
 func (s *session) run(name string, known call, v values) (string, error) {
-	if name == "gettotalmessages" { // counted before the request is looked at, and when it is refused
+	if name == "gettotalmessages" { // the time of this count is noted before the request is looked at, and even if it is refused
 		since := time.Since(s.counted)
 		s.counted = time.Now()
 		if since <= s.interval {
@@ -135,7 +138,7 @@ func (s *session) run(name string, known call, v values) (string, error) {
 
 var errValues = refused("incorrect request values")
 
-// me is the logged-in user. Without one Python fails.
+// me returns the user who is logged in. If nobody is, Python fails.
 func (s *session) me() (string, error) {
 	if s.user == "" {
 		return "", errSilence
@@ -143,8 +146,7 @@ func (s *session) me() (string, error) {
 	return s.user, nil
 }
 
-// server is the server that a request names; missing says what comes where
-// there is none.
+// server returns the server that a request names, or the error missing if there is none.
 func (s *session) server(v values, missing error) (*server, error) {
 	name, err := v.text("servername")
 	if err != nil {
@@ -156,8 +158,8 @@ func (s *session) server(v values, missing error) (*server, error) {
 	return nil, missing
 }
 
-// channel is the folder of the channel in v[key]; missing says what comes where
-// there is none or it has no counter.
+// channel returns the folder of the channel that v[key] names. If there is none, or it has no
+// counter, it returns the error missing.
 func (s *session) channel(in *server, v values, key string, missing error) (*folder, error) {
 	name, err := v.text(key)
 	if err != nil {
