@@ -5,15 +5,15 @@ import (
 	"strings"
 )
 
-// Lines and blocks are drawn rather than written: a font's own would not meet
-// from line to line.
+// The characters for lines and blocks are drawn as shapes and not written as text: those of a
+// font would not meet from line to line.
 
-// arms are the line characters: where a line goes from the middle of the cell,
-// to the left, right, up and down; in capitals a heavy one.
+// arms lists the line characters. After each stands where its line goes from the middle of the
+// cell: left, right, up or down; a capital letter means a heavy line.
 const arms = "─lr ━LR │ud ┃UD ┌rd ┐ld └ru ┘lu ├rud ┤lud ┬lrd ┴lru ┼lrud ╭rd ╮ld ╰ru ╯lu ╴l ╶r ╵u ╷d ╸L ╺R ╹U ╻D"
 
-// blocks are characters that fill a part of the cell: left, top, right and
-// bottom, in eighths.
+// blocks lists the characters that fill a part of the cell. After each stand the left, top, right
+// and bottom edge of that part, in eighths of the cell.
 const blocks = "█0088 ▀0084 ▄0488 ▌0048 ▐4088 ▎0028 ▏0018 ▍0038 ▋0058 ▊0068 ▉0078 ▁0788 ▂0688 ▃0588 ▅0388 ▆0288 ▇0188 ▔0081 ▕7088"
 
 func isBox(text string) bool { return armsOf(text) != "" || blockOf(text) != "" }
@@ -21,7 +21,7 @@ func isBox(text string) bool { return armsOf(text) != "" || blockOf(text) != "" 
 func armsOf(text string) string  { return entry(arms, text) }
 func blockOf(text string) string { return entry(blocks, text) }
 
-// entry is what follows a character in a table.
+// entry returns what follows a character in such a table, or "".
 func entry(table, text string) string {
 	if text == " " {
 		return ""

@@ -9,7 +9,7 @@ import (
 	"github.com/creack/pty"
 )
 
-// send gives the program input.
+// send sends input to the program.
 func (t *Terminal) send(text string) {
 	t.t.Helper()
 	if _, err := t.pty.WriteString(text); err != nil {
@@ -17,7 +17,7 @@ func (t *Terminal) send(text string) {
 	}
 }
 
-// Type types text.
+// Type types text, without Enter.
 func (t *Terminal) Type(text string) {
 	t.t.Helper()
 	t.send(text)
@@ -35,7 +35,7 @@ func (t *Terminal) Key(names ...string) {
 	}
 }
 
-// sequenceOf is what a terminal sends for a key, or "".
+// sequenceOf returns what a terminal sends for a key, or "" for an unknown one.
 func sequenceOf(name string) string {
 	if rest, with := strings.CutPrefix(name, "alt+"); with {
 		return "\x1b" + sequenceOf(rest)
@@ -59,8 +59,8 @@ func sequenceOf(name string) string {
 	}[name]
 }
 
-// Paste pastes text, as terminals do for a program that asked for brackets.
-// One that did not fails the test.
+// Paste pastes text as terminals do for a program that asked for bracketed paste. If the program
+// did not, the test fails.
 func (t *Terminal) Paste(text string) {
 	t.t.Helper()
 	if !t.State().Paste {
@@ -70,7 +70,7 @@ func (t *Terminal) Paste(text string) {
 	t.send(ansi.BracketedPasteStart + strings.ReplaceAll(text, "\n", "\r") + ansi.BracketedPasteEnd)
 }
 
-// Click clicks into a cell; the first one is 0, 0.
+// Click clicks into a cell with the mouse; the top left one is 0, 0.
 func (t *Terminal) Click(x, y int) {
 	t.t.Helper()
 	t.mouse(0, x, y, false)
@@ -90,7 +90,7 @@ func (t *Terminal) ClickOn(text string) {
 	t.t.Fatalf("%q has gone; the screen:\n%s", text, t.Screen())
 }
 
-// Wheel turns the mouse wheel over a cell: down, or up where lines is below 0.
+// Wheel turns the mouse wheel over a cell by that many lines: down, or up if lines is below 0.
 func (t *Terminal) Wheel(x, y, lines int) {
 	t.t.Helper()
 	const up, down = 64, 65
@@ -125,7 +125,7 @@ func (t *Terminal) Resize(cols, rows int) {
 	}
 }
 
-// Focus brings the terminal to the front of its desktop, or away from there.
+// Focus tells the program that the terminal has got the focus, or has lost it.
 func (t *Terminal) Focus(front bool) {
 	t.t.Helper()
 	if front {

@@ -9,8 +9,8 @@ import (
 	tea "charm.land/bubbletea/v2"
 )
 
-// asProgram makes the test binary the program that its tests run: it shows what
-// it hears.
+// asProgram, in the environment, makes the test binary act as the program that its tests run.
+// That program shows the messages it gets.
 const asProgram = "TERMINALTEST_PROGRAM=1"
 
 func TestMain(m *testing.M) {

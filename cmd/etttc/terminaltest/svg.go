@@ -10,20 +10,20 @@ import (
 	"github.com/charmbracelet/x/ansi"
 )
 
-// The picture's measures, in pixels.
+// The measures of the picture, in pixels.
 const (
 	fontSize   = 14
 	cellWidth  = 8.4
 	cellHeight = 19.0
-	baseline   = 14.0 // of a line, below its top
+	baseline   = 14.0 // distance of a line's base from its top
 	margin     = 16.0
 	titleBar   = 40.0
 )
 
 const fonts = "ui-monospace,SFMono-Regular,Menlo,Consolas,DejaVu Sans Mono,Liberation Mono,monospace"
 
-// SVG is a picture of the screen in a window with that title. It needs no other
-// file, its text can be selected, and it is the same for the same screen.
+// SVG returns a picture of the screen in a window with that title. It needs no other files and
+// its text can be selected. The same screen always gives the same picture.
 func (t *Terminal) SVG(title string) string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -41,23 +41,23 @@ func (t *Terminal) SVG(title string) string {
 	}
 	if t.state.Cursor {
 		at := t.vt.CursorPosition()
-		d.rect(float64(at.X), float64(at.Y), 0.2, 1, d.foregroundColor) // a bar: it covers nothing
+		d.rect(float64(at.X), float64(at.Y), 0.2, 1, d.foregroundColor) // a bar, so that it hides no character
 	}
 	return d.svg.String() + "</svg>\n"
 }
 
-// run is a part of a line that is drawn at once: characters of one look, or a
-// single one that needs its own place.
+// run is a part of a line that is drawn at once: characters of the same style, or a single one
+// that needs an exact place.
 type run struct {
 	x, width int // in cells
 	text     string
 	style    uv.Style
 }
 
-// runs are the parts of a line.
+// runs returns the parts of line y.
 func (t *Terminal) runs(y int) []run {
 	var runs []run
-	alone := true // the last run takes nothing more
+	alone := true // nothing can be added to the last run
 	for x := 0; x < t.vt.Width(); {
 		var style uv.Style
 		if cell := t.vt.CellAt(x, y); cell != nil {
@@ -77,7 +77,7 @@ func (t *Terminal) runs(y int) []run {
 	return runs
 }
 
-// drawing is a picture under way.
+// drawing is a picture that is being drawn.
 type drawing struct {
 	svg strings.Builder
 	theme
@@ -94,13 +94,13 @@ func (d *drawing) window(title string, width, height float64) {
 	fmt.Fprintf(&d.svg, "\n"+`<text x="%g" y="24" fill="%s" font-size="12.5" text-anchor="middle">%s</text>`+"\n", round(width/2), d.dim, escape(title))
 }
 
-// rect fills cells; a colour may bring further attributes.
+// rect fills an area, given in cells.
 func (d *drawing) rect(x, y, width, height float64, fill string) {
 	fmt.Fprintf(&d.svg, `<rect x="%g" y="%g" width="%g" height="%g" fill="%s" shape-rendering="crispEdges"/>`+"\n",
 		round(margin+x*cellWidth), round(titleBar+y*cellHeight), round(width*cellWidth), round(height*cellHeight), fill)
 }
 
-// colors are what a style looks like.
+// colors returns the colours of a style, for the text and behind it.
 func (d *drawing) colors(s uv.Style) (text, behind string) {
 	text, behind = d.color(s.Fg, d.foregroundColor), d.color(s.Bg, d.backgroundColor)
 	if s.Attrs&uv.AttrReverse != 0 {
@@ -133,7 +133,7 @@ func (d *drawing) foreground(r run, y int) {
 		round(margin+float64(r.x)*cellWidth), round(titleBar+float64(y)*cellHeight+baseline), round(width), text, attributes(r.style), escape(content))
 }
 
-// attributes are those of a style, apart from colours.
+// attributes returns the SVG attributes of a style, apart from colours.
 func attributes(s uv.Style) string {
 	var b strings.Builder
 	if s.Attrs&uv.AttrBold != 0 {
@@ -158,14 +158,14 @@ func attributes(s uv.Style) string {
 
 func escape(text string) string {
 	var b strings.Builder
-	_ = xml.EscapeText(&b, []byte(text)) // a Builder takes everything
+	_ = xml.EscapeText(&b, []byte(text)) // writing to a Builder never fails
 	return b.String()
 }
 
-// round keeps the figures short: two decimals.
+// round rounds to two decimals, to keep the file small.
 func round(f float64) float64 { return float64(int(f*100+0.5)) / 100 }
 
-// theme is the colours that a terminal brings along.
+// theme holds the colours that a terminal has by itself.
 type theme struct {
 	foregroundColor, backgroundColor, dim, frame string
 	basic                                        [16]string
@@ -184,7 +184,7 @@ func themeOf(light bool) theme {
 	}}
 }
 
-// color is a cell's colour, or none where it has none.
+// color returns a colour as SVG wants it, or none if c is nil.
 func (t theme) color(c color.Color, none string) string {
 	switch c := c.(type) {
 	case nil:

@@ -1,9 +1,8 @@
-// Package terminaltest runs a program in a pseudo-terminal, with a terminal
-// emulator at the other end, for tests that see and do what a person does.
+// Package terminaltest runs a program in a pseudo-terminal with a terminal emulator at the other
+// end. It is for tests that see and do what a person does.
 //
-// A test waits for what it wants to see (WaitFor), never for a time. The
-// emulator answers the questions that programs ask terminals, and its screen
-// can be drawn as a picture (SVG).
+// A test waits for what it wants to see (WaitFor), never for a time. The emulator answers the
+// questions that programs ask terminals. Its screen can be drawn as a picture (SVG).
 package terminaltest
 
 import (
@@ -21,47 +20,47 @@ import (
 	"github.com/creack/pty"
 )
 
-// Patience bounds every wait. It only says how long a failure takes.
+// Patience is how long each wait lasts at most. It only decides how long a failing test takes.
 const Patience = 30 * time.Second
 
-// Terminal is a terminal with a program in it. Its methods are called from the
-// test's goroutine. A program that still runs when the test ends is killed.
+// Terminal is a terminal with a program in it. Its methods must be called from the test's
+// goroutine. A program that still runs when the test ends is killed.
 type Terminal struct {
 	t     testing.TB
 	cmd   *exec.Cmd
 	pty   *os.File
 	light bool
 
-	exited chan struct{} // closed when the program has ended and all it printed was seen
+	exited chan struct{} // closed when the program has ended and all of its output has been read
 
-	mu      sync.Mutex // guards what follows, the emulator above all
+	mu      sync.Mutex // guards the fields below, and above all the emulator
 	vt      *vt.Emulator
 	frame   string // the text of the last complete frame
-	output  []byte // all that was printed
+	output  []byte // all output, with its escape sequences
 	changed chan struct{}
 	state   State
 	modes   map[ansi.Mode]bool
 }
 
-// State is what a program has done to its terminal besides the text.
+// State is what a program has done to its terminal besides writing text.
 type State struct {
 	Title     string
 	Bells     int
-	AltScreen bool // on the screen of full-screen programs
-	Cursor    bool // visible
-	Mouse     bool // clicks are reported
+	AltScreen bool // the alternate screen of full-screen programs is shown
+	Cursor    bool // the cursor is visible
+	Mouse     bool // mouse clicks are reported to the program
 	Paste     bool // pastes are bracketed
 }
 
-// Start runs a program in a dark terminal of that size. Of the environment, it
-// has PATH alone, a folder of its own as HOME, what says that the terminal can
-// show all colours, and env.
+// Start runs a program in a dark terminal of that size, in columns and rows. The program's
+// environment has PATH, a folder of its own as HOME, UTF-8 as the language, variables that say
+// the terminal can show all colours, and env.
 func Start(t testing.TB, cols, rows int, program string, args, env []string) *Terminal {
 	t.Helper()
 	return start(t, false, cols, rows, program, args, env)
 }
 
-// StartLight is Start in a terminal with a light background.
+// StartLight does what Start does with a light background.
 func StartLight(t testing.TB, cols, rows int, program string, args, env []string) *Terminal {
 	t.Helper()
 	return start(t, true, cols, rows, program, args, env)
@@ -77,7 +76,7 @@ func start(t testing.TB, light bool, cols, rows int, program string, args, env [
 	term.cmd = exec.Command(program, args...)
 	term.cmd.Env = append([]string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "LANG=C.UTF-8", "TERM=xterm-256color", "COLORTERM=truecolor",
-		"GORACE=atexit_sleep_ms=0", // else the race detector makes each exit wait a second
+		"GORACE=atexit_sleep_ms=0", // otherwise the race detector makes each exit wait for a second
 	}, env...)
 	var err error
 	if term.pty, err = pty.StartWithSize(term.cmd, &pty.Winsize{Cols: uint16(cols), Rows: uint16(rows)}); err != nil { //nolint:gosec // small
@@ -89,14 +88,14 @@ func start(t testing.TB, light bool, cols, rows int, program string, args, env [
 	return term
 }
 
-// prepare makes the emulator a terminal of today.
+// prepare makes the emulator behave like a present-day terminal.
 func (t *Terminal) prepare() {
 	if t.light {
 		t.vt.SetDefaultBackgroundColor(color.White)
 		t.vt.SetDefaultForegroundColor(color.Black)
 	}
-	// The emulator tells programs of the modes it has heard of: whole frames, and
-	// widths of characters that are made of several.
+	// The emulator tells programs only of modes that it has heard of: whole frames, and the
+	// widths of characters that are made up of several.
 	_, _ = t.vt.WriteString(ansi.ResetModeSynchronizedOutput + ansi.ResetModeUnicodeCore)
 	t.vt.SetCallbacks(vt.Callbacks{
 		Bell:             func() { t.state.Bells++ },
@@ -114,19 +113,19 @@ func (t *Terminal) setMode(mode ansi.Mode, on bool) {
 	t.state.Mouse = t.modes[ansi.ModeMouseNormal] || t.modes[ansi.ModeMouseButtonEvent] || t.modes[ansi.ModeMouseAnyEvent]
 }
 
-// reply carries the emulator's answers to the program.
+// reply passes the emulator's answers on to the program.
 func (t *Terminal) reply() {
 	answer := make([]byte, 4096)
 	for {
-		n, err := t.vt.Read(answer) // an emulator's pipe may be read beside its other use
+		n, err := t.vt.Read(answer) // this may be called while the emulator is used otherwise
 		if err != nil {
 			return
 		}
-		_, _ = t.pty.Write(answer[:n]) // a program that has ended wants no answers
+		_, _ = t.pty.Write(answer[:n]) // fails only if the program has ended
 	}
 }
 
-// read shows what the program prints until it has ended.
+// read passes the program's output to the emulator until the program has ended.
 func (t *Terminal) read() {
 	defer close(t.exited)
 	text := make([]byte, 64<<10)
@@ -134,7 +133,7 @@ func (t *Terminal) read() {
 		n, err := t.pty.Read(text)
 		t.show(text[:n])
 		if err != nil {
-			break // the program, and all that it started, are gone
+			break // the program and all that it started have ended
 		}
 	}
 	_ = t.cmd.Wait() // its result is in ProcessState
@@ -144,23 +143,23 @@ func (t *Terminal) show(text []byte) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.output = append(t.output, text...)
-	_, _ = t.vt.Write(text) // fails only when it is closed, which it never is
+	_, _ = t.vt.Write(text) // fails only if the emulator is closed, which it never is
 	if t.modes[ansi.ModeSynchronizedOutput] {
-		return // in the middle of a frame
+		return // the frame is not complete yet
 	}
 	t.frame = t.text()
 	close(t.changed)
 	t.changed = make(chan struct{})
 }
 
-// Screen is the text of the screen: its lines without the spaces at their ends.
+// Screen returns the text of the screen, line by line, without the spaces at the ends of lines.
 func (t *Terminal) Screen() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.frame
 }
 
-// text is the screen's text; the caller holds the lock.
+// text returns the text of the screen. The caller holds the lock.
 func (t *Terminal) text() string {
 	var b strings.Builder
 	for y := range t.vt.Height() {
@@ -175,7 +174,7 @@ func (t *Terminal) text() string {
 	return b.String()
 }
 
-// cell is the text in a place and how many columns it takes.
+// cell returns the text in a cell and how many columns it takes.
 func (t *Terminal) cell(x, y int) (string, int) {
 	cell := t.vt.CellAt(x, y)
 	if cell == nil || cell.Content == "" {
@@ -184,14 +183,14 @@ func (t *Terminal) cell(x, y int) (string, int) {
 	return cell.Content, max(cell.Width, 1)
 }
 
-// Output is all that the program has printed, sequences and all.
+// Output returns all that the program has printed, with its escape sequences.
 func (t *Terminal) Output() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return string(t.output)
 }
 
-// State is what the program has done to the terminal.
+// State returns what the program has done to the terminal.
 func (t *Terminal) State() State {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -210,7 +209,7 @@ func (t *Terminal) WaitGone(text string) {
 	t.WaitUntil("a screen without "+text, func(screen string) bool { return !strings.Contains(screen, text) })
 }
 
-// WaitUntil waits until the screen is as wanted; what says how that is.
+// WaitUntil waits until wanted is true for the screen; what describes that in a failure.
 func (t *Terminal) WaitUntil(what string, wanted func(screen string) bool) {
 	t.t.Helper()
 	deadline := time.After(Patience)
@@ -235,7 +234,7 @@ func (t *Terminal) WaitUntil(what string, wanted func(screen string) bool) {
 	}
 }
 
-// Wait gives the program's exit code once it has ended.
+// Wait waits until the program has ended and returns its exit code.
 func (t *Terminal) Wait() int {
 	t.t.Helper()
 	select {
@@ -254,9 +253,9 @@ func (t *Terminal) Signal(sig os.Signal) {
 	}
 }
 
-// close ends the program, if it runs, and looks for signs of trouble in what it printed.
+// close ends the program if it still runs, and looks for signs of trouble in its output.
 func (t *Terminal) close() {
-	_ = t.cmd.Process.Signal(syscall.SIGKILL) // it may have ended
+	_ = t.cmd.Process.Signal(syscall.SIGKILL) // fails only if the program has ended
 	<-t.exited
 	_ = t.pty.Close()
 	if answers, ok := t.vt.InputPipe().(interface{ Close() error }); ok {

@@ -12,7 +12,7 @@ import (
 	"elemental/cmd/etttc/terminaltest"
 )
 
-// program is a terminal with this package's own program in it.
+// program starts this package's own program in a terminal.
 func program(t *testing.T) *terminaltest.Terminal {
 	t.Helper()
 	term := terminaltest.Start(t, 60, 24, os.Args[0], nil, []string{asProgram})
@@ -111,7 +111,7 @@ func TestSVG(t *testing.T) {
 			t.Errorf("the picture lacks %s", part)
 		}
 	}
-	if file := os.Getenv("TERMINALTEST_SVG"); file != "" { // to look at it
+	if file := os.Getenv("TERMINALTEST_SVG"); file != "" { // for people who want to look at it
 		if err := os.WriteFile(filepath.Clean(file), []byte(got), 0o600); err != nil {
 			t.Error(err)
 		}
