@@ -129,7 +129,7 @@ func TestMasked(t *testing.T) {
 	}
 }
 
-// A secret may look like its mask.
+// A secret may look like the stars that hide it.
 func TestStarsAsASecret(t *testing.T) {
 	if got := WithoutSecrets("/joinserver demo ***"); got != "/joinserver demo" {
 		t.Errorf("%q is kept", got)
@@ -222,7 +222,7 @@ func TestHelp(t *testing.T) {
 	}
 }
 
-// mustRun runs a command that needs no provider.
+// mustRun runs a command that needs no provider, and fails if that fails.
 func mustRun(t *testing.T, line string) Outcome {
 	t.Helper()
 	c, args, err := Parse(line)
@@ -236,7 +236,7 @@ func mustRun(t *testing.T, line string) Outcome {
 	return out
 }
 
-// Commands that cannot be done say so without asking the provider.
+// Commands that cannot be done are refused without asking the provider.
 func TestCannotBeDone(t *testing.T) {
 	in := Place{Server: "demo"}
 	text := filepath.Join(t.TempDir(), "notes.txt")
@@ -276,7 +276,7 @@ func TestCannotBeDone(t *testing.T) {
 	}
 }
 
-// What may have been done may have changed the lists.
+// If a command may have been done, the lists may have changed.
 func TestFailedMayHaveChanged(t *testing.T) {
 	for _, c := range []struct {
 		err     error
@@ -293,7 +293,7 @@ func TestFailedMayHaveChanged(t *testing.T) {
 	}
 }
 
-// A server that has ended by the user's wish is named as the provider names it.
+// The name of a server that the user has left or deleted is given as the provider writes it.
 func TestGoneIsNamed(t *testing.T) {
 	for written, want := range map[string]string{"demo": "demo", "cafe\u0301": "caf\u00e9"} {
 		if out := gone("left", Place{Server: "elsewhere"}, written); out.Gone != want || out.Goto != nil || !out.Changed {

@@ -12,7 +12,7 @@ var known = Names{
 	Members:  []string{"alice", "Albert", "bob"},
 }
 
-// The cursor stands at the "|".
+// The "|" marks the cursor.
 func TestComplete(t *testing.T) {
 	for _, c := range []struct {
 		line string
@@ -56,7 +56,7 @@ func TestComplete(t *testing.T) {
 	}
 }
 
-// What completion offers is understood as the name it stands for.
+// A name that completion offers is parsed as that same name.
 func TestCompletionIsUnderstood(t *testing.T) {
 	for _, name := range []string{"demo", "my server", `"`, `'`, `a "b" 'c'`, " ", "it's"} {
 		_, offered := Complete("/deleteserver ", len("/deleteserver "), Names{Servers: []string{name}})

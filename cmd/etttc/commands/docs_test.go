@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestCommandsAreDocumented holds the table in docs/etttc.md to the real one.
-// ELEMENTAL_UPDATE=1 writes it.
+// TestCommandsAreDocumented compares the table of commands in docs/etttc.md with the real one.
+// With ELEMENTAL_UPDATE=1 it writes that table.
 func TestCommandsAreDocumented(t *testing.T) {
 	const file, begin, end = "../../../docs/etttc.md", "<!-- commands -->\n", "<!-- /commands -->\n"
 	text, err := os.ReadFile(file)
