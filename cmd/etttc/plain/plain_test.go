@@ -18,7 +18,7 @@ import (
 	"elemental/cmd/etttc/commands"
 )
 
-// consoleOf reads a file with that text.
+// consoleOf returns a console that reads a file with that text.
 func consoleOf(t *testing.T, text string) *console {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "input")
@@ -97,13 +97,13 @@ func TestOwn(t *testing.T) {
 			t.Errorf("message %d of the channel made anew is another's", index)
 		}
 	}
-	post(-1, "unknown place") // the original does not say where
+	post(-1, "unknown place") // the original provider does not tell the index
 	if o.is(client.Message{Index: 7, Author: "alice", Text: "another"}) || !o.is(client.Message{Index: 8, Author: "alice", Text: "unknown place"}) {
 		t.Error("a post whose place is unknown is not found by its text")
 	}
 }
 
-// Whether a message is ours is not known while a post is under way.
+// While a post is under way, it is not known whether a message is this program's own.
 func TestOwnWaitsForThePost(t *testing.T) {
 	o := newOwn("alice")
 	o.begin()
@@ -121,7 +121,7 @@ func TestOwnWaitsForThePost(t *testing.T) {
 	}
 }
 
-// Posts that nobody hears come to an end.
+// The number of own posts that have not come back is limited.
 func TestOwnIsBounded(t *testing.T) {
 	o := newOwn("alice")
 	for i := range mostUnheard {
@@ -160,7 +160,8 @@ func TestTextClock(t *testing.T) {
 	}
 }
 
-// While a question waits nothing is printed into its line; too much is not held.
+// While a question waits, nothing is printed into its line; but the text that is held back is
+// limited.
 func TestQuestionHoldsBack(t *testing.T) {
 	var screen bytes.Buffer
 	h := &hold{terminal: &screen}
