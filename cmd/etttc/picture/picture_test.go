@@ -26,19 +26,19 @@ import (
 
 const patienceOfTests = 60 * time.Second
 
-// What a terminal answers to the questions.
+// The answers of a terminal to the questions.
 const (
 	kittyTerminal = "\x1b_Gi=31;OK\x1b\\\x1b[6;20;10t\x1b[?62;c"
 	sixelTerminal = "\x1b[6;20;10t\x1b[?62;4;22c"
 	bareTerminal  = "\x1b[?1;2c"
-	noKitty       = "\x1b_Gi=31;ENOTSUPPORTED:no\x1b\\\x1b[?64;1;14;40c" // neither 14 nor 40 is sixel
+	noKitty       = "\x1b_Gi=31;ENOTSUPPORTED:no\x1b\\\x1b[?64;1;14;40c" // neither 14 nor 40 stands for sixel
 )
 
-// terminal is a terminal of 40 × 12 characters, played through a pty.
+// terminal is a terminal of 40 × 12 characters, played through a pseudo-terminal.
 type terminal struct {
-	screen *os.File      // what the program uses
-	shown  chan []byte   // all that was written to it, once it is closed
-	asked  chan struct{} // closed when it was asked
+	screen *os.File      // the side that the program uses
+	shown  chan []byte   // all that was written to the terminal, once it is closed
+	asked  chan struct{} // closed when the terminal was asked
 	keys   *os.File
 }
 
@@ -57,7 +57,8 @@ func startTerminal(t *testing.T, answer string) *terminal {
 	return term
 }
 
-// play answers when asked, and collects what is shown until the other side is closed.
+// play answers when the terminal is asked, and collects what is shown until the other side is
+// closed.
 func (term *terminal) play(answer string) {
 	var all []byte
 	for b := make([]byte, 4096); ; {
@@ -74,7 +75,7 @@ func (term *terminal) play(answer string) {
 	}
 }
 
-// end closes the terminal and gives what it was made to show.
+// end closes the terminal and returns what was shown on it.
 func (term *terminal) end(t *testing.T) string {
 	t.Helper()
 	_ = term.screen.Close()
@@ -87,7 +88,7 @@ func (term *terminal) end(t *testing.T) string {
 	}
 }
 
-// drawing is an image with a red left half and a blue right half.
+// drawing returns an image whose left half is red and whose right half is blue.
 func drawing(width, height int) image.Image {
 	m := image.NewRGBA(image.Rect(0, 0, width, height))
 	for x := range width {
@@ -112,7 +113,7 @@ func pngOf(t *testing.T, m image.Image) []byte {
 
 var kittyPart = regexp.MustCompile(`\x1b_G([^;\x1b]*);([^\x1b]*)\x1b\\`)
 
-// kittyImage is the image that was shown by Kitty's graphics.
+// kittyImage returns the image that was shown by Kitty's graphics.
 func kittyImage(t *testing.T, shown string) image.Image {
 	t.Helper()
 	parts := kittyPart.FindAllStringSubmatch(shown, -1)
@@ -152,7 +153,7 @@ func sixelImage(t *testing.T, shown string) image.Image {
 	return m
 }
 
-// checkDrawing checks size and halves of what was made of a drawing.
+// checkDrawing checks the size and the halves of a drawing that was shown or saved.
 func checkDrawing(t *testing.T, m image.Image, width, height int) {
 	t.Helper()
 	b := m.Bounds()
@@ -209,7 +210,7 @@ func TestShowOtherFormats(t *testing.T) {
 	}
 }
 
-// A terminal that cannot show images, whether it says so or says nothing.
+// Terminals that cannot show images: one says so, one does not answer.
 func TestShowSaves(t *testing.T) {
 	image := pngOf(t, drawing(8, 8))
 	for _, answer := range []string{bareTerminal, noKitty, ""} {
@@ -247,7 +248,7 @@ func TestShowSavesWhatIsNoImage(t *testing.T) {
 	}
 }
 
-// hugePNG is a small file of a black square with sides of that many pixels.
+// hugePNG returns a small file with a black square of side × side pixels.
 func hugePNG(side int) []byte {
 	file := []byte("\x89PNG\r\n\x1a\n")
 	chunk := func(kind string, data []byte) {
@@ -257,10 +258,10 @@ func hugePNG(side int) []byte {
 		file = binary.BigEndian.AppendUint32(file, crc32.ChecksumIEEE(body))
 	}
 	header := binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(nil, uint32(side)), uint32(side))
-	chunk("IHDR", append(header, 8, 0, 0, 0, 0)) // eight bits of grey
+	chunk("IHDR", append(header, 8, 0, 0, 0, 0)) // eight bits per pixel, grey
 	var pixels bytes.Buffer
 	z := zlib.NewWriter(&pixels)
-	_, _ = z.Write(make([]byte, side*(side+1))) // a buffer takes everything
+	_, _ = z.Write(make([]byte, side*(side+1))) // writing to a buffer never fails
 	_ = z.Close()
 	chunk("IDAT", pixels.Bytes())
 	chunk("IEND", nil)
@@ -279,8 +280,8 @@ func TestShowWithoutTerminal(t *testing.T) {
 	}
 }
 
-// What is typed after the answers is left for whoever reads next, and the
-// terminal is as it was.
+// Keys typed after the terminal's answers are left for whoever reads next, and the terminal is in
+// the same state as before.
 func TestShowLeavesTyping(t *testing.T) {
 	term := startTerminal(t, bareTerminal+"hello\r")
 	before, err := xterm.GetState(int(term.screen.Fd()))

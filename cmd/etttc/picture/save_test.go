@@ -47,7 +47,7 @@ func TestSaveNeverOverwrites(t *testing.T) {
 	}
 }
 
-// The same image again is the same file, and no link is taken for it.
+// The same image is saved only once, and a link is not taken for it.
 func TestSaveFindsWhatItSaved(t *testing.T) {
 	dir := t.TempDir()
 	save := func(image, want string) {
@@ -74,7 +74,7 @@ func TestSaveFindsWhatItSaved(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "elsewhere"), []byte("elsewhere"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	save("elsewhere", "server-demo-5.bin") // although the link is as long
+	save("elsewhere", "server-demo-5.bin") // although the link is as long as the image
 }
 
 func TestSaveTellsWhy(t *testing.T) {
