@@ -33,8 +33,8 @@ func TestTextIsWrappedBetweenWords(t *testing.T) {
 	}
 }
 
-// Whatever the text: no row is too wide, and all of it but spaces and line
-// breaks is there, in order.
+// For any text, no row is too wide, and all of the text but spaces and line breaks is there, in
+// order.
 func TestWrappingLosesNothing(t *testing.T) {
 	parts := []string{"a", "word", " ", "  ", "\n", "日本", "👩‍🚀", "e\u0301", "🇩🇪", "verylongwordwithoutend", "❤️", "-", "\u0301"}
 	random := rand.New(rand.NewPCG(1, 2))

@@ -11,7 +11,7 @@ import (
 func TestEditing(t *testing.T) {
 	for _, c := range []struct {
 		keys string
-		want string // with | at the cursor
+		want string // the text with | at the cursor
 	}{
 		{"", "one two\nthree|"},
 		{"left left", "one two\nthr|ee"},
@@ -85,7 +85,7 @@ func TestWhatIsPastedBecomesText(t *testing.T) {
 	}
 }
 
-// A tab is posted as it is, looks like spaces, and is one character to edit.
+// A tab is posted as it is, is shown as spaces, and counts as one character to edit.
 func TestPastedTabsStay(t *testing.T) {
 	u := alice(t, 80, 24).page(0).gets(tea.PasteMsg{Content: "if x {\r\treturn\r}"}).sees("› if x {\n      return\n  }").fits(80, 24)
 	u.presses("up", "home", "delete").sees("› if x {\n  return\n  }").gets(tea.PasteMsg{Content: "\t\t"}).sees("\n          return\n")
@@ -102,7 +102,7 @@ func TestEditorIsBounded(t *testing.T) {
 	}
 }
 
-// However long the text is, only the part of its row before the cursor is measured.
+// However long the text is, only the part of the cursor's row before the cursor is measured.
 func TestCursorIsFoundByMeasuringItsRow(t *testing.T) {
 	const width = 40
 	for _, text := range []string{strings.Repeat("日本", 8<<10), strings.Repeat("👩‍🚀", 4<<10), strings.Repeat("words and\n", 5<<10)} {
@@ -119,7 +119,7 @@ func TestCursorIsFoundByMeasuringItsRow(t *testing.T) {
 	}
 }
 
-// The text is laid out when it changes, not whenever it is drawn.
+// The text is laid out when it changes, not each time that it is drawn.
 func TestInputIsLaidOutOncePerChange(t *testing.T) {
 	u := alice(t, 80, 24).page(0).gets(tea.PasteMsg{Content: strings.Repeat("one two\n", 4<<10)})
 	before := &u.m.input.layout.rows[0]

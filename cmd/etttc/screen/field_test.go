@@ -7,7 +7,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 )
 
-// joining is a dialog of two fields, the server's name and its password.
+// joining opens a dialog with two fields, the name of a server and its password.
 func joining(t *testing.T, width, height int) *user {
 	t.Helper()
 	return alice(t, width, height).page(0).types("/joinserver").presses("enter").sees("server name:")
@@ -32,7 +32,7 @@ func TestFieldIsEditedByWholeCharacters(t *testing.T) {
 	}
 }
 
-// What is longer than its field moves with the cursor, in columns.
+// A text that is longer than its field moves with the cursor, by columns.
 func TestLongFieldShowsThePartAroundTheCursor(t *testing.T) {
 	for _, width := range []int{40, 80} {
 		u := joining(t, width, 24).gets(tea.PasteMsg{Content: "BEGIN" + strings.Repeat("日本", 60) + "end"}).fits(width, 24)
@@ -64,7 +64,7 @@ func TestWhatIsPastedIntoAField(t *testing.T) {
 	u.gets(tea.PasteMsg{Content: "rubbish"}).seesNot("rubbish")
 }
 
-// A field's keys must not make anything tick: the cursor is the terminal's.
+// Keys in a field must not start a timer: the cursor is the terminal's, which blinks by itself.
 func TestFieldsDoNotTick(t *testing.T) {
 	u := joining(t, 80, 24)
 	if _, cmd := u.m.Update(keyNamed("x")); cmd != nil {
@@ -72,7 +72,8 @@ func TestFieldsDoNotTick(t *testing.T) {
 	}
 }
 
-// The remembered name stands there for Enter; who types means another one.
+// The remembered name is in the field so that Enter takes it. A user who types means another
+// name.
 func TestTypingReplacesTheRememberedName(t *testing.T) {
 	for _, c := range []struct {
 		does func(u *user)
@@ -83,7 +84,7 @@ func TestTypingReplacesTheRememberedName(t *testing.T) {
 		{func(u *user) { u.gets(tea.PasteMsg{Content: "alice"}) }, "alice"},
 		{func(u *user) { u.presses("tab", "shift+tab").types("alice") }, "alice"},
 		{func(u *user) { u.types("al").presses("tab", "shift+tab").types("ice") }, "alice"},
-		{func(u *user) { u.presses("end").types("alice") }, "megaalice"}, // it is being edited
+		{func(u *user) { u.presses("end").types("alice") }, "megaalice"}, // the user is editing the name
 		{func(u *user) { u.presses("backspace").types("b") }, "megb"},
 	} {
 		u := start(t, Config{User: "mega"}, 80, 24).presses("enter").sees("› username:              mega ")

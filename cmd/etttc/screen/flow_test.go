@@ -9,7 +9,7 @@ import (
 	"elemental/client"
 )
 
-// top is the first message line that the user sees.
+// top returns the text in the first line of a message by bob that the user sees.
 func (u *user) top() string {
 	for _, line := range strings.Split(u.screen(), "\n")[1:] {
 		if _, text, found := strings.Cut(line, "bob"); found && strings.Contains(text, "message") {
@@ -84,8 +84,8 @@ func TestEveryLineIsReachedOnce(t *testing.T) {
 	}
 }
 
-// Going up and down by the same number of lines ends where it began, whatever
-// stands in the flow, as long as no edge was met.
+// Moving up and down by the same number of lines ends where it began, whatever is in the flow,
+// unless it came to an end of the flow.
 func TestUpAndDownAreEachOthersOpposite(t *testing.T) {
 	random := rand.New(rand.NewPCG(5, 6))
 	u := alice(t, 60, 14)
@@ -131,7 +131,7 @@ func TestMemoryOfAChannelIsBounded(t *testing.T) {
 		t.Errorf("%d messages are held", held)
 	}
 	u.sees("message 9999.").presses("ctrl+home")
-	for range 40 { // up until the newest are dropped
+	for range 40 { // scrolls up until the newest messages are dropped
 		first := u.m.here().history.first
 		u.page(10000, numbered(first-200, first)...).presses("ctrl+home")
 	}
@@ -146,8 +146,8 @@ func TestMemoryOfAChannelIsBounded(t *testing.T) {
 	u.page(10000, numbered(9800, 10000)...).sees("message 9999.")
 }
 
-// What is posted after the first page was read and before events come is in
-// neither: the page is asked for again.
+// Messages that are posted after the first page was read and before events come are in neither,
+// so the page is asked for again.
 func TestNothingIsMissedBeforeTheEventsBegin(t *testing.T) {
 	u := alice(t, 80, 24).page(1, numbered(0, 1)...).gets(subscribedMsg{server: "gophers"})
 	u.page(2, numbered(0, 2)...).sees("message 0.", "message 1.", "2 messages")
@@ -176,7 +176,7 @@ func TestGoingDownLoadsWhatWasDropped(t *testing.T) {
 	u.presses("pgdown").sees("message 1200.")
 }
 
-// PgUp shows every message on the way to the first, whenever the pages come.
+// PgUp shows every message on the way to the first, whenever the pages arrive.
 func TestPagingUpSkipsNothing(t *testing.T) {
 	random := rand.New(rand.NewPCG(7, 8))
 	for range 5 {

@@ -10,8 +10,8 @@ import (
 	"elemental/client"
 )
 
-// farAway is a provider with servers s0, s1, …; it answers which channels they have
-// when so many of these questions wait, and then says that it does not know s3.
+// farAway starts a provider with servers s0, s1, … It answers the questions for their channels
+// only when that many of them wait, and says that s3 does not exist.
 func farAway(t *testing.T, servers int) (addr string) {
 	t.Helper()
 	listener, err := stdnet.Listen("tcp", "127.0.0.1:0")
@@ -50,14 +50,14 @@ func farAway(t *testing.T, servers int) (addr string) {
 					answer = waiting
 				}
 			}
-			_, _ = conn.Write([]byte(answer)) // a client that has gone is no matter
+			_, _ = conn.Write([]byte(answer)) // it does not matter if the client has gone
 		}
 	}()
 	return listener.Addr().String()
 }
 
-// The servers are asked together, so that their number does not matter to
-// somebody far away.
+// The servers are asked for their channels all at once, so that their number does not matter to a
+// user with a slow connection.
 func TestServersAreAskedTogether(t *testing.T) {
 	who, err := client.Dial(t.Context(), farAway(t, listAtOnce), client.Options{})
 	if err != nil {
@@ -70,7 +70,7 @@ func TestServersAreAskedTogether(t *testing.T) {
 	}
 	for i, s := range listed.servers {
 		if i >= 3 {
-			i++ // which is not there
+			i++ // s3 does not exist
 		}
 		if name := fmt.Sprint("s", i); s.name != name || len(s.channels) != 1 || s.channels[0] != "in-"+name {
 			t.Errorf("%q has %q", s.name, s.channels)

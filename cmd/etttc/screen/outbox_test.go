@@ -52,7 +52,7 @@ func TestRefusedTextComesBack(t *testing.T) {
 	u.sees("not posted: message is too long", "› much too long").seesNot("… alice")
 
 	u.presses("ctrl+c").types("//quit not").presses("enter").sees(" /quit not").seesNot("//quit")
-	u.gets(postedMsg{id: u.m.outbox.posts[0].id, err: refusal}).sees("› //quit not") // as it was entered: no command
+	u.gets(postedMsg{id: u.m.outbox.posts[0].id, err: refusal}).sees("› //quit not") // as it was entered, so that it is no command
 
 	u.presses("ctrl+c").types("much too long").presses("enter").types("being typed")
 	u.gets(postedMsg{id: u.m.outbox.posts[0].id, err: refusal}).sees("› being typed", "↑ brings the text back")
@@ -101,7 +101,7 @@ func TestLinesAfterACommandWaitForIt(t *testing.T) {
 func TestQuittingWaitsForWhatIsPending(t *testing.T) {
 	u := alice(t, 80, 24).page(0).types("last words").presses("enter")
 	_, cmd := u.m.Update(keyNamed("ctrl+c"))
-	if quits(cmd, 100*time.Millisecond) { // it never does
+	if quits(cmd, 100*time.Millisecond) { // the program must not end
 		t.Fatal("it ends at once")
 	}
 	u.sees("sending what is pending")
@@ -114,7 +114,7 @@ func TestQuittingWaitsForWhatIsPending(t *testing.T) {
 func TestWhatWasNotSentIsToldInTheEnd(t *testing.T) {
 	u := alice(t, 80, 24).page(0).types("half")
 	var out bytes.Buffer
-	if err := u.m.tellUnsent(&out); err != nil { // which was not entered
+	if err := u.m.tellUnsent(&out); err != nil { // the draft was not entered
 		t.Fatal(err)
 	}
 	if got := out.String(); got != "not sent: half\n" {
@@ -147,7 +147,7 @@ func TestWhatMayHaveBeenSentIsToldInTheEnd(t *testing.T) {
 			u.gets(postedMsg{id: id, err: c.answer})
 		}
 		checkUnsent(t, u, c.want+"not sent: two\n")
-		if c.want == doubtful && c.answer != nil { // a later try makes it no less so
+		if c.want == doubtful && c.answer != nil { // a later try makes it no less doubtful
 			u.gets(retryMsg{id}, postedMsg{id: id, err: busy})
 			checkUnsent(t, u, c.want+"not sent: two\n")
 		}
@@ -162,7 +162,7 @@ func checkUnsent(t *testing.T, u *user, want string) {
 	}
 }
 
-// quits tells whether a command is the end of the program, if it says so within a time.
+// quits reports whether a command ends the program within that time.
 func quits(cmd tea.Cmd, within time.Duration) bool {
 	if cmd == nil {
 		return false

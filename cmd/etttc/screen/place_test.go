@@ -8,7 +8,7 @@ import (
 	"elemental/cmd/etttc/commands"
 )
 
-// deleted are the ways in which the user hears that #general of gophers is gone.
+// deleted are the ways in which the screen gets to know that #general of gophers was deleted.
 var deleted = map[string]func(u *user){
 	"event": func(u *user) {
 		u.gets(eventsMsg{"gophers", []client.Event{{Kind: client.Deleted, Message: client.Message{Server: "gophers", Channel: "general"}}}})
@@ -26,7 +26,7 @@ var deleted = map[string]func(u *user){
 	},
 }
 
-// What was typed for a channel that is gone must not go to another one.
+// A text typed for a channel that is gone must not be posted in another one.
 func TestDraftDoesNotMoveToAnotherChannel(t *testing.T) {
 	for name, happens := range deleted {
 		t.Run(name, func(t *testing.T) {
@@ -53,7 +53,7 @@ func TestDraftDoesNotMoveToAnotherServer(t *testing.T) {
 			u := alice(t, 80, 24).page(0).types("sent before").presses("enter").types("draft").presses("up").sees("› sent before")
 			happens(u)
 			u.sees("you are not in gophers any more, but in", "rustaceans/#general", "› message to #general")
-			u.presses("up").sees("› sent before").presses("up").sees("› draft") // both can be had again
+			u.presses("up").sees("› sent before").presses("up").sees("› draft") // both texts can be recalled
 		})
 	}
 }
@@ -74,7 +74,7 @@ func TestMovesThatTheUserMakesKeepTheDraft(t *testing.T) {
 	u.gets(membersMsg{server: "rustaceans", channels: []string{"other"}}).sees("› draft", "gophers/#general").seesNot("was deleted")
 }
 
-// An answer from before a channel was made does not lead out of it.
+// An answer from before a channel was made must not lead the user out of it.
 func TestOlderAnswerDoesNotLeadOutOfANewChannel(t *testing.T) {
 	u := alice(t, 80, 24).page(0)
 	to := commands.Place{Server: "gophers", Channel: "fresh"}
@@ -82,7 +82,8 @@ func TestOlderAnswerDoesNotLeadOutOfANewChannel(t *testing.T) {
 	u.gets(membersMsg{server: "gophers", channels: []string{"general", "news"}}).sees("gophers/#fresh", "› draft").seesNot("was deleted")
 }
 
-// A post that is refused since its channel is gone does not come up in another one.
+// A post that is refused because its channel is gone is not put into the input of another
+// channel.
 func TestRefusedPostStaysOutOfAnotherChannel(t *testing.T) {
 	u := alice(t, 80, 24).page(0).types("only for general").presses("enter")
 	id := u.m.outbox.posts[0].id
@@ -92,7 +93,7 @@ func TestRefusedPostStaysOutOfAnotherChannel(t *testing.T) {
 	u.presses("up").sees("› only for general")
 }
 
-// flood posts long messages to a channel of gophers, and gives the bytes held of it.
+// flood posts long messages to a channel of gophers, and returns how many bytes of them are held.
 func (u *user) flood(channel string, count int) (held int) {
 	text := strings.Repeat("x", 16<<10)
 	for i := range count {
@@ -113,7 +114,7 @@ func TestChannelsNobodyLooksAtAreBounded(t *testing.T) {
 	if r := u.m.here(); r.loading != newestPage || r.history.end() != 1000 {
 		t.Errorf("page %v is asked for after %d", r.loading, r.history.end())
 	}
-	for i := range int64(1000) { // short ones
+	for i := range int64(1000) { // short messages
 		u.posted(said(i, "bob", "x"))
 	}
 	if n := len(u.m.room(general).history.messages); n != keptAside {
@@ -134,7 +135,7 @@ func TestChannelUnderAListIsBounded(t *testing.T) {
 	}
 }
 
-// Also while the user is at the top, and waits for older messages.
+// The limit also holds while the user is at the top and waits for older messages.
 func TestChannelIsBoundedWhileItWaitsForHistory(t *testing.T) {
 	u := alice(t, 80, 24).page(1200, numbered(1000, 1200)...).presses("ctrl+home").sees("message 1000.")
 	if loading := u.m.here().loading; loading != olderPage {

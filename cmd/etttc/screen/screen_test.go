@@ -13,8 +13,8 @@ import (
 	"elemental/cmd/etttc/commands"
 )
 
-// user drives a model as a user and a provider would, and looks at what it
-// shows. What would lead outside is not run: the tests answer in its place.
+// user drives a model as a user and a provider would, and looks at what it shows. Commands are
+// not run: the tests send the answers instead.
 type user struct {
 	t *testing.T
 	m *model
@@ -24,7 +24,7 @@ var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
 var general = commands.Place{Server: "gophers", Channel: "general"}
 
-// start opens the screen on a provider that is there.
+// start opens the screen with a provider that can be reached.
 func start(t *testing.T, c Config, width, height int) *user {
 	t.Helper()
 	if c.Address == "" {
@@ -38,7 +38,7 @@ func start(t *testing.T, c Config, width, height int) *user {
 	return u
 }
 
-// alice is logged in as alice, in gophers/#general with some messages.
+// alice opens the screen with alice logged in, in gophers/#general with some messages.
 func alice(t testing.TB, width, height int) *user {
 	test, _ := t.(*testing.T)
 	u := &user{test, newModel(Config{Address: "localhost:5005", User: "alice", Password: "secret"})}
@@ -66,13 +66,13 @@ func (u *user) gets(msgs ...tea.Msg) *user {
 	return u
 }
 
-// page answers the request for history that is under way.
+// page answers the question for history that is under way.
 func (u *user) page(total int64, messages ...client.Message) *user {
 	r := u.m.here()
 	return u.gets(pageMsg{place: r.place, epoch: r.epoch, which: r.loading, page: client.Page{Messages: messages, Total: total}})
 }
 
-// posted is what a subscription delivers.
+// posted sends what a subscription delivers.
 func (u *user) posted(messages ...client.Message) *user {
 	events := make([]client.Event, len(messages))
 	for i, m := range messages {
@@ -96,7 +96,7 @@ func (u *user) presses(names ...string) *user {
 	return u
 }
 
-// keyNamed is a key as the terminal reports it.
+// keyNamed returns a key as the terminal reports it.
 func keyNamed(name string) tea.KeyPressMsg {
 	codes := map[string]rune{
 		"enter": tea.KeyEnter, "tab": tea.KeyTab, "esc": tea.KeyEscape, "up": tea.KeyUp, "down": tea.KeyDown,
@@ -118,7 +118,7 @@ func keyNamed(name string) tea.KeyPressMsg {
 	return key
 }
 
-// screen is what the user sees, without styles and without spaces at the ends of lines.
+// screen returns what the user sees, without styles and without spaces at the ends of lines.
 func (u *user) screen() string {
 	rows, _ := u.m.draw()
 	for i := range rows {
@@ -127,7 +127,7 @@ func (u *user) screen() string {
 	return strings.Join(rows, "\n") + "\n"
 }
 
-// plain is a row without styles.
+// plain returns a row without styles.
 func (u *user) plain(row string) string { return ansi.Strip(row) }
 
 func (u *user) sees(parts ...string) *user {
@@ -152,7 +152,7 @@ func (u *user) seesNot(parts ...string) *user {
 	return u
 }
 
-// said is a message in gophers/#general, a minute after the one before it.
+// said returns a message in gophers/#general, posted a minute after the one before it.
 func said(index int64, author, text string) client.Message {
 	return client.Message{
 		Server: "gophers", Channel: "general", Index: index, Author: author, Text: text,
@@ -160,7 +160,7 @@ func said(index int64, author, text string) client.Message {
 	}
 }
 
-// numbered are messages of bob with their index as text.
+// numbered returns messages of bob whose texts have their indexes.
 func numbered(begin, end int64) []client.Message {
 	var all []client.Message
 	for i := begin; i < end; i++ {

@@ -22,7 +22,7 @@ func TestRegisteringGoesOnToLogin(t *testing.T) {
 	}
 }
 
-// Whichever answer comes first, the welcome is told before the login.
+// Whichever answer comes first, the welcome is shown before the notices about the login.
 func TestWelcomeComesBeforeTheLogin(t *testing.T) {
 	welcome := providerMsg{provider: client.Provider{Name: "LOCALPROVIDER", Welcome: "welcome to your LOCALPROVIDER"}}
 	for _, answers := range [][]tea.Msg{{welcome, loggedInMsg{user: "alice", registered: true}}, {loggedInMsg{user: "alice", registered: true}, welcome}} {
@@ -32,7 +32,7 @@ func TestWelcomeComesBeforeTheLogin(t *testing.T) {
 	}
 	u := &user{t, newModel(Config{Address: "localhost:5005", User: "alice", Password: "secret"})}
 	u.gets(tea.WindowSizeMsg{Width: 60, Height: 24}, loggedInMsg{user: "alice"}, providerMsg{err: client.ErrNotOffered})
-	u.sees("login completed") // also where nobody bids welcome
+	u.sees("login completed") // also if the provider tells nothing about itself
 }
 
 func TestRefusedLoginIsToldAndAskedAgain(t *testing.T) {
@@ -71,8 +71,8 @@ func TestLostLoginIsAskedForAgain(t *testing.T) {
 	u.sees("logged out, password is incorrect", "username:", "alice")
 }
 
-// What the user has ended is no alarm, whichever comes first: the command's
-// answer or the end.
+// The end of a server that the user has deleted raises no alarm, whether the command's answer or
+// the end of the subscription comes first.
 func TestOwnServersEndIsNoAlarm(t *testing.T) {
 	ended := func(u *user, server string) {
 		u.gets(unsubscribedMsg{server, &client.Refusal{Code: client.ServerGone, Reason: "server was deleted"}})
@@ -89,7 +89,7 @@ func TestOwnServersEndIsNoAlarm(t *testing.T) {
 		}
 		u.sees("rustaceans/#general", "server successfully deleted").seesNot("gophers", "was deleted")
 		u.gets(listedMsg{servers: []server{{"rustaceans", []string{"general"}}}}, listedMsg{servers: []server{{"gophers", []string{"general"}}, {"rustaceans", []string{"general"}}}})
-		ended(u, "gophers") // one of that name, made by somebody else
+		ended(u, "gophers") // another server of that name, made by somebody else
 		u.sees("gophers: server was deleted")
 	}
 	u := alice(t, 80, 24).page(0).gets(did)
@@ -97,7 +97,7 @@ func TestOwnServersEndIsNoAlarm(t *testing.T) {
 	u.sees("rustaceans: server was deleted")
 }
 
-// Who is logged out has lost no server.
+// A user who is logged out has not lost any server.
 func TestLostLoginDoesNotBlameServers(t *testing.T) {
 	denied := &client.Refusal{Code: client.WrongPassword, Reason: "password is incorrect"}
 	msgs := []tea.Msg{statusMsg{client.Status{State: client.Online, Err: denied}}, unsubscribedMsg{"gophers", denied}}
@@ -111,7 +111,7 @@ func TestLostLoginDoesNotBlameServers(t *testing.T) {
 	}
 }
 
-// A server that another client of the same user has joined shows up in a while.
+// A server that the same user has joined with another client shows up after a while.
 func TestServersAreListedNowAndThen(t *testing.T) {
 	u := alice(t, 80, 24).page(0).gets(tickMsg{now: noon.Add(29 * time.Second)})
 	if u.m.side.asking {
@@ -128,7 +128,7 @@ func TestServersAreListedNowAndThen(t *testing.T) {
 	}
 }
 
-// What is typed while the dialog comes up by itself is no answer of it.
+// What the user types while the dialog opens by itself is not an answer to it.
 func TestLostLoginDoesNotTakeWhatIsBeingTyped(t *testing.T) {
 	loggedOut := statusMsg{client.Status{State: client.Online, Err: &client.Refusal{Code: client.WrongPassword, Reason: "password is incorrect"}}}
 	u := alice(t, 80, 24).page(0).types("dra").gets(loggedOut)
@@ -178,7 +178,7 @@ func TestDeletedChannelIsLeft(t *testing.T) {
 	u := alice(t, 80, 24).page(1, said(0, "bob", "an old message"))
 	u.gets(eventsMsg{"gophers", []client.Event{{Kind: client.Deleted, Message: client.Message{Server: "gophers", Channel: "general"}}}})
 	u.sees("#general was deleted", "gophers/#news").seesNot("an old message")
-	u.posted(said(0, "bob", "a new channel")) // of the same name
+	u.posted(said(0, "bob", "a new channel")) // in a new channel of the same name
 	u.presses("ctrl+n", "ctrl+n", "ctrl+n")
 	if r := u.m.room(general); r.unread != 1 || len(r.history.messages) != 1 {
 		t.Errorf("%d unread of %d messages", r.unread, len(r.history.messages))

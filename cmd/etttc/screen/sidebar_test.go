@@ -7,7 +7,8 @@ import (
 	"elemental/client"
 )
 
-// crowd is alice among so many members and channels, completing the last name.
+// crowd opens alice's screen with that many members and channels, while she completes the last
+// name.
 func crowd(t testing.TB, count int) *user {
 	u := alice(t, 120, 40)
 	var members []client.Member
@@ -29,8 +30,8 @@ func TestCrowdIsShownAsFarAsThereIsRoom(t *testing.T) {
 	crowd(t, 37).sees("○ user0032", "… 2 more").fits(120, 40)
 }
 
-// Drawing costs what is on the screen, not what there is. Styling and joining
-// allocate, so that their work is counted by that.
+// The cost of drawing depends on what is on the screen, not on what there is. It is measured by
+// allocations, since styling and joining allocate.
 func TestDrawingACrowdCostsAScreenful(t *testing.T) {
 	work := func(count int) float64 {
 		u := crowd(t, count)
@@ -48,7 +49,7 @@ func BenchmarkCrowd(b *testing.B) {
 	}
 }
 
-// Of thousands of candidates those are measured that the line has room for.
+// Of thousands of candidates only those are measured that the line has room for.
 func TestCandidatesAreMeasuredAsFarAsTheLineGoes(t *testing.T) {
 	u := crowd(t, 2000)
 	c := u.m.input.completion

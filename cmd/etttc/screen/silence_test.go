@@ -11,17 +11,17 @@ import (
 	"elemental/client"
 )
 
-// A provider that owes an answer and says nothing at all is not simply online.
+// A provider that owes an answer and sends nothing at all is not shown simply as online.
 func TestSilenceIsShown(t *testing.T) {
 	at := func(seconds int) time.Time { return noon.Add(time.Duration(seconds) * time.Second) }
 	heard := func(seconds int, sent bool) tea.Msg {
 		return trafficMsg{traffic: []client.Traffic{{Sent: sent, Time: at(seconds), JSON: []byte("{}")}}}
 	}
 	u := alice(t, 80, 24).page(0)
-	u.gets(tickMsg{now: at(60)}).sees("● online").seesNot("no answer") // nobody asks
+	u.gets(tickMsg{now: at(60)}).sees("● online").seesNot("no answer") // no question waits
 	u.gets(tickMsg{now: at(62), open: at(60)}).sees("● online")
 	u.gets(heard(61, true), tickMsg{now: at(63), open: at(60)}).sees("◍ no answer for 3 s").seesNot("online", " ms")
-	u.gets(heard(63, false)).sees("● online") // it is only slow with this one
+	u.gets(heard(63, false)).sees("● online") // it is only slow with this answer
 	u.gets(tickMsg{now: at(75), open: at(60)}).sees("no answer for 12 s")
 	u.gets(statusMsg{client.Status{State: client.Offline}}).sees("○ offline").seesNot("no answer")
 	u.gets(statusMsg{client.Status{State: client.Online}}, tickMsg{now: at(76), open: at(60)}).sees("● online")
@@ -45,7 +45,7 @@ func TestOldestQuestion(t *testing.T) {
 	}
 }
 
-// Everything that is asked counts from its beginning to its answer.
+// Every question counts from when it is asked until its answer.
 func TestQuestionsAreNoted(t *testing.T) {
 	n := &net{ctx: t.Context()}
 	during := time.Time{}
@@ -60,7 +60,7 @@ func TestQuestionsAreNoted(t *testing.T) {
 
 func TestWaitingForAProviderThatDoesNotAnswer(t *testing.T) {
 	u := start(t, Config{}, 100, 24)
-	u.m.link.since = time.Time{} // it never was there
+	u.m.link.since = time.Time{} // the provider was never reached
 	silent := client.Status{State: client.Offline, Err: errors.New("no answer from a provider: EOF")}
 	u.gets(statusMsg{silent}).sees("no provider answers there", "it may need --tls")
 	u.m.encrypted = true

@@ -34,13 +34,13 @@ func TestHistoryGrowsAtBothEnds(t *testing.T) {
 	spans(t, &h, 0, 0, 0)
 	h.merge(indexes(100, 120))
 	spans(t, &h, 100, 120, 120)
-	h.merge(indexes(80, 110)) // overlaps before
+	h.merge(indexes(80, 110)) // overlaps with the beginning
 	spans(t, &h, 80, 120, 120)
-	h.merge(indexes(115, 125)) // overlaps after
-	h.merge(indexes(125, 126)) // touches
+	h.merge(indexes(115, 125)) // overlaps with the end
+	h.merge(indexes(125, 126)) // begins where the others end
 	spans(t, &h, 80, 126, 126)
-	h.merge(indexes(90, 100)) // known
-	h.merge(indexes(60, 130)) // around all of it
+	h.merge(indexes(90, 100)) // held already
+	h.merge(indexes(60, 130)) // from before all of it to behind it
 	spans(t, &h, 60, 130, 130)
 }
 
@@ -80,8 +80,8 @@ func TestHistoryIsBounded(t *testing.T) {
 	spans(t, &h, 100, 400, 400)
 }
 
-// Pages and events in any order and size, against the plainest of models: the
-// set of indexes that were seen, of which a run without gaps is held.
+// Pages and events of any size and in any order are compared with a very plain model: the set of
+// indexes that were seen, of which a run without gaps is held.
 func TestHistoryAgainstAModel(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
 	for range 300 {

@@ -173,7 +173,7 @@ func TestStrangerMakesTheMembersBeAskedFor(t *testing.T) {
 	}
 }
 
-// A list that was asked for before something changed is not believed.
+// A list that was asked for before something changed is not used.
 
 func TestChannelThatWasLeftKeepsItsNewest(t *testing.T) {
 	u := alice(t, 80, 24).page(1000, numbered(0, 1000)...).presses("ctrl+n")

@@ -15,8 +15,8 @@ import (
 	"elemental/client"
 )
 
-// A conversation with what makes drawing hard: two days, a mention, wide and
-// joined characters, several lines, escape sequences.
+// A conversation with all that makes drawing hard: two days, a mention, wide and joined
+// characters, texts of several lines, escape sequences.
 func conversation() []client.Message {
 	all := []client.Message{
 		said(0, "alice", "hello everybody"),
@@ -96,7 +96,7 @@ type lightGrey struct{}
 
 func (lightGrey) RGBA() (r, g, b, a uint32) { return 0xEEEE, 0xEEEE, 0xEEEE, 0xFFFF }
 
-// golden compares with a file; ELEMENTAL_UPDATE=1 writes it.
+// golden compares the screen with a file; with ELEMENTAL_UPDATE=1 it writes the file.
 func golden(t *testing.T, name, got string) {
 	t.Helper()
 	file := filepath.Join("testdata", name)
@@ -114,7 +114,7 @@ func golden(t *testing.T, name, got string) {
 	}
 }
 
-// Whatever is shown, the screen is filled exactly: no row too many, none too wide.
+// Whatever is shown, the screen is filled exactly: no row too many, and none too wide.
 func TestNothingOverflows(t *testing.T) {
 	for name, scene := range scenes {
 		for _, method := range []ansi.Method{ansi.WcWidth, ansi.GraphemeWidth} {
@@ -154,7 +154,7 @@ func (u *user) fits(width, height int) *user {
 	return u
 }
 
-// Names, reasons and texts of others reach the terminal as text only.
+// Names, reasons and texts of others reach the terminal only as text.
 func TestNothingOfOthersSteersTheTerminal(t *testing.T) {
 	const evil = "\x1b]0;owned\x07\x1b[31m\u202e\u009b31m"
 	u := start(t, Config{User: "alice", Password: "secret"}, 120, 40)

@@ -10,7 +10,7 @@ import (
 	"elemental/client"
 )
 
-// went is traffic of numbered objects.
+// went returns the traffic of numbered objects.
 func went(from, to int) trafficMsg {
 	var msg trafficMsg
 	for i := from; i < to; i++ {
@@ -19,7 +19,7 @@ func went(from, to int) trafficMsg {
 	return msg
 }
 
-// wireTop is the first object in the pane.
+// wireTop returns the number of the first object that the pane shows.
 func (u *user) wireTop() string {
 	_, rest, _ := strings.Cut(u.screen(), `{"object":"`)
 	number, _, _ := strings.Cut(rest, `"`)
@@ -39,7 +39,7 @@ func TestWirePaneFollowsUnlessItIsScrolledUp(t *testing.T) {
 	u.gets(went(150, 151)).sees(`"150."`).seesNot("wire, scrolled up")
 }
 
-// Objects that are dropped at the pane's other end do not move what is read.
+// When old objects are dropped, the part of the pane that the user reads does not move.
 func TestWirePaneStaysWhenOldObjectsGo(t *testing.T) {
 	u := alice(t, 80, 24).page(0).presses("f2").gets(went(0, mostWire), tea.WindowSizeMsg{Width: 80, Height: 30}).presses("shift+pgup")
 	top := u.wireTop()
@@ -50,7 +50,7 @@ func TestWirePaneStaysWhenOldObjectsGo(t *testing.T) {
 	for range 80 {
 		u.presses("shift+pgup")
 	}
-	u.sees(`"100."`).gets(went(400, 410)).sees(`"110."`).fits(80, 30) // where it was is gone
+	u.sees(`"100."`).gets(went(400, 410)).sees(`"110."`).fits(80, 30) // what the user read is dropped
 }
 
 func TestWheelScrollsWhatIsUnderIt(t *testing.T) {
@@ -75,7 +75,7 @@ func TestHugeObjectIsCut(t *testing.T) {
 	}
 }
 
-// A dialog comes before the wire pane, which has what is left of the height.
+// A dialog gets its height first; the wire pane gets what is left.
 func TestWirePaneLeavesRoomForDialogs(t *testing.T) {
 	for height := 10; height <= 40; height++ {
 		u := start(t, Config{Raw: true}, 40, height).gets(went(0, 50)).presses("enter").types("alice").presses("enter").types("wrong").presses("enter")
