@@ -11,7 +11,7 @@ import (
 	"elemental/cmd/etttc/terminaltest"
 )
 
-// register answers the login dialog as somebody new.
+// register fills in the login dialog for a new user.
 func register(term *terminaltest.Terminal, name string) {
 	term.WaitFor("(r)egister or (l)ogin")
 	term.WaitFor("Enter goes on")
@@ -27,8 +27,8 @@ func waitForMatch(term *terminaltest.Terminal, pattern string) {
 	term.WaitUntil("match of "+pattern, expression.MatchString)
 }
 
-// TestTwoUsers is a first evening: alice registers and makes a server, all in
-// dialogs; bob joins with a line; they see what the other writes at once.
+// TestTwoUsers plays a first evening: alice registers and makes a server, all in dialogs; bob
+// joins with a command line; each sees at once what the other writes.
 func TestTwoUsers(t *testing.T) {
 	p := providertest.Start(t, elemental)
 	alice := open(t, p.Addr)
@@ -59,7 +59,7 @@ func TestTwoUsers(t *testing.T) {
 	}
 }
 
-// TestUnread has bob write where alice is not looking.
+// TestUnread has bob write in channels that alice is not looking at.
 func TestUnread(t *testing.T) {
 	p := providertest.Start(t, elemental)
 	owner := newUser(t, p.Addr, "owner")
@@ -76,7 +76,7 @@ func TestUnread(t *testing.T) {
 	bob.posts("gophers", "news", "that is for Alice: read it", "and more")
 	waitForMatch(alice, `#news +@2 `)
 
-	alice.Key("alt+a") // the mention comes first
+	alice.Key("alt+a") // the channel with the mention comes first
 	alice.WaitFor("#news in gophers")
 	waitForMatch(alice, `─ new ─`)
 	waitForMatch(alice, `▌\d\d:\d\d bob +that is for Alice: read it`)
@@ -88,7 +88,7 @@ func TestUnread(t *testing.T) {
 	})
 }
 
-// TestOthersChangeServer has the owner make and delete what alice looks at.
+// TestOthersChangeServer has the owner make and delete channels while alice looks at them.
 func TestOthersChangeServer(t *testing.T) {
 	p := providertest.Start(t, elemental)
 	owner := newUser(t, p.Addr, "owner")
@@ -96,7 +96,7 @@ func TestOthersChangeServer(t *testing.T) {
 	newUser(t, p.Addr, "alice").joins("gophers")
 	alice := open(t, p.Addr, as(t, "alice", "--server", "gophers", "--channel", "old")...)
 	alice.WaitFor("#old in gophers")
-	waitForMatch(alice, `members \d/2`) // all is there, the subscriptions too
+	waitForMatch(alice, `members \d/2`) // now everything is loaded, and the subscriptions have begun
 
 	owner.must(owner.CreateChannel(owner.ctx, "gophers", "fresh"))
 	owner.posts("gophers", "fresh", "the first message here")
@@ -110,7 +110,7 @@ func TestOthersChangeServer(t *testing.T) {
 	alice.WaitFor("#general in mine")
 }
 
-// TestServerImage sets an image; a terminal that shows none gets a file.
+// TestServerImage sets an image. A terminal that cannot show it gets a file.
 func TestServerImage(t *testing.T) {
 	png := []byte("\x89PNG\r\n\x1a\nand what else is in an image")
 	file := filepath.Join(t.TempDir(), "logo.png")
@@ -129,7 +129,7 @@ func TestServerImage(t *testing.T) {
 		saved, _ = filepath.Glob(filepath.Join(folder, "*"))
 		return len(saved) == 1
 	})
-	waitForMatch(term, `#general in gophers(.|\n)*saved to`) // without a key pressed
+	waitForMatch(term, `#general in gophers(.|\n)*saved to`) // no key has to be pressed
 	got, err := os.ReadFile(saved[0])
 	if err != nil || !bytes.Equal(got, png) {
 		t.Errorf("%s has %q (%v)", saved[0], got, err)
@@ -138,8 +138,8 @@ func TestServerImage(t *testing.T) {
 	waitForMatch(term, `alice +the screen is back`)
 }
 
-// TestUnreadUnderADecomposedName: who writes the own name in another way than the
-// provider is mentioned all the same, and has nothing unread of their own.
+// TestUnreadUnderADecomposedName logs in with a name written in another form than the provider's:
+// the user is mentioned all the same, and their own posts are not unread.
 func TestUnreadUnderADecomposedName(t *testing.T) {
 	p := providertest.Start(t, elemental)
 	owner := newUser(t, p.Addr, "owner")

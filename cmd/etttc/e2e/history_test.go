@@ -12,7 +12,7 @@ import (
 	"elemental/cmd/etttc/terminaltest"
 )
 
-// reader collects the numbered texts of a channel while it scrolls.
+// reader collects the numbered texts of a channel while it scrolls through it.
 type reader struct {
 	t    *testing.T
 	term *terminaltest.Terminal
@@ -25,8 +25,7 @@ func newReader(t *testing.T, term *terminaltest.Terminal) *reader {
 
 var numberedText = regexp.MustCompile(`text-\d{4}`)
 
-// take notes what is on a screen: the texts have to stand in their order,
-// without a gap and without one that is there twice.
+// take notes which texts are on a screen. They have to be in order, without gaps and doubles.
 func (r *reader) take(screen string) []string {
 	r.t.Helper()
 	found := numberedText.FindAllString(screen, -1)
@@ -47,9 +46,8 @@ func number(text string) int {
 	return n
 }
 
-// scroll presses a key until a text is on the screen. While the history loads
-// it presses none: the screen that the last key leads to could not be told from
-// the one that what is loaded leads to.
+// scroll presses a key until a text is on the screen. While history loads it waits: it could not
+// tell the screen after the key from the one after loading.
 func (r *reader) scroll(key, until string) {
 	r.t.Helper()
 	for range 200 {
@@ -70,7 +68,7 @@ func (r *reader) scroll(key, until string) {
 	r.t.Fatalf("%s does not lead to %q:\n%s", key, until, r.term.Screen())
 }
 
-// check wants all of the texts seen, and no others.
+// check checks that all of the texts were seen, and no others.
 func (r *reader) check(want []string) {
 	r.t.Helper()
 	for _, text := range want {
@@ -96,8 +94,8 @@ func settled(term *terminaltest.Terminal) {
 	waitForMatch(term, `members \d/\d`)
 }
 
-// TestScrollback goes through 500 messages to the first and back, by pages and
-// by the wheel.
+// TestScrollback scrolls through 500 messages to the first and back, with the keys and with the
+// mouse wheel.
 func TestScrollback(t *testing.T) {
 	p := providertest.Start(t, elemental)
 	alice := newUser(t, p.Addr, "alice")
@@ -115,7 +113,7 @@ func TestScrollback(t *testing.T) {
 	term.WaitFor("scrolled up")
 	alice.posts("gophers", "general", "text-0500", "text-0501")
 	term.WaitFor("↓ 2 new")
-	term.WaitFor(beginning) // what is new does not move what is read
+	term.WaitFor(beginning) // new messages do not move what the user reads
 	down := newReader(t, term)
 	down.scroll("pgdown", "text-0501")
 	down.check(append(texts, "text-0500", "text-0501"))
@@ -159,7 +157,7 @@ func TestResize(t *testing.T) {
 	waitForMatch(term, `alice +still here`)
 }
 
-// TestWideCharacters keeps the columns straight, whatever people write.
+// TestWideCharacters checks that the columns stay straight whatever people write.
 func TestWideCharacters(t *testing.T) {
 	alice, term := inGeneral(t)
 	alice.posts("gophers", "general", "日本語の長い文章"+strings.Repeat("漢字", 60), "👩‍👩‍👧‍👦 family 🇯🇵🇫🇷 flags 1️⃣ keycap ❤️ heart 👍🏽 thumb",
@@ -170,14 +168,14 @@ func TestWideCharacters(t *testing.T) {
 	if len(first) != 2 {
 		t.Fatalf("no columns: %s", lines[0])
 	}
-	for _, line := range lines[:rows-3] { // what follows are rule, input and status
+	for _, line := range lines[:rows-3] { // the last rows are rule, input and status
 		if now := borders(line); !slices.Equal(now, first) {
 			t.Errorf("borders at %v, not at %v: %s", now, first, line)
 		}
 	}
 }
 
-// borders are the columns in which a line has a vertical line.
+// borders returns the columns in which a line of the screen has a vertical line.
 func borders(line string) (found []int) {
 	for at := range line {
 		if strings.HasPrefix(line[at:], "│") {

@@ -11,7 +11,7 @@ import (
 	"elemental/cmd/etttc/terminaltest"
 )
 
-// inGeneral is alice's screen, in the channel general of a server of hers.
+// inGeneral starts alice's screen in the channel general of a server of hers.
 func inGeneral(t *testing.T, args ...string) (*user, *terminaltest.Terminal) {
 	t.Helper()
 	p := providertest.Start(t, elemental)
@@ -70,16 +70,16 @@ func TestHelpAndMistakes(t *testing.T) {
 		term.WaitFor(command)
 	}
 	enter(term, "/joinserfer x y")
-	term.WaitFor("/joinserver") // what was meant
+	term.WaitFor("/joinserver") // the command that was meant
 	enter(term, "/joinserver nowhere x")
 	term.WaitFor("server does not exist")
 }
 
-// TestTypingWhileMessagesArrive loses no key.
+// TestTypingWhileMessagesArrive checks that no key is lost while messages come.
 func TestTypingWhileMessagesArrive(t *testing.T) {
 	alice, term := inGeneral(t)
 	var typed []string
-	for i := range 25 { // each key is a screen drawn anew, which the race detector makes slow
+	for i := range 25 { // the screen is drawn anew for each key, which
 		alice.posts("gophers", "general", fmt.Sprintf("noise %d", i))
 		typed = append(typed, fmt.Sprintf("word%d", i))
 		term.Type(typed[i] + " ")
@@ -93,7 +93,7 @@ func TestTypingWhileMessagesArrive(t *testing.T) {
 	}
 }
 
-// TestTerminated ends by a signal and leaves the terminal as it was.
+// TestTerminated checks that a signal ends the program and that the terminal is left as it was.
 func TestTerminated(t *testing.T) {
 	_, term := inGeneral(t)
 	term.Signal(syscall.SIGTERM)
@@ -103,17 +103,17 @@ func TestTerminated(t *testing.T) {
 	checkLeft(t, term)
 }
 
-// checkLeft wants the terminal as it was before the program.
+// checkLeft checks that the terminal is as it was before the program.
 func checkLeft(t *testing.T, term *terminaltest.Terminal) {
 	t.Helper()
 	state := term.State()
-	state.Title = "" // terminals cannot tell what it was
+	state.Title = "" // terminals cannot tell what the title was before
 	if state != (terminaltest.State{Cursor: true}) {
 		t.Errorf("the terminal is left as %+v", state)
 	}
 }
 
-// TestQuit leaves the terminal as it was, however it ends.
+// TestQuit checks that the program leaves the terminal as it was, whichever way the user quits.
 func TestQuit(t *testing.T) {
 	for name, leave := range map[string]func(*terminaltest.Terminal){
 		"command": func(term *terminaltest.Terminal) { enter(term, "/quit") },

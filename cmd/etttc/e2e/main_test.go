@@ -1,6 +1,5 @@
-// Package e2e_test runs the real client in pseudo-terminals against real
-// providers, both built with the race detector, and looks at the screens as
-// their users do.
+// Package e2e_test runs the real client in pseudo-terminals against real providers, both built
+// with the race detector. It looks at the screens as users do.
 package e2e_test
 
 import (
@@ -37,19 +36,18 @@ func buildAndRun(m *testing.M) int {
 	return m.Run()
 }
 
-// passwordOf keeps the passwords of users and servers apart from all else that
-// is on a screen.
+// passwordOf returns passwords of users and servers that differ from all else on a screen.
 func passwordOf(name string) string { return "s3cret-of-" + name }
 
-// user is somebody who talks to the provider through the library, for what the
-// test does not watch on a screen.
+// user is a user who talks to the provider through the library, for what the test does not do on
+// a screen.
 type user struct {
 	*client.Client
 	t   *testing.T
 	ctx context.Context
 }
 
-// newUser registers somebody and logs them in.
+// newUser registers a user and logs them in.
 func newUser(t *testing.T, addr, name string) *user {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), providertest.Patience)
@@ -93,7 +91,7 @@ func (u *user) posts(server, channel string, texts ...string) {
 	}
 }
 
-// history is all texts of a channel.
+// history returns all texts of a channel.
 func (u *user) history(server, channel string) []string {
 	u.t.Helper()
 	page, err := u.Latest(u.ctx, server, channel, 5000, -1)
@@ -105,16 +103,16 @@ func (u *user) history(server, channel string) []string {
 	return texts
 }
 
-// size of a usual terminal.
+// The size of a usual terminal, in columns and rows.
 const cols, rows = 120, 40
 
-// open starts the client with arguments before the address.
+// open starts the client with these arguments and the address.
 func open(t *testing.T, addr string, args ...string) *terminaltest.Terminal {
 	t.Helper()
 	return terminaltest.Start(t, cols, rows, etttc, append(args, addr), nil)
 }
 
-// as are the arguments that log a user in.
+// as returns the arguments that log a user in.
 func as(t *testing.T, name string, more ...string) []string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "password")
@@ -130,7 +128,7 @@ func enter(term *terminaltest.Terminal, line string) {
 	term.Key("enter")
 }
 
-// numbered are texts that a test finds again.
+// numbered returns texts with numbers in them, so that a test can find each of them.
 func numbered(from, to int) []string {
 	var texts []string
 	for i := from; i < to; i++ {

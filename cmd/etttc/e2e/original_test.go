@@ -6,8 +6,8 @@ import (
 	"elemental/client/originaltest"
 )
 
-// TestOriginalProvider has two users at a provider as the original was: it
-// pushes nothing, and its clients see each other's messages all the same.
+// TestOriginalProvider has two users at the original provider. It pushes nothing, but they see
+// each other's messages all the same.
 func TestOriginalProvider(t *testing.T) {
 	p, err := originaltest.Start()
 	if err != nil {

@@ -10,22 +10,21 @@ import (
 	"elemental/cmd/etttc/terminaltest"
 )
 
-// scene is what the pictures show: a provider with some people at it.
+// scene is what the pictures show: a provider and some people who use it.
 type scene struct {
 	t      *testing.T
 	addr   string
 	people map[string]*user
 }
 
-// updating tells whether the pictures are to be written; the scene is played
-// either way.
+// updating reports whether the pictures are to be written. The scene is played in any case.
 func updating() bool { return os.Getenv("ELEMENTAL_UPDATE") == "1" }
 
 func playScene(t *testing.T) *scene {
 	t.Helper()
 	args := []string{"--providername", "gopher hole", "--providerwelcome", "welcome to the gopher hole, mind the roots"}
 	if updating() {
-		args = append(args, "--port", "5005") // a port that people know
+		args = append(args, "--port", "5005") // the port that people know
 	}
 	p := providertest.Start(t, elemental, args...)
 	s := &scene{t, strings.Replace(p.Addr, "127.0.0.1", "localhost", 1), map[string]*user{}}
@@ -40,12 +39,12 @@ func playScene(t *testing.T) *scene {
 		}
 	}
 	s.people["mira"].joins("book club")
-	s.people["sam"].Close() // has gone home
+	s.people["sam"].Close() // sam has gone home
 	s.people["mira"].Close()
 	return s
 }
 
-// says posts a conversation, lines of "name: text", in a channel.
+// says posts a conversation in a channel, given as lines of "name: text".
 func (s *scene) says(server, channel string, lines ...string) {
 	s.t.Helper()
 	for _, line := range lines {
@@ -54,7 +53,7 @@ func (s *scene) says(server, channel string, lines ...string) {
 	}
 }
 
-// earlier is what was said before mira came.
+// earlier is what people wrote before mira came.
 func (s *scene) earlier() {
 	s.t.Helper()
 	s.says("gophers", "general",
@@ -70,7 +69,7 @@ func (s *scene) earlier() {
 	)
 }
 
-// meanwhile is what is said while mira looks at something else.
+// meanwhile is what people write while mira looks at another channel.
 func (s *scene) meanwhile() {
 	s.t.Helper()
 	s.says("gophers", "random", "yuki: 🍵 in the kitchen", "hana: on my way", "jonas: me too")
@@ -89,7 +88,7 @@ func (s *scene) mira(start func(testing.TB, int, int, string, []string, []string
 	return term
 }
 
-// picture draws the screen, and writes it where that is wanted.
+// picture draws the screen as a picture, and writes it to a file if pictures are to be written.
 func (s *scene) picture(term *terminaltest.Terminal, name, title string, parts ...string) {
 	s.t.Helper()
 	svg := term.SVG(title)
@@ -108,8 +107,8 @@ func (s *scene) picture(term *terminaltest.Terminal, name, title string, parts .
 	}
 }
 
-// TestPictures plays the scene that the documentation's pictures are taken of.
-// scripts/screenshots runs it with ELEMENTAL_UPDATE=1, which writes them.
+// TestPictures plays the scene of which the documentation's pictures are taken.
+// scripts/screenshots runs it with ELEMENTAL_UPDATE=1 to write them.
 func TestPictures(t *testing.T) {
 	s := playScene(t)
 	s.earlier()
@@ -137,7 +136,7 @@ func TestPictures(t *testing.T) {
 	enter(raw, "sure, give me five minutes")
 	waitForMatch(raw, `\d\d:\d\d mira +sure, give me`)
 	s.says("gophers", "general", "yuki: no hurry")
-	raw.WaitFor(`"call":"newmessage"`) // the newest, so that what is asked for now and then has not pushed it out
+	raw.WaitFor(`"call":"newmessage"`) // this is the newest object now, so the regular questions have not pushed it out of the pane yet
 	s.picture(raw, "raw", "etttc --raw", "&#34;call&#34;:")
 
 	login := terminaltest.Start(t, 80, 18, etttc, []string{s.addr}, nil)

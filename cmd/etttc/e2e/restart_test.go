@@ -7,8 +7,8 @@ import (
 	"elemental/cmd/elemental/providertest"
 )
 
-// TestProviderKilled kills the provider under a client again and again, while
-// somebody else posts and the user types: nothing is missing, nothing is doubled.
+// TestProviderKilled kills the provider again and again while another user posts and the user of
+// the screen types: nothing is missing and nothing is doubled.
 func TestProviderKilled(t *testing.T) {
 	p := providertest.Start(t, elemental)
 	alice := newUser(t, p.Addr, "alice")
@@ -43,8 +43,8 @@ func TestProviderKilled(t *testing.T) {
 	seen.check(want)
 }
 
-// TestMissedWhileAway has others post while the client cannot be reached: its
-// provider is halted, then killed, and back before the client notices.
+// TestMissedWhileAway has others post while the client cannot reach the provider: that is halted,
+// then killed, and runs again before the client notices.
 func TestMissedWhileAway(t *testing.T) {
 	p := providertest.Start(t, elemental)
 	alice := newUser(t, p.Addr, "alice")
@@ -56,7 +56,7 @@ func TestMissedWhileAway(t *testing.T) {
 	p.Kill()
 	term.WaitFor("○ offline")
 	p.Restart()
-	bob := newUser(t, p.Addr, "bob") // connected at once, where alice pauses before she tries again
+	bob := newUser(t, p.Addr, "bob") // bob connects at once, while alice's client pauses
 	bob.joins("gophers")
 	bob.posts("gophers", "general", numbered(10, 260)...)
 	term.WaitFor("text-0259")
@@ -65,7 +65,7 @@ func TestMissedWhileAway(t *testing.T) {
 	seen.check(numbered(0, 260))
 }
 
-// TestStartsBeforeProvider waits for a provider that is not there yet.
+// TestStartsBeforeProvider starts the client before there is a provider, which it then waits for.
 func TestStartsBeforeProvider(t *testing.T) {
 	p := providertest.Start(t, elemental)
 	newUser(t, p.Addr, "alice").makes("gophers")

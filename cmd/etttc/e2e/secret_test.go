@@ -9,8 +9,8 @@ import (
 	"elemental/cmd/etttc/terminaltest"
 )
 
-// TestWire shows the JSON of everything that bears a secret, typed in dialogs
-// and in lines. No secret may ever have been printed.
+// TestWire shows the JSON of everything that has secrets in it, typed in dialogs and in lines. No
+// secret may ever have been printed.
 func TestWire(t *testing.T) {
 	p := providertest.Start(t, elemental)
 	newUser(t, p.Addr, "owner").makes("gophers")
@@ -56,7 +56,7 @@ func checkNoSecret(t *testing.T, term *terminaltest.Terminal) {
 	}
 }
 
-// TestHostileTexts has others post what steers a terminal. It is text.
+// TestHostileTexts has others post texts that could steer a terminal. They are shown as text.
 func TestHostileTexts(t *testing.T) {
 	p := providertest.Start(t, elemental, "--providerwelcome", "welcome \x1b]2;pwned\a\x1b[2J")
 	owner := newUser(t, p.Addr, "owner")
@@ -66,7 +66,7 @@ func TestHostileTexts(t *testing.T) {
 		"\u202Edetrever?", "\u009b31m C1?", "\x1b]52;c;cHduZWQ=\a copied?", "\x1bP+q544e\x1b\\ asked?", "over\rwritten? \b\b\b", "\u2066\u200bhidden?")
 	term := open(t, p.Addr, as(t, "alice", "--raw")...)
 	term.WaitFor("hidden?")
-	owner.posts("gophers", "general", "\x1b[31m\x1b]2;pwned\alive?") // by push, too
+	owner.posts("gophers", "general", "\x1b[31m\x1b]2;pwned\alive?") // by a push, too
 	for _, text := range []string{"before", "erased?", "titled?", "rung?", "detrever?", "C1?", "copied?", "asked?", "written?", "live?", "pwned"} {
 		term.WaitFor(text)
 	}
@@ -81,7 +81,7 @@ func TestHostileTexts(t *testing.T) {
 	}
 }
 
-// TestNoColour finds no colour in what is printed, and everything else as ever.
+// TestNoColour checks that with NO_COLOR nothing is printed in colour, and all else is as usual.
 func TestNoColour(t *testing.T) {
 	p := providertest.Start(t, elemental)
 	alice := newUser(t, p.Addr, "alice")
