@@ -74,10 +74,10 @@ func TestHelpTellsExitCodes(t *testing.T) {
 	}
 }
 
-// What cannot be written is told, and is no mistake in the options.
+// An output that cannot be written is reported, and is no mistake in the options.
 func TestOutputThatCannotBeWritten(t *testing.T) {
 	h := &house{t: t, home: t.TempDir()}
-	shut, err := os.Open(os.DevNull) // for reading alone
+	shut, err := os.Open(os.DevNull) // open only for reading
 	h.must(err)
 	defer func() { _ = shut.Close() }()
 	for _, option := range []string{"--help", "--version"} {
@@ -91,7 +91,7 @@ func TestOutputThatCannotBeWritten(t *testing.T) {
 	}
 }
 
-// Who prints to a reader that has gone ends as the shell expects.
+// A program whose output nobody reads any more ends as a shell expects.
 func TestNobodyReads(t *testing.T) {
 	h := newHouse(t)
 	for i := range 3 {
@@ -111,7 +111,7 @@ func TestNobodyReads(t *testing.T) {
 	}
 }
 
-// A signal lets the post that is under way be acknowledged, if it is soon.
+// After a signal, the post that is under way can still be acknowledged, if that comes soon.
 func TestSignalWaitsForPost(t *testing.T) {
 	h := newHouse(t)
 	r := h.start(h.asAlice("--raw", "--json")...)
@@ -133,7 +133,7 @@ func TestSignalWaitsForPost(t *testing.T) {
 	}
 }
 
-// One that is not acknowledged in time is told.
+// A post that is not acknowledged in time is reported.
 func TestSignalTellsWhatIsPending(t *testing.T) {
 	h := newHouse(t)
 	r := h.start(h.asAlice("--raw", "--json")...)
@@ -181,8 +181,8 @@ func TestSignalWhileIdle(t *testing.T) {
 	}
 }
 
-// A provider that is killed and comes back costs nothing: every line is there
-// once and in order.
+// If the provider is killed and comes back, nothing is lost: every line is there once and in
+// order.
 func TestProviderComesBack(t *testing.T) {
 	h := newHouse(t)
 	r := h.start(h.asAlice("--json")...)
@@ -210,7 +210,7 @@ func TestProviderComesBack(t *testing.T) {
 		t.Errorf("the channel has %d lines: %q", len(got), got)
 	}
 	r.waitOut("connected again")
-	bob.waitOut(`"text":"line 299"`) // told, and not only seen on the wire
+	bob.waitOut(`"text":"line 299"`) // printed as an event, and not only as part of the wire
 	var heard []string
 	for line := range strings.Lines(bob.out.Text()) {
 		if _, text, found := strings.Cut(line, `"author":"alice","text":"`); found {

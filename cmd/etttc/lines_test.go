@@ -25,7 +25,7 @@ func TestPipePosts(t *testing.T) {
 	}
 }
 
-// A line that begins with a slash is a command, with two a message.
+// A line that begins with one slash is a command; with two it is a message.
 func TestSlashes(t *testing.T) {
 	h := newHouse(t)
 	r := h.run("//x\n  //y\n/nothing\nb /c\r\n", h.asAlice()...)
@@ -64,7 +64,7 @@ func TestMessagesComeIn(t *testing.T) {
 	}
 }
 
-// What is from earlier is printed before the first line is read.
+// Messages from earlier are printed before the first line is read.
 func TestTail(t *testing.T) {
 	h := newHouse(t)
 	if r := h.run("", h.asBob("--tail", "3")...); r.code != 0 || r.out != "" {
@@ -84,7 +84,7 @@ func TestTail(t *testing.T) {
 	}
 }
 
-// What this program posts is not printed, what its user posts elsewhere is.
+// Posts of this program are not printed; posts that the same user makes elsewhere are.
 func TestOwnPostsAreNotEchoed(t *testing.T) {
 	h := newHouse(t)
 	alice := h.start(h.asAlice()...)
@@ -108,7 +108,7 @@ func TestOwnPostsAreNotEchoed(t *testing.T) {
 	}
 }
 
-// However the user writes the own name: it is theirs.
+// A user's own posts are recognised however they write their name.
 func TestOwnPostsUnderADecomposedName(t *testing.T) {
 	h := newHouse(t)
 	const user = "e\u0301mile"
@@ -133,7 +133,8 @@ func TestFollow(t *testing.T) {
 	bob := h.start(h.asBob("--follow")...)
 	h.must(bob.in.Close())
 	alice := h.login("alice", alicePassword)
-	// Posts until one is heard: when the program listens is not told.
+	// Posts again and again until one is printed: nothing tells when the program has begun to
+	// listen.
 	for heard := false; !heard; heard = strings.Contains(bob.out.Text(), "demo/general alice: tick") {
 		_, err := alice.Post(h.ctx(), "demo", "general", "tick")
 		h.must(err)
@@ -145,7 +146,7 @@ func TestFollow(t *testing.T) {
 	}
 }
 
-// Every command, in the words of the original where it had some.
+// Every command, with the words of the original client where that had the command.
 func TestCommands(t *testing.T) {
 	h := newHouse(t)
 	image := filepath.Join(t.TempDir(), "my image.gif")
@@ -182,8 +183,8 @@ func TestCommands(t *testing.T) {
 	}
 }
 
-// A post that was meant for elsewhere is not made here, whatever was wrong with
-// the way there. Another slip leaves where one is.
+// A post that was meant for another place is not made here, whatever was wrong with the command
+// that should have led there. Mistakes in other commands leave the user where they are.
 func TestWayWithASlip(t *testing.T) {
 	h := newHouse(t)
 	for _, way := range []string{"/joinserver other server pw", "/joinserver \"other pw", "/gotochanel news", "/gotoserver"} {
@@ -201,7 +202,7 @@ func TestWayWithASlip(t *testing.T) {
 	}
 }
 
-// withoutConnection leaves out what is told of the connection, whenever that is.
+// withoutConnection removes what is told about the connection, since that can come at any time.
 func withoutConnection(text string) []string {
 	var kept []string
 	for _, line := range strings.Split(strings.TrimSpace(text), "\n") {
@@ -229,8 +230,8 @@ func TestHugeLines(t *testing.T) {
 	}
 }
 
-// The end of what the user has left is not told; that of what others ended is,
-// with its code.
+// If the user has ended their own membership or server, nothing is told of that; if others have
+// ended it, it is told with its code.
 func TestEndOfAServer(t *testing.T) {
 	h := newHouse(t)
 	alice := h.login("alice", alicePassword)
@@ -241,13 +242,13 @@ func TestEndOfAServer(t *testing.T) {
 	}
 	bob := h.start(h.asBob("--json", "--raw")...)
 	bob.waitOut(`"amount":1`)           // from here on it is subscribed
-	bob.write("/deletechannel general") // which is refused, and ends nothing
+	bob.write("/deletechannel general") // this is refused and ends nothing
 	bob.waitOut(`"event":"refused"`)
 	h.must(alice.DeleteServer(h.ctx(), "demo", serverPassword))
 	bob.waitOut(`{"event":"notice","server":"demo","channel":"general","text":"demo/general is not heard any more, server was deleted","code":"server_gone"}`)
 }
 
-// Nor is the end of a channel that the user has deleted.
+// Nothing is told of the end of a channel that the user has deleted.
 func TestEndOfAChannel(t *testing.T) {
 	h := newHouse(t)
 	script := "/createchannel tmp\n/gotochannel tmp\nhere\n/deletechannel tmp\n"
@@ -257,7 +258,7 @@ func TestEndOfAChannel(t *testing.T) {
 	}
 }
 
-// A server that was joined elsewhere may be news for what shows the servers.
+// Listing the servers counts as a change: the user may have joined one with another client.
 func TestListingServersIsNews(t *testing.T) {
 	h := newHouse(t)
 	did, err := commands.Find("listservers").Run(h.ctx(), h.login("alice", alicePassword), commands.Place{}, nil)
@@ -266,7 +267,7 @@ func TestListingServersIsNews(t *testing.T) {
 	}
 }
 
-// Who is logged out elsewhere does not hear that their servers are the reason.
+// A user who is logged out elsewhere is not told that the server is the reason.
 func TestEndOfALogin(t *testing.T) {
 	h := newHouse(t)
 	bob := h.start(h.asBob("--json", "--raw")...)

@@ -14,7 +14,7 @@ import (
 	"elemental/cmd/elemental/providertest"
 )
 
-// terminal is the program with a terminal, and somebody who types.
+// terminal is the program in a terminal, with somebody who types.
 type terminal struct {
 	*running
 	keys *os.File
@@ -32,7 +32,7 @@ func (h *house) startTerminal(args ...string) *terminal {
 		b := make([]byte, 4096)
 		for {
 			n, err := keys.Read(b)
-			_, _ = r.out.Write([]byte(strings.ReplaceAll(string(b[:n]), "\r\n", "\n"))) // it never fails
+			_, _ = r.out.Write([]byte(strings.ReplaceAll(string(b[:n]), "\r\n", "\n"))) // this never fails
 			if err != nil {
 				break // the program has ended
 			}
@@ -51,7 +51,7 @@ func (h *house) startTerminal(args ...string) *terminal {
 	return term
 }
 
-// answer waits for a question and types.
+// answer waits for a question and types an answer.
 func (term *terminal) answer(question, answer string) {
 	term.h.t.Helper()
 	term.question(question)
@@ -80,8 +80,8 @@ func (term *terminal) press(keys string) {
 	}
 }
 
-// Somebody registers and logs in as with the original, is corrected on the way,
-// and is remembered; passwords are not seen.
+// A user registers and logs in as with the original client, is told of mistakes on the way, and
+// is remembered. Passwords are never shown.
 func TestLoginByAsking(t *testing.T) {
 	h := newHouse(t)
 	term := h.startTerminal(h.p.Addr, "--plain")
@@ -119,13 +119,13 @@ func TestLoginByAsking(t *testing.T) {
 	again.answer("(r)egister or (l)ogin: ", "l")
 	again.answer("username (carol): ", "")
 	again.answer("password: ", "PLANTED-other")
-	again.waitOut("demo/general carol: hello from carol") // the last ones are shown
+	again.waitOut("demo/general carol: hello from carol") // the last messages are shown
 	again.press("\x04")
 	h.checkFolder(h.home)
 }
 
-// What others write while a question waits is not printed into its line. Where
-// it is too much to wait, the question is asked again.
+// Messages that come while a question waits are not printed into its line. If they are too many
+// to be held back, the question is asked again.
 func TestQuestionIsNotInterrupted(t *testing.T) {
 	h := newHouse(t)
 	bob := h.login("bob", bobPassword)
@@ -148,7 +148,7 @@ func TestQuestionIsNotInterrupted(t *testing.T) {
 	term.waitOut("server does not exist")
 }
 
-// checkFolder fails for a secret in a file, or a file that others can read.
+// checkFolder fails if a file has a secret in it, or others can read it.
 func (h *house) checkFolder(folder string) {
 	h.t.Helper()
 	files := 0
@@ -168,7 +168,7 @@ func (h *house) checkFolder(folder string) {
 	}
 }
 
-// Ctrl-C in a question for a password leaves the terminal with its echo.
+// Ctrl-C during a question for a password leaves the terminal with its echo.
 func TestInterruptedQuestion(t *testing.T) {
 	h := newHouse(t)
 	term := h.startTerminal(h.p.Addr, "--plain", "--user", "alice")
@@ -182,8 +182,8 @@ func TestInterruptedQuestion(t *testing.T) {
 	term.checkCooked()
 }
 
-// Ctrl-D in a question of the login is an end, not a refusal, and leaves the line and
-// the terminal; also where the answer is not shown.
+// Ctrl-D at a question of the login ends the program without a refusal, and leaves the line and
+// the terminal in order; also if the answer is not shown.
 func TestEndAtAQuestion(t *testing.T) {
 	h := newHouse(t)
 	for question, args := range map[string][]string{
@@ -203,7 +203,7 @@ func TestEndAtAQuestion(t *testing.T) {
 	}
 }
 
-// Ctrl-D in a line hands it over as it is, a second one ends the input, as everywhere.
+// Ctrl-D in a line hands it over as it is, and a second one ends the input, as in other programs.
 func TestEndInALine(t *testing.T) {
 	h := newHouse(t)
 	term := h.startTerminal(h.asAlice()...)
@@ -217,7 +217,7 @@ func TestEndInALine(t *testing.T) {
 	}
 }
 
-// Ctrl-D in a question of a command gives the command up, and nothing else.
+// Ctrl-D at a question of a command gives up that command and nothing else.
 func TestEndAtAQuestionOfACommand(t *testing.T) {
 	h := newHouse(t)
 	term := h.startTerminal(h.asAlice()...)
@@ -240,7 +240,7 @@ func TestEndAtAQuestionOfACommand(t *testing.T) {
 	}
 }
 
-// A terminal that says it can do nothing is drawn nothing on.
+// On a terminal that says it can do nothing (TERM=dumb), no full screen is drawn.
 func TestDumbTerminal(t *testing.T) {
 	h := newHouse(t)
 	t.Setenv("TERM", "dumb")
@@ -255,7 +255,7 @@ func TestDumbTerminal(t *testing.T) {
 	}
 }
 
-// checkCooked wants the terminal as a new one is.
+// checkCooked checks that the terminal is in the state of a new one.
 func (term *terminal) checkCooked() {
 	h := term.h
 	h.t.Helper()
@@ -290,7 +290,7 @@ func TestPasswordFileOthersCanRead(t *testing.T) {
 	}
 }
 
-// Secrets that went through the program are in nothing that it prints.
+// Secrets that went through the program are not in anything that it prints.
 func TestSecretsStayInside(t *testing.T) {
 	h := newHouse(t)
 	script := strings.Join([]string{
@@ -299,7 +299,7 @@ func TestSecretsStayInside(t *testing.T) {
 		"/passwd " + alicePassword + " PLANTED-new PLANTED-other", "/passwd " + alicePassword + " PLANTED-new PLANTED-new", "/reconnect", "hello",
 	}, "\n")
 	for _, form := range [][]string{{"--raw"}, {"--raw", "--json"}} {
-		r := h.run(script, h.asAlice(form...)...) // checks what it prints
+		r := h.run(script, h.asAlice(form...)...) // run checks that no secret is printed
 		if r.code != exitRefused || !strings.Contains(r.out+r.err, `"***"`) {
 			t.Errorf("%v: %v", form, r)
 		}
@@ -317,7 +317,7 @@ func TestTLS(t *testing.T) {
 		err  string
 	}{
 		{[]string{"--cafile", certFile}, exitOK, ""},
-		{[]string{"--tlsskipverify"}, exitLogin, "no certificate is checked"}, // registered by now
+		{[]string{"--tlsskipverify"}, exitLogin, "no certificate is checked"}, // alice is registered by now
 		{[]string{"--tls"}, exitTrouble, "certificate"},
 		{nil, exitTrouble, h.p.Addr + ": no provider answers there, it may need --tls"},
 	} {

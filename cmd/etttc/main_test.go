@@ -18,9 +18,8 @@ import (
 	"elemental/cmd/elemental/providertest"
 )
 
-// These tests run the real program against a real provider, both built with the
-// race detector. A wait is always for a condition; patience only bounds how
-// long a failure takes.
+// These tests run the real program against a real provider, both built with the race detector.
+// Each wait is for a condition; patience only limits how long a failing test takes.
 const patience = providertest.Patience
 
 // The built programs.
@@ -50,14 +49,14 @@ func buildAndRun(m *testing.M) int {
 	return m.Run()
 }
 
-// The secrets of the tests' users; none may be seen anywhere.
+// The secrets of the tests' users; the program must not show any of them.
 const (
 	alicePassword  = "PLANTED-alice-password"
 	bobPassword    = "PLANTED-bob-password"
 	serverPassword = "PLANTED-server-password"
 )
 
-// house is a provider with a home folder for the program's users.
+// house is a provider, and a home folder for the users of the program.
 type house struct {
 	t    *testing.T
 	p    *providertest.Provider
@@ -95,7 +94,8 @@ func (h *house) ctx() context.Context {
 	return ctx
 }
 
-// login is a library client of a new user.
+// login returns a client of the library that is logged in as that user, who is registered if need
+// be.
 func (h *house) login(user, password string) *client.Client {
 	h.t.Helper()
 	c, err := client.Dial(h.ctx(), h.p.Addr, client.Options{})
@@ -108,7 +108,7 @@ func (h *house) login(user, password string) *client.Client {
 	return c
 }
 
-// texts are all messages of a channel of demo.
+// texts returns the texts of all messages in a channel of demo.
 func (h *house) texts(channel string) []string {
 	h.t.Helper()
 	page, err := h.login("alice", alicePassword).Latest(h.ctx(), "demo", channel, 5000, -1)
@@ -120,7 +120,7 @@ func (h *house) texts(channel string) []string {
 	return all
 }
 
-// passwordFile writes a file with a password that nobody else can read.
+// passwordFile writes a password to a file that nobody else can read, and returns its path.
 func (h *house) passwordFile(password string) string {
 	h.t.Helper()
 	path := filepath.Join(h.t.TempDir(), "password")
@@ -128,7 +128,7 @@ func (h *house) passwordFile(password string) string {
 	return path
 }
 
-// asAlice and asBob are the options that log them in at demo/general.
+// asAlice and asBob return the options that log them in at demo/general.
 func (h *house) asAlice(more ...string) []string {
 	return append([]string{h.p.Addr, "--plain", "--user", "alice", "--passwordfile", h.passwordFile(alicePassword), "--server", "demo", "--channel", "general"}, more...)
 }
@@ -137,7 +137,7 @@ func (h *house) asBob(more ...string) []string {
 	return append([]string{h.p.Addr, "--plain", "--user", "bob", "--passwordfile", h.passwordFile(bobPassword), "--server", "demo", "--channel", "general"}, more...)
 }
 
-// command is the program, ready to be started.
+// command returns the program, ready to be started.
 func (h *house) command(args ...string) *exec.Cmd {
 	cmd := exec.Command(etttc, args...)
 	for _, variable := range os.Environ() {
@@ -160,7 +160,7 @@ func (r result) String() string {
 	return fmt.Sprintf("exit code %d\nstandard output:\n%s\nstandard error:\n%s", r.code, r.out, r.err)
 }
 
-// run runs the program on an input to its end.
+// run runs the program with that input until it ends.
 func (h *house) run(input string, args ...string) result {
 	h.t.Helper()
 	cmd := h.command(args...)
@@ -181,7 +181,7 @@ func (h *house) finish(cmd *exec.Cmd) result {
 	return r
 }
 
-// checkClean fails for a race, a panic, or a secret that is seen.
+// checkClean fails if the output has a data race, a panic or a secret in it.
 func (h *house) checkClean(texts ...string) {
 	h.t.Helper()
 	for _, text := range texts {
@@ -193,7 +193,7 @@ func (h *house) checkClean(texts ...string) {
 	}
 }
 
-// running is a program that is talked to while it runs.
+// running is a program that the test talks to while it runs.
 type running struct {
 	h        *house
 	cmd      *exec.Cmd
@@ -203,7 +203,7 @@ type running struct {
 	exited   chan struct{}
 }
 
-// wrapped is the program, to be started by another one.
+// wrapped returns the program, to be started by another program.
 func (h *house) wrapped(by []string, args ...string) *exec.Cmd {
 	cmd := h.command()
 	path, err := exec.LookPath(by[0])
@@ -262,13 +262,13 @@ func (r *running) signal(sig syscall.Signal) {
 	r.h.must(r.cmd.Process.Signal(sig))
 }
 
-// code is the exit code, once it has ended.
+// code waits until the program has ended and returns its exit code.
 func (r *running) code() int {
 	r.h.t.Helper()
 	select {
 	case <-r.exited:
 	case <-time.After(patience):
-		_ = r.cmd.Process.Signal(syscall.SIGQUIT) // makes it print where it hangs
+		_ = r.cmd.Process.Signal(syscall.SIGQUIT) // this makes it print where it hangs
 		<-r.exited
 		r.h.t.Fatalf("the program has not ended:\n%s", r.err.Text())
 	}

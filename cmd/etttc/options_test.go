@@ -2,7 +2,7 @@ package main
 
 import "testing"
 
-// A number is decimal, wherever it is from.
+// A number is decimal, from the command line as from the environment.
 func TestLeadingZeros(t *testing.T) {
 	t.Setenv("ETTTC_TAIL", "010")
 	for _, args := range [][]string{{"--plain", "--tail", "010"}, {"--plain", "--tail=010"}, {"--plain"}} {

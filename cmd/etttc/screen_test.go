@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// startScreen is the full screen of alice in demo/general.
+// startScreen starts the full screen for alice in demo/general.
 func (h *house) startScreen(more ...string) *terminal {
 	h.t.Helper()
 	args := slices.DeleteFunc(h.asAlice(more...), func(arg string) bool { return arg == "--plain" })
@@ -22,8 +22,8 @@ func (h *house) startScreen(more ...string) *terminal {
 	return term
 }
 
-// shows waits until the terminal was sent a text; of a full screen only what is
-// drawn at once is found.
+// shows waits until a text was sent to the terminal. Of a full screen it finds only what is drawn
+// in one piece.
 func (term *terminal) shows(text string) {
 	term.h.t.Helper()
 	deadline := time.After(patience)
@@ -52,7 +52,7 @@ func (h *house) showsImage() *terminal {
 	return term
 }
 
-// What is typed after the Enter that leaves an image is for the screen, as it was typed.
+// Keys that are typed after the Enter that leaves an image go to the screen as they were typed.
 func TestTypingOnAfterAnImage(t *testing.T) {
 	h := newHouse(t)
 	sub, err := h.login("bob", bobPassword).Subscribe(h.ctx(), "demo", "general")
@@ -87,11 +87,11 @@ func TestSignalWhileAnImageIsShown(t *testing.T) {
 	}
 }
 
-// A hang-up is told to the program as a signal; the terminal may still be there.
+// A hang-up reaches the program as a signal; its terminal may still be there.
 func TestHangup(t *testing.T) {
 	h := newHouse(t)
 	term := h.startScreen()
-	term.press("\x1b[200~never-sent\x1b[201~") // a paste, which is drawn at once
+	term.press("\x1b[200~never-sent\x1b[201~") // as a paste, which is drawn in one piece
 	term.shows("never-sent")
 	term.signal(syscall.SIGHUP)
 	if code := term.code(); code != 129 {
@@ -140,7 +140,7 @@ func TestHangupOfLineMode(t *testing.T) {
 	}
 }
 
-// Under nohup it goes on.
+// Under nohup the program goes on.
 func TestNohup(t *testing.T) {
 	h := newHouse(t)
 	script := filepath.Join(t.TempDir(), "script")
@@ -157,7 +157,8 @@ func TestNohup(t *testing.T) {
 	}
 }
 
-// The library of the screen can write all input to a file; passwords are in it.
+// The library of the screen can be told to write all input, with the passwords in it, to a file.
+// The program prevents that.
 func TestNoTrace(t *testing.T) {
 	h := newHouse(t)
 	trace := filepath.Join(t.TempDir(), "trace")

@@ -36,7 +36,7 @@ func TestSettingsAreKept(t *testing.T) {
 	}
 }
 
-// A broken file is told and ignored, and the next login mends it.
+// A settings file that is broken is reported and ignored; the next login replaces it.
 func TestBrokenSettings(t *testing.T) {
 	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
 	t.Setenv("HOME", t.TempDir())
@@ -66,7 +66,7 @@ func TestBrokenSettings(t *testing.T) {
 	}
 }
 
-// A remembered address that is none is said to be the file's.
+// If the remembered address is wrong, the error names the file that it comes from.
 func TestBrokenAddress(t *testing.T) {
 	m := &memory{settings: settings{Address: "a:b:c"}, path: "/home/settings.json"}
 	if _, err := new(options).address(m); err == nil || !strings.Contains(err.Error(), "/home/settings.json: ") {
@@ -89,7 +89,7 @@ func TestSettingsCannotBeKept(t *testing.T) {
 	}
 }
 
-// A script's login is not remembered.
+// The login of a script is not remembered.
 func TestPipeRemembersNothing(t *testing.T) {
 	h := newHouse(t)
 	if r := h.run("hello\n", h.asAlice()...); r.code != 0 {
