@@ -15,47 +15,49 @@ import (
 	"elemental/protocol"
 )
 
-// client is one client of a scenario. It comes back when its connection is lost.
+// client is one client of a scenario. When its connection is lost it
+// connects again.
 type client struct {
 	part   *part
-	number int // within the scenario, over all processes
-	turn   int // spreads the recording
+	number int // within the scenario, counted over all processes
+	turn   int // picks the recorder's shard, so that clients rarely wait for each other there
 	me     Account
-	server *Server        // its home, nil in scenarios without servers
-	home   *check.Channel // likewise
+	server *Server        // the server it uses; nil in scenarios without servers
+	home   *check.Channel // the channel of that server it uses; nil in scenarios without servers
 
-	busy  atomic.Bool  // in scenarios in which a client does one thing at a time
-	turns sync.Mutex   // likewise, where it may do so only every so often
-	over  time.Time    // when it did so last, guarded by turns
-	steps int          // that it has taken, in those scenarios
-	place atomic.Int64 // how far it has read
-	slow  bool         // it subscribes and then reads no more
+	busy  atomic.Bool  // set while an action is under way, in scenarios where a client does one thing at a time, and with the original provider
+	turns sync.Mutex   // held during an action, in scenarios with a least interval between actions
+	over  time.Time    // when the client's last action ended, guarded by turns; used with that interval
+	steps int          // steps taken so far, in poll and churn
+	place atomic.Int64 // how far it has read in its channel, in history and poll
+	slow  bool         // it subscribes and then stops reading the connection
 
-	arriving sync.Mutex // held by who has it connect: one at a time
+	arriving sync.Mutex // held while the client connects, so that it makes one connection at a time
 
 	mu        sync.Mutex
-	link      *link // nil while it is away
-	returning bool  // somebody has it come back
+	link      *link // nil while the client is not connected
+	returning bool  // keepTrying is running
 }
 
-// link is one connection of a client, from its login on.
+// link is one connection of a client. It begins when the client dials.
 type link struct {
 	c      *client
 	conn   *wire.Conn
-	post   *poster       // nil in scenarios without servers; set before it is online
-	stream *check.Stream // guarded by the client's lock; nil if it is not subscribed
-	ended  bool          // guarded by the client's lock
-	gone   bool          // guarded by the watch's lock
+	post   *poster       // nil in scenarios without servers; set by equip, before the client is online
+	stream *check.Stream // guarded by the client's mu; nil if it is not subscribed
+	ended  bool          // the connection has ended; guarded by the client's mu
+	gone   bool          // the watch has forgotten it; guarded by the watch's mu
 }
 
-// online is the client's connection, nil while it is away.
+// online is the client's connection, or nil while it has none.
 func (c *client) online() *link {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.link
 }
 
-// connect dials, logs in, and does what the scenario's clients do on arrival.
+// connect dials, logs in and, if the scenario wants it, subscribes. After an error the
+// connection is closed.
 func (c *client) connect(ctx context.Context) error {
 	l := &link{c: c}
 	conn, err := c.dial(ctx, l)
@@ -75,7 +77,8 @@ func (c *client) connect(ctx context.Context) error {
 	return err
 }
 
-// arrive logs in and subscribes.
+// arrive logs in and subscribes. It ends the connection if that takes longer than the
+// timeout.
 func (c *client) arrive(l *link) error {
 	late := time.AfterFunc(c.part.w.world.Reach.Timeout, func() { l.conn.End(errNoAnswer) })
 	defer late.Stop()
@@ -88,11 +91,13 @@ func (c *client) arrive(l *link) error {
 	return nil
 }
 
-// logIn logs in by key, and by password where the key has become too old.
+// logIn logs in with the key, and with the password if the key is refused as too old or
+// wrong. A refusal that may pass, such as "busy", is tried again until the connection
+// ends.
 func (c *client) logIn(conn *wire.Conn) error {
 	world := c.part.w.world
 	err := problem("login", c.ask(conn, opLogin, time.Now(), world.login(c.me)))
-	const pause = 100 * time.Millisecond // between tries; the connection has its own end
+	const pause = 100 * time.Millisecond // between tries; they stop at the latest when arrive ends the connection
 	for passing[codeOf(err)] && (plainClock{}).Until(c.part.w.life, time.Now().Add(pause)) == nil {
 		err = problem("login", c.ask(conn, opLogin, time.Now(), world.login(c.me)))
 	}
@@ -102,8 +107,8 @@ func (c *client) logIn(conn *wire.Conn) error {
 	return err
 }
 
-// equip gives a connection that is logged in its lane, and its stream if it is to
-// subscribe.
+// equip gives a logged-in connection its poster and, if the client is to subscribe, its
+// stream, which it returns; otherwise nil.
 func (c *client) equip(l *link) *check.Stream {
 	lane := c.home.Lane()
 	c.mu.Lock()
@@ -115,7 +120,7 @@ func (c *client) equip(l *link) *check.Stream {
 	return l.stream
 }
 
-// listening is the connection's stream, nil if it has none.
+// listening is the connection's stream, or nil if it has none.
 func (l *link) listening() *check.Stream {
 	l.c.mu.Lock()
 	defer l.c.mu.Unlock()
@@ -134,7 +139,8 @@ func (l *link) subscribe(stream *check.Stream) error {
 	return problem("subscribe", a)
 }
 
-// settle makes a connection the client's, unless it has ended already.
+// settle makes a connection the one that the client uses. It returns false if the
+// connection has ended already.
 func (c *client) settle(l *link) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -145,7 +151,7 @@ func (c *client) settle(l *link) bool {
 	return true
 }
 
-// dial is a new connection of the client's user.
+// dial opens a connection, without logging in, and records how long that took.
 func (c *client) dial(ctx context.Context, l *link) (*wire.Conn, error) {
 	w := c.part.w
 	begun := time.Now()
@@ -159,8 +165,9 @@ func (c *client) dial(ctx context.Context, l *link) (*wire.Conn, error) {
 	return conn, nil
 }
 
-// Heard takes a push. It is called by who reads the connection. Of other channels
-// than its own a client hears where the provider subscribes everybody to everything.
+// Heard takes a push. The goroutine that reads the connection calls it. A client
+// subscribes to its own channel only; it gets pushes of other channels if the provider
+// subscribes everybody to everything. Those are counted as strays.
 func (l *link) Heard(e *wire.Event) {
 	stream, w := l.listening(), l.c.part.w
 	switch {
@@ -169,7 +176,7 @@ func (l *link) Heard(e *wire.Event) {
 	case e.Kind == wire.Unsubscribed:
 		stream.Stop()
 		w.rec.Refused(l.c.turn, opSubscribe, e.Code, "the subscription has ended")
-		l.conn.End(errDeaf) // the client returns, and subscribes again
+		l.conn.End(errDeaf) // ends the connection, so that the client connects and subscribes again
 	case string(e.Channel) == l.c.home.Name:
 		stamp, ok := stream.Pushed(e.Index, e.Text)
 		if start := w.began(); ok && !start.IsZero() && !l.c.slow {
@@ -183,8 +190,9 @@ func (l *link) Heard(e *wire.Event) {
 // errDeaf ends a connection whose subscription the provider has ended.
 var errDeaf = errors.New("the provider ended the subscription")
 
-// Ended notes the end of the connection. The client comes back, unless the end was
-// wanted or the run is over.
+// Ended is called once, when the connection has ended. The client then connects again,
+// unless it closed the connection itself, has replaced it or never used it, or the run is
+// over. Slow readers stay away: how they were disconnected is counted.
 func (l *link) Ended(cause error) {
 	c, w := l.c, l.c.part.w
 	w.watch.remove(l)
@@ -208,8 +216,9 @@ func (l *link) Ended(cause error) {
 	}
 }
 
-// comeBack has the client connect anew, after growing pauses, unless that is under way:
-// who is dropped once more meanwhile has one connection to come back with, not two.
+// comeBack makes the client connect again, with growing pauses between tries. It does
+// nothing if that is under way: a client that is dropped again meanwhile must still end
+// up with one connection, not two.
 func (c *client) comeBack() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -226,13 +235,14 @@ func (c *client) keepTrying() {
 	for life := c.part.w.life; !c.isBack() && (plainClock{}).Until(life, time.Now().Add(pauses.NextBackOff())) == nil; {
 		c.arriving.Lock()
 		if c.online() == nil {
-			_ = c.connect(life) // it is recorded, and tried again
+			_ = c.connect(life) // the error is recorded there; the loop tries again
 		}
 		c.arriving.Unlock()
 	}
 }
 
-// isBack tells that the client is online, and then that nobody has it come back any more.
+// isBack tells whether the client is online. If so it also ends returning, so that
+// comeBack can start the next return.
 func (c *client) isBack() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -240,13 +250,13 @@ func (c *client) isBack() bool {
 	return !c.returning
 }
 
-// again drops the connection, if there is one, and makes another.
+// again drops the client's connection, if it has one, and makes a new one.
 func (c *client) again() error {
 	c.arriving.Lock()
 	defer c.arriving.Unlock()
 	c.mu.Lock()
 	dropped := c.link
-	c.link = nil // at once: it is not the client's any more when it ends
+	c.link = nil // before it is closed, so that Ended does not start a return
 	c.mu.Unlock()
 	if dropped != nil {
 		dropped.conn.Close()
@@ -254,28 +264,29 @@ func (c *client) again() error {
 	return c.connect(c.part.w.life)
 }
 
-// ask sends a request and records it.
+// ask sends a request, waits for its answer and records the outcome.
 func (c *client) ask(conn *wire.Conn, operation string, due time.Time, r *protocol.Request) *wire.Answer {
 	a := conn.Ask(r)
 	c.judge(operation, due, a)
 	return a
 }
 
-// judge records what became of a request.
+// judge records the outcome of a request: done, refused or failed.
 func (c *client) judge(operation string, due time.Time, a *wire.Answer) {
 	rec := c.part.w.rec
 	switch {
 	case a.Err != nil:
 		c.failed(operation, a.Err)
-	case !a.OK: // a reason without a code is one that only its provider knows
+	case !a.OK: // a reason without a code is this provider's own; the protocol has no name for it
 		rec.Refused(c.turn, operation, cmp.Or(a.Code, "other"), cmp.Or(a.Reason, "no reason was given"))
 	default:
 		rec.Done(c.turn, operation, due, a.Sent, a.At)
 	}
 }
 
-// failed records what has no answer, unless it was this worker that hung up in the end on
-// who was just about to come back.
+// failed records a request that got no answer. At the end of the run nothing is recorded,
+// since then this worker itself closed the connection, maybe of a client that was about
+// to come back.
 func (c *client) failed(operation string, cause error) {
 	if w := c.part.w; w.life.Err() == nil {
 		w.rec.Failed(c.turn, operation, cause)

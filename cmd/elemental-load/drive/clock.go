@@ -5,24 +5,23 @@ import (
 	"time"
 )
 
-// clock is the time that a pacer goes by.
+// clock tells the time and waits. A pacer uses one to start actions on schedule.
 type clock interface {
 	Now() time.Time
-	// Until waits until a moment, not at all for one that has passed. It returns
-	// the context's error if that ends first.
+	// Until waits until the moment, or returns at once if it has passed. It returns the
+	// context's error if the context ends first.
 	Until(ctx context.Context, moment time.Time) error
 	Close()
 }
 
-// plainClock waits with the runtime's timers. On Linux they come up to a
-// millisecond late while nothing else is to be done, since the runtime's poller
-// waits in whole ones.
+// plainClock waits with the runtime's timers. On an idle process on Linux they fire up to
+// a millisecond late, since the runtime's poller waits in whole milliseconds.
 type plainClock struct{}
 
-// Now is the present.
+// Now is the current time.
 func (plainClock) Now() time.Time { return time.Now() }
 
-// Until waits.
+// Until waits for the moment with a timer.
 func (plainClock) Until(ctx context.Context, moment time.Time) error {
 	wait := time.Until(moment)
 	if wait <= 0 {
@@ -38,5 +37,5 @@ func (plainClock) Until(ctx context.Context, moment time.Time) error {
 	}
 }
 
-// Close does nothing.
+// Close does nothing, since there is nothing to free.
 func (plainClock) Close() {}

@@ -8,16 +8,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// fineClock waits with a timer of the kernel's that is read like a socket: it
-// wakes within 40 µs where the runtime's timers take 600 (medians of an idle
-// machine: BenchmarkClock).
+// fineClock waits with a timer of the kernel (timerfd), which is read like a socket. It
+// wakes within 40 µs, where the runtime's timers take 600 µs (medians on an idle machine,
+// see BenchmarkClock).
 type fineClock struct {
 	plainClock
 	fd    int
 	timer *os.File
 }
 
-// newClock is the finest clock that there is.
+// newClock is a fineClock, or a plainClock if the kernel gives no timer.
 func newClock() clock {
 	fd, err := unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_NONBLOCK|unix.TFD_CLOEXEC)
 	if err != nil {
@@ -26,11 +26,12 @@ func newClock() clock {
 	return &fineClock{fd: fd, timer: os.NewFile(uintptr(fd), "timer")}
 }
 
-// longWait is what the runtime's timers are good enough for; the rest is the
-// kernel's, so that the end of the context is seen in time.
+// longWait is how long before the moment the kernel's timer takes over. Until then the
+// runtime's timers are good enough, and they notice when the context ends.
 const longWait = 20 * time.Millisecond
 
-// Until waits.
+// Until waits with the runtime's timers first, then with the kernel's. That last part, at
+// most two longWaits, is not cut short when the context ends.
 func (c *fineClock) Until(ctx context.Context, moment time.Time) error {
 	if time.Until(moment) > 2*longWait {
 		if err := c.plainClock.Until(ctx, moment.Add(-longWait)); err != nil {
@@ -52,5 +53,5 @@ func (c *fineClock) Until(ctx context.Context, moment time.Time) error {
 	return ctx.Err()
 }
 
-// Close frees the timer.
+// Close frees the kernel's timer.
 func (c *fineClock) Close() { _ = c.timer.Close() }

@@ -2,5 +2,5 @@
 
 package drive
 
-// newClock is the finest clock that there is.
+// newClock is a plainClock: finer timers are used on Linux only.
 func newClock() clock { return plainClock{} }

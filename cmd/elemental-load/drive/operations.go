@@ -7,7 +7,7 @@ import (
 	"elemental/cmd/elemental-load/plan"
 )
 
-// The operations that are measured.
+// The names of the operations that are measured.
 const (
 	opPost       = "post"
 	opDelivered  = "delivered"
@@ -29,7 +29,7 @@ const (
 	opConnection = "connection"
 )
 
-// Operations are all there are, the more telling ones first.
+// Operations lists all operations, the most telling ones first.
 var Operations = []measure.Kind{
 	{Name: opPost, About: "message: request to acknowledgement, when it is on disk", Paced: true},
 	{Name: opDelivered, About: "push: from the sender's request to each subscriber"},
@@ -51,7 +51,7 @@ var Operations = []measure.Kind{
 	{Name: opConnection, About: "connections that were lost"},
 }
 
-// OperationsOf are those that a run of the plan can have.
+// OperationsOf lists the operations that a run of the plan can have, in the same order.
 func OperationsOf(p *plan.Plan) (kinds []measure.Kind) {
 	can := []string{opConnect, opLogin, opConnection}
 	for _, share := range p.Mix {

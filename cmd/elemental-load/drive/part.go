@@ -11,25 +11,25 @@ import (
 	"elemental/cmd/elemental-load/plan"
 )
 
-// part is this process's share of one scenario.
+// part is this process's share of one scenario of the mix.
 type part struct {
 	w        *Worker
-	number   int
+	number   int // index in the plan's mix
 	name     string
-	main     string // the operation that it is about
+	main     string // the operation that the scenario is about
 	scenario scenario
-	interval time.Duration // least time between two actions of a client
+	interval time.Duration // least time between two actions of a client; 0 for none
 	clients  []*client
-	actors   []*client // those that act
+	actors   []*client // the clients that act; the others only listen
 	schedule *plan.Schedule
-	free     chan struct{} // somebody who does one thing at a time is done
+	free     chan struct{} // has a token when an action has ended, so that acquire looks for a free client again
 	cut      cuts
 }
 
-// cuts counts how slow readers were parted with.
+// cuts counts the slow readers that the provider has disconnected.
 type cuts struct {
 	mu           sync.Mutex
-	told, untold int
+	told, untold int // with and without a reason from the provider
 }
 
 func (p *part) noteCut(cause error) {
@@ -42,7 +42,8 @@ func (p *part) noteCut(cause error) {
 	}
 }
 
-// newPart makes the clients of every process's turn: the number-th of of.
+// newPart makes this process's clients of the scenario with that index in the mix: client
+// i belongs to process i modulo the number of processes.
 func newPart(w *Worker, number int) *part {
 	share := w.world.Plan.Mix[number]
 	known, _ := plan.Find(share.Scenario)
@@ -69,15 +70,15 @@ func newPart(w *Worker, number int) *part {
 	}
 	mine := float64(len(p.actors)) / float64(max(allActors, 1))
 	if known.Waves && len(p.actors) > 0 {
-		p.actors, mine = p.actors[:1], 1 // one starts the wave of all clients of the process
+		p.actors, mine = p.actors[:1], 1 // one action drops and reconnects all clients of the process
 	}
-	const golden = 0.618 // spreads the scenarios of a mix
+	const golden = 0.618 // golden ratio: sets the scenarios of a mix apart, so that they do not all send at the same moments
 	phase := float64(w.number)/float64(w.of) + golden*float64(number)
 	p.schedule = w.world.Plan.ScheduleOf(number, mine).Shifted(phase - math.Floor(phase))
 	return p
 }
 
-// channels are the book's channels of the part's servers, made once.
+// channels are the book's channels of the part's servers, by server.
 func (p *part) channels() [][]*check.Channel {
 	var all [][]*check.Channel
 	for _, s := range p.w.world.Parts[p.number].Servers {
@@ -90,7 +91,7 @@ func (p *part) channels() [][]*check.Channel {
 	return all
 }
 
-// newClient gives a client its user, server and channel, by its number.
+// newClient makes a client. Its user, server and channel follow from its number alone.
 func (p *part) newClient(number int, channels [][]*check.Channel) *client {
 	at, account := p.w.world.home(p.number, number)
 	c := &client{part: p, number: number, turn: number, me: p.w.world.Accounts[account]}
@@ -102,8 +103,8 @@ func (p *part) newClient(number int, channels [][]*check.Channel) *client {
 	return c
 }
 
-// load does the part's share, until the schedule or the context ends and all that
-// was begun is over.
+// load makes the part's share of the load. It returns when the schedule or the context
+// has ended and every action that was begun is over.
 func (p *part) load(ctx context.Context, start time.Time) {
 	if len(p.actors) == 0 {
 		return
@@ -117,22 +118,22 @@ func (p *part) load(ctx context.Context, start time.Time) {
 	p.open(ctx, c, start)
 }
 
-// open starts each action when it is due, whether those before have been answered
-// or not.
+// open is the open model: it starts each action when it is due, whether the earlier ones
+// have been answered or not.
 func (p *part) open(ctx context.Context, c clock, start time.Time) {
 	var actions sync.WaitGroup
 	defer actions.Wait()
-	var excused time.Time // what was due before that waited for the provider
+	var excused time.Time // actions due before this were late because others waited for the provider
 	end := start.Add(p.schedule.Length() + overtime)
 	for k := int64(0); ; k++ {
 		after, more := p.schedule.At(k)
 		if !more {
-			_ = c.Until(ctx, start.Add(p.schedule.Length())) // the load lasts as long as it was said to
+			_ = c.Until(ctx, start.Add(p.schedule.Length())) // so that the load lasts as long as it was announced
 			return
 		}
 		due := start.Add(after)
 		if c.Until(ctx, due) != nil || c.Now().After(end) {
-			return // what has not begun by then is not begun: the load has an end
+			return // actions that are still held back by then are dropped, so that the load ends
 		}
 		actor, waited := p.acquire(ctx, k)
 		if actor == nil {
@@ -157,18 +158,20 @@ func (p *part) open(ctx context.Context, c clock, start time.Time) {
 	}
 }
 
-// overtime is for how long after its end the load still begins what was held back.
+// overtime is how long after its end the load may still begin actions that were held
+// back.
 const overtime = time.Second
 
-// perform does one action.
+// perform does one action and records that it started and finished. Late is how long
+// after it was due it starts.
 func (p *part) perform(c *client, due time.Time, late time.Duration, blame measure.Blame) {
 	p.w.rec.Started(c.turn, p.number, late, blame)
 	p.scenario.act(c, due)
 	p.w.rec.Finished(c.turn, p.number)
 }
 
-// acquire finds who does the k-th action; waited tells that nobody was free. Nil at
-// the end of the context.
+// acquire takes a slot and finds a client for action k. Waited tells whether it had to
+// wait for a slot or a client. The client is nil if the context ends first.
 func (p *part) acquire(ctx context.Context, k int64) (c *client, waited bool) {
 	select {
 	case p.w.slots <- struct{}{}:
@@ -200,20 +203,21 @@ func (p *part) acquire(ctx context.Context, k int64) (c *client, waited bool) {
 	}
 }
 
-// rest waits until a client that may act only every so often may act again: each has
-// a timer of its own, and is late after a slow answer. It tells whether it waited.
+// rest waits until a client with a least interval between actions may act again, and
+// tells whether it waited. Each client has its own timer, which runs from the end of its
+// last action: after a slow answer the client is late.
 func (p *part) rest(ctx context.Context, c *client) (waited bool) {
 	if p.interval == 0 {
 		return false
 	}
-	const enough = 0.8 // of the interval: its timer need not be later than the schedule
+	const enough = 0.8 // part of the interval that is enough; waiting for all of it would make the client later than the schedule
 	waited = !c.turns.TryLock()
 	if waited {
 		c.turns.Lock()
 	}
 	until := c.over.Add(time.Duration(enough * float64(p.interval)))
 	waited = waited || time.Now().Before(until)
-	_ = (plainClock{}).Until(ctx, until) // who called it sees the end
+	_ = (plainClock{}).Until(ctx, until) // an ended context is seen by the caller
 	return waited
 }
 
@@ -230,7 +234,8 @@ func (p *part) release(c *client) {
 	}
 }
 
-// closed has each client act again when its last action is over.
+// closed is the closed model: each client begins its next action when its last one is
+// over.
 func (p *part) closed(ctx context.Context, start time.Time) {
 	clock := plainClock{}
 	if clock.Until(ctx, start) != nil {
@@ -250,14 +255,15 @@ func (p *part) closed(ctx context.Context, start time.Time) {
 	loops.Wait()
 }
 
-// idle is how often a client looks whether its time has come.
+// idle is how often a client of the closed model looks whether it may act.
 const idle = 20 * time.Millisecond
 
-// loop is one client of the closed model. It rests while the load is for fewer
-// clients, and while it is not connected: then what it was about to do, or had no answer
-// to when its connection was lost, stays due, and has failed if the load ends before.
+// loop is one client of the closed model, or one of its lanes with --pipeline. It rests
+// while the load is for fewer clients, and while the client is not connected. The action
+// that it was about to do then, or that had no answer when the connection was lost, stays
+// due. If the load ends before it is done, it has failed.
 func (p *part) loop(ctx context.Context, clock plainClock, start time.Time, rank int, c *client, pause time.Duration) {
-	var due time.Time // of what waits for the connection
+	var due time.Time // when the action that waits for the connection was due; zero if none waits
 	for ctx.Err() == nil {
 		now := time.Now()
 		if now.Sub(start) >= p.schedule.Length() {
@@ -271,7 +277,7 @@ func (p *part) loop(ctx context.Context, clock plainClock, start time.Time, rank
 			due = now
 		}
 		if !works || p.away(c) {
-			_ = clock.Until(ctx, now.Add(idle)) // the loop sees the end
+			_ = clock.Until(ctx, now.Add(idle)) // an ended context is seen by the loop
 			continue
 		}
 		p.perform(c, due, 0, measure.Nobody)
@@ -279,7 +285,7 @@ func (p *part) loop(ctx context.Context, clock plainClock, start time.Time, rank
 			due = time.Time{}
 		}
 		if pause > 0 {
-			_ = clock.Until(ctx, time.Now().Add(pause)) // likewise
+			_ = clock.Until(ctx, time.Now().Add(pause)) // an ended context is seen by the loop
 		}
 	}
 	if !due.IsZero() {
@@ -287,20 +293,21 @@ func (p *part) loop(ctx context.Context, clock plainClock, start time.Time, rank
 	}
 }
 
-// away tells that a client has no connection, and needs one.
+// away tells whether a client has lost its connection. Clients that never hold one are
+// not away.
 func (p *part) away(c *client) bool {
 	l := c.online()
 	return !p.scenario.absent && (l == nil || l.conn.Err() != nil)
 }
 
-// SlowReaders is how those fared who stopped reading.
+// SlowReaders counts the clients that stopped reading, and how the provider treated them.
 type SlowReaders struct {
 	All    int `json:"all"`
 	Told   int `json:"told"`   // disconnected, and told why
-	Untold int `json:"untold"` // disconnected without a word
+	Untold int `json:"untold"` // disconnected without a reason
 }
 
-// Add adds those of another process or scenario.
+// Add adds the counts of another process or scenario.
 func (s *SlowReaders) Add(other SlowReaders) {
 	s.All, s.Told, s.Untold = s.All+other.All, s.Told+other.Told, s.Untold+other.Untold
 }

@@ -8,14 +8,16 @@ import (
 	"elemental/protocol"
 )
 
-// poster posts in one lane. All that stays the same of its requests is made once.
+// poster posts messages in one lane. The parts that all its requests share are encoded
+// once.
 type poster struct {
 	lane       *check.Lane
-	head, tail []byte // of a request, around the text
+	head, tail []byte // the encoded request before and after the text
 	size       func(number uint32) int
 }
 
-// newPoster posts messages of sizes that are spread over the plan's range.
+// newPoster makes a poster for messages with sizes spread over the plan's range. A
+// message's size follows from its lane and number.
 func newPoster(w *World, lane *check.Lane, user string) *poster {
 	c := lane.Channel()
 	r := w.inChannel("message", user, c.Server, c.Name)
@@ -25,15 +27,16 @@ func newPoster(w *World, lane *check.Lane, user string) *poster {
 	return &poster{
 		lane: lane, head: head, tail: []byte(`"}`),
 		size: func(number uint32) int {
-			const scatter = 2654435761 // Knuth's: neighbours get sizes far apart
+			const scatter = 2654435761 // Knuth's multiplier: neighbouring numbers get very different sizes
 			return least + int((lane.ID*31+number)*scatter>>4%spread)
 		},
 	}
 }
 
-// send posts a message and notes what becomes of it. Start is what stamps count from, due when
-// it should have been sent. Heard, if any, is told of the answer first, by who reads
-// the connection.
+// send posts a message, waits for the answer and notes the outcome in the lane. The
+// message's stamp counts from start; due is when it should have been sent. Heard, which
+// may be nil, is called with the answer first, by the goroutine that reads the
+// connection, so it must not wait.
 func (p *poster) send(c *wire.Conn, b *check.Book, start, due time.Time, heard func(*wire.Answer)) *wire.Answer {
 	var stamp check.Stamp
 	posted := false
@@ -41,7 +44,7 @@ func (p *poster) send(c *wire.Conn, b *check.Book, start, due time.Time, heard f
 		posted = true
 		stamp = p.lane.Next(since(start, due), since(start, now))
 		dst = append(dst, p.head...)
-		dst = b.AppendText(dst, stamp, p.size(stamp.Number)) // needs no escapes
+		dst = b.AppendText(dst, stamp, p.size(stamp.Number)) // its text needs no JSON escapes
 		return append(dst, p.tail...)
 	}, func(a *wire.Answer) {
 		switch {
@@ -59,10 +62,11 @@ func (p *poster) send(c *wire.Conn, b *check.Book, start, due time.Time, heard f
 	})
 }
 
-// outcomeUnknown is the one refusal after which something may have been done.
+// outcomeUnknown is the only refusal after which the message may have been stored all the
+// same.
 const outcomeUnknown = "outcome_unknown"
 
-// since is the time from start, 0 where there is no start yet.
+// since is the time from start to moment, or 0 if start is zero (the load has not begun).
 func since(start, moment time.Time) time.Duration {
 	if start.IsZero() {
 		return 0

@@ -16,26 +16,27 @@ import (
 	"elemental/protocol"
 )
 
-// Tell hears how far a step is: of what, how much is done, of how much.
+// Tell is called with the progress of a step: the step's name, the unit it counts in, how
+// many are done and how many there are.
 type Tell func(phase, unit string, done, total int64)
 
-// RunName makes the name of a new run, which is a part of the names of all that it
-// makes.
+// RunName makes a random name for a new run. The names of its servers begin with it, and
+// so do those of its users unless Settings.Users is given.
 func RunName() string { return "load-" + strings.ToLower(rand.Text()[:6]) }
 
-// Settings are what a world is made with.
+// Settings are what Prepare makes a world from.
 type Settings struct {
 	Run      string
 	Plan     plan.Plan
 	Reach    Reach
 	Original bool
-	Users    string // what user names begin with; "" is the run's name, so that they are new
-	Password string // of the users; "" is one that nobody will ever know
+	Users    string // prefix of user names; "" for the run's name, so that the users are new
+	Password string // of the users; "" for a random one
 	Book     *check.Book
 }
 
-// Prepare makes users, servers, channels and their history. What it has made when
-// it fails is in the world, for Remove.
+// Prepare makes the users, the servers with their channels and members, and the history.
+// After an error the world holds what was made so far, for Remove.
 func Prepare(ctx context.Context, s Settings, tell Tell) (*World, error) {
 	w := &World{Run: s.Run, Plan: s.Plan, Reach: s.Reach, Original: s.Original, Password: s.Password}
 	if w.Password == "" {
@@ -47,7 +48,7 @@ func Prepare(ctx context.Context, s Settings, tell Tell) (*World, error) {
 	}
 	d.Original = s.Original
 	ctx, cancel := context.WithCancel(ctx)
-	defer cancel() // ends the visits
+	defer cancel() // closes the connections of the preparation
 	users := s.Users
 	if users == "" {
 		users = s.Run
@@ -62,11 +63,11 @@ func Prepare(ctx context.Context, s Settings, tell Tell) (*World, error) {
 	return w, nil
 }
 
-// hands is how many requests of the preparation are under way at once.
+// hands is how many of the preparation's steps run at once.
 const hands = 16
 
-// atOnce is n, and 1 for the original, which loses its way when two change a file at
-// a time.
+// atOnce is how many steps may run at once: n, or 1 for the original provider, which gets
+// confused when two requests change a file at the same time.
 func (w *World) atOnce(n int) int {
 	if w.Original {
 		return 1
@@ -74,7 +75,8 @@ func (w *World) atOnce(n int) int {
 	return n
 }
 
-// inParallel calls do for 0 to n-1 and tells how far it is.
+// inParallel calls do for 0 to n-1, at most hands of them at once, and tell after each
+// one. It stops at the first error.
 func inParallel(ctx context.Context, n, hands int, tell func(done int64), do func(ctx context.Context, i int) error) error {
 	group, together := errgroup.WithContext(ctx)
 	group.SetLimit(hands)
@@ -125,7 +127,7 @@ func (w *World) makeAccount(ctx context.Context, d *wire.Dialer, a *Account) err
 	if err != nil {
 		return err
 	}
-	if !w.Original { // there the key is of no use
+	if !w.Original { // the original does not use the key
 		a.Key = answer.Key
 	}
 	return nil
@@ -138,7 +140,7 @@ func (w *World) makeServers(ctx context.Context, d *wire.Dialer, book *check.Boo
 	for part, share := range w.Plan.Mix {
 		scenario, _ := plan.Find(share.Scenario)
 		if scenario.Servers == 0 {
-			continue // it needs none
+			continue // the scenario needs no servers
 		}
 		w.Parts[part].Servers = make([]Server, w.Plan.Servers)
 		for i := range w.Parts[part].Servers {
@@ -162,14 +164,14 @@ func (w *World) makeServers(ctx context.Context, d *wire.Dialer, book *check.Boo
 	return w.makeHistory(ctx, d, book, tell)
 }
 
-// home is the server of a client and its account, which follow from its number
-// alone, so that they are the same however many processes there are.
+// home is the index of a client's server and of its account. They follow from the
+// client's number alone, so that they are the same however many processes there are.
 func (w *World) home(part, number int) (server, account int) {
 	return number % max(len(w.Parts[part].Servers), 1), number % len(w.Accounts)
 }
 
-// makeMembers has each account join the servers of its clients: once, since it costs the
-// provider a password hash.
+// makeMembers makes each account join the servers of its clients, each server once, however
+// many clients share the account.
 func (w *World) makeMembers(ctx context.Context, d *wire.Dialer, tell Tell) error {
 	type member struct{ part, server, account int }
 	var members []member
@@ -209,7 +211,7 @@ func (w *World) makeServer(ctx context.Context, d *wire.Dialer, s *Server, name 
 	defer c.Close()
 	create := w.inServer("createserver", owner.Name, name)
 	create.ServerPasswd = noPassword
-	s.Name = name // from now on it may be there, and has to be removed
+	s.Name = name // set before the request: from now on the server may exist and has to be removed
 	if _, err = insist(ctx, c, create, w.Reach.Timeout); err != nil {
 		return err
 	}
@@ -226,7 +228,7 @@ func (w *World) makeServer(ctx context.Context, d *wire.Dialer, s *Server, name 
 	return nil
 }
 
-// makeHistory fills the channels of the scenarios that read back.
+// makeHistory fills the channels of scenarios that read the history.
 func (w *World) makeHistory(ctx context.Context, d *wire.Dialer, book *check.Book, tell Tell) error {
 	type spot struct {
 		server  *Server
@@ -255,7 +257,7 @@ func (w *World) makeHistory(ctx context.Context, d *wire.Dialer, book *check.Boo
 	})
 }
 
-// fill posts a channel's history, a window of requests at a time.
+// fill posts one channel's history, with up to 32 requests under way at once.
 func (w *World) fill(ctx context.Context, d *wire.Dialer, book *check.Book, lane *check.Lane, owner int, posted func()) error {
 	c, err := w.visit(ctx, d, w.Accounts[owner])
 	if err != nil {

@@ -16,7 +16,8 @@ import (
 	"elemental/protocol"
 )
 
-// Dialer makes the dialer for that many connections.
+// Dialer makes a dialer that can hold that many connections at once. The error says why
+// it cannot.
 func (r *Reach) Dialer(connections int) (*wire.Dialer, error) {
 	address, err := netip.ParseAddrPort(r.Address)
 	if err != nil {
@@ -52,7 +53,7 @@ func (r *Reach) secure() (*tls.Config, error) {
 	return config, nil
 }
 
-// refused is a provider's no to something that the run cannot do without.
+// refused is the provider's refusal of a request that the run cannot do without.
 type refused struct{ call, code, reason string }
 
 func (r *refused) Error() string { return fmt.Sprintf("%s: %s", r.call, r.reason) }
@@ -65,13 +66,14 @@ func codeOf(err error) string {
 	return ""
 }
 
-// passing are the refusals after which the same request may succeed.
+// passing are the codes of refusals after which the same request may succeed later.
 var passing = map[string]bool{"busy": true, "too_often": true, "too_many_logins": true}
 
-// errNoAnswer is the end of a connection on which the provider has been silent.
+// errNoAnswer ends a connection on which the provider owes an answer for too long.
 var errNoAnswer = errors.New("no answer in time")
 
-// insist asks until the provider answers other than to try again later.
+// insist repeats a request, with growing pauses, while the refusal is a passing one. It
+// gives up after timeout and returns the last refusal then.
 func insist(ctx context.Context, c *wire.Conn, r *protocol.Request, timeout time.Duration) (*wire.Answer, error) {
 	pauses := backoff.NewExponentialBackOff()
 	pauses.InitialInterval, pauses.MaxInterval = 50*time.Millisecond, 2*time.Second
@@ -86,7 +88,7 @@ func insist(ctx context.Context, c *wire.Conn, r *protocol.Request, timeout time
 	}
 }
 
-// ask asks once, for no longer than timeout.
+// ask sends a request once. If no answer comes within timeout, it ends the connection.
 func ask(c *wire.Conn, r *protocol.Request, timeout time.Duration) (*wire.Answer, error) {
 	late := time.AfterFunc(timeout, func() { c.End(errNoAnswer) })
 	defer late.Stop()
@@ -94,8 +96,9 @@ func ask(c *wire.Conn, r *protocol.Request, timeout time.Duration) (*wire.Answer
 	return a, problem(r.Call.Value, a)
 }
 
-// StillThere is nil where the provider answers, whatever it says. A run that has no
-// history to read back and nothing to remove would not notice that it has gone.
+// StillThere returns nil if the provider answers, even with a refusal. A run that has no
+// history to read back and nothing to remove would not notice otherwise that the provider
+// is gone.
 func StillThere(ctx context.Context, w *World) error {
 	d, err := w.Reach.Dialer(0)
 	if err != nil {
@@ -106,13 +109,13 @@ func StillThere(ctx context.Context, w *World) error {
 		defer c.Close()
 		_, err = ask(c, &protocol.Request{Call: protocol.String("getprovidername")}, w.Reach.Timeout)
 	}
-	if no := new(refused); err == nil || errors.As(err, &no) || isLastWord(err) { // as of one that is full
+	if no := new(refused); err == nil || errors.As(err, &no) || isLastWord(err) { // a full provider, for example
 		return nil
 	}
 	return fmt.Errorf("the provider is not there any more: %w", err)
 }
 
-// problem is why an answer is no success, nil if it is one.
+// problem is the error of an answer, or nil for a success.
 func problem(call string, a *wire.Answer) error {
 	switch {
 	case a.Err != nil:
@@ -123,7 +126,8 @@ func problem(call string, a *wire.Answer) error {
 	return nil
 }
 
-// request is a request of a user. The original wants to hear the name each time.
+// request makes a request of a user. The original provider needs the user's name in each
+// one.
 func (w *World) request(call, user string) *protocol.Request {
 	r := &protocol.Request{Call: protocol.String(call)}
 	if w.Original {
@@ -144,8 +148,8 @@ func (w *World) inChannel(call, user, server, channel string) *protocol.Request 
 	return r
 }
 
-// login is the request by which an account logs in: by key where there is one, which
-// costs the provider no password hash.
+// login makes an account's login request: with the key if there is one, since that costs
+// the provider no password hash, otherwise with the password.
 func (w *World) login(a Account) *protocol.Request {
 	r := &protocol.Request{Call: protocol.String("login"), Usernm: protocol.String(a.Name)}
 	if a.Key != "" {
@@ -156,13 +160,15 @@ func (w *World) login(a Account) *protocol.Request {
 	return r
 }
 
-// keyIsOld tells that a key is good no more, and the password still is.
+// keyIsOld tells whether a login was refused because the key is too old or wrong. The
+// password may still be good.
 func keyIsOld(err error) bool {
 	code := codeOf(err)
 	return code == "key_too_old" || code == "wrong_key"
 }
 
-// visit is a connection of an account for a while, which ends with the context.
+// visit opens a connection that is logged in as the account. It ends when the context
+// does, or when the caller closes it.
 func (w *World) visit(ctx context.Context, d *wire.Dialer, a Account) (*wire.Conn, error) {
 	c, err := d.Dial(ctx, wire.Nobody{})
 	if err != nil {

@@ -11,17 +11,17 @@ import (
 	"elemental/protocol"
 )
 
-// scenario is what the clients of a plan.Scenario do.
+// scenario is the behaviour of the clients of a plan.Scenario.
 type scenario struct {
-	alone   bool     // a client does one thing at a time
-	absent  bool     // its clients hold no connection
-	does    []string // its operations, besides those of everybody who connects and listens
-	listens func(*client) bool
-	acts    func(number int) bool    // which clients do; nil: all
-	act     func(*client, time.Time) // one action, due at that moment; it ends with its last answer
+	alone   bool                     // a client does one thing at a time
+	absent  bool                     // its clients hold no connection between actions
+	does    []string                 // its operations, besides those that connecting and listening have
+	listens func(*client) bool       // which clients subscribe; nil for none
+	acts    func(number int) bool    // which clients act, by number; nil for all
+	act     func(*client, time.Time) // does one action, which was due at that moment; returns after its last answer
 }
 
-// scenarios are what there is to do, by the names of plan.Scenarios.
+// scenarios has an entry for each of plan.Scenarios, by name.
 var scenarios = map[string]scenario{
 	"chat":      {does: posting, listens: everybody, act: (*client).chat},
 	"fanout":    {does: posting, listens: allButPosters, acts: postsAlone, act: (*client).chat},
@@ -41,24 +41,25 @@ var (
 
 func everybody(*client) bool { return true }
 
-// subscribes tells whether a client does. The original pushes nothing.
+// subscribes tells whether a client subscribes to its channel. With the original provider
+// none does, since it pushes nothing.
 func (s *scenario) subscribes(c *client) bool {
 	return s.listens != nil && !c.part.w.world.Original && s.listens(c)
 }
 
-// posters is how many clients of fanout post; all others listen.
+// posters is how many clients of the scenario fanout post. All others listen.
 const posters = 4
 
 func allButPosters(c *client) bool { return c.number >= posters }
 
 func postsAlone(number int) bool { return number < posters }
 
-// oneInFive of the clients of slow do not read; the others chat.
+// oneInFive: in the scenario slow every fifth client stops reading; the others chat.
 const oneInFive = 5
 
 func readsOn(number int) bool { return number%oneInFive != 0 }
 
-// chat posts a message.
+// chat posts one message in the client's channel.
 func (c *client) chat(due time.Time) {
 	if l := c.must(opPost); l != nil {
 		c.postOn(l, due)
@@ -75,7 +76,8 @@ func (c *client) postOn(l *link, due time.Time) {
 	c.judge(opPost, due, a)
 }
 
-// must is the client's connection; without one the operation has failed.
+// must is the client's connection. Without one it returns nil and records that the
+// operation failed.
 func (c *client) must(operation string) *link {
 	l := c.online()
 	if l == nil {
@@ -86,11 +88,11 @@ func (c *client) must(operation string) *link {
 
 var errAway = errors.New("not connected")
 
-// page is how many messages a reader asks for at once.
+// page is how many messages a reader of the scenario history asks for at once.
 const page = 50
 
-// readBack reads the page before the one that it has read last, and begins at the
-// end again when it has come to the beginning.
+// readBack reads the page before the one it read last. After the first page of the
+// channel it begins again at the end.
 func (c *client) readBack(due time.Time) {
 	l := c.must(opPage)
 	if l == nil {
@@ -108,7 +110,8 @@ func (c *client) readBack(due time.Time) {
 	}
 }
 
-// read reads messages, and reports it when they are not as many as there are.
+// read reads the messages from begin up to end, and reports an answer with another number
+// of messages.
 func (c *client) read(l *link, due time.Time, begin, end int64) []wire.Message {
 	r := c.part.w.world.inChannel("getmessages", c.me.Name, c.home.Server, c.home.Name)
 	r.Begin, r.End = protocol.Int(begin), protocol.Int(end)
@@ -119,8 +122,8 @@ func (c *client) read(l *link, due time.Time, begin, end int64) []wire.Message {
 	return a.Messages
 }
 
-// poll counts the channel's messages and reads what has come. Each tenth time it
-// posts instead.
+// poll counts the channel's messages and reads the new ones. Every tenth step it posts a
+// message instead.
 func (c *client) poll(due time.Time) {
 	const rarely = 10
 	c.steps++
@@ -140,7 +143,8 @@ func (c *client) poll(due time.Time) {
 	}
 }
 
-// catchUp reads what has come since the last time, of total messages.
+// catchUp reads the messages that are new since the last time. Total is how many the
+// channel has.
 func (c *client) catchUp(l *link, total int64) {
 	w, begin := c.part.w, c.place.Load()
 	end := min(total, begin+w.world.portion(1000))
@@ -154,10 +158,10 @@ func (c *client) catchUp(l *link, total int64) {
 			w.rec.Done(c.turn, opSeen, start.Add(stamp.Due), start.Add(stamp.Sent), time.Now())
 		}
 	}
-	c.place.Store(begin + int64(len(messages))) // what had no answer is read the next time
+	c.place.Store(begin + int64(len(messages))) // messages that had no answer are read the next time
 }
 
-// ping asks for a sign of life, the original for its name.
+// ping sends a ping, or asks the original provider, which knows no ping, for its name.
 func (c *client) ping(due time.Time) {
 	l := c.must(opPing)
 	if l == nil {
@@ -170,11 +174,11 @@ func (c *client) ping(due time.Time) {
 	c.ask(l.conn, opPing, due, c.part.w.world.request(call, c.me.Name))
 }
 
-// newcomers numbers the users that storms make.
+// newcomers numbers the users that the scenario login makes.
 var newcomers atomic.Int64
 
-// storm connects, registers a new user, logs in and leaves. What had to wait for its turn,
-// and for the connection, is late with the first request.
+// storm connects, registers a new user, logs in and disconnects. The first request's
+// latency counts from due, so it includes the wait for its turn and for the connection.
 func (c *client) storm(due time.Time) {
 	w := c.part.w
 	l := &link{c: c}
@@ -192,8 +196,8 @@ func (c *client) storm(due time.Time) {
 	}
 }
 
-// churn takes the next step of a circle: a server and a channel are made, a member
-// leaves and joins the scenario's common server, channel and server are deleted.
+// churn takes the next step of a cycle: make a server, make a channel in it, leave and
+// rejoin the scenario's common server, delete the channel, delete the server.
 func (c *client) churn(due time.Time) {
 	circle := []struct{ operation, call string }{
 		{opNewServer, "createserver"}, {opNewChannel, "createchannel"}, {opLeave, "leaveserver"},
@@ -216,11 +220,11 @@ func (c *client) churn(due time.Time) {
 		r.Name = protocol.String("passing")
 	}
 	if a := c.ask(l.conn, step.operation, due, r); a.Err == nil && !passing[a.Code] {
-		c.steps++ // otherwise the same step once more
+		c.steps++ // else the same step is tried again next time
 	}
 }
 
-// wave drops all clients of the part at once and has them return, each with a post.
+// wave drops all of the part's clients at once. Each reconnects and then posts a message.
 func (c *client) wave(due time.Time) {
 	var all sync.WaitGroup
 	for _, one := range c.part.clients {

@@ -11,10 +11,11 @@ import (
 	"elemental/protocol"
 )
 
-// verifying is how many channels are read back at once.
+// verifying is how many channels are counted or read back at once.
 const verifying = 8
 
-// ownerOf finds who made a server.
+// ownerOf finds the account that made a server; an empty one if the world does not have
+// the server.
 func (w *World) ownerOf(server string) Account {
 	for _, site := range w.Parts {
 		for _, s := range site.Servers {
@@ -26,7 +27,7 @@ func (w *World) ownerOf(server string) Account {
 	return Account{}
 }
 
-// count counts the messages of all channels that the book has something of.
+// count asks the provider how many messages each channel has that the book has used.
 func (w *World) count(ctx context.Context, d *wire.Dialer, b *check.Book) (map[*check.Channel]int64, error) {
 	channels := used(b)
 	totals := make(map[*check.Channel]int64, len(channels))
@@ -44,7 +45,7 @@ func (w *World) count(ctx context.Context, d *wire.Dialer, b *check.Book) (map[*
 	return totals, err
 }
 
-// asOwner does something on a connection of who made a channel's server.
+// asOwner calls do with a connection of the account that made the channel's server.
 func (w *World) asOwner(ctx context.Context, d *wire.Dialer, c *check.Channel, do func(visit *wire.Conn, owner Account) error) error {
 	owner := w.ownerOf(c.Server)
 	visit, err := w.visit(ctx, d, owner)
@@ -63,8 +64,8 @@ func (w *World) total(ctx context.Context, visit *wire.Conn, who Account, c *che
 	return a.Amount, nil
 }
 
-// CheckPrepared checks what the preparation itself has posted, where other processes
-// make the load.
+// CheckPrepared checks the messages that the preparation posted. It is for runs whose
+// load is made by other processes, which know nothing of them.
 func CheckPrepared(ctx context.Context, w *World, b *check.Book, tell Tell) (*Outcome, error) {
 	d, err := w.Reach.Dialer(0)
 	if err != nil {
@@ -78,9 +79,9 @@ func CheckPrepared(ctx context.Context, w *World, b *check.Book, tell Tell) (*Ou
 	return &Outcome{Counts: b.Counts(), Reports: b.Reports()}, err
 }
 
-// verify reads the history of the channels that the book has something of, and has the
-// book judge it. With history false nothing is read, and the subscriptions alone
-// are judged. The totals are for telling how far it is.
+// verify reads the history of all channels that the book has used, and the book judges
+// it. With history false nothing is read and only the subscriptions are judged. The
+// totals are for telling the progress.
 func (w *World) verify(ctx context.Context, d *wire.Dialer, b *check.Book, totals map[*check.Channel]int64, history bool, tell Tell) error {
 	channels := used(b)
 	var all int64
@@ -99,15 +100,15 @@ func (w *World) verify(ctx context.Context, d *wire.Dialer, b *check.Book, total
 	})
 }
 
-// portion is how many messages are asked for at once: at most that many, and well
-// within the 8 MiB that a provider answers at once.
+// portion is how many messages to ask for at once: most at most, and few enough to stay
+// well within the 8 MiB that a provider puts into one answer.
 func (w *World) portion(most int64) int64 {
 	const bytes = 4 << 20
 	return max(min(most, bytes/int64(w.Plan.Size.Max)), 1)
 }
 
-// readAll reads a channel. Its messages are counted anew: what came after the first
-// count, from a connection that was cut, may have been pushed since.
+// readAll reads all of a channel. It counts the messages again: a post of a connection
+// that was cut may have been stored and pushed since the first count.
 func (w *World) readAll(ctx context.Context, d *wire.Dialer, c *check.Channel, done func(n int)) error {
 	return w.asOwner(ctx, d, c, func(visit *wire.Conn, owner Account) error {
 		return w.readAs(ctx, visit, owner, c, done)
@@ -140,14 +141,16 @@ func (w *World) readAs(ctx context.Context, visit *wire.Conn, owner Account, c *
 	return nil
 }
 
-// noPassword is that of every server of a run: who joins costs no hash.
+// noPassword is the password of every server of a run: joining one costs the provider no
+// hash.
 var noPassword = protocol.String("")
 
-// ownServer is the name of the server that a client of churn makes and deletes.
+// ownServer is the name of the server that a client of the scenario churn makes and
+// deletes.
 func (w *World) ownServer(number int) string { return fmt.Sprintf("%s-own-%d", w.Run, number) }
 
-// remains are the servers that may be there: of the world, and those that clients of
-// churn have made and did not come to delete.
+// remains lists the servers that may still exist: those of the world, and those that
+// clients of the scenario churn may have made and not deleted.
 func (w *World) remains() (servers []Server) {
 	for part, site := range w.Parts {
 		for _, s := range site.Servers {
@@ -166,7 +169,7 @@ func (w *World) remains() (servers []Server) {
 	return servers
 }
 
-// Remove deletes all servers of the run. Users stay: no provider can remove them.
+// Remove deletes all servers of the run. Users stay, since no provider can remove them.
 func Remove(ctx context.Context, w *World, tell Tell) error {
 	d, err := w.Reach.Dialer(0)
 	if err != nil {

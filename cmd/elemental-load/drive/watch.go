@@ -7,9 +7,9 @@ import (
 	"elemental/cmd/elemental-load/wire"
 )
 
-// watch knows the open connections of a process, and ends those on which the
-// provider is silent: one look at all of them a second costs less than a timer for
-// each request.
+// watch knows the open connections of a process and ends those on which the provider owes
+// an answer for too long. Looking at all of them once a second costs less than a timer
+// for each request.
 type watch struct {
 	mu   sync.Mutex
 	open map[*link]*wire.Conn
@@ -18,7 +18,7 @@ type watch struct {
 func (w *watch) add(l *link, c *wire.Conn) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if !l.gone { // it may have ended before this
+	if !l.gone { // it may have ended before it is added
 		w.open[l] = c
 	}
 }
@@ -30,14 +30,14 @@ func (w *watch) remove(l *link) {
 	delete(w.open, l)
 }
 
-// count is how many are open.
+// count is how many connections are open.
 func (w *watch) count() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return len(w.open)
 }
 
-// all are the open ones.
+// all lists the open connections.
 func (w *watch) all() []*wire.Conn {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -48,7 +48,7 @@ func (w *watch) all() []*wire.Conn {
 	return conns
 }
 
-// endSilent ends the connections that owe an answer for longer than timeout.
+// endSilent ends the connections on which an answer is due for longer than timeout.
 func (w *watch) endSilent(timeout time.Duration) {
 	latest := time.Now().Add(-timeout)
 	for _, c := range w.all() {

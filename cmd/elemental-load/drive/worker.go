@@ -14,7 +14,7 @@ import (
 	"elemental/cmd/elemental-load/wire"
 )
 
-// Worker is one process's share of a run. Its steps are called one after the other.
+// Worker is one process's share of a run. Its steps are called one after another.
 type Worker struct {
 	world      *World
 	number, of int
@@ -23,17 +23,17 @@ type Worker struct {
 	rec        *measure.Recorder
 	parts      []*part
 	watch      watch
-	slots      chan struct{} // actions under way
-	strays     atomic.Int64
+	slots      chan struct{} // one token for each action under way
+	strays     atomic.Int64  // pushes of channels that the client is not subscribed to
 
-	start atomic.Pointer[time.Time]
-	life  context.Context // until the clients are to stay away
+	start atomic.Pointer[time.Time] // when the load begins, nil before Load
+	life  context.Context           // ends when no client is to connect again
 	leave context.CancelFunc
-	tasks sync.WaitGroup // clients that come back
+	tasks sync.WaitGroup // clients that are connecting again, and the beat
 }
 
-// NewWorker is the number-th of of processes. The book is new, or, where there is one
-// process alone, the one that the world was made with.
+// NewWorker makes worker number of as many as of says, counted from 0. The book is a new
+// one, or, if one process does everything, the one that the world was made with.
 func NewWorker(world *World, number, of int, book *check.Book) (*Worker, error) {
 	w := &Worker{
 		world: world, number: number, of: of, book: book,
@@ -60,7 +60,7 @@ func NewWorker(world *World, number, of int, book *check.Book) (*Worker, error) 
 	return w, nil
 }
 
-// began is when the load began, zero before.
+// began is when the load begins, zero before Load is called.
 func (w *Worker) began() time.Time {
 	if start := w.start.Load(); start != nil {
 		return *start
@@ -71,7 +71,7 @@ func (w *Worker) began() time.Time {
 // connecting is how many clients connect at once.
 const connecting = 64
 
-// Connect connects all clients. It gives what was measured meanwhile.
+// Connect connects all clients and returns what was measured meanwhile.
 func (w *Worker) Connect(ctx context.Context, tell Tell) (*measure.Interval, error) {
 	var all []*client
 	for _, p := range w.parts {
@@ -91,12 +91,12 @@ func (w *Worker) Connect(ctx context.Context, tell Tell) (*measure.Interval, err
 	return taken, err
 }
 
-// Load makes the load, from start on. Took is called after each second with what
-// was measured in it, until all that was begun is over: for a while longer than
-// the plan, if the provider is slow. The end of the context ends the load early.
+// Load makes the load, beginning at start. After each second it calls took with what was
+// measured in it, until every action that was begun is over. With a slow provider that is
+// later than the plan says. The load ends early when the context does.
 func (w *Worker) Load(ctx context.Context, start time.Time, took func(second int, taken *measure.Interval)) {
 	w.start.Store(&start)
-	w.rec.Take() // what came before is not of the load
+	w.rec.Take() // measurements from before are not part of the load
 	over := make(chan struct{})
 	beating, still := context.WithCancel(ctx)
 	defer still()
@@ -124,8 +124,8 @@ func (w *Worker) Load(ctx context.Context, start time.Time, took func(second int
 	}
 }
 
-// beat looks, a hundred times a second, how late this process is for what waits for
-// nobody: where it is starved, so are those who read answers.
+// beat measures a hundred times a second how late this process wakes. A process that is
+// short of CPU reads answers late as well, and then measures its own delay.
 func (w *Worker) beat(ctx context.Context, start time.Time) {
 	c := newClock()
 	defer c.Close()
@@ -135,7 +135,7 @@ func (w *Worker) beat(ctx context.Context, start time.Time) {
 	}
 }
 
-// take is what was measured since the last time.
+// take is what was measured since the last call.
 func (w *Worker) take(usage *measure.Process) *measure.Interval {
 	taken := w.rec.Take()
 	taken.Connections = w.watch.count()
@@ -143,19 +143,19 @@ func (w *Worker) take(usage *measure.Process) *measure.Interval {
 	return taken
 }
 
-// Outcome is what the checks have found.
+// Outcome is what the checks of one process have found.
 type Outcome struct {
 	Counts  check.Counts      `json:"counts"`
 	Reports []check.Report    `json:"reports"`
 	Slow    SlowReaders       `json:"slow"`
-	Strays  int64             `json:"strays"` // pushes of other channels than the client's
+	Strays  int64             `json:"strays"` // pushes of channels that the client had not subscribed to
 	Notes   []string          `json:"notes"`
 	Late    *measure.Interval `json:"late"` // what was measured after the load
 }
 
-// Check waits until subscribers have heard all that they are owed, for a while,
-// then hangs up, reads all history back and compares. With history false it
-// judges the subscriptions alone.
+// Check waits for a while until the subscribers have got every push that is due to them.
+// Then it closes all connections, reads the whole history back and compares. With history
+// false only the subscriptions are judged.
 func (w *Worker) Check(ctx context.Context, history bool, tell Tell) (*Outcome, error) {
 	w.wakeSlow()
 	o := &Outcome{}
@@ -184,10 +184,10 @@ func (w *Worker) Check(ctx context.Context, history bool, tell Tell) (*Outcome, 
 	return o, nil
 }
 
-// hangUp closes all connections and has nobody come back.
+// hangUp closes all connections and ends all reconnecting.
 func (w *Worker) hangUp() {
 	w.leave()
-	w.closeAll() // who is about to come back must not wait for an answer
+	w.closeAll() // so that a client that is connecting again does not wait for an answer
 	w.tasks.Wait()
 	w.closeAll()
 }
@@ -198,10 +198,10 @@ func (w *Worker) closeAll() {
 	}
 }
 
-// Close ends what may still be open.
+// Close closes whatever is still open.
 func (w *Worker) Close() { w.hangUp() }
 
-// wakeSlow has the slow readers read on.
+// wakeSlow makes the slow readers read again.
 func (w *Worker) wakeSlow() {
 	for _, p := range w.parts {
 		for _, c := range p.clients {
@@ -212,18 +212,19 @@ func (w *Worker) wakeSlow() {
 	}
 }
 
-// How long subscribers are waited for: as long as something comes, and until so many looks
-// in a row have found nothing new, while the provider answers; for longest at most.
+// How long Check waits for pushes: until nothing new has come for looks checks in a row,
+// look apart, while the provider answers; but for longest at most.
 const (
 	look    = 20 * time.Millisecond
 	looks   = 250
-	asking  = 50 // after so many of them in a row the provider is asked for a sign of life
+	asking  = 50 // after every so many checks without anything new, the provider has to show that it still answers
 	longest = 30 * time.Second
 )
 
-// awaitPushes waits until nobody is behind, or nothing comes any more. False means
-// that something was still coming. What a provider that halts has not sent is not lost:
-// looks count while it answers.
+// awaitPushes waits until every subscriber has all it is due, or nothing comes any more.
+// It returns false if pushes were still coming. While the provider does not answer, the
+// count of checks without anything new begins anew: what a halted provider has not sent
+// yet is not lost.
 func (w *Worker) awaitPushes(ctx context.Context, totals map[*check.Channel]int64) bool {
 	begun := time.Now()
 	last, same := int64(-1), 0
@@ -238,7 +239,7 @@ func (w *Worker) awaitPushes(ctx context.Context, totals map[*check.Channel]int6
 		if behind == 0 || same >= looks {
 			return true
 		}
-		_ = (plainClock{}).Until(ctx, time.Now().Add(look)) // the loop sees the end
+		_ = (plainClock{}).Until(ctx, time.Now().Add(look)) // an ended context is seen by the loop
 		if same%asking == asking-1 && StillThere(ctx, w.world) != nil {
 			same = 0
 		}
@@ -251,7 +252,7 @@ func isLastWord(cause error) bool {
 	return errors.As(cause, &word)
 }
 
-// used are the channels in which this book has something to judge.
+// used lists the channels in which the book has something to judge.
 func used(b *check.Book) []*check.Channel {
 	return slices.DeleteFunc(b.Channels(), func(c *check.Channel) bool { return !c.Used() })
 }
