@@ -1,11 +1,11 @@
-// Package check keeps book of what was posted, acknowledged, pushed and read
-// back, and says what of it must never happen. It knows nothing of sockets and
-// is told from many goroutines.
+// Package check keeps a book of what was posted, acknowledged, pushed and read back, and
+// reports what must never happen. It knows nothing of sockets. Its methods are called
+// from many goroutines.
 //
 //	Book ── Channel ─┬─ Lane    the posts of one connection in it, in order
-//	                 └─ Stream  what one connection hears of it
+//	                 └─ Stream  the pushes of it that one connection gets
 //
-// A place in a channel costs 8 bytes while the book is kept.
+// For each message of a channel the book keeps 8 bytes.
 package check
 
 import (
@@ -15,24 +15,24 @@ import (
 	"sync/atomic"
 )
 
-// Violation is a kind of what must never happen.
+// Violation is a kind of thing that must never happen.
 type Violation string
 
 // The violations, worst first.
 const (
-	Lost          Violation = "lost"           // acknowledged, and not in the history
-	Undone        Violation = "refused-done"   // refused, and in the history all the same
+	Lost          Violation = "lost"           // acknowledged, but not in the history
+	Undone        Violation = "refused-done"   // refused, but in the history all the same
 	Doubled       Violation = "doubled"        // in the history twice
-	Reordered     Violation = "reordered"      // in the history in another order than one connection posted
-	Misplaced     Violation = "misplaced"      // two messages were told for one place, or history and acknowledgement differ
+	Reordered     Violation = "reordered"      // in the history in another order than its connection posted
+	Misplaced     Violation = "misplaced"      // two messages were reported at one index, or history and acknowledgement differ
 	Foreign       Violation = "foreign"        // a text that nobody posted
-	PushLost      Violation = "push-lost"      // a subscriber that stayed connected was never told
-	PushDoubled   Violation = "push-doubled"   // a subscriber was told twice
-	PushReordered Violation = "push-reordered" // a subscriber was told of a place after a later one
-	PushOwn       Violation = "push-own"       // a connection was told what it had posted itself
+	PushLost      Violation = "push-lost"      // a subscriber that stayed connected never got the push
+	PushDoubled   Violation = "push-doubled"   // a subscriber got the push twice
+	PushReordered Violation = "push-reordered" // a subscriber got the push after that of a later message
+	PushOwn       Violation = "push-own"       // a connection got a push of its own post
 )
 
-// About says each violation in a sentence, in the order of their weight.
+// About describes each violation in a sentence, worst first.
 var About = []struct {
 	Kind Violation
 	Says string
@@ -49,19 +49,19 @@ var About = []struct {
 	{PushOwn, "messages that were pushed to the connection that had posted them"},
 }
 
-// Report is how often a violation was seen, and the first few.
+// Report says how often a violation was seen, with the first few examples.
 type Report struct {
 	Kind     Violation
 	Count    int64
 	Examples []string
 }
 
-// Counts is what the book has seen.
+// Counts says how much the book has seen so far.
 type Counts struct {
 	Acknowledged, Found, Unsure, Pushes, Streams int64
 }
 
-// Book is the bookkeeping of one process's part of a run.
+// Book is the bookkeeping of one process of a run.
 type Book struct {
 	run    string
 	worker uint32
@@ -75,15 +75,15 @@ type Book struct {
 	reports  map[Violation]*Report
 }
 
-// The bits of a lane's number that count the lanes of a worker; those above say
-// which worker it is.
+// A lane's number has 32 bits: the low laneBits count the lanes of a worker, the others
+// say which worker it is.
 const laneBits = 26
 
-// MostWorkers is how many processes can share a run.
+// MostWorkers is how many workers can have a book in one run.
 const MostWorkers = 1 << (32 - laneBits)
 
-// New opens a book. Run is the run's name, without spaces; worker is this
-// process's number, below MostWorkers.
+// New opens an empty book. Run is the run's name, without spaces. Worker is this
+// process's number, from 0 to MostWorkers-1.
 func New(run string, worker int) *Book {
 	return &Book{run: run, worker: uint32(worker), reports: map[Violation]*Report{}, byName: map[[2]string]*Channel{}}
 }
@@ -93,7 +93,7 @@ func (b *Book) Counts() Counts {
 	return Counts{b.acknowledged.Load(), b.found.Load(), b.unsure.Load(), b.pushes.Load(), b.streams.Load()}
 }
 
-// Reports are the violations so far, worst first.
+// Reports lists the violations found so far, worst first.
 func (b *Book) Reports() []Report {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -106,7 +106,7 @@ func (b *Book) Reports() []Report {
 	return all
 }
 
-// mostExamples is how many violations of a kind are told in full.
+// mostExamples is how many violations of each kind are kept with their details.
 const mostExamples = 5
 
 func (b *Book) report(kind Violation, format string, args ...any) {
@@ -122,14 +122,14 @@ func (b *Book) report(kind Violation, format string, args ...any) {
 	}
 }
 
-// Channels are all channels of the book.
+// Channels lists all channels of the book.
 func (b *Book) Channels() []*Channel {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return slices.Clone(b.channels)
 }
 
-// Channel is a channel that this run has made, and what was told of its places.
+// Channel is a channel that this run has made, with what was reported of its messages.
 type Channel struct {
 	Server, Name string
 	book         *Book
@@ -140,7 +140,8 @@ type Channel struct {
 	streams []*Stream
 }
 
-// place is which message stands at an index: its lane and number, 0 if unknown.
+// place says which message is at an index of a channel: its lane and number; 0 if that is
+// not known.
 type place uint64
 
 func placeOf(s Stamp) place        { return place(s.Lane)<<32 | place(s.Number) + 1 }
@@ -150,8 +151,8 @@ func (p place) String() string     { return fmt.Sprintf("post %d of lane %d", p.
 func (c *Channel) String() string  { return c.Server + "/" + c.Name }
 func (b *Book) ours(n uint32) bool { return n>>laneBits == b.worker }
 
-// Channel is the channel of that name; at the first time it is empty, or was filled
-// by other processes of the run.
+// Channel returns the channel of that name. The first call for a name makes it. Other
+// processes of the run may have posted in it already.
 func (b *Book) Channel(server, name string) *Channel {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -164,11 +165,12 @@ func (b *Book) Channel(server, name string) *Channel {
 	return c
 }
 
-// mostGap is how far beyond what is known an index may be; more is no place of a
-// channel that a run has filled.
+// mostGap is how far an index may lie beyond all that is known. A larger one cannot be
+// right in a channel that the run itself has filled.
 const mostGap = 1 << 24
 
-// note keeps which message stands at an index. Called with the lock held.
+// note keeps which message is at an index, and reports it if another one was reported
+// there. From says who told it. Called with the lock held.
 func (c *Channel) note(index int64, s Stamp, from string) {
 	if index < 0 || index > int64(len(c.places))+mostGap {
 		c.book.report(Misplaced, "%s: index %d (%s)", c, index, from)
@@ -186,7 +188,7 @@ func (c *Channel) note(index int64, s Stamp, from string) {
 	}
 }
 
-// Used tells whether anybody has posted, listened or read in the channel.
+// Used tells whether anybody has posted, subscribed or read in the channel.
 func (c *Channel) Used() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -198,8 +200,8 @@ func (c *Channel) Used() bool {
 	return len(c.streams) > 0 || len(c.places) > 0
 }
 
-// Behind is how much the channel's subscribers have not heard of its first total
-// messages, posts of their own whose place was not told among it.
+// Behind is how many of the channel's first total messages its subscribers have not got
+// yet. Posts of their own are counted too while their index is not known.
 func (c *Channel) Behind(total int64) (all int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -209,8 +211,8 @@ func (c *Channel) Behind(total int64) (all int64) {
 	return all
 }
 
-// Settle ends all subscriptions of the channel at a moment at which its first total
-// messages should have come to them.
+// Settle ends all subscriptions of the channel. It is called when every push of its first
+// total messages should have come: those that have not are lost.
 func (c *Channel) Settle(total int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

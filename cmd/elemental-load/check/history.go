@@ -1,17 +1,17 @@
 package check
 
-// History compares what a channel's history has with the book: all its messages in
-// order, then Finish.
+// History compares a channel's history with the book. Read is called with each of its
+// messages in order, then Finish.
 type History struct {
 	c    *Channel
 	next int64
 }
 
-// History begins to compare.
+// History begins a comparison at the channel's first message.
 func (c *Channel) History() *History { return &History{c: c} }
 
-// Read takes the next message. Index is what the provider says is its place, below
-// 0 where it does not.
+// Read takes the next message. Index is the index that the provider gave with it, below 0
+// if it gave none.
 func (h *History) Read(index int64, text []byte) {
 	c, at := h.c, h.next
 	h.next++
@@ -35,8 +35,8 @@ func (h *History) Read(index int64, text []byte) {
 	}
 }
 
-// Finish judges, after the last message, what is missing: in the history, and of
-// what subscribers were owed.
+// Finish is called after the last message. It reports what is missing in the history, and
+// pushes that subscribers never got.
 func (h *History) Finish() {
 	c := h.c
 	c.mu.Lock()
@@ -54,7 +54,8 @@ func (h *History) Finish() {
 	}
 }
 
-// FinishUnread judges the streams alone, where the history is not read.
+// FinishUnread judges only the subscriptions. It is for runs that do not read the
+// history.
 func (c *Channel) FinishUnread() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -63,8 +64,8 @@ func (c *Channel) FinishUnread() {
 	}
 }
 
-// Saw takes a message that a reader of the history got while the load was under way, and
-// returns its stamp; false for a text that nobody posted.
+// Saw takes a message that a client read during the load, and returns its stamp. It
+// returns false, and reports the message, if nobody posted that text.
 func (c *Channel) Saw(index int64, text []byte) (Stamp, bool) {
 	s, ok := c.book.Read(text)
 	if !ok {
@@ -77,32 +78,33 @@ func (c *Channel) Saw(index int64, text []byte) (Stamp, bool) {
 	return s, true
 }
 
-// Short reports an answer that has fewer messages, or more, than there are from
-// begin up to end.
+// Short reports an answer that has fewer or more messages than there are from begin up to
+// end.
 func (c *Channel) Short(begin, end int64, got int) {
 	c.book.report(Lost, "%s: %d messages were answered for %d up to %d", c, got, begin, end)
 }
 
-// Known is how many messages the channel has at least, by what was told of it.
+// Known is how many messages the channel has at least, by the indexes that were reported
+// so far.
 func (c *Channel) Known() int64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return int64(len(c.places))
 }
 
-// Counted takes how many messages a channel is said to have. Known is how many it had at
-// least when that was asked.
+// Counted takes the number of messages that the provider reported. Known is what Known
+// returned before that was asked: fewer messages than that are a loss.
 func (c *Channel) Counted(known, amount int64) {
 	if amount < known {
 		c.book.report(Lost, "%s: %d messages were counted after %d were told", c, amount, known)
 	}
 }
 
-// beyond reports a message that was told to stand behind the end of the history. Called
-// with the lock held, after the lanes are finished.
+// beyond reports a message that was reported at an index behind the end of the history.
+// Called with the lock held, after the lanes are finished.
 func (c *Channel) beyond(index int64, p place) {
 	l := c.lanes[p.lane()]
-	if l == nil { // another process's
+	if l == nil { // another process posted it
 		c.book.report(Lost, "%s at %d: %v, which was told before", c, index, p)
 		return
 	}
@@ -110,7 +112,7 @@ func (c *Channel) beyond(index int64, p place) {
 	switch missing := l.skipped[p.number()]; {
 	case !missing:
 		c.book.report(Misplaced, "%s at %d: %v, which the history has elsewhere", c, index, p)
-	case !acknowledged: // its lane has told of the others
+	case !acknowledged: // finish has reported the acknowledged ones
 		c.book.report(Lost, "%s at %d: %v, which was told before", c, index, p)
 	}
 }

@@ -5,20 +5,20 @@ import (
 	"time"
 )
 
-// Lane is the posts of one connection in one channel, which the provider has to
-// keep in order. A connection that comes back begins a new one, since a post whose
-// answer was lost may still take effect later.
+// Lane holds the posts of one connection in one channel. The provider has to keep their
+// order. A client that connects again begins a new lane, since a post whose answer was
+// lost may still take effect later.
 type Lane struct {
 	ID uint32
 	c  *Channel
 
 	mu   sync.Mutex
 	sent uint32
-	odd  map[uint32]outcome // what is not acknowledged, or not yet
+	odd  map[uint32]outcome // posts that are not acknowledged (yet), by number
 
-	// Of reading the history back, by one goroutine.
+	// Used only while the history is read back, by one goroutine.
 	next    uint32
-	skipped map[uint32]bool // acknowledged, and later ones were seen before them
+	skipped map[uint32]bool // numbers that the history has passed over so far: they come later, or not at all
 }
 
 type outcome uint8
@@ -29,7 +29,7 @@ const (
 	unsure
 )
 
-// Lane begins a lane in the channel.
+// Lane begins a new lane in the channel, for one connection.
 func (c *Channel) Lane() *Lane {
 	b := c.book
 	l := &Lane{ID: b.worker<<laneBits | b.lanes.Add(1)&(1<<laneBits-1), c: c, odd: map[uint32]outcome{}}
@@ -39,11 +39,11 @@ func (c *Channel) Lane() *Lane {
 	return l
 }
 
-// Channel is where the lane is.
+// Channel is the channel that the lane is in.
 func (l *Lane) Channel() *Channel { return l.c }
 
-// Next is the stamp of the next post, which is under way from now on. It is called
-// in the order in which the posts are sent.
+// Next makes the stamp of the next post, which is under way from now on. It must be
+// called in the order in which the posts are sent.
 func (l *Lane) Next(due, sent time.Duration) Stamp {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -53,8 +53,8 @@ func (l *Lane) Next(due, sent time.Duration) Stamp {
 	return s
 }
 
-// Acknowledged notes a post that the provider has on disk, at an index; below 0,
-// the provider did not tell it.
+// Acknowledged notes that a post is on disk, at that index of the channel. The index is
+// below 0 if the provider did not tell it.
 func (l *Lane) Acknowledged(number uint32, index int64) {
 	l.mu.Lock()
 	delete(l.odd, number)
@@ -67,10 +67,10 @@ func (l *Lane) Acknowledged(number uint32, index int64) {
 	}
 }
 
-// Refused notes a post of which the provider says that nothing was done.
+// Refused notes a post that the provider has refused, which means that nothing was done.
 func (l *Lane) Refused(number uint32) { l.ended(number, refused) }
 
-// Unsure notes a post that nobody knows the end of.
+// Unsure notes a post whose outcome nobody knows.
 func (l *Lane) Unsure(number uint32) {
 	l.c.book.unsure.Add(1)
 	l.ended(number, unsure)
@@ -82,7 +82,7 @@ func (l *Lane) ended(number uint32, how outcome) {
 	l.odd[number] = how
 }
 
-// unsure is how many posts have an outcome that nobody knows.
+// unsure is how many posts have an unknown outcome.
 func (l *Lane) unsure() (n int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -100,7 +100,7 @@ func (l *Lane) used() bool {
 	return l.sent > 0
 }
 
-// outcome is what became of a post; ok is false for one that was not sent.
+// outcome is what became of a post. Ok is false if no such post was sent.
 func (l *Lane) outcome(number uint32) (how outcome, acknowledged, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -108,7 +108,7 @@ func (l *Lane) outcome(number uint32) (how outcome, acknowledged, ok bool) {
 	return how, !odd, number < l.sent
 }
 
-// read takes the next message of the lane that the history has.
+// read takes the next message of this lane in the history, which is at index at.
 func (l *Lane) read(number uint32, at int64) {
 	b := l.c.book
 	how, acknowledged, sent := l.outcome(number)
@@ -120,7 +120,7 @@ func (l *Lane) read(number uint32, at int64) {
 		b.report(Undone, "%s at %d: post %d of lane %d", l.c, at, number, l.ID)
 	case number < l.next && l.skipped[number]:
 		delete(l.skipped, number)
-		if acknowledged { // what had no answer may have been done later
+		if acknowledged { // a post without an answer may have taken effect later, so its order does not matter
 			b.report(Reordered, "%s at %d: post %d of lane %d comes after post %d", l.c, at, number, l.ID, l.next-1)
 		}
 	case number < l.next:
@@ -134,7 +134,8 @@ func (l *Lane) read(number uint32, at int64) {
 	}
 }
 
-// skipTo notes what was passed over: all that may still come, out of order.
+// skipTo notes the posts before number that have not come yet: they may still come, out
+// of order.
 func (l *Lane) skipTo(number uint32) {
 	for ; l.next < number; l.next++ {
 		if l.skipped == nil {
@@ -144,7 +145,7 @@ func (l *Lane) skipTo(number uint32) {
 	}
 }
 
-// finish reports what was acknowledged and did not come.
+// finish reports the acknowledged posts that the history does not have.
 func (l *Lane) finish() {
 	l.skipTo(l.sent)
 	for number := range l.sent {

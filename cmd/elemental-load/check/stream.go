@@ -6,27 +6,27 @@ import (
 	"sync"
 )
 
-// Stream is what one connection hears of a channel, and what it is owed: every
-// message from the moment of its subscription on, but for its own.
+// Stream holds the pushes that one connection gets of a channel. It is due a push of
+// every message from the moment of its subscription on, except its own posts.
 type Stream struct {
 	c   *Channel
-	own *Lane // of the same connection, nil if it does not post
+	own *Lane // the lane of the same connection, nil if it does not post
 
 	mu      sync.Mutex
 	begun   bool
 	ended   bool
-	early   []span         // heard before the subscription was answered
-	from    int64          // the first that is owed
-	next    int64          // behind all that it knows of
-	latest  int64          // the index of the latest push, -1 before
-	missing map[int64]bool // passed over: yet to come, its own, or lost
+	early   []span         // pushed before the answer to the subscription came
+	from    int64          // index of the first message whose push is due
+	next    int64          // all indexes below are known: pushed, its own, or in missing
+	latest  int64          // highest index pushed so far, -1 before the first
+	missing map[int64]bool // indexes that were passed over: the push is yet to come, the post is its own, or the push is lost
 }
 
-// span is the places from from on, before to.
+// span is the indexes from from up to, but not including, to.
 type span struct{ from, to int64 }
 
-// Stream begins a stream. Own is the lane of the same connection in this channel,
-// or nil.
+// Stream begins a stream. Own is the lane of the same connection in this channel, or nil
+// if it does not post there.
 func (c *Channel) Stream(own *Lane) *Stream {
 	s := &Stream{c: c, own: own, latest: -1, missing: map[int64]bool{}}
 	c.mu.Lock()
@@ -35,8 +35,8 @@ func (c *Channel) Stream(own *Lane) *Stream {
 	return s
 }
 
-// Begin says from which index on messages are owed: the amount that the answer to
-// the subscription told.
+// Begin is called when the subscription is answered. Amount is the number of messages in
+// that answer, so pushes are due from that index on.
 func (s *Stream) Begin(amount int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -50,11 +50,13 @@ func (s *Stream) Begin(amount int64) {
 	s.early = nil
 }
 
-// mostEarly bounds what is kept of what comes before a subscription is answered: it is one
-// span, unless the provider leaves places out, or tells them twice or in another order.
+// mostEarly is how many spans are kept of pushes that come before the subscription is
+// answered. One is enough, unless the provider leaves indexes out, repeats them or mixes
+// their order.
 const mostEarly = 1 << 16
 
-// before keeps what is heard before the subscription is answered. Called with the lock held.
+// before keeps the index of a push that came before the subscription was answered. Called
+// with the lock held.
 func (s *Stream) before(index int64) {
 	switch last := len(s.early) - 1; {
 	case last >= 0 && s.early[last].to == index:
@@ -64,8 +66,8 @@ func (s *Stream) before(index int64) {
 	}
 }
 
-// Pushed takes a push. It returns the message's stamp, false where its text is
-// nobody's.
+// Pushed takes a push and returns the message's stamp. It returns false, and reports the
+// push, if nobody posted that text.
 func (s *Stream) Pushed(index int64, text []byte) (Stamp, bool) {
 	s.c.book.pushes.Add(1)
 	stamp, ok := s.c.book.Read(text)
@@ -92,15 +94,15 @@ func (s *Stream) Pushed(index int64, text []byte) (Stamp, bool) {
 	return stamp, ok
 }
 
-// Own notes where a post of the same connection stands, which is not pushed to it.
+// Own notes the index of the connection's own post, which is not pushed to it.
 func (s *Stream) Own(index int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.pass(index)
 }
 
-// pass goes on behind an own post, or forgets that it had passed it over. Called with the
-// lock held.
+// pass notes an own post: it moves on past its index, or removes the index from missing.
+// Called with the lock held.
 func (s *Stream) pass(index int64) {
 	switch {
 	case !s.begun || s.ended:
@@ -114,7 +116,7 @@ func (s *Stream) pass(index int64) {
 // heard judges the index of a push. Called with the lock held.
 func (s *Stream) heard(index int64) {
 	switch {
-	case s.ended, index >= 0 && index < s.from: // owed no more, and not yet
+	case s.ended, index >= 0 && index < s.from: // the stream has ended, or the push is older than the subscription
 		return
 	case index >= s.next:
 		s.passOver(index)
@@ -124,11 +126,12 @@ func (s *Stream) heard(index int64) {
 	case index < s.latest:
 		s.c.book.report(PushReordered, "%s: %d after %d", s.c, index, s.latest)
 	}
-	delete(s.missing, index) // the answer to an own, later post may come first
+	delete(s.missing, index) // the index may be in missing although nothing is wrong: the answer to a later, own post may come first
 	s.latest = max(s.latest, index)
 }
 
-// passOver goes on behind an index that was heard. Called with the lock held.
+// passOver moves on past an index, noting those before it as missing. Called with the
+// lock held.
 func (s *Stream) passOver(index int64) {
 	if index-s.next > mostGap {
 		s.c.book.report(Misplaced, "%s: a push tells index %d where %d was due", s.c, index, s.next)
@@ -140,8 +143,8 @@ func (s *Stream) passOver(index int64) {
 	s.next++
 }
 
-// behind is how many of the channel's messages up to total have not come, its own
-// ones that were not told among them.
+// behind is how many of the channel's first total messages have not been pushed yet. The
+// connection's own posts are counted too while their index is not known.
 func (s *Stream) behind(total int64) int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -151,8 +154,8 @@ func (s *Stream) behind(total int64) int64 {
 	return max(total-s.next, 0) + int64(len(s.missing))
 }
 
-// settle ends the stream when all of the channel's first total messages should have
-// come: what is missing of them is lost, whatever comes later.
+// settle ends the stream when every push of the channel's first total messages should
+// have come. Those that have not are lost, whatever comes later.
 func (s *Stream) settle(total int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -165,8 +168,8 @@ func (s *Stream) settle(total int64) {
 	s.ended = true
 }
 
-// Stop ends the stream with its connection or subscription. What had not come by
-// then is owed no more, but for what a later push has passed over.
+// Stop ends the stream because its connection or subscription has ended. Pushes that have
+// not come are not due any more, except those that a later push has passed over.
 func (s *Stream) Stop() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -177,9 +180,10 @@ func (s *Stream) Stop() {
 	maps.DeleteFunc(s.missing, func(index int64, _ bool) bool { return index > s.latest })
 }
 
-// finish reports what never came. Called with the channel's lock held, once the
-// history has told whose each place is; where it was not read, as many places as the
-// connection has posts of unknown outcome may be its own.
+// finish reports the pushes that never came. Called with the channel's lock held, after
+// the history has shown whose post is at each index. If the history was not read, that is
+// not known for posts of unknown outcome: then as many missing pushes are not reported as
+// the connection has such posts.
 func (s *Stream) finish(read bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -198,7 +202,8 @@ func (s *Stream) finish(read bool) {
 	}
 }
 
-// isOwn tells a post of the same connection whose answer did not say its place.
+// isOwn tells whether the message at an index is the connection's own post. Its answer
+// may not have told the index.
 func (s *Stream) isOwn(index int64) bool {
 	return s.own != nil && index < int64(len(s.c.places)) && s.c.places[index] != 0 && s.c.places[index].lane() == s.own.ID
 }

@@ -9,9 +9,9 @@ import (
 //
 //	k3f9a1 4194305 17 1250000 1250013 80 the quick brown …
 //
-// the run, the lane, its number in the lane, the microseconds since the start of
-// the run at which it was due and really sent, its length, and a filling that
-// follows from the lane and the number.
+// These are: the name of the run, the lane, the message's number in the lane, when it was
+// due and when it was really sent (both in microseconds since the start of the run), its
+// length in bytes, and a filling that follows from the lane and the number.
 
 // Stamp is what a message says of itself.
 type Stamp struct {
@@ -20,10 +20,10 @@ type Stamp struct {
 	Due, Sent time.Duration // since the start of the run
 }
 
-// LeastSize is the least bytes of a message: the longest stamp.
+// LeastSize is the least size of a message in bytes: it has room for the longest stamp.
 const LeastSize = 96
 
-// filling is where the rest of a message is cut from.
+// filling is the text from which the rest of each message is cut.
 var filling = func() []byte {
 	const letters = "the quick brown fox jumps over the lazy dog 0123456789 pack my box with five dozen jugs "
 	b := make([]byte, 0, mostFilling+2*len(letters))
@@ -33,16 +33,16 @@ var filling = func() []byte {
 	return b
 }()
 
-const mostFilling = 1 << 20 // more than a provider takes by default
+const mostFilling = 1 << 20 // bytes; more than a provider accepts by default
 
-// rest is the filling of a message, n bytes of it.
+// rest is n bytes of filling for a message.
 func rest(lane, number uint32, n int) []byte {
 	from := int((lane*31 + number) % 89)
 	return filling[from : from+n]
 }
 
-// AppendText appends the text of a message of size bytes, but at least LeastSize.
-// It is plain ASCII that JSON needs no escape for.
+// AppendText appends the text of a message of size bytes, but at least LeastSize and at
+// most mostFilling. It is plain ASCII that needs no escapes in JSON.
 func (b *Book) AppendText(dst []byte, s Stamp, size int) []byte {
 	from := len(dst)
 	dst = append(append(dst, b.run...), ' ')
@@ -55,8 +55,8 @@ func (b *Book) AppendText(dst []byte, s Stamp, size int) []byte {
 	return append(dst, rest(s.Lane, s.Number, max(size-(len(dst)-from), 0))...)
 }
 
-// Read is the stamp of a text; false for one that no load tester of this run has
-// written like that.
+// Read is the stamp of a text. It returns false if the text is not exactly as a load
+// tester of this run would have written it.
 func (b *Book) Read(text []byte) (Stamp, bool) {
 	whole := len(text)
 	if len(text) <= len(b.run) || string(text[:len(b.run)]) != b.run || text[len(b.run)] != ' ' {
@@ -79,7 +79,7 @@ func (b *Book) Read(text []byte) (Stamp, bool) {
 	return s, true
 }
 
-// leadingNumber cuts a decimal number and the space behind it off a text.
+// leadingNumber cuts a decimal number and the space after it off a text.
 func leadingNumber(text []byte) (n int64, left []byte, ok bool) {
 	const most = 1 << 50
 	for i, c := range text {
