@@ -1,8 +1,8 @@
-// Package faultytest makes a provider that is at fault: it stands between the
-// clients of a test and the real provider and tampers, once, with what that
-// says. It is there to show that the load tester's checks see each fault.
+// Package faultytest makes a faulty provider for tests: a proxy between the clients and
+// the real provider, which changes once what the provider says. Tests use it to show that
+// the load tester's checks find each kind of fault.
 //
-// It knows plain TCP and encodings in which ASCII is ASCII.
+// It works over plain TCP, with encodings that contain ASCII unchanged.
 package faultytest
 
 import (
@@ -14,26 +14,26 @@ import (
 // Fault is what goes wrong.
 type Fault int
 
-// The faults. Each strikes once, at an occasion of its kind; occasions are
+// The faults. Each happens once, at the chosen occasion of its kind. Occasions are
 // counted over all connections.
 const (
-	None            Fault = iota // all passes as it is
-	DropPush                     // a push is swallowed
+	None            Fault = iota // everything passes unchanged
+	DropPush                     // a push is not passed on
 	DoublePush                   // a push is sent twice
-	SwapPushes                   // a push comes after the next one of its channel
-	PushOwn                      // a post is pushed to the connection that made it too, before it is answered
-	ChangePush                   // a push has the text of the one before it; an occasion is one that has one before it in its channel, on its connection
-	SameIndexTwice               // a post is answered with the index of the post before it; an occasion is one that has one before it in its channel
-	RefuseDone                   // a post that was done is refused as "busy, try again"
+	SwapPushes                   // a push is sent after the next one of its channel
+	PushOwn                      // a post is pushed to the connection that posted it too, before its answer
+	ChangePush                   // a push has the text of the one before; an occasion is a push that has one before it in its channel, on its connection
+	SameIndexTwice               // a post is answered with the index of the post before; an occasion is a post that has one before it in its channel
+	RefuseDone                   // a post that was done is answered as refused: "busy, try again"
 	Cut                          // the connection ends in the middle of the answer to a post
 	DropFromHistory              // a message is missing in the history of a channel
-	DoubleInHistory              // a message is there twice
-	SwapInHistory                // two messages that follow each other are exchanged
+	DoubleInHistory              // a message is twice in the history
+	SwapInHistory                // two neighbouring messages of the history are exchanged
 )
 
-// Proxy is a provider at fault. It ends with the test.
+// Proxy is a faulty provider. It is closed at the end of the test.
 type Proxy struct {
-	Addr string // where it listens, as host and port
+	Addr string // the address it listens on, as host and port
 
 	provider string
 	fault    Fault
@@ -46,15 +46,16 @@ type Proxy struct {
 	open      map[net.Conn]bool
 	occasions int
 	struck    bool
-	posted    map[place]int64 // the index of the last post
-	lies      map[place]*lie  // of what a channel's history is said to be
+	posted    map[place]int64 // index of the last post in each channel
+	lies      map[place]*lie  // channels whose history is not told as it is
 }
 
-// place is a channel.
+// place names a channel.
 type place struct{ server, channel string }
 
-// Start makes a provider that is right but for the fault, which strikes at the
-// at-th occasion, counted from 1. The real provider is at the address provider.
+// Start starts a proxy to the real provider at the address provider. It passes everything
+// unchanged, except that the fault happens at the occasion with number at, counted from
+// 1.
 func Start(t testing.TB, provider string, fault Fault, at int) *Proxy {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -70,15 +71,15 @@ func Start(t testing.TB, provider string, fault Fault, at int) *Proxy {
 	return p
 }
 
-// Struck reports whether the fault has struck: what the client then hears is
-// written, or about to be.
+// Struck reports whether the fault has happened: what the client then gets has been written,
+// or is about to be.
 func (p *Proxy) Struck() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.struck
 }
 
-// strikes counts an occasion of a fault and tells whether it is the one; the
+// strikes counts an occasion of a fault and tells whether the fault happens now. The
 // caller holds the lock.
 func (p *Proxy) strikes(fault Fault) bool {
 	if p.fault != fault || p.struck {
@@ -93,11 +94,11 @@ func (p *Proxy) accept() {
 	for {
 		client, err := p.listener.Accept()
 		if err != nil {
-			return // closed
+			return // the listener is closed
 		}
 		provider, err := net.Dial("tcp", p.provider)
 		if err != nil {
-			_ = client.Close() // the provider is gone, and so are we
+			_ = client.Close() // the provider cannot be reached: be as unreachable as it is
 			continue
 		}
 		if p.keep(client, provider) {
@@ -107,13 +108,14 @@ func (p *Proxy) accept() {
 	}
 }
 
-// keep notes connections that have to be closed in the end.
+// keep remembers connections, to be closed at the end. It closes them at once and returns
+// false if the proxy is closed already.
 func (p *Proxy) keep(conns ...net.Conn) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, conn := range conns {
 		if p.closed {
-			_ = conn.Close() // nobody uses it yet
+			_ = conn.Close() // nobody uses it yet, so there is nobody to tell of an error
 		} else {
 			p.open[conn] = true
 		}
@@ -121,7 +123,7 @@ func (p *Proxy) keep(conns ...net.Conn) bool {
 	return !p.closed
 }
 
-// drop closes connections; that unblocks who reads them.
+// drop closes connections, which ends the reads under way on them.
 func (p *Proxy) drop(conns ...net.Conn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -139,7 +141,7 @@ func (p *Proxy) close() {
 		conns = append(conns, conn)
 	}
 	p.mu.Unlock()
-	_ = p.listener.Close() // it is closed once
+	_ = p.listener.Close() // it is closed only once, so the error says nothing
 	p.drop(conns...)
 	p.running.Wait()
 }

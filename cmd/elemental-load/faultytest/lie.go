@@ -2,24 +2,25 @@ package faultytest
 
 import "encoding/json"
 
-// lie is a history that is not the channel's. It begins where the total is told,
-// so that it is coherent: who reads up to that total finds nothing odd but the
-// fault. What is told afterwards follows it, on all connections: totals, pages
-// and the places of later posts.
+// lie is a false history of a channel. It begins when the total number of messages is
+// told, so that it is coherent: a client that reads up to that total finds nothing odd
+// but the fault. All connections are told the same from then on: totals, pages and the
+// indexes of later posts.
 //
-// A channel that is deleted and made again under its name inherits the lie, and
+// Two limits: a channel that is deleted and made again under its name keeps the lie, and
 // a page of as many messages as an answer may have is refused.
 type lie struct {
 	fault Fault
-	at    int64 // the place of the fault
-	from  int64 // the real index of the first message that was posted after it began
+	at    int64 // index of the fault
+	from  int64 // the real index of the first message that was posted after the lie began
 }
 
-// least is how many messages a channel has where a history can be wrong: the
-// fault is neither at its begin nor at its end.
+// least is how many messages a channel must have for a fault in its history: the fault is
+// neither at the begin nor at the end.
 const least = 3
 
-// begin makes the lie about a channel with a total, if it is time for it.
+// begin begins a lie about a channel that has total messages, if it is the chosen
+// occasion.
 func (p *Proxy) begin(at place, total int64) {
 	if total < least {
 		return
@@ -31,7 +32,7 @@ func (p *Proxy) begin(at place, total int64) {
 	}
 }
 
-// more is how many messages the lie has beyond those that there are.
+// more is how many messages the lie adds to those that there really are.
 func (l *lie) more() int64 {
 	switch l.fault {
 	case DropFromHistory:
@@ -42,7 +43,7 @@ func (l *lie) more() int64 {
 	return 0
 }
 
-// real is which message stands in a place.
+// real is the real index of the message that the lie has at place.
 func (l *lie) real(place int64) int64 {
 	switch {
 	case l.fault == DropFromHistory && place >= l.at:
@@ -57,8 +58,9 @@ func (l *lie) real(place int64) int64 {
 	return place
 }
 
-// told is the place of a message in posts and pushes. What was posted before the
-// lie began may have been told already, and stays where it was.
+// told is the index that the lie gives to a message in answers to posts and in pushes.
+// Messages posted before the lie began may have been told already, so they keep their
+// index.
 func (l *lie) told(index int64) int64 {
 	if index < l.from {
 		return index
@@ -66,21 +68,22 @@ func (l *lie) told(index int64) int64 {
 	return index + l.more()
 }
 
-// span is which messages stand in the places from begin up to end: those from
-// first up to beyond, and perhaps one among them that stands in none.
+// span is the real range of messages, from first up to beyond, that contains all messages
+// which the lie has from begin up to end. It may contain one more.
 func (l *lie) span(begin, end int64) (first, beyond int64) {
 	if begin == end {
 		if end > 0 {
 			_, end = l.span(0, end)
 		}
-		return end, end // where it may be asked for nothing
+		return end, end // an empty range at an index that may be asked for
 	}
-	// Those at the ends may be exchanged with their neighbours.
+	// The messages at both ends may be exchanged with their neighbours.
 	first = min(l.real(begin), l.real(min(begin+1, end-1)))
 	return first, max(l.real(end-1), l.real(max(end-2, begin))) + 1
 }
 
-// asked is the request, changed so that its answer has all that the lie needs.
+// asked is the request, changed so that its answer contains all messages that the lie
+// needs.
 func (r request) asked(raw []byte) []byte {
 	all := members(raw)
 	switch {
@@ -101,7 +104,7 @@ func (r request) asked(raw []byte) []byte {
 	return encoded(all)
 }
 
-// history makes an answer tell the lie, if there is one.
+// history changes an answer as the channel's lie wants it, if there is a lie.
 func (p *Proxy) history(frame []byte, s said, r request) []byte {
 	at := r.place()
 	switch {
@@ -123,7 +126,7 @@ func (p *Proxy) history(frame []byte, s said, r request) []byte {
 	return frame
 }
 
-// latest is the answer to getlatestmessages.
+// latest changes an answer to getlatestmessages.
 func (l *lie) latest(frame []byte, s said, r request) []byte {
 	total := *s.Amount + l.more()
 	end := total
@@ -132,7 +135,7 @@ func (l *lie) latest(frame []byte, s said, r request) []byte {
 	}
 	var first said
 	if len(s.Messages) > 0 {
-		_ = json.Unmarshal(s.Messages[0], &first) // one without an index is none
+		_ = json.Unmarshal(s.Messages[0], &first) // a message without an index leaves first.Index nil
 	}
 	if first.Index == nil {
 		return changed(frame, "amount", total)
@@ -141,14 +144,14 @@ func (l *lie) latest(frame []byte, s said, r request) []byte {
 	return changed(changed(frame, "messages", page), "amount", total)
 }
 
-// page puts messages, of which the first has that index, into the places from
-// begin up to end.
+// page puts messages at the places from begin up to end. First is the real index of the
+// first of messages. Numbered messages also get their index changed.
 func (l *lie) page(messages []json.RawMessage, first, begin, end int64, numbered bool) []json.RawMessage {
-	page := []json.RawMessage{} // in JSON, none is a list too
+	page := []json.RawMessage{} // not nil, since JSON needs a list here, maybe an empty one
 	for place := begin; place < end; place++ {
 		at := l.real(place) - first
 		if at < 0 || at >= int64(len(messages)) {
-			continue // the real provider did not answer it
+			continue // the real provider did not send it
 		}
 		message := messages[at]
 		if numbered {

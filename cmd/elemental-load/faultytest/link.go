@@ -8,20 +8,21 @@ import (
 	"sync"
 )
 
-// link is one client's connection and the one to the provider that belongs to it.
+// link is a client's connection together with the proxy's connection to the provider for
+// it.
 type link struct {
 	p                *Proxy
 	client, provider net.Conn
 
 	mu      sync.Mutex
-	waiting []request // for their answers
+	waiting []request // requests that are not answered yet
 
-	// Of the goroutine that carries answers.
-	last map[place][]byte // the text of the last push
-	held *held            // a push that waits for the next one
+	// Used only by the goroutine that carries answers.
+	last map[place][]byte // the text of the last push, by channel
+	held *held            // a push that is kept until the next one of its channel
 }
 
-// request is what an answer has to be known about its request.
+// request is what must be known of a request to change its answer.
 type request struct {
 	Call    string          `json:"call"`
 	Server  string          `json:"servername"`
@@ -32,12 +33,12 @@ type request struct {
 	Count   *int64          `json:"count"`
 	Before  *int64          `json:"before"`
 
-	lie *lie // that it was changed for
+	lie *lie // the lie for which the request was changed, or nil
 }
 
 func (r request) place() place { return place{r.Server, r.Channel} }
 
-// run carries both directions until one of them ends.
+// run passes everything on in both directions, until one of them ends.
 func (l *link) run() {
 	var requests sync.WaitGroup
 	requests.Go(l.carryRequests)
@@ -46,8 +47,8 @@ func (l *link) run() {
 	requests.Wait()
 }
 
-// carryRequests passes each request on, byte for byte (but for white space between
-// them) unless it asks for a history that is a lie.
+// carryRequests passes on each request byte for byte, without the white space between
+// them. Only requests for a history with a lie are changed.
 func (l *link) carryRequests() {
 	decoder := json.NewDecoder(l.client)
 	for {
@@ -56,7 +57,7 @@ func (l *link) carryRequests() {
 			break
 		}
 		var r request
-		_ = json.Unmarshal(raw, &r) // a value of another type is the provider's to refuse
+		_ = json.Unmarshal(raw, &r) // if a value has the wrong type, the provider refuses the request
 		l.p.mu.Lock()
 		r.lie = l.p.lies[r.place()]
 		l.p.mu.Unlock()
@@ -68,7 +69,8 @@ func (l *link) carryRequests() {
 			return
 		}
 	}
-	// The client has ended its side, or sends no JSON: for the provider to answer.
+	// The client has closed its side, or sends something that is not JSON: let the
+	// provider handle it.
 	if _, err := io.Copy(l.provider, io.MultiReader(decoder.Buffered(), l.client)); err != nil {
 		return
 	}
@@ -77,7 +79,8 @@ func (l *link) carryRequests() {
 	}
 }
 
-// carryAnswers passes on what the provider says, tampered with, until it ends.
+// carryAnswers passes on what the provider sends, with the fault in it, until the
+// connection ends.
 func (l *link) carryAnswers() {
 	frames := bufio.NewReader(l.provider)
 	for {
@@ -94,9 +97,9 @@ func (l *link) carryAnswers() {
 	}
 }
 
-// answered is the request that an answer belongs to: answers come in the order
-// of the requests. What is not asked for, such as the refusal of a connection,
-// belongs to none.
+// answered takes the request that an answer belongs to: answers come in the order of the
+// requests. An answer that nobody asked for, such as the refusal of a connection, gets an
+// empty request.
 func (l *link) answered() request {
 	l.mu.Lock()
 	defer l.mu.Unlock()

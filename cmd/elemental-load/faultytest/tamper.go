@@ -6,9 +6,9 @@ import (
 	"slices"
 )
 
-// said is what matters of an answer or an event.
+// said is what must be known of an answer or an event.
 type said struct {
-	Call     string            `json:"call"` // of an event alone
+	Call     string            `json:"call"` // only an event has it
 	OK       bool              `json:"resp"`
 	Server   string            `json:"servername"`
 	Channel  string            `json:"channel"`
@@ -18,14 +18,14 @@ type said struct {
 	Messages []json.RawMessage `json:"messages"`
 }
 
-// held is a push that is to come after the next one of its channel.
+// held is a push that is sent after the next one of its channel.
 type held struct {
 	place place
 	frame []byte
 }
 
-// tamper gives what the client is to hear instead of a frame. When goesOn is
-// false the connection ends after it.
+// tamper returns what the client gets in place of a frame from the provider. If goesOn is
+// false, the connection ends after it.
 func (l *link) tamper(frame []byte) (heard []byte, goesOn bool) {
 	var s said
 	if json.Unmarshal(frame, &s) != nil {
@@ -48,7 +48,7 @@ func (l *link) tamper(frame []byte) (heard []byte, goesOn bool) {
 	return frame, true
 }
 
-// push tampers with a push; the proxy's lock is held, as in all that follows.
+// push changes a push. The proxy's lock is held, as in all functions below but release.
 func (l *link) push(frame []byte, s said) []byte {
 	p, at := l.p, place{s.Server, s.Channel}
 	if lie := p.lies[at]; lie != nil && s.Index != nil {
@@ -67,14 +67,14 @@ func (l *link) push(frame []byte, s said) []byte {
 		frame = slices.Concat(frame, l.held.frame)
 		l.held, p.struck = nil, true
 	case p.strikes(SwapPushes):
-		l.held, p.struck = &held{at, frame}, false // not before the next one has come
+		l.held, p.struck = &held{at, frame}, false // the fault has happened only when the next push has come
 		return nil
 	}
 	return frame
 }
 
-// release gives the push that waits for one that will not come: the connection
-// has ended. The next push is tried instead.
+// release returns the push that was kept for the next one, if the connection ends before
+// that comes. The fault is then tried again with the next push.
 func (l *link) release() []byte {
 	if l.held == nil {
 		return nil
@@ -85,7 +85,7 @@ func (l *link) release() []byte {
 	return l.held.frame
 }
 
-// post tampers with the answer to a post that was done.
+// post changes the answer to a post that was done.
 func (l *link) post(frame []byte, s said, r request) (heard []byte, goesOn bool) {
 	p, at := l.p, r.place()
 	if s.Index == nil {
@@ -109,7 +109,8 @@ func (l *link) post(frame []byte, s said, r request) (heard []byte, goesOn bool)
 	return frame, true
 }
 
-// pushed is a push of a post, by an author who is not known here.
+// pushed makes a push of a post. The author is left empty, since the proxy does not know
+// it.
 func pushed(r request, index int64) []byte {
 	return append(encoded(map[string]any{
 		"call": "newmessage", "message": r.Text, "author": "", "timestamp": 0,
@@ -117,7 +118,7 @@ func pushed(r request, index int64) []byte {
 	}), '\n')
 }
 
-// refused makes an answer a refusal, which leaves the request's id alone.
+// refused turns an answer into a refusal. The request's id in it stays.
 func refused(frame []byte) []byte {
 	all := members(frame)
 	delete(all, "index")
@@ -126,7 +127,7 @@ func refused(frame []byte) []byte {
 	return append(encoded(all), '\n')
 }
 
-// changed is a frame with another value of a member.
+// changed is a frame with another value of one member.
 func changed(frame []byte, name string, value any) []byte {
 	all := members(frame)
 	all[name] = encoded(value)
@@ -135,11 +136,11 @@ func changed(frame []byte, name string, value any) []byte {
 
 func members(frame []byte) map[string]json.RawMessage {
 	all := map[string]json.RawMessage{}
-	_ = json.Unmarshal(frame, &all) // it was read before
+	_ = json.Unmarshal(frame, &all) // it was parsed before, so there is no error
 	return all
 }
 
 func encoded(value any) []byte {
-	raw, _ := json.Marshal(value) // of values that all can be
+	raw, _ := json.Marshal(value) // all values used here can be encoded
 	return raw
 }
