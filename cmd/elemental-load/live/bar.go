@@ -11,17 +11,17 @@ import (
 	"golang.org/x/term"
 )
 
-// bar draws the progress in place, on two lines or, with a note, three.
+// bar draws the progress in place, on two lines, or three with a note.
 //
-// The cursor rests at the beginning of the first one. From there everything is
-// erased that the last drawing left, also when the terminal became narrower and
-// broke its lines anew, and what somebody types meanwhile is written over.
+// The cursor rests at the start of the first line. Each drawing erases everything from
+// there on. So nothing is left of the last drawing, even if the terminal became narrower
+// and wrapped its lines, and what somebody types meanwhile is overwritten.
 type bar struct {
 	colour bool
 	size   func() (cols, rows int)
 }
 
-// The colours are the terminal's own, which suit its background.
+// The colours are the terminal's own, so that they fit its background.
 var (
 	filled   = lipgloss.NewStyle().Foreground(lipgloss.Color("4"))
 	troubled = lipgloss.NewStyle().Foreground(lipgloss.Color("1")).Bold(true)
@@ -31,11 +31,12 @@ var (
 
 const (
 	widestBar  = 40
-	leastBar   = 5 // a bar below that says nothing
+	leastBar   = 5 // a shorter bar tells nothing
 	separation = "  "
 )
 
-// sizeOf asks the terminal each time: that is quicker than to be told.
+// sizeOf returns a function that asks for the terminal's size, since asking each time is
+// quicker than to be told of changes. If the size is not known it is 80 by 24.
 func sizeOf(w io.Writer) func() (cols, rows int) {
 	file, isFile := w.(*os.File)
 	if isFile {
@@ -51,21 +52,21 @@ func sizeOf(w io.Writer) func() (cols, rows int) {
 	}
 }
 
-// without is the lines and no bar: what was drawn is erased.
+// without writes the lines and no bar. The last drawing is erased.
 func (b bar) without(lines []string) string {
 	return "\r" + ansi.EraseScreenBelow + joined(lines, "\r\n")
 }
 
-// frame is the lines, which stay, and the bar below them.
+// frame writes the lines, which stay, and draws the bar below them.
 func (b bar) frame(lines []string, p Progress) string {
 	cols, rows := b.size()
-	drawn := b.draw(p, cols-1) // the last column would leave the cursor in doubt
+	drawn := b.draw(p, cols-1) // writing into the last column would leave it unclear where the cursor is
 	drawn = drawn[:max(1, min(len(drawn), rows-1))]
 	var text strings.Builder
 	if len(lines) > 0 {
 		text.WriteString(b.without(lines))
 	} else {
-		text.WriteString("\r") // no more, which would flicker
+		text.WriteString("\r") // nothing is erased first, which would flicker
 	}
 	for i, line := range drawn {
 		if i > 0 {
@@ -80,7 +81,7 @@ func (b bar) frame(lines []string, p Progress) string {
 	return text.String()
 }
 
-// draw is the bar's lines, none wider than width.
+// draw makes the bar's lines, none wider than width.
 func (b bar) draw(p Progress, width int) []string {
 	lines := []string{b.track(p, width)}
 	if p.Of > 0 || p.Rate > 0 || p.Errors > 0 || p.Connections > 0 {
@@ -98,7 +99,8 @@ func (b bar) draw(p Progress, width int) []string {
 	return lines
 }
 
-// track is the phase, the bar, the percentage and what that is of.
+// track makes the first line: the phase, the bar, the percentage, and the amounts behind
+// it.
 func (b bar) track(p Progress, width int) string {
 	name, of := printable(p.Phase), amount(p)
 	if p.Of > 0 {
@@ -106,11 +108,11 @@ func (b bar) track(p Progress, width int) string {
 	}
 	done, known := share(p)
 	if !known {
-		return name + separation + of
+		return name + separation + of // rounded down, so that 100% means all is done
 	}
 	percent := fmt.Sprintf("%3d%%", int(100*done)) // rounded down: all is done at 100% alone
 	room := width - ansi.StringWidth(name+percent+of) - 3*len(separation)
-	if room < leastBar { // then without what it is of
+	if room < leastBar { // then without the amounts
 		of = ""
 		room = width - ansi.StringWidth(name+percent) - 2*len(separation)
 	}
@@ -124,14 +126,14 @@ func (b bar) track(p Progress, width int) string {
 	return strings.Join(words, separation)
 }
 
-// strip is the bar alone. bubbles has one too, which would bring a library for
-// the motion of springs along.
+// strip draws the bar alone. The library bubbles has one too, but would bring in another
+// library for the physics of springs.
 func strip(done float64, width int) string {
 	full := int(done*float64(width) + 0.5)
 	return filled.Render(strings.Repeat("█", full)) + faint.Render(strings.Repeat("░", width-full))
 }
 
-// figures are those of the load, in the form that fits.
+// figures makes the second line: the figures of the load, in the long form if it fits.
 func (b bar) figures(p Progress, width int) string {
 	words := parts(p, long)
 	if ansi.StringWidth(strings.Join(words, separation)) > width {

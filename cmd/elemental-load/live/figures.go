@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// form is how much room figures may take.
+// form says how much room the figures may take.
 type form int
 
 const (
@@ -16,7 +16,7 @@ const (
 	short
 )
 
-// parts are the figures of the load, in the order of their weight.
+// parts makes the figures of the load, the most important ones first.
 func parts(p Progress, f form) []string {
 	rate := number(int64(math.Round(p.Rate)))
 	if f == short {
@@ -50,10 +50,10 @@ func counted(n int64, one, more string) string {
 	return number(n) + " " + more
 }
 
-// times is how far the load is.
+// times tells how far the load is, as times.
 func times(p Progress) string { return seconds(p.Elapsed) + " of " + seconds(p.Of) }
 
-// amount is how far another phase is.
+// amount tells how far any other phase is.
 func amount(p Progress) string {
 	if p.Total > 0 {
 		return amountOf(number(p.Done)+" of "+number(p.Total), p.Total, p.Unit)
@@ -61,7 +61,7 @@ func amount(p Progress) string {
 	return amountOf(number(p.Done), p.Done, p.Unit)
 }
 
-// amountOf puts the unit, which is a word for several, behind a number.
+// amountOf puts the unit behind a number. The unit is a plural, such as "users".
 func amountOf(text string, n int64, unit string) string {
 	if n == 1 {
 		unit = strings.TrimSuffix(unit, "s")
@@ -69,7 +69,7 @@ func amountOf(text string, n int64, unit string) string {
 	return strings.TrimSpace(text + " " + printable(unit))
 }
 
-// share is how far the phase is, from 0 to 1, if that is known.
+// share is how far the phase is, from 0 to 1. It returns false if that is not known.
 func share(p Progress) (float64, bool) {
 	switch {
 	case p.Of > 0:
@@ -80,7 +80,7 @@ func share(p Progress) (float64, bool) {
 	return 0, false
 }
 
-// number is a count with its thousands apart.
+// number writes a count with commas between the thousands.
 func number(n int64) string {
 	digits := strconv.FormatInt(n, 10)
 	for i := len(digits) - 3; i > 0 && digits[i-1] != '-'; i -= 3 {
@@ -89,7 +89,7 @@ func number(n int64) string {
 	return digits
 }
 
-// compact is a count in five characters at most: 999, 1.2k, 123k, 12.3M.
+// compact writes a count in at most five characters: 999, 1.2k, 123k, 12.3M.
 func compact(n float64) string {
 	for _, unit := range []string{"", "k", "M", "G"} {
 		switch {
@@ -105,8 +105,8 @@ func compact(n float64) string {
 	return "many"
 }
 
-// latency is a short time to three digits: 0.04ms, 3.21ms, 45.1ms, 1.25s; a long
-// one in whole seconds.
+// latency writes a time with three digits if it is short (0.04ms, 3.21ms, 45.1ms, 1.25s),
+// and in whole seconds from a minute on.
 func latency(d time.Duration) string {
 	switch ms := float64(d) / float64(time.Millisecond); {
 	case ms < 9.995:
@@ -121,8 +121,8 @@ func latency(d time.Duration) string {
 	return seconds(d)
 }
 
-// seconds is a time in whole seconds, which have to be over; below one, where
-// that would be none, in tenths.
+// seconds writes a time in whole seconds, rounded down. A time below one second is
+// written in tenths.
 func seconds(d time.Duration) string {
 	if d < time.Second && d > 0 {
 		return fmt.Sprintf("%.1fs", d.Truncate(100*time.Millisecond).Seconds())

@@ -7,23 +7,23 @@ import (
 	"time"
 )
 
-// phases decides which lines tell of a run where there is no terminal.
+// phases decides when to write a line about the run if there is no terminal.
 type phases struct {
 	last     Progress
-	began    time.Time // the phase
-	told     time.Time // the last line in it
+	began    time.Time // when the phase began
+	told     time.Time // when its last line was written
 	underWay bool
 }
 
-// lines are those that are due: of a phase's begin and end, and now and then in
-// between.
+// lines returns the lines that are due: one when a phase begins, one when it ends, and
+// some in between.
 func (s *phases) lines(p Progress, now time.Time) []string {
 	var lines []string
 	switch {
 	case !s.underWay || p.Phase != s.last.Phase:
 		lines = append(s.end(now), beginning(p))
 		s.underWay, s.began, s.told = true, now, now
-	case now.Sub(s.told) >= interval(now.Sub(s.began)) && !complete(p): // else its end is told at once
+	case now.Sub(s.told) >= interval(now.Sub(s.began)) && !complete(p): // a complete phase gets its last line at once
 		lines = []string{between(p)}
 		s.told = now
 	}
@@ -31,7 +31,8 @@ func (s *phases) lines(p Progress, now time.Time) []string {
 	return lines
 }
 
-// interval is the time between two lines: long runs must not fill a log.
+// interval is the time between two lines of a phase that began so long ago. It grows, so
+// that a long run does not fill a log.
 func interval(since time.Duration) time.Duration {
 	switch {
 	case since <= 10*time.Second:
@@ -42,7 +43,7 @@ func interval(since time.Duration) time.Duration {
 	return 30 * time.Second
 }
 
-// end is the line at the end of the phase, if one is under way.
+// end returns the last line of the phase that is under way, if there is one.
 func (s *phases) end(now time.Time) []string {
 	if !s.underWay {
 		return nil
@@ -50,7 +51,7 @@ func (s *phases) end(now time.Time) []string {
 	s.underWay = false
 	p, took := s.last, now.Sub(s.began)
 	if p.Of > 0 {
-		mean := number(int64(math.Round(p.Mean))) + "/s" // and no latency, of which only the last second's is known
+		mean := number(int64(math.Round(p.Mean))) + "/s" // without latency, of which only the last second's is known
 		return []string{ended(p) + ": " + strings.Join([]string{times(p), mean, errorsPart(p, long), connectionsPart(p, long)}, ", ")}
 	}
 	text := ended(p) + ": "
@@ -64,7 +65,7 @@ func (s *phases) end(now time.Time) []string {
 	return []string{text}
 }
 
-// complete tells whether all of a phase is done, if it is known what that is.
+// complete tells whether all of a phase is done. It is false if the total is not known.
 func complete(p Progress) bool {
 	done, known := share(p)
 	return known && done == 1
@@ -87,7 +88,7 @@ func beginning(p Progress) string {
 	return printable(p.Phase) + ": begun"
 }
 
-// between is the line of a phase that is under way.
+// between is a line in the middle of a phase.
 func between(p Progress) string {
 	var words []string
 	if p.Of > 0 {

@@ -8,7 +8,7 @@ import (
 	"unicode"
 )
 
-// show writes whatever there is to show, until Close.
+// show is the goroutine that writes everything, until Close.
 func (d *Display) show() {
 	defer close(d.done)
 	for {
@@ -28,8 +28,7 @@ func (d *Display) show() {
 	}
 }
 
-// frame is what is to be written now: the lines that wait and, on a terminal,
-// the bar.
+// frame is the text to be written now: the lines that wait and, on a terminal, the bar.
 func (d *Display) frame(last bool) string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -52,7 +51,7 @@ func (d *Display) frame(last bool) string {
 	return d.bar.frame(lines, *d.latest)
 }
 
-// joined is the lines with the end of line behind each.
+// joined puts an end of line behind each line.
 func joined(lines []string, end string) string {
 	if len(lines) == 0 {
 		return ""
@@ -60,15 +59,15 @@ func joined(lines []string, end string) string {
 	return strings.Join(lines, end) + end
 }
 
-// write writes text. Where that fails there is nobody to tell.
+// write writes text. Errors are ignored: there is nobody to tell.
 func (d *Display) write(text string) {
 	if text != "" {
 		_, _ = io.WriteString(d.out, text)
 	}
 }
 
-// printable is text that cannot move the cursor or hide: others' words, such as
-// a provider's, may be in it.
+// printable replaces characters that could move the cursor or are invisible. The text may
+// contain words of others, such as a provider's.
 func printable(text string) string {
 	return strings.Map(func(r rune) rune {
 		if r == '\n' || !unicode.IsControl(r) && !unicode.Is(unicode.Cf, r) {
