@@ -12,41 +12,41 @@ import (
 	"elemental/cmd/elemental-load/result"
 )
 
-// Kind is a kind of operation. Paced tells one that clients of the closed model do
+// Kind describes a kind of operation. Paced is true if clients of the closed model do it
 // at their own pace, so that a stall keeps some of them from being sent.
 type Kind struct {
 	Name, About string
 	Paced       bool
 }
 
-// Collector puts the intervals of all processes of a run together. Its methods may be
+// Collector puts together the intervals of all processes of a run. Its methods may be
 // called from any goroutine.
 type Collector struct {
 	plan     *plan.Plan
-	kinds    []Kind // the main one first
+	kinds    []Kind // the main operation first
 	workers  int
-	provider *Process // nil where it is not known
+	provider *Process // nil if it is not known
 	show     func(result.Second)
 
 	mu      sync.Mutex
 	pending map[int]*pending
-	total   Interval // warm-up left out
-	early   Interval // the warm-up
+	total   Interval // all that is measured, without the warm-up's seconds
+	early   Interval // the seconds of the warm-up
 	seconds []result.Second
 	usage   result.Usage
-	open    int              // connections before the load
-	before  map[string]int64 // what was done by then, by operation
+	open    int              // connections that were open before the load
+	before  map[string]int64 // how much of each operation was done before the load
 	load    usage
-	due     []*plan.Schedule // of the parts
+	due     []*plan.Schedule // when actions are due, for each scenario of the mix
 }
 
-// pending is a second that not all processes have told yet.
+// pending is a second that not all processes have reported yet.
 type pending struct {
 	told int
 	sum  Interval
 }
 
-// usage sums up what a process used, second by second.
+// usage adds up what a process used in each second.
 type usage struct {
 	cpu     float64
 	seconds int
@@ -61,8 +61,8 @@ func (u *usage) add(cpu float64, memory int64) {
 
 func (u *usage) mean() float64 { return u.cpu / float64(max(u.seconds, 1)) }
 
-// NewCollector collects a run of that many processes. Show hears each second when
-// all of them have told it.
+// NewCollector makes the collector of a run with that many processes. It calls show with
+// each second of the load that all of them have reported.
 func NewCollector(p *plan.Plan, kinds []Kind, workers int, provider *Process, show func(result.Second)) *Collector {
 	c := &Collector{
 		plan: p, kinds: slices.Clone(kinds), workers: workers, provider: provider, show: show,
@@ -82,7 +82,7 @@ func NewCollector(p *plan.Plan, kinds []Kind, workers int, provider *Process, sh
 	return c
 }
 
-// rank puts the main operation before all others.
+// rank sorts the main operation before all others.
 func rank(name, main string) int {
 	if name == main {
 		return 0
@@ -90,7 +90,8 @@ func rank(name, main string) int {
 	return 1
 }
 
-// Before notes the provider's memory before anything is asked of it.
+// Before notes the provider's memory. It is called before anything is asked of the
+// provider.
 func (c *Collector) Before() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -99,7 +100,7 @@ func (c *Collector) Before() {
 	}
 }
 
-// Connected takes what a process measured while it connected its clients.
+// Connected takes what a process has measured while it connected its clients.
 func (c *Collector) Connected(i *Interval) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -113,14 +114,14 @@ func (c *Collector) Connected(i *Interval) {
 	}
 }
 
-// Open is how many connections there were before the load.
+// Open is how many connections were open before the load.
 func (c *Collector) Open() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.open
 }
 
-// Second takes a second of a process.
+// Second takes what a process has measured in a second of the load.
 func (c *Collector) Second(second int, i *Interval) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -135,7 +136,7 @@ func (c *Collector) Second(second int, i *Interval) {
 	}
 }
 
-// complete makes a second of the result. Called with the lock held.
+// complete adds a second to the result and shows it. Called with the lock held.
 func (c *Collector) complete(second int, sum *Interval) {
 	delete(c.pending, second)
 	s := result.Second{
@@ -170,7 +171,8 @@ func (c *Collector) complete(second int, sum *Interval) {
 
 func millis(micros int64) float64 { return float64(micros) / 1000 }
 
-// scheduled is how many actions are due in a second, by all processes.
+// scheduled is how many actions of all processes are due in a second. In the closed model
+// it is 0.
 func (c *Collector) scheduled(second int) (n int64) {
 	if c.plan.Model == plan.Closed {
 		return 0
@@ -182,19 +184,19 @@ func (c *Collector) scheduled(second int) (n int64) {
 	return n
 }
 
-// Late takes what a process measured after the load, such as pushes.
+// Late takes what a process has measured after the load, such as pushes.
 func (c *Collector) Late(i *Interval) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.total.Add(i)
 }
 
-// Fill writes all that was measured into a result. Elapsed is how long the load
-// took, until everything begun was over.
+// Fill writes all that was measured into a result. Elapsed is how long the load took,
+// until every action that was begun was over.
 func (c *Collector) Fill(r *result.Result, elapsed time.Duration) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, second := range slices.Sorted(maps.Keys(c.pending)) { // a process has told no more
+	for _, second := range slices.Sorted(maps.Keys(c.pending)) { // a process has ended before it reported them
 		c.complete(second, &c.pending[second].sum)
 	}
 	r.Duration, r.Warmup = max(elapsed-c.plan.Warmup, 0).Seconds(), c.plan.Warmup.Seconds()
@@ -204,8 +206,9 @@ func (c *Collector) Fill(r *result.Result, elapsed time.Duration) error {
 	return errors.Join(c.fillOperations(r), c.fillUsage(r))
 }
 
-// fillParts says how much was due and done. What was begun in the warm-up is not due
-// after it, whatever its schedule says: an action due where the two meet is in either.
+// fillParts says how many actions were due, begun and done in each scenario. Actions that
+// were begun in the warm-up are not counted as due after it, whatever the schedule says:
+// one that was due just at the end of the warm-up may have begun before or after it.
 func (c *Collector) fillParts(r *result.Result, elapsed time.Duration) {
 	for i, share := range c.plan.Mix {
 		part := result.Part{
@@ -219,8 +222,8 @@ func (c *Collector) fillParts(r *result.Result, elapsed time.Duration) {
 	}
 }
 
-// steady tells whether every client repeats one kind of request, so that what a stall
-// kept it from sending is known.
+// steady tells whether each client repeats one kind of request. Only then is it known
+// what a stall has kept it from sending.
 func (c *Collector) steady() bool {
 	for _, share := range c.plan.Mix {
 		if scenario, _ := plan.Find(share.Scenario); !scenario.Steady {
@@ -230,7 +233,8 @@ func (c *Collector) steady() bool {
 	return true
 }
 
-// fillOperations puts the main operation first, then the others in their order.
+// fillOperations writes the operations, the main one first, then the others in their
+// order.
 func (c *Collector) fillOperations(r *result.Result) error {
 	if c.plan.Model == plan.Closed && !c.steady() {
 		r.Notes = append(r.Notes, "The clients of these scenarios do different things in turn, so nobody knows what a stall kept them from sending: nothing is put in for it in the closed model's latencies here.")
@@ -239,7 +243,7 @@ func (c *Collector) fillOperations(r *result.Result) error {
 		o := c.total.Operations[kind.Name]
 		switch {
 		case o != nil:
-		case i == 0: // also nothing done of what the run is about is a result
+		case i == 0: // that none of the main operation was done is a result as well
 			o = &Operation{}
 		default:
 			continue
@@ -282,8 +286,8 @@ func (c *Collector) fillReasons(r *result.Result) {
 	})
 }
 
-// A run is marked where more than this share of its actions, and more than a few,
-// began late.
+// A run is marked as behind if more than muchLate of its actions and beats were late, and
+// more than fewLate of them.
 const (
 	muchLate = 0.01
 	fewLate  = 5
@@ -305,7 +309,7 @@ func (c *Collector) fillUsage(r *result.Result) (err error) {
 	least := c.usage.MemoryIdle
 	for _, s := range c.seconds {
 		if s.Memory == 0 {
-			continue // it had ended
+			continue // the provider had ended
 		}
 		if time.Duration(s.Second)*time.Second >= c.plan.Warmup {
 			provider.add(s.CPU, s.Memory)
@@ -319,13 +323,14 @@ func (c *Collector) fillUsage(r *result.Result) (err error) {
 	return nil
 }
 
-// enoughConnections is how many it takes to tell what one costs.
+// enoughConnections is how many connections it takes to tell what one costs.
 const enoughConnections = 5000
 
-// perConnection is what the provider's memory has grown by for each connection, at
-// most: what the users' logins have left behind is in it, and is the smaller a part the
-// more connections there are. Of idle ones it is the least that was seen, when garbage had
-// been collected.
+// perConnection is how many bytes the provider's memory has grown by per connection, at
+// most: it includes what the users' logins have left behind, which matters less the more
+// connections there are. For idle connections (the scenario connect) least is used, the
+// smallest memory that was seen: there garbage had been collected. With fewer than
+// enoughConnections it is 0.
 func (c *Collector) perConnection(least int64) float64 {
 	after := least
 	for _, share := range c.plan.Mix {

@@ -13,16 +13,16 @@ import (
 // Interval is what was recorded in a stretch of time. It can be sent as JSON.
 type Interval struct {
 	Operations map[string]*Operation `json:"operations"`
-	Started    map[int]int64         `json:"started"`  // actions, by part
-	Finished   map[int]int64         `json:"finished"` // actions, by part
+	Started    map[int]int64         `json:"started"`  // actions, by the scenario's index in the mix
+	Finished   map[int]int64         `json:"finished"` // actions, by the scenario's index in the mix
 	Reasons    Reasons               `json:"reasons"`
 
-	Late     Times `json:"late"`      // by how much the generator itself was late, for actions and beats
-	TooLate  int64 `json:"too_late"`  // of them, those that anybody would notice
-	HeldBack int64 `json:"held_back"` // actions that waited since too many were unanswered
+	Late     Times `json:"late"`      // how late the generator itself was, for actions and beats
+	TooLate  int64 `json:"too_late"`  // how many of those were later than tooLate
+	HeldBack int64 `json:"held_back"` // actions that had to wait because too many were unanswered
 
-	Connections int     `json:"connections"` // at its end
-	CPU         float64 `json:"cpu_percent"` // of the process, of one core
+	Connections int     `json:"connections"` // open at its end
+	CPU         float64 `json:"cpu_percent"` // of the load tester's process, in percent of one core
 	Memory      int64   `json:"memory_bytes"`
 }
 
@@ -35,7 +35,7 @@ type Operation struct {
 	Uncorrected Times `json:"uncorrected"`
 }
 
-// Reasons counts refusals and failures.
+// Reasons counts refusals and failures by their reason.
 type Reasons map[Reason]int64
 
 func newInterval() Interval {
@@ -62,7 +62,7 @@ func (i *Interval) operation(name string) *Operation {
 	return o
 }
 
-// Add adds another interval of the same time, or the next one.
+// Add adds another interval: of another process for the same time, or of a later time.
 func (i *Interval) Add(other *Interval) {
 	for name, o := range other.Operations {
 		i.operation(name).add(o)
@@ -92,7 +92,7 @@ func (o *Operation) add(other *Operation) {
 	o.Uncorrected.add(&other.Uncorrected)
 }
 
-// Times is a distribution of times that takes no room until the first one.
+// Times is a distribution of times. It takes no memory until the first time is recorded.
 type Times struct{ h *hdrhistogram.Histogram }
 
 func (t *Times) record(d time.Duration) {
@@ -100,7 +100,7 @@ func (t *Times) record(d time.Duration) {
 		t.h = result.NewHistogram()
 	}
 	micros := min(max(d.Microseconds(), 0), t.h.HighestTrackableValue())
-	_ = t.h.RecordValue(micros) // it is in range
+	_ = t.h.RecordValue(micros) // cannot fail, since the value is in range
 }
 
 func (t *Times) add(other *Times) {
@@ -109,11 +109,11 @@ func (t *Times) add(other *Times) {
 	case t.h == nil:
 		t.h = other.h.Clone()
 	default:
-		t.h.Merge(other.h) // of the same range: nothing is dropped
+		t.h.Merge(other.h) // both have the same range, so nothing is dropped
 	}
 }
 
-// Histogram is the distribution in microseconds, an empty one before the first time.
+// Histogram is the distribution, in microseconds. It is empty if nothing was recorded.
 func (t *Times) Histogram() *hdrhistogram.Histogram {
 	if t.h == nil {
 		return result.NewHistogram()
@@ -121,7 +121,7 @@ func (t *Times) Histogram() *hdrhistogram.Histogram {
 	return t.h
 }
 
-// MarshalText is HdrHistogram's own compressed form.
+// MarshalText encodes the distribution in HdrHistogram's compressed form.
 func (t Times) MarshalText() ([]byte, error) {
 	if t.h == nil {
 		return nil, nil
@@ -133,7 +133,7 @@ func (t Times) MarshalText() ([]byte, error) {
 	return encoded, nil
 }
 
-// UnmarshalText is MarshalText the other way round.
+// UnmarshalText decodes what MarshalText has encoded.
 func (t *Times) UnmarshalText(text []byte) (err error) {
 	if len(text) == 0 {
 		return nil
@@ -144,7 +144,7 @@ func (t *Times) UnmarshalText(text []byte) (err error) {
 	return nil
 }
 
-// counted is a reason and how often it was heard, for JSON.
+// counted is a reason and its count, as they are written in JSON.
 type counted struct {
 	Operation string `json:"operation"`
 	Code      string `json:"code"`
@@ -152,7 +152,7 @@ type counted struct {
 	Count     int64  `json:"count"`
 }
 
-// MarshalJSON makes a list of it.
+// MarshalJSON writes the reasons as a list, since they cannot be keys of a JSON object.
 func (r Reasons) MarshalJSON() ([]byte, error) {
 	list := []counted{}
 	for reason, n := range r {
@@ -161,7 +161,7 @@ func (r Reasons) MarshalJSON() ([]byte, error) {
 	return json.Marshal(list)
 }
 
-// UnmarshalJSON reads the list.
+// UnmarshalJSON reads such a list.
 func (r *Reasons) UnmarshalJSON(text []byte) error {
 	var list []counted
 	if err := json.Unmarshal(text, &list); err != nil {

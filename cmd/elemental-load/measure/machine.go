@@ -6,7 +6,7 @@ import (
 	"elemental/cmd/elemental-load/result"
 )
 
-// Machine is what this process runs on.
+// Machine describes the machine and the Go version of this process.
 func Machine() result.Machine {
 	m := result.Machine{OS: runtime.GOOS, Arch: runtime.GOARCH, CPUs: runtime.NumCPU(), Go: runtime.Version()}
 	describe(&m)

@@ -6,11 +6,11 @@ import (
 	"elemental/cmd/elemental-load/result"
 )
 
-// describe adds what this system tells of its hardware.
+// describe adds the CPU's model and the size of the memory, as far as /proc tells them.
 func describe(m *result.Machine) {
 	fs, err := procfs.NewDefaultFS()
 	if err != nil {
-		return // a system without /proc
+		return // this system has no /proc
 	}
 	if cpus, err := fs.CPUInfo(); err == nil && len(cpus) > 0 {
 		m.CPU = cpus[0].ModelName

@@ -4,5 +4,5 @@ package measure
 
 import "elemental/cmd/elemental-load/result"
 
-// describe adds nothing: this system's hardware is not known.
+// describe adds nothing: on this system the hardware is not known.
 func describe(*result.Machine) {}

@@ -7,20 +7,20 @@ import (
 	"github.com/prometheus/procfs"
 )
 
-// Process is a process of this machine whose use of it is looked at now and then.
-// Where the system does not tell (no /proc), all is 0.
+// Process watches how much CPU and memory a process of this machine uses. On a system
+// without /proc all figures are 0.
 type Process struct {
 	proc procfs.Proc
 	ok   bool
-	used float64 // seconds of processor time, at the last look
-	at   time.Time
-	cpu  float64 // what the last look came to
+	used float64   // seconds of CPU time used until the last measurement
+	at   time.Time // when that was
+	cpu  float64   // result of the last measurement, in percent of one core
 }
 
-// Self is this process.
+// Self watches this process.
 func Self() *Process { return Watch(os.Getpid()) }
 
-// Watch begins to look at a process.
+// Watch begins to watch the process with that number.
 func Watch(pid int) *Process {
 	p := &Process{}
 	proc, err := procfs.NewProc(pid)
@@ -31,23 +31,25 @@ func Watch(pid int) *Process {
 	return p
 }
 
-// Known tells whether there is such a process, and a system that tells of it.
+// Known tells whether the process exists and the system tells what it uses.
 func (p *Process) Known() bool { return p.ok }
 
-// Pid is its number.
+// Pid is the process's number.
 func (p *Process) Pid() int { return p.proc.PID }
 
-// Sample is the processor time since the last call but one of less than half a
-// second ago, in percent of one core, and the resident memory now, in bytes.
+// Sample returns the CPU use in percent of one core, and the resident memory in bytes.
+// CPU use is measured over at least half a second: a call sooner after the last
+// measurement returns that one again.
 func (p *Process) Sample() (cpu float64, memory int64) {
 	if !p.ok {
 		return 0, 0
 	}
 	stat, err := p.proc.Stat()
 	if err != nil {
-		return 0, 0 // it has ended
+		return 0, 0 // the process has ended
 	}
-	// The system counts in hundredths of a second: a shorter time says nothing.
+	// The system counts CPU time in hundredths of a second: over a shorter time that says
+	// nothing.
 	const least = 500 * time.Millisecond
 	if passed := time.Since(p.at); p.at.IsZero() || passed >= least {
 		if !p.at.IsZero() {

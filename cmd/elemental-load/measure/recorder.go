@@ -1,6 +1,5 @@
-// Package measure counts and times what a run does: every process records into
-// intervals of a second, and one collector puts the intervals of all of them
-// together.
+// Package measure counts and times what a run does. Every process records into intervals
+// of a second, and one collector puts the intervals of all processes together.
 package measure
 
 import (
@@ -8,14 +7,15 @@ import (
 	"time"
 )
 
-// Reason is a refusal or a failure of an operation; code is empty for a failure.
+// Reason says why an operation was refused or failed. Code is empty for a failure.
 type Reason struct{ Operation, Code, Text string }
 
-// shards is how many goroutines can record at a time without waiting.
+// shards is how many goroutines can record at the same time without waiting for each
+// other.
 const shards = 4
 
-// Recorder takes the measurements of one process. Its methods may be called from
-// any goroutine.
+// Recorder takes the measurements of one process. Its methods may be called from any
+// goroutine.
 type Recorder struct {
 	shards [shards]shard
 }
@@ -23,10 +23,10 @@ type Recorder struct {
 type shard struct {
 	mu  sync.Mutex
 	now Interval
-	_   [64]byte // its neighbour is another processor's
+	_   [64]byte // keeps the shards in different cache lines, since different processors write them
 }
 
-// NewRecorder is without a measurement.
+// NewRecorder makes a recorder without measurements.
 func NewRecorder() *Recorder {
 	r := &Recorder{}
 	for i := range r.shards {
@@ -35,8 +35,8 @@ func NewRecorder() *Recorder {
 	return r
 }
 
-// Done records an operation that was due, sent and over at these moments. Turn
-// spreads those who record at a time: any number of the caller's.
+// Done records an operation that succeeded, with the times at which it was due, sent and
+// over. Turn is any number of the caller's; it spreads the callers over the shards.
 func (r *Recorder) Done(turn int, operation string, due, sent, over time.Time) {
 	s := r.enter(turn)
 	defer s.mu.Unlock()
@@ -46,7 +46,7 @@ func (r *Recorder) Done(turn int, operation string, due, sent, over time.Time) {
 	o.Uncorrected.record(over.Sub(sent))
 }
 
-// Refused records a provider's no.
+// Refused records an operation that the provider refused.
 func (r *Recorder) Refused(turn int, operation, code, reason string) {
 	s := r.enter(turn)
 	defer s.mu.Unlock()
@@ -54,7 +54,7 @@ func (r *Recorder) Refused(turn int, operation, code, reason string) {
 	s.now.Reasons[Reason{operation, code, reason}]++
 }
 
-// Failed records an operation without an answer.
+// Failed records an operation that got no answer.
 func (r *Recorder) Failed(turn int, operation string, cause error) {
 	s := r.enter(turn)
 	defer s.mu.Unlock()
@@ -62,17 +62,18 @@ func (r *Recorder) Failed(turn int, operation string, cause error) {
 	s.now.Reasons[Reason{operation, "", cause.Error()}]++
 }
 
-// Blame is who is to blame when an action begins late.
+// Blame says why an action began late.
 type Blame int
 
-// Who may be to blame.
+// The reasons why an action began late.
 const (
 	Generator Blame = iota // this process was too slow
-	Provider               // too much was unanswered
-	Nobody                 // the client may act only every so often
+	Provider               // too many actions were unanswered
+	Nobody                 // the client may act only at certain intervals
 )
 
-// Started records that an action of a part began, how long after it was due.
+// Started records that an action began, late after it was due. Part is the scenario's
+// index in the mix.
 func (r *Recorder) Started(turn, part int, late time.Duration, blame Blame) {
 	s := r.enter(turn)
 	defer s.mu.Unlock()
@@ -85,18 +86,18 @@ func (r *Recorder) Started(turn, part int, late time.Duration, blame Blame) {
 	}
 }
 
-// Beat records how late this process was for something that waits for nobody: a
-// measure of how it fares, also where nothing is due.
+// Beat records how late this process was for something that waits for nobody. So its own
+// delay is also known when no action is due.
 func (r *Recorder) Beat(late time.Duration) {
 	s := r.enter(0)
 	defer s.mu.Unlock()
 	s.now.late(late)
 }
 
-// tooLate is a delay of the generator's own that a reader has to know of.
+// tooLate is a delay of the generator that readers of the result must know of.
 const tooLate = 10 * time.Millisecond
 
-// Finished records that an action of a part is over, however it went.
+// Finished records that an action is over, whatever its outcome.
 func (r *Recorder) Finished(turn, part int) {
 	s := r.enter(turn)
 	defer s.mu.Unlock()
@@ -109,7 +110,7 @@ func (r *Recorder) enter(turn int) *shard {
 	return s
 }
 
-// Take gives what was recorded since the last call.
+// Take returns what was recorded since the last call.
 func (r *Recorder) Take() *Interval {
 	all := newInterval()
 	for i := range r.shards {
