@@ -8,14 +8,14 @@ import (
 	"time"
 )
 
-// What holds where nobody says otherwise.
+// Defaults for what neither the user nor the scenario says.
 const (
 	defaultScenario = "chat"
 	defaultDuration = Duration(10 * time.Second)
 )
 
-// Build makes a plan of a spec: defaults of its scenarios are filled in, and what
-// cannot be done is refused, in words for who wrote it.
+// Build makes a plan of a spec. It fills in the defaults of the scenarios, and refuses
+// what cannot be done with an error for the person who wrote the spec.
 func (s *Spec) Build() (*Plan, error) {
 	mix, err := s.mix()
 	if err != nil {
@@ -47,7 +47,7 @@ func (s *Spec) Build() (*Plan, error) {
 	return p, p.check(s)
 }
 
-// or is what was given, or what is usual.
+// or is the value that was given, or else the usual one.
 func or[T any](given *T, usual T) T {
 	if given != nil {
 		return *given
@@ -57,8 +57,8 @@ func or[T any](given *T, usual T) T {
 
 func count(given *Count, usual int) int { return int(or(given, Count(usual))) }
 
-// crowd has no more channels than there are circles of friends: with one client in
-// each nobody would hear anything.
+// crowd reduces servers and channels until there are about five clients for each channel:
+// with one client in each, nobody would get pushes of others.
 func (p *Plan) crowd() {
 	const circle = 5
 	for p.Servers*p.Channels > max(p.Clients/circle, 1) {
@@ -70,8 +70,8 @@ func (p *Plan) crowd() {
 	}
 }
 
-// fewest is how many clients it takes for those who may not act all the time to
-// act at the rate.
+// fewest is how many clients are needed for the peak rate, since clients of some
+// scenarios may act only at intervals.
 func (p *Plan) fewest() int {
 	longest := 0.0
 	for _, share := range p.Mix {
@@ -81,7 +81,7 @@ func (p *Plan) fewest() int {
 	return int(math.Ceil(p.peak() * longest))
 }
 
-// mix is the scenarios, "mixed" taken apart, each once.
+// mix lists the scenarios, each once. "mixed" is replaced by its parts.
 func (s *Spec) mix() ([]Share, error) {
 	asked := s.Scenarios
 	if len(asked) == 0 {
@@ -112,7 +112,7 @@ func (s *Spec) mix() ([]Share, error) {
 	return mix, nil
 }
 
-// ownUsers is how many users the scenarios need whose clients cannot share one.
+// ownUsers is how many users are needed by scenarios in which every client needs its own.
 func (p *Plan) ownUsers() int {
 	most := 0
 	for i, share := range p.Mix {
@@ -123,7 +123,8 @@ func (p *Plan) ownUsers() int {
 	return most
 }
 
-// stages are those that were given, or one at the rate, after a ramp.
+// stages are those that were given, or one stage at the rate, after a ramp if there is
+// one.
 func (s *Spec) stages(p *Plan, base Scenario) ([]Stage, error) {
 	if len(s.Stages) > 0 {
 		if s.Rate != nil || s.Duration != nil || s.Ramp != nil {
@@ -151,10 +152,11 @@ func (s *Spec) stages(p *Plan, base Scenario) ([]Stage, error) {
 	return []Stage{{ramp, 0, level}, {length - ramp, level, level}}, nil
 }
 
-// LeastSize is the least bytes of a message, which says who sent it and when.
+// LeastSize is the least size of a message in bytes. Each message says who sent it and
+// when, which takes that much room.
 const LeastSize = 96
 
-// most bounds what one run may be told to do.
+// The most that one run may be told to do.
 const (
 	mostClients  = 1_000_000
 	mostUsers    = 100_000
@@ -166,7 +168,7 @@ const (
 	mostRate     = 10_000_000
 )
 
-// check finds what no single value shows.
+// check finds mistakes that no single value shows.
 func (p *Plan) check(s *Spec) error {
 	if err := p.checkNumbers(s); err != nil {
 		return err
@@ -177,7 +179,7 @@ func (p *Plan) check(s *Spec) error {
 	if p.Model != Open && p.Model != Closed {
 		return fmt.Errorf("model: %q is neither open nor closed", p.Model)
 	}
-	if !(or(s.Rate, 1) > 0 && p.peak() <= mostRate) { // neither holds of what is no number
+	if !(or(s.Rate, 1) > 0 && p.peak() <= mostRate) { // written so that it also refuses NaN
 		return fmt.Errorf("rate: it must be above 0 and at most %d a second", mostRate)
 	}
 	if p.Warmup%time.Second != 0 {
@@ -198,8 +200,8 @@ func (p *Plan) check(s *Spec) error {
 	return p.checkScenarios()
 }
 
-// checkNumbers finds counts that are too large, and those that a person has made less
-// than one: a scenario itself may have none of something.
+// checkNumbers finds counts that are too large, and counts below one that the user has
+// given. A scenario's own defaults may be 0.
 func (p *Plan) checkNumbers(s *Spec) error {
 	for _, n := range []struct {
 		name        string
@@ -237,7 +239,7 @@ func (p *Plan) checkScenarios() error {
 	return nil
 }
 
-// peak is the highest level of the stages.
+// peak is the highest level of all stages.
 func (p *Plan) peak() float64 {
 	highest := 0.0
 	for _, s := range p.Stages {
@@ -254,7 +256,7 @@ func (p *Plan) Length() (all time.Duration) {
 	return all
 }
 
-// Title says in a line what the plan is.
+// Title describes the plan in one line.
 func (p *Plan) Title() string {
 	var names []string
 	for i, s := range p.Mix {
@@ -267,7 +269,7 @@ func (p *Plan) Title() string {
 	return fmt.Sprintf("%s, %s model, %s", strings.Join(names, " + "), p.Model, p.pace())
 }
 
-// pace says the stages in words.
+// pace describes the stages in words.
 func (p *Plan) pace() string {
 	unit := "/s"
 	if p.Model == Closed {

@@ -1,7 +1,6 @@
 package plan
 
-// Scenario is a kind of load, and what a run of it alone is like unless it is told
-// otherwise.
+// Scenario is a kind of load, with the defaults of a run that has this scenario alone.
 type Scenario struct {
 	Name, About string
 
@@ -13,16 +12,16 @@ type Scenario struct {
 	History  int
 	Size     Range
 
-	Least    int     // clients
-	OwnUsers bool    // each client needs a user of its own
-	Interval float64 // least seconds between two actions of a client, 0: none; poll stays well above a provider's 0.75
+	Least    int     // least number of clients
+	OwnUsers bool    // each client needs its own user
+	Interval float64 // least seconds between two actions of a client, 0: none; poll's stays well above the 0.75 that a provider allows
 	Pushes   bool    // needs a provider that pushes
-	Steady   bool    // a client repeats one kind of request
-	Waves    bool    // an action is one of all clients of a process at once
-	Main     string  // the operation that it is about
+	Steady   bool    // each client repeats one kind of request
+	Waves    bool    // one action is an action of all clients of a process at once
+	Main     string  // the operation that the scenario is about
 }
 
-// Scenarios are all there are.
+// Scenarios lists all scenarios, except Mixed.
 var Scenarios = []Scenario{
 	{Name: "chat", About: "posts spread over many channels; every client is subscribed to its channel",
 		Clients: 100, Users: 20, Rate: 1000, Servers: 5, Channels: 4, Size: Range{100, 300}, Main: "post", Steady: true},
@@ -44,18 +43,18 @@ var Scenarios = []Scenario{
 		Clients: 50, Users: 20, Rate: 300, Servers: 1, Channels: 1, Size: Range{4000, 4000}, Least: 5, Pushes: true, Main: "post", Steady: true},
 }
 
-// mixed is what "mixed" stands for.
+// mixed is what "mixed" stands for, with weights in percent.
 var mixed = []Share{{"chat", 70}, {"history", 15}, {"poll", 10}, {"churn", 5}}
 
-// Mixed is the scenario that is a mix of others.
+// Mixed is the name of the scenario that is a mix of others.
 const Mixed = "mixed"
 
-// together is what a mix is like unless it is told otherwise.
+// together has the defaults for a mix of scenarios.
 var together = Scenario{
 	Clients: 100, Users: 20, Rate: 300, Servers: 2, Channels: 4, History: 1000, Size: Range{100, 300},
 }
 
-// Find finds a scenario by its name.
+// Find returns the scenario of that name, or false.
 func Find(name string) (Scenario, bool) {
 	for _, s := range Scenarios {
 		if s.Name == name {

@@ -5,24 +5,25 @@ import (
 	"time"
 )
 
-// Schedule says when each action is due, and how high the load is at a time.
+// Schedule says when each action is due, and how high the load is at each time.
 type Schedule struct {
 	stages []Stage
-	before []float64 // actions due before each stage
+	before []float64 // how many actions are due before each stage
 	total  float64
 	length time.Duration
 	phase  float64
 }
 
-// Shifted is the schedule with each action later, by a part of the time to the next
-// one, from 0 to 1: so that several generators do not send at the same moments.
+// Shifted is the same schedule with each action later, by a part (from 0 to 1) of the
+// time to the next action. So several generators do not send at the same moments.
 func (s *Schedule) Shifted(phase float64) *Schedule {
 	shifted := *s
 	shifted.phase = phase
 	return &shifted
 }
 
-// NewSchedule makes the schedule of a share of a plan's stages; share is from 0 to 1.
+// NewSchedule makes the schedule for a share of the stages' load. Share is from 0 to 1,
+// or more where several processes send at the full rate.
 func NewSchedule(stages []Stage, share float64) *Schedule {
 	s := &Schedule{}
 	for _, stage := range stages {
@@ -35,14 +36,15 @@ func NewSchedule(stages []Stage, share float64) *Schedule {
 	return s
 }
 
-// Length is how long it lasts.
+// Length is how long the schedule lasts.
 func (s *Schedule) Length() time.Duration { return s.length }
 
 // Total is how many actions are due in all.
 func (s *Schedule) Total() int64 { return int64(math.Round(s.total)) }
 
-// At is when action k, counted from 0, is due after the start; false when there
-// are no more. The first one is due at once, unless the schedule is shifted.
+// At is the time after the start at which action k is due, counted from 0. It returns
+// false if there are not that many. The first action is due at once, unless the schedule
+// is shifted.
 func (s *Schedule) At(k int64) (time.Duration, bool) {
 	if k >= s.Total() {
 		return 0, false
@@ -59,8 +61,8 @@ func (s *Schedule) At(k int64) (time.Duration, bool) {
 	return 0, false
 }
 
-// reach is how far into the stage n actions have been due: the t at which
-// From·t + slope·t²/2 = n, in the form that stays exact for a small slope.
+// reach is how far into the stage n of its actions are due: the t for which From·t +
+// slope·t²/2 = n, in the form that stays exact for a small slope.
 func (s Stage) reach(n float64) time.Duration {
 	slope := (s.To - s.From) / s.For.Seconds()
 	root := math.Sqrt(max(s.From*s.From+2*slope*n, 0))
@@ -84,7 +86,7 @@ func (s *Schedule) Due(t time.Duration) int64 {
 	return min(int64(math.Ceil(due-1e-6)), s.Total())
 }
 
-// Level is the load at a time after the start, 0 after the end.
+// Level is the load at a time after the start; 0 after the end.
 func (s *Schedule) Level(t time.Duration) float64 {
 	for _, stage := range s.stages {
 		if t < stage.For {

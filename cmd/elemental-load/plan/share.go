@@ -2,7 +2,7 @@ package plan
 
 import "math"
 
-// ShareOf is a part's share of the whole, from 0 to 1.
+// ShareOf is the share of a scenario of the mix, from 0 to 1. Part is its index.
 func (p *Plan) ShareOf(part int) float64 {
 	all := 0.0
 	for _, s := range p.Mix {
@@ -11,13 +11,15 @@ func (p *Plan) ShareOf(part int) float64 {
 	return p.Mix[part].Weight / all
 }
 
-// ClientsOf is how many clients a part has: its share of them, one at least.
+// ClientsOf is how many clients a scenario of the mix has: its share of them, but at
+// least one.
 func (p *Plan) ClientsOf(part int) int {
 	return max(int(math.Round(float64(p.Clients)*p.ShareOf(part))), 1)
 }
 
-// ScheduleOf is when a part's actions are due; of how much of them, from 0 to 1. Waves
-// keep their own pace in a mix, where the rate is that of single actions.
+// ScheduleOf is the schedule of a scenario of the mix. Of is the share of it that is
+// wanted, such as that of one process. In a mix a scenario with waves keeps its own rate,
+// since the mix's rate counts single actions.
 func (p *Plan) ScheduleOf(part int, of float64) *Schedule {
 	scenario, _ := Find(p.Mix[part].Scenario)
 	if scenario.Waves && len(p.Mix) > 1 && p.Model == Open {

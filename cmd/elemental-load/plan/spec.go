@@ -17,8 +17,8 @@ import (
 	"github.com/goccy/go-yaml/ast"
 )
 
-// Spec is what a person asks for, in a file or on the command line. What is nil or
-// empty is left to the scenario; a zero is what it says, and mostly refused.
+// Spec is what a user asks for, in a file or on the command line. For fields that are nil
+// or empty the scenario's default is taken. A zero means zero, and is mostly refused.
 type Spec struct {
 	Scenarios Mix       `yaml:"scenarios"`
 	Model     Model     `yaml:"model"`
@@ -38,7 +38,7 @@ type Spec struct {
 	Expect    Words     `yaml:"expect"`
 }
 
-// ReadSpec reads a scenario file: YAML, of which JSON is a part. Unknown keys are
+// ReadSpec reads a scenario file. It is YAML, so it may also be JSON. Unknown keys are
 // refused, with their line.
 func ReadSpec(path string) (*Spec, error) {
 	text, err := os.ReadFile(path)
@@ -56,7 +56,7 @@ func ReadSpec(path string) (*Spec, error) {
 	return spec, nil
 }
 
-// Over gives the spec with what another one says in place of its own.
+// Over returns below, with the values that s has in place of its own.
 func (s Spec) Over(below *Spec) Spec {
 	all := *below
 	take(&all.Scenarios, s.Scenarios, len(s.Scenarios) > 0)
@@ -77,9 +77,9 @@ func (s Spec) Over(below *Spec) Spec {
 		*n.to = cmp.Or(*n.from, *n.to)
 	}
 	switch {
-	case len(s.Stages) > 0: // which the file's rate and length are not for
+	case len(s.Stages) > 0: // the file's rate and times do not belong to them
 		all.Rate, all.Duration, all.Ramp = s.Rate, s.Duration, s.Ramp
-	case s.Rate != nil || s.Duration != nil:
+	case s.Rate != nil || s.Duration != nil: // the file's stages do not belong to that rate or duration
 		all.Stages = nil // the file's stages have another rate and length
 	}
 	return all
@@ -91,7 +91,7 @@ func take[T any](to *T, from T, given bool) {
 	}
 }
 
-// Mix is scenarios and their weights: "chat:3" or "chat", which is "chat:1".
+// Mix is a list of scenarios and their weights. "chat" means "chat:1".
 type Mix []Share
 
 // ParseMix reads words such as "chat:3".
@@ -112,7 +112,8 @@ func ParseMix(words []string) (Mix, error) {
 	return m, nil
 }
 
-// UnmarshalYAML reads a mapping of names to weights, a list of words, or one word.
+// UnmarshalYAML reads a mapping of names to weights, a list of words, or one text of
+// words.
 func (m *Mix) UnmarshalYAML(text []byte) (err error) {
 	var ordered yaml.MapSlice
 	if yaml.Unmarshal(text, &ordered) == nil && len(ordered) > 0 {
@@ -131,10 +132,10 @@ func (m *Mix) UnmarshalYAML(text []byte) (err error) {
 	return err
 }
 
-// Words are a list of words, or words in one text.
+// Words is a list of words, written as a list or as one text.
 type Words []string
 
-// UnmarshalYAML reads either.
+// UnmarshalYAML reads both forms.
 func (w *Words) UnmarshalYAML(text []byte) error {
 	var list []string
 	if yaml.Unmarshal(text, &list) != nil {
@@ -148,7 +149,7 @@ func (w *Words) UnmarshalYAML(text []byte) error {
 	return nil
 }
 
-// Stages are stretches such as "500x10s" or "500-2000x20s".
+// Stages is a list of stages, such as "500x10s" or "500-2000x20s".
 type Stages []Stage
 
 // ParseStages reads words such as "500x10s".
@@ -164,7 +165,7 @@ func ParseStages(words []string) (Stages, error) {
 	return all, nil
 }
 
-// UnmarshalYAML reads words.
+// UnmarshalYAML reads the words as a list or as one text.
 func (s *Stages) UnmarshalYAML(text []byte) error {
 	var words Words
 	err := words.UnmarshalYAML(text)
@@ -189,7 +190,7 @@ func parseStage(word string) (Stage, error) {
 	return Stage{For: d, From: a, To: b}, nil
 }
 
-// UnmarshalText reads "200" or "100-300", in bytes.
+// UnmarshalText reads a size or a range of sizes in bytes, such as "200" or "100-300".
 func (r *Range) UnmarshalText(text []byte) error {
 	from, to, ranges := strings.Cut(string(text), "-")
 	if !ranges {
@@ -204,10 +205,10 @@ func (r *Range) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// UnmarshalYAML reads it.
+// UnmarshalYAML reads the value as UnmarshalText does.
 func (r *Range) UnmarshalYAML(node ast.Node) error { return written(node, r.UnmarshalText) }
 
-// MarshalText writes it like that.
+// MarshalText writes the range as UnmarshalText reads it.
 func (r Range) MarshalText() ([]byte, error) {
 	if r.Min == r.Max {
 		return strconv.AppendInt(nil, int64(r.Min), 10), nil
@@ -215,11 +216,12 @@ func (r Range) MarshalText() ([]byte, error) {
 	return fmt.Appendf(nil, "%d-%d", r.Min, r.Max), nil
 }
 
-// Count is a whole number, in decimal digits alone: who writes 010 means ten. 100.0 and
-// 1e2 are others' ways to write one.
+// Count is a whole number, always in decimal: 010 means ten. It may also be written like
+// 100.0 or 1e2.
 type Count int
 
-// UnmarshalText reads it.
+// UnmarshalText reads the number. It refuses what is not whole or does not fit in 32
+// bits.
 func (c *Count) UnmarshalText(text []byte) error {
 	number, err := strconv.ParseFloat(string(text), 64)
 	if err != nil || math.Trunc(number) != number || math.Abs(number) > math.MaxInt32 {
@@ -229,13 +231,13 @@ func (c *Count) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// UnmarshalYAML reads it.
+// UnmarshalYAML reads the value as UnmarshalText does.
 func (c *Count) UnmarshalYAML(node ast.Node) error { return written(node, c.UnmarshalText) }
 
-// Number is a number, in decimal digits too.
+// Number is a number, always in decimal.
 type Number float64
 
-// UnmarshalText reads it.
+// UnmarshalText reads the number.
 func (n *Number) UnmarshalText(text []byte) error {
 	number, err := strconv.ParseFloat(string(text), 64)
 	if err != nil {
@@ -245,10 +247,11 @@ func (n *Number) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// UnmarshalYAML reads it.
+// UnmarshalYAML reads the value as UnmarshalText does.
 func (n *Number) UnmarshalYAML(node ast.Node) error { return written(node, n.UnmarshalText) }
 
-// written reads a value as it was written, and says which key is mistaken.
+// written reads a value from its original text in the file. An error names the key that
+// is wrong.
 func written(node ast.Node, read func(text []byte) error) error {
 	if err := read([]byte(node.GetToken().Value)); err != nil {
 		return fmt.Errorf("%s: %w", strings.TrimPrefix(node.GetPath(), "$."), err)
@@ -256,16 +259,16 @@ func written(node ast.Node, read func(text []byte) error) error {
 	return nil
 }
 
-// Duration is a Go duration ("1m30s"), or plain seconds ("0.75").
+// Duration is a Go duration ("1m30s"), or a plain number of seconds ("0.75").
 type Duration time.Duration
 
-// UnmarshalText reads it.
+// UnmarshalText reads both forms. It refuses negative times.
 func (d *Duration) UnmarshalText(text []byte) error {
 	if parsed, err := time.ParseDuration(string(text)); err == nil && parsed >= 0 {
 		*d = Duration(parsed)
 		return nil
 	}
-	const most = 1e6 // seconds, more than a week
+	const most = 1e6 // seconds: more than a week
 	seconds, err := strconv.ParseFloat(string(text), 64)
 	if err != nil || !(seconds >= 0 && seconds <= most) {
 		return fmt.Errorf("%q is no duration such as 750ms, 1m30s or 0.75 (seconds)", text)
@@ -274,10 +277,10 @@ func (d *Duration) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// UnmarshalYAML reads it.
+// UnmarshalYAML reads the value as UnmarshalText does.
 func (d *Duration) UnmarshalYAML(node ast.Node) error { return written(node, d.UnmarshalText) }
 
-// names lists the scenarios that there are.
+// names lists the names of all scenarios, for an error message.
 func names() string {
 	var all []string
 	for _, s := range Scenarios {
