@@ -6,41 +6,41 @@ import (
 	"elemental/protocol"
 )
 
-// Answer is what a request was answered, or the end of the connection that left
-// it without one.
+// Answer is the answer to a request, or the end of the connection if that came before the
+// answer.
 type Answer struct {
 	OK           bool
 	Code, Reason string // of a refusal
 	Key          string
 	Name         string // of the provider
-	Index        int64  // of a post, -1 where it was not told
-	Amount       int64  // -1 where it was not told
+	Index        int64  // of a post; -1 if the provider did not tell it
+	Amount       int64  // -1 if the provider did not tell it
 	Messages     []Message
 
-	Err  error     // the connection ended, or could not take the request
+	Err  error     // not nil if the connection ended or could not take the request
 	Sent time.Time // just before the request was written
 	At   time.Time // when the answer was read
-	echo bool      // the original knows no such call and sent it back
+	echo bool      // the provider sent the request back: the original one does so with calls that it does not know
 }
 
-// Message is one message of an answer. Index is -1 where it was not told.
+// Message is one message of an answer. Index is -1 if the provider did not tell it.
 type Message struct {
 	Text   string
 	Author string
 	Index  int64
 }
 
-// Kind is what an Event tells.
+// Kind says what an Event is about.
 type Kind int
 
-// The kinds of an Event.
+// The kinds of events.
 const (
 	Posted       Kind = iota // a message was posted
-	Unsubscribed             // the subscription has ended, Code says why
+	Unsubscribed             // the subscription has ended; Code says why
 )
 
-// Event is what a provider says without being asked. Its slices are good until
-// the call that hears it returns.
+// Event is something that a provider sends without being asked. Its slices are valid
+// until the call that takes it returns.
 type Event struct {
 	Kind                  Kind
 	Server, Channel, Text []byte
@@ -49,14 +49,14 @@ type Event struct {
 	At                    time.Time // when it was read
 }
 
-// parsed is a frame taken apart: an event where call is not empty.
+// parsed is a frame taken apart. It is an event if call is not empty.
 type parsed struct {
 	call   string
 	answer Answer
 	event  Event
 }
 
-// known are the words that come often, so that they are not made anew.
+// known has the words that come often, so that no new string is made for them.
 var known = map[string]string{
 	"newmessage": protocol.CallNewMessage, "unsubscribed": protocol.CallUnsubscribed,
 	"disconnected": protocol.CallDisconnected, "busy": "busy", "busy, try again": "busy, try again",
@@ -102,7 +102,7 @@ func parse(frame []byte) parsed {
 		}
 	}
 	p.event.Index, p.event.Code = p.answer.Index, p.answer.Code
-	if p.answer.Code == "" && p.answer.Reason != "" { // the original has reasons alone
+	if p.answer.Code == "" && p.answer.Reason != "" { // the original provider sends reasons, but no codes
 		p.answer.Code = protocol.CodeOf(p.answer.Reason)
 	}
 	return p

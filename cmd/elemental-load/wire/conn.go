@@ -11,48 +11,48 @@ import (
 	"elemental/protocol"
 )
 
-// Conn is one connection. Requests may be sent by any goroutine; they are
-// answered in the order in which they were sent. It ends once.
+// Conn is one connection to a provider. Any goroutine may send requests. They are
+// answered in the order in which they were sent. A connection that has ended stays so.
 type Conn struct {
 	net      net.Conn
 	original bool
 	handler  Handler
 
-	alone   sync.Mutex // the original loses requests that come together: one at a time
-	sending sync.Mutex // keeps the order of the wire and of waiting the same
-	out     []byte     // used by who is sending
+	alone   sync.Mutex // held during Call with the original provider, which loses requests that come together
+	sending sync.Mutex // makes the order of waiting the order on the wire
+	out     []byte     // buffer for requests, guarded by sending
 
-	reading sync.Mutex // held by Pause, so that nothing is read
+	reading sync.Mutex // held while the connection is paused, so that nothing is read
 
 	mu      sync.Mutex
-	waiting []waiter // first in, first out, from head on
+	waiting []waiter // requests that wait for their answers, oldest first, from index head on
 	head    int
 	final   *Ended
 	ended   error
 }
 
-// waiter is a request under way.
+// waiter is a request that waits for its answer.
 type waiter struct {
 	sent time.Time
 	done func(*Answer)
 }
 
-// Ended is the provider's last word on a connection.
+// Ended is the reason that the provider gave for ending a connection.
 type Ended struct{ Code, Reason string }
 
-// Error is the reason.
+// Error gives the provider's reason.
 func (e *Ended) Error() string { return "the provider ended the connection: " + e.Reason }
 
-// ErrClosed is the end of a connection that its owner closed.
+// ErrClosed is the cause if the owner of the connection closed it.
 var ErrClosed = errors.New("closed by the load tester")
 
 var errHungUp = errors.New("the provider closed the connection")
 
-// Send sends what build appends, a JSON object. Build is called when it is the
-// request's turn; now is the moment that counts as the sending. Done is called once,
-// with the answer, from the goroutine that reads the connection and before it
-// reads on: it must not wait. If the connection has ended or ends, done hears
-// Answer.Err. Send itself waits only where the socket takes no more.
+// Send sends a request: the JSON object that build appends to dst. Build is called when
+// it is the request's turn; now is the time that counts as its sending. Done is called
+// once with the answer, by the goroutine that reads the connection, before that reads on:
+// it must not wait. If the connection has ended or ends before the answer, done gets an
+// Answer with Err. Send itself waits only while the socket takes no more.
 func (c *Conn) Send(build func(dst []byte, now time.Time) []byte, done func(*Answer)) {
 	c.sending.Lock()
 	defer c.sending.Unlock()
@@ -65,14 +65,14 @@ func (c *Conn) Send(build func(dst []byte, now time.Time) []byte, done func(*Ans
 	if _, err := c.net.Write(c.out); err != nil {
 		c.fail(fmt.Errorf("sending: %w", shortened(err)))
 	}
-	const keep = 4 << 10 // a larger buffer is not worth keeping in each of thousands
+	const keep = 4 << 10 // bytes; larger buffers are not kept, since there may be thousands of connections
 	if cap(c.out) > keep {
 		c.out = nil
 	}
 }
 
-// Call is Send that waits for the answer. Heard, which may be nil, is called like
-// done of Send.
+// Call is like Send, but waits for the answer and returns it. Heard, which may be nil, is
+// called like done of Send.
 func (c *Conn) Call(build func(dst []byte, now time.Time) []byte, heard func(*Answer)) *Answer {
 	if c.original {
 		c.alone.Lock()
@@ -88,13 +88,13 @@ func (c *Conn) Call(build func(dst []byte, now time.Time) []byte, heard func(*An
 	return <-answered
 }
 
-// Ask is Call with a ready request.
+// Ask is Call for a finished request.
 func (c *Conn) Ask(r *protocol.Request) *Answer {
 	return c.Call(func(dst []byte, _ time.Time) []byte { return protocol.AppendRequest(dst, r) }, nil)
 }
 
-// Waiting is since when the request that is next to be answered is under way,
-// zero if none is.
+// Waiting is when the oldest request without an answer was sent, or zero if all are
+// answered.
 func (c *Conn) Waiting() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -104,27 +104,27 @@ func (c *Conn) Waiting() time.Time {
 	return c.waiting[c.head].sent
 }
 
-// Err is why the connection has ended, nil until then. An *Ended is the
-// provider's word.
+// Err is why the connection has ended, or nil while it has not. It is an *Ended if the
+// provider gave the reason.
 func (c *Conn) Err() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.ended
 }
 
-// Close ends the connection without waiting.
+// Close ends the connection, without waiting, with the cause ErrClosed.
 func (c *Conn) Close() { c.fail(ErrClosed) }
 
-// End closes the connection for a cause.
+// End ends the connection with a cause.
 func (c *Conn) End(cause error) { c.fail(cause) }
 
-// Pause stops reading, after at most one read more, until Resume.
+// Pause stops reading until Resume, after at most one more read.
 func (c *Conn) Pause() { c.reading.Lock() }
 
-// Resume reads on.
+// Resume continues reading after Pause.
 func (c *Conn) Resume() { c.reading.Unlock() }
 
-// await puts a request among those that wait.
+// await adds a request to those that wait for an answer.
 func (c *Conn) await(w waiter) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -138,7 +138,7 @@ func (c *Conn) await(w waiter) error {
 	return nil
 }
 
-// first takes out the request that is answered next.
+// first removes the request whose answer comes next. It returns false if none waits.
 func (c *Conn) first() (waiter, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -156,8 +156,9 @@ func (c *Conn) first() (waiter, bool) {
 	return w, true
 }
 
-// fail notes why the connection ends and closes the socket; the reader then
-// tells those who wait.
+// fail notes the cause and closes the socket. The reading goroutine then tells those who
+// wait. If the provider has given a reason before, that is the cause, unless the owner
+// closed the connection.
 func (c *Conn) fail(cause error) {
 	c.mu.Lock()
 	if c.ended == nil {
@@ -167,16 +168,16 @@ func (c *Conn) fail(cause error) {
 		c.ended = cause
 	}
 	c.mu.Unlock()
-	_ = c.net.Close() // given up, whatever closing says
+	_ = c.net.Close() // it is given up, so errors do not matter
 }
 
-// The buffer of a connection begins small, since most have one short answer in it.
+// In bytes. The read buffer of a connection begins small, since most answers are short.
 const (
 	leastBuffer = 1 << 10
 	mostBuffer  = 64 << 20
 )
 
-// read takes in what the provider says, until the end.
+// read is the goroutine that reads what the provider sends, until the connection ends.
 func (c *Conn) read() {
 	defer func() { c.handler.Ended(c.Err()) }()
 	buf, end := make([]byte, leastBuffer), 0
@@ -186,7 +187,7 @@ func (c *Conn) read() {
 			buf = append(buf, make([]byte, len(buf))...)
 		}
 		c.reading.Lock()
-		c.reading.Unlock() //nolint:staticcheck // an empty section: Pause holds it
+		c.reading.Unlock() //nolint:staticcheck // an empty section: it waits while Pause holds the lock
 		n, err := c.net.Read(buf[end:])
 		end += n
 		rest := c.take(buf[:end], &scan, time.Now())
@@ -204,7 +205,7 @@ func (c *Conn) read() {
 	}
 }
 
-// take hands on each frame that is complete, and gives what is left.
+// take handles each complete frame in buf and returns the rest.
 func (c *Conn) take(buf []byte, scan *scanner, now time.Time) []byte {
 	for {
 		end := scan.next(buf)
@@ -216,7 +217,8 @@ func (c *Conn) take(buf []byte, scan *scanner, now time.Time) []byte {
 	}
 }
 
-// handle hands on one frame.
+// handle handles one frame: an answer, an event or the provider's reason for ending the
+// connection.
 func (c *Conn) handle(frame []byte, now time.Time) {
 	p := parse(frame)
 	p.answer.At, p.event.At = now, now
@@ -236,8 +238,8 @@ func (c *Conn) handle(frame []byte, now time.Time) {
 	}
 }
 
-// answered tells who waits longest. An answer that nobody waits for is the
-// provider's last word.
+// answered passes an answer to the request that has waited longest. If none waits, it is
+// the provider's reason for ending the connection.
 func (c *Conn) answered(a *Answer) {
 	w, waits := c.first()
 	if !waits {
@@ -254,7 +256,7 @@ func (c *Conn) lastWord(e *Ended) {
 	c.final = e
 }
 
-// finish ends the connection and tells everybody who waits.
+// finish ends the connection and tells every request that waits.
 func (c *Conn) finish(err error) {
 	if err = shortened(err); errors.Is(err, io.EOF) {
 		err = errHungUp

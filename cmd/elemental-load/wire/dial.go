@@ -16,16 +16,16 @@ import (
 // Dialer makes connections to one provider.
 type Dialer struct {
 	Address  netip.AddrPort
-	Sources  []netip.Addr // local addresses, taken in turn; none: the system chooses
+	Sources  []netip.Addr // local addresses to connect from, used in turn; none: the system chooses
 	TLS      *tls.Config  // nil: plain TCP
 	Timeout  time.Duration
-	Original bool // set by Probe
+	Original bool // the provider is the original one; set by Probe
 
 	turn atomic.Uint64
 }
 
-// Resolve finds the address of host:port. Every one of them has to be of this
-// machine, unless remote.
+// Resolve finds the IP address for host:port, IPv4 if there is one. Unless remote is
+// true, all addresses of the host must be of this machine.
 func Resolve(ctx context.Context, hostPort string, remote bool) (netip.AddrPort, error) {
 	host, port, err := net.SplitHostPort(hostPort)
 	if err != nil {
@@ -51,26 +51,26 @@ func Resolve(ctx context.Context, hostPort string, remote bool) (netip.AddrPort,
 	return netip.AddrPortFrom(best.Unmap(), uint16(number)), nil
 }
 
-// Handler is told what happens on a connection, by the goroutine that reads it: it
-// must not wait.
+// Handler is told what happens on a connection. The goroutine that reads the connection
+// calls it, so its methods must not wait.
 type Handler interface {
 	// Heard takes an event.
 	Heard(*Event)
-	// Ended comes once, after everything else and after all who waited for answers
-	// were told.
+	// Ended is called once, after everything else, when all requests that waited for an
+	// answer have got the cause.
 	Ended(cause error)
 }
 
 // Nobody is a Handler that does nothing.
 type Nobody struct{}
 
-// Heard does nothing.
+// Heard ignores the event.
 func (Nobody) Heard(*Event) {}
 
-// Ended does nothing.
+// Ended ignores the cause.
 func (Nobody) Ended(error) {}
 
-// Dial makes a connection.
+// Dial makes a connection, with TLS if d.TLS is set. It waits no longer than d.Timeout.
 func (d *Dialer) Dial(ctx context.Context, h Handler) (*Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, d.Timeout)
 	defer cancel()
@@ -98,7 +98,8 @@ func (d *Dialer) dialer() *net.Dialer {
 	return &net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(source, 0))}
 }
 
-// shortened leaves out the addresses, which would make each error another one.
+// shortened leaves out the addresses of an error, so that equal errors are counted
+// together.
 func shortened(err error) error {
 	var op *net.OpError
 	if errors.As(err, &op) {
@@ -107,8 +108,8 @@ func shortened(err error) error {
 	return err
 }
 
-// Probe asks who answers there: its name, and whether it is the original Python
-// provider, which sends calls that it does not know back as they came.
+// Probe asks for the provider's name, and finds out whether it is the original Python
+// provider, which sends calls that it does not know back unchanged.
 func (d *Dialer) Probe(ctx context.Context) (name string, err error) {
 	c, err := d.Dial(ctx, Nobody{})
 	if err != nil {

@@ -1,7 +1,7 @@
-// Package wire is a connection to a provider that costs the machine little, so
-// that one process can hold tens of thousands and measure what comes within
-// microseconds: one goroutine, a small buffer, answers taken apart without
-// reflection. Everything else that a client needs is in package client.
+// Package wire is a connection to a provider that needs little CPU and memory: one
+// goroutine, a small buffer, and answers that are parsed without reflection. So one
+// process can hold tens of thousands of connections and still measure within microseconds
+// what they receive. Everything else that a client needs is in package client.
 //
-// It speaks the encodings of which ASCII is a part (all but UTF-16 and UTF-32).
+// It works with all encodings that contain ASCII (all but UTF-16 and UTF-32).
 package wire

@@ -7,10 +7,11 @@ import (
 	"strings"
 )
 
-// How many connections one process can have: an open file each, and a local port
-// of its own for each source address.
+// How many connections one process can have is limited: each needs an open file, and a
+// local port of its own for its source address.
 
-// usualPorts is how many local ports Linux gives out, where it does not tell.
+// usualPorts is how many local ports Linux gives out by default. It is used if the system
+// does not tell.
 const usualPorts = 28232
 
 // ports is how many connections to one provider a source address can have.
@@ -26,14 +27,14 @@ func ports() int {
 	return to - from + 1
 }
 
-// MostSources is how many source addresses there can be.
+// MostSources is the highest number of source addresses.
 const MostSources = 250
 
-// SourcesFor gives the loopback addresses to connect from: none, which leaves it to the
-// system, while one has ports enough for that many connections to target, and
-// several beyond that. Count, if above 0, is how many there are to be.
+// SourcesFor chooses the loopback addresses from which that many connections to target
+// are made. One address has only so many ports: if they suffice, the result is nil and
+// the system chooses. A count above 0 sets the number of addresses.
 func SourcesFor(target netip.Addr, connections, count int) ([]netip.Addr, error) {
-	available := ports() * 9 / 10 // closed connections keep theirs for a while
+	available := ports() * 9 / 10 // closed connections keep their port for a while
 	if count == 0 && connections > available && target.Is4() && target.IsLoopback() {
 		count = (connections + available - 1) / available
 	}
@@ -53,10 +54,11 @@ func SourcesFor(target netip.Addr, connections, count int) ([]netip.Addr, error)
 	return sources, nil
 }
 
-// filesBesides is what a process has open apart from connections.
+// filesBesides is how many files a process has open besides its connections.
 const filesBesides = 64
 
-// CheckFiles says why that many connections cannot be had, and what helps.
+// CheckFiles returns an error, with advice, if this process cannot open that many
+// connections.
 func CheckFiles(connections int) error {
 	limit, known := fileLimit()
 	if known && limit < uint64(connections+filesBesides) {

@@ -6,21 +6,22 @@ import (
 	"strconv"
 )
 
-// A frame is one JSON object of the stream. The original provider ends them with
-// nothing, so their ends are found by counting braces outside of strings.
-// protocol.IncomingReader does the same; this takes two fifths of its time for a
-// push and allocates nothing (BenchmarkPush), which tells with 100,000 of them a second.
+// A frame is one JSON object of the stream. The original provider puts nothing between
+// frames, so the end of one is found by counting braces outside of strings.
+// protocol.IncomingReader does the same. The code here takes two fifths of its time for a
+// push and allocates nothing (see BenchmarkPush), which matters at 100,000 pushes a
+// second.
 
-// scanner finds the ends of frames in a buffer that grows at its end.
+// scanner finds the ends of frames in a buffer to which data is appended.
 type scanner struct {
-	at     int // what was looked at
+	at     int // how much of the buffer was looked at
 	depth  int
 	inText bool
 	escape bool
 }
 
-// next looks on in buf and gives the end of the first frame, or 0 if it is not
-// all there yet. White space before it is a part of it.
+// next continues in buf and returns the end of the first frame, or 0 if the frame is not
+// complete. White space before a frame belongs to it.
 func (s *scanner) next(buf []byte) (end int) {
 	for s.at < len(buf) {
 		if s.inText {
@@ -44,7 +45,7 @@ func (s *scanner) next(buf []byte) (end int) {
 	return 0
 }
 
-// text goes on behind the string that it is in, or to the end of buf.
+// text continues to the end of the current string, or to the end of buf.
 func (s *scanner) text(buf []byte) {
 	if s.escape {
 		s.at++
@@ -59,7 +60,7 @@ func (s *scanner) text(buf []byte) {
 	s.inText, s.escape = buf[s.at-1] != '"', buf[s.at-1] == '\\'
 }
 
-// stop is where the first quote or backslash is, below 0 if there is none.
+// stop is the index of the first quote or backslash; negative if there is none.
 func stop(b []byte) int {
 	quote := bytes.IndexByte(b, '"')
 	if quote >= 0 {
@@ -71,13 +72,13 @@ func stop(b []byte) int {
 	return quote
 }
 
-// members walks over the members of an object. Values are raw JSON.
+// members walks over the members of a JSON object. Values are raw JSON.
 type members struct {
 	rest       []byte
 	key, value []byte
 }
 
-// membersOf starts before the first member. What is no object has none.
+// membersOf starts before the first member. If frame is no object, there are none.
 func membersOf(frame []byte) members {
 	for i, c := range frame {
 		if c == '{' {
@@ -87,7 +88,7 @@ func membersOf(frame []byte) members {
 	return members{}
 }
 
-// next goes to the next member; false at the end, and at what is no JSON.
+// next goes to the next member. It returns false at the end, or if the JSON is invalid.
 func (m *members) next() bool {
 	m.rest = skip(m.rest, ',')
 	if len(m.rest) == 0 || m.rest[0] != '"' {
@@ -103,7 +104,7 @@ func (m *members) next() bool {
 	return n > 0
 }
 
-// elements calls each for the elements of an array.
+// elements calls each for every element of an array.
 func elements(array []byte, each func(value []byte)) {
 	if len(array) == 0 || array[0] != '[' {
 		return
@@ -119,7 +120,7 @@ func elements(array []byte, each func(value []byte)) {
 	}
 }
 
-// skip goes past white space and the separator.
+// skip drops white space and separators from the beginning.
 func skip(b []byte, separator byte) []byte {
 	for i, c := range b {
 		if c > ' ' && c != separator {
@@ -129,7 +130,7 @@ func skip(b []byte, separator byte) []byte {
 	return nil
 }
 
-// textEnd is where the string that b begins with ends, 0 if it does not.
+// textEnd is the end of the string at the beginning of b; 0 if it has no end.
 func textEnd(b []byte) int {
 	for at := 1; at < len(b); {
 		n := stop(b[at:])
@@ -140,12 +141,12 @@ func textEnd(b []byte) int {
 		if b[at-1] == '"' {
 			return at
 		}
-		at++ // what is escaped
+		at++ // the escaped character
 	}
 	return 0
 }
 
-// valueEnd is where the value that b begins with ends, 0 if there is none.
+// valueEnd is the end of the value at the beginning of b; 0 if there is none.
 func valueEnd(b []byte) int {
 	if len(b) == 0 {
 		return 0
@@ -165,7 +166,7 @@ func valueEnd(b []byte) int {
 	return len(b)
 }
 
-// text is the contents of a raw string: a part of it, unless it has escapes.
+// text is the content of a raw string. It is a part of raw, unless there are escapes.
 func text(raw []byte) []byte {
 	if len(raw) < 2 || raw[0] != '"' {
 		return nil
@@ -181,7 +182,7 @@ func text(raw []byte) []byte {
 	return []byte(s)
 }
 
-// number is a raw integer; -1 for what is none.
+// number is the value of a raw integer; -1 if it is none.
 func number(raw []byte) int64 {
 	n, err := strconv.ParseInt(string(raw), 10, 64)
 	if err != nil {
