@@ -1,4 +1,4 @@
-// Package crew has one or several processes make the load of a run together.
+// Package crew lets one or several processes make the load of a run together.
 package crew
 
 import (
@@ -10,27 +10,26 @@ import (
 	"elemental/cmd/elemental-load/measure"
 )
 
-// Crew is who makes the load. Its steps are called one after the other.
+// Crew is the processes that make the load. Its steps are called one after another.
 type Crew interface {
 	// Connect connects all clients.
 	Connect(ctx context.Context, tell drive.Tell) error
-	// Load makes the load from start on; the end of the context ends it early. It
-	// gives how long it took until all that was begun was over.
+	// Load makes the load, beginning at start. It ends early when the context does. It
+	// returns how long it took until every action that was begun was over.
 	Load(ctx context.Context, start time.Time) (time.Duration, error)
-	// Check gives what each process has found.
+	// Check returns what each process has found.
 	Check(ctx context.Context, history bool, tell drive.Tell) ([]*drive.Outcome, error)
-	// Close ends what may be left.
+	// Close ends whatever is left.
 	Close()
 }
 
-// alone is a crew of this process.
+// alone is a crew that consists of this process.
 type alone struct {
 	worker  *drive.Worker
 	collect *measure.Collector
 }
 
-// Alone makes the load in this process. The book is the one that the world was
-// made with.
+// Alone makes the load in this process. Book is the one that the world was made with.
 func Alone(world *drive.World, book *check.Book, collect *measure.Collector) (Crew, error) {
 	worker, err := drive.NewWorker(world, 0, 1, book)
 	if err != nil {
@@ -39,25 +38,25 @@ func Alone(world *drive.World, book *check.Book, collect *measure.Collector) (Cr
 	return &alone{worker, collect}, nil
 }
 
-// Connect connects all clients.
+// Connect connects all clients, and passes on what was measured meanwhile.
 func (a *alone) Connect(ctx context.Context, tell drive.Tell) error {
 	taken, err := a.worker.Connect(ctx, tell)
 	a.collect.Connected(taken)
 	return err
 }
 
-// Load makes the load.
+// Load makes the load, and passes on what was measured in each second.
 func (a *alone) Load(ctx context.Context, start time.Time) (time.Duration, error) {
 	a.worker.Load(ctx, start, a.collect.Second)
 	return time.Since(start), nil
 }
 
-// Check checks.
+// Check checks, and passes on what was measured since the load.
 func (a *alone) Check(ctx context.Context, history bool, tell drive.Tell) ([]*drive.Outcome, error) {
 	o, err := a.worker.Check(ctx, history, tell)
 	a.collect.Late(o.Late)
 	return []*drive.Outcome{o}, err
 }
 
-// Close hangs up.
+// Close closes all connections.
 func (a *alone) Close() { a.worker.Close() }

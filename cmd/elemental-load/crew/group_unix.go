@@ -7,5 +7,6 @@ import (
 	"syscall"
 )
 
-// ownGroup keeps the terminal's signals from a process.
+// ownGroup starts a process in its own group, so that it gets no signals from the
+// terminal.
 func ownGroup(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }

@@ -14,14 +14,14 @@ import (
 	"elemental/cmd/elemental-load/measure"
 )
 
-// Processes of a run talk in JSON objects over the member's standard input and
-// output: the leader sends orders, the member says what happens.
+// The processes of a run exchange JSON objects over the member's standard input and
+// output: the leader sends orders, the member answers with words.
 
-// order is what the leader wants. Exactly one of its values is set.
+// order is sent by the leader. Exactly one of its fields is set.
 type order struct {
 	Join    *join      `json:"join,omitempty"`
 	Connect bool       `json:"connect,omitempty"`
-	Load    *time.Time `json:"load,omitempty"` // when it begins
+	Load    *time.Time `json:"load,omitempty"` // the time at which the load begins
 	Stop    bool       `json:"stop,omitempty"` // ends connecting or the load early
 	Check   *checking  `json:"check,omitempty"`
 }
@@ -37,7 +37,8 @@ type checking struct {
 	History bool `json:"history"`
 }
 
-// word is what a member says. Error comes with what ends a step.
+// word is sent by a member. Error is set on the word that ends a step, if the step
+// failed.
 type word struct {
 	Joined    bool              `json:"joined,omitempty"`
 	Tell      *progress         `json:"tell,omitempty"`
@@ -60,16 +61,16 @@ type second struct {
 	Measured *measure.Interval `json:"measured"`
 }
 
-// member is the process that was started for a part of the load.
+// member is a process that the leader has started for a part of the load.
 type member struct {
 	worker *drive.Worker
 	mu     sync.Mutex
 	out    *json.Encoder
-	failed error // the leader hears no more
+	failed error // the first error of telling the leader, who then hears nothing more
 }
 
-// Serve does what the leader orders, until its orders end. Where the leader is
-// gone, so is the member.
+// Serve is a member's whole work: it carries out the leader's orders until they end. If
+// the leader has gone, the orders end, and so does the member.
 func Serve(orders io.Reader, words io.Writer) error {
 	m := &member{out: json.NewEncoder(words)}
 	ctx, stop := context.WithCancel(context.Background())
@@ -122,7 +123,7 @@ func (m *member) step(ctx context.Context, o order) {
 		taken, err := m.worker.Connect(ctx, m.tell)
 		m.say(&word{Connected: taken, Error: text(err)})
 	case o.Load != nil:
-		start := time.Now().Add(time.Until(*o.Load)) // with a monotonic reading
+		start := time.Now().Add(time.Until(*o.Load)) // has a monotonic clock reading, which JSON loses
 		m.worker.Load(ctx, start, func(n int, taken *measure.Interval) {
 			m.say(&word{Second: &second{n, taken}})
 		})
@@ -134,7 +135,7 @@ func (m *member) step(ctx context.Context, o order) {
 }
 
 func (m *member) tell(phase, unit string, done, total int64) {
-	const part = 64 // words about progress in all
+	const part = 64 // words about progress of one step, at most
 	if step := max(total/part, 1); done%step == 0 || done == total {
 		m.say(&word{Tell: &progress{phase, unit, done, total}})
 	}

@@ -15,19 +15,19 @@ import (
 	"elemental/cmd/elemental-load/measure"
 )
 
-// several is a crew of processes of this program.
+// several is a crew of other processes of this program, with this process as the leader.
 type several struct {
 	collect *measure.Collector
 	world   *drive.World
-	book    *check.Book // of what the preparation has posted
+	book    *check.Book // has what the preparation has posted
 	members []*process
 }
 
-// process is the leader's side of a member.
+// process is what the leader knows of a member.
 type process struct {
 	cmd   *exec.Cmd
 	in    io.WriteCloser
-	words chan *word // closed when it has ended
+	words chan *word // closed when the process has ended
 
 	mu     sync.Mutex
 	orders *json.Encoder
@@ -39,11 +39,11 @@ func (p *process) order(o order) error {
 	return p.orders.Encode(o)
 }
 
-// Most is how many processes a run can have: the book's first is the leader's.
+// Most is how many processes a run can have. One book more is the leader's.
 const Most = check.MostWorkers - 1
 
-// Several starts count processes of the program and gives each its share. Their
-// standard errors go to errors.
+// Several starts count processes of the program and gives each its share of the load.
+// Their standard error output goes to stderr.
 func Several(world *drive.World, book *check.Book, collect *measure.Collector, count int, program string, args []string, stderr io.Writer) (Crew, error) {
 	s := &several{collect: collect, world: world, book: book}
 	for i := range count {
@@ -71,7 +71,7 @@ func Several(world *drive.World, book *check.Book, collect *measure.Collector, c
 func launch(program string, args []string, stderr io.Writer) (*process, error) {
 	p := &process{cmd: exec.Command(program, args...), words: make(chan *word, 64)}
 	p.cmd.Stderr = stderr
-	ownGroup(p.cmd) // the terminal's Ctrl-C is for the leader
+	ownGroup(p.cmd) // the terminal's Ctrl-C is only for the leader
 	var err error
 	if p.in, err = p.cmd.StdinPipe(); err != nil {
 		return nil, err
@@ -88,7 +88,7 @@ func launch(program string, args []string, stderr io.Writer) (*process, error) {
 	return p, nil
 }
 
-// listen takes in what the member says, until it has ended.
+// listen is the goroutine that takes the member's words, until the member has ended.
 func (p *process) listen(out io.Reader) {
 	defer close(p.words)
 	in := json.NewDecoder(out)
@@ -101,7 +101,8 @@ func (p *process) listen(out io.Reader) {
 	}
 }
 
-// until hears words until one ends a step, and gives that one.
+// until takes words until ends is true for one, and returns that one and its error. It
+// passes the words before to others.
 func (p *process) until(ends func(*word) bool, others ...func(*word)) (*word, error) {
 	for w := range p.words {
 		if ends(w) {
@@ -117,7 +118,8 @@ func (p *process) until(ends func(*word) bool, others ...func(*word)) (*word, er
 	return nil, fmt.Errorf("process %d of the load tester has ended before its time", p.cmd.Process.Pid)
 }
 
-// each does a step with all members at once. Where one fails, the others end early.
+// each does a step with all members at once. If one fails, the others are told to end
+// early.
 func (s *several) each(step func(*process) error) error {
 	var all sync.WaitGroup
 	var once sync.Once
@@ -133,15 +135,15 @@ func (s *several) each(step func(*process) error) error {
 	return errors.Join(found...)
 }
 
-// stop has all members end what they are at.
+// stop tells all members to end what they are doing.
 func (s *several) stop() {
-	for _, p := range s.members {
+	for _, p := range s.members { // that a member has ended is reported elsewhere
 		_ = p.order(order{Stop: true}) // one that has ended is told of elsewhere
 	}
 }
 
-// order gives an order to all, and stops them when the context ends before stopped
-// is called.
+// order gives an order to all members. When the context ends, it tells them to stop,
+// unless stopped was called before.
 func (s *several) order(ctx context.Context, o order) (stopped func() bool, err error) {
 	for _, p := range s.members {
 		err = errors.Join(err, p.order(o))
@@ -149,7 +151,7 @@ func (s *several) order(ctx context.Context, o order) (stopped func() bool, err 
 	return context.AfterFunc(ctx, s.stop), err
 }
 
-// Connect has all connect.
+// Connect makes all members connect their clients.
 func (s *several) Connect(ctx context.Context, tell drive.Tell) error {
 	stopped, err := s.order(ctx, order{Connect: true})
 	if err != nil {
@@ -166,7 +168,7 @@ func (s *several) Connect(ctx context.Context, tell drive.Tell) error {
 	})
 }
 
-// Load has all make their load.
+// Load makes all members make their load. It returns the longest time that one took.
 func (s *several) Load(ctx context.Context, start time.Time) (time.Duration, error) {
 	stopped, err := s.order(ctx, order{Load: &start})
 	if err != nil {
@@ -191,7 +193,7 @@ func (s *several) Load(ctx context.Context, start time.Time) (time.Duration, err
 	return longest, err
 }
 
-// Check has all check, and checks what the preparation has posted.
+// Check makes all members check, and then checks itself what the preparation has posted.
 func (s *several) Check(ctx context.Context, history bool, tell drive.Tell) ([]*drive.Outcome, error) {
 	stopped, err := s.order(ctx, order{Check: &checking{history}})
 	if err != nil {
@@ -221,7 +223,8 @@ func (s *several) Check(ctx context.Context, history bool, tell drive.Tell) ([]*
 	return all, err
 }
 
-// Close ends the members: a closed input is the last order.
+// Close ends the members by closing their input. After five seconds it kills those that
+// still run.
 func (s *several) Close() {
 	const patience = 5 * time.Second
 	for _, p := range s.members {
@@ -231,12 +234,12 @@ func (s *several) Close() {
 		late := time.AfterFunc(patience, func() { _ = p.cmd.Process.Kill() })
 		for range p.words {
 		}
-		_ = p.cmd.Wait() // how it ends is of no interest any more
+		_ = p.cmd.Wait() // how it ends does not matter any more
 		late.Stop()
 	}
 }
 
-// sum adds up how far several members are.
+// sum adds up the progress of several members.
 type sum struct {
 	tell drive.Tell
 	mu   sync.Mutex
