@@ -13,12 +13,12 @@ import (
 
 const (
 	programName = "elemental"
-	programPath = "elemental/cmd/elemental" // its package
+	programPath = "elemental/cmd/elemental" // the import path of its package
 )
 
-// find gives the path of the provider's program: the one that was named; else
-// the one beside this program; else one that is built in dir from the source, if
-// the working directory is in it; else one in PATH.
+// find returns the path of the provider's program. It is the named one if there is a
+// name. Otherwise it is, in this order: the one beside this program; one that it builds
+// in dir, if the working directory is in the provider's source; the one in PATH.
 func find(ctx context.Context, named, dir string, log func(string)) (string, error) {
 	if named != "" {
 		path, err := filepath.Abs(named)
@@ -59,7 +59,7 @@ func besideThis() (string, error) {
 	return path, isProgram(path)
 }
 
-// executable is the name of a program's file.
+// executable is the file name of a program.
 func executable(name string) string {
 	if runtime.GOOS == "windows" {
 		return name + ".exe"
@@ -67,7 +67,7 @@ func executable(name string) string {
 	return name
 }
 
-// isProgram is an error for a path that cannot be run.
+// isProgram returns an error if the path is no program that can be run.
 func isProgram(path string) error {
 	info, err := os.Stat(path)
 	switch {
@@ -81,8 +81,8 @@ func isProgram(path string) error {
 	return nil
 }
 
-// hasSource is an error where the working directory is not in the provider's
-// module, or there is no Go to build it with.
+// hasSource returns an error if the working directory is not in the provider's module, or
+// if there is no Go to build it with.
 func hasSource(ctx context.Context) error {
 	_, err := exec.CommandContext(ctx, "go", "list", "-find", programPath).Output()
 	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
@@ -94,7 +94,7 @@ func hasSource(ctx context.Context) error {
 
 func build(ctx context.Context, dir string) (string, error) {
 	target := filepath.Join(dir, executable(programName))
-	// What Git thinks of the folder is no reason not to build.
+	// -buildvcs=false: the build must not fail because of the state of the Git folder.
 	out, err := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-o", target, programPath).CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("go build %s: %w\n%s", programPath, err, out)
@@ -102,8 +102,8 @@ func build(ctx context.Context, dir string) (string, error) {
 	return target, nil
 }
 
-// cleanEnv is the environment without the provider's own variables: they are
-// for the provider that the user runs, and would change what is measured.
+// cleanEnv is the environment without the variables of the provider. They are meant for
+// the user's own provider, and would change what is measured.
 func cleanEnv() []string {
 	var env []string
 	for _, variable := range os.Environ() {

@@ -6,12 +6,12 @@ import (
 	"time"
 )
 
-// launch starts the program and closes p.exited at its end.
+// launch starts the program. It closes p.exited when the program has ended.
 //
-// Where the system ends a child with its parent, it takes the thread that made
-// the child for the parent. Go ends a thread when a goroutine that is locked to
-// it returns, and any goroutine might have run on this one before. So one thread
-// is kept for the provider alone, until it has ended.
+// On systems that end a child process with its parent, the parent is the thread that
+// started the child. Go ends a thread if a goroutine that is locked to it returns, which
+// any other goroutine on this thread might do. So this thread is kept locked, for this
+// provider alone, until the provider has ended.
 func (p *Provider) launch() error {
 	started := make(chan error, 1)
 	go func() {
@@ -20,22 +20,22 @@ func (p *Provider) launch() error {
 		err := p.cmd.Start()
 		started <- err
 		if err == nil {
-			_ = p.cmd.Wait() // its result is in ProcessState
+			_ = p.cmd.Wait() // the outcome is in ProcessState
 			close(p.exited)
 		}
 	}()
 	return <-started
 }
 
-// terminate asks it to end; where that cannot be asked, it is killed.
+// terminate asks the provider to end. If it cannot be asked, it is killed.
 func (p *Provider) terminate() {
 	if err := signalTerminate(p.cmd.Process); err != nil {
-		_ = signalKill(p.cmd.Process) // it has ended, or Stop finds that it has not
+		_ = signalKill(p.cmd.Process) // if that fails too, Stop notices whether it still runs
 	}
 }
 
-// kill ends it at once and waits for that.
-func (p *Provider) kill() error {
+// kill kills the provider and waits until it has ended, for at most killPatience.
+func (p *Provider) kill() error { // it may have ended just now
 	_ = signalKill(p.cmd.Process) // it may have ended just now
 	select {
 	case <-p.exited:

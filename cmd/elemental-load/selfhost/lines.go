@@ -8,16 +8,16 @@ import (
 )
 
 const (
-	maxLine  = 4 << 10 // of a line, what is beyond is left out
-	maxLines = 100     // of a log
+	maxLine  = 4 << 10 // bytes kept of a line; the rest is left out
+	maxLines = 100     // lines kept of a log
 )
 
-// splitter cuts what is written to it into lines of bounded length.
+// splitter cuts what is written to it into lines of at most maxLine bytes.
 type splitter struct {
 	partial []byte
 }
 
-// add gives each line that text completes to each.
+// add calls each with every line that text completes.
 func (s *splitter) add(text []byte, each func(line string)) {
 	for {
 		line, rest, complete := bytes.Cut(text, []byte("\n"))
@@ -31,7 +31,7 @@ func (s *splitter) add(text []byte, each func(line string)) {
 	}
 }
 
-// tail keeps the last lines of what is written to it.
+// tail keeps the last maxLines lines of what is written to it.
 type tail struct {
 	mu    sync.Mutex
 	lines []string
@@ -50,7 +50,7 @@ func (t *tail) Write(text []byte) (int, error) {
 	return len(text), nil
 }
 
-// text is what is kept, the line that has no end yet included.
+// text is what is kept, including a last line without an end.
 func (t *tail) text() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -59,8 +59,9 @@ func (t *tail) text() string {
 
 var startsAt = regexp.MustCompile(`^elemental: listening on (\S+) \(encoding \S+, data in .*, \d+ connections at most\)$`)
 
-// startLine looks for a provider's start line in its standard output. What
-// follows is thrown away: it may be every request of the load.
+// startLine looks for the line in a provider's standard output that says where it
+// listens. What comes after is thrown away: it may be a line for every request of the
+// load.
 type startLine struct {
 	found chan string // gets the address, once
 	done  bool

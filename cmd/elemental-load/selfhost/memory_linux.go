@@ -2,7 +2,7 @@ package selfhost
 
 import "syscall"
 
-// inMemory tells whether a folder is in memory rather than on a disk.
+// inMemory tells whether a folder is in memory (tmpfs or ramfs) and not on a disk.
 func inMemory(dir string) bool {
 	const tmpfs, ramfs = 0x01021994, 0x858458f6
 	var stat syscall.Statfs_t

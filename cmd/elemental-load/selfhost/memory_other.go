@@ -2,5 +2,5 @@
 
 package selfhost
 
-// inMemory is not known here.
+// inMemory is false: it is not known on this system.
 func inMemory(string) bool { return false }

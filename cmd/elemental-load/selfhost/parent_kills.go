@@ -4,6 +4,7 @@ package selfhost
 
 import "syscall"
 
-// endWithParent lets the provider end with the load tester, also when that is
-// killed. Nobody needs its data then, and a halted one would hear nothing else.
+// endWithParent makes the system kill the provider when the load tester ends, even if
+// that is killed itself. Nobody needs the provider's data then, and a halted provider
+// would notice no other signal.
 func endWithParent(attr *syscall.SysProcAttr) { attr.Pdeathsig = syscall.SIGKILL }

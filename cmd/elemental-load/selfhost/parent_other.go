@@ -4,6 +4,6 @@ package selfhost
 
 import "syscall"
 
-// endWithParent does nothing: here a provider outlives a load tester that was
+// endWithParent does nothing: on this system a provider goes on when its load tester is
 // killed.
 func endWithParent(*syscall.SysProcAttr) {}

@@ -10,7 +10,7 @@ import (
 
 func attributes() *syscall.SysProcAttr { return nil }
 
-// signalTerminate fails: here a program cannot be asked to end.
+// signalTerminate fails: on this system a program cannot be asked to end.
 func signalTerminate(*os.Process) error { return errors.ErrUnsupported }
 
 func signalKill(process *os.Process) error { return process.Kill() }

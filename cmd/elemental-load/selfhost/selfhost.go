@@ -1,9 +1,9 @@
-// Package selfhost runs a provider for the time of a load test: a process of its
-// own, at a free port of this machine, with its data in a temporary folder.
+// Package selfhost runs a provider during a load test: as a process of its own, at a free
+// port of this machine, with its data in a temporary folder.
 //
-// The program is found rather than linked, since the load tester knows nothing
-// of the provider's code, and since what is measured must not share a process
-// with what measures.
+// The provider's program is started and not linked in, for two reasons: the load tester
+// knows nothing of the provider's code, and what is measured must not share a process
+// with what measures it.
 package selfhost
 
 import (
@@ -19,51 +19,51 @@ import (
 	"time"
 )
 
-// Options say how a provider is started. The zero value will do.
+// Options say how a provider is started. The zero value can be used.
 type Options struct {
-	Program string        // the program's path; "": it is looked for, and built where its source is
-	Args    []string      // options of the provider, which override those that Start gives
-	Parent  string        // where the temporary folder is made; "": the system's place for such
-	Keep    bool          // the temporary folder stays after Stop
-	Timeout time.Duration // in which it has to listen once it runs; 0: a minute
-	Log     func(string)  // hears of steps that take long, and of what is left behind; may be nil
+	Program string        // path of the program; "": it is looked for, or built if the source is there
+	Args    []string      // options for the provider, which override those that Start gives
+	Parent  string        // folder for the temporary folder; "": the system's usual place
+	Keep    bool          // keep the temporary folder after Stop
+	Timeout time.Duration // for the provider to listen, once it has started; 0: a minute
+	Log     func(string)  // gets messages about slow steps and about what is left behind; may be nil
 }
 
 const (
 	defaultTimeout = time.Minute
-	killPatience   = 10 * time.Second // for the system to end what was killed
+	killPatience   = 10 * time.Second // for the system to end a killed process
 )
 
-// Provider is a provider that was started. Its methods may be called from any
+// Provider is a provider that Start has started. Its methods may be called from any
 // goroutine.
 type Provider struct {
-	// Addr is where it listens, as host and port. One that listens on all
-	// addresses is given by its loopback address.
+	// Addr is the address it listens on, as host and port. If it listens on all
+	// addresses, this is the loopback one.
 	Addr string
-	// Pid is its process.
+	// Pid is the number of its process.
 	Pid int
-	// Dir is the temporary folder: "data" in it is the provider's, unless Args
-	// say otherwise.
+	// Dir is the temporary folder. The provider's data is in "data" in it, unless
+	// Options.Args say otherwise.
 	Dir string
-	// InMemory tells that the folder is no disk but memory, where this is known:
-	// then making a message durable costs nothing, which flatters the figures.
+	// InMemory tells whether Dir is known to be in memory and not on a disk. Making
+	// messages durable costs nothing there, so the figures are better than on a disk.
 	InMemory bool
 
 	keep   bool
 	log    func(string)
 	cmd    *exec.Cmd
 	stderr *tail
-	exited chan struct{} // closed when it has ended and all it printed was read
+	exited chan struct{} // closed when it has ended and all its output was read
 
 	ask     sync.Once
-	asked   atomic.Bool // to end, by Stop
-	killed  atomic.Bool // since it did not
+	asked   atomic.Bool // Stop has asked it to end
+	killed  atomic.Bool // it did not end in time, so Stop has killed it
 	cleanUp func() error
 }
 
-// Start finds the program, starts it and waits until it listens. The error of
-// one that does not shows the end of its log. A context that ends before ends
-// the provider too; afterwards it has no effect.
+// Start finds the program, starts it and waits until it listens. If it does not, the
+// error shows the end of its log. If the context ends meanwhile, the provider is ended
+// too. After Start the context has no effect.
 func Start(ctx context.Context, o Options) (*Provider, error) {
 	p := &Provider{keep: o.Keep, log: o.Log, stderr: &tail{}, exited: make(chan struct{})}
 	if p.log == nil {
@@ -80,14 +80,14 @@ func Start(ctx context.Context, o Options) (*Provider, error) {
 		err = p.start(ctx, program, o)
 	}
 	if err != nil {
-		p.keep = false // there is nothing in it yet
+		p.keep = false // it has no data yet
 		return nil, errors.Join(err, p.cleanUp())
 	}
 	return p, nil
 }
 
-// start runs the program and waits for its start line. After an error it has
-// ended.
+// start runs the program and waits until it says that it listens. If start returns an
+// error, the program has ended.
 func (p *Provider) start(ctx context.Context, program string, o Options) error {
 	timeout := o.Timeout
 	if timeout == 0 {
@@ -117,11 +117,12 @@ func (p *Provider) start(ctx context.Context, program string, o Options) error {
 	}
 }
 
-// Exited is closed when the provider has ended, for whatever reason.
+// Exited returns a channel that is closed when the provider has ended, for whatever
+// reason.
 func (p *Provider) Exited() <-chan struct{} { return p.exited }
 
-// Err is why the provider ended without being asked to, with the end of its
-// log; nil while it runs and after a Stop that went well.
+// Err says why the provider has ended unasked, or not as it should, with the end of its
+// log. It is nil while it runs and after a Stop that went well.
 func (p *Provider) Err() error {
 	select {
 	case <-p.exited:
@@ -139,11 +140,12 @@ func (p *Provider) Err() error {
 	return nil
 }
 
-// Log is the end of what the provider printed on standard error: some hundred
-// lines at most.
+// Log is the end of what the provider has printed on standard error, at most some hundred
+// lines.
 func (p *Provider) Log() string { return p.stderr.text() }
 
-// because is an error with the end of the log, which mostly says why.
+// because makes an error with the end of the provider's log, which usually tells the
+// reason.
 func (p *Provider) because(format string, args ...any) error {
 	err := fmt.Errorf(format, args...)
 	if text := p.stderr.text(); text != "" {
@@ -152,14 +154,14 @@ func (p *Provider) because(format string, args ...any) error {
 	return fmt.Errorf("%w; its log is empty", err)
 }
 
-// Stop asks the provider to end, as an operator does, waits for that and removes
-// the folder, or says that it is kept. When the context ends first, also if it
-// has ended already, the provider is killed. It may be called again, also while
-// it waits. The error is that of Err, or says what could not be removed.
+// Stop asks the provider to end, as an operator would, waits for that, and removes the
+// folder (or says that it is kept). If the context ends first, or has ended before, the
+// provider is killed. Stop may be called again, also while it waits. The error is that of
+// Err, or says what could not be removed.
 func (p *Provider) Stop(ctx context.Context) error {
 	p.ask.Do(func() {
 		select {
-		case <-p.exited: // by itself: that is an error
+		case <-p.exited: // it has ended by itself, which is an error
 		default:
 			p.asked.Store(true)
 			p.terminate()
@@ -175,10 +177,10 @@ func (p *Provider) Stop(ctx context.Context) error {
 	return errors.Join(p.Err(), p.cleanUp())
 }
 
-// giveUp kills one that did not stop in time.
+// giveUp kills a provider that did not end in time.
 func (p *Provider) giveUp() error {
 	select {
-	case <-p.exited: // at the same moment
+	case <-p.exited: // it ended at the same moment
 		return nil
 	default:
 		p.killed.Store(true)
@@ -194,8 +196,8 @@ func (p *Provider) removeDir() error {
 	return os.RemoveAll(p.Dir)
 }
 
-// loopback makes an address that means all of them one that can be called. Go
-// listens on both families then, whichever it names.
+// loopback replaces an address that stands for all addresses by one that clients can
+// connect to. Go listens on IPv4 and IPv6 then, whichever of them is named.
 func loopback(addr string) string {
 	host, port, err := net.SplitHostPort(addr)
 	if ip := net.ParseIP(host); err != nil || ip == nil || !ip.IsUnspecified() {
