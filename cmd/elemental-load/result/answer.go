@@ -7,24 +7,24 @@ import (
 	"elemental/cmd/elemental-load/plan"
 )
 
-// level is how good what is said is.
+// level says how good a statement is.
 type level string
 
 const (
 	good  level = "good"
 	plain level = "plain"
-	doubt level = "doubt" // an answer that is no success, or figures that deserve distrust
-	bad   level = "bad"   // what must never happen
+	doubt level = "doubt" // no success, or a reason to distrust the figures
+	bad   level = "bad"   // something that must never happen
 )
 
-// statement is something that is said of a run in a sentence or two.
+// statement is one or two sentences about a run.
 type statement struct {
 	Level level
 	Text  string
 }
 
-// answer is what a person wants to know first: whether something happened that
-// must not, whether the figures can be trusted, and how the provider fared.
+// answer says what a person wants to know first: whether something happened that must
+// not, whether the figures can be trusted, and how the provider did.
 func (r *Result) answer() []statement {
 	var said []statement
 	if len(r.Violations) > 0 {
@@ -43,7 +43,7 @@ func (r *Result) answer() []statement {
 	return append(said, r.verdict())
 }
 
-// verdict is how the provider fared, in one sentence.
+// verdict says in one sentence how the provider did.
 func (r *Result) verdict() statement {
 	o := r.main()
 	if o == nil || o.Done == 0 {
@@ -54,7 +54,7 @@ func (r *Result) verdict() statement {
 	return statement{level, lead + ": " + figures + r.mishaps() + "."}
 }
 
-// within99 is how long it took, for the middle of a sentence.
+// within99 tells how long the operations took, for the middle of a sentence.
 func within99(l *Latency) string {
 	if l.Count == 0 {
 		return ""
@@ -62,7 +62,7 @@ func within99(l *Latency) string {
 	return fmt.Sprintf(", half within %s, 99%% within %s", latency(l.P50), latency(l.P99))
 }
 
-// fared is whether the provider kept up, and the words that begin the verdict.
+// fared says whether the provider kept up, with the words that begin the verdict.
 func (r *Result) fared() (level, string) {
 	mishaps := r.refused()+r.failed() > 0
 	switch {
@@ -85,17 +85,17 @@ func (r *Result) fared() (level, string) {
 	}
 }
 
-// few is a share of all that does not count: the last ones may still be under way,
-// and several processes round each for itself.
+// few is a share of all actions that does not matter: the last ones may still be under
+// way, and several processes round their schedules separately.
 const few = 0.01
 
-// overrun reports whether the provider did less than was due: actions had to wait
-// for answers, failed or are missing, it all took longer than it should have, or
-// was answered so late that a queue stood.
+// overrun reports whether the provider did less than was due. That is so if too many
+// actions had to wait for answers, failed or are missing, if it all took longer than
+// planned, or if answers were so late that requests must have queued.
 func (r *Result) overrun() bool {
 	const (
-		queue = 1000 // milliseconds that half of the answers needed at least
-		slack = 1.05 // of the plan's length, and a second
+		queue = 1000 // milliseconds that half of the answers took at least
+		slack = 1.05 // factor of the planned length; one second is added
 	)
 	scheduled, done := r.actions()
 	planned := r.Plan.Length().Seconds()
@@ -106,7 +106,8 @@ func (r *Result) overrun() bool {
 		r.main().Corrected.P50 >= queue
 }
 
-// notBegun is how many actions were held back until the load was over.
+// notBegun is how many actions were held back until the load was over, if they are more
+// than a few.
 func (r *Result) notBegun() int64 {
 	var scheduled, started int64
 	for _, p := range r.Parts {
@@ -118,7 +119,7 @@ func (r *Result) notBegun() int64 {
 	return 0
 }
 
-// mishaps ends a sentence with what did not go well.
+// mishaps is the end of a sentence: what did not go well.
 func (r *Result) mishaps() string {
 	var parts []string
 	if n := r.refused(); n > 0 {
@@ -139,7 +140,7 @@ func (r *Result) mishaps() string {
 	return "; " + strings.Join(parts, ", ")
 }
 
-// nounOf is what several of an operation are called.
+// nounOf is the plural by which an operation is called in sentences.
 func nounOf(operation string) string {
 	if noun, known := nouns[operation]; known {
 		return noun
@@ -154,7 +155,7 @@ var nouns = map[string]string{
 	"endserver": "deleted servers", "endchannel": "deleted channels",
 }
 
-// share is a part of one in percent. What is above nothing never reads as nothing.
+// share writes a part of one in percent. A part above zero is never written as none.
 func share(of1 float64) string {
 	switch percent := of1 * 100; {
 	case percent <= 0:
@@ -166,7 +167,7 @@ func share(of1 float64) string {
 	}
 }
 
-// checks says what the checks looked at and, where nothing was found, that.
+// checks says what the checks looked at, and that they found nothing if that is so.
 func (r *Result) checks() []string {
 	c := &r.Checked
 	said := []string{r.historyChecked()}
@@ -204,7 +205,8 @@ func (r *Result) historyChecked() string {
 	}
 }
 
-// used says what the provider's process used; nil where it is not known.
+// used says how much CPU and memory the provider's process used. It is nil if that is not
+// known.
 func (r *Result) used() []string {
 	u := r.Provider
 	if u == nil {
@@ -223,7 +225,7 @@ func (r *Result) used() []string {
 	return said
 }
 
-// generated says how the generator itself fared.
+// generated says how much the load generator used, and how late it was.
 func (r *Result) generated() []string {
 	g := &r.Generator
 	said := []string{"CPU " + cores(g.CPU), "memory " + size(float64(g.Memory)) + " at most"}
@@ -234,8 +236,8 @@ func (r *Result) generated() []string {
 	return said
 }
 
-// apart reports whether the uncorrected latencies differ from the corrected ones
-// so much that both are worth showing.
+// apart reports whether the uncorrected latencies differ from the corrected ones so much
+// that both are worth showing.
 func (o *Operation) apart() bool {
 	const tenth = 0.1
 	differ := func(corrected, uncorrected float64) bool { return corrected-uncorrected > tenth*corrected }

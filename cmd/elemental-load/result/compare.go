@@ -11,9 +11,9 @@ import (
 	"elemental/client/visible"
 )
 
-// Compare puts sides beside each other and says of each how it differs from the
-// first beyond noise, for a terminal. It needs at least two sides, and begins
-// with what makes the comparison doubtful.
+// Compare compares sides, for a terminal: it shows them beside each other and says how
+// each differs from the first beyond noise. It begins with whatever makes the comparison
+// doubtful. It needs at least two sides.
 func Compare(w io.Writer, sides []Side, colour bool) error {
 	if len(sides) < 2 {
 		return errors.New("comparing takes at least two sides")
@@ -25,7 +25,7 @@ func Compare(w io.Writer, sides []Side, colour bool) error {
 	}
 	c := &comparison{sheet: newSheet(colour), base: &sides[0], measures: measures(sides)}
 	c.doubts(sides)
-	const beside = 2 // what goes into the columns beside the base
+	const beside = 2 // how many sides fit into the columns beside the base
 	for others := range slices.Chunk(sides[1:], beside) {
 		c.figures(others)
 		c.gap()
@@ -59,7 +59,7 @@ func (c *comparison) doubts(sides []Side) {
 	}
 }
 
-// figures is the table of the base and some others.
+// figures writes the table of the base and some other sides.
 func (c *comparison) figures(others []Side) {
 	t := table{head: []string{"", c.base.heading()}}
 	for i := range others {
@@ -93,12 +93,12 @@ func (s *Side) heading() string {
 	const most = 16
 	text := []rune(visible.Line(s.Label))
 	if len(text) > most {
-		text = append([]rune("…"), text[len(text)-most+1:]...) // the end tells paths apart
+		text = append([]rune("…"), text[len(text)-most+1:]...) // the end of a path tells it from others
 	}
 	return string(text)
 }
 
-// inkOf is that of a change for the better or for the worse.
+// inkOf is the colour of a change: for the better or for the worse.
 func (m *measure) inkOf(from, to float64) ink {
 	if (to > from) == m.moreIsGood {
 		return right
@@ -106,10 +106,11 @@ func (m *measure) inkOf(from, to float64) ink {
 	return wrong
 }
 
-// manifold is from where on a factor says more than percents.
+// manifold is the factor from which on a change is written as a factor and not in
+// percent.
 const manifold = 10
 
-// change is by how much, in percent of the base; "" where that says nothing.
+// change writes a change, in percent of the base; "" if one of the values is not known.
 func change(from, to float64) string {
 	switch {
 	case math.IsNaN(from) || math.IsNaN(to):
@@ -127,7 +128,7 @@ func change(from, to float64) string {
 	return "0%"
 }
 
-// summary says of one side how it differs from the base.
+// summary says how one side differs from the base.
 func (c *comparison) summary(other *Side) {
 	s := sampled(c.base, other)
 	c.line(strong, fmt.Sprintf("%s against %s", other.heading(), c.base.heading()))
@@ -159,8 +160,8 @@ func (c *comparison) summary(other *Side) {
 	c.gap()
 }
 
-// worthTelling is how much of the base a difference is that is told even where
-// the samples do not show it.
+// worthTelling is a difference, as a part of the base, that is mentioned even if the
+// samples do not confirm it.
 const worthTelling = 0.25
 
 // notShown says why a large difference does not count.
@@ -171,7 +172,7 @@ func (s sampling) notShown() string {
 	return "but most of the run does not show it: some moments made it, and only more runs tell whether by chance"
 }
 
-// moved tells both figures and the change.
+// moved writes both values and the change.
 func (m *measure) moved(from, to float64) string {
 	text := fmt.Sprintf("%s: %s → %s", m.name, m.shown(from), m.shown(to))
 	if by := change(from, to); by != "" && by != "new" {
@@ -180,7 +181,7 @@ func (m *measure) moved(from, to float64) string {
 	return text
 }
 
-// said is what the samples are, in words.
+// said describes the samples in words.
 func (s sampling) said() string {
 	switch {
 	case s.runs:

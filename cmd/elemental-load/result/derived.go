@@ -2,7 +2,7 @@ package result
 
 import "math"
 
-// perSecond is how many of n were done in a second of the measured time.
+// perSecond is n divided by the seconds of the measured time.
 func (r *Result) perSecond(n int64) float64 {
 	if r.Duration <= 0 {
 		return 0
@@ -10,11 +10,11 @@ func (r *Result) perSecond(n int64) float64 {
 	return float64(n) / r.Duration
 }
 
-// NothingDone tells that nothing of what the run is about was done.
+// NothingDone tells whether the run's main operation was never done.
 func (r *Result) NothingDone() bool { return r.main() == nil || r.main().Done == 0 }
 
-// rateOf is how many of an operation were done in a second. Of what was mostly done
-// before the load it says nothing.
+// rateOf writes how many of an operation were done per second. An operation mostly done
+// before the load has no rate.
 func (r *Result) rateOf(o *Operation) string {
 	if o.Setup {
 		return "–"
@@ -22,10 +22,10 @@ func (r *Result) rateOf(o *Operation) string {
 	return rate(r.pace(o))
 }
 
-// pace is how many of an operation were done in a second of the load.
+// pace is how many of an operation were done per second of the load.
 func (r *Result) pace(o *Operation) float64 { return r.perSecond(o.Done - o.Before) }
 
-// main is the operation that the run is about; nil where nothing was done.
+// main is the operation that the run is about, or nil if there are no operations.
 func (r *Result) main() *Operation {
 	if len(r.Operations) == 0 {
 		return nil
@@ -33,7 +33,7 @@ func (r *Result) main() *Operation {
 	return &r.Operations[0]
 }
 
-// operation finds one by its name; nil where there is none.
+// operation finds an operation by its name, or returns nil.
 func (r *Result) operation(name string) *Operation {
 	for i := range r.Operations {
 		if r.Operations[i].Name == name {
@@ -43,8 +43,9 @@ func (r *Result) operation(name string) *Operation {
 	return nil
 }
 
-// refused counts refusals. What a list has and the operations have not (an
-// operation that never had an answer may be missing there) counts too.
+// refused is how many operations were refused. The list of refusals may have more than
+// the operations have, since an operation that never succeeded may be missing there: the
+// larger count is taken.
 func (r *Result) refused() int64 {
 	var listed, counted int64
 	for _, x := range r.Refusals {
@@ -56,7 +57,7 @@ func (r *Result) refused() int64 {
 	return max(listed, counted)
 }
 
-// failed counts calls without an answer, as refused does refusals.
+// failed is how many operations got no answer. It counts as refused does.
 func (r *Result) failed() int64 {
 	var listed, counted int64
 	for _, x := range r.Failures {
@@ -68,7 +69,7 @@ func (r *Result) failed() int64 {
 	return max(listed, counted)
 }
 
-// violations counts what must never happen and did.
+// violations is how often something happened that must never happen.
 func (r *Result) violations() (n int64) {
 	for _, v := range r.Violations {
 		n += v.Count
@@ -79,7 +80,7 @@ func (r *Result) violations() (n int64) {
 // asked is how many were begun.
 func (o *Operation) asked() int64 { return o.Done + o.Refused + o.Failed }
 
-// actions is how much was scheduled and done by all scenarios.
+// actions is how many actions of all scenarios were scheduled and done.
 func (r *Result) actions() (scheduled, done int64) {
 	for _, p := range r.Parts {
 		scheduled += p.Scheduled
@@ -88,8 +89,8 @@ func (r *Result) actions() (scheduled, done int64) {
 	return scheduled, done
 }
 
-// measured are the seconds that the figures are of: without the warm-up and
-// without a last second that is not whole.
+// measured are the seconds that the figures count: without the warm-up and without a last
+// second that is cut short.
 func (r *Result) measured() []Second {
 	var within []Second
 	for _, s := range r.Seconds {
@@ -100,16 +101,16 @@ func (r *Result) measured() []Second {
 	return within
 }
 
-// The phases of a run.
+// The phases of a run, as seconds.csv names them.
 const (
 	phaseWarmup = "warmup"
 	phaseLoad   = "load"
-	phaseEnd    = "end" // a last second that is not whole, and the wait for late answers
+	phaseEnd    = "end" // a last second that is cut short, and the wait for late answers
 )
 
-// phase is what a second belongs to.
+// phase is the phase that a second belongs to.
 func (r *Result) phase(second int) string {
-	const slack = 0.05 // seconds; clocks and plans do not meet exactly
+	const slack = 0.05 // in seconds: measured times never meet the plan exactly
 	switch {
 	case float64(second) < math.Ceil(r.Warmup-slack):
 		return phaseWarmup

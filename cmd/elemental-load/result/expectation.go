@@ -13,20 +13,20 @@ import (
 // ParseExpectation makes it.
 type Expectation struct {
 	text        string
-	operation   string // "" for the main one, or for the whole run
+	operation   string // "" for the main operation, or for the whole run
 	uncorrected bool
 	figure      string
 	operator    string
-	value       float64 // in milliseconds, bytes, or as it is
+	value       float64 // in milliseconds, in bytes, or as it was given
 }
 
 // String is the expectation as it was given.
 func (e Expectation) String() string { return e.text }
 
-// Operation is what the figure is of; "" for the main one, or for the whole run.
+// Operation is the operation that is meant; "" for the main one, or for the whole run.
 func (e Expectation) Operation() string { return e.operation }
 
-// kind is how the value of a figure is written.
+// kind says how the value of a figure is written.
 type kind int
 
 const (
@@ -37,15 +37,15 @@ const (
 	aPercent
 )
 
-// figure is something that can be expected of a run.
+// figure is something of a run about which an expectation can be made.
 type figure struct {
 	name         string
 	kind         kind
-	ofOperations bool // may, or can only, be of one operation
+	ofOperations bool // may be, or can only be, of one operation
 	ofRun        bool // without an operation it is of the whole run, not of the main operation
 }
 
-// figures is all there is, in the order in which mistakes are answered.
+// figures lists all figures, in the order in which error messages list them.
 var figures = []figure{
 	{"p50", aTime, true, false}, {"p90", aTime, true, false}, {"p95", aTime, true, false}, {"p99", aTime, true, false},
 	{"p99.9", aTime, true, false}, {"p99.99", aTime, true, false}, {"max", aTime, true, false},
@@ -56,20 +56,21 @@ var figures = []figure{
 	{"cpu", aPercent, false, true}, {"memory", aSize, false, true}, {"memoryperconn", aSize, false, true},
 }
 
-// operators, the longer ones first, since a shorter one begins them.
+// operators has the longer ones first, since a shorter one may be the beginning of a
+// longer one.
 var operators = []string{"<=", ">=", "!=", "<", ">", "="}
 
-// ParseExpectation understands
+// ParseExpectation reads an expectation of the form
 //
 //	[operation.][uncorrected.]figure operator value
 //
-// with the operators < <= > >= = !=. The figures p50 to p99.99, max, mean and min
-// are corrected latencies and take a time (20ms, 1.5s, 800us); with rate (done in
-// a second) and done they are of the main operation where none is named. errors
-// (refused and failed), refused and failed are of all operations together, or of
-// the named one. violations, behind (0 or 1), heldback, cpu (percent of a core),
-// memory and memoryperconn (sizes such as 200MiB) are of the whole run. Whether
-// there is such an operation is for the caller to know.
+// The operators are < <= > >= = !=. The figures p50 to p99.99, max, mean and min are
+// corrected latencies, compared with a time (20ms, 1.5s, 800us). These, rate (done per
+// second) and done are of the main operation if none is named. errors (refused and
+// failed), refused and failed are of all operations together, or of the named one.
+// violations, behind (0 or 1), heldback, cpu (percent of a core), memory and
+// memoryperconn (sizes such as 200MiB) are of the whole run. The caller has to check that
+// the named operation exists.
 func ParseExpectation(text string) (Expectation, error) {
 	e, err := parseExpectation(strings.TrimSpace(text))
 	if err != nil {
@@ -101,7 +102,7 @@ func parseExpectation(text string) (Expectation, error) {
 	return e, err
 }
 
-// subject takes apart what stands before the operator.
+// subject reads the part before the operator.
 func (e *Expectation) subject(text string) (figure, error) {
 	at := slices.IndexFunc(figures, func(f figure) bool { return text == f.name || strings.HasSuffix(text, "."+f.name) })
 	if at < 0 {
@@ -133,7 +134,7 @@ func figureNames() string {
 	return strings.Join(names, " ")
 }
 
-// parse understands the value that the figure is compared with.
+// parse reads the value that the figure is compared with.
 func (f figure) parse(text string) (float64, error) {
 	switch f.kind {
 	case aTime:
@@ -156,8 +157,8 @@ func (f figure) parse(text string) (float64, error) {
 	return v, nil
 }
 
-// sizeUnits in the order in which they are looked for at the end of a text: "B"
-// ends all the others.
+// sizeUnits are in the order in which they are looked for at the end of a text. "B" comes
+// last, since all the others end with it.
 var sizeUnits = []struct {
 	name  string
 	bytes float64
@@ -177,7 +178,7 @@ func parseSize(name, text string) (float64, error) {
 	return 0, fmt.Errorf("%s is compared with a size in B, KiB, MiB, GiB, kB, MB or GB, such as 200MiB, not with %q", name, text)
 }
 
-// parseNumber takes what is finite and not below zero.
+// parseNumber reads a number that is finite and not negative.
 func parseNumber(text string) (float64, error) {
 	v, err := strconv.ParseFloat(text, 64)
 	if err == nil && (v < 0 || math.IsInf(v, 0) || math.IsNaN(v)) {

@@ -13,23 +13,23 @@ import (
 	"strings"
 )
 
-// The files of a run, besides two .hgrm of each operation.
+// The files of a run. There are also two .hgrm files for each operation.
 const (
 	dataFile    = "result.json"
 	secondsFile = "seconds.csv"
 	pageFile    = "report.html"
 )
 
-// The bounds of what is read: a result.json may come from anybody.
+// The limits of what is read, since a result.json may come from anybody.
 const (
 	mostBytes      = 256 << 20
 	mostOperations = 256
 )
 
-// Write writes all files of a run into a folder, which it makes where it is
-// missing: result.json, seconds.csv, report.html, and of each operation
-// <operation>.hgrm (corrected) and <operation>-uncorrected.hgrm. Each appears
-// whole or not at all. Those of a run that was kept there before go.
+// Write writes all files of a run into a folder, which it makes if needed: result.json,
+// seconds.csv, report.html, and for each operation <operation>.hgrm (corrected) and
+// <operation>-uncorrected.hgrm. Each file appears whole or not at all. The files of an
+// earlier run in the folder are replaced or removed.
 func Write(dir string, r *Result) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("keeping the result: %w", err)
@@ -48,7 +48,8 @@ func Write(dir string, r *Result) error {
 	})
 }
 
-// kept are the operations of the run in a folder; none where there is none to be read.
+// kept lists the operations of the run that the folder has. It is nil if there is none
+// that can be read.
 func kept(root *os.Root) []Operation {
 	text, err := readData(root)
 	if err != nil {
@@ -61,8 +62,8 @@ func kept(root *os.Root) []Operation {
 	return r.Operations
 }
 
-// removeOthers removes the distributions of operations that the new run does not have, so
-// that they are not taken for its own.
+// removeOthers removes the .hgrm files of operations that the new run does not have, so
+// that they are not taken for files of the new run.
 func removeOthers(root *os.Root, before, now []Operation) (err error) {
 	names := fileNames(now)
 	for _, name := range fileNames(before) {
@@ -78,18 +79,18 @@ func removeOthers(root *os.Root, before, now []Operation) (err error) {
 	return err
 }
 
-// encoded is a result.json.
+// encoded is the text of result.json.
 func encoded(r *Result) ([]byte, error) {
 	var text bytes.Buffer
 	e := json.NewEncoder(&text)
 	e.SetIndent("", "  ")
-	e.SetEscapeHTML(false) // people read it too
+	e.SetEscapeHTML(false) // people read the file too
 	err := e.Encode(r)
 	return text.Bytes(), err
 }
 
-// Rewrite makes every other file of a run's folder again from its result.json,
-// and returns what that says.
+// Rewrite makes all other files of a run's folder again from its result.json, and returns
+// the result.
 func Rewrite(dir string) (*Result, error) {
 	r, err := Read(dir)
 	if err != nil {
@@ -98,7 +99,7 @@ func Rewrite(dir string) (*Result, error) {
 	return r, within(dir, func(root *os.Root) error { return derive(root, r) })
 }
 
-// within opens a folder so that no name, and no link in it, leads out of it.
+// within opens a folder so that no name and no link in it can lead out of it.
 func within(dir string, do func(*os.Root) error) error {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
@@ -111,7 +112,7 @@ func within(dir string, do func(*os.Root) error) error {
 	return nil
 }
 
-// derive writes the files that follow from the result.
+// derive writes the files that are made from the result.
 func derive(root *os.Root, r *Result) error {
 	errs := []error{
 		replace(root, secondsFile, func(w io.Writer) error { return writeSeconds(w, r) }),
@@ -126,7 +127,8 @@ func derive(root *os.Root, r *Result) error {
 	return errors.Join(errs...)
 }
 
-// writePercentiles writes what HdrHistogram's plotters read, in milliseconds.
+// writePercentiles writes a distribution in milliseconds, in the format of HdrHistogram's
+// plotters.
 func writePercentiles(w io.Writer, l *Latency) error {
 	const ticksPerHalf, microsPerMilli = 5, 1000
 	h, err := l.Decode()
@@ -137,7 +139,8 @@ func writePercentiles(w io.Writer, l *Latency) error {
 	return err
 }
 
-// replace writes a file beside the old one and then puts it in its place.
+// replace writes a temporary file and then renames it, so that the file is replaced as a
+// whole.
 func replace(root *os.Root, name string, write func(io.Writer) error) (err error) {
 	temporary := "." + name + "." + rand.Text()
 	f, err := root.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
@@ -157,8 +160,8 @@ func replace(root *os.Root, name string, write func(io.Writer) error) (err error
 
 const uncorrectedSuffix = "-uncorrected"
 
-// fileNames are names without an ending for the operations' files: their own
-// where those are plain, and different from each other in any case.
+// fileNames are the names of the operations' files, without an ending. They are the
+// operations' own names where those are plain. No two are the same.
 func fileNames(operations []Operation) []string {
 	names := make([]string, len(operations))
 	used := map[string]bool{}
@@ -173,8 +176,8 @@ func fileNames(operations []Operation) []string {
 	return names
 }
 
-// plainName is a name with nothing in it but small letters, digits, dots, dashes
-// and underscores, beginning with a letter, digit or underscore.
+// plainName makes a name of small letters, digits, dots, dashes and underscores that
+// begins with a letter, digit or underscore.
 func plainName(name string) string {
 	const most = 60
 	plain := strings.Map(func(r rune) rune {
@@ -190,9 +193,8 @@ func plainName(name string) string {
 	return plain
 }
 
-// Read reads the result.json of a run's folder. It is an error that says what is
-// wrong where there is none, where a newer program wrote it, and where it is
-// damaged.
+// Read reads the result.json of a run's folder. The error says what is wrong: that there
+// is none, that a newer program wrote it, or that it is damaged.
 func Read(dir string) (*Result, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
@@ -226,8 +228,8 @@ func readData(root *os.Root) (text []byte, err error) {
 	return text, err
 }
 
-// parse understands a result.json and checks what the other files rely on. Its
-// errors continue "the result.json".
+// parse reads a result.json and checks what the other files need of it. Its errors
+// continue the words "the result.json".
 func parse(text []byte) (*Result, error) {
 	var head struct {
 		Format *int `json:"format"`

@@ -8,22 +8,22 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
-// The histograms of this program: of microseconds, up to an hour, within a
-// thousandth of the value.
+// The histograms of this program: in microseconds, up to an hour, with an error of at
+// most a thousandth of the value.
 const (
 	leastMicros = 1
 	mostMicros  = 3_600_000_000
 	digits      = 3
 )
 
-// NewHistogram is an empty histogram for NewLatency: of microseconds, up to an
-// hour, with three digits.
+// NewHistogram makes an empty histogram for NewLatency: in microseconds, up to an hour,
+// with three digits.
 func NewHistogram() *hdrhistogram.Histogram {
 	return hdrhistogram.New(leastMicros, mostMicros, digits)
 }
 
-// NewLatency is what a histogram of microseconds says, in milliseconds. That of
-// an empty one is the zero Latency.
+// NewLatency makes a Latency, in milliseconds, from a histogram in microseconds. For an
+// empty histogram it is the zero Latency.
 func NewLatency(h *hdrhistogram.Histogram) (Latency, error) {
 	if h.TotalCount() == 0 {
 		return Latency{}, nil
@@ -42,8 +42,8 @@ func NewLatency(h *hdrhistogram.Histogram) (Latency, error) {
 
 func millis(micros int64) float64 { return float64(micros) / 1000 }
 
-// Decode is the way back from NewLatency: a new histogram of microseconds, empty
-// for the zero Latency. What NewLatency did not write is an error.
+// Decode makes the histogram again that NewLatency was given. For the zero Latency it is
+// empty. If NewLatency did not write it, Decode returns an error.
 func (l *Latency) Decode() (*hdrhistogram.Histogram, error) {
 	if l.Histogram == "" {
 		if l.Count != 0 {
@@ -65,12 +65,13 @@ func (l *Latency) Decode() (*hdrhistogram.Histogram, error) {
 	return h, nil
 }
 
-// Correct is a copy of a histogram of microseconds with the values put in that a
-// closed model could not measure: whoever waits v and would otherwise have sent
-// every interval has missed requests of v-interval, v-2*interval and so on, down
-// to the interval. An interval below a microsecond counts as one, and one of 0
-// or less corrects nothing. Its work is bounded by the histogram's size, however
-// short the interval. The only error is a count beyond 63 bits.
+// Correct returns a copy of a histogram in microseconds, to which the values are added
+// that a closed model could not measure. A client that waits for v and would otherwise
+// have sent a request every interval has missed requests that would have taken
+// v-interval, v-2*interval and so on, down to the interval. An interval below a
+// microsecond counts as one microsecond; one of 0 or less corrects nothing. The work is
+// limited by the size of the histogram, however short the interval is. The only error is
+// a count beyond 63 bits.
 func Correct(h *hdrhistogram.Histogram, interval time.Duration) (*hdrhistogram.Histogram, error) {
 	corrected := h.Clone()
 	if interval <= 0 {
@@ -89,8 +90,8 @@ func Correct(h *hdrhistogram.Histogram, interval time.Duration) (*hdrhistogram.H
 	return corrected, nil
 }
 
-// putMissing records what is missing below the last bar. Values that fall into
-// the same bar go in together, so that it takes no more rounds than bars.
+// putMissing adds the values that are missing because of the last bar. Values that fall
+// into the same bar are added together, so that there are no more rounds than bars.
 func putMissing(into *hdrhistogram.Histogram, bars []hdrhistogram.Bar, step int64) error {
 	last := len(bars) - 1
 	count := bars[last].Count

@@ -8,8 +8,8 @@ import (
 	"elemental/client/visible"
 )
 
-// Markdown writes runs as a table for a document, each with its main operation
-// and, where there are any, its deliveries, and below it what they ran on.
+// Markdown writes runs as a Markdown table: each with its main operation and, if there
+// are any, its deliveries. Below the table it says on which machines the runs were made.
 func Markdown(w io.Writer, runs []*Result) error {
 	var out strings.Builder
 	out.WriteString("| run | clients | operation | rate | p50 | p99 | p99.9 | max | errors | provider CPU, memory |\n")
@@ -56,7 +56,7 @@ func markdownLine(out *strings.Builder, r *Result, o *Operation, first bool) {
 		l.show(l.P50), l.show(l.P99), l.show(l.P999), l.show(l.Max), errors, used)
 }
 
-// ranOn says on what, when and by how many processes a run was made.
+// ranOn says when a run was made, on which machine and by how many processes.
 func ranOn(r *Result) string {
 	m := r.Machine
 	return fmt.Sprintf("%s, load generator of %s on %s (%s, %s/%s), %s.",
@@ -64,5 +64,5 @@ func ranOn(r *Result) string {
 		plural(int64(m.CPUs), "core", "cores"), cell(m.CPU), cell(m.OS), cell(m.Arch), cell(m.Go))
 }
 
-// cell is text that cannot break a table.
+// cell makes text that cannot break the table.
 func cell(text string) string { return strings.ReplaceAll(visible.Line(text), "|", "\\|") }

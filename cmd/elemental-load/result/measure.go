@@ -5,18 +5,17 @@ import (
 	"slices"
 )
 
-// measure is a figure that sides are compared by. What is not known is not a
-// number.
+// measure is a figure by which sides are compared. An unknown value is NaN.
 type measure struct {
 	name       string
 	show       func(float64) string
 	moreIsGood bool
 	ofRun      func(*Result) float64
-	ofSeconds  func(stretch) float64 // nil: a second of it tells nothing
+	ofSeconds  func(stretch) float64 // nil: a single second says nothing about it
 }
 
-// measures are those of all operations that any side has, in the order of the
-// first one that has them, and those of the whole run.
+// measures lists the measures of all operations that any side has, in the order of the
+// first side that has them, and then those of the provider.
 func measures(sides []Side) []measure {
 	var all []measure
 	seen := map[string]bool{}
@@ -66,8 +65,8 @@ func measuresOf(name string) []measure {
 
 func counted(n float64) string { return number(int64(math.Round(n))) }
 
-// measuresOfProvider leave the seconds of its memory out: it grows and stays, so
-// that one second says nothing that the next does not.
+// measuresOfProvider does not judge memory by seconds: it grows and then stays, so that
+// one second says nothing that the next one does not.
 var measuresOfProvider = []measure{
 	{"CPU per action", latency, false, cpuPerAction, func(x stretch) float64 { return perAction(x.cpu, x.started) }},
 	{"memory", size, false, func(r *Result) float64 {
@@ -78,7 +77,7 @@ var measuresOfProvider = []measure{
 	}, nil},
 }
 
-// cpuPerAction is the provider's CPU time for one action, in milliseconds.
+// cpuPerAction is the provider's CPU time per action, in milliseconds.
 func cpuPerAction(r *Result) float64 {
 	if r.Provider == nil {
 		return math.NaN()
@@ -91,11 +90,11 @@ func perAction(cpuPercent, perSecond float64) float64 {
 	if perSecond <= 0 {
 		return math.NaN()
 	}
-	const millisPerPercent = 10 // of a second
+	const millisPerPercent = 10 // of CPU time, in one second at one percent of a core
 	return cpuPercent * millisPerPercent / perSecond
 }
 
-// of is the figure of a side: the median of its runs.
+// of is the measure of a side: the median of its runs.
 func (m *measure) of(s *Side) float64 {
 	var values []float64
 	for _, r := range s.Runs {
@@ -106,7 +105,7 @@ func (m *measure) of(s *Side) float64 {
 	return median(values)
 }
 
-// shown is a figure of a side as text.
+// shown writes a value of a side; "–" if it is not known.
 func (m *measure) shown(v float64) string {
 	if math.IsNaN(v) {
 		return "–"
@@ -114,7 +113,7 @@ func (m *measure) shown(v float64) string {
 	return m.show(v)
 }
 
-// known reports whether any of the sides has the figure.
+// known reports whether any of the sides has a value.
 func (m *measure) known(sides []Side) bool {
 	return slices.ContainsFunc(sides, func(s Side) bool { return !math.IsNaN(m.of(&s)) })
 }

@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// Check compares a run with the expectation. What cannot be told, since nothing was
-// measured or the provider's process is not known, is not met, and Value says why.
+// Check compares a run with the expectation. If nothing was measured or the provider's
+// process is not known, the expectation is not met, and Value says why.
 func (e Expectation) Check(r *Result) Met {
 	met := Met{Expectation: e.text}
 	v, err := e.measured(r)
@@ -36,7 +36,7 @@ func (e Expectation) holds(v float64) bool {
 	}
 }
 
-// show is a measured value as people read it.
+// show writes a measured value for people.
 func (e Expectation) show(v float64) string {
 	for _, f := range figures {
 		if f.name != e.figure {
@@ -56,7 +56,7 @@ func (e Expectation) show(v float64) string {
 	return number(int64(v))
 }
 
-// measured is what the run says of the figure.
+// measured is the run's value of the figure.
 func (e Expectation) measured(r *Result) (float64, error) {
 	if v, known, err := e.ofRun(r); known {
 		return v, err
@@ -80,8 +80,8 @@ func (e Expectation) measured(r *Result) (float64, error) {
 	return e.latency(r, o)
 }
 
-// of is the operation that is meant: one without anything in it where the run never came
-// to do it, such as to lose a connection.
+// of is the operation that the expectation is about. If the run never had it (it never
+// lost a connection, for example), it is an empty one.
 func (e Expectation) of(r *Result) *Operation {
 	if e.operation == "" {
 		return r.main()
@@ -92,8 +92,8 @@ func (e Expectation) of(r *Result) *Operation {
 	return &Operation{Name: e.operation}
 }
 
-// latency is a latency of those that were answered; it is an error where so many had no
-// answer, or were not begun, that the figure cannot be told.
+// latency is a latency of the operations that were answered. If so many got no answer or
+// were not begun that the figure cannot be known, it is an error.
 func (e Expectation) latency(r *Result, o *Operation) (float64, error) {
 	l := &o.Corrected
 	if e.uncorrected {
@@ -115,12 +115,13 @@ func (e Expectation) latency(r *Result, o *Operation) (float64, error) {
 	}[e.figure], nil
 }
 
-// shares is of how many of all operations a figure needs the time; max of all.
+// shares says for how many of all operations the time must be known to know a figure; for
+// max all.
 var shares = map[string]float64{
 	"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p99.9": 0.999, "p99.99": 0.9999, "max": 1, "mean": 0.99,
 }
 
-// ofRun is a figure of the whole run, if it is one.
+// ofRun is a figure of the whole run. Known is false if the figure is of an operation.
 func (e Expectation) ofRun(r *Result) (v float64, known bool, err error) {
 	if e.operation != "" {
 		return 0, false, nil
@@ -148,7 +149,7 @@ func (e Expectation) ofRun(r *Result) (v float64, known bool, err error) {
 	return 0, false, nil
 }
 
-// figure is what a process used; u may be nil.
+// figure is what the provider's process used. u may be nil.
 func (u *Usage) figure(name string) (float64, error) {
 	switch {
 	case u == nil:

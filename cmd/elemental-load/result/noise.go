@@ -8,22 +8,22 @@ import (
 
 // When a difference counts as more than noise.
 const (
-	alpha     = 0.01 // the chance that equal sides look as different as that
-	least     = 0.02 // of the base: a smaller difference does not matter
-	mostBatch = 20   // of a side, where the seconds are the samples
+	alpha     = 0.01 // the probability that equal sides differ as much by chance
+	least     = 0.02 // part of the base; smaller differences do not matter
+	mostBatch = 20   // samples of a side, if they are stretches of seconds
 )
 
-// sampling is what the samples of two sides are.
+// sampling says what the samples of two sides are.
 type sampling struct {
-	runs   bool // each run is one; otherwise stretches of seconds are
-	length int  // seconds of a stretch
+	runs   bool // each run is a sample; otherwise each stretch of seconds is
+	length int  // seconds in a stretch
 	n      [2]int
-	enough bool // samples to tell anything
+	enough bool // there are enough samples to judge
 }
 
-// sampled chooses the samples for two sides: their runs where there are enough,
-// and otherwise the seconds of the runs in stretches of one length for both, so
-// that seconds in a row, which are alike, do not count as many.
+// sampled chooses the samples for two sides. If there are enough runs, each run is one.
+// Otherwise each stretch of seconds is one, of the same length for both sides:
+// neighbouring seconds are alike, so that they must not count as many samples.
 func sampled(base, other *Side) sampling {
 	n := [2]int{len(base.Runs), len(other.Runs)}
 	if canTell(n) {
@@ -45,18 +45,18 @@ func sampled(base, other *Side) sampling {
 	return s
 }
 
-// canTell reports whether samples of these sizes can differ so much that it
-// cannot be chance: with the rank test, if one side's are all above the other's.
+// canTell reports whether that many samples can show a difference that is not chance:
+// with the rank test, if all samples of one side are above all of the other.
 func canTell(n [2]int) bool {
-	orders := 1.0 // of the ranks: n over k
+	orders := 1.0 // number of ways to order the ranks: n over k
 	for i := range n[0] {
 		orders *= float64(n[0]+n[1]-i) / float64(i+1)
 	}
 	return 2/orders < alpha
 }
 
-// of are the samples of a side; what is not known is left out. nil where this
-// figure has none.
+// of returns the samples of a side, without those that are not known. It is nil if the
+// measure has no samples of this kind.
 func (s sampling) of(m *measure, side *Side) []float64 {
 	var values []float64
 	add := func(v float64) {
@@ -81,19 +81,19 @@ func (s sampling) of(m *measure, side *Side) []float64 {
 	return values
 }
 
-// judgement is what a comparison of one figure came to.
+// judgement is the outcome of comparing one measure.
 type judgement int
 
 const (
 	alike      judgement = iota // no difference that matters
 	apart                       // a difference beyond noise
-	unjudged                    // a difference, and no samples to judge it by
-	oneUnknown                  // the figure is known of one side or of none
+	unjudged                    // a difference, but too few samples to judge it
+	oneUnknown                  // the measure is not known for both sides
 )
 
-// judge compares a figure of two sides. Beyond noise is what the rank test does
-// not take for chance, what matters, and what the figures of the whole runs show
-// in the same direction.
+// judge compares a measure of two sides. They differ beyond noise if the rank test does
+// not take the difference for chance, if it is large enough to matter, and if the whole
+// runs differ in the same direction.
 func (s sampling) judge(m *measure, base, other *Side) judgement {
 	from, to := m.of(base), m.of(other)
 	switch {

@@ -17,7 +17,7 @@ var pageTemplate = template.Must(template.New("page.html").Funcs(template.FuncMa
 	"number": number, "latency": latency, "join": strings.Join,
 }).ParseFS(reportFiles, "report/page.html"))
 
-// page is what the template shows.
+// page is the data for the template.
 type page struct {
 	*Result
 	Policy   string // what the browser may load and run: nothing but what is in the page
@@ -35,25 +35,25 @@ type page struct {
 	Made     []string
 	PlanRows []fact
 	Machines []fact
-	Missed   int // expectations that were not met
+	Missed   int // number of expectations that were not met
 }
 
-// card is a key figure.
+// card is a key figure at the top of the page.
 type card struct{ Label, Figure, About string }
 
-// fact is a line of a table of two columns.
+// fact is a row of a table with two columns.
 type fact struct{ Label, Value string }
 
-// operationRow is an operation in the table.
+// operationRow is an operation's row in the table.
 type operationRow struct {
 	*Operation
 	Rate                   string
 	Corrected, Uncorrected []string
 }
 
-// writePage writes report.html: one file that needs nothing else and asks for
-// nothing. The browser is told to run the scripts that belong in it, by their
-// checksums, and no others.
+// writePage writes report.html. The file needs no other files and loads nothing. The
+// browser may run only the scripts that belong to the page, which are named by their
+// checksums.
 func writePage(w io.Writer, r *Result) error {
 	data, err := r.plots()
 	if err != nil {
@@ -75,7 +75,7 @@ func writePage(w io.Writer, r *Result) error {
 	return pageTemplate.Execute(w, p)
 }
 
-// embed puts in what the page needs to look and move.
+// embed puts the styles and scripts into the page.
 func (p *page) embed() error {
 	var failed error
 	file := func(name string) string {
@@ -94,13 +94,13 @@ func (p *page) embed() error {
 	return failed
 }
 
-// checksum is how a content security policy names a text of the page.
+// checksum names a text of the page for the content security policy.
 func checksum(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 }
 
-// cards are the figures that come first.
+// cards are the figures at the top of the page.
 func (r *Result) cards() []card {
 	var cards []card
 	if o := r.main(); o != nil {

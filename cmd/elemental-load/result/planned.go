@@ -77,7 +77,7 @@ func rangeOf(r plan.Range) string {
 	return number(int64(r.Min)) + " to " + number(int64(r.Max)) + " bytes"
 }
 
-// machine is what made the load, as a table.
+// machine is the machine that made the load, as a table.
 func (r *Result) machine() []fact {
 	m := &r.Machine
 	cpu := plural(int64(m.CPUs), "core", "cores")

@@ -12,26 +12,27 @@ import (
 	"elemental/cmd/elemental-load/plan"
 )
 
-// mostPoints of a plot over time: more than a screen has columns for.
+// mostPoints is the most points of a plot over time: more than a screen has columns.
 const mostPoints = 1500
 
-// plots is what the page's script draws: figures alone, a second a column.
+// plots is what the page's script draws: numbers only, one column for each second or
+// stretch.
 type plots struct {
 	Seconds     points     `json:"seconds"`
-	Each        int        `json:"each"` // seconds that a point stands for
+	Each        int        `json:"each"` // seconds for each point
 	Warmup      float64    `json:"warmup"`
 	Scheduled   points     `json:"scheduled"` // null in the closed model
 	Started     points     `json:"started"`
-	Refused     points     `json:"refused"` // null where nothing was, like Failed
+	Refused     points     `json:"refused"` // null if nothing was refused; Failed likewise
 	Failed      points     `json:"failed"`
 	Connections points     `json:"connections"`
 	LoadCPU     points     `json:"loadCPU"`
-	CPU         points     `json:"cpu"` // null where the provider's process is not known, like Memory
+	CPU         points     `json:"cpu"` // null if the provider's process is not known; Memory likewise
 	Memory      points     `json:"memory"`
 	Operations  []plotting `json:"operations"`
 }
 
-// plotting is one operation: over time, and its distribution.
+// plotting is the data of one operation: over time, and as a distribution.
 type plotting struct {
 	Name string `json:"name"`
 	Done points `json:"done"`
@@ -39,17 +40,18 @@ type plotting struct {
 	P99  points `json:"p99"`
 	Max  points `json:"max"`
 
-	// One in so many was slower than the latency at the same place.
+	// At each index of OneIn: one in so many took longer than the latency at the same
+	// index below.
 	OneIn       points `json:"oneIn"`
 	Corrected   points `json:"corrected"`
 	Uncorrected points `json:"uncorrected"`
-	Said        string `json:"said"` // of the two in words
+	Said        string `json:"said"` // explains the two curves in words
 }
 
-// points are written with four digits, and null for what is not a number.
+// points are written as JSON with four digits, and with null for NaN.
 type points []float64
 
-// MarshalJSON writes null for no points at all.
+// MarshalJSON writes a nil slice as null.
 func (p points) MarshalJSON() ([]byte, error) {
 	if p == nil {
 		return []byte("null"), nil
@@ -63,7 +65,7 @@ func (p points) MarshalJSON() ([]byte, error) {
 			text = append(text, "null"...)
 			continue
 		}
-		short, _ := strconv.ParseFloat(strconv.FormatFloat(v, 'g', 4, 64), 64) // its own text
+		short, _ := strconv.ParseFloat(strconv.FormatFloat(v, 'g', 4, 64), 64) // cannot fail: the text was written by FormatFloat
 		number, err := json.Marshal(short)
 		if err != nil {
 			return nil, err
@@ -108,7 +110,7 @@ func (r *Result) plots() (*plots, error) {
 	return p, nil
 }
 
-// plotting is what is drawn of an operation; column makes a line over time.
+// plotting makes the data of an operation. Column makes a line over time from stretches.
 func (r *Result) plotting(o *Operation, column func(func(stretch) float64) points) (plotting, error) {
 	of := func(figure func(stretchOf) float64) points {
 		return column(func(x stretch) float64 { return figure(x.of(o.Name)) })
@@ -127,7 +129,7 @@ func (r *Result) plotting(o *Operation, column func(func(stretch) float64) point
 	return p, nil
 }
 
-// unlessZero is nil where every value is zero: nothing is to be drawn.
+// unlessZero returns nil if every value is zero, since there is nothing to draw then.
 func (p points) unlessZero() points {
 	if slices.ContainsFunc(p, func(v float64) bool { return v != 0 }) {
 		return p
@@ -135,7 +137,7 @@ func (p points) unlessZero() points {
 	return nil
 }
 
-// distribution fills the two curves at places that both share.
+// distribution fills in the two curves, at places that both share.
 func (p *plotting) distribution(o *Operation) error {
 	corrected, err := o.Corrected.Decode()
 	if err != nil {
@@ -150,10 +152,10 @@ func (p *plotting) distribution(o *Operation) error {
 	return nil
 }
 
-// places are spread evenly over a logarithmic axis, with the counts, where the
-// curves end, among them.
+// places returns the places of the curves: spread evenly over a logarithmic axis, and
+// also the counts, where the curves end.
 func places(counts ...int64) points {
-	const each = 30 // of a factor of ten
+	const each = 30 // places for each factor of ten
 	most := float64(slices.Max(counts))
 	all := points{}
 	for i := 0; ; i++ {
@@ -172,8 +174,8 @@ func places(counts ...int64) points {
 	return slices.Compact(all)
 }
 
-// curve is the latency that one in so many exceeded, in milliseconds. It ends
-// with the slowest of all, at one in as many as there were.
+// curve is the latency, in milliseconds, that one in so many exceeded. It ends with the
+// slowest of all, at one in as many as there were; beyond, it is NaN.
 func curve(h *hdrhistogram.Histogram, oneIn points) points {
 	count := float64(h.TotalCount())
 	values := make(points, len(oneIn))

@@ -6,10 +6,10 @@ import (
 	"strconv"
 )
 
-// writeSeconds writes a line for each second of the run: what all operations
-// share, then four columns of each operation. What is not known is empty, so
-// that it is not taken for zero: a latency where nothing was done, the figures
-// of a provider whose process is not known.
+// writeSeconds writes seconds.csv, a line for each second of the run: the columns that
+// all operations share, then four columns for each operation. What is not known is left
+// empty, so that it is not taken for zero: the latencies if nothing was done, the
+// provider's figures if its process is not known.
 func writeSeconds(w io.Writer, r *Result) error {
 	names := fileNames(r.Operations)
 	out := csv.NewWriter(w)

@@ -11,10 +11,10 @@ import (
 
 const (
 	columns  = 80
-	labelled = 12 // columns of the word before a fact
+	labelled = 12 // width of the word before a fact
 )
 
-// ink is how something is written.
+// ink is how a text is to look.
 type ink int
 
 const (
@@ -39,10 +39,10 @@ func inkOf(l level) ink {
 	}
 }
 
-// sheet collects a text of 80 columns. What goes onto it may come from anybody.
+// sheet collects text of 80 columns for a terminal. The text may come from anybody.
 type sheet struct {
 	strings.Builder
-	inks map[ink]lipgloss.Style // empty: no colour
+	inks map[ink]lipgloss.Style // empty: no colours
 }
 
 func newSheet(colour bool) *sheet {
@@ -57,7 +57,7 @@ func newSheet(colour bool) *sheet {
 	return s
 }
 
-// inked is a text without line breaks in an ink.
+// inked is a text in an ink. It must not have line breaks.
 func (s *sheet) inked(i ink, text string) string {
 	if style, known := s.inks[i]; known && text != "" {
 		return style.Render(text)
@@ -71,14 +71,14 @@ func (s *sheet) line(i ink, text string) {
 
 func (s *sheet) gap() { s.WriteString("\n") }
 
-// paragraph writes others' text, indented and broken to the columns.
+// paragraph writes text of others, indented and wrapped to the columns.
 func (s *sheet) paragraph(i ink, indent int, text string) {
 	for _, l := range broken(text, columns-indent) {
 		s.line(i, strings.Repeat(" ", indent)+l)
 	}
 }
 
-// broken is others' text as lines that are not wider.
+// broken wraps text of others into lines no wider than width.
 func broken(text string, width int) []string {
 	lines := strings.Split(ansi.Wrap(visible.Line(text), width, ""), "\n")
 	for i := range lines {
@@ -87,14 +87,15 @@ func broken(text string, width int) []string {
 	return lines
 }
 
-// facts writes a block of facts with a word in the margin; nothing for none.
+// facts writes a block of facts with a word in the margin. It writes nothing if there are
+// no facts.
 func (s *sheet) facts(label string, facts []string) {
 	for i, f := range facts {
 		s.fact(i == 0, label, ordinary, f)
 	}
 }
 
-// fact writes one of a block. The word is told with the first one, after a gap.
+// fact writes one fact of a block. Only the first one has the word, after an empty line.
 func (s *sheet) fact(first bool, label string, i ink, text string) {
 	margin := ""
 	if first {
@@ -107,7 +108,7 @@ func (s *sheet) fact(first bool, label string, i ink, text string) {
 	}
 }
 
-// table has a first column of words and others of figures.
+// table has one column of words and then columns of figures.
 type table struct {
 	head []string
 	rows []row
@@ -120,14 +121,14 @@ type row struct {
 
 func (t *table) add(i ink, cells ...string) { t.rows = append(t.rows, row{i, cells}) }
 
-// The bounds of a first column.
+// The limits of the first column's width.
 const (
 	widestWord = 24
 	leastWord  = 8
 )
 
-// table writes the words to the left and the figures to the right, with as much
-// between them as the columns allow.
+// table writes a table with the words to the left and the figures to the right. The gap
+// between columns is as wide as fits.
 func (s *sheet) table(t table) {
 	rows := append([]row{{dim, t.head}}, t.rows...)
 	widths := make([]int, len(t.head))

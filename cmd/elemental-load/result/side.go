@@ -8,13 +8,13 @@ import (
 	"path/filepath"
 )
 
-// Side is what is compared with another side: a run, or several runs of the same.
+// Side is one side of a comparison: a run, or several runs of the same kind.
 type Side struct {
 	Label string
 	Runs  []*Result // at least one
 }
 
-// ReadSide reads the run in a folder or, where that has no result.json, the runs
+// ReadSide reads the run in a folder. If the folder has no result.json, it reads the runs
 // in the folders in it, in the order of their names.
 func ReadSide(dir string) (Side, error) {
 	side := Side{Label: filepath.Clean(dir)}
@@ -49,6 +49,5 @@ func isRun(dir string) bool {
 	return !errors.Is(err, fs.ErrNotExist)
 }
 
-// first is the run that stands for the side where its plan, target and machine
-// are told.
+// first is the run whose plan, target and machine are told for the whole side.
 func (s *Side) first() *Result { return s.Runs[0] }

@@ -5,10 +5,10 @@ import (
 	"slices"
 )
 
-// stretch is one or several seconds in a row, as figures of one second. What is
-// not known is not a number.
+// stretch is one or several seconds in a row, with figures per second. An unknown value
+// is NaN.
 type stretch struct {
-	begin, length                      int // its first second, and how many
+	begin, length                      int // its first second, and the number of seconds
 	scheduled, started, refused, fails float64
 	connections                        float64
 	loadCPU, cpu, memory               float64
@@ -18,8 +18,8 @@ type stretch struct {
 // stretchOf is one operation in a stretch.
 type stretchOf struct{ done, p50, p99, max float64 }
 
-// of is an operation in the stretch. Of one that the run does not have, nothing
-// is known.
+// of is an operation in the stretch. If the run does not have the operation, all values
+// are NaN.
 func (x *stretch) of(name string) stretchOf {
 	if one, known := x.operations[name]; known {
 		return one
@@ -28,9 +28,9 @@ func (x *stretch) of(name string) stretchOf {
 	return stretchOf{nothing, nothing, nothing, nothing}
 }
 
-// stretches are the seconds in stretches of some length, the last one maybe
-// shorter. Counts and CPU are the mean of the seconds, p50 and p99 their median,
-// and max, memory and connections the most of them.
+// stretches divides the seconds into stretches of that length. The last one may be
+// shorter. Counts and CPU are the mean of the seconds, p50 and p99 their median, and max,
+// memory and connections their maximum.
 func (r *Result) stretches(seconds []Second, length int) []stretch {
 	var all []stretch
 	for several := range slices.Chunk(seconds, length) {
@@ -70,8 +70,8 @@ func (r *Result) stretch(seconds []Second) stretch {
 	return x
 }
 
-// stretchOfSlices takes the latencies of those seconds alone in which something
-// was done.
+// stretchOfSlices combines an operation's figures. Its latencies are only those of
+// seconds in which something was done.
 func stretchOfSlices(seconds []Second, name string) stretchOf {
 	var done float64
 	var p50, p99, most []float64
@@ -98,7 +98,7 @@ func mean(values []float64) float64 {
 	return sum / float64(len(values))
 }
 
-// median is not a number for no values.
+// median is NaN if there are no values.
 func median(values []float64) float64 {
 	if len(values) == 0 {
 		return math.NaN()

@@ -8,12 +8,12 @@ import (
 	"elemental/client/visible"
 )
 
-// mostListed is how many refusals, failures and examples the text names.
+// mostListed is how many refusals, failures and examples the text lists.
 const mostListed = 10
 
-// Text writes what a run came to for a terminal, in 80 columns: violations first,
-// then the answer in a sentence, then the figures. What the provider or a foreign
-// result.json said cannot steer the terminal.
+// Text writes the result of a run for a terminal, in 80 columns: violations first, then
+// the answer in a sentence, then the figures. Words of the provider or of somebody's
+// result.json cannot control the terminal.
 func Text(w io.Writer, r *Result, colour bool) error {
 	s := newSheet(colour)
 	s.violations(r)
@@ -21,7 +21,7 @@ func Text(w io.Writer, r *Result, colour bool) error {
 	s.paragraph(dim, 0, targetOf(r))
 	s.gap()
 	for i, said := range r.answer() {
-		if i > 0 || len(r.Violations) == 0 { // those stand above
+		if i > 0 || len(r.Violations) == 0 { // violations stand above already
 			s.paragraph(inkOf(said.Level), 0, said.Text)
 		}
 	}
@@ -37,7 +37,7 @@ func Text(w io.Writer, r *Result, colour bool) error {
 	return err
 }
 
-// joined makes one fact of several; none of none.
+// joined makes one fact of several, and none of none.
 func joined(facts []string) []string {
 	if len(facts) == 0 {
 		return nil
@@ -45,7 +45,7 @@ func joined(facts []string) []string {
 	return []string{strings.Join(facts, ", ")}
 }
 
-// targetOf says what was loaded, and with what.
+// targetOf says what was loaded, and with how many clients.
 func targetOf(r *Result) string {
 	var parts []string
 	name := r.Target.Name
@@ -106,7 +106,7 @@ func (s *sheet) operations(r *Result) {
 	s.table(t)
 }
 
-// show is one of the latencies, or a dash where none was measured.
+// show writes one of the latencies, or a dash if none was measured.
 func (l *Latency) show(ms float64) string {
 	if l.Count == 0 {
 		return "–"

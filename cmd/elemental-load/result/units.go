@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// number is a count with its thousands apart: "12,345".
+// number writes a count with commas between the thousands: "12,345".
 func number(n int64) string {
 	text := strconv.FormatInt(n, 10)
 	sign := ""
@@ -20,7 +20,7 @@ func number(n int64) string {
 	return sign + text
 }
 
-// decimal has one digit after the point below a hundred, and none above.
+// decimal writes one digit after the point below a hundred, and none above.
 func decimal(v float64) string {
 	if math.Abs(v) >= 99.95 {
 		return number(int64(math.Round(v)))
@@ -28,7 +28,7 @@ func decimal(v float64) string {
 	return strconv.FormatFloat(v, 'f', 1, 64)
 }
 
-// latency is a time of so many milliseconds: "820 µs", "4.1 ms", "2.3 s".
+// latency writes a time in milliseconds: "820 µs", "4.1 ms", "2.3 s".
 func latency(ms float64) string {
 	switch {
 	case ms <= 0:
@@ -42,7 +42,7 @@ func latency(ms float64) string {
 	}
 }
 
-// rate is "1,234/s".
+// rate writes a number per second: "1,234/s".
 func rate(perSecond float64) string {
 	if perSecond == math.Trunc(perSecond) {
 		return number(int64(perSecond)) + "/s"
@@ -50,7 +50,7 @@ func rate(perSecond float64) string {
 	return decimal(perSecond) + "/s"
 }
 
-// size is so many bytes: "12.4 MiB".
+// size writes a number of bytes: "12.4 MiB".
 func size(bytes float64) string {
 	const step = 1024
 	units := [...]string{"B", "KiB", "MiB", "GiB", "TiB"}
@@ -65,10 +65,10 @@ func size(bytes float64) string {
 	return decimal(bytes) + " " + units[unit]
 }
 
-// cores is a share of one core in percent: "183% of a core".
+// cores writes a share of one core in percent: "183% of a core".
 func cores(percent float64) string { return decimal(percent) + "% of a core" }
 
-// lasting is so many seconds, as a person says it: "10s", "1m30s".
+// lasting writes a number of seconds as people say it: "10s", "1m30s".
 func lasting(seconds float64) string {
 	d := time.Duration(seconds * float64(time.Second))
 	if d < time.Minute {
@@ -77,7 +77,7 @@ func lasting(seconds float64) string {
 	return d.Round(time.Second).String()
 }
 
-// plural is "1 push", "2 pushes": the word that goes with the count.
+// plural writes a count and the word for it: "1 push", "2 pushes".
 func plural(n int64, one, many string) string {
 	if n == 1 {
 		return number(n) + " " + one

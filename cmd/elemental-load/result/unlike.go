@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// unlike says what else differs between two sides than what was measured.
+// unlike says what differs between two sides besides what was measured: plan, target,
+// machine, duration.
 func unlike(base, other *Side) []string {
 	a, b := base.first(), other.first()
 	var said []string
@@ -51,8 +52,7 @@ func (s *Side) caveats() []string {
 	return said
 }
 
-// differing are the facts of one of two tables that the other does not tell like
-// that, with both values.
+// differing lists the facts that two tables do not share, with both values.
 func differing(a, b []fact) []string {
 	value := func(facts []fact, label string) string {
 		for _, f := range facts {
@@ -76,7 +76,7 @@ func differing(a, b []fact) []string {
 	return said
 }
 
-// facts are what there is to say of a target.
+// facts are the target's properties as a table.
 func (t *Target) facts() []fact {
 	yes := map[bool]string{true: "yes", false: "no"}
 	return []fact{{"Address", t.Address}, {"Name", t.Name}, {"Original provider", yes[t.Original]},
