@@ -12,14 +12,14 @@ import (
 	"elemental/cmd/elemental-load/result"
 )
 
-// board shows the load while it is under way.
+// board shows the progress of the load.
 type board struct {
 	display *live.Display
 	length  time.Duration
-	main    string // the operation whose latency is shown
+	main    string // name of the operation whose rate and latency are shown
 
 	mu     sync.Mutex
-	done   int64 // of the main operation
+	done   int64 // how many of the main operation were done
 	latest live.Progress
 }
 
@@ -28,10 +28,11 @@ func newBoard(d *live.Display, p *plan.Plan) *board {
 	return &board{display: d, length: p.Length(), main: first.Main}
 }
 
-// redraw is how often the time is shown anew.
+// redraw is the time between two updates of the display.
 const redraw = 100 * time.Millisecond
 
-// begin shows the load from start on, until the function that it gives is called.
+// begin shows the load, which begins at start, until the function that it returns is
+// called.
 func (b *board) begin(start time.Time, connections int) (end func()) {
 	b.mu.Lock()
 	b.latest = live.Progress{Phase: "load", Of: b.length, Connections: connections}
@@ -71,7 +72,7 @@ func (b *board) show(elapsed time.Duration) {
 	b.display.Update(now)
 }
 
-// second takes what a second of the load came to.
+// second takes the figures of one second of the load. The collector calls it.
 func (b *board) second(s result.Second) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -79,7 +80,7 @@ func (b *board) second(s result.Second) {
 	for _, o := range s.Operations {
 		all += o.Done
 	}
-	if time.Duration(s.Second+1)*time.Second <= b.length { // a last one that is not whole says nothing
+	if time.Duration(s.Second+1)*time.Second <= b.length { // the last second may be cut short: its figures would mislead
 		b.latest.Rate = float64(s.Operations[b.main].Done)
 		b.latest.P99 = time.Duration(s.Operations[b.main].P99 * float64(time.Millisecond))
 	}
@@ -89,7 +90,8 @@ func (b *board) second(s result.Second) {
 	b.latest.Done += all
 }
 
-// coloured tells whether colour is wanted there.
+// coloured tells whether colours are wanted in the output to f: it is a terminal, and
+// NO_COLOR is not set.
 func coloured(f *os.File) bool {
 	return os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && term.IsTerminal(int(f.Fd()))
 }

@@ -10,7 +10,7 @@ import (
 	"elemental/cmd/elemental-load/result"
 )
 
-// run makes the files of runs again.
+// run is the command report: it makes the files of runs again from their result.json.
 func (o *reportOptions) run() (int, error) {
 	for _, dir := range o.Dir {
 		if _, err := result.Rewrite(dir); err != nil {
@@ -21,7 +21,7 @@ func (o *reportOptions) run() (int, error) {
 	return exitOK, nil
 }
 
-// run prints runs as a table.
+// run is the command table: it prints runs as a Markdown table.
 func (o *tableOptions) run() (int, error) {
 	var runs []*result.Result
 	for _, dir := range o.Dir {
@@ -37,7 +37,7 @@ func (o *tableOptions) run() (int, error) {
 	return exitOK, nil
 }
 
-// run compares runs.
+// run is the command compare: it compares runs.
 func (o *compareOptions) run() (int, error) {
 	if len(o.Run) < 2 {
 		return exitUsage, errors.New("compare: it takes two runs or more")

@@ -27,7 +27,7 @@ import (
 	"elemental/cmd/elemental-load/wire"
 )
 
-// memberCommand is the command of a process that takes part in a run.
+// memberCommand is the hidden command of a process that takes part in another one's run.
 const memberCommand = "member-of-a-run"
 
 // job is one run, from the first look at the provider to the last file.
@@ -42,22 +42,22 @@ type job struct {
 	display *live.Display
 	shown   *board
 
-	host     atomic.Pointer[selfhost.Provider] // if it was started for the run
+	host     atomic.Pointer[selfhost.Provider] // the provider, if it was started for the run
 	target   result.Target
 	reach    drive.Reach
 	book     *check.Book
 	world    *drive.World
 	collect  *measure.Collector
-	setup    time.Duration
-	elapsed  time.Duration
-	loaded   bool // to the end, if nobody interrupted it
+	setup    time.Duration // how long the preparation and connecting took
+	elapsed  time.Duration // how long the load took; 0: there was none
+	loaded   bool          // the load was not broken off by an error; it may have been interrupted
 	outcomes []*drive.Outcome
-	checked  bool // to the end
+	checked  bool // the check came to its end
 	notes    []string
 }
 
-// run makes the run. The exit code says how it went; the error, why it could not be
-// made or not be finished.
+// run makes the run. The exit code says how it went. The error says why the run could not
+// be made or not be finished.
 func (j *job) run() (int, error) {
 	work, stop := signals(j.abandon)
 	defer stop()
@@ -75,7 +75,7 @@ func (j *job) run() (int, error) {
 	}
 	err = errors.Join(err, j.cleanUp())
 	j.display.Close()
-	if j.elapsed == 0 { // there was no load: nothing to tell but why
+	if j.elapsed == 0 { // there was no load: only the error can be told
 		return j.codeOf(work, nil, err), err
 	}
 	r, failed := j.result(work, err)
@@ -86,7 +86,7 @@ func (j *job) run() (int, error) {
 	return j.codeOf(work, r, err), err
 }
 
-// canKeep tries early whether the results can be kept.
+// canKeep finds out early whether the results can be written.
 func (j *job) canKeep() error {
 	if j.options.Out == "" {
 		return nil
@@ -122,8 +122,8 @@ func (j *job) prepare(ctx context.Context) error {
 	return err
 }
 
-// find resolves the provider's address, which it has after it was started, and
-// asks who it is.
+// find resolves the provider's address, starting the provider first if the run is to do
+// so, and asks the provider for its name.
 func (j *job) find(ctx context.Context) error {
 	o := j.options
 	address, err := client.Address(o.Address)
@@ -184,7 +184,7 @@ func (j *job) probe(ctx context.Context, at netip.AddrPort) error {
 	return nil
 }
 
-// advice is what may help where no provider answered.
+// advice is what may help if no provider answered.
 func (j *job) advice(err error) string {
 	const another = "start one there with `elemental`, name another with --address, or add --selfhost"
 	untrusted := new(tls.CertificateVerificationError)
@@ -199,7 +199,7 @@ func (j *job) advice(err error) string {
 	return "it may need --tls; otherwise " + another
 }
 
-// start starts a provider for the run.
+// start starts a provider for the run, and returns its address.
 func (j *job) start(ctx context.Context) (string, error) {
 	host, err := selfhost.Start(ctx, selfhost.Options{
 		Program: j.options.Provider, Args: j.options.ProviderArg, Keep: j.options.Keep, Log: j.display.Line,
@@ -214,7 +214,7 @@ func (j *job) start(ctx context.Context) (string, error) {
 	return host.Addr, nil
 }
 
-// load connects the clients, makes the load and checks it.
+// load connects the clients, makes the load and checks the outcome.
 func (j *job) load(ctx context.Context) error {
 	c, err := j.crew()
 	if err != nil {
@@ -226,7 +226,7 @@ func (j *job) load(ctx context.Context) error {
 		return err
 	}
 	j.setup += time.Since(begun)
-	const lead = 100 * time.Millisecond // for the order to reach all processes
+	const lead = 100 * time.Millisecond // so that the order reaches all processes in time
 	start := time.Now().Add(lead)
 	loading := j.shown.begin(start, j.collect.Open())
 	j.elapsed, err = c.Load(ctx, start)
@@ -235,7 +235,7 @@ func (j *job) load(ctx context.Context) error {
 		return err
 	}
 	j.loaded = true
-	// An early end is no reason to leave out the check.
+	// Also after an early end the outcome is checked.
 	checking := context.WithoutCancel(ctx)
 	j.outcomes, err = c.Check(checking, !j.options.NoCheck, j.phase)
 	if j.checked = err == nil; !j.checked {
@@ -244,7 +244,8 @@ func (j *job) load(ctx context.Context) error {
 	return drive.StillThere(checking, j.world)
 }
 
-// provider is the provider's process, if it is known.
+// provider watches the provider's process. It is nil if that is not known or cannot be
+// watched.
 func (j *job) provider() *measure.Process {
 	pid := 0
 	if host := j.host.Load(); host != nil {
@@ -274,7 +275,8 @@ func (j *job) crew() (crew.Crew, error) {
 	return crew.Several(j.world, j.book, j.collect, int(j.options.Workers), self, []string{memberCommand}, os.Stderr)
 }
 
-// cleanUp removes what the run has made, and stops the provider that it started.
+// cleanUp stops the provider if the run has started it. Otherwise it removes what the run
+// has made there, unless --keep is given.
 func (j *job) cleanUp() (err error) {
 	host := j.host.Load()
 	switch {
@@ -291,21 +293,21 @@ func (j *job) cleanUp() (err error) {
 	return nil
 }
 
-// abandon leaves nothing running when the user does not want to wait any more.
+// abandon leaves no provider running when a second signal ends the program at once.
 func (j *job) abandon() {
 	if host := j.host.Load(); host != nil {
 		over, cancel := context.WithCancel(context.Background())
 		cancel()
-		_ = host.Stop(over) // killed at once
+		_ = host.Stop(over) // kills it at once, since the context has ended
 	}
 }
 
-// phase shows how far a step is.
+// phase shows the progress of a step.
 func (j *job) phase(phase, unit string, done, total int64) {
 	j.display.Update(live.Progress{Phase: phase, Unit: unit, Done: done, Total: total})
 }
 
-// result puts together what the run has come to.
+// result puts together the result of the run.
 func (j *job) result(work context.Context, trouble error) (*result.Result, error) {
 	r := &result.Result{
 		Format: result.Format, Run: j.name, Title: j.plan.Title(), Started: j.started, Ended: result.Completed,
@@ -375,10 +377,10 @@ func (j *job) judge(r *result.Result) {
 	}
 }
 
-// mostExamples is how many violations of a kind are told in full.
+// mostExamples is how many violations of each kind are reported with their details.
 const mostExamples = 5
 
-// tell prints the answer and keeps the files.
+// tell prints the result and writes the files.
 func (j *job) tell(r *result.Result) error {
 	err := result.Text(os.Stdout, r, coloured(os.Stdout))
 	if j.options.Out == "" {

@@ -1,6 +1,6 @@
-// Command elemental-load makes a provider work and tells how it fared: many
-// clients, latencies that hide nothing, and a check that nothing was lost. See
-// docs/load-testing.md.
+// Command elemental-load puts load on a provider with many clients and reports how it
+// did: with latencies that hide no waiting, and with a check that no message was lost.
+// See docs/load-testing.md.
 package main
 
 import (
@@ -11,19 +11,19 @@ import (
 	"elemental/cmd/elemental-load/crew"
 )
 
-// The exit codes.
+// The exit codes. After a signal it is exitSignal plus the signal's number.
 const (
 	exitOK        = 0
-	exitTrouble   = 1 // the run could not be made, or not to its end
+	exitTrouble   = 1 // the run could not be made, or not be finished
 	exitUsage     = 2 // a mistake in the options or the scenario file
 	exitUnmet     = 3 // an expectation was not met
-	exitViolation = 4 // the provider did what must never happen
+	exitViolation = 4 // the provider did something that must never happen
 	exitSignal    = 128
 )
 
 func main() { os.Exit(command(os.Args[1:])) }
 
-// command is the whole program; it gives the exit code.
+// command is the whole program. It returns the exit code.
 func command(args []string) int {
 	if len(args) == 1 && args[0] == memberCommand {
 		if err := crew.Serve(os.Stdin, os.Stdout); err != nil {
@@ -44,12 +44,12 @@ func command(args []string) int {
 	return code
 }
 
-// complain tells the user what is wrong, on one line.
+// complain prints an error, on one line.
 func complain(err error) {
 	fmt.Fprintln(os.Stderr, "elemental-load:", oneLine(err))
 }
 
-// oneLine is an error without line breaks: its lines are parts of one sentence.
+// oneLine is an error as one line: its lines become parts of one sentence.
 func oneLine(err error) string {
 	var text strings.Builder
 	for line := range strings.Lines(strings.TrimSpace(err.Error())) {

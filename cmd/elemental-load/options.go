@@ -20,7 +20,7 @@ import (
 	"elemental/cmd/elemental-load/wire"
 )
 
-// commandLine is what can be said to the program.
+// commandLine is everything that can be given on the command line.
 type commandLine struct {
 	Run       runOptions     `cmd:"" default:"withargs" help:"Make the load and tell how it went. This is what is done when no command is named."`
 	Report    reportOptions  `cmd:"" help:"Make the report and the other files of runs again, from their result.json."`
@@ -30,7 +30,8 @@ type commandLine struct {
 	Version   versionFlag    `env:"-" help:"Print the version and exit."`
 }
 
-// runOptions are the options of a run. What is left out is left to the scenario.
+// runOptions are the options of a run. For those that are not given the scenario file or
+// the scenario has the value.
 type runOptions struct {
 	Scenario []string `arg:"" optional:"" env:"-" help:"Scenarios, with weights if you like: chat, or chat:7 history:2 poll:1. Without one: chat. 'elemental-load scenarios' lists them."`
 
@@ -112,7 +113,7 @@ func newParser(chosen *commandLine) (*kong.Kong, error) {
 	)
 }
 
-// parse reads the command line, and gives what it asks for.
+// parse reads the command line and returns what is to be done.
 func parse(args []string) (func() (int, error), error) {
 	chosen := &commandLine{}
 	parser, err := newParser(chosen)
@@ -141,11 +142,12 @@ func parse(args []string) (func() (int, error), error) {
 	return job.run, nil
 }
 
-// negative is a value that the parser would take for an option; no option begins like that.
+// negative matches a value that the parser would take for an option. No option begins
+// like that.
 var negative = regexp.MustCompile(`^-[0-9.]`)
 
-// joined are arguments in which negative values stand behind an =, so that it is told what
-// is wrong with them.
+// joined joins negative values to the option before with "=", so that the user is told
+// what is wrong with the value.
 func joined(args []string) (all []string) {
 	for i, arg := range args {
 		if i > 0 && negative.MatchString(arg) && strings.HasPrefix(args[i-1], "--") {
@@ -157,7 +159,8 @@ func joined(args []string) (all []string) {
 	return all
 }
 
-// warnOfUnknown names the ELEMENTAL_LOAD_ variables that are no option's, of whatever command.
+// warnOfUnknown warns of ELEMENTAL_LOAD_ variables that belong to no option of any
+// command.
 func warnOfUnknown(program *kong.Node) {
 	known := map[string]bool{}
 	for _, node := range slices.Concat([]*kong.Node{program}, program.Children) {
@@ -175,7 +178,7 @@ func warnOfUnknown(program *kong.Node) {
 	}
 }
 
-// spec is the plan as it was asked for: the options over the file.
+// spec is the plan that was asked for: options override the scenario file.
 func (o *runOptions) spec() (*plan.Spec, error) {
 	below := &plan.Spec{}
 	if o.File != "" {
@@ -201,7 +204,7 @@ func (o *runOptions) spec() (*plan.Spec, error) {
 	return &spec, nil
 }
 
-// job makes what is to be done of the options.
+// job makes a job from the options, or says what is wrong with them.
 func (o *runOptions) job() (*job, error) {
 	spec, err := o.spec()
 	if err != nil {
@@ -224,8 +227,8 @@ func (o *runOptions) job() (*job, error) {
 	return j, o.check(j.password)
 }
 
-// expectations reads what is expected. An operation that the plan's scenarios do not have is
-// refused before the run.
+// expectations reads the expectations. It refuses an operation that the plan's scenarios
+// do not have, so that the user learns it before the run.
 func expectations(p *plan.Plan, texts []string) (all []result.Expectation, err error) {
 	var names []string
 	for _, k := range drive.OperationsOf(p) {
@@ -244,7 +247,7 @@ func expectations(p *plan.Plan, texts []string) (all []result.Expectation, err e
 	return all, nil
 }
 
-// check finds what no single option shows.
+// check finds mistakes that no single option shows.
 func (o *runOptions) check(password string) error {
 	if _, err := client.Address(o.Address); err != nil {
 		return err
@@ -286,23 +289,26 @@ func versionLine() string {
 	return line + " (" + info.GoVersion + ")"
 }
 
-// versionFlag prints the version. kong's own does not notice that it could not.
+// versionFlag prints the version. Kong's own flag would not notice if it could not be
+// printed.
 type versionFlag bool
 
-// BeforeReset is called by kong where the flag is given.
+// BeforeReset is called by kong when the flag is given.
 func (versionFlag) BeforeReset() error {
 	_, err := fmt.Println(versionLine())
 	printed(err)
 	return nil
 }
 
-// printHelp is kong's printer. What keeps it from writing is no mistake in the options.
+// printHelp prints the help as kong does. If it cannot be written, that is no mistake in
+// the options.
 func printHelp(options kong.HelpOptions, given *kong.Context) error {
 	printed(kong.DefaultHelpPrinter(options, given))
 	return nil
 }
 
-// printed ends the program, which was asked for nothing but the text that has been printed, or could not be.
+// printed ends the program after the version or the help: with an error if the text could
+// not be written.
 func printed(err error) {
 	if err != nil {
 		complain(fmt.Errorf("the output cannot be written: %w", err))

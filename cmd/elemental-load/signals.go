@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// signalled is why a run was ended early.
+// signalled is the cause of an early end: a signal.
 type signalled struct {
 	name   string
 	number int
@@ -15,14 +15,15 @@ type signalled struct {
 
 func (s *signalled) Error() string { return s.name }
 
-// signals gives a context that the first SIGINT, SIGTERM or SIGHUP ends; the second
-// ends the program at once, after abandon. Who reads no more of what is printed ends
-// nothing: the run would leave behind what it has made.
+// signals returns a context that the first SIGINT, SIGTERM or SIGHUP ends. The second one
+// calls abandon and ends the program at once. SIGPIPE is ignored: if nobody reads the
+// output any more, the run still has to remove what it has made. SIGHUP has no effect if
+// it is ignored already.
 func signals(abandon func()) (work context.Context, stop func()) {
 	work, cancel := context.WithCancelCause(context.Background())
 	caught := make(chan os.Signal, 2)
 	signal.Notify(caught, syscall.SIGINT, syscall.SIGTERM)
-	if !signal.Ignored(syscall.SIGHUP) { // as under nohup
+	if !signal.Ignored(syscall.SIGHUP) { // it is ignored under nohup
 		signal.Notify(caught, syscall.SIGHUP)
 	}
 	signal.Ignore(syscall.SIGPIPE)
