@@ -11,10 +11,10 @@ import (
 	"time"
 )
 
-// This file is what all answers have in common: their headers, their limits, JSON.
+// This file has what all answers have in common: headers, limits and JSON.
 
-// headers are those of every answer: the page needs nothing of anybody else, and
-// nobody else may show it.
+// headers sets the headers of every answer: the page may load nothing from elsewhere, and
+// no other site may show it in a frame.
 func (s *Server) headers(next http.Handler) http.Handler {
 	const policy = "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'"
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -29,14 +29,15 @@ func (s *Server) headers(next http.Handler) http.Handler {
 	})
 }
 
-// limit bounds what a request may send and how long its answer may take, and counts
-// what both cost. The connection ends with the answer, unless the door says otherwise.
+// limit bounds the size of a request and the time of its answer, and counts the bytes
+// sent. The connection ends after the answer; letIn changes that for clients who may come
+// in.
 func (s *Server) limit(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		counting := &countingWriter{ResponseWriter: w, cost: &s.cost}
 		extend(counting, requestTime)
 		w.Header().Set("Connection", "close")
-		if r.ContentLength != 0 { // after the answer net/http reads the rest, for as long as it may
+		if r.ContentLength != 0 { // after the answer net/http reads the rest of the body, for as long as this deadline allows
 			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(lingerTime))
 			r.Body = http.MaxBytesReader(w, r.Body, bodyBytes)
 		}
@@ -44,20 +45,21 @@ func (s *Server) limit(next http.Handler) http.Handler {
 	})
 }
 
-// extend gives an answer so much time from now on.
+// extend gives an answer that much time from now on.
 func extend(w http.ResponseWriter, most time.Duration) {
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(most)) // a socket has deadlines
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(most)) // cannot fail, since the writer has a socket below it
 }
 
-// unhurried is for answers that take longer than others may, and longer than a request may
-// take to come: those times would end them. They have times of their own.
+// unhurried removes the usual time limits, for answers that take longer. Such answers set
+// limits of their own.
 func unhurried(w http.ResponseWriter) {
 	control := http.NewResponseController(w)
 	_ = control.SetReadDeadline(time.Time{})
 	_ = control.SetWriteDeadline(time.Time{})
 }
 
-// reply writes an answer.
+// reply writes an answer as JSON. The time for encoding it counts as the inspector's
+// cost.
 func reply(w http.ResponseWriter, answer any) {
 	begun := time.Now()
 	data, err := json.Marshal(answer)
@@ -67,7 +69,7 @@ func reply(w http.ResponseWriter, answer any) {
 	encoded(w, data, err)
 }
 
-// encoded writes an answer that is JSON already, or was to be.
+// encoded writes an answer that is JSON already. If err is set, encoding has failed.
 func encoded(w http.ResponseWriter, data []byte, err error) {
 	if err != nil {
 		fail(w, http.StatusInternalServerError, "the answer cannot be written")
@@ -76,7 +78,7 @@ func encoded(w http.ResponseWriter, data []byte, err error) {
 	write(w, http.StatusOK, data)
 }
 
-// fail writes a refusal.
+// fail writes a refusal: a status and the reason as JSON.
 func fail(w http.ResponseWriter, status int, reason string) {
 	data, err := json.Marshal(map[string]string{"error": reason})
 	if err != nil {
@@ -85,18 +87,20 @@ func fail(w http.ResponseWriter, status int, reason string) {
 	write(w, status, data)
 }
 
-// write writes an answer. To read it a client has all of its time, whatever it has waited for.
+// write writes an answer. The client gets the full time to read it, however long the
+// request has waited before.
 func write(w http.ResponseWriter, status int, data []byte) {
 	extend(w, requestTime)
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	_, _ = w.Write(data) // a client that has gone needs no answer
+	_, _ = w.Write(data) // if the client has gone, nobody needs the answer
 }
 
-// body reads a request's JSON, and answers when it is none, or does not come.
+// body reads the JSON of a request into into. If it is invalid, too large or does not
+// come in time, it answers so and returns false.
 func body(w http.ResponseWriter, r *http.Request, into any) bool {
-	let(r, false) // while it comes, which may be slow on purpose
+	let(r, false) // the body may come slowly on purpose, so meanwhile the connection does not count as let in
 	control := http.NewResponseController(w)
 	_ = control.SetReadDeadline(time.Now().Add(bodyTime))
 	text, err := io.ReadAll(r.Body)
@@ -118,7 +122,7 @@ func body(w http.ResponseWriter, r *http.Request, into any) bool {
 	return false
 }
 
-// strictly reads JSON that is one value with known members, and nothing else.
+// strictly reads a text that is a single JSON value, without unknown members.
 func strictly(text []byte, into any) error {
 	in := json.NewDecoder(bytes.NewReader(text))
 	in.DisallowUnknownFields()
@@ -131,7 +135,8 @@ func strictly(text []byte, into any) error {
 	return nil
 }
 
-// number reads a whole number of a query, from 0 to most.
+// number reads a whole number from the query, limited to 0 up to most. If it is missing
+// or no number, it is usual.
 func number(r *http.Request, name string, usual, most int) int {
 	n, err := strconv.Atoi(r.URL.Query().Get(name))
 	if err != nil {

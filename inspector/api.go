@@ -16,7 +16,7 @@ import (
 	"elemental/transport"
 )
 
-// actorInfo is an actor as the page is told of it.
+// actorInfo is an actor in an answer.
 type actorInfo struct {
 	ID       string `json:"id"`
 	Parent   string `json:"parent"`
@@ -36,7 +36,7 @@ func told(a *telemetry.ActorInfo) actorInfo {
 	}
 }
 
-// kindInfo says what a kind of actor is, and where it is written.
+// kindInfo says what a kind of actor does, and in which file its code is.
 type kindInfo struct {
 	Kind  string `json:"kind"`
 	About string `json:"about"`
@@ -74,19 +74,20 @@ func (s *Server) about(w http.ResponseWriter, _ *http.Request) {
 	})
 }
 
-// list is a part of a list of actors.
+// list is a part of a list of actors. Total counts the whole list.
 type list struct {
 	Total  int         `json:"total"`
 	Actors []actorInfo `json:"actors"`
 }
 
-// part is which part of a list is wanted, and in which order.
+// part says which part of a list is wanted, and in which order.
 type part struct {
 	order         order
 	offset, limit int
 }
 
-// partOf reads it, or answers when it cannot be.
+// partOf reads the part from the query. If the order is unknown, it answers so and
+// returns false.
 func partOf(w http.ResponseWriter, r *http.Request, usual int) (p part, ok bool) {
 	p.order, ok = orders[r.URL.Query().Get("sort")]
 	if !ok {
@@ -101,7 +102,8 @@ const (
 	mostLimit  = 1000
 )
 
-// tree lists the children of an actor, or those of a kind wherever they are.
+// tree lists the children of an actor, all actors of a kind, or the roots if neither is
+// given.
 func (s *Server) tree(w http.ResponseWriter, r *http.Request) {
 	wanted, ok := partOf(w, r, usualLimit)
 	if !ok {
@@ -118,7 +120,7 @@ func (s *Server) tree(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// found is the part that is wanted of the living actors that fit.
+// found returns the wanted part of the living actors for which fits is true.
 func (s *Server) found(wanted part, fits func(*telemetry.ActorInfo) bool) list {
 	var found []telemetry.ActorInfo
 	s.provider.Actors(func(a telemetry.ActorInfo) bool {
@@ -136,7 +138,8 @@ func (s *Server) found(wanted part, fits func(*telemetry.ActorInfo) bool) list {
 	return l
 }
 
-// roots are the provider and the group of all connections' sessions.
+// roots lists the provider and the group under which the sessions of all connections are
+// shown.
 func (s *Server) roots() list {
 	var roots []actorInfo
 	group := actorInfo{ID: connGroup, Kind: groupKind, Started: millis(s.started)}
@@ -154,7 +157,8 @@ func (s *Server) roots() list {
 	return list{len(roots), roots}
 }
 
-// search lists the actors whose ID or label has a text in it, of all kinds or of one.
+// search lists the actors with a text in their ID or label, ignoring case: of one kind,
+// or of all kinds.
 func (s *Server) search(w http.ResponseWriter, r *http.Request) {
 	const usual = 50
 	wanted, ok := partOf(w, r, usual)
@@ -169,10 +173,10 @@ func (s *Server) search(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// viewTime is how long an actor may take to tell its state: its mailbox may be long.
+// viewTime is how long an actor may take to tell its state. Its mailbox may be long.
 const viewTime = 3 * time.Second
 
-// actor tells all of one actor.
+// actor tells everything about one actor.
 func (s *Server) actor(w http.ResponseWriter, r *http.Request) {
 	var known any
 	done := s.ask.turn(w, r, func() { known = s.known(r.Context(), r.URL.Query().Get("id")) })
@@ -185,7 +189,7 @@ func (s *Server) actor(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// known is what is told of an actor, nil of one that is not there.
+// known is what is told about an actor; nil if there is no such actor.
 func (s *Server) known(ctx context.Context, id string) any {
 	info, lives := s.provider.Actor(id)
 	if !lives {
@@ -223,7 +227,8 @@ type connection struct {
 	Session  string `json:"session"`
 }
 
-// connections lists connections in the order of their beginning, or those that fit a search.
+// connections lists the connections in the order in which they began, or those that fit
+// the search.
 func (s *Server) connections(w http.ResponseWriter, r *http.Request) {
 	offset, limit := number(r, "offset", 0, 1<<30), number(r, "limit", usualLimit, mostLimit)
 	if text := fold(strings.TrimSpace(r.URL.Query().Get("search"))); text != "" {
@@ -237,7 +242,7 @@ func (s *Server) connections(w http.ResponseWriter, r *http.Request) {
 	reply(w, someOf(s.listener.Connections(offset, limit)))
 }
 
-// someOf is a part of all connections, as the page is told.
+// someOf makes the answer for a part of the connections. Total counts all of them.
 func someOf(some []transport.Connection, total int) any {
 	all := make([]connection, len(some))
 	for i, c := range some {
@@ -249,8 +254,8 @@ func someOf(some []transport.Connection, total int) any {
 	}{total, all}
 }
 
-// connectionsWith are the connections whose number, user or address has a text in it; first
-// those whose number or user it is.
+// connectionsWith lists the connections with a text in their number, user or address.
+// Those whose number or user is exactly that text come first.
 func (s *Server) connectionsWith(folded string) []transport.Connection {
 	var its, others []transport.Connection
 	all, _ := s.listener.Connections(0, math.MaxInt)

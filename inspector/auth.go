@@ -14,12 +14,12 @@ import (
 	"time"
 )
 
-// door decides who comes in. With a token it is who has that; without one whoever is
-// on this machine, but no page of another site in his browser.
+// door decides who may come in. With a token it is everyone who has the token. Without
+// one it is everyone on this machine, except pages of other sites in a browser.
 type door struct {
-	token  []byte // hashed; nil for none
-	name   string // of the cookie: cookies know no ports, and there may be two on a machine
-	cookie string // what a browser that has shown the token is known by, until the end
+	token  []byte // hash of the token; nil if there is none
+	name   string // of the cookie. It has the port in it, since cookies know no ports and two inspectors may run on a machine
+	cookie string // value of the cookie for browsers that have shown the token; valid until the inspector ends
 	wrong  wrongTries
 	cross  *http.CrossOriginProtection
 }
@@ -34,7 +34,7 @@ func newDoor(token string, at net.Addr) *door {
 	if token != "" {
 		d.token = hashed(token)
 		key := make([]byte, sha256.Size)
-		_, _ = rand.Read(key) // it never fails
+		_, _ = rand.Read(key) // never fails
 		sum := hmac.New(sha256.New, key)
 		sum.Write(d.token)
 		d.cookie = base64.RawURLEncoding.EncodeToString(sum.Sum(nil))
@@ -42,13 +42,13 @@ func newDoor(token string, at net.Addr) *door {
 	return d
 }
 
-// hashed makes tokens of one length, so that comparing them tells nothing of theirs.
+// hashed makes all tokens equally long, so that comparing them does not tell the length.
 func hashed(token string) []byte {
 	sum := sha256.Sum256([]byte(token))
 	return sum[:]
 }
 
-// check lets in who may come in.
+// check passes on only the requests of those who may come in.
 func (d *door) check(next http.Handler) http.Handler {
 	next = letIn(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -74,8 +74,9 @@ func (d *door) check(next http.Handler) http.Handler {
 	})
 }
 
-// letIn is the way in. Until there a connection makes room if need be, and ends with the
-// answer; who is let in may keep it, but with a body, which may not have been read.
+// letIn marks a request as let in. Before that its connection may be closed to make room
+// for others, and ends with the answer. A client that is let in may keep the connection,
+// unless its request has a body, which may not have been read.
 func letIn(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		let(r, true)
@@ -90,17 +91,17 @@ func letIn(next http.Handler) http.Handler {
 	})
 }
 
-// shown tells whether a token is in the address line.
+// shown tells whether the address of the page has a token in it.
 func shown(r *http.Request) bool { return r.URL.Path == "/" && r.URL.Query().Has("token") }
 
-// knows tells whether a browser has shown the token before.
+// knows tells whether the browser has the cookie, that is, has shown the token before.
 func (d *door) knows(r *http.Request) bool {
 	cookie, err := r.Cookie(d.name)
 	return err == nil && subtle.ConstantTimeCompare([]byte(cookie.Value), []byte(d.cookie)) == 1
 }
 
-// try compares a token that is shown. The right one always comes in, whoever else is at that
-// address; who has shown too many wrong ones is told to wait.
+// try checks a token. The right one is always accepted, even if others at the same
+// address have tried wrong ones. After too many wrong ones the answer is to wait.
 func (d *door) try(w http.ResponseWriter, r *http.Request, token string, wellFormed bool) (right bool) {
 	if wellFormed && subtle.ConstantTimeCompare(hashed(token), d.token) == 1 {
 		return true
@@ -121,9 +122,9 @@ func unauthorized(w http.ResponseWriter) {
 	fail(w, http.StatusUnauthorized, "a token is needed")
 }
 
-// welcome gives a browser its cookie, and takes the token out of its address line. Strict,
-// the cookie would not come along when a link of another site is followed, and that is how
-// addresses of the page are passed on.
+// welcome gives the browser its cookie, and removes the token from the address line. The
+// cookie is Lax and not Strict, since a Strict one would not be sent when a link on
+// another site is followed, which is how people pass on addresses of the page.
 func (d *door) welcome(w http.ResponseWriter, r *http.Request) {
 	http.SetCookie(w, &http.Cookie{
 		Name: d.name, Value: d.cookie, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode,
@@ -132,9 +133,9 @@ func (d *door) welcome(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, "/", http.StatusSeeOther)
 }
 
-// sameSite refuses what pages of other sites have a browser send: by the Host when
-// there is no token (a name of theirs may be this machine's address), by the origin,
-// and by what browsers tell of the site.
+// sameSite refuses requests that pages of other sites make a browser send. It looks at
+// the Host header if there is no token (another site's name may be set to this machine's
+// address), at the origin, and at what the browser says about the site.
 func (d *door) sameSite(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
@@ -148,8 +149,9 @@ func (d *door) sameSite(next http.Handler) http.Handler {
 	})
 }
 
-// foreign tells whether a page of another site asks, or a part of it. To follow a link is fine.
-// The browser knows best: a proxy may ask with another Host than it was asked with.
+// foreign tells whether a page of another site, or a part of one, sends the request.
+// Following a link to the page is allowed. What the browser says counts first, since a
+// proxy may change the Host header.
 func foreign(r *http.Request) bool {
 	switch r.Header.Get("Sec-Fetch-Site") {
 	case "same-origin", "none":
@@ -168,7 +170,7 @@ func hostOf(hostPort string) string {
 	return strings.Trim(hostPort, "[]")
 }
 
-// ownHost tells whether a name is this machine's for itself.
+// ownHost tells whether a host name always means the machine itself.
 func ownHost(host string) bool {
 	if strings.EqualFold(host, "localhost") {
 		return true
@@ -179,7 +181,8 @@ func ownHost(host string) bool {
 
 func remote(r *http.Request) netip.Addr { return addressOf(r.RemoteAddr) }
 
-// addressOf is whom an address with a port counts for.
+// addressOf is the address that limits count for an address with a port: an IPv4 address,
+// or the first 64 bits of an IPv6 address.
 func addressOf(text string) netip.Addr {
 	addr, err := netip.ParseAddrPort(text)
 	if err != nil {
@@ -191,13 +194,13 @@ func addressOf(text string) netip.Addr {
 	return netip.PrefixFrom(addr.Addr().WithZone(""), 64).Masked().Addr()
 }
 
-// wrongTries bounds the wrong tokens of an address: so many at once, and then one in a
-// while. It remembers a bounded number of addresses, the newest.
+// wrongTries limits the wrong tokens from one address: triesAtOnce, and then one each
+// tryEvery. It remembers at most mostAddress addresses.
 type wrongTries struct {
 	now func() time.Time
 
 	mu    sync.Mutex
-	until map[netip.Addr]time.Time // when all are forgotten
+	until map[netip.Addr]time.Time // when all wrong tries of the address are forgotten
 }
 
 const (
@@ -222,7 +225,8 @@ func (t *wrongTries) note(from netip.Addr) {
 	t.until[from] = later(t.until[from], now).Add(tryEvery)
 }
 
-// forget makes room: of those whose time is over, or of all.
+// forget makes room: it drops the addresses whose time is over, and also some others if
+// too many remain.
 func (t *wrongTries) forget(now time.Time) {
 	kept := map[netip.Addr]time.Time{}
 	for addr, until := range t.until {

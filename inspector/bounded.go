@@ -10,10 +10,12 @@ import (
 	"time"
 )
 
-// bounded accepts so many connections at a time, and a share of them from one address.
-// Beyond that one without a request that was let in makes room, so that who may come in
-// always finds some; only among such can one be turned away. (That of x/net hides that a
-// socket can be closed on one side, without which a refusal may not be read.)
+// bounded accepts at most most connections at a time, and at most share of them from one
+// address. Beyond that, the connection that has waited longest without a request that was
+// let in is closed to make room. So connections that are not let in never keep out those
+// who may come in: a client is turned away only if all the room is held by connections
+// that are let in. (The listener of x/net with such a limit hides that a socket can be
+// closed on one side only; without that, a refusal may not be read.)
 type bounded struct {
 	net.Listener
 	most, share int
@@ -22,20 +24,21 @@ type bounded struct {
 	guests []*guest
 }
 
-// moment is what a connection is given to say what it wants, before it can have to make
-// room. The next one waits for that, instead of pushing out who came just before.
+// moment is how long a connection has, to say what it wants, before it can be closed to
+// make room. A new connection waits that long, instead of pushing out one that came just
+// before.
 const moment = 50 * time.Millisecond
 
-// guest is a connection that has taken room.
+// guest is a connection that was accepted.
 type guest struct {
 	*net.TCPConn
 	of    *bounded
 	from  netip.Addr
-	let   bool      // in: a request of its was, and is not answered yet
-	since time.Time // that it is not
+	let   bool      // one of its requests was let in and is not answered yet
+	since time.Time // since when that is not so
 }
 
-// Accept waits for a client for whom there is room.
+// Accept waits for a client for which there is room.
 func (b *bounded) Accept() (net.Conn, error) {
 	for {
 		conn, err := b.Listener.Accept()
@@ -48,12 +51,13 @@ func (b *bounded) Accept() (net.Conn, error) {
 			_ = tcp.Close()
 			continue
 		}
-		_ = tcp.SetWriteBuffer(systemBytes) // otherwise it is seen later that a page does not read
+		_ = tcp.SetWriteBuffer(systemBytes) // a small buffer shows sooner that a page does not read
 		return g, nil
 	}
 }
 
-// admit takes room for a guest, if need be that of one who was not let in.
+// admit makes room for a guest, if necessary by closing a connection that was not let in.
+// It returns false if there is no room.
 func (b *bounded) admit(g *guest) bool {
 	for {
 		wait, admitted := b.tryAdmit(g)
@@ -64,7 +68,8 @@ func (b *bounded) admit(g *guest) bool {
 	}
 }
 
-// tryAdmit is admit, but for the wait until somebody had his moment.
+// tryAdmit is admit without the wait. It returns how long to wait until a connection can
+// be closed.
 func (b *bounded) tryAdmit(g *guest) (wait time.Duration, admitted bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -90,7 +95,8 @@ func (b *bounded) tryAdmit(g *guest) (wait time.Duration, admitted bool) {
 	return 0, true
 }
 
-// longest is who fits and has been here the longest without being let in, or nil.
+// longest is the guest for whom fits is true and that has waited longest without being
+// let in; or nil.
 func (b *bounded) longest(fits func(*guest) bool) (found *guest) {
 	for _, g := range b.guests {
 		if !g.let && fits(g) && (found == nil || g.since.Before(found.since)) {
@@ -100,7 +106,7 @@ func (b *bounded) longest(fits func(*guest) bool) (found *guest) {
 	return found
 }
 
-// forget makes room. Under mu.
+// forget removes a guest. Called with mu held.
 func (b *bounded) forget(g *guest) {
 	if i := slices.Index(b.guests, g); i >= 0 {
 		b.guests = slices.Delete(b.guests, i, i+1)
@@ -109,12 +115,13 @@ func (b *bounded) forget(g *guest) {
 
 type guestKey struct{}
 
-// with tells requests of whose connection they are.
+// with stores in a request's context which connection it came on.
 func with(ctx context.Context, conn net.Conn) context.Context {
 	return context.WithValue(ctx, guestKey{}, conn)
 }
 
-// let notes whether a request is one that was let in: then its connection does not make room.
+// let notes whether a request on this connection is let in. While it is, the connection
+// is not closed to make room.
 func let(r *http.Request, in bool) {
 	g, ok := r.Context().Value(guestKey{}).(*guest)
 	if !ok {
@@ -128,7 +135,7 @@ func let(r *http.Request, in bool) {
 	g.let = in
 }
 
-// Close makes room.
+// Close gives back the guest's room and closes the connection.
 func (g *guest) Close() error {
 	g.of.mu.Lock()
 	g.of.forget(g)

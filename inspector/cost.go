@@ -9,30 +9,33 @@ import (
 	"elemental/actors/telemetry"
 )
 
-// cost is what the inspector itself takes: the time in which its own code collects,
-// encodes and writes events (not that in which it waits for an actor, its turn, or a
-// client), and what it sends. What the actors do for it is counted, and its time is told
-// by what one of it takes: to measure each would be dearer than what is measured.
+// cost is what the inspector itself takes. The time in which its own code collects,
+// encodes and writes events is measured, without the time in which it waits for an actor,
+// a turn or a client. The bytes that it sends are counted. Work that actors do for it is
+// only counted, and its time is estimated from the time that one such step takes:
+// measuring each one would cost more than the step.
 type cost struct {
-	busy  atomic.Int64  // nanoseconds that were measured
-	heard atomic.Uint64 // hops, by those who follow
+	busy  atomic.Int64  // nanoseconds measured so far
+	heard atomic.Uint64 // hops that followings have received
 	bytes atomic.Int64
 
-	once sync.Once // measures what one takes
+	once sync.Once // guards the measuring of each and hear
 	each telemetry.EffortTimes
 	hear time.Duration
 }
 
-// longestWrite is what a write of an event takes at most: a longer one waited for its client.
+// longestWrite is the most time that writing an event counts. A write that takes longer
+// has waited for its client.
 const longestWrite = time.Millisecond
 
-// working is deferred with the time at which work began.
+// working adds the time since begun. It is deferred where work begins.
 func (c *cost) working(begun time.Time) { c.busy.Add(int64(time.Since(begun))) }
 
-// wrote counts a write of events.
+// wrote adds the time of writing events.
 func (c *cost) wrote(begun time.Time) { c.busy.Add(int64(min(time.Since(begun), longestWrite))) }
 
-// counted is about the time of what was done in the actors for those who look, since the start.
+// counted estimates the time that actors have spent on work for the inspector since the
+// start. It is zero if they have done none.
 func (s *Server) counted() time.Duration {
 	effort, heard := s.provider.Effort(), s.cost.heard.Load()
 	if effort == (telemetry.Effort{}) && heard == 0 {
@@ -42,7 +45,8 @@ func (s *Server) counted() time.Duration {
 	return s.cost.each.Took(effort) + time.Duration(heard)*s.cost.hear //nolint:gosec // small
 }
 
-// measure finds out what one of what is counted takes, on the goroutine of who asks first.
+// measure finds out how long one counted step takes. It runs on the goroutine that asks
+// first.
 func (c *cost) measure() {
 	defer c.working(time.Now())
 	c.each = telemetry.MeasureEffort()
@@ -57,18 +61,18 @@ func (c *cost) measure() {
 	c.hear = max(time.Since(begun)/(requests*hops), 1)
 }
 
-// costNow is what is told of it.
+// costNow is the cost in an answer.
 type costNow struct {
-	CPU      float64 `json:"cpu"`      // share of one processor, lately: the sum of these two
-	Measured float64 `json:"measured"` // of the inspector's own goroutines
-	Counted  float64 `json:"counted"`  // in the actors: how often, times what one takes
+	CPU      float64 `json:"cpu"`      // share of one processor, lately: the sum of the next two
+	Measured float64 `json:"measured"` // of that, the inspector's own goroutines
+	Counted  float64 `json:"counted"`  // of that, in the actors: number of steps, times what one takes
 	Streams  int     `json:"streams"`
 	Watches  int     `json:"watches"`
 	Follows  int     `json:"follows"`
 	Bytes    int64   `json:"bytes"`
 }
 
-// costAt is a look at the cost, and the shares since the one before.
+// costAt is the cost at a moment, with the shares since the moment before.
 type costAt struct {
 	at            time.Time
 	busy, counted time.Duration
@@ -76,7 +80,7 @@ type costAt struct {
 	countedShare  float64
 }
 
-// look takes another one, unless the last was a moment ago.
+// look notes the cost now, unless the last time was only a moment ago.
 func (c *costAt) look(busy, counted time.Duration) {
 	now := time.Now()
 	span := now.Sub(c.at)
@@ -88,7 +92,7 @@ func (c *costAt) look(busy, counted time.Duration) {
 }
 
 func (h *hub) cost() costNow {
-	h.server.counted() // the first time it takes a while
+	h.server.counted() // before the lock, since the first call takes a while
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	all := &h.server.cost
@@ -109,5 +113,5 @@ func (w *countingWriter) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// Unwrap is for http.ResponseController.
+// Unwrap lets http.ResponseController reach the writer below.
 func (w *countingWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }

@@ -1,6 +1,6 @@
-// Package inspector lets people and machines look at a running provider: a page with
-// the living actors, metrics, profiles, and a lab to harm the provider on purpose. It
-// is a room of its own: without it the provider is the same.
+// Package inspector lets people and programs look at a running provider. It has a page
+// with the living actors, metrics, profiles, and a lab to harm the provider on purpose.
+// It is separate from the other parts: without it the provider works the same.
 //
 // It is served over HTTP at an address of its own. Answers are JSON; times are Unix
 // milliseconds, durations microseconds, unless said otherwise.

@@ -15,21 +15,21 @@ import (
 	"elemental/actors/telemetry"
 )
 
-// This file is the streams of events. Each is written by the goroutine of its request.
-// What all who look are shown is looked up once (sampler), what one of them wants to
-// see of an actor or a request is his own.
+// This file has the streams of events. Each stream is written by the goroutine of its
+// request. What all pages are shown is looked up once for all of them (see sampler). What
+// one page wants to see of an actor or a request is looked up for that page alone.
 
 const (
 	mostStreams = 16
-	mostWatched = 4                // actors that one stream watches
-	streamQueue = 64               // events that wait to be written; more are left out
-	slowClient  = 10 * time.Second // may not read
+	mostWatched = 4                // actors that one stream may watch
+	streamQueue = 64               // events that wait to be written; when it is full, further events are dropped
+	slowClient  = 10 * time.Second // how long a client may not read before its stream ends
 	actorEvery  = 500 * time.Millisecond
 	costEvery   = 2 * time.Second
 	keepAlive   = 15 * time.Second
 )
 
-// hub knows the streams.
+// hub keeps the open streams and followings.
 type hub struct {
 	server  *Server
 	sampler *sampler
@@ -39,7 +39,7 @@ type hub struct {
 	follows map[string]*following
 	watches int
 	closed  bool
-	quit    chan struct{} // closed with it
+	quit    chan struct{} // closed when closed is set
 
 	costs costAt
 }
@@ -58,10 +58,10 @@ type stream struct {
 	id     string
 	topics topics
 	queue  chan []byte
-	gone   chan struct{} // closed at its end
+	gone   chan struct{} // closed when the stream ends
 }
 
-// topics are what a stream wants to hear of.
+// topics are what a stream wants to be told.
 type topics struct {
 	flow, tree, feed, cost bool
 	actors                 []string
@@ -88,7 +88,7 @@ func parseTopics(text string) (t topics, ok bool) {
 	return t, true
 }
 
-// event makes one, ready to be written.
+// event encodes an event, ready to be written. It is nil if the data cannot be encoded.
 func event(name string, data any) []byte {
 	text, err := json.Marshal(data)
 	if err != nil {
@@ -99,7 +99,7 @@ func event(name string, data any) []byte {
 	return append(append(b, text...), '\n', '\n')
 }
 
-// tell has an event written, unless too many wait.
+// tell queues an event to be written. If too many wait, the event is dropped.
 func (st *stream) tell(event []byte) {
 	select {
 	case st.queue <- event:
@@ -107,7 +107,7 @@ func (st *stream) tell(event []byte) {
 	}
 }
 
-// open makes a stream, if there may be one more.
+// open makes a stream. It returns nil if there are too many already, or if all is closed.
 func (h *hub) open(t topics) *stream {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -120,7 +120,7 @@ func (h *hub) open(t topics) *stream {
 	return st
 }
 
-// end gives back all that a stream has taken.
+// end gives back everything that a stream has taken, and ends its followings.
 func (h *hub) end(st *stream) {
 	h.mu.Lock()
 	delete(h.streams, st.id)
@@ -154,7 +154,7 @@ func (h *hub) watching(change int) {
 	h.watches += change
 }
 
-// events is one stream, from its beginning to its end.
+// events serves one stream, from its beginning to its end.
 func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	t, ok := parseTopics(r.URL.Query().Get("topics"))
 	if !ok {
@@ -177,12 +177,12 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	watches := s.watch(t.actors)
 	defer watches.stop(s.hub)
 	out := newStreamWriter(w, s.cfg.Patience, &s.cost)
-	if out.write(event("hello", map[string]string{"stream": st.id})) { // from now on it misses nothing
+	if out.write(event("hello", map[string]string{"stream": st.id})) { // from now on the stream misses nothing
 		s.play(out, st, watches, r.Context().Done())
 	}
 }
 
-// streamWriter writes to a client that has to read.
+// streamWriter writes events to a client, which has to read them in time.
 type streamWriter struct {
 	w        http.ResponseWriter
 	control  *http.ResponseController
@@ -205,7 +205,8 @@ func (o *streamWriter) write(event []byte) bool {
 	return o.control.Flush() == nil
 }
 
-// play writes what comes until the client goes, does not read, or all ends.
+// play writes events until the client goes, does not read in time, or all streams are
+// ended.
 func (s *Server) play(out *streamWriter, st *stream, watches watches, gone <-chan struct{}) {
 	alive := time.NewTicker(keepAlive)
 	defer alive.Stop()
@@ -233,7 +234,7 @@ func (s *Server) play(out *streamWriter, st *stream, watches watches, gone <-cha
 	}
 }
 
-// ticker is a time.Ticker that may be none.
+// ticker is a time.Ticker, or none: then its channel never has anything.
 type ticker struct {
 	C  <-chan time.Time
 	of *time.Ticker
@@ -256,7 +257,7 @@ func (t ticker) stop() {
 // watched is an actor that a stream watches.
 type watched struct {
 	id    string
-	watch *telemetry.Watch // nil when there is no such actor, or not any more, or no room
+	watch *telemetry.Watch // nil if the actor does not exist (any more), or if too many watch it
 }
 
 type watches []*watched
@@ -265,15 +266,16 @@ func (s *Server) watch(ids []string) watches {
 	var all watches
 	for _, id := range ids {
 		w := &watched{id: id}
-		_ = w.begin(s.provider) // the first look tries again, and tells
+		_ = w.begin(s.provider) // the first look tries again and tells the error
 		all = append(all, w)
 	}
 	s.hub.watching(len(all))
 	return all
 }
 
-// begin begins to watch, unless it has, or says why it cannot. The actor may come back,
-// and others may make room.
+// begin begins to watch the actor, if it is not watched yet. The error says why it cannot
+// be watched now. That may change: the actor may come back, and others may stop watching
+// it.
 func (w *watched) begin(provider *actors.Provider) error {
 	if w.watch != nil {
 		return nil
@@ -319,7 +321,7 @@ type (
 	observation struct {
 		ID       string            `json:"id"`
 		Gone     bool              `json:"gone,omitempty"`
-		Crowded  bool              `json:"crowded,omitempty"` // it lives, but too many watch it
+		Crowded  bool              `json:"crowded,omitempty"` // the actor exists, but too many watch it
 		Depth    int               `json:"depth"`
 		Busy     float64           `json:"busy"`
 		Rate     float64           `json:"rate"`
@@ -330,7 +332,7 @@ type (
 
 func placeOf(p telemetry.Place) observedPlace { return observedPlace{p.File, p.Line, p.Function} }
 
-// look tells what the actor did since the last look.
+// look returns an event that tells what the actor has done since the last look.
 func (w *watched) look(s *Server) []byte {
 	defer s.cost.working(time.Now())
 	o := observation{ID: w.id, Types: []observedType{}, Restarts: []observedRestart{}}
@@ -360,13 +362,13 @@ func (w *watched) look(s *Server) []byte {
 	return event("actor", o)
 }
 
-// treeNow is what the tree event tells.
+// treeNow is the data of the tree event.
 type treeNow struct {
 	Count   int              `json:"count"`
 	Kinds   map[string]int   `json:"kinds"`
-	Lives   map[string]lives `json:"lives"` // of each kind, since the start
+	Lives   map[string]lives `json:"lives"` // by kind, counted since the start
 	Deepest []actorInfo      `json:"deepest"`
-	Changed []string         `json:"changed"` // who has messages waiting
+	Changed []string         `json:"changed"` // actors that have messages waiting
 }
 
 type lives struct {

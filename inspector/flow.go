@@ -14,7 +14,8 @@ import (
 	"elemental/transport"
 )
 
-// snapshot is all counters at a moment; the flow is what came between two.
+// snapshot holds all counters at one moment. The flow is the difference between two
+// snapshots.
 type snapshot struct {
 	at       time.Time
 	calls    telemetry.Counters
@@ -51,9 +52,9 @@ func (s *snapshot) takeRuntime() {
 	s.routines = runtime.NumGoroutine()
 }
 
-// process is what the system tells of it, where it does.
+// process is what the system tells about this process. It is zero if it tells nothing.
 type process struct {
-	cpu      float64 // seconds
+	cpu      float64 // in seconds
 	resident int
 }
 
@@ -95,7 +96,7 @@ type (
 	}
 	flow struct {
 		At             int64               `json:"at"`
-		Calls          map[string]callFlow `json:"calls"` // those that there were
+		Calls          map[string]callFlow `json:"calls"` // only calls that were made in this time
 		Posts          float64             `json:"posts"`
 		Pushes         float64             `json:"pushes"`
 		Syncs          float64             `json:"syncs"`
@@ -103,28 +104,29 @@ type (
 		SyncP50        float64             `json:"syncP50"`
 		SyncP99        float64             `json:"syncP99"`
 		JournalBytes   int64               `json:"journalBytes"`
-		SnapshotBytes  float64             `json:"snapshotBytes"` // written, pages too
+		SnapshotBytes  float64             `json:"snapshotBytes"` // bytes of snapshots and page files written
 		Segments       int                 `json:"segments"`
 		Writable       bool                `json:"writable"`
 		Connections    int                 `json:"connections"`
 		Accepted       float64             `json:"accepted"`
 		TurnedAway     float64             `json:"turnedAway"`
 		Unread         int64               `json:"unread"`
-		Sent           float64             `json:"sent"` // bytes
+		Sent           float64             `json:"sent"` // in bytes
 		Received       float64             `json:"received"`
 		InFlight       int64               `json:"inflight"`
 		Actors         map[string]kindFlow `json:"actors"`
-		Refused        map[string]float64  `json:"refused"` // by code
+		Refused        map[string]float64  `json:"refused"` // by the code of the refusal
 		Memory         memoryFlow          `json:"memory"`
 		Goroutines     int                 `json:"goroutines"`
 		GC             gcFlow              `json:"gc"`
-		CPU            float64             `json:"cpu"` // processors
+		CPU            float64             `json:"cpu"` // in processors: 1 is one processor fully used
 		SlowReaders    float64             `json:"slowReaders"`
 		DeadLetters    float64             `json:"deadLetters"`
 	}
 )
 
-// flowSince makes rates of what has grown, for a second, and tells what is now.
+// flowSince computes rates per second of what has grown since before, and tells the
+// present values of the rest.
 func (s *snapshot) flowSince(before *snapshot) flow {
 	span := max(s.at.Sub(before.at).Seconds(), 1e-3)
 	rate := func(now, then uint64) float64 { return max(float64(now)-float64(then), 0) / span }
@@ -170,7 +172,7 @@ func (f *flow) callsSince(s, before *snapshot, rate rater) {
 		c := callFlow{P50: micros(took.Quantile(0.5)), P99: micros(took.Quantile(0.99))}
 		for code, n := range now.Answers {
 			r := rate(n, then.Answers[code])
-			there = there || r > 0 // an answer is counted a moment before its time
+			there = there || r > 0 // an answer is counted a moment before its time is
 			switch {
 			case code == "":
 				c.OK = r
@@ -197,7 +199,8 @@ func (f *flow) diskSince(s, before *snapshot, rate rater) {
 	f.SnapshotBytes = rate(now.SnapshotBytes+now.PageBytes, then.SnapshotBytes+then.PageBytes)
 }
 
-// pauseQuantile is in microseconds; 0 when there was no pause in between.
+// pauseQuantile is a quantile of the pauses between the two, in microseconds; 0 if there
+// was none.
 func pauseQuantile(before, now *metrics.Float64Histogram, q float64) float64 {
 	if before == nil || now == nil || len(before.Counts) != len(now.Counts) {
 		return 0

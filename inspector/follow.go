@@ -13,19 +13,20 @@ import (
 	"elemental/actors/telemetry"
 )
 
-// This file follows requests for a stream. The hops come from wherever the requests are;
-// a goroutine puts them together and tells of each request when it has ended.
+// This file follows requests for a stream. Hops come from wherever the requests are
+// handled. A goroutine for each following collects them, and tells of each request when
+// it has ended.
 
 const (
 	followTime   = 60 * time.Second
-	mostFollows  = 16  // at a time, of all streams
-	mostRequests = 20  // of one follow
+	mostFollows  = 16  // at a time, of all streams together
+	mostRequests = 20  // of one following
 	mostHops     = 256 // of one request
 	hopQueue     = 1024
-	lateHops     = 20 * time.Millisecond // what else comes of a request after its answer
+	lateHops     = 20 * time.Millisecond // how long after its answer hops of a request are still waited for
 )
 
-// following is one wish to see requests.
+// following is a wish to see the next requests that match a filter.
 type following struct {
 	id       string
 	stream   *stream
@@ -33,16 +34,16 @@ type following struct {
 	filter   telemetry.Filter
 	unfollow func()
 	hops     chan telemetry.Hop
-	lasts    chan telemetry.Hop // that end the requests, one each: there is room for all
-	due      chan struct{}      // one for each that has ended, a moment later
+	lasts    chan telemetry.Hop // the hops that end the requests, one for each; there is room for all
+	due      chan struct{}      // gets a token for each ended request, lateHops later
 	quit     chan struct{}
 	once     sync.Once
 	lost     atomic.Int64
 
-	// run's alone
+	// used by run alone
 	left     int
 	requests map[telemetry.TraceID][]telemetry.Hop
-	ended    []telemetry.Hop // the last ones, of those that are not told
+	ended    []telemetry.Hop // the last hops of requests that have ended and are not told yet
 	told     map[telemetry.TraceID]bool
 }
 
@@ -54,7 +55,7 @@ func (s *Server) following(filter telemetry.Filter) *following {
 	}
 }
 
-// stop ends it, whoever calls.
+// stop ends the following. It may be called more than once, by any goroutine.
 func (f *following) stop() { f.once.Do(func() { close(f.quit) }) }
 
 func (s *Server) follow(w http.ResponseWriter, r *http.Request) {
@@ -79,7 +80,8 @@ func (s *Server) follow(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// begin starts a following, or says why not. The next request is followed.
+// begin starts a following, or returns the status that says why not. Requests that begin
+// from now on are followed.
 func (h *hub) begin(f *following, stream string) (status int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -108,7 +110,8 @@ func (s *Server) unfollow(w http.ResponseWriter, r *http.Request) {
 	reply(w, map[string]bool{"ended": true})
 }
 
-// run tells of the requests until all have come, or it is ended before.
+// run collects hops and tells of the requests. It ends when all have come, after
+// followTime, or when it is stopped.
 func (f *following) run() {
 	defer f.end()
 	timer := time.NewTimer(followTime)
@@ -141,8 +144,9 @@ func (f *following) end() {
 	f.say(event("followed", followedTold{f.id, f.left, f.lost.Swap(0)}))
 }
 
-// say has an event written once there is room for it: none of these is left out. Hops may
-// be lost while it waits, and the stream that does not take it is ended.
+// say queues an event, and waits until there is room: none of these events is dropped.
+// Hops may be lost while it waits. If the client does not read, its stream ends, and so
+// does the wait.
 func (f *following) say(event []byte) {
 	select {
 	case f.stream.queue <- event:
@@ -151,7 +155,8 @@ func (f *following) say(event []byte) {
 	}
 }
 
-// note puts a hop to those of its request. A straggler of one that was told is too late.
+// note adds a hop to those of its request. A hop of a request that was told already comes
+// too late and is ignored.
 func (f *following) note(hop telemetry.Hop) {
 	hops := f.requests[hop.Trace]
 	switch {
@@ -163,7 +168,7 @@ func (f *following) note(hop telemetry.Hop) {
 	}
 }
 
-// tell tells of the request that ended first, with all that has come of it.
+// tell tells of the request that ended first, with all its hops that have come.
 func (f *following) tell() {
 	begun := time.Now()
 	for range len(f.hops) {
@@ -179,7 +184,8 @@ func (f *following) tell() {
 	f.say(request)
 }
 
-// hear is called wherever a hop is. The ends of requests are never lost.
+// hear takes a hop. It is called wherever the hop was, and does not wait: if there is no
+// room, the hop is lost. Hops that end a request are never lost.
 func (f *following) hear(hop telemetry.Hop) {
 	f.server.cost.heard.Add(1)
 	to := f.hops
@@ -215,7 +221,7 @@ type (
 		Pushes  int           `json:"pushes,omitempty"`
 	}
 	requestTold struct {
-		ID    string    `json:"id"` // of the following
+		ID    string    `json:"id"` // ID of the following
 		Trace string    `json:"trace"`
 		Call  string    `json:"call"`
 		Conn  uint64    `json:"conn"`
@@ -223,16 +229,17 @@ type (
 		Begun int64     `json:"begun"`
 		Took  float64   `json:"took"`
 		Hops  []hopTold `json:"hops"`
-		Lost  int64     `json:"lost,omitempty"` // hops that are not told: its own, or of another one of this following meanwhile
+		Lost  int64     `json:"lost,omitempty"` // hops that are missing: of this request, or of another one of the same following meanwhile
 	}
 	followedTold struct {
 		ID   string `json:"id"`
 		Left int    `json:"left"`           // requests that have not come
-		Lost int64  `json:"lost,omitempty"` // hops, since the last request
+		Lost int64  `json:"lost,omitempty"` // hops lost since the last request
 	}
 )
 
-// describe tells of a request; times are from its beginning.
+// describe makes the event's data of a request. Times in it count from the beginning of
+// the request.
 func (f *following) describe(hops []telemetry.Hop) requestTold {
 	slices.SortStableFunc(hops, func(a, b telemetry.Hop) int {
 		return cmp.Or(a.Begun.Compare(b.Begun), a.Sent.Compare(b.Sent))

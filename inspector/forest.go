@@ -13,13 +13,13 @@ import (
 	"elemental/actors/telemetry"
 )
 
-// The sessions have no parent: the page shows them under a group of their own.
+// The sessions have no parent. The page shows them under a group of their own.
 const (
 	connGroup = "conn"
 	groupKind = "group"
 )
 
-// parentOf is under whom the page shows an actor.
+// parentOf is the ID under which the page shows an actor.
 func parentOf(a *telemetry.ActorInfo) string {
 	if a.Kind == actors.KindSession && a.Parent == "" {
 		return connGroup
@@ -29,12 +29,13 @@ func parentOf(a *telemetry.ActorInfo) string {
 
 type order func(a, b telemetry.ActorInfo) int
 
-// orders are the sorts of a list. What is equal is in the order of the names.
+// orders are the orders of a list, by their name in the query. Equal actors are sorted by
+// name.
 var orders = map[string]order{
 	"":         byName,
 	"name":     byName,
 	"depth":    byDepth,
-	"busy":     byDepth, // how busy an actor is, is known of a watched one alone
+	"busy":     byDepth, // only of a watched actor it is known how busy it is, so that the depth stands for it
 	"restarts": byRestarts,
 }
 
@@ -46,12 +47,13 @@ func byRestarts(a, b telemetry.ActorInfo) int {
 	return cmp.Or(cmp.Compare(b.Restarts, a.Restarts), byName(a, b))
 }
 
-// byBusiness is quick: whole trees are sorted by it.
+// byBusiness sorts by depth, then restarts, then ID as plain text. It is fast, since
+// whole trees are sorted by it.
 func byBusiness(a, b telemetry.ActorInfo) int {
 	return cmp.Or(cmp.Compare(b.Depth, a.Depth), cmp.Compare(b.Restarts, a.Restarts), cmp.Compare(a.ID, b.ID))
 }
 
-// byName puts conn/9 before conn/10.
+// byName sorts conn/9 before conn/10.
 func byName(a, b telemetry.ActorInfo) int {
 	return cmp.Or(
 		cmp.Compare(parentPart(a.ID), parentPart(b.ID)),
@@ -77,12 +79,13 @@ func fold(s string) string { return strings.ToLower(s) }
 
 func contains(s, folded string) bool { return strings.Contains(fold(s), folded) }
 
-// scans bounds how many answers look at all actors at a time, of which there may be a hundred
-// thousand, or ask one for its state: what it shows of a hundred thousand children takes it
-// some time, and whoever else wants something of it waits behind all who ask.
+// scans limits how many requests do costly work at the same time: look at all actors, of
+// which there may be a hundred thousand, or ask an actor for its state. Telling of a
+// hundred thousand children takes an actor some time, and its other work waits behind all
+// who ask.
 type scans struct {
 	turns    chan struct{}
-	patience time.Duration // of who waits for a turn
+	patience time.Duration // how long a request waits for its turn
 }
 
 const (
@@ -95,7 +98,8 @@ func newScans(most int, patience time.Duration) scans {
 	return scans{make(chan struct{}, most), patience}
 }
 
-// turn waits for a turn, and has the work done in it, or tells that it is too much.
+// turn waits for a turn and does the work in it. If no turn comes in time, it answers so
+// and returns false.
 func (s scans) turn(w http.ResponseWriter, r *http.Request, work func()) (done bool) {
 	timer := time.NewTimer(s.patience)
 	defer timer.Stop()
@@ -107,13 +111,13 @@ func (s scans) turn(w http.ResponseWriter, r *http.Request, work func()) (done b
 	case <-timer.C:
 		w.Header().Set("Retry-After", "5")
 		fail(w, http.StatusServiceUnavailable, "too many ask at the same time")
-	case <-r.Context().Done(): // it has gone
+	case <-r.Context().Done(): // the client has gone
 	}
 	return false
 }
 
-// scanned answers with what a look at all actors gives. That and its encoding have a turn;
-// it is over when the answer is written, which a client may take slowly.
+// scanned answers with the result of a look at all actors. The look and its encoding take
+// a turn. The turn ends before the answer is written, since a client may read it slowly.
 func (s *Server) scanned(w http.ResponseWriter, r *http.Request, look func() any) {
 	var data []byte
 	var err error
@@ -125,20 +129,21 @@ func (s *Server) scanned(w http.ResponseWriter, r *http.Request, look func() any
 	}
 }
 
-// mostNodes is how many actors the picture of all has.
+// mostNodes is how many actors the picture of the whole tree has at most.
 const mostNodes = 20_000
 
-// picture is the whole tree, compact. Parents come before their children.
+// picture is the whole tree in a compact form. Parents come before their children.
 type picture struct {
-	Count int      `json:"count"` // of all living actors
+	Count int      `json:"count"` // all living actors
 	Nodes []node   `json:"nodes"`
-	Kinds []string `json:"kinds"` // what the second number of a node means
-	More  int      `json:"more"`  // actors that are not among the nodes
+	Kinds []string `json:"kinds"` // the names to which the second number of a node is an index
+	More  int      `json:"more"`  // actors that are not in Nodes
 }
 
 // node is written as [index of the parent or -1, index of the kind, depth, restarts, last
-// part of the ID, how many children are not shown, label]; of the last two what is not needed
-// is left out. The ID is the parent's, a slash, and the last part.
+// part of the ID, number of children that are not shown, label]. The last two are left
+// out if they are not needed. The whole ID is the parent's ID, a slash, and the last
+// part.
 type node struct {
 	parent, kind, depth, restarts int
 	part                          string
@@ -146,7 +151,7 @@ type node struct {
 	label                         string
 }
 
-// MarshalJSON is for encoding/json.
+// MarshalJSON writes the node as such a list.
 func (n node) MarshalJSON() ([]byte, error) {
 	b := append(make([]byte, 0, 48+len(n.part)+len(n.label)), '[')
 	for _, number := range []int{n.parent, n.kind, n.depth, n.restarts} {
@@ -178,9 +183,9 @@ func (s *Server) overview(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// forest is all living actors by their parents.
+// forest holds all living actors by their parents.
 type forest struct {
-	below map[string][]telemetry.ActorInfo // "" for the roots
+	below map[string][]telemetry.ActorInfo // by the parent's ID; "" for the roots
 	count int
 }
 
@@ -190,8 +195,8 @@ func (f *forest) add(a telemetry.ActorInfo) {
 	f.below[parent] = append(f.below[parent], a)
 }
 
-// draw makes the picture with so many nodes at the most. When there are too many, the
-// largest groups are cut: who has nothing to do is left out first.
+// draw makes the picture, with at most most nodes. If there are too many actors, the
+// largest groups of children are cut. Actors that have nothing to do are left out first.
 func (f *forest) draw(most int) picture {
 	f.below[""] = append(f.below[""], telemetry.ActorInfo{ID: connGroup, Kind: groupKind})
 	for _, children := range f.below {
@@ -229,7 +234,8 @@ func (d *drawing) put(a *telemetry.ActorInfo, parent int) {
 	}
 }
 
-// mostOfEach is how many children of one actor can be shown.
+// mostOfEach is how many children of one actor can be shown so that there are at most
+// most nodes.
 func (f *forest) mostOfEach(most int) int {
 	low, high := 0, max(f.count, 1)
 	if f.nodes("", high) <= most {
@@ -245,7 +251,7 @@ func (f *forest) mostOfEach(most int) int {
 	return low
 }
 
-// nodes is how many are below an actor when so many children of each are shown.
+// nodes counts the nodes below an actor if at most each children of an actor are shown.
 func (f *forest) nodes(parent string, each int) int {
 	children := f.below[parent]
 	if parent != "" {

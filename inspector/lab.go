@@ -11,16 +11,16 @@ import (
 	"elemental/transport"
 )
 
-// lab is the fault lab: it harms the provider on purpose. Each fault ends by itself.
+// lab is the fault lab, which harms the provider on purpose. Each fault ends by itself.
 type lab struct {
 	server *Server
 
-	mu     sync.Mutex        // a fault begins and ends under it
-	faults map[string]*fault // by what; one of each at a time
+	mu     sync.Mutex        // held while a fault begins or ends
+	faults map[string]*fault // by What; one of each kind at a time
 	closed bool
 }
 
-// fault is one that is on.
+// fault is a fault that is in effect.
 type fault struct {
 	What   string `json:"what"`
 	Until  int64  `json:"until"`
@@ -31,25 +31,26 @@ type fault struct {
 	endsBy *time.Timer
 }
 
-// The most that a fault may be.
+// The largest values of a fault.
 const (
 	faultSeconds = 60
 	faultMillis  = 10_000
 	faultBytes   = 1 << 30
 )
 
-// lasting are the faults that last; a crash is over at once.
+// lasting lists the faults that last for a time. A crash is over at once.
 var lasting = []string{"delay", "budget", "stall"}
 
-// errNoFault is the answer to who names another.
+// errNoFault is the error if a fault of another name is asked for.
 var errNoFault = errors.New("what is crash, delay, budget or stall")
 
-// errLabClosed is the answer to who comes while the inspector stops: nothing would end his fault.
+// errLabClosed is the error if a fault is asked for while the inspector stops: nothing
+// would end that fault.
 var errLabClosed = errors.New("the fault lab is closed")
 
 func newLab(s *Server) *lab { return &lab{server: s, faults: map[string]*fault{}} }
 
-// wish is what the body of a POST says.
+// wish is the body of a POST.
 type wish struct {
 	What    string `json:"what"`
 	ID      string `json:"id"`
@@ -100,7 +101,7 @@ func (l *lab) crash(w http.ResponseWriter, id string) {
 	reply(w, fault{What: "crash", Until: millis(time.Now())})
 }
 
-// make lets the fault begin. Under mu.
+// make lets a fault begin. Called with mu held.
 func (l *lab) make(wanted *wish, until time.Time) (*fault, error) {
 	f := &fault{What: wanted.What, Until: millis(until)}
 	disk := l.server.cfg.Disk
@@ -131,7 +132,8 @@ func (l *lab) make(wanted *wish, until time.Time) (*fault, error) {
 	return f, nil
 }
 
-// put lets a fault begin, in the place of one of its kind, and sees to its end.
+// put lets a fault begin, in place of one of its kind if there is one, and makes it end
+// at until.
 func (l *lab) put(wanted *wish, until time.Time) (*fault, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -153,7 +155,7 @@ func (l *lab) put(wanted *wish, until time.Time) (*fault, error) {
 	return f, nil
 }
 
-// drop ends a fault, unless another has taken its place.
+// drop ends a fault, unless another one has taken its place.
 func (l *lab) drop(f *fault) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -188,7 +190,7 @@ func (l *lab) list(w http.ResponseWriter, _ *http.Request) {
 	reply(w, map[string]any{"faults": on})
 }
 
-// close ends all faults, and lets none begin.
+// close ends all faults. None can begin after it.
 func (l *lab) close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -14,10 +14,10 @@ import (
 	"elemental/persistence/meter"
 )
 
-// This file is what Prometheus reads: the counters of the rooms as they are at the
-// moment, and what the runtime and the system tell of the process.
+// This file has what Prometheus reads: the current counters of the provider's other
+// parts, and what the runtime and the system tell about the process.
 
-// metrics is the answer to GET /metrics.
+// metrics is the handler for GET /metrics.
 func (s *Server) metrics() http.Handler {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
@@ -30,7 +30,7 @@ func (s *Server) metrics() http.Handler {
 	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{MaxRequestsInFlight: atOnce, Timeout: requestTime / 2})
 }
 
-// collector makes metrics of the counters.
+// collector makes metrics from the counters.
 type collector struct{ server *Server }
 
 func describe(name, help string, labels ...string) *prometheus.Desc {
@@ -89,14 +89,14 @@ var all = []*prometheus.Desc{
 	messages, state, happened, streamsNow, ownTime, ownBytes,
 }
 
-// Describe is for prometheus.
+// Describe implements prometheus.Collector.
 func (c *collector) Describe(to chan<- *prometheus.Desc) {
 	for _, desc := range all {
 		to <- desc
 	}
 }
 
-// gathering is one answer being made.
+// gathering is an answer that is being made.
 type gathering chan<- prometheus.Metric
 
 func (g gathering) counter(desc *prometheus.Desc, value float64, labels ...string) {
@@ -107,8 +107,8 @@ func (g gathering) gauge(desc *prometheus.Desc, value float64, labels ...string)
 	g <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
 }
 
-// times tells of every power of two: these bounds are the same everywhere, and can be
-// added up.
+// times makes a histogram with a bound at every power of two. These bounds are the same
+// for all times, so histograms can be added up.
 func (g gathering) times(desc *prometheus.Desc, t *meter.Times, labels ...string) {
 	const parts = 4
 	buckets := map[float64]uint64{}
@@ -121,7 +121,7 @@ func (g gathering) times(desc *prometheus.Desc, t *meter.Times, labels ...string
 	g <- prometheus.MustNewConstHistogram(desc, t.Count, t.Sum.Seconds(), buckets, labels...)
 }
 
-// Collect is for prometheus.
+// Collect implements prometheus.Collector.
 func (c *collector) Collect(to chan<- prometheus.Metric) {
 	defer c.server.cost.working(time.Now())
 	g := gathering(to)
@@ -136,7 +136,7 @@ func (g gathering) domain(s *Server) {
 	for name, call := range now.Calls {
 		for _, code := range []actors.Code{actors.Busy, actors.OutcomeUnknown, actors.StorageDown} {
 			if _, is := call.Answers[string(code)]; !is {
-				g.counter(callsTotal, 0, name, outcome(string(code))) // so that the first is seen to be a rise
+				g.counter(callsTotal, 0, name, outcome(string(code))) // so that already the first one shows as a rise
 			}
 		}
 		for code, n := range call.Answers {
@@ -217,7 +217,7 @@ func (g gathering) own(s *Server) {
 	g.counter(ownBytes, float64(now.Bytes))
 }
 
-// profiles are the pages of pprof.
+// profiles are the handlers of pprof, by the name in their path.
 var profiles = map[string]http.Handler{
 	"":        timed(0, pprof.Index),
 	"cmdline": http.HandlerFunc(notTold),
@@ -226,12 +226,12 @@ var profiles = map[string]http.Handler{
 	"trace":   timed(30, pprof.Trace),
 }
 
-// notTold is in place of the command line, which may hold the token.
+// notTold replaces the page of the command line, which may contain the token.
 func notTold(w http.ResponseWriter, _ *http.Request) {
 	fail(w, http.StatusNotFound, "the command line is not told")
 }
 
-// timed gives a profile the time that it was asked to take, which is bounded.
+// timed gives a profile the time that the query asks for, which is bounded.
 func timed(usual float64, profile http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		seconds := 0.0

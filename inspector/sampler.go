@@ -8,8 +8,8 @@ import (
 	"elemental/actors/telemetry"
 )
 
-// sampler looks once a second for all streams that want to hear of the flow or the
-// tree, and passes on the feed. It runs only while there is such a stream.
+// sampler looks once a second, for all streams that want the flow or the tree, and passes
+// on the feed. It runs only while there is such a stream.
 type sampler struct {
 	server *Server
 
@@ -20,7 +20,8 @@ type sampler struct {
 
 const sampleEvery = time.Second
 
-// need says which streams there are now.
+// need is called with the streams that there are now. It starts or stops the sampler as
+// needed.
 func (s *sampler) need(streams map[string]*stream) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -34,14 +35,14 @@ func (s *sampler) need(streams map[string]*stream) {
 	case len(s.to) > 0 && s.quit == nil:
 		s.quit = make(chan struct{})
 		news := &feed{lines: make(chan telemetry.Happening, feedQueue)}
-		go s.run(s.quit, news, s.server.provider.Feed(news.hear)) // whoever wants to hear, hears from now on
+		go s.run(s.quit, news, s.server.provider.Feed(news.hear)) // set up here, so that a stream hears everything from now on
 	case len(s.to) == 0 && s.quit != nil:
 		close(s.quit)
 		s.quit = nil
 	}
 }
 
-// wanting are the streams that want a topic.
+// wanting returns the streams that want a topic.
 func (s *sampler) wanting(topic func(*topics) bool) []*stream {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -81,7 +82,7 @@ func (s *sampler) run(quit <-chan struct{}, news *feed, unhear func()) {
 func (s *sampler) sample(before *snapshot) {
 	defer s.server.cost.working(time.Now())
 	now := snapshot{}
-	now.take(s.server) // also while nobody wants it: who comes is to see a second, and not all since the last one
+	now.take(s.server) // also while nobody wants the flow, so that a new stream first sees one second, not all the time since the last one
 	if to := s.wanting(wantsFlow); len(to) > 0 {
 		send(to, event("flow", now.flowSince(before)))
 	}
@@ -97,20 +98,21 @@ func send(to []*stream, event []byte) {
 	}
 }
 
-// feed is what happens, on its way from the actors to the streams.
+// feed carries happenings from the actors to the streams.
 type feed struct {
 	lines chan telemetry.Happening
-	lost  atomic.Int64 // there was no room for them
-	told  int          // in this second
-	held  int64        // beyond what is told in one
+	lost  atomic.Int64 // happenings for which there was no room
+	told  int          // number told in this second
+	held  int64        // number not told in this second, since there were too many
 }
 
 const (
 	feedQueue = 256
-	feedRate  = 50 // for each second
+	feedRate  = 50 // told in each second
 )
 
-// hear is called wherever something happens.
+// hear is called wherever something happens. It does not wait: if there is no room, it
+// only counts.
 func (f *feed) hear(h telemetry.Happening) {
 	select {
 	case f.lines <- h:
@@ -127,7 +129,7 @@ type happening struct {
 	Detail string `json:"detail"`
 }
 
-// pass tells of something, unless there is too much.
+// pass tells of a happening, unless too many were told in this second.
 func (s *sampler) pass(f *feed, h telemetry.Happening) {
 	defer s.server.cost.working(time.Now())
 	if f.told++; f.told > feedRate {
@@ -137,7 +139,7 @@ func (s *sampler) pass(f *feed, h telemetry.Happening) {
 	send(s.wanting(wantsFeed), event("feed", happening{millis(h.At), h.What, h.Actor, string(h.Kind), h.Detail}))
 }
 
-// rest tells how much was not told in a second that has ended.
+// rest tells, at the end of a second, how many happenings were not told.
 func (s *sampler) rest(f *feed) {
 	more := f.held + f.lost.Swap(0)
 	f.told, f.held = 0, 0

@@ -21,21 +21,21 @@ import (
 	"elemental/transport"
 )
 
-// Config is what an operator sets of the inspector.
+// Config has the operator's settings for the inspector.
 type Config struct {
-	Addr    string // host and port; without a Token the host has to be this machine's own
+	Addr    string // host and port; without a Token the host must be this machine's own (loopback)
 	Token   string // "" for none
-	Name    string // of the provider
+	Name    string // name of the provider
 	Version string
 	Log     *slog.Logger
-	Ballast uint64 // bytes of the heap that nobody touches: they take no memory
+	Ballast uint64 // bytes of the heap that nobody touches, so that they take no memory
 
-	Patience time.Duration // with a page that does not read its events; 0 for 10 s
+	Patience time.Duration // how long a page may not read its events; 0 for 10 s
 
-	Disk *faultlab.Disk // opens the fault lab; nil without one
+	Disk *faultlab.Disk // opens the fault lab, which harms this disk; nil for no fault lab
 }
 
-// Server is the inspector's address.
+// Server serves the inspector at its address.
 type Server struct {
 	cfg     Config
 	log     *slog.Logger
@@ -44,40 +44,40 @@ type Server struct {
 	started time.Time
 	door    *door
 	served  chan error
-	now     atomic.Pointer[http.ServeMux] // what is served at the moment
+	now     atomic.Pointer[http.ServeMux] // the routes that are served at the moment
 
-	provider *actors.Provider // these are set by Serve
+	provider *actors.Provider // these three are set by Serve
 	listener *transport.Listener
 	store    *persistence.Store
 
 	hub  *hub
-	scan scans // of all actors
-	ask  scans // of one for its state
+	scan scans // limits looking at all actors
+	ask  scans // limits asking one actor for its state
 	lab  *lab  // nil without a fault lab
 	cost cost
 	happ happenings
 }
 
-// What a client may take.
+// Limits for a client.
 const (
-	connections    = 128 // at a time
-	fromOne        = 96  // of them from one address
+	connections    = 128 // at a time, from all addresses
+	fromOne        = 96  // of these, from one address
 	headerBytes    = 16 << 10
 	bodyBytes      = 8 << 10
 	headerTime     = 5 * time.Second
-	requestTime    = 10 * time.Second // to send a request, and to take its answer
-	bodyTime       = 2 * time.Second  // to send what a request has to say beside its header
+	requestTime    = 10 * time.Second // to send a request, and to read its answer
+	bodyTime       = 2 * time.Second  // to send the body of a request
 	lingerTime     = time.Second / 2  // for what is still on its way when a request is refused
 	idleTime       = 30 * time.Second
 	leastToken     = 16 // letters
 	profileSeconds = 60
-	systemBytes    = 16 << 10 // that the system keeps for one who does not read
+	systemBytes    = 16 << 10 // bytes that the system buffers for a client that does not read
 )
 
-// ErrShortToken is what Check says of a token that can be guessed.
+// ErrShortToken is the error of Check for a token that could be guessed.
 var ErrShortToken = fmt.Errorf("the token has to have at least %d letters", leastToken)
 
-// Check finds what nobody should want.
+// Check finds settings that nobody should want.
 func Check(cfg Config) error {
 	host, port, err := net.SplitHostPort(cfg.Addr)
 	if err == nil {
@@ -94,7 +94,8 @@ func Check(cfg Config) error {
 	return nil
 }
 
-// Listen opens the address. Until Serve is called it tells that the provider is starting.
+// Listen opens the address. Until Serve is called, it answers that the provider is
+// starting.
 func Listen(cfg Config) (*Server, error) {
 	if err := Check(cfg); err != nil {
 		return nil, err
@@ -121,10 +122,10 @@ func Listen(cfg Config) (*Server, error) {
 	return s, nil
 }
 
-// Addr is where it listens.
+// Addr is the address on which it listens.
 func (s *Server) Addr() net.Addr { return s.socket.Addr() }
 
-// Serve begins to serve what these are and do, until Stop. It does not wait.
+// Serve begins to serve what these parts are and do, until Stop. It does not wait.
 func (s *Server) Serve(provider *actors.Provider, listener *transport.Listener, store *persistence.Store) {
 	s.provider, s.listener, s.store = provider, listener, store
 	if s.cfg.Disk != nil {
@@ -134,8 +135,8 @@ func (s *Server) Serve(provider *actors.Provider, listener *transport.Listener, 
 	s.now.Store(s.mux())
 }
 
-// Leave tells from now on that the provider is stopping, and nothing else, and ends all
-// streams and faults.
+// Leave answers from now on only that the provider is stopping, and ends all streams and
+// faults.
 func (s *Server) Leave() {
 	s.now.Store(notReady("stopping"))
 	if s.lab != nil {
@@ -144,8 +145,8 @@ func (s *Server) Leave() {
 	s.hub.close()
 }
 
-// Stop leaves and closes the address. What is under way is given a moment. It comes
-// before the end of the actors, which are not to be read then.
+// Stop calls Leave and closes the address. Requests under way get a moment to end. It
+// must be called before the actors end, since they cannot be read after that.
 func (s *Server) Stop(ctx context.Context) error {
 	s.Leave()
 	const moment = 200 * time.Millisecond
@@ -153,7 +154,7 @@ func (s *Server) Stop(ctx context.Context) error {
 	defer cancel()
 	err := s.http.Shutdown(short)
 	if errors.Is(err, context.DeadlineExceeded) {
-		err = s.http.Close() // a profile may be under way
+		err = s.http.Close() // a profile may still be under way
 	}
 	if served := <-s.served; !errors.Is(served, http.ErrServerClosed) {
 		err = errors.Join(err, served)
@@ -167,7 +168,7 @@ func (s *Server) Stop(ctx context.Context) error {
 	return nil
 }
 
-// handler serves what is to be served at the moment.
+// handler serves the routes of the moment, with the headers and limits that all have.
 func (s *Server) handler() http.Handler {
 	now := func(w http.ResponseWriter, r *http.Request) { s.now.Load().ServeHTTP(w, r) }
 	return s.limit(s.headers(s.door.sameSite(http.HandlerFunc(now))))
@@ -175,7 +176,7 @@ func (s *Server) handler() http.Handler {
 
 func live(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok") }
 
-// notReady is all that is served while the provider cannot be looked at.
+// notReady has the only routes while the provider cannot be looked at.
 func notReady(why string) *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /live", live)
@@ -183,7 +184,7 @@ func notReady(why string) *http.ServeMux {
 	return mux
 }
 
-// mux is the whole of what is served.
+// mux has all routes.
 func (s *Server) mux() *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /live", live)
@@ -201,17 +202,17 @@ func (s *Server) mux() *http.ServeMux {
 	return mux
 }
 
-// serveAsset serves one of the page's files; their folder is not listed.
+// serveAsset serves one of the page's files. Their folder is not listed.
 func serveAsset(w http.ResponseWriter, r *http.Request) {
 	name := r.PathValue("file")
-	if strings.Contains(name, "/") { // which was escaped
+	if strings.Contains(name, "/") { // the slash was escaped
 		http.NotFound(w, r)
 		return
 	}
 	http.ServeFileFS(w, r, page.Files, "assets/"+name)
 }
 
-// api is the table of what the page asks.
+// api has the routes that the page uses.
 func (s *Server) api() map[string]http.HandlerFunc {
 	all := map[string]http.HandlerFunc{
 		"GET /api/about":       s.about,
@@ -233,7 +234,7 @@ func (s *Server) api() map[string]http.HandlerFunc {
 	return all
 }
 
-// noHead refuses what would have no end and nothing to show.
+// noHead refuses HEAD for the events: the answer would have no end and nothing to show.
 func noHead(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Allow", http.MethodGet)
 	fail(w, http.StatusMethodNotAllowed, "only GET")
@@ -250,7 +251,7 @@ func serveIndex(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(data)
 }
 
-// ready tells whether clients are served, and what they do can be kept.
+// ready tells whether clients are served and their changes can be kept.
 func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
 	switch {
 	case !s.listener.Counters().Serving:
@@ -262,7 +263,7 @@ func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
 	}
 }
 
-// plain answers a probe, which keeps no connection.
+// plain answers a probe and closes the connection.
 func plain(w http.ResponseWriter, status int, text string) {
 	w.Header().Set("Connection", "close")
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
@@ -271,13 +272,13 @@ func plain(w http.ResponseWriter, status int, text string) {
 	_, _ = w.Write([]byte(text + "\n"))
 }
 
-// happenings counts what the provider tells of, for the metrics.
+// happenings counts what happens in the provider, for the metrics.
 type happenings struct {
 	counts [len(happens)]atomic.Uint64
 	stop   func()
 }
 
-// happens are the words of Happening.What.
+// happens lists the values of Happening.What.
 var happens = [...]string{"panic", "restart", "stopped", "deadletter", "busy", "storage", "slow-reader"}
 
 func (h *happenings) listen(provider *actors.Provider) {
