@@ -1,4 +1,4 @@
-// Package chromiumtest opens pages in a real Chromium, for tests alone.
+// Package chromiumtest opens pages in a real Chromium. It is only for tests.
 package chromiumtest
 
 import (
@@ -11,11 +11,12 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// Patience is for a browser on a busy machine; nothing waits for it to pass.
+// Patience is how long to wait for a browser on a busy machine. No test depends on it
+// passing.
 const Patience = 2 * time.Minute
 
-// Start starts Chromium for a test, at whose end it is stopped, or after a time. Without
-// one the test is skipped, but not where CI=true: there it has to run.
+// Start starts Chromium for a test, and stops it at the end of the test or after most.
+// Without a Chromium the test is skipped; with CI=true it fails instead.
 func Start(t *testing.T, most time.Duration) context.Context {
 	t.Helper()
 	path := find(t)
@@ -31,14 +32,14 @@ func Start(t *testing.T, most time.Duration) context.Context {
 	}
 }
 
-// starts is how often Chromium may crash while it starts, which it does now and then on
-// a busy machine, before it has seen anything of ours.
+// starts is how often to start Chromium before giving up. On a busy machine it sometimes
+// crashes at its start, before it has loaded anything of ours.
 const starts = 4
 
 func start(t *testing.T, path string, most time.Duration) (context.Context, error) {
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU,
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("lang", "en-US"))
-	ctx, cancel := context.WithTimeout(context.Background(), most) // not the test's, which ends before its cleanups
+	ctx, cancel := context.WithTimeout(context.Background(), most) // not the test's context, which ends before the cleanups run
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewExecAllocator(ctx, options...)
 	t.Cleanup(cancel)
@@ -47,7 +48,7 @@ func start(t *testing.T, path string, most time.Duration) (context.Context, erro
 	return ctx, chromedp.Do(ctx)
 }
 
-// find is the path of Chromium.
+// find is the path of Chromium's program.
 func find(t *testing.T) string {
 	t.Helper()
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "headless-shell"} {

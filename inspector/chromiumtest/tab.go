@@ -17,7 +17,7 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// Tab is a page in a tab of a browser, and a test's that fails when the page does.
+// Tab is a page in a tab of a browser. Its methods fail the test if they do not work.
 type Tab struct {
 	t      *testing.T
 	ctx    context.Context
@@ -25,12 +25,12 @@ type Tab struct {
 	own    func(url string) bool
 
 	mu         sync.Mutex
-	complaints []string // of the browser's console
+	complaints []string // messages of the browser's console
 	outside    []string // requests for what is not the page's own
 }
 
-// Open opens a tab in the browser that Start has given, which shows nothing yet. It notes
-// what the browser complains of, and requests for what is not the page's own.
+// Open opens an empty tab in the browser that Start has started. The tab notes the
+// browser's complaints, and requests for URLs that are not own.
 func Open(t *testing.T, browser context.Context, own func(url string) bool) *Tab {
 	t.Helper()
 	ctx, cancel := chromedp.NewContext(browser)
@@ -60,11 +60,12 @@ func (v *Tab) hear(event any) {
 	}
 }
 
-// Close closes it. The test's end does it too; a browser opens six connections to a site,
-// and a tab may keep one.
+// Close closes the tab. The end of the test does it too, but a browser opens at most six
+// connections to a site, and each tab may keep one.
 func (v *Tab) Close() { v.cancel() }
 
-// Fine fails the test if the browser has complained, or the page asked anything of others.
+// Fine fails the test if the browser has complained, or if the page has requested
+// anything from elsewhere.
 func (v *Tab) Fine() {
 	v.t.Helper()
 	v.mu.Lock()
@@ -74,8 +75,8 @@ func (v *Tab) Fine() {
 	}
 }
 
-// Hears waits until the browser has complained of something with a text in it: it does
-// so a moment after the page knows.
+// Hears waits until the browser has complained with a text that contains this one. It
+// does so only a moment after the page knows.
 func (v *Tab) Hears(text string) {
 	v.t.Helper()
 	heard := func() bool {
@@ -92,7 +93,7 @@ func (v *Tab) Hears(text string) {
 	}
 }
 
-// Do takes steps of chromedp.
+// Do performs actions of chromedp.
 func (v *Tab) Do(steps ...chromedp.Action[chromedp.Void]) {
 	v.t.Helper()
 	if err := chromedp.Do(v.ctx, steps...); err != nil {
@@ -100,7 +101,8 @@ func (v *Tab) Do(steps ...chromedp.Action[chromedp.Void]) {
 	}
 }
 
-// Leave runs a script that has the tab leave its page, and waits until the next one is loaded.
+// Leave runs a script that makes the tab leave its page, and waits until the next page is
+// loaded.
 func (v *Tab) Leave(script string) {
 	v.t.Helper()
 	if _, err := chromedp.RunResponse(v.ctx, chromedp.Evaluate[chromedp.Void]("void ("+script+")")); err != nil {
@@ -108,7 +110,8 @@ func (v *Tab) Leave(script string) {
 	}
 }
 
-// Media makes the page believe in a medium, "" for a screen, and in a "light" or "dark" system.
+// Media makes the page believe that it is shown on a medium ("" for a screen) and in a
+// "light" or "dark" system.
 func (v *Tab) Media(medium, scheme string) {
 	v.t.Helper()
 	_, err := chromedp.Call(v.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
@@ -118,7 +121,7 @@ func (v *Tab) Media(medium, scheme string) {
 	}
 }
 
-// Screenshot is what is on the screen, as a PNG.
+// Screenshot is a picture of the page as PNG.
 func (v *Tab) Screenshot() []byte {
 	v.t.Helper()
 	png, err := chromedp.Run(v.ctx, chromedp.CaptureScreenshot())
@@ -128,12 +131,12 @@ func (v *Tab) Screenshot() []byte {
 	return png
 }
 
-// page is a Tab, or what embeds one.
+// page is a Tab, or something that embeds one.
 type page interface{ tab() *Tab }
 
 func (v *Tab) tab() *Tab { return v }
 
-// Evaluate runs a script in a page, which is a Tab or embeds one, and gives its value.
+// Evaluate runs a script in a page and returns its value.
 func Evaluate[T any](in page, script string) T {
 	v := in.tab()
 	v.t.Helper()
@@ -144,13 +147,13 @@ func Evaluate[T any](in page, script string) T {
 	return result
 }
 
-// Run runs a script that gives nothing.
+// Run runs a script that returns nothing.
 func (v *Tab) Run(script string) {
 	v.t.Helper()
 	Evaluate[chromedp.Void](v, "void (() => {"+script+"})()")
 }
 
-// Await waits until a script gives something that is true.
+// Await waits until a script returns something that is true.
 func (v *Tab) Await(script string) {
 	v.t.Helper()
 	if err := chromedp.Do(v.ctx, chromedp.Poll[chromedp.Void](script, chromedp.WithPollingTimeout(Patience/2))); err != nil {
@@ -158,7 +161,7 @@ func (v *Tab) Await(script string) {
 	}
 }
 
-// text is what can be read on the page.
+// text is the text that can be read on the page.
 func (v *Tab) text() string {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(v.ctx), 5*time.Second)
 	defer cancel()
@@ -169,7 +172,7 @@ func (v *Tab) text() string {
 	return text
 }
 
-// Press sends keys as a keyboard does.
+// Press types keys, as a keyboard does.
 func (v *Tab) Press(keys ...string) {
 	v.t.Helper()
 	for _, key := range keys {
@@ -177,8 +180,8 @@ func (v *Tab) Press(keys ...string) {
 	}
 }
 
-// Shortcut presses a key that the page keeps from being typed. A browser asks the page
-// before it types, the protocol that Press uses does not.
+// Shortcut presses a key whose typing the page prevents. A real browser asks the page
+// before it types; the protocol that Press uses does not.
 func (v *Tab) Shortcut(key string) {
 	v.t.Helper()
 	for _, what := range []input.DispatchKeyEventType{input.DispatchKeyEventTypeRawKeyDown, input.DispatchKeyEventTypeKeyUp} {
