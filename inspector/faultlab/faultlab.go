@@ -1,5 +1,5 @@
-// Package faultlab harms a data folder on purpose, for a while: its syncs are slow, or
-// it is full. What the store above sees is what a real disk would show it.
+// Package faultlab harms a data folder on purpose, for a while: it makes syncs slow, or
+// the disk full. The store above sees what a real disk would show.
 package faultlab
 
 import (
@@ -17,23 +17,23 @@ type Disk struct {
 	lab lab
 }
 
-// lab is what is wrong now.
+// lab is what is wrong at the moment.
 type lab struct {
 	mu          sync.Mutex
 	delay       time.Duration
 	delayUntil  time.Time
 	budget      int64
 	budgetUntil time.Time
-	eased       chan struct{} // closed when a delay ends early
+	eased       chan struct{} // closed when a delay is replaced or ended early
 }
 
-// On puts itself around a folder.
+// On returns files with the faults of this Disk around it.
 func (d *Disk) On(files vfs.FS) vfs.FS {
 	d.FS = files
 	return d
 }
 
-// Delay makes each sync take so much longer until then, or until Delay(0, …).
+// Delay makes each sync take longer by that much, until then or until Delay(0, …).
 func (d *Disk) Delay(by time.Duration, until time.Time) {
 	l := &d.lab
 	l.mu.Lock()
@@ -44,7 +44,8 @@ func (d *Disk) Delay(by time.Duration, until time.Time) {
 	l.delay, l.delayUntil, l.eased = by, until, make(chan struct{})
 }
 
-// Budget lets so many bytes be written until then, and no more; a negative number ends that.
+// Budget lets only that many more bytes be written until then. A negative number ends the
+// limit.
 func (d *Disk) Budget(bytes int64, until time.Time) {
 	l := &d.lab
 	l.mu.Lock()
@@ -55,7 +56,7 @@ func (d *Disk) Budget(bytes int64, until time.Time) {
 	}
 }
 
-// Left is how many bytes may still be written, and whether that is bounded.
+// Left is how many bytes may still be written, and whether there is a limit.
 func (d *Disk) Left() (bytes int64, bounded bool) {
 	l := &d.lab
 	l.mu.Lock()
@@ -63,7 +64,7 @@ func (d *Disk) Left() (bytes int64, bounded bool) {
 	return l.budget, time.Now().Before(l.budgetUntil)
 }
 
-// wait is what a sync waits.
+// wait waits for as long as a sync is to be delayed.
 func (l *lab) wait() {
 	l.mu.Lock()
 	eased, by := l.eased, min(l.delay, time.Until(l.delayUntil))
@@ -79,7 +80,7 @@ func (l *lab) wait() {
 	}
 }
 
-// take takes room for n bytes and tells how much there is.
+// take takes room for up to n bytes, and returns how many bytes there was room for.
 func (l *lab) take(n int) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -91,7 +92,7 @@ func (l *lab) take(n int) int {
 	return got
 }
 
-// Create makes a file whose data has to fit.
+// Create makes a file whose data counts against the budget.
 func (d *Disk) Create(name string) (vfs.File, error) {
 	f, err := d.FS.Create(name)
 	if err != nil {
@@ -100,7 +101,7 @@ func (d *Disk) Create(name string) (vfs.File, error) {
 	return &file{f, &d.lab}, nil
 }
 
-// SyncDir is as slow as a file's Sync.
+// SyncDir is delayed as a file's Sync is.
 func (d *Disk) SyncDir(name string) error {
 	d.lab.wait()
 	return d.FS.SyncDir(name)
@@ -111,7 +112,7 @@ type file struct {
 	lab *lab
 }
 
-// Write writes what there is room for, as a full disk does.
+// Write writes as much as there is room for, and then fails like a full disk.
 func (f *file) Write(p []byte) (int, error) {
 	room := f.lab.take(len(p))
 	if room == len(p) {
@@ -124,7 +125,7 @@ func (f *file) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// Ahead needs room too.
+// Ahead needs room in the budget too.
 func (f *file) Ahead(zeros int64) error {
 	if left := f.lab.take(int(zeros)); int64(left) < zeros {
 		f.lab.give(left)
