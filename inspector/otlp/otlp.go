@@ -1,6 +1,6 @@
-// Package otlp exports some requests as OpenTelemetry traces, by OTLP over HTTP: a span
-// for each hop of a request through the actors. Actors never wait for it: hops that it has
-// no room for are left out.
+// Package otlp exports some requests as OpenTelemetry traces, with OTLP over HTTP: one
+// span for each hop of a request through the actors. Actors never wait for it: hops for
+// which there is no room are dropped.
 package otlp
 
 import (
@@ -25,14 +25,15 @@ import (
 
 const service = "elemental"
 
-// mostHops is how many wait to be made spans of.
+// mostHops is how many hops can wait to be made into spans.
 const mostHops = 4096
 
-// Start exports a share, from 0 to 1, of the provider's requests until stop, which sends
-// what is there or gives up when its context ends. The endpoint is a URL such as
-// http://localhost:4318, to which /v1/traces is added when it has no path; with "" the
-// environment says where. The other settings are OpenTelemetry's own in the environment:
-// OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES, OTEL_EXPORTER_OTLP_*, OTEL_BSP_* and so on.
+// Start exports a share, from 0 to 1, of the provider's requests, until stop is called.
+// Stop sends what is left, or gives up when its context ends. The endpoint is a URL such
+// as http://localhost:4318; without a path, /v1/traces is added. If it is "", the
+// environment says where to send. All other settings are OpenTelemetry's own environment
+// variables: OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES, OTEL_EXPORTER_OTLP_*,
+// OTEL_BSP_* and so on.
 func Start(ctx context.Context, endpoint string, share float64, p *actors.Provider, log *slog.Logger) (stop func(context.Context) error, err error) {
 	options, err := where(endpoint)
 	if err != nil {
@@ -53,7 +54,7 @@ func Start(ctx context.Context, endpoint string, share float64, p *actors.Provid
 	return e.stop, nil
 }
 
-// where is the option for an endpoint.
+// where makes the exporter's option for an endpoint; none for "".
 func where(endpoint string) ([]otlptracehttp.Option, error) {
 	if endpoint == "" {
 		return nil, nil
@@ -68,7 +69,7 @@ func where(endpoint string) ([]otlptracehttp.Option, error) {
 	return []otlptracehttp.Option{otlptracehttp.WithEndpointURL(u.String())}, nil
 }
 
-// export makes spans of hops, in a goroutine of its own.
+// export makes spans of hops, in its own goroutine.
 type export struct {
 	log      *slog.Logger
 	to       *careful
@@ -84,14 +85,16 @@ func newExport(to *careful, about *resource.Resource, log *slog.Logger) *export 
 	to.ctx, to.giveUp = context.WithCancel(context.Background())
 	e := &export{
 		log: log, to: to, unfollow: func() {}, hops: make(chan telemetry.Hop, mostHops), quit: make(chan struct{}),
-		// The goroutine waits when there is no room; what is lost is lost in take, and counted.
+		// The goroutine waits when the exporter has no room. So hops are lost only in
+		// take, where they are counted.
 		spans: sdk.NewTracerProvider(sdk.WithBatcher(to, sdk.WithBlocking()), sdk.WithIDGenerator(given{}), sdk.WithResource(about)),
 	}
 	e.ended.Go(e.run)
 	return e
 }
 
-// take is called where a hop ends: on an actor's goroutine.
+// take is called where a hop ends, on the goroutine of an actor. It does not wait:
+// without room, the hop is lost.
 func (e *export) take(h telemetry.Hop) {
 	select {
 	case e.hops <- h:
@@ -120,13 +123,13 @@ func (e *export) run() {
 	}
 }
 
-// stop is called once.
+// stop ends the export. It must be called once only.
 func (e *export) stop(ctx context.Context) error {
 	e.unfollow()
 	defer context.AfterFunc(ctx, e.to.giveUp)()
 	close(e.quit)
-	e.ended.Wait()                                      // for exports at most, and those end with ctx
-	err := e.spans.Shutdown(context.WithoutCancel(ctx)) // likewise; with a context that has ended it would leave all as it is
+	e.ended.Wait()                                      // waits at most for exports under way, which end with ctx
+	err := e.spans.Shutdown(context.WithoutCancel(ctx)) // ends with ctx too; if given a context that has ended, it would leave everything as it is
 	if ctx.Err() != nil {
 		err = ctx.Err()
 	}
@@ -140,7 +143,7 @@ func (e *export) stop(ctx context.Context) error {
 	return nil
 }
 
-// careful tells of trouble once, until it is over.
+// careful logs trouble with exporting once, and once more when it is over.
 type careful struct {
 	sdk.SpanExporter
 	log    *slog.Logger
@@ -161,10 +164,10 @@ func (c *careful) ExportSpans(ctx context.Context, spans []sdk.ReadOnlySpan) err
 	case err == nil && c.failed.CompareAndSwap(true, false):
 		c.log.Info("traces can be exported again")
 	}
-	return nil // it is told
+	return nil // it is logged already
 }
 
-// given hands the SDK the numbers that a hop has already.
+// given hands the SDK the IDs that the hop has already.
 type given struct{}
 
 type hopKey struct{}

@@ -13,9 +13,9 @@ import (
 	"elemental/actors/telemetry"
 )
 
-// This file is what a hop is called in OpenTelemetry: by its conventions where there are
-// any, with names of our own below "elemental." for the rest. No attribute holds
-// anything of what a message holds but names of actors.
+// This file maps hops to OpenTelemetry: by its conventions if there are any, otherwise
+// with our own names, which begin with "elemental.". Of a message's contents no attribute
+// contains anything but the names of actors.
 
 // record makes a span of a hop, which has ended.
 func record(tracer trace.Tracer, h telemetry.Hop) {
@@ -37,7 +37,8 @@ func record(tracer trace.Tracer, h telemetry.Hop) {
 	span.End(trace.WithTimestamp(h.Ended))
 }
 
-// nameOf is the call for the hop that a request begins with, and else who and what.
+// nameOf is the span's name: the call for the first hop of a request, otherwise where it
+// was and the message's type.
 func nameOf(h *telemetry.Hop) string {
 	if h.Where == "reader" {
 		return h.Call
@@ -55,7 +56,7 @@ func kindOf(h *telemetry.Hop) trace.SpanKind {
 	return trace.SpanKindInternal
 }
 
-// ours tells whether a request failed for a reason that is the provider's.
+// ours tells whether a request failed for a reason that lies with the provider.
 func ours(code string) bool {
 	switch actors.Code(code) {
 	case actors.Busy, actors.StorageDown, actors.OutcomeUnknown:
