@@ -1,4 +1,4 @@
-// Package page is the inspector's page: what its sources build, embedded.
+// Package page has the inspector's page as it was built from its sources, embedded.
 package page
 
 import (
@@ -9,11 +9,11 @@ import (
 //go:embed all:dist
 var dist embed.FS
 
-// Files are the page's files: index.html and what it needs, under assets.
+// Files has the page's files: index.html, and under assets what it needs.
 var Files = must(fs.Sub(dist, "dist"))
 
 func must(files fs.FS, err error) fs.FS {
-	if err != nil {
+	if err != nil { // cannot happen, since the folder is embedded under this name
 		panic(err) // the folder is embedded under this name
 	}
 	return files
