@@ -8,7 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Crowd is connections to one server. It is used by one goroutine at a time.
+// Crowd is a number of connections to one server. Only one goroutine at a time may use
+// it.
 type Crowd struct {
 	scan    Scanner
 	server  unix.SockaddrInet4
@@ -21,13 +22,13 @@ type Crowd struct {
 	closed  bool
 }
 
-// member is one connection.
+// member is one connection of a crowd.
 type member struct {
 	index, fd int
 	under     int    // requests without an answer
-	over      bool   // has no more requests in this run
-	held      bool   // is among those who wait for pushes
-	partial   []byte // the beginning of a reply
+	over      bool   // it has no more requests in this run
+	held      bool   // it is among those that wait for pushes
+	partial   []byte // the beginning of a reply that has not come whole
 	unsent    []byte // what the socket had no room for
 }
 
@@ -37,7 +38,7 @@ const (
 	timerIndex   = -1
 )
 
-// New makes a crowd without members for the server at an IPv4 address.
+// New makes a crowd without members, for a server at an IPv4 address.
 func New(address string, scan Scanner) (*Crowd, error) {
 	at, err := netip.ParseAddrPort(address)
 	if err != nil || !at.Addr().Is4() {
@@ -54,7 +55,7 @@ func New(address string, scan Scanner) (*Crowd, error) {
 		err = c.watch(unix.EPOLL_CTL_ADD, c.timer, timerIndex, unix.EPOLLIN)
 	}
 	if err != nil {
-		_ = unix.Close(c.epoll) // nothing is in it
+		_ = unix.Close(c.epoll) // nothing is in it yet
 		return nil, fmt.Errorf("timer: %w", err)
 	}
 	return c, nil
@@ -63,7 +64,7 @@ func New(address string, scan Scanner) (*Crowd, error) {
 // Size is how many members there are.
 func (c *Crowd) Size() int { return len(c.members) }
 
-// Join adds members.
+// Join adds members. The connections are not logged in.
 func (c *Crowd) Join(ctx context.Context, more int) error {
 	for range more {
 		if err := context.Cause(ctx); err != nil {
@@ -94,32 +95,32 @@ func connect(server unix.Sockaddr) (int, error) {
 		err = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
 	}
 	if err == nil {
-		// The end leaves nothing behind: tens of thousands of ports would be
-		// held for a minute.
+		// Closing leaves no trace in the system. Otherwise tens of thousands of ports
+		// would be held for a minute.
 		err = unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
 	}
 	if err == nil {
 		err = unix.SetNonblock(fd, true)
 	}
 	if err != nil {
-		_ = unix.Close(fd) // of no use
+		_ = unix.Close(fd) // it cannot be used
 	}
 	return fd, err
 }
 
-// watch says what of a socket is waited for; index comes back with the event.
+// watch says for which events of a socket to wait. The index comes back with each event.
 func (c *Crowd) watch(operation, fd, index int, events uint32) error {
-	return unix.EpollCtl(c.epoll, operation, fd, &unix.EpollEvent{Events: events, Fd: int32(index)}) //nolint:gosec // as many as there are files
+	return unix.EpollCtl(c.epoll, operation, fd, &unix.EpollEvent{Events: events, Fd: int32(index)}) //nolint:gosec // there are no more of them than open files
 }
 
-// Close ends all connections. It may be called again.
+// Close closes all connections. It may be called again.
 func (c *Crowd) Close() {
 	if c.closed {
 		return
 	}
 	c.closed = true
 	for _, m := range c.members {
-		_ = unix.Close(m.fd) // nothing that matters is in it
+		_ = unix.Close(m.fd) // nothing in it matters any more
 	}
 	_ = unix.Close(c.timer)
 	_ = unix.Close(c.epoll)

@@ -7,22 +7,22 @@ import (
 	"errors"
 )
 
-// Crowd would be connections to one server.
+// Crowd is a number of connections to one server. On this system there can be none.
 type Crowd struct{}
 
-// New fails: waiting for many connections at once is written for Linux alone.
+// New fails: waiting for many connections at once is written only for Linux.
 func New(string, Scanner) (*Crowd, error) {
 	return nil, errors.New("the benchmarks run on Linux alone")
 }
 
-// Size is how many members there are.
+// Size is 0.
 func (*Crowd) Size() int { return 0 }
 
-// Join is never called.
+// Join is never called, since there is no crowd.
 func (*Crowd) Join(context.Context, int) error { return errors.ErrUnsupported }
 
-// Run is never called.
+// Run is never called, since there is no crowd.
 func (*Crowd) Run(context.Context, Load) (Result, error) { return Result{}, errors.ErrUnsupported }
 
-// Close is never called.
+// Close is never called, since there is no crowd.
 func (*Crowd) Close() {}

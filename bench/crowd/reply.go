@@ -1,7 +1,7 @@
-// Package crowd is many clients of a server in one goroutine: it costs the
-// machine so little that what is measured is the server. It waits for all its
-// connections at once, sends requests that are ready-made, and looks at no more
-// of a reply than tells what it is. It runs on Linux alone.
+// Package crowd is many clients of a server in one goroutine. It needs so little of the
+// machine that what is measured is the server. It waits for all its connections at once,
+// sends requests that are encoded already, and looks at no more of a reply than it needs
+// to know its kind. It works only on Linux.
 package crowd
 
 import (
@@ -9,23 +9,23 @@ import (
 	"strconv"
 )
 
-// Kind is what a reply is.
+// Kind is the kind of a reply.
 type Kind int
 
 // The kinds of replies.
 const (
-	Part   Kind = iota // not all of it is there yet
-	Answer             // to the oldest request that has none
-	Push               // sent without being asked for
+	Part   Kind = iota // the reply is not complete yet
+	Answer             // answers the oldest request without an answer
+	Push               // was not asked for
 	Wrong              // anything else, such as a refusal
-	Aside              // told besides; it is passed over
-	Ping               // wants the same words back as a PONG
+	Aside              // additional information, which is ignored
+	Ping               // must be sent back as a PONG with the same words
 )
 
-// Scanner tells how long the first reply in text is, and what it is.
+// Scanner returns the length and the kind of the first reply in text.
 type Scanner func(text []byte) (length int, kind Kind)
 
-// Lines is the scanner of JSON objects that end with a newline each.
+// Lines is the scanner for JSON objects that each end with a newline.
 func Lines(text []byte) (int, Kind) {
 	end := bytes.IndexByte(text, '\n') + 1
 	if end == 0 {
@@ -45,46 +45,46 @@ func begins(line []byte, with string) bool {
 	return len(line) >= len(with) && string(line[:len(with)]) == with
 }
 
-// IRC is the scanner of an IRC server's lines. Answered is who has logged in,
-// has joined a channel or has sent a PING; a message is a push to whom it comes.
+// IRC is the scanner for lines of an IRC server. Logging in, joining a channel and a PING
+// are answered. A message is a push to those who get it.
 func IRC(text []byte) (int, Kind) {
 	end := bytes.IndexByte(text, '\n') + 1
 	if end == 0 {
 		return 0, Part
 	}
 	line := bytes.TrimRight(text[:end], "\r\n")
-	if begins(line, ":") { // who says it
+	if begins(line, ":") { // the prefix says who has sent it
 		_, line, _ = bytes.Cut(line, []byte(" "))
 	}
 	word, _, _ := bytes.Cut(line, []byte(" "))
 	return end, said(word)
 }
 
-// said is what an IRC server's line is, by its first word.
+// said is the kind of an IRC server's line, by its first word.
 func said(word []byte) Kind {
 	switch string(word) {
 	case "PRIVMSG":
 		return Push
-	case "PONG", "366", "376", "422": // the ends of a channel's names and of a greeting, or there is no greeting
+	case "PONG", "366", "376", "422": // the end of a channel's names; the end of the greeting; there is no greeting
 		return Answer
 	case "PING":
 		return Ping
 	case "JOIN", "MODE", "NOTICE":
 		return Aside
 	}
-	if len(word) == len("001") && word[0] >= '0' && word[0] <= '3' { // 4 and 5 are refusals
+	if len(word) == len("001") && word[0] >= '0' && word[0] <= '3' { // those that begin with 4 or 5 are refusals
 		return Aside
 	}
 	return Wrong
 }
 
-// pong answers a PING.
+// pong makes the answer to a PING.
 func pong(ping []byte) []byte {
 	_, words, _ := bytes.Cut(ping, []byte("PING"))
 	return append([]byte("PONG"), words...)
 }
 
-// Redis is the scanner of Redis' replies, as far as they are a word or a text.
+// Redis is the scanner for replies of Redis, if they are a single word or text.
 func Redis(text []byte) (int, Kind) {
 	head := bytes.IndexByte(text, '\n') + 1
 	switch {

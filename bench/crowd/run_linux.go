@@ -12,31 +12,31 @@ import (
 )
 
 const (
-	patience   = 60 * time.Second       // for a server that owes replies
+	patience   = 60 * time.Second       // how long a server may owe replies without sending any
 	lookAround = 100 * time.Millisecond // how soon the end of the context is noticed
 )
 
-// run is a load under way.
+// run is a load that is under way.
 type run struct {
 	Load
 	*Crowd
 	Result
 	senders  []*member
-	sent     int       // requests
+	sent     int       // number of requests
 	under    int       // requests without an answer
-	begun    time.Time // the pace counts from here
+	begun    time.Time // a paced load counts from here
 	now      time.Time
 	heard    time.Time // when the last reply came
-	read     time.Time // when what is counted was read, if somebody sees pushes
-	ending   bool      // no more requests
-	held     []*member // would send, but for the window
-	turn     int       // of the senders, in a paced load
-	expected int       // pushes
+	read     time.Time // when the replies that are being counted were read; only set with OnPush
+	ending   bool      // no more requests are sent
+	held     []*member // members that wait for the window
+	turn     int       // number of requests of a paced load so far
+	expected int       // number of pushes
 }
 
-// Run makes the load and waits until every request has its answer and its
-// pushes. It fails for a wrong answer, a lost connection, and replies that are
-// owed for a minute; a crowd that has failed can only be closed.
+// Run makes the load, and waits until every request has its answer and its pushes. It
+// fails if an answer is wrong, a connection is lost, or nothing comes for a minute while
+// replies are owed. After that the crowd can only be closed.
 func (c *Crowd) Run(ctx context.Context, load Load) (Result, error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -77,7 +77,7 @@ func (r *run) start() error {
 	return nil
 }
 
-// done tells that nothing is owed and nothing will be sent.
+// done tells whether nothing is owed and nothing more will be sent.
 func (r *run) done() bool {
 	return r.under == 0 && r.Pushes >= r.expected && len(r.held) == 0 && (r.Every == 0 || r.ending)
 }
@@ -124,7 +124,7 @@ func (r *run) handle(e unix.EpollEvent) error {
 	return r.fill(m)
 }
 
-// fill sends a member's next requests, all that may be under way, in one write.
+// fill sends a member's next requests in one write: as many as may be under way.
 func (r *run) fill(m *member) error {
 	if m.index >= len(r.senders) {
 		return nil
@@ -140,7 +140,7 @@ func (r *run) fill(m *member) error {
 	return r.write(m, r.request)
 }
 
-// hold has a member wait for pushes before it sends on.
+// hold makes a member wait for pushes before it sends more.
 func (r *run) hold(m *member) {
 	if !m.held {
 		m.held = true
@@ -148,7 +148,7 @@ func (r *run) hold(m *member) {
 	}
 }
 
-// add puts a member's next request to what is written next.
+// add appends a member's next request to what is written next.
 func (r *run) add(m *member, due time.Time) {
 	request := r.Next(m.index, due)
 	if request == nil {
@@ -162,7 +162,7 @@ func (r *run) add(m *member, due time.Time) {
 	r.expected += r.Fan
 }
 
-// release lets those send on who waited for pushes.
+// release lets the members go on that have waited for pushes.
 func (r *run) release() error {
 	held := r.held
 	r.held = nil
@@ -175,7 +175,7 @@ func (r *run) release() error {
 	return nil
 }
 
-// tick sends what is due by now in a paced load.
+// tick sends the requests of a paced load that are due by now.
 func (r *run) tick() error {
 	var count [8]byte
 	_, err := unix.Read(r.timer, count[:])
@@ -207,7 +207,7 @@ func (r *run) setPace(every time.Duration) error {
 	return unix.TimerfdSettime(r.timer, 0, &unix.ItimerSpec{Interval: pace, Value: pace}, nil)
 }
 
-// write sends text after what a member has not sent yet.
+// write sends text, after what the member could not send before.
 func (r *run) write(m *member, text []byte) error {
 	waited := len(m.unsent) > 0
 	if waited {
@@ -231,7 +231,7 @@ func (r *run) write(m *member, text []byte) error {
 	return nil
 }
 
-// receive reads what there is and counts it.
+// receive reads what has come, and counts it.
 func (r *run) receive(m *member) error {
 	for {
 		kept := copy(r.text, m.partial)
@@ -241,7 +241,7 @@ func (r *run) receive(m *member) error {
 		n, err := unix.Read(m.fd, r.text[kept:])
 		switch {
 		case err == unix.EAGAIN || err == unix.EINTR:
-			return nil // of level-triggered events there is another
+			return nil // events are level-triggered, so there will be another one
 		case err != nil:
 			return r.lost(m, err)
 		case n == 0:
@@ -249,7 +249,7 @@ func (r *run) receive(m *member) error {
 		}
 		r.heard = r.now
 		if r.OnPush != nil {
-			r.read = time.Now() // once for all that was read: a clock for each push is a load of its own
+			r.read = time.Now() // once for all that was read, since reading the clock for each push would be a load of its own
 		}
 		rest, err := r.count(m, r.text[:kept+n])
 		if err != nil {
@@ -262,7 +262,7 @@ func (r *run) receive(m *member) error {
 	}
 }
 
-// count takes the complete replies off text.
+// count takes the complete replies off text, counts them and returns the rest.
 func (r *run) count(m *member, text []byte) (rest []byte, err error) {
 	for len(text) > 0 {
 		length, kind := r.scan(text)
