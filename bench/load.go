@@ -7,12 +7,12 @@ import (
 	"elemental/bench/crowd"
 )
 
-// connectAtOnce is how many connections are made before they log in: a listener
-// holds some thousands that wait for it.
+// connectAtOnce is how many connections are made before they log in. A listener's queue
+// has room for some thousands.
 const connectAtOnce = 250
 
-// connect makes a crowd of so many connections that are logged in. It ends with
-// the row.
+// connect makes a crowd of that many connections, which are logged in. It is closed at
+// the end of the row.
 func (l *lab) connect(s *subject, members int) (*crowd.Crowd, error) {
 	c, err := crowd.New(s.addr, s.scan)
 	if err != nil {
@@ -38,7 +38,7 @@ func onlyFrom(first, i int, request string) []byte {
 	return []byte(request)
 }
 
-// once has each member send one request; nil means none.
+// once lets each member send one request, or none if request returns nil.
 func (l *lab) once(c *crowd.Crowd, request func(member int) []byte) error {
 	asked := make([]bool, c.Size())
 	_, err := c.Run(l.ctx, crowd.Load{Next: func(member int, _ time.Time) []byte {
@@ -51,8 +51,8 @@ func (l *lab) once(c *crowd.Crowd, request func(member int) []byte) error {
 	return err
 }
 
-// scripts has the members work through scripts, each of them in order on one
-// connection.
+// scripts lets the members work through count scripts. Each script is done by one
+// connection, in order.
 func (l *lab) scripts(c *crowd.Crowd, depth, count int, script func(i int) []string) error {
 	next := 0
 	left := make([][]string, c.Size())
@@ -71,13 +71,13 @@ func (l *lab) scripts(c *crowd.Crowd, depth, count int, script func(i int) []str
 	return err
 }
 
-// Those who fill a channel quickly.
+// The connections that fill a channel quickly, and the requests that each has under way.
 const (
 	fillers   = 16
 	fillDepth = 32
 )
 
-// fill posts messages, to the channels one after the other.
+// fill posts each messages to every channel, one channel after another.
 func (l *lab) fill(s *subject, channels []string, each int) error {
 	c, err := l.connect(s, fillers)
 	if err != nil {
@@ -100,7 +100,7 @@ func (l *lab) fill(s *subject, channels []string, each int) error {
 	return err
 }
 
-// observed makes a load and tells what the server used for each operation.
+// observed makes a load, and returns its rate and what the server has used meanwhile.
 func (l *lab) observed(s *subject, c *crowd.Crowd, load crowd.Load) (Turn, error) {
 	before, err := s.usage()
 	if err != nil {
@@ -124,8 +124,8 @@ func (l *lab) observed(s *subject, c *crowd.Crowd, load crowd.Load) (Turn, error
 	}, nil
 }
 
-// asking is a contestant whose connections ask as fast as answers come. The
-// request is the next one of a member.
+// asking makes a contestant whose connections send the next request as soon as answers
+// come. Request returns a member's next request.
 func (l *lab) asking(name string, s *subject, connections, depth int, request func(member int) []byte) (*contestant, error) {
 	c, err := l.connect(s, connections)
 	if err != nil {
@@ -144,11 +144,12 @@ func (l *lab) asking(name string, s *subject, connections, depth int, request fu
 	}}, nil
 }
 
-// untilAlone is how long those who send ahead go before they are measured: the provider
-// makes room for them when nobody else has asked for a second.
+// untilAlone is how long connections with several requests under way send before they are
+// measured. The provider gives them more room only when nobody else has sent anything for
+// a second.
 const untilAlone = 1200 * time.Millisecond
 
-// same is one request for all.
+// same returns the same request for every member.
 func same(request string) func(int) []byte {
 	b := []byte(request)
 	return func(int) []byte { return b }

@@ -1,8 +1,8 @@
-// Command bench measures the provider through real sockets, built as it is
-// shipped, every post on disk, against others that do the same work: a bare Go
-// server where there is one ("floor"), and peers that are installed. They have
-// their turns one after the other, since a machine's mood changes by the minute:
-// look at the ratios. See docs/performance.md.
+// Command bench measures the provider through real sockets, built as it is shipped, with
+// every post on disk. It compares it with others that do the same work: with a bare Go
+// server if there is one ("floor"), and with other servers that are installed. They take
+// turns, since the speed of a machine changes by the minute. So look at the ratios. See
+// docs/performance.md.
 package main
 
 import (
@@ -35,7 +35,7 @@ const description = "Measures the provider beside other servers, in alternating 
 
 func main() { os.Exit(command(os.Args[1:], os.Stdout, os.Stderr)) }
 
-// command is the whole program; it gives the exit code.
+// command is the whole program. It returns the exit code.
 func command(args []string, stdout, stderr io.Writer) int {
 	chosen := &commandLine{}
 	parser, err := kong.New(chosen, kong.Name("bench"), kong.Description(description),
@@ -50,7 +50,7 @@ func command(args []string, stdout, stderr io.Writer) int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	context.AfterFunc(ctx, stop) // a second signal ends the program at once, and its servers with it
+	context.AfterFunc(ctx, stop) // a second signal then ends the program at once, and its servers with it
 	switch parsed.Command() {
 	case "plot <results> <folder>":
 		err = chosen.Plot.run()
@@ -69,6 +69,6 @@ func command(args []string, stdout, stderr io.Writer) int {
 }
 
 func complain(stderr io.Writer, err error, code int) int {
-	_, _ = fmt.Fprintln(stderr, "bench:", err) // there is nobody else to tell
+	_, _ = fmt.Fprintln(stderr, "bench:", err) // if that fails there is nobody else to tell
 	return code
 }

@@ -17,7 +17,7 @@ import (
 	"gonum.org/v1/plot/vg/vgimg"
 )
 
-// plotOptions say what is drawn, and where.
+// plotOptions say which results are drawn, and where to.
 type plotOptions struct {
 	Results string `arg:"" help:"File of --json."`
 	Folder  string `arg:"" help:"Where the plots are put, as PNG."`
@@ -30,7 +30,7 @@ var (
 	aimed  = color.RGBA{R: 0xc0, G: 0x39, B: 0x2b, A: 0xff}
 )
 
-// bar is who is held against the floor, and its color.
+// bar is a contestant that is compared with the floor, and its color.
 type bar struct {
 	who  string
 	fill color.Color
@@ -38,7 +38,7 @@ type bar struct {
 
 var barred = []bar{{providerName, ours}, {redisName, theirs}, {ergoName, others}}
 
-// run draws the ratios, and each row whose contestants are sizes.
+// run draws the ratios, and each row that compares sizes by CPU time.
 func (o *plotOptions) run() error {
 	results, err := readResults(o.Results)
 	if err != nil {
@@ -66,11 +66,11 @@ func (o *plotOptions) run() error {
 	return err
 }
 
-// sharp is twice what most screens show.
+// sharp is the resolution in dots per inch: twice that of most screens.
 const sharp = 192
 
-// picture writes a plot as a PNG. In an SVG the letters would be of whoever looks at it,
-// and of another width than there is room for.
+// picture writes a plot as PNG. In an SVG the letters would depend on the fonts of
+// whoever looks at it, and might need more room than there is.
 func picture(p *plot.Plot, width, height vg.Length, file string) error {
 	canvas := vgimg.PngCanvas{Canvas: vgimg.NewWith(vgimg.UseWH(width, height), vgimg.UseDPI(sharp))}
 	const edge = 4 * vg.Millimeter
@@ -79,11 +79,11 @@ func picture(p *plot.Plot, width, height vg.Length, file string) error {
 	if _, err := canvas.WriteTo(&b); err != nil {
 		return fmt.Errorf("draw %s: %w", file, err)
 	}
-	return os.WriteFile(file, b.Bytes(), 0o644) //nolint:gosec // to be looked at
+	return os.WriteFile(file, b.Bytes(), 0o644) //nolint:gosec // everybody may look at it
 }
 
-// ratioPlot has a bar for each contestant that is held against the floor in a
-// row with a target, and a mark where ours should be.
+// ratioPlot draws a bar for each contestant that is compared with the floor, in each row
+// with a target, and a mark at the target.
 func (r *Results) ratioPlot() (*plot.Plot, error) {
 	var names []string
 	var targets plotter.XYs
@@ -101,7 +101,7 @@ func (r *Results) ratioPlot() (*plot.Plot, error) {
 		}
 	}
 	if len(names) == 0 || slices.Max(bars[providerName]) == 0 {
-		return nil, nil //nolint:nilnil // no floor, no plot
+		return nil, nil //nolint:nilnil // without a floor there is no plot
 	}
 	p := plot.New()
 	p.Title.Text = "Rate beside the bare server's"
@@ -123,14 +123,14 @@ func (r *Results) ratioPlot() (*plot.Plot, error) {
 	return p, nil
 }
 
-// headroom is what is above the highest value, the legend among it; sideroom what is
-// beside the first and last row, whose names are as wide.
+// headroom is the room above the highest value, as a factor; the legend is there too.
+// Sideroom is the room beside the first and last row, which their names need.
 const (
 	headroom = 1.25
 	sideroom = 0.5
 )
 
-// ratioOf is a contestant's median; 0 when it is not there.
+// ratioOf is the median of a contestant's ratios; 0 if it took no part.
 func (r *Row) ratioOf(who string) float64 {
 	for i := range r.Contestants {
 		if r.Contestants[i].Name == who {
@@ -165,21 +165,22 @@ func addMarks(p *plot.Plot, at plotter.XYs) error {
 	return nil
 }
 
-// dash is a glyph: a level line.
+// dash is a mark in a plot: a horizontal line.
 type dash struct{}
 
-// DrawGlyph draws it.
+// DrawGlyph draws the line.
 func (dash) DrawGlyph(c *draw.Canvas, style draw.GlyphStyle, at vg.Point) {
 	c.StrokeLine2(draw.LineStyle{Color: style.Color, Width: 2}, at.X-1.5*style.Radius, at.Y, at.X+1.5*style.Radius, at.Y)
 }
 
-// errorPoints are medians with their least and most.
+// errorPoints are medians with their lowest and highest values.
 type errorPoints struct {
 	plotter.XYs
 	plotter.YErrors
 }
 
-// growthPlot is what an operation costs at each size.
+// growthPlot draws what an operation costs at each size. It is nil if that was not
+// measured.
 func (r *Row) growthPlot() (*plot.Plot, error) {
 	var points errorPoints
 	var ticks plot.ConstantTicks
@@ -218,10 +219,11 @@ func (r *Row) growthPlot() (*plot.Plot, error) {
 	return p, nil
 }
 
-// sharesPlot has a level bar for each share, with its label, the first at the top.
+// sharesPlot draws a horizontal bar for each share, with its label. The first one is at
+// the top.
 func sharesPlot(names []string, shares plotter.Values, labels []string) (*plot.Plot, error) {
 	names, shares, labels = slices.Clone(names), slices.Clone(shares), slices.Clone(labels)
-	slices.Reverse(names) // the plot's first is at the bottom
+	slices.Reverse(names) // a plot has its first bar at the bottom
 	slices.Reverse(shares)
 	slices.Reverse(labels)
 	bars, err := plotter.NewBarChart(shares, vg.Points(12))
@@ -248,6 +250,6 @@ func sharesPlot(names []string, shares plotter.Values, labels []string) (*plot.P
 	grid.Horizontal.Width = 0
 	p.Add(grid, bars, texts)
 	p.X.Min, p.X.Max = 0, p.X.Max*headroom
-	p.Y.Max += 0.5 // the bar is as wide
+	p.Y.Max += 0.5 // half of a bar's width
 	return p, nil
 }

@@ -17,18 +17,18 @@ import (
 	"elemental/cmd/elemental/providertest"
 )
 
-// process is a server that runs. It ends with this program, however that ends.
+// process is a running server. It ends with this program, however this program ends.
 type process struct {
 	name     string
 	addr     string
-	begun    time.Time // of the program
+	begun    time.Time // when the program was started
 	cmd      *exec.Cmd
 	out, log *providertest.Lines
 	exited   <-chan struct{}
 }
 
-// launch runs a program, in a process group of its own: the terminal's Ctrl-C
-// is for this program, which ends the others.
+// launch starts a program, in its own process group. Ctrl-C in the terminal reaches only
+// this program, which then ends the others. The program is killed at the end of the row.
 func (l *lab) launch(name, program string, args ...string) (*process, error) {
 	p := &process{name: name, cmd: exec.Command(program, args...), out: providertest.NewLines(), log: providertest.NewLines()}
 	p.cmd.Stdout, p.cmd.Stderr = p.out, p.log
@@ -48,20 +48,21 @@ func (l *lab) launch(name, program string, args ...string) (*process, error) {
 	return p, nil
 }
 
-// end sends it a signal and waits until it has ended.
+// end sends the process a signal and waits until it has ended. If that takes too long, it
+// is killed.
 func (p *process) end(signal os.Signal) {
 	_ = p.cmd.Process.Signal(signal) // it may have ended just now
 	select {
 	case <-p.exited:
 	case <-time.After(providertest.Patience):
-		_ = p.cmd.Process.Kill() // as above
+		_ = p.cmd.Process.Kill() // it may have ended just now
 		<-p.exited
 	}
 }
 
-// awaitListener waits until it takes connections.
+// awaitListener waits until the process accepts connections.
 func (l *lab) awaitListener(p *process) error {
-	for deadline := time.Now().Add(providertest.Patience); ; time.Sleep(10 * time.Millisecond) { // a pace for looking
+	for deadline := time.Now().Add(providertest.Patience); ; time.Sleep(10 * time.Millisecond) { // looks every 10 ms
 		conn, err := net.Dial("tcp", p.addr)
 		if err == nil {
 			return conn.Close()
@@ -87,7 +88,7 @@ func freeAddr() (string, error) {
 	return socket.Addr().String(), socket.Close()
 }
 
-// build builds a Go program of a module once; flags as of go build.
+// build builds a Go program from the module in dir, once for each name.
 func (l *lab) build(name, dir, pkg string) (string, error) {
 	if path := l.built[name]; path != "" {
 		return path, nil
@@ -103,12 +104,12 @@ func (l *lab) build(name, dir, pkg string) (string, error) {
 	return path, nil
 }
 
-// usage is what a process has used since its start, and the memory it has.
+// usage is what a process has used since its start, and its memory.
 type usage struct {
-	cpu      float64 // seconds
-	switches float64 // of its threads, asked for or not
-	resident float64 // bytes
-	peak     float64 // bytes
+	cpu      float64 // in seconds
+	switches float64 // context switches of its threads, voluntary or not
+	resident float64 // in bytes
+	peak     float64 // in bytes
 }
 
 func (p *process) usage() (usage, error) {
@@ -130,15 +131,15 @@ func (p *process) usage() (usage, error) {
 	}
 	u := usage{cpu: stat.CPUTime(), resident: float64(stat.ResidentMemory()), peak: float64(status.VmHWM)}
 	for _, thread := range threads {
-		if s, err := thread.NewStatus(); err == nil { // it may have ended just now
+		if s, err := thread.NewStatus(); err == nil { // the thread may have ended just now
 			u.switches += float64(s.VoluntaryCtxtSwitches + s.NonVoluntaryCtxtSwitches)
 		}
 	}
 	return u, nil
 }
 
-// settled is the least resident memory seen in a time, in which the process
-// collects its garbage.
+// settled is the smallest resident memory that is seen within a time, in which the
+// process collects its garbage.
 func (l *lab) settled(p *process, within time.Duration) (least float64, err error) {
 	ticker := time.NewTicker(100 * time.Millisecond)
 	defer ticker.Stop()
@@ -161,8 +162,8 @@ func (l *lab) settled(p *process, within time.Duration) (least float64, err erro
 	}
 }
 
-// talk sends requests one after the other on a connection of their own; each
-// has to be answered with success. The last answer comes back.
+// talk sends requests one after another on a connection of its own. Each must be answered
+// with success. It returns the last answer.
 func (p *process) talk(requests ...string) (answer string, err error) {
 	conn, err := net.Dial("tcp", p.addr)
 	if err != nil {

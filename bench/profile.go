@@ -20,7 +20,7 @@ import (
 	"gonum.org/v1/plot/vg"
 )
 
-// profileOptions say what is profiled, and where the chart is put.
+// profileOptions say which row is profiled, for how long, and where the chart is written.
 type profileOptions struct {
 	File     string        `arg:"" help:"Where the chart is put, as PNG."`
 	Row      string        `default:"post64" help:"The row whose work is done."`
@@ -30,11 +30,12 @@ type profileOptions struct {
 
 const mailboxes, other = "mailboxes and their scheduler", "other"
 
-// rules tell which part of a post's way a sample is of: that of the first rule with a function anywhere in its stack.
-// So what is called by others is before those who call.
+// rules say to which part of the work a sample belongs: to the part of the first rule
+// that has a function anywhere in the sample's stack. So rules for functions come before
+// those for their callers.
 var rules = []struct {
 	part      string
-	functions []string // the beginnings of their names
+	functions []string // how their names begin
 }{
 	{"garbage collector and allocation", []string{"runtime.mallocgc", "runtime.gc", "runtime.bgsweep", "runtime.bgscavenge"}},
 	{"page files and snapshots", []string{"persistence.(*pool).work"}},
@@ -49,7 +50,7 @@ var rules = []struct {
 	{"the runtime's scheduler", []string{"runtime.mcall", "runtime.mstart", "runtime.findRunnable", "runtime.futex", "runtime.sysmon"}},
 }
 
-// partOf is the part that a stack is of.
+// partOf is the part to which a stack belongs.
 func partOf(stack []string) string {
 	for _, r := range rules {
 		for _, function := range stack {
@@ -61,8 +62,9 @@ func partOf(stack []string) string {
 	return other
 }
 
-// samplesOf counts the samples of each part in what `perf script -F comm,tid,ip,sym` prints: for each sample a line
-// that names the thread, its functions with their addresses, the innermost first, and an empty line.
+// samplesOf counts the samples of each part in the output of `perf script -F
+// comm,tid,ip,sym`. For each sample that has a line with the thread's name, its functions
+// with their addresses, innermost first, and an empty line.
 func samplesOf(script string) (counts map[string]int, all int) {
 	counts = map[string]int{}
 	for sample := range strings.SplitSeq(strings.TrimSpace(script), "\n\n") {
@@ -79,7 +81,7 @@ func samplesOf(script string) (counts map[string]int, all int) {
 	return counts, all
 }
 
-// run profiles a row's provider, prints the parts, and draws them.
+// run profiles a row's provider, prints the share of each part, and draws them.
 func (o *profileOptions) run(ctx context.Context, stdout, stderr io.Writer) (err error) {
 	perf, err := exec.LookPath("perf")
 	if err != nil {
@@ -106,7 +108,8 @@ func (o *profileOptions) run(ctx context.Context, stdout, stderr io.Writer) (err
 	return o.tell(stdout, t, script)
 }
 
-// profile has a row's first contestant take two turns, and records the second.
+// profile lets a row's first contestant take two turns, and records the second. It
+// returns that turn and what perf script prints of it.
 func (l *lab) profile(perf string, r row) (t Turn, script string, err error) {
 	all, err := r.enter(l)
 	if err != nil {
@@ -134,7 +137,7 @@ func (l *lab) profile(perf string, r row) (t Turn, script string, err error) {
 	return t, string(text), err
 }
 
-// tell prints each part's share, and draws it.
+// tell prints each part's share and draws them.
 func (o *profileOptions) tell(stdout io.Writer, t Turn, script string) error {
 	counts, all := samplesOf(script)
 	if all == 0 {

@@ -8,42 +8,42 @@ import (
 	"time"
 )
 
-// Results are all turns of a run, as they are kept in a file.
+// Results has all turns of a run, as they are kept in a file.
 type Results struct {
 	Begun      time.Time `json:"begun"`
 	Go         string    `json:"go"`
 	Kernel     string    `json:"kernel,omitempty"`
 	Processors int       `json:"processors"`
-	Turn       string    `json:"turn"` // its length
+	Turn       string    `json:"turn"` // length of a turn
 	Rows       []Row     `json:"rows"`
 }
 
-// Row is one row's outcome.
+// Row is the outcome of one row.
 type Row struct {
 	Name        string       `json:"name"`
 	About       string       `json:"about"`
 	Unit        string       `json:"unit"`
-	Base        string       `json:"base,omitempty"` // the contestant that others are held against
-	By          string       `json:"by,omitempty"`   // what their ratio is of, when it is not the figure
+	Base        string       `json:"base,omitempty"` // name of the contestant with which the others are compared
+	By          string       `json:"by,omitempty"`   // what the ratio compares, if not the figure
 	Targets     []Target     `json:"targets,omitempty"`
 	Contestants []Contestant `json:"contestants"`
 }
 
-// Contestant is who took turns in a row.
+// Contestant is a server, or a case, that took turns in a row.
 type Contestant struct {
 	Name  string `json:"name"`
-	Peer  bool   `json:"peer,omitempty"` // the targets are not for it
+	Peer  bool   `json:"peer,omitempty"` // it need not meet the targets
 	Turns []Turn `json:"turns"`
 }
 
-// Turn is what one turn came to.
+// Turn is the outcome of one turn.
 type Turn struct {
-	Warmup     bool    `json:"warmup,omitempty"` // left out of the table
+	Warmup     bool    `json:"warmup,omitempty"` // not counted in the table
 	Figure     float64 `json:"figure"`
 	Operations int     `json:"operations,omitempty"`
 	Seconds    float64 `json:"seconds,omitempty"`
-	CPU        float64 `json:"cpu,omitempty"`      // seconds that the server's process used
-	Switches   float64 `json:"switches,omitempty"` // of its threads
+	CPU        float64 `json:"cpu,omitempty"`      // seconds of CPU time that the server's process used
+	Switches   float64 `json:"switches,omitempty"` // context switches of its threads
 	Also       []Also  `json:"also,omitempty"`
 }
 
@@ -54,7 +54,7 @@ type Also struct {
 	Unit  string  `json:"unit"`
 }
 
-// Target bounds the ratio, the figure or one of the other figures.
+// Target is a limit for the ratio, the figure or one of the other figures.
 type Target struct {
 	Of    string  `json:"of"`
 	Least float64 `json:"least,omitempty"`
@@ -62,7 +62,7 @@ type Target struct {
 	Unit  string  `json:"unit,omitempty"`
 }
 
-// What a target is of; any other word names an Also.
+// What a target limits. Any other word is the name of an Also.
 const (
 	ofRatio  = "ratio"
 	ofFigure = "figure"
@@ -70,7 +70,7 @@ const (
 
 func newResults(o *runOptions) *Results {
 	r := &Results{Begun: time.Now().UTC().Truncate(time.Second), Go: runtime.Version(), Processors: runtime.NumCPU(), Turn: o.Duration.String()}
-	if kernel, err := os.ReadFile("/proc/sys/kernel/osrelease"); err == nil { // where the system tells
+	if kernel, err := os.ReadFile("/proc/sys/kernel/osrelease"); err == nil { // not every system tells it
 		r.Kernel = strings.TrimSpace(string(kernel))
 	}
 	return r
@@ -93,7 +93,7 @@ func readResults(path string) (*Results, error) {
 	return r, json.Unmarshal(text, r)
 }
 
-// counted are the turns that are no warm-up.
+// counted are the turns without the warm-up.
 func (c *Contestant) counted() (turns []Turn) {
 	for _, t := range c.Turns {
 		if !t.Warmup {
@@ -103,7 +103,7 @@ func (c *Contestant) counted() (turns []Turn) {
 	return turns
 }
 
-// each is one value of every counted turn.
+// each returns one value of every counted turn.
 func (c *Contestant) each(value func(Turn) float64) (values []float64) {
 	for _, t := range c.counted() {
 		values = append(values, value(t))
@@ -113,7 +113,7 @@ func (c *Contestant) each(value func(Turn) float64) (values []float64) {
 
 func figure(t Turn) float64 { return t.Figure }
 
-// cpu is the server's processor time for an operation, in microseconds.
+// cpu is the server's CPU time per operation, in microseconds.
 func cpu(t Turn) float64 { return perOperation(t.CPU*1e6, t) }
 
 func switches(t Turn) float64 { return perOperation(t.Switches, t) }
@@ -136,7 +136,7 @@ func also(name string) func(Turn) float64 {
 	}
 }
 
-// ratios are a contestant's to the base's, turn by turn; none where either is
+// ratios are a contestant's ratios to the base, turn by turn. There are none if either is
 // missing.
 func (r *Row) ratios(c *Contestant) (ratios []float64) {
 	value := figure
@@ -157,7 +157,7 @@ func (r *Row) ratios(c *Contestant) (ratios []float64) {
 	return ratios
 }
 
-// values are what a target is of.
+// values are the values that a target limits.
 func (r *Row) values(c *Contestant, of string) []float64 {
 	switch of {
 	case ofRatio:

@@ -6,29 +6,29 @@ import (
 	"time"
 )
 
-// row is one line of work that several contestants do in turn.
+// row is a kind of work that several contestants do in turns.
 type row struct {
 	name, about string
 	unit        string // of the figure
-	base        string // the contestant that the others are held against
-	by          string // what their ratio is of: the figure, unless it is byCPU
+	base        string // name of the contestant with which the others are compared
+	by          string // what the ratio compares: the figure, or CPU time if it is byCPU
 	targets     []Target
-	turns       int  // at most; 0 means as many as are asked for
-	cold        bool // there is no turn that warms up
+	turns       int  // most turns; 0: as many as are asked for
+	cold        bool // no turn is a warm-up
 	enter       func(*lab) ([]contestant, error)
 }
 
-// contestant is who has a turn in a row.
+// contestant is a server, or a case, that takes turns in a row.
 type contestant struct {
 	name string
-	peer bool     // not ours, or only there to compare with: no target is for it
-	of   *subject // whom all its turns load, when there is one
+	peer bool     // not ours, or only there for comparison: it need not meet the targets
+	of   *subject // the server that all its turns load; nil if there is not just one
 	turn func() (Turn, error)
 }
 
 const byCPU = "processor time"
 
-// measure has all contestants take their turns.
+// measure lets all contestants take their turns.
 func (r row) measure(l *lab) (Row, error) {
 	defer l.clear()
 	found := Row{Name: r.name, About: r.about, Unit: r.unit, Base: r.base, By: r.by, Targets: r.targets}
@@ -60,12 +60,12 @@ func (r row) measure(l *lab) (Row, error) {
 	return found, nil
 }
 
-// entrant gives a contestant, or none when there is no such server here.
+// entrant makes a contestant. It returns errAbsent if the server is not installed here.
 type entrant func(l *lab) (*contestant, error)
 
 var errAbsent = errors.New("it is not here")
 
-// together enters all that are here.
+// together makes all contestants that are here, and leaves out the others.
 func together(entrants ...entrant) func(*lab) ([]contestant, error) {
 	return func(l *lab) ([]contestant, error) {
 		var all []contestant

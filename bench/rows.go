@@ -7,7 +7,7 @@ import (
 
 const perSecond = "/s"
 
-// rows are all there is to measure.
+// rows lists everything that can be measured.
 var rows = []row{
 	{
 		name: "post64", about: "durable `message`, 64 connections, one request at a time each, one channel",
@@ -81,7 +81,7 @@ var rows = []row{
 	},
 }
 
-// posts has connections post to one channel.
+// posts makes a contestant whose connections post to one channel.
 func posts(who string, connections, depth int) entrant {
 	return func(l *lab) (*contestant, error) {
 		s, err := l.start(who)
@@ -93,11 +93,11 @@ func posts(who string, connections, depth int) entrant {
 }
 
 const (
-	connections = 64 // of most rows
+	connections = 64 // in most rows
 	apart       = "64 channels"
 )
 
-// postChannels are two contestants on one provider.
+// postChannels makes two contestants with the same provider.
 func postChannels(l *lab) ([]contestant, error) {
 	s, err := l.start(providerName)
 	if err != nil {
@@ -141,12 +141,12 @@ func name(who string) entrant {
 }
 
 const (
-	inAnswer = 15  // messages
-	newest   = 100 // of which they are
+	inAnswer = 15  // messages in an answer
+	newest   = 100 // they are among this many newest messages
 	fewPosts = 10_000
 )
 
-// reading gives requests for messages anywhere between two places.
+// reading makes requests for inAnswer messages anywhere between two indexes.
 func reading(from, to int) func(int) []byte {
 	head := []byte(`{"call":"getmessages","servername":"` + server + `","channel":"` + channel + `","begin":`)
 	var b []byte
@@ -157,7 +157,7 @@ func reading(from, to int) func(int) []byte {
 	}
 }
 
-// recent reads the newest messages of a channel.
+// recent makes a contestant that reads the newest messages of a channel.
 func recent(who string) entrant {
 	return func(l *lab) (*contestant, error) {
 		s, err := l.start(who)
@@ -172,7 +172,8 @@ func recent(who string) entrant {
 	}
 }
 
-// old reads anywhere in a large channel, in turn with reading its end.
+// old makes two contestants: one reads anywhere in a large channel but its newest tenth,
+// the other reads the end of it.
 func old(l *lab) ([]contestant, error) {
 	s, err := l.start(providerName)
 	if err != nil {
@@ -194,7 +195,7 @@ func old(l *lab) ([]contestant, error) {
 	return []contestant{*far, *near}, nil
 }
 
-// withMemory tells a server's memory before and after a turn too.
+// withMemory adds the server's memory before and after a turn to its figures.
 func withMemory(s *subject, turn func() (Turn, error)) func() (Turn, error) {
 	return func() (Turn, error) {
 		before, err := s.usage()

@@ -7,10 +7,10 @@ import (
 	"elemental/bench/crowd"
 )
 
-// smallest is the name of the contestant that the larger ones are held against.
+// smallest is the name of the contestant with which the larger ones are compared.
 const smallest = "smallest"
 
-// sizes are a thousandth of the largest and up to it, the smallest first.
+// sizes are a thousandth, a hundredth, a tenth and all of the largest, smallest first.
 func sizes(largest int) []int {
 	var all []int
 	for part := 1000; part >= 1; part /= 10 {
@@ -19,7 +19,7 @@ func sizes(largest int) []int {
 	return all
 }
 
-// sized names a contestant: the smallest one is the base.
+// sized is the name of a contestant. The smallest one is the base.
 func sized(i, size int) string {
 	if i == 0 {
 		return smallest
@@ -27,15 +27,15 @@ func sized(i, size int) string {
 	return number(float64(size))
 }
 
-// growingMessages posts to channels that already have so many messages. A
-// channel that has doubled gives way to the next one, so that it stays about as
-// large; each turn is a fixed number of posts.
+// growingMessages makes contestants that post to channels which already have messages.
+// When a channel has twice as many, the next one takes its place, so that the size stays
+// about the same. Each turn is a fixed number of posts.
 func growingMessages(l *lab) ([]contestant, error) {
 	s, err := l.start(providerName)
 	if err != nil {
 		return nil, err
 	}
-	posts := max(l.options.Messages/25, 1) // of a turn
+	posts := max(l.options.Messages/25, 1) // posts in each turn
 	var all []contestant
 	for i, size := range sizes(l.options.Messages) {
 		channels := numbered(fmt.Sprintf("of%d-", size), (posts*l.options.Turns+size-1)/size)
@@ -67,7 +67,8 @@ func growingMessages(l *lab) ([]contestant, error) {
 	return all, nil
 }
 
-// growingMembers posts to servers that have so many members, some of whom post.
+// growingMembers makes contestants that post to servers with different numbers of
+// members. Some of the members post.
 func growingMembers(l *lab) ([]contestant, error) {
 	s, err := l.startSettled(cheaply...)
 	if err != nil {
@@ -98,7 +99,7 @@ func growingMembers(l *lab) ([]contestant, error) {
 	return entered, nil
 }
 
-// enlist makes users who join all servers that are large enough.
+// enlist makes users, who join every server that is large enough for them.
 func (l *lab) enlist(s *subject, sizes []int) error {
 	c, err := l.connect(s, connections)
 	if err != nil {
@@ -122,7 +123,7 @@ func member(i int) string { return fmt.Sprintf("member%d", i) }
 
 func loginOf(user string) string { return request("login", "usernm", user, "passwd", "secret") }
 
-// members makes a crowd of the first members of a server.
+// members makes a crowd that is logged in as the first members of a server.
 func (l *lab) members(s *subject, size int) (*crowd.Crowd, error) {
 	as := *s
 	as.login = ""

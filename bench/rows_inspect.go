@@ -7,13 +7,13 @@ import (
 	"regexp"
 )
 
-// lookedAt are the arguments of a provider that may be looked at.
+// lookedAt are the arguments of a provider with an inspector.
 var lookedAt = []string{"--admin", "127.0.0.1:0"}
 
 const notLookedAt = "without --admin"
 
-// inspectedPosts is a provider with these options, of which a page looks at these topics,
-// if there are any.
+// inspectedPosts makes a contestant that posts to a provider with these options. If there
+// are topics, a page looks at them meanwhile.
 func inspectedPosts(name, topics string, args ...string) entrant {
 	return func(l *lab) (*contestant, error) {
 		dir, err := l.folder()
@@ -36,13 +36,13 @@ func inspectedPosts(name, topics string, args ...string) entrant {
 
 var inspectorAt = regexp.MustCompile(`inspector at (http://[^/]+)/`)
 
-// look opens a page's stream of events, which is read until the provider ends.
+// look opens a page's stream of events. It is read until the provider ends.
 func (s *subject) look(topics string) error {
 	line, err := s.out.Wait("the inspector's address", s.exited, inspectorAt.MatchString)
 	if err != nil {
 		return err
 	}
-	answer, err := http.Get(inspectorAt.FindStringSubmatch(line)[1] + "/events?topics=" + topics) //nolint:bodyclose // who reads it closes it
+	answer, err := http.Get(inspectorAt.FindStringSubmatch(line)[1] + "/events?topics=" + topics) //nolint:bodyclose // the goroutine that reads it closes it
 	if err != nil {
 		return err
 	}
@@ -50,7 +50,7 @@ func (s *subject) look(topics string) error {
 		return fmt.Errorf("events: %s", answer.Status)
 	}
 	go func() {
-		_, _ = io.Copy(io.Discard, answer.Body) // it ends with the provider
+		_, _ = io.Copy(io.Discard, answer.Body) // ends when the provider does
 		_ = answer.Body.Close()
 	}()
 	return nil

@@ -8,11 +8,12 @@ import (
 	"time"
 )
 
-// atRest is how long a server is given before its first connections.
+// atRest is how long a server is left alone before its memory without connections is
+// taken.
 const atRest = 3 * time.Second
 
-// idle tells what a connection costs that is logged in and does nothing. Each
-// turn is on a server of its own.
+// idle makes a contestant that measures the memory of a connection which is logged in and
+// does nothing. Each turn has a new server.
 func idle(who string) entrant {
 	return func(l *lab) (*contestant, error) {
 		if who == floorName && l.options.Floor == "" {
@@ -48,15 +49,16 @@ func idle(who string) entrant {
 }
 
 const (
-	channelsOfEach = 4 // besides the one that a server has from the beginning
+	channelsOfEach = 4 // besides the one that each server has from the beginning
 	usersOfServer  = 10
 )
 
-// cheaply are options with which passwords cost nothing, to make many users.
+// cheaply are options that make hashing passwords cheap, so that many users can be made.
 var cheaply = []string{"--hashmemory", "8", "--hashtime", "1", "--hashqueue", "100000"}
 
-// start measures starts on one folder, after a kill and after a stop. One user
-// has a password that is hashed as shipped.
+// start makes contestants that measure starts on one folder, after a kill and after a
+// normal stop. One user's password is hashed as it is by default, for the time of the
+// first login.
 func start(l *lab) ([]contestant, error) {
 	dir, err := l.folder()
 	if err != nil {
@@ -90,7 +92,7 @@ func start(l *lab) ([]contestant, error) {
 	}, nil
 }
 
-// populate makes the users, and the servers of some.
+// populate makes the users, and a server with channels for each tenth of them.
 func (l *lab) populate(s *subject) error {
 	c, err := l.connect(s, connections)
 	if err != nil {
@@ -114,7 +116,7 @@ func (l *lab) populate(s *subject) error {
 	})
 }
 
-// startOn starts the provider and tells how soon it serves, and its memory.
+// startOn starts the provider and measures how soon it answers, and its memory.
 func (l *lab) startOn(dir string) (*subject, Turn, error) {
 	s, err := l.startProvider(dir)
 	if err != nil {
@@ -146,12 +148,12 @@ func (l *lab) startOn(dir string) (*subject, Turn, error) {
 // kept are options that keep everything in the journal.
 var kept = []string{"--snapshotinterval", "24h", "--segmentsize", "64GiB"}
 
-// manyChannels hold so few messages each that they make no snapshot by
-// themselves, so that all of them are replayed.
+// manyChannels is so many that each gets too few messages for a snapshot. So all messages
+// are read from the journal.
 const manyChannels = 250
 
-// recovery kills providers that have it all in the journal and starts them, on
-// a copy each time.
+// recovery makes contestants that start providers whose data is all in the journal, after
+// a kill. Each turn starts on a new copy of the folder.
 func recovery(l *lab) ([]contestant, error) {
 	one, err := l.journaled("one channel", []string{channel})
 	if err != nil {
@@ -186,13 +188,14 @@ func (l *lab) journaled(name string, channels []string) (*contestant, error) {
 	return &contestant{name: name, turn: func() (Turn, error) { return l.recover(s.dir, requests, each*len(channels)) }}, nil
 }
 
-// recover starts a provider on a copy of a folder and reads.
+// recover starts a provider on a copy of a folder and sends the requests, which read the
+// messages. The rate is that of the messages.
 func (l *lab) recover(dir string, requests []string, messages int) (Turn, error) {
 	copied, err := l.folder()
 	if err != nil {
 		return Turn{}, err
 	}
-	defer func() { _ = os.RemoveAll(copied) }() // again at the end of the row
+	defer func() { _ = os.RemoveAll(copied) }() // the end of the row tries again
 	if err := os.CopyFS(filepath.Join(copied, "data"), os.DirFS(filepath.Join(dir, "data"))); err != nil {
 		return Turn{}, err
 	}

@@ -14,16 +14,16 @@ import (
 
 const (
 	posters      = 4
-	postsAhead   = 8                    // of each
-	undelivered  = posters * postsAhead // posts, at most
+	postsAhead   = 8                    // of each poster
+	undelivered  = posters * postsAhead // posts that are not delivered to all, at most
 	stampDigits  = 10
 	beforeStamp  = `"message":"`
 	longest      = int64(time.Minute)
-	pacePatience = 2   // of what it can do, the load is one part in so many
-	leastPushes  = 1.2 // of the bare server's, for the row of pushes to be met
+	pacePatience = 2   // the load is the largest possible one divided by this
+	leastPushes  = 1.2 // times what the bare server can do, as the target of push1000
 )
 
-// audience is a crowd whose first members post and whose others are subscribed.
+// audience makes a crowd: its first members post, all others are subscribed.
 func (l *lab) audience(who string) (*subject, *crowd.Crowd, error) {
 	s, err := l.start(who)
 	if err != nil {
@@ -36,7 +36,7 @@ func (l *lab) audience(who string) (*subject, *crowd.Crowd, error) {
 	return s, c, l.once(c, func(i int) []byte { return onlyFrom(posters, i, s.subscribe) })
 }
 
-// flood posts as fast as what was posted is delivered.
+// flood is a load that posts as fast as the posts are delivered.
 func (l *lab) flood(s *subject, within time.Duration) crowd.Load {
 	line := []byte(s.post(channel))
 	return crowd.Load{
@@ -57,8 +57,8 @@ func pushes(who string) entrant {
 	}
 }
 
-// pushLatency finds out in each turn how much can be delivered, and takes the
-// times at half of that.
+// pushLatency makes a contestant that finds out in each turn how much can be delivered,
+// and then measures the latency at half of that.
 func pushLatency(who string) entrant {
 	return func(l *lab) (*contestant, error) {
 		s, c, err := l.audience(who)
@@ -77,9 +77,9 @@ func pushLatency(who string) entrant {
 
 func postsASecond(t crowd.Result) float64 { return float64(t.Answers) / t.Took.Seconds() }
 
-// pushPaced gives both the same load, half of what the row of pushes asks of the
-// provider, so that who can do more has not more to do. Each pair of turns finds
-// out what the bare server can deliver.
+// pushPaced makes two contestants with the same load: half of what push1000 asks of the
+// provider. So the faster one does not get more to do. Each pair of turns begins with
+// finding out what the bare server can deliver.
 func pushPaced(l *lab) ([]contestant, error) {
 	s, c, err := l.audience(providerName)
 	if err != nil {
@@ -106,8 +106,8 @@ func pushPaced(l *lab) ([]contestant, error) {
 	}, nil
 }
 
-// delivery posts at a pace and takes the time from when a post was due until
-// each of its pushes was there.
+// delivery posts at a fixed rate (posts per second), and measures the time from when a
+// post was due until each of its pushes has come.
 func (l *lab) delivery(s *subject, c *crowd.Crowd, posts float64) (Turn, error) {
 	var due []time.Time
 	took := hdrhistogram.New(1, longest, 3)
@@ -126,7 +126,7 @@ func (l *lab) delivery(s *subject, c *crowd.Crowd, posts float64) (Turn, error) 
 			fault = fmt.Errorf("a push is of no post: %.200q", line)
 			return
 		}
-		_ = took.RecordValue(min(max(int64(at.Sub(due[post])), 1), longest)) // in its range
+		_ = took.RecordValue(min(max(int64(at.Sub(due[post])), 1), longest)) // cannot fail, since the value is in range
 	}
 	t, err := l.observed(s, c, load)
 	if err == nil {
@@ -142,8 +142,8 @@ func (l *lab) delivery(s *subject, c *crowd.Crowd, posts float64) (Turn, error) 
 	return t, err
 }
 
-// stamps finds in pushes which posts they are of. It looks where it found the
-// last one: it sees a million in a second, beside the server that is measured.
+// stamps finds out which post a push is of. It looks first where it found the last stamp,
+// since it sees up to a million pushes per second on the machine of the measured server.
 type stamps struct{ at int }
 
 func (s *stamps) of(line []byte) (int, error) {

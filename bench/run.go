@@ -29,8 +29,8 @@ type runOptions struct {
 	Settle      time.Duration `default:"16s" help:"Time in which a server may collect its garbage before its memory is told."`
 }
 
-// run measures what was asked for and tells it. What was measured before
-// something went wrong is told too.
+// run measures the chosen rows and prints the table. After an error it still prints what
+// was measured before.
 func (o *runOptions) run(ctx context.Context, stdout, stderr io.Writer) (err error) {
 	chosen, err := o.chosen()
 	if err != nil {
@@ -68,7 +68,7 @@ func (o *runOptions) run(ctx context.Context, stdout, stderr io.Writer) (err err
 	return err
 }
 
-// chosen are the rows that were asked for, in their own order.
+// chosen are the rows that were asked for, in the order of rows.
 func (o *runOptions) chosen() ([]row, error) {
 	if o.Turns < 1 || o.Duration <= 0 {
 		return nil, errors.New("--turns and --duration: there is nothing to measure in none")
@@ -102,14 +102,14 @@ func list(stdout io.Writer, chosen []row) error {
 	return err
 }
 
-// lab is where the rows are measured: the programs, and a folder for their data.
+// lab is where the rows are measured. It has the programs, and a folder for their data.
 type lab struct {
 	ctx     context.Context
 	options *runOptions
 	out     io.Writer
 	dir     string
-	built   map[string]string // program by name
-	undo    []func()          // what the row under way has to leave behind as it was
+	built   map[string]string // path of the program by its name
+	undo    []func()          // to be called at the end of the current row
 }
 
 func (l *lab) open() error {
@@ -126,7 +126,7 @@ func (l *lab) close() error {
 	return os.RemoveAll(l.dir)
 }
 
-// later has something done when the row is over, the last first.
+// later has undo called at the end of the row. The last one is called first.
 func (l *lab) later(undo func()) { l.undo = append(l.undo, undo) }
 
 func (l *lab) clear() {
@@ -136,7 +136,7 @@ func (l *lab) clear() {
 	l.undo = nil
 }
 
-// folder makes one that is removed when the row is over.
+// folder makes a folder that is removed at the end of the row.
 func (l *lab) folder() (string, error) {
 	dir, err := os.MkdirTemp(l.dir, "row-")
 	if err == nil {
@@ -149,7 +149,7 @@ func (l *lab) folder() (string, error) {
 	return dir, err
 }
 
-// tell says how it goes.
+// tell prints progress.
 func (l *lab) tell(format string, args ...any) {
-	_, _ = fmt.Fprintf(l.out, format+"\n", args...) // progress: nothing is lost without it
+	_, _ = fmt.Fprintf(l.out, format+"\n", args...) // it is only progress, so errors do not matter
 }

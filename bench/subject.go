@@ -15,18 +15,18 @@ import (
 	"elemental/cmd/elemental/providertest"
 )
 
-// subject is a server that is measured, and how one speaks with it.
+// subject is a measured server, and how to talk with it.
 type subject struct {
 	*process
-	dir       string // of a provider that startSettled has started
+	dir       string // set for a provider that startSettled has started
 	scan      crowd.Scanner
-	login     string                  // what each connection says first; may be empty
-	loginAs   func(member int) string // the same where each has a name of its own
-	subscribe string                  // what the subscribers of the channel say
+	login     string                  // what each connection sends first; may be empty
+	loginAs   func(member int) string // the same if each connection needs its own name; may be nil
+	subscribe string                  // what the subscribers of the channel send
 	post      func(channel string) string
 }
 
-// hello is what a connection says first; it may be empty.
+// hello is what a connection sends first. It may be empty.
 func (s *subject) hello(member int) string {
 	if s.loginAs != nil {
 		return s.loginAs(member)
@@ -34,7 +34,7 @@ func (s *subject) hello(member int) string {
 	return s.login
 }
 
-// The names of those that are measured.
+// The names of the measured servers.
 const (
 	providerName = "provider"
 	floorName    = "floor"
@@ -49,14 +49,14 @@ const (
 	askName = `{"call":"getprovidername"}`
 )
 
-// request is a call with its values, name after value.
+// request encodes a call. The values are names and values by turns.
 func request(call string, values ...any) string {
 	b := append([]byte(`{"call":"`), call...)
 	b = append(b, '"')
 	for i := 0; i < len(values); i += 2 {
 		value, err := json.Marshal(values[i+1])
 		if err != nil {
-			panic(err) // a text or a number
+			panic(err) // cannot happen with texts and numbers
 		}
 		b = fmt.Appendf(b, `,%q:%s`, values[i], value)
 	}
@@ -80,7 +80,7 @@ func succeeded(answer string) bool {
 	return kind == crowd.Answer
 }
 
-// start starts a server by its name, on a folder of its own.
+// start starts the server of that name, on a new folder.
 func (l *lab) start(name string) (*subject, error) {
 	switch name {
 	case floorName:
@@ -107,8 +107,8 @@ func (l *lab) startSettled(args ...string) (*subject, error) {
 	return s, s.settle()
 }
 
-// startProvider starts the provider on a folder, as it is shipped but for these
-// options, and waits until it listens.
+// startProvider starts the provider on a folder, with its defaults but for these options,
+// and waits until it listens.
 func (l *lab) startProvider(dir string, args ...string) (*subject, error) {
 	program, err := l.build(providerName, "", "elemental/cmd/elemental")
 	if err != nil {
@@ -128,7 +128,7 @@ func (l *lab) startProvider(dir string, args ...string) (*subject, error) {
 	return &subject{process: p, scan: crowd.Lines, subscribe: subscribeJSON(), post: postJSON}, nil
 }
 
-// settle makes a provider's user and server.
+// settle makes the user alice and her server in a new provider.
 func (s *subject) settle() error {
 	answer, err := s.talk(
 		request("register", "usernm", "alice", "passwd", "secret"),
@@ -140,12 +140,12 @@ func (s *subject) settle() error {
 	if err := json.Unmarshal([]byte(answer), &said); err != nil {
 		return err
 	}
-	s.login = request("login", "usernm", "alice", "key", said.Key) // without a password to hash
+	s.login = request("login", "usernm", "alice", "key", said.Key) // with a key, so that no password has to be hashed
 	_, err = s.talk(s.login, request("createserver", "servername", server, "serverpasswd", ""))
 	return err
 }
 
-// makeChannels makes channels of a provider's server; others have all channels.
+// makeChannels makes channels of the provider's server. Other servers need none made.
 func (s *subject) makeChannels(names []string) error {
 	if s.name != providerName {
 		return nil
@@ -158,7 +158,7 @@ func (s *subject) makeChannels(names []string) error {
 	return err
 }
 
-// place is where a server keeps its files, and listens.
+// place is a new folder and a free address for a server.
 func (l *lab) place() (dir, addr string, err error) {
 	if dir, err = l.folder(); err == nil {
 		addr, err = freeAddr()
@@ -166,13 +166,13 @@ func (l *lab) place() (dir, addr string, err error) {
 	return dir, addr, err
 }
 
-// startFloor starts the bare server, which keeps its messages in memory and in
-// one file.
+// startFloor starts the bare server, which keeps its messages in memory and in one file.
+// It returns errAbsent if no source of one is named.
 func (l *lab) startFloor() (*subject, error) {
 	if l.options.Floor == "" {
 		return nil, errAbsent
 	}
-	program, err := l.build(floorName, l.options.Floor, ".") // a module of its own
+	program, err := l.build(floorName, l.options.Floor, ".") // it is in a module of its own
 	if err != nil {
 		return nil, err
 	}
@@ -190,7 +190,8 @@ func (l *lab) startFloor() (*subject, error) {
 	return s, l.awaitListener(p)
 }
 
-// startRedis starts a Redis that has every command on disk before it answers.
+// startRedis starts a Redis that has every command on disk before it answers. It returns
+// errAbsent if Redis is not installed.
 func (l *lab) startRedis() (*subject, error) {
 	program, err := exec.LookPath("redis-server")
 	if err != nil {
@@ -218,7 +219,7 @@ func postRedis(channel string) string {
 	var b strings.Builder
 	b.WriteString("*" + strconv.Itoa(len(words)) + "\r\n")
 	for _, word := range words {
-		_, _ = io.WriteString(&b, "$"+strconv.Itoa(len(word))+"\r\n"+word+"\r\n") // into memory
+		_, _ = io.WriteString(&b, "$"+strconv.Itoa(len(word))+"\r\n"+word+"\r\n") // cannot fail, since it writes into memory
 	}
 	return b.String()
 }

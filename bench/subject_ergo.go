@@ -9,13 +9,13 @@ import (
 	"elemental/bench/crowd"
 )
 
-// ergoConfig is of an Ergo that nothing holds back but its work: it does not
-// slow down who posts, limits no connections of one address, looks up no names,
-// keeps no history, and lets far more wait for a connection than there ever is.
-// Who has not joined may post, so that it pushes to the subscribers alone, as
-// the others do. Nobody is dropped while others have their turns. All else is
-// as Ergo has it without being told; the limits of lengths are those that it
-// ships with, as it does not start without any.
+// ergoConfig is the configuration of an Ergo that is limited by nothing but its work. It
+// does not slow down those who post, does not limit the connections of one address, looks
+// up no names, keeps no history, and lets far more data wait for a connection than there
+// ever is. Clients that have not joined may post, so that it pushes only to the
+// subscribers, as the other servers do. No connection is dropped while others have their
+// turns. Everything else is Ergo's default. The limits of lengths are those of the file
+// that it ships with, since it does not start without any.
 const ergoConfig = `network:
   name: bench
 server:
@@ -51,7 +51,8 @@ datastore:
   path: %q
 `
 
-// startErgo starts an Ergo, which is an IRC server.
+// startErgo starts an Ergo, which is an IRC server. It returns errAbsent if Ergo is not
+// installed.
 func (l *lab) startErgo() (*subject, error) {
 	program, err := exec.LookPath("ergo")
 	if err != nil {
@@ -77,8 +78,8 @@ func (l *lab) startErgo() (*subject, error) {
 
 func loginIRC(i int) string { return "NICK " + member(i) + "\r\nUSER bench 0 * :bench\r\n" }
 
-// postIRC has a PING after it: its answer tells that the post was taken, of
-// which IRC itself says nothing.
+// postIRC is a post with a PING after it. IRC does not say that a post was taken, but the
+// answer to the PING shows it.
 func postIRC(channel string) string {
 	return "PRIVMSG #" + channel + " :" + text + "\r\nPING posted\r\n"
 }

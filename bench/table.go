@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// markdown is the table: a line for each contestant of each row, with the
-// medians of its turns.
+// markdown is the table: a line for each contestant of each row, with the medians of its
+// turns.
 func (r *Results) markdown() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d processors, Linux %s, %s, on %s. Turns of %s, medians of those after the first, least and most in brackets.\n\n",
@@ -43,7 +43,7 @@ func (r *Row) line(c *Contestant, first bool) string {
 	return "| " + strings.Join(cells, " | ") + " |\n"
 }
 
-// judged tells the targets and whether they were met.
+// judged lists the targets, and says for each whether it was met.
 func (r *Row) judged(c *Contestant) string {
 	var told []string
 	for _, t := range r.Targets {
@@ -74,7 +74,7 @@ func (c *Contestant) others() string {
 	return strings.Join(told, "; ")
 }
 
-// spread is the median, and the least and the most when they look different.
+// spread writes the median, and the lowest and highest value if they look different.
 func spread(values []float64, unit string) string {
 	if len(values) == 0 {
 		return ""
@@ -94,7 +94,7 @@ func perOp(value float64, unit string) string {
 	return amount(value, unit)
 }
 
-// amount is a number with its unit.
+// amount writes a number with its unit.
 func amount(value float64, unit string) string {
 	if unit == "" || strings.HasPrefix(unit, "/") {
 		return number(value) + unit
@@ -102,7 +102,8 @@ func amount(value float64, unit string) string {
 	return number(value) + " " + unit
 }
 
-// number has three digits at least, and a comma between thousands.
+// number writes at least three digits from 1 on, two below, and commas between the
+// thousands.
 func number(value float64) string {
 	switch size := math.Abs(value); {
 	case size == 0:

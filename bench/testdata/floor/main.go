@@ -1,4 +1,4 @@
-// Floor is a server for the tests of the benchmarks: it says yes to everything,
+// Floor is a server for the tests of the benchmarks. It answers everything with success,
 // and pushes each message to all who have subscribed.
 package main
 
