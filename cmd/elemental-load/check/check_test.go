@@ -8,8 +8,8 @@ import (
 	"elemental/cmd/elemental-load/check"
 )
 
-// desk is a book with one channel, and a provider played by hand: what the history
-// has is what the test says.
+// desk is a book with one channel. The test plays the provider: it says what the history
+// has.
 type desk struct {
 	t    *testing.T
 	book *check.Book
@@ -21,13 +21,13 @@ func newDesk(t *testing.T) *desk {
 	return &desk{t, b, b.Channel("gophers", "general")}
 }
 
-// post is the next message of a lane.
+// post makes the next message of a lane.
 func (d *desk) post(l *check.Lane) (check.Stamp, string) {
 	s := l.Next(3*time.Millisecond, 4*time.Millisecond)
 	return s, string(d.book.AppendText(nil, s, 120))
 }
 
-// posts are messages that are acknowledged at the indexes from the first on.
+// posts makes messages that are acknowledged at the indexes from first on.
 func (d *desk) posts(l *check.Lane, first int64, n int) (texts []string) {
 	for i := range n {
 		s, text := d.post(l)
@@ -37,7 +37,7 @@ func (d *desk) posts(l *check.Lane, first int64, n int) (texts []string) {
 	return texts
 }
 
-// history has the book judge a history of these texts.
+// history lets the book judge a history of these texts.
 func (d *desk) history(texts ...string) {
 	d.c.Settle(int64(len(texts)))
 	h := d.c.History()
@@ -47,7 +47,7 @@ func (d *desk) history(texts ...string) {
 	h.Finish()
 }
 
-// want expects these violations and no others: "lost 2".
+// want expects these violations and no others, such as "lost II" for two lost messages.
 func (d *desk) want(violations ...string) {
 	d.t.Helper()
 	var got []string
@@ -86,7 +86,7 @@ func TestLost(t *testing.T) {
 	d := newDesk(t)
 	texts := d.posts(d.c.Lane(), 0, 4)
 	d.history(texts[0], texts[1], texts[3])
-	d.want("lost I", "misplaced II") // what comes after it stands elsewhere than was told
+	d.want("lost I", "misplaced II") // the messages after the lost one are at other indexes than they were told
 }
 
 func TestLastLost(t *testing.T) {
@@ -96,7 +96,7 @@ func TestLastLost(t *testing.T) {
 	d.want("lost II")
 }
 
-// TestLostWithoutIndex is for a provider that does not tell indexes.
+// TestLostWithoutIndex: losses are found even if the provider tells no indexes.
 func TestLostWithoutIndex(t *testing.T) {
 	d := newDesk(t)
 	l := d.c.Lane()
@@ -140,7 +140,8 @@ func TestSameIndexTwice(t *testing.T) {
 	d.want("misplaced I")
 }
 
-// TestWithoutAnAnswer: it may be there or not; a refused one must not.
+// TestWithoutAnAnswer: a message without an answer may be in the history or not. A
+// refused one must not be there.
 func TestWithoutAnAnswer(t *testing.T) {
 	d := newDesk(t)
 	l := d.c.Lane()
@@ -164,7 +165,7 @@ func TestForeign(t *testing.T) {
 	d.want("foreign IIIIII")
 }
 
-// TestAnotherProcess: what another process of the run has posted is nobody's business here.
+// TestAnotherProcess: posts of another process of the run are not judged here.
 func TestAnotherProcess(t *testing.T) {
 	d := newDesk(t)
 	other := check.New("load-abc", 1).Channel("gophers", "general").Lane()
@@ -183,11 +184,11 @@ func TestPushLost(t *testing.T) {
 		t.Errorf("%d behind", behind)
 	}
 	d.history(texts...)
-	d.want("push-lost III") // 1, 3 and 4
+	d.want("push-lost III") // those at 1, 3 and 4
 }
 
-// TestPushAfterTheEnd: a stream that has ended is owed no more, but for what it had
-// passed over.
+// TestPushAfterTheEnd: when a stream has ended, no more pushes are due, except those that
+// a later push had passed over.
 func TestPushAfterTheEnd(t *testing.T) {
 	d := newDesk(t)
 	texts := d.posts(d.c.Lane(), 0, 5)
@@ -226,8 +227,8 @@ func TestPushReordered(t *testing.T) {
 	d.want("push-reordered I")
 }
 
-// TestOwnAnswerFirst: the answer to an own post may come before the push of one that
-// stands before it.
+// TestOwnAnswerFirst: the answer to an own post may come before the push of a message
+// with a lower index.
 func TestOwnAnswerFirst(t *testing.T) {
 	d := newDesk(t)
 	other, own := d.c.Lane(), d.c.Lane()
@@ -242,8 +243,8 @@ func TestOwnAnswerFirst(t *testing.T) {
 	d.want()
 }
 
-// TestCutBehindOwnAnswer: a push that was on its way when the connection ended is
-// owed to nobody, though the answer to a later, own post had come.
+// TestCutBehindOwnAnswer: a push that was on its way when the connection ended is not
+// due, even if the answer to a later, own post has come.
 func TestCutBehindOwnAnswer(t *testing.T) {
 	d := newDesk(t)
 	other, own := d.c.Lane(), d.c.Lane()
@@ -256,7 +257,7 @@ func TestCutBehindOwnAnswer(t *testing.T) {
 	d.want()
 }
 
-// TestOwnWithoutAnswer: an own post whose answer was lost is not pushed either.
+// TestOwnWithoutAnswer: an own post is not pushed, even if its answer was lost.
 func TestOwnWithoutAnswer(t *testing.T) {
 	d := newDesk(t)
 	own := d.c.Lane()
@@ -268,7 +269,7 @@ func TestOwnWithoutAnswer(t *testing.T) {
 	d.want()
 }
 
-// TestPushBeforeAnswer: a push may overtake the answer to the subscription.
+// TestPushBeforeAnswer: a push may come before the answer to the subscription.
 func TestPushBeforeAnswer(t *testing.T) {
 	d := newDesk(t)
 	texts := d.posts(d.c.Lane(), 0, 3)
@@ -280,8 +281,8 @@ func TestPushBeforeAnswer(t *testing.T) {
 	d.want()
 }
 
-// TestManyPushesBeforeAnswer: however many come before the answer to the subscription,
-// those that are owed are known to have come.
+// TestManyPushesBeforeAnswer: pushes before the answer to the subscription count as
+// received, however many there are.
 func TestManyPushesBeforeAnswer(t *testing.T) {
 	d := newDesk(t)
 	const many = 1<<16 + 3
@@ -295,7 +296,8 @@ func TestManyPushesBeforeAnswer(t *testing.T) {
 	d.want()
 }
 
-// TestOddPushesBeforeAnswer: what comes then is judged by what the answer says.
+// TestOddPushesBeforeAnswer: pushes before the answer are judged when the answer has
+// come.
 func TestOddPushesBeforeAnswer(t *testing.T) {
 	d := newDesk(t)
 	texts := d.posts(d.c.Lane(), 0, 7)
@@ -306,11 +308,12 @@ func TestOddPushesBeforeAnswer(t *testing.T) {
 	s.Begin(2)
 	s.Pushed(6, []byte(texts[6]))
 	d.history(texts...)
-	d.want("push-lost I", "push-doubled I", "push-reordered I") // 4; 3; 2 after 3
+	d.want("push-lost I", "push-doubled I", "push-reordered I") // 4 is lost, 3 is doubled, 2 comes after 3
 }
 
-// TestPushOfOwn: a connection is not told what it has posted itself, neither before it
-// knows the place nor afterwards. The others are not taken for lost or doubled for it.
+// TestPushOfOwn: a connection must not get pushes of its own posts, neither before it
+// knows their index nor afterwards. Such a push does not make others count as lost or
+// doubled.
 func TestPushOfOwn(t *testing.T) {
 	d := newDesk(t)
 	other, own := d.c.Lane(), d.c.Lane()
@@ -326,8 +329,8 @@ func TestPushOfOwn(t *testing.T) {
 	d.want("push-own II")
 }
 
-// TestReadersDisagree: what was pushed at a place, and what was read there, is one
-// message.
+// TestReadersDisagree: the message that was pushed with an index and the one that was
+// read there must be the same.
 func TestReadersDisagree(t *testing.T) {
 	d := newDesk(t)
 	l := d.c.Lane()
@@ -340,7 +343,7 @@ func TestReadersDisagree(t *testing.T) {
 	d.want("misplaced I")
 }
 
-// TestNonsenseIndex: an index out of all proportion takes no memory.
+// TestNonsenseIndex: an index that is far too large takes no memory.
 func TestNonsenseIndex(t *testing.T) {
 	d := newDesk(t)
 	l := d.c.Lane()
@@ -352,8 +355,8 @@ func TestNonsenseIndex(t *testing.T) {
 	d.want("misplaced III")
 }
 
-// TestPushedThenLost: what was pushed was on disk, so it must not vanish, whatever its
-// sender was told.
+// TestPushedThenLost: a pushed message was on disk, so it must be in the history,
+// whatever its sender was told.
 func TestPushedThenLost(t *testing.T) {
 	d := newDesk(t)
 	l := d.c.Lane()
@@ -369,7 +372,7 @@ func TestPushedThenLost(t *testing.T) {
 	d.want("lost I")
 }
 
-// TestLastPushesLost: also the last ones are owed, to the end of the run.
+// TestLastPushesLost: the last pushes of a run are due as well.
 func TestLastPushesLost(t *testing.T) {
 	d := newDesk(t)
 	texts := d.posts(d.c.Lane(), 0, 3)
@@ -382,7 +385,8 @@ func TestLastPushesLost(t *testing.T) {
 	d.want("push-lost II")
 }
 
-// TestPushOfAnotherChannel: a text that was posted elsewhere is foreign here.
+// TestPushOfAnotherChannel: a push of a text that was posted in another channel is
+// foreign.
 func TestPushOfAnotherChannel(t *testing.T) {
 	d := newDesk(t)
 	other := d.book.Channel("gophers", "other").Lane()
@@ -394,21 +398,21 @@ func TestPushOfAnotherChannel(t *testing.T) {
 	d.want("lost I", "foreign I")
 }
 
-// TestPushBelowTheSubscription: a push on its way when a subscription begins is owed to
-// nobody, and no second one.
+// TestPushBelowTheSubscription: a push that was on its way when the subscription began is
+// not due. If it comes, it does no harm.
 func TestPushBelowTheSubscription(t *testing.T) {
 	d := newDesk(t)
 	texts := d.posts(d.c.Lane(), 0, 2)
 	s := d.c.Stream(nil)
 	s.Begin(1)
-	s.Pushed(0, []byte(texts[0])) // on its way when the subscription began
+	s.Pushed(0, []byte(texts[0])) // was on its way when the subscription began
 	s.Pushed(1, []byte(texts[1]))
 	d.history(texts...)
 	d.want()
 }
 
-// TestUnread: where the history is not read, a place that may be an own post without
-// an answer is not called lost.
+// TestUnread: if the history is not read, a missing push that may be an own post without
+// an answer is not reported as lost.
 func TestUnread(t *testing.T) {
 	d := newDesk(t)
 	own, other := d.c.Lane(), d.c.Lane()
@@ -422,27 +426,27 @@ func TestUnread(t *testing.T) {
 	d.want("push-lost II")
 }
 
-// TestShort: an answer with fewer messages than there are is a loss.
-// TestCountedTooFew: who counts is told all that was acknowledged before.
+// TestCountedTooFew: a count must not be lower than what was acknowledged before it was asked.
 func TestCountedTooFew(t *testing.T) {
 	d := newDesk(t)
 	d.posts(d.c.Lane(), 0, 3)
 	known := d.c.Known()
 	d.posts(d.c.Lane(), 3, 1)
-	d.c.Counted(known, 3) // the fourth came meanwhile
+	d.c.Counted(known, 3) // the fourth was posted after Known
 	d.want()
 	d.c.Counted(d.c.Known(), 3)
 	d.want("lost I")
 }
 
+// TestShort: an answer with fewer messages than there are is a loss.
 func TestShort(t *testing.T) {
 	d := newDesk(t)
 	d.c.Short(0, 5, 3)
 	d.want("lost I")
 }
 
-// TestHistoryOfAnotherChannel: a text that was posted elsewhere is foreign in a history
-// too, and so is a place that the provider tells wrongly.
+// TestHistoryOfAnotherChannel: in a history, a text that was posted in another channel is
+// foreign, and a wrong index is reported.
 func TestHistoryOfAnotherChannel(t *testing.T) {
 	d := newDesk(t)
 	_, text := d.post(d.book.Channel("gophers", "other").Lane())
