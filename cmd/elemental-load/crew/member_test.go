@@ -7,8 +7,8 @@ import (
 	"elemental/cmd/elemental-load/crew"
 )
 
-// TestServe: a member of a run ends with its orders, and takes none that make no
-// sense. (TestWorkers and its neighbours, a folder up, run whole crews.)
+// TestServe: a member of a run ends when its orders do, and refuses orders that make no
+// sense. (TestWorkers and the tests near it, one folder up, run whole crews.)
 func TestServe(t *testing.T) {
 	for orders, want := range map[string]string{
 		``:                 "",
@@ -26,8 +26,7 @@ func TestServe(t *testing.T) {
 	}
 }
 
-// TestJoinRefused: a world that this process cannot take part in is told to the
-// leader.
+// TestJoinRefused: if a process cannot take part in a world, it tells the leader why.
 func TestJoinRefused(t *testing.T) {
 	join := `{"join":{"number":1,"of":1,"world":{"run":"load-x","accounts":[{"name":"a"}],"parts":[{}],
 		"plan":{"mix":[{"scenario":"connect","weight":1}],"clients":1000000000,"size":"100"},
