@@ -11,8 +11,8 @@ import (
 	"elemental/cmd/elemental-load/check"
 )
 
-// halted is a provider that pushes what it owes when it goes on, just before it answers
-// what it was asked meanwhile.
+// halted is a provider that is halted for a while. When it goes on, it first sends the
+// pushes that are due, and then answers what it was asked meanwhile.
 func halted(t *testing.T, push func()) (address string) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -33,7 +33,7 @@ func halted(t *testing.T, push func()) (address string) {
 			}
 			if _, err = bufio.NewReader(conn).ReadString('}'); err == nil {
 				push()
-				_, _ = io.WriteString(conn, `{"resp":true,"name":"halted"}`) // who asked may be gone
+				_, _ = io.WriteString(conn, `{"resp":true,"name":"halted"}`) // the client may have gone
 			}
 			_ = conn.Close()
 		}

@@ -13,8 +13,8 @@ import (
 	"elemental/cmd/elemental-load/wire"
 )
 
-// fakeClock is a time that passes only when somebody waits for it, or when it is
-// told to.
+// fakeClock is a clock on which time passes only when somebody waits for it, or when pass
+// is called.
 type fakeClock struct {
 	mu  sync.Mutex
 	now time.Time
@@ -37,7 +37,7 @@ func (c *fakeClock) Until(ctx context.Context, moment time.Time) error {
 
 func (c *fakeClock) Close() {}
 
-// pass lets time go by without the pacer having waited for it.
+// pass lets time go by without anybody waiting for it.
 func (c *fakeClock) pass(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -46,7 +46,7 @@ func (c *fakeClock) pass(d time.Duration) {
 
 var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// paced is a part without connections whose actions the test plays.
+// paced is a part without connections. The test provides its actions.
 func paced(stages []plan.Stage, slots, actors int, act func(c *client, due time.Time)) *part {
 	w := &Worker{world: &World{}, rec: measure.NewRecorder(), slots: make(chan struct{}, slots)}
 	p := &part{w: w, schedule: plan.NewSchedule(stages, 1), free: make(chan struct{}, 1), scenario: scenario{act: act}}
@@ -56,8 +56,8 @@ func paced(stages []plan.Stage, slots, actors int, act func(c *client, due time.
 	return p
 }
 
-// TestPacer starts every action at the moment that the schedule says, through a ramp,
-// a spike and a pause, spread evenly over the clients.
+// TestPacer: every action starts when the schedule says, through a ramp, a spike and a
+// pause, and all clients get the same share.
 func TestPacer(t *testing.T) {
 	stages := []plan.Stage{
 		{For: time.Second, From: 0, To: 100}, {For: 100 * time.Millisecond, From: 2000, To: 2000},
@@ -91,8 +91,8 @@ func TestPacer(t *testing.T) {
 	}
 }
 
-// TestPacerCatchesUp: a generator that was held up starts at once what became due
-// meanwhile, and that they are late, and for whose fault, is told.
+// TestPacerCatchesUp: a generator that was held up starts at once everything that became
+// due meanwhile. It records that these actions are late, and whose fault it is.
 func TestPacerCatchesUp(t *testing.T) {
 	begun := make(chan struct{})
 	p := paced([]plan.Stage{{For: time.Second, From: 100, To: 100}}, 10_000, 1, func(*client, time.Time) { begun <- struct{}{} })
@@ -106,14 +106,13 @@ func TestPacerCatchesUp(t *testing.T) {
 	if late.TotalCount() != 100 || taken.HeldBack != 0 {
 		t.Errorf("%d judged for lateness, %d excused", late.TotalCount(), taken.HeldBack)
 	}
-	// Those due from 300 ms on, up to 490 ms, began 200 ms to 10 ms late.
+	// Actions due from 300 ms to 490 ms began 200 ms to 10 ms late.
 	if taken.TooLate < 18 || taken.TooLate > 20 || late.Max() < 199_000 || late.Max() > 201_000 {
 		t.Errorf("%d too late, at most %d µs", taken.TooLate, late.Max())
 	}
 }
 
-// stallingClock lets no time pass before the action that was started has begun, and
-// oversleeps once.
+// stallingClock lets no time pass before a started action has begun, and oversleeps once.
 type stallingClock struct {
 	*fakeClock
 	begun   chan struct{}
@@ -136,9 +135,9 @@ func (c *stallingClock) Until(ctx context.Context, moment time.Time) error {
 	return err
 }
 
-// TestPacerHoldsBack: no more actions are under way than there may be; those that
-// wait for that are excused, since the provider is to blame, and keep the time at
-// which they were due.
+// TestPacerHoldsBack: no more actions are under way than allowed. Actions that have to
+// wait for that keep the time at which they were due, and their delay is blamed on the
+// provider.
 func TestPacerHoldsBack(t *testing.T) { synctest.Test(t, holdBack) }
 
 func holdBack(t *testing.T) {
@@ -163,11 +162,11 @@ func holdBack(t *testing.T) {
 		defer close(over)
 		p.open(context.Background(), clock, epoch)
 	}()
-	synctest.Wait() // three hang, which holds the fourth, due at 300 ms, back
+	synctest.Wait() // three hang, which holds back the fourth, due at 300 ms
 	if under != 3 || clock.Now() != epoch.Add(300*time.Millisecond) {
 		t.Errorf("%d under way at %v", under, clock.Now())
 	}
-	clock.pass(1500 * time.Millisecond) // still within the time in which the load may end
+	clock.pass(1500 * time.Millisecond) // still within overtime
 	close(release)
 	<-over
 	if most > 3 {
@@ -184,7 +183,7 @@ func holdBack(t *testing.T) {
 	}
 }
 
-// TestPacerHasAnEnd: what was held back until long after the end is not begun.
+// TestPacerHasAnEnd: actions that are held back until long after the end are not begun.
 func TestPacerHasAnEnd(t *testing.T) { synctest.Test(t, overtimeEnds) }
 
 func overtimeEnds(t *testing.T) {
@@ -196,7 +195,7 @@ func overtimeEnds(t *testing.T) {
 		defer close(over)
 		p.open(context.Background(), clock, epoch)
 	}()
-	synctest.Wait() // three have begun, the fourth, which was due in time, is held back
+	synctest.Wait() // three have begun; the fourth, which was due in time, is held back
 	clock.pass(time.Minute)
 	close(release)
 	<-over
@@ -205,8 +204,8 @@ func overtimeEnds(t *testing.T) {
 	}
 }
 
-// TestOneAtATime: where a client does one thing at a time, an action goes to one that
-// is free.
+// TestOneAtATime: if clients do one thing at a time, an action goes to a client that is
+// free.
 func TestOneAtATime(t *testing.T) {
 	var mu sync.Mutex
 	busy := map[*client]bool{}
@@ -218,7 +217,7 @@ func TestOneAtATime(t *testing.T) {
 		}
 		busy[c] = true
 		mu.Unlock()
-		both <- struct{}{} // room for two, so that they meet
+		both <- struct{}{} // has room for two, so that both are under way at once
 		<-both
 		mu.Lock()
 		busy[c] = false
@@ -231,8 +230,8 @@ func TestOneAtATime(t *testing.T) {
 	}
 }
 
-// TestRests: a client that may act only every so often does so, though its last
-// answer came late; another one does not take its turn.
+// TestRests: a client with a least interval between actions keeps it, even if its last
+// answer came late. No other client acts in its place.
 func TestRests(t *testing.T) {
 	const interval = 50 * time.Millisecond
 	var mu sync.Mutex
@@ -252,7 +251,7 @@ func TestRests(t *testing.T) {
 	}
 }
 
-// TestPacerEnds with the context, whatever it waits for.
+// TestPacerEnds: the pacer ends with the context, whatever it waits for.
 func TestPacerEnds(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	hang := make(chan struct{})
@@ -260,13 +259,13 @@ func TestPacerEnds(t *testing.T) {
 		cancel()
 		<-hang
 	})
-	time.AfterFunc(time.Millisecond, func() { close(hang) }) // the action itself may end whenever it likes
+	time.AfterFunc(time.Millisecond, func() { close(hang) }) // the action itself may end at any time
 	p.open(ctx, &fakeClock{now: epoch}, epoch)
 }
 
-// TestClosedModelCountsOutages: what a client of the closed model was about to do when its
-// connection was lost is late by the time that it took to come back, and has failed
-// where it did not.
+// TestClosedModelCountsOutages: when a client of the closed model loses its connection,
+// its next action is late by the time until it was connected again, or has failed if it
+// was not.
 func TestClosedModelCountsOutages(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const away = 2 * time.Second
@@ -282,8 +281,8 @@ func TestClosedModelCountsOutages(t *testing.T) {
 	})
 }
 
-// TestClosedModelCountsSilence: what had no answer until the connection was given up is late
-// since it was sent first, when it is sent again.
+// TestClosedModelCountsSilence: if a request got no answer until the connection was given
+// up, it is sent again, and its latency counts from the first time.
 func TestClosedModelCountsSilence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const silence, away = time.Second, 2 * time.Second
@@ -304,7 +303,7 @@ func TestClosedModelCountsSilence(t *testing.T) {
 
 const closedPause = 100 * time.Millisecond
 
-// closedPart has clients who are there, and the closed model for five seconds.
+// closedPart makes clients that are connected, for five seconds of the closed model.
 func closedPart(actors int, act func(c *client, due time.Time)) *part {
 	level := float64(actors)
 	p := paced([]plan.Stage{{For: 5 * time.Second, From: level, To: level}}, actors, actors, act)
@@ -327,11 +326,11 @@ func (c *client) arrives() {
 	c.link = &link{c: c, conn: &wire.Conn{}}
 }
 
-// isLate wants the latest post to be late by that, in corrected figures alone.
+// isLate wants the latest post to be late by that much, in the corrected figures only.
 func isLate(t *testing.T, p *part, by time.Duration, failed int64) {
 	t.Helper()
 	post := p.w.rec.Take().Operations[opPost]
-	const about = closedPause + 2*idle // the histogram has three digits
+	const about = closedPause + 2*idle // the histogram has only three digits
 	if most := time.Duration(post.Corrected.Histogram().Max()) * time.Microsecond; most < by-about || most > by+about {
 		t.Errorf("the latest was late by %v, not %v", most, by)
 	}
@@ -340,7 +339,8 @@ func isLate(t *testing.T, p *part, by time.Duration, failed int64) {
 	}
 }
 
-// TestHungUpOn: who was about to come back when the worker hung up has failed at nothing.
+// TestHungUpOn: a client that is about to connect again when the worker hangs up has
+// failed at nothing.
 func TestHungUpOn(t *testing.T) {
 	p := paced(nil, 1, 1, nil)
 	p.w.life, p.w.leave = context.WithCancel(context.Background())
@@ -357,7 +357,8 @@ func TestHungUpOn(t *testing.T) {
 	}
 }
 
-// TestRealClock waits no shorter than it should, and ends with the context.
+// TestRealClock: the real clock waits no shorter than it should, and ends with the
+// context.
 func TestRealClock(t *testing.T) {
 	c := newClock()
 	defer c.Close()
@@ -374,8 +375,8 @@ func TestRealClock(t *testing.T) {
 	}
 }
 
-// TestEveryScenarioIsKnown: what can be planned can be done, and is counted under
-// the names that there are.
+// TestEveryScenarioIsKnown: every scenario that can be planned can be run, and uses only
+// known operations.
 func TestEveryScenarioIsKnown(t *testing.T) {
 	known := map[string]bool{}
 	for _, o := range Operations {
@@ -394,8 +395,8 @@ func TestEveryScenarioIsKnown(t *testing.T) {
 	}
 }
 
-// BenchmarkClock tells how late the clocks are for a wait of half a millisecond, in
-// the median.
+// BenchmarkClock tells by how much the clocks are late for a wait of half a millisecond,
+// as a median.
 func BenchmarkClock(b *testing.B) {
 	for name, c := range map[string]clock{"finest": newClock(), "plain": plainClock{}} {
 		b.Run(name, func(b *testing.B) {

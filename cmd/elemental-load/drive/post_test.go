@@ -17,15 +17,16 @@ import (
 	"elemental/cmd/elemental-load/wire"
 )
 
-// TestWhatBecomesOfAPost: only a refusal that says that nothing was done is one; of
-// all else it is not known. Whatever the answer, the message is in the history here.
+// TestWhatBecomesOfAPost: a post counts as refused only if the answer says that nothing
+// was done. In all other cases its outcome is unknown. In this test the message is always
+// in the history.
 func TestWhatBecomesOfAPost(t *testing.T) {
 	for answer, violation := range map[string]check.Violation{
 		`{"resp":true,"index":0}`: "",
-		`{"resp":true}`:           "", // of the original
+		`{"resp":true}`:           "", // from the original provider
 		`{"resp":false,"reason":"no answer in time, it may have been done","code":"outcome_unknown"}`: "",
 		`{"resp":false,"reason":"busy, try again","code":"busy"}`:                                     check.Undone,
-		``: "", // the connection ends
+		``: "", // the connection ends without an answer
 	} {
 		book := check.New("load-abc", 0)
 		channel := book.Channel("gophers", "general")
@@ -41,7 +42,7 @@ func TestWhatBecomesOfAPost(t *testing.T) {
 	}
 }
 
-// postTo posts once to a provider that answers with a word and hangs up. It gives the
+// postTo posts once to a provider that sends this answer and hangs up. It returns the
 // text that was posted.
 func postTo(t *testing.T, answer string, p *poster, book *check.Book) (text string) {
 	t.Helper()
@@ -60,7 +61,7 @@ func postTo(t *testing.T, answer string, p *poster, book *check.Book) (text stri
 		request, err := bufio.NewReader(conn).ReadString('}')
 		if err == nil {
 			_, text, _ = strings.Cut(strings.TrimSuffix(request, `"}`), `"msg":"`)
-			_, _ = fmt.Fprint(conn, answer) // who posted sees what came of it
+			_, _ = fmt.Fprint(conn, answer) // the post's outcome shows whether it came
 		}
 	})
 	d := &wire.Dialer{Address: netip.MustParseAddrPort(listener.Addr().String()), Timeout: time.Minute}
@@ -74,8 +75,8 @@ func postTo(t *testing.T, answer string, p *poster, book *check.Book) (text stri
 	return text
 }
 
-// TestStormCountsFromDue: a registration that had to wait until a client was free is late by
-// that, too.
+// TestStormCountsFromDue: the latency of a registration includes the wait until a client
+// was free.
 func TestStormCountsFromDue(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -109,7 +110,7 @@ func TestStormCountsFromDue(t *testing.T) {
 	}
 }
 
-// TestReadsAgain: what a reader was not answered it asks for the next time.
+// TestReadsAgain: a reader that gets no answer asks for the same messages the next time.
 func TestReadsAgain(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -131,7 +132,7 @@ func TestReadsAgain(t *testing.T) {
 	}
 }
 
-// TestSizes spreads the sizes of messages over the range, both ends included.
+// TestSizes: sizes of messages are spread over the whole range, both ends included.
 func TestSizes(t *testing.T) {
 	book := check.New("load-abc", 0)
 	w := &World{Plan: plan.Plan{Size: plan.Range{Min: 100, Max: 103}}}
