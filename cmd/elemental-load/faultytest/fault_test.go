@@ -10,7 +10,7 @@ import (
 	"elemental/cmd/elemental-load/faultytest"
 )
 
-// TestPushes posts five messages and looks at what a subscriber hears.
+// TestPushes posts five messages and looks at the pushes that a subscriber gets.
 func TestPushes(t *testing.T) {
 	for _, c := range []struct {
 		name  string
@@ -36,8 +36,8 @@ func TestPushes(t *testing.T) {
 	}
 }
 
-// TestSwapNeedsTwo has a push that no other follows: it comes late, at the end
-// of the connection, and another one is swapped.
+// TestSwapNeedsTwo: a push without a next one is sent late, at the end of the connection.
+// Another push is swapped later.
 func TestSwapNeedsTwo(t *testing.T) {
 	c := newChat(t, faultytest.SwapPushes, 1)
 	c.posts("a")
@@ -53,7 +53,7 @@ func TestSwapNeedsTwo(t *testing.T) {
 	}
 }
 
-// TestPosts looks at what the author is answered.
+// TestPosts looks at the answers that the author gets.
 func TestPosts(t *testing.T) {
 	t.Run("the same index", func(t *testing.T) {
 		c := newChat(t, faultytest.SameIndexTwice, 2)
@@ -64,7 +64,7 @@ func TestPosts(t *testing.T) {
 	t.Run("pushed to its author", func(t *testing.T) {
 		c := newChat(t, faultytest.PushOwn, 2)
 		same(t, "posts", c.posts("a", "b", "c"), []int64{0, 1, 2})
-		var heard []string // of two connections, in any order
+		var heard []string // by two connections, in any order
 		for len(heard) < 4 {
 			select {
 			case m := <-c.heard:
@@ -102,7 +102,7 @@ func TestPosts(t *testing.T) {
 	})
 }
 
-// TestHistory reads a history that is a lie in every way, and writes on.
+// TestHistory reads a false history in all possible ways, and then posts more.
 func TestHistory(t *testing.T) {
 	for _, c := range []struct {
 		name  string
@@ -117,7 +117,7 @@ func TestHistory(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			chat := newChat(t, c.fault, 2)
 			chat.posts("a", "b")
-			if total := chat.total(); total != 2 { // too few to be an occasion
+			if total := chat.total(); total != 2 { // too few messages for a fault
 				t.Errorf("total %d", total)
 			}
 			chat.posts("c", "d", "e", "f")
@@ -137,7 +137,7 @@ func TestHistory(t *testing.T) {
 	}
 }
 
-// isHistory checks that all that may be asked about the channel agrees.
+// isHistory checks that all ways to ask about the channel agree.
 func (c *chat) isHistory(all []string) {
 	c.t.Helper()
 	total := int64(len(all))
@@ -159,7 +159,8 @@ func (c *chat) isHistory(all []string) {
 	c.isPage(all, 2, -1)
 }
 
-// isPage checks the newest messages before an index, below 0 of all.
+// isPage checks the newest messages before an index. If before is negative, they are the
+// newest of all.
 func (c *chat) isPage(all []string, count, before int64) {
 	c.t.Helper()
 	page, err := c.owner.Latest(c.ctx, server, channel, int(count), before)
@@ -182,7 +183,7 @@ func (c *chat) isPage(all []string, count, before int64) {
 	}
 }
 
-// otherChannel checks that the truth is told of another one.
+// otherChannel checks that another channel is told truly.
 func (c *chat) otherChannel() {
 	c.t.Helper()
 	c.must(c.owner.CreateChannel(c.ctx, server, "news"))

@@ -12,7 +12,7 @@ import (
 	"elemental/cmd/elemental/providertest"
 )
 
-// program is the real provider.
+// program is the path of the real provider.
 var program string
 
 func TestMain(m *testing.M) { os.Exit(buildAndRun(m)) }
@@ -30,8 +30,8 @@ func buildAndRun(m *testing.M) int {
 	return m.Run()
 }
 
-// chat is a server with an owner, who posts, and a member, who hears; both by
-// way of the proxy.
+// chat is a server with an owner, who posts, and a member, who gets the pushes. Both
+// connect through the proxy.
 type chat struct {
 	t     *testing.T
 	ctx   context.Context
@@ -70,7 +70,7 @@ func (c *chat) must(err error) {
 	}
 }
 
-// connect logs somebody in, who is registered where that is needed.
+// connect logs a user in, and registers the user first if needed.
 func (c *chat) connect(user string) *client.Conn {
 	c.t.Helper()
 	o := client.Options{Timeout: providertest.Patience, DialTimeout: providertest.Patience, Heartbeat: -1}
@@ -90,7 +90,7 @@ func (c *chat) connect(user string) *client.Conn {
 	return conn
 }
 
-// posts posts texts and gives the indexes that are answered.
+// posts posts texts and returns the indexes in the answers.
 func (c *chat) posts(texts ...string) []int64 {
 	c.t.Helper()
 	var indexes []int64
@@ -102,7 +102,7 @@ func (c *chat) posts(texts ...string) []int64 {
 	return indexes
 }
 
-// pushes gives what is heard up to a text, as index and text.
+// pushes returns the pushes up to a text, as index and text.
 func (c *chat) pushes(last string) []string {
 	c.t.Helper()
 	var all []string
@@ -126,7 +126,7 @@ func (c *chat) total() int64 {
 	return total
 }
 
-// history is all texts of the channel.
+// history returns all texts of the channel.
 func (c *chat) history() []string {
 	c.t.Helper()
 	return c.pages(0, c.total())
@@ -143,7 +143,7 @@ func (c *chat) pages(begin, end int64) []string {
 	return texts
 }
 
-// same fails the test where two lists differ.
+// same fails the test if two lists differ.
 func same[T comparable](t *testing.T, what string, got, want []T) {
 	t.Helper()
 	if !slices.Equal(got, want) {
@@ -151,7 +151,7 @@ func same[T comparable](t *testing.T, what string, got, want []T) {
 	}
 }
 
-// struck checks whether the fault has struck.
+// struck checks whether the fault has happened.
 func (c *chat) struck(want bool) {
 	c.t.Helper()
 	if c.proxy.Struck() != want {

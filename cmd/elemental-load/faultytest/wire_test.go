@@ -29,7 +29,7 @@ func dial(t *testing.T, addr string) *net.TCPConn {
 	return tcp
 }
 
-// TestUnchanged has both directions pass byte for byte, what is no JSON too.
+// TestUnchanged: everything passes unchanged in both directions, even if it is no JSON.
 func TestUnchanged(t *testing.T) {
 	const (
 		requests = `{"call":"login","usernm":"ä\u00e4"}{"call":"message", "msg":"}{\"<>&" }{"call":1,"call":{}}` + `{"call":"getmessages","begin":"x"}` + `[]}{ nonsense`
@@ -45,9 +45,9 @@ func TestUnchanged(t *testing.T) {
 	go func() {
 		conn, err := listener.Accept()
 		if err != nil {
-			return // the test has failed
+			return // the test has failed already
 		}
-		all, _ := io.ReadAll(conn) // what is missing shows
+		all, _ := io.ReadAll(conn) // what is missing shows in all
 		came <- all
 		_, _ = io.WriteString(conn, answers)
 		_ = conn.Close()
@@ -69,7 +69,7 @@ func TestUnchanged(t *testing.T) {
 	}
 }
 
-// TestRealEnds has a provider that ends a connection, and one that is gone.
+// TestRealEnds: a provider ends a connection, and another provider is gone.
 func TestRealEnds(t *testing.T) {
 	provider := providertest.Start(t, program)
 	p := faultytest.Start(t, provider.Addr, faultytest.None, 1)
