@@ -13,10 +13,10 @@ import (
 	"elemental/cmd/elemental-load/live"
 )
 
-// run is a run whose display is watched, in a bubble of time.
+// run is a run whose display is watched, in a synctest bubble.
 type run struct {
 	*live.Display
-	out *bytes.Buffer // to be read after Close
+	out *bytes.Buffer // may be read only after Close
 }
 
 func newRun() *run {
@@ -24,7 +24,7 @@ func newRun() *run {
 	return &run{live.New(out, false, false), out}
 }
 
-// every updates once in a pace, for some time.
+// every calls update once each pace, until whole has passed.
 func every(pace, whole time.Duration, update func(since time.Duration)) {
 	for since := time.Duration(0); since < whole; since += pace {
 		update(since)
@@ -79,7 +79,7 @@ afterwards
 	})
 }
 
-// TestLongRun counts the lines of half an hour.
+// TestLongRun counts the lines of a run of half an hour.
 func TestLongRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRun()
@@ -109,7 +109,7 @@ func TestLongRun(t *testing.T) {
 	})
 }
 
-// TestControlCharacters has others' words in what is shown.
+// TestControlCharacters: control characters in words of others do not reach the terminal.
 func TestControlCharacters(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRun()
@@ -127,7 +127,7 @@ func TestControlCharacters(t *testing.T) {
 	})
 }
 
-// stuck is a terminal that was stopped: what is written waits for its release.
+// stuck is a terminal that was stopped. Writes wait until it is released.
 type stuck struct {
 	release chan struct{}
 	mu      sync.Mutex
@@ -142,8 +142,8 @@ func (s *stuck) Write(text []byte) (int, error) {
 	return len(text), nil
 }
 
-// TestNeverBlocks has a terminal that takes nothing: the load goes on, and
-// neither memory nor the end of the program suffer.
+// TestNeverBlocks: if the terminal takes nothing, the load goes on, memory does not grow,
+// and the program can end.
 func TestNeverBlocks(t *testing.T) {
 	for _, terminal := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
@@ -173,7 +173,7 @@ func TestNeverBlocks(t *testing.T) {
 	}
 }
 
-// TestPace counts the drawings of a second, and looks at the last.
+// TestPace counts the drawings of a second, and looks at the last one.
 func TestPace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		out := &stuck{release: make(chan struct{})}
@@ -183,7 +183,7 @@ func TestPace(t *testing.T) {
 			d.Update(live.Progress{Phase: "users", Done: i + 1, Total: 1000})
 			time.Sleep(time.Millisecond)
 		}
-		time.Sleep(time.Second) // without an update
+		time.Sleep(time.Second) // no update comes meanwhile
 		synctest.Wait()
 		if n := len(out.frames); n < 9 || n > 12 || !strings.Contains(out.frames[n-1], "1,000 of 1,000") {
 			t.Errorf("%d drawings, the last %q", n, out.frames[n-1])
@@ -192,7 +192,7 @@ func TestPace(t *testing.T) {
 	})
 }
 
-// TestWithoutProgress shows lines alone.
+// TestWithoutProgress: lines can be shown without any progress.
 func TestWithoutProgress(t *testing.T) {
 	for _, terminal := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {

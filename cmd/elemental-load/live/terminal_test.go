@@ -13,8 +13,8 @@ import (
 	"elemental/cmd/etttc/terminaltest"
 )
 
-// With this variable the test binary is a program with a display, whose value
-// says what it shows.
+// With this variable set, the test binary is a program with a display. The value says
+// what it shows.
 const asProgram = "LIVE_PROGRAM"
 
 var shown = map[string]live.Progress{
@@ -29,8 +29,8 @@ var shown = map[string]live.Progress{
 	"unknown": {Phase: "checking", Done: 5000, Unit: "messages", Connections: 1},
 }
 
-// program shows the same again and again until Ctrl-C; given two names, the second
-// one from some time on.
+// program shows the same progress again and again, until Ctrl-C. If two names are given,
+// it shows the second one after some time.
 func program(how string) int {
 	interrupt := make(chan os.Signal, 1)
 	signal.Notify(interrupt, os.Interrupt)
@@ -47,7 +47,7 @@ func program(how string) int {
 			d.Line("a warning")
 		}
 		select {
-		case <-time.After(20 * time.Millisecond): // a pace for the updates
+		case <-time.After(20 * time.Millisecond): // the pace of the updates
 		case <-interrupt:
 			d.Close()
 			fmt.Println("after")
@@ -61,7 +61,7 @@ func start(t *testing.T, cols, rows int, how string) *terminaltest.Terminal {
 	return terminaltest.Start(t, cols, rows, os.Args[0], nil, []string{asProgram + "=" + how})
 }
 
-// shows waits until nothing but these lines is on the screen.
+// shows waits until the screen has these lines and nothing else.
 func shows(term *terminaltest.Terminal, lines ...string) {
 	want := strings.Join(lines, "\n")
 	term.WaitUntil(fmt.Sprintf("%q", want), func(screen string) bool { return strings.TrimRight(screen, "\n") == want })
@@ -72,7 +72,7 @@ const (
 	loadAt40 = "load  ███████░░░░░░░░   43%  13s of 30s"
 )
 
-// TestBar looks at all that may be shown, in a usual and in a narrow terminal.
+// TestBar looks at everything that may be shown, in a usual and in a narrow terminal.
 func TestBar(t *testing.T) {
 	for _, c := range []struct {
 		how  string
@@ -97,8 +97,8 @@ func TestBar(t *testing.T) {
 	}
 }
 
-// TestCtrlC ends the program as a signal does, which a terminal in raw mode
-// would not send; nothing of the bar is left.
+// TestCtrlC: Ctrl-C ends the program with a signal, which would not come if the terminal
+// were in raw mode. Nothing of the bar is left.
 func TestCtrlC(t *testing.T) {
 	term := start(t, 80, 10, "load")
 	term.WaitFor("a warning")
@@ -109,8 +109,8 @@ func TestCtrlC(t *testing.T) {
 	shows(term, "before", "a warning", "after")
 }
 
-// TestNothingIsSwitched is what leaves the terminal well also when the program is
-// killed: no mode was set, the cursor was there all the time.
+// TestNothingIsSwitched: no terminal mode is set and the cursor is never hidden. So the
+// terminal is left in order even if the program is killed.
 func TestNothingIsSwitched(t *testing.T) {
 	term := start(t, 80, 10, "trouble")
 	term.WaitFor("a warning")
@@ -119,7 +119,7 @@ func TestNothingIsSwitched(t *testing.T) {
 	}
 }
 
-// TestResize makes the terminal narrower and wider.
+// TestResize makes the terminal narrower and wider again.
 func TestResize(t *testing.T) {
 	term := start(t, 80, 10, "load")
 	shows(term, "before", "a warning", loadAt80, "12,345/s  p99 3.21ms  0 errors  200 connections")
@@ -129,22 +129,21 @@ func TestResize(t *testing.T) {
 	shows(term, "before", "a warning", loadAt80, "12,345/s  p99 3.21ms  0 errors  200 connections")
 }
 
-// TestFewerLines has a phase with fewer lines than the one before it.
+// TestFewerLines: a phase may have fewer lines than the one before.
 func TestFewerLines(t *testing.T) {
 	term := start(t, 80, 10, "trouble then users")
 	term.WaitFor("distrust")
 	shows(term, "before", "a warning", "users  ████████████████████████████████████████   99%  1,999 of 2,000 users")
 }
 
-// TestLowTerminal has fewer rows than the bar has lines.
+// TestLowTerminal: the terminal may have fewer rows than the bar has lines.
 func TestLowTerminal(t *testing.T) {
 	shows(start(t, 80, 2, "trouble"), "a warning", loadAt80)
 }
 
 var styled = regexp.MustCompile(`\x1b\[[0-9;]*m`)
 
-// TestColours has the errors in red, if there are any, and nothing where no
-// colour is wanted.
+// TestColours: errors are red if there are any. Without colour nothing is styled.
 func TestColours(t *testing.T) {
 	for how, red := range map[string]bool{"load": false, "trouble": true} {
 		term := start(t, 80, 10, how)
