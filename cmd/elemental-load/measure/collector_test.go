@@ -17,8 +17,8 @@ var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
 var kinds = []measure.Kind{{Name: "post", About: "a post", Paced: true}, {Name: "ping", About: "a ping", Paced: true}, {Name: "delivered"}}
 
-// second is a second of a process: posts that were due at the epoch, were sent a
-// millisecond later and took that long from then on.
+// second is a second of one process. Its posts were due at the epoch, were sent a
+// millisecond later, and took that long from then on.
 func second(n int, took time.Duration) *measure.Interval {
 	r := measure.NewRecorder()
 	for i := range n {
@@ -29,7 +29,7 @@ func second(n int, took time.Duration) *measure.Interval {
 	return r.Take()
 }
 
-// sent is an interval after its way to another process.
+// sent is an interval as it arrives at another process.
 func sent(t *testing.T, i *measure.Interval) *measure.Interval {
 	t.Helper()
 	text, err := json.Marshal(i)
@@ -59,10 +59,11 @@ func fill(t *testing.T, c *measure.Collector, elapsed time.Duration) *result.Res
 	return &r
 }
 
-// near allows what the histograms' three digits do not hold.
+// near allows for the three digits of the histograms.
 func near(got, want float64) bool { return got > want*0.998 && got < want*1.002 }
 
-// TestBeforeTheLoad is in no rate: all have logged in before a wave of logins.
+// TestBeforeTheLoad: what was done before the load counts in no rate, such as the logins
+// before a wave of logins.
 func TestBeforeTheLoad(t *testing.T) {
 	logins := func(n int) *measure.Interval {
 		r := measure.NewRecorder()
@@ -86,8 +87,8 @@ func TestBeforeTheLoad(t *testing.T) {
 	}
 }
 
-// TestTwoProcesses: their seconds become one when both have told it, in whatever order,
-// and the histograms are merged, not averaged.
+// TestTwoProcesses: the seconds of two processes become one when both have reported it,
+// in any order. The histograms are merged, not averaged.
 func TestTwoProcesses(t *testing.T) {
 	var shown []result.Second
 	c := measure.NewCollector(open(200, 2*time.Second), kinds, 2, nil, func(s result.Second) { shown = append(shown, s) })
@@ -114,7 +115,7 @@ func TestTwoProcesses(t *testing.T) {
 	}
 }
 
-// TestWarmup is shown and not counted.
+// TestWarmup: the warm-up is shown, but not counted.
 func TestWarmup(t *testing.T) {
 	p := open(100, 3*time.Second)
 	p.Warmup = time.Second
@@ -128,8 +129,9 @@ func TestWarmup(t *testing.T) {
 	}
 }
 
-// TestEdgeOfTheWarmup: an action that is due where the warm-up ends is begun a moment before
-// or after the count. It is missing in neither case, and what the warm-up left is due.
+// TestEdgeOfTheWarmup: an action that is due when the warm-up ends may begin just before
+// or just after. In neither case it is missing. Actions that the warm-up did not begin
+// are due after it.
 func TestEdgeOfTheWarmup(t *testing.T) {
 	for _, run := range []struct{ early, then, due int64 }{{101, 99, 99}, {99, 101, 101}, {90, 100, 110}} {
 		p := open(100, 2*time.Second)
@@ -143,8 +145,8 @@ func TestEdgeOfTheWarmup(t *testing.T) {
 	}
 }
 
-// TestClosedIsCorrected: one client that waited for a second has missed some two
-// hundred posts of 4 ms. What nobody paces is left as it is.
+// TestClosedIsCorrected: a client that waited for a second has missed some two hundred
+// posts of 4 ms. Operations that are not paced are not corrected.
 func TestClosedIsCorrected(t *testing.T) {
 	p := open(0, time.Second)
 	p.Model, p.Stages = plan.Closed, []plan.Stage{{For: 2 * time.Second, From: 1, To: 1}}
@@ -167,8 +169,8 @@ func TestClosedIsCorrected(t *testing.T) {
 	}
 }
 
-// TestOutageIsCorrected: what had to wait until its client was back counts like a stall,
-// though it was answered at once.
+// TestOutageIsCorrected: an operation that had to wait until its client was back counts
+// like a stall, even if it was answered at once.
 func TestOutageIsCorrected(t *testing.T) {
 	p := open(0, time.Second)
 	p.Model, p.Stages = plan.Closed, []plan.Stage{{For: 2 * time.Second, From: 1, To: 1}}
@@ -185,7 +187,7 @@ func TestOutageIsCorrected(t *testing.T) {
 	}
 }
 
-// TestReasons counts refusals and failures apart, by what was said.
+// TestReasons: refusals and failures are counted separately, by their reason.
 func TestReasons(t *testing.T) {
 	r := measure.NewRecorder()
 	for turn := range 10 {
@@ -208,8 +210,8 @@ func TestReasons(t *testing.T) {
 	}
 }
 
-// TestBehind: a run is marked when the generator itself begins too much too late, and
-// not for what the provider has held back.
+// TestBehind: a run is marked if the generator itself begins too many actions late, but
+// not for actions that the provider has held back.
 func TestBehind(t *testing.T) {
 	for late, behind := range map[int]bool{0: false, 5: false, 20: true} {
 		r := measure.NewRecorder()
@@ -230,7 +232,7 @@ func TestBehind(t *testing.T) {
 	}
 }
 
-// TestMainFirst: the operation that the first scenario is about comes first.
+// TestMainFirst: the main operation of the first scenario comes first.
 func TestMainFirst(t *testing.T) {
 	p := open(10, time.Second)
 	p.Mix[0].Scenario = "connect"
@@ -244,8 +246,8 @@ func TestMainFirst(t *testing.T) {
 	}
 }
 
-// TestOutOfRange: a time beyond the histogram counts as its end, a negative one (a
-// clock of another machine) as nothing.
+// TestOutOfRange: a time beyond the histogram's range counts as its end. A negative time,
+// from another machine's clock, counts as zero.
 func TestOutOfRange(t *testing.T) {
 	r := measure.NewRecorder()
 	r.Done(0, "post", epoch, epoch, epoch.Add(5*time.Hour))
@@ -257,7 +259,7 @@ func TestOutOfRange(t *testing.T) {
 	}
 }
 
-// TestSelf looks at this process, where the system tells.
+// TestSelf measures this process, if the system tells what it uses.
 func TestSelf(t *testing.T) {
 	p := measure.Self()
 	if !p.Known() {
