@@ -10,8 +10,8 @@ import (
 
 const second = time.Second
 
-// TestScheduleSpreadsEvenly: at 4 a second, one is due every 250 ms, from the start
-// on.
+// TestScheduleSpreadsEvenly: at 4 per second one action is due every 250 ms, beginning at
+// the start.
 func TestScheduleSpreadsEvenly(t *testing.T) {
 	s := plan.NewSchedule([]plan.Stage{{For: 2 * second, From: 4, To: 4}}, 1)
 	for k := range int64(8) {
@@ -27,8 +27,8 @@ func TestScheduleSpreadsEvenly(t *testing.T) {
 	}
 }
 
-// TestRamp: from 0 to 100 a second in 10 s half the area of the rectangle is due,
-// and a quarter of that in the first half.
+// TestRamp: a ramp from 0 to 100 per second in 10 s has half the actions of a constant
+// 100 per second, and a quarter of these in its first half.
 func TestRamp(t *testing.T) {
 	s := plan.NewSchedule([]plan.Stage{{For: 10 * second, From: 0, To: 100}}, 1)
 	if s.Total() != 500 || s.Due(5*second) != 125 || s.Due(10*second) != 500 {
@@ -42,8 +42,8 @@ func TestRamp(t *testing.T) {
 	}
 }
 
-// TestSpike goes through stages of different levels, a falling one and one without
-// load among them.
+// TestSpike goes through stages of different levels. One of them falls and one has no
+// load.
 func TestSpike(t *testing.T) {
 	s := plan.NewSchedule([]plan.Stage{
 		{For: second, From: 10, To: 10}, {For: second, From: 1000, To: 1000},
@@ -65,8 +65,8 @@ func TestSpike(t *testing.T) {
 	}
 }
 
-// TestScheduleAgrees holds At and Due against each other for every action, for the
-// whole and for a share.
+// TestScheduleAgrees: At and Due agree for every action, for the whole load and for
+// shares of it.
 func TestScheduleAgrees(t *testing.T) {
 	stages := []plan.Stage{{For: second, From: 3, To: 70}, {For: 2 * second, From: 500, To: 2}, {For: second, From: 7.5, To: 7.5}}
 	for _, share := range []float64{1, 0.3, 1.0 / 7} {
@@ -85,7 +85,7 @@ func TestScheduleAgrees(t *testing.T) {
 	}
 }
 
-// TestShifted: two halves of a load, one shifted by half a step, send in turns.
+// TestShifted: two halves of a load, one of them shifted by half a step, send by turns.
 func TestShifted(t *testing.T) {
 	half := plan.NewSchedule([]plan.Stage{{For: second, From: 10, To: 10}}, 0.5)
 	for k := range half.Total() {
@@ -97,8 +97,8 @@ func TestShifted(t *testing.T) {
 	}
 }
 
-// TestWavesInAMix: the rate is shared out among single actions; waves of all clients
-// keep their pace.
+// TestWavesInAMix: the rate is divided among single actions, but waves of all clients
+// keep their own pace.
 func TestWavesInAMix(t *testing.T) {
 	p := &plan.Plan{
 		Mix: []plan.Share{{Scenario: "chat", Weight: 3}, {Scenario: "reconnect", Weight: 1}}, Model: plan.Open,

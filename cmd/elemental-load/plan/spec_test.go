@@ -35,7 +35,7 @@ warmup: 2s
 expect: [p99<20ms, errors=0]
 `
 
-// TestScenarioFile reads a file with everything, as YAML and as JSON.
+// TestScenarioFile reads a file with all keys, as YAML and as JSON.
 func TestScenarioFile(t *testing.T) {
 	asJSON := `{"scenarios": {"chat": 7, "history": 2, "poll": 1}, "stages": ["10x5s", "10-200x10s", "1000x1s"],
 		"clients": 1000, "users": 50, "servers": 3, "channels": 6, "history": 100, "size": "100-400",
@@ -64,8 +64,8 @@ func TestScenarioFile(t *testing.T) {
 	}
 }
 
-// TestOptionsGoBefore: what the command line says holds, the rest is the file's. A
-// rate takes the place of the file's stages; no warm-up is a word too.
+// TestOptionsGoBefore: options override the file, and everything else comes from the
+// file. A rate replaces the file's stages. A warm-up of 0 overrides too.
 func TestOptionsGoBefore(t *testing.T) {
 	file, err := plan.ReadSpec(write(t, evening))
 	if err != nil {
@@ -84,7 +84,7 @@ func TestOptionsGoBefore(t *testing.T) {
 	}
 }
 
-// TestStagesGoBefore the file's rate and times.
+// TestStagesGoBefore: stages replace the file's rate and times.
 func TestStagesGoBefore(t *testing.T) {
 	file, err := plan.ReadSpec(write(t, "rate: 50\nduration: 3s\nramp: 1s\n"))
 	if err != nil {
@@ -101,8 +101,8 @@ func TestStagesGoBefore(t *testing.T) {
 	}
 }
 
-// TestDefaults builds every scenario without a word, in both models, and finds all
-// that it needs.
+// TestDefaults: every scenario can be built with its defaults, in both models, with
+// everything it needs.
 func TestDefaults(t *testing.T) {
 	names := []string{plan.Mixed}
 	for _, s := range plan.Scenarios {
@@ -123,8 +123,8 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
-// TestRateGrowsClients: who may ask only now and then needs more clients for a
-// higher rate.
+// TestRateGrowsClients: if clients may act only at intervals, a higher rate needs more
+// clients.
 func TestRateGrowsClients(t *testing.T) {
 	spec := plan.Spec{Scenarios: plan.Mix{{Scenario: "poll", Weight: 1}}, Rate: new(plan.Number(1000))}
 	p, err := spec.Build()
@@ -133,8 +133,8 @@ func TestRateGrowsClients(t *testing.T) {
 	}
 }
 
-// TestCrowd: few clients have few channels, so that they meet; who names a number
-// gets it.
+// TestCrowd: few clients get few channels, so that they meet. Numbers that the user gives
+// are kept.
 func TestCrowd(t *testing.T) {
 	few := plan.Spec{Clients: new(plan.Count(11))}
 	p, err := few.Build()
@@ -147,7 +147,8 @@ func TestCrowd(t *testing.T) {
 	}
 }
 
-// TestWholeNumbers may be written in several ways; what stands for nothing is left out.
+// TestWholeNumbers: a whole number may be written in several ways. A key without a value
+// is as if left out.
 func TestWholeNumbers(t *testing.T) {
 	for _, written := range []string{"100", "100.0", "1e2", `"100"`, "0100", "+100 # a comment"} {
 		spec, err := plan.ReadSpec(write(t, "clients: "+written+"\nusers:\n"))
@@ -157,7 +158,7 @@ func TestWholeNumbers(t *testing.T) {
 	}
 }
 
-// TestRefusals: each mistake is named.
+// TestRefusals: the error names each mistake.
 func TestRefusals(t *testing.T) {
 	for text, want := range map[string]string{
 		"scenarios: dance":                `no scenario "dance": there are chat, fanout`,
@@ -220,7 +221,7 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// TestPlanSurvivesJSON: a plan goes to other processes and into result.json.
+// TestPlanSurvivesJSON: a plan is sent to other processes and written to result.json.
 func TestPlanSurvivesJSON(t *testing.T) {
 	spec := plan.Spec{Scenarios: plan.Mix{{Scenario: plan.Mixed, Weight: 1}}, Ramp: new(plan.Duration(time.Second))}
 	p, err := spec.Build()
