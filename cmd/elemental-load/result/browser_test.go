@@ -25,7 +25,7 @@ type view struct {
 	t *testing.T
 }
 
-// open writes a report and opens it in a tab of its own.
+// open writes a report and opens it in a new tab.
 func open(t *testing.T, ctx context.Context, r *Result, scheme string, width, height int64) *view {
 	t.Helper()
 	dir := t.TempDir()
@@ -40,7 +40,7 @@ func open(t *testing.T, ctx context.Context, r *Result, scheme string, width, he
 	return v
 }
 
-// inked counts, for each plot, the pixels in the colour of a series.
+// inked is a script that counts, for each plot, the pixels in the colour of a series.
 const inked = `(() => {
 	const style = getComputedStyle(document.documentElement), colours = [];
 	for (let i = 1; i <= 5; i++) {
@@ -62,7 +62,7 @@ const inked = `(() => {
 	return found;
 })()`
 
-// picture is what a plot looks like.
+// picture is a script that returns the picture of a plot.
 func picture(plot string) string {
 	return fmt.Sprintf(`document.querySelector("#plot-%s canvas").toDataURL()`, plot)
 }
@@ -78,7 +78,7 @@ func TestReportInABrowser(t *testing.T) {
 				v.Fine()
 				drawn := chromiumtest.Evaluate[map[string]int](v, inked)
 				for _, plot := range everyPlot {
-					const line = 100 // pixels at least
+					const line = 100 // least number of pixels
 					if drawn["plot-"+plot] < line {
 						t.Errorf("the plot of %s has %d pixels of lines", plot, drawn["plot-"+plot])
 					}
@@ -96,8 +96,8 @@ func TestReportInABrowser(t *testing.T) {
 	}
 }
 
-// screenshot keeps a picture of the whole page where
-// ELEMENTAL_REPORT_PICTURES names a folder, for people to look at.
+// screenshot keeps a picture of the whole page, for people to look at, if
+// ELEMENTAL_REPORT_PICTURES names a folder.
 func (v *view) screenshot(scheme string, width int64) {
 	v.t.Helper()
 	dir := os.Getenv("ELEMENTAL_REPORT_PICTURES")
@@ -145,8 +145,8 @@ func TestReportMoves(t *testing.T) {
 	v.Await(`getComputedStyle(document.body).backgroundColor === "rgb(255, 255, 255)"`)
 }
 
-// One cursor goes through all plots of one time axis, and each tells its values
-// with their units.
+// All plots with the same time axis share one cursor, and each shows its values with
+// their units.
 func TestReportTellsValues(t *testing.T) {
 	v := open(t, browser(t), load(t, "stalled"), "light", 1000, 900)
 	chromiumtest.Evaluate[chromedp.Void](v, `document.querySelector("#plot-latency .u-over").scrollIntoView({block: "center"})`)
@@ -191,7 +191,8 @@ func TestReportForThoseWhoSeeNoPlot(t *testing.T) {
 	}
 }
 
-// Neither what others wrote nor anything else runs, or is fetched.
+// Nothing but the page's own scripts runs, whatever others wrote into texts, and nothing
+// is fetched.
 func TestReportRunsNothingElse(t *testing.T) {
 	for name, r := range map[string]*Result{"hostile": hostile(t), "empty": {Format: Format}, "of a second": {Format: Format, Seconds: make([]Second, 1)}} {
 		t.Run(name, func(t *testing.T) {
@@ -204,7 +205,8 @@ func TestReportRunsNothingElse(t *testing.T) {
 				t.Errorf("the page is %d wide", wide)
 			}
 
-			// The test would hear it, and the page's policy refuses it.
+			// Shows that the test would notice: here the page's policy has to refuse
+			// both.
 			chromiumtest.Evaluate[chromedp.Void](v, `{ const i = new Image(); i.onerror = () => { window.refused = true; }; i.src = "other.png"; document.body.append(i); }`)
 			chromiumtest.Evaluate[chromedp.Void](v, `{ const s = document.createElement("script"); s.textContent = "window.gotcha = 1"; document.body.append(s); console.log("heard"); }`)
 			v.Await(`window.refused`)

@@ -10,7 +10,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 )
 
-// several are runs of the same, each with a chance of its own.
+// several makes runs of the same kind, each with its own random numbers.
 func several(label string, n int, slower float64) Side {
 	s := Side{Label: label}
 	for i := range n {
@@ -48,7 +48,7 @@ func TestCompareByRuns(t *testing.T) {
 	}
 }
 
-// Whatever is compared with its like, chance makes no difference.
+// Between sides of the same kind no difference beyond noise is found.
 func TestCompareFindsNoDifferenceInChance(t *testing.T) {
 	for _, n := range []int{1, 2, 5, 6} {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
@@ -69,8 +69,8 @@ func TestCompareFindsADifferenceInSeconds(t *testing.T) {
 	}
 }
 
-// Four runs a side can be as different as they like: with the rank test, that
-// happens by chance once in 35 times.
+// With four runs on each side no difference can be judged: with the rank test even the
+// largest one comes about by chance once in 35 times.
 func TestFewRunsAreNotTaken(t *testing.T) {
 	for n, want := range map[[2]int]bool{{1, 1}: false, {3, 3}: false, {4, 4}: false, {4, 6}: true, {5, 5}: true, {0, 9}: false, {2, 300}: true, {20, 20}: true} {
 		if got := canTell(n); got != want {
@@ -155,20 +155,19 @@ func TestReadSide(t *testing.T) {
 	}
 }
 
-// The seconds that are the samples are those that are measured, in stretches of
-// one length.
+// If seconds are the samples, they are the measured ones, in stretches of one length.
 func TestSamplesOfSeconds(t *testing.T) {
 	one, other := several("one", 1, 1), several("other", 2, 1)
 	s := sampled(&one, &other)
 	if s.runs || s.length != 2 || s.n != [2]int{10, 20} {
 		t.Fatalf("%+v", s)
 	}
-	one.Runs[0].Seconds = one.Runs[0].Seconds[:21] // 2 of warm-up and 19
+	one.Runs[0].Seconds = one.Runs[0].Seconds[:21] // 2 of warm-up and 19 measured
 	m := measuresOf("post")[0]
 	if n, m := len(s.of(&m, &one)), len(s.of(&m, &other)); n != 9 || m != 20 {
 		t.Errorf("%d and %d samples", n, m)
 	}
-	one.Runs = append(one.Runs, load(t, "closed")) // has no post, and nothing is known of its provider
+	one.Runs = append(one.Runs, load(t, "closed")) // has no post, and its provider's process is not known
 	for _, m := range append(measuresOf("post"), measuresOfProvider...) {
 		for _, v := range s.of(&m, &one) {
 			if v <= 0 {

@@ -58,11 +58,11 @@ func TestExpectations(t *testing.T) {
 		{"memoryperconn<64KiB", steady, true, "60.0 KiB"},
 		{"memoryperconn<60kB", steady, false, "60.0 KiB"},
 
-		// What never came to be done has failed not once.
+		// An operation that was never done has failed zero times.
 		{"connection.failed=0", steady, true, "0"},
 		{"connection.done>0", steady, false, "0"},
 
-		// What cannot be told is not met.
+		// An expectation whose value is not known is not met.
 		{"cpu>=0", closed, false, "the provider's process is not known"},
 		{"memory>=0B", closed, false, "the provider's process is not known"},
 		{"memoryperconn>=0B", stalled, false, "there were too few connections to tell"},

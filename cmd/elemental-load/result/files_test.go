@@ -77,8 +77,8 @@ func TestFilesOfARun(t *testing.T) {
 	golden(t, "closed.csv", content(t, dir, "seconds.csv"))
 }
 
-// TestFilesOfAnotherRun: what a run left that was kept in the same folder is not taken for
-// the new one's. What is nobody's stays.
+// TestFilesOfAnotherRun: files of an earlier run in the same folder are removed, so that
+// they are not taken for files of the new one. Files that belong to no run stay.
 func TestFilesOfAnotherRun(t *testing.T) {
 	dir := t.TempDir()
 	if err := Write(dir, load(t, "steady")); err != nil {
@@ -125,7 +125,7 @@ func TestRewrite(t *testing.T) {
 	}
 }
 
-// What fails leaves what was there, and nothing beside it.
+// If writing fails, the old file stays, and no temporary file is left.
 func TestNoFileIsHalfWritten(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "report.html"), []byte("old"), 0o644); err != nil {
@@ -188,8 +188,7 @@ func TestReadTellsWhatIsWrong(t *testing.T) {
 	}
 }
 
-// No name of an operation leads out of the folder, hides a file or replaces
-// another one.
+// No name of an operation can lead out of the folder, hide a file or replace another one.
 func TestHostileNames(t *testing.T) {
 	parent := t.TempDir()
 	dir := filepath.Join(parent, "run")
@@ -226,7 +225,7 @@ func TestHostileNames(t *testing.T) {
 	}
 }
 
-// A link that somebody put into the folder is not followed out of it.
+// A link in the folder is not followed out of it.
 func TestLinksAreNotFollowed(t *testing.T) {
 	parent := t.TempDir()
 	dir := filepath.Join(parent, "run")

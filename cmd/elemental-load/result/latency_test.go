@@ -23,7 +23,7 @@ func histogram(t *testing.T, micros ...int64) *hdrhistogram.Histogram {
 
 func TestLatencyOfAHistogram(t *testing.T) {
 	h := NewHistogram()
-	for v := int64(1); v <= 1000; v++ { // each kept exactly: below 2048
+	for v := int64(1); v <= 1000; v++ { // values below 2048 are kept exactly
 		if err := h.RecordValue(v); err != nil {
 			t.Fatal(err)
 		}
@@ -100,13 +100,13 @@ func TestCorrection(t *testing.T) {
 	}
 }
 
-// Values that share a bar are put in together. That must come to the same as one
-// at a time, as the library does when a value is recorded.
+// Values that share a bar are added together. The outcome must be the same as when they
+// are added one by one, as the library does when a value is recorded.
 func TestCorrectionOfCoarseBars(t *testing.T) {
 	for _, interval := range []int64{1, 7, 1000, 4096, 99_999} {
 		h, want := NewHistogram(), NewHistogram()
 		for _, v := range []int64{3, 5_000, 123_456, 123_456, 3_000_001} {
-			seen := histogram(t, v).ValueAtPercentile(100) // a histogram keeps the end of a bar
+			seen := histogram(t, v).ValueAtPercentile(100) // a histogram keeps the upper end of a bar
 			if err := h.RecordValue(v); err != nil {
 				t.Fatal(err)
 			}
@@ -121,13 +121,13 @@ func TestCorrectionOfCoarseBars(t *testing.T) {
 	}
 }
 
-// Hours corrected by a microsecond would be 3.6 billion values each: one by one,
-// that never ends.
+// Correcting hours by a microsecond would add 3.6 billion values for each: one by one,
+// that would never end.
 func TestCorrectionIsBounded(t *testing.T) {
 	h := NewHistogram()
 	var want int64
 	for i := range int64(500) {
-		v := mostMicros - i*2_100_000 // each in a bar of its own
+		v := mostMicros - i*2_100_000 // each value in its own bar
 		if err := h.RecordValues(v, 1000); err != nil {
 			t.Fatal(err)
 		}

@@ -21,7 +21,7 @@ func rendered(t *testing.T, r *Result) string {
 	return out.String()
 }
 
-// Every figure of the run is there as text, for those who see no plot.
+// Every figure of the run is there as text too, for those who cannot see the plots.
 func TestPageSaysEverything(t *testing.T) {
 	tags := regexp.MustCompile(`<[^>]*>`)
 	got := strings.Join(strings.Fields(tags.ReplaceAllString(rendered(t, load(t, "stalled")), " ")), " ")
@@ -39,7 +39,7 @@ func TestPageSaysEverything(t *testing.T) {
 	}
 }
 
-// Nothing is fetched, and the browser is told to fetch and run nothing else.
+// The page fetches nothing, and tells the browser to fetch and run nothing else.
 func TestPageStandsAlone(t *testing.T) {
 	got := rendered(t, load(t, "steady"))
 	if found := regexp.MustCompile(`(?i)\s(src|href|action|srcset|data)=|@import|url\(|<(link|iframe|object|embed|img|base)\b`).FindString(got); found != "" {
@@ -74,7 +74,7 @@ func TestPageIsSafe(t *testing.T) {
 
 const evilMarkup = `</script><script>window.gotcha=1</script><img src=x onerror="window.gotcha=1"><svg onload=window.gotcha=1>"'--><!--`
 
-// hostile is a run whose every text tries to run as a script.
+// hostile is a run in which every text tries to run as a script.
 func hostile(t *testing.T) *Result {
 	t.Helper()
 	r := load(t, "stalled")
@@ -90,7 +90,8 @@ func hostile(t *testing.T) *Result {
 	return r
 }
 
-// A run of days has more seconds than a screen has columns.
+// A run of days has more seconds than a screen has columns, so the plots have fewer
+// points.
 func TestLongRunsHaveFewPoints(t *testing.T) {
 	r := load(t, "closed")
 	one := r.Seconds[0]
@@ -105,7 +106,7 @@ func TestLongRunsHaveFewPoints(t *testing.T) {
 	}
 }
 
-// The plan is told in words, field by field: a new one needs its words.
+// The page tells each field of the plan in words. A new field needs its own words.
 func TestEveryFieldOfThePlanIsTold(t *testing.T) {
 	var got []string
 	for field := range reflect.TypeFor[plan.Plan]().Fields() {

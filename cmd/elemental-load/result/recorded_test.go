@@ -15,8 +15,8 @@ import (
 
 func updating() bool { return os.Getenv("ELEMENTAL_UPDATE") == "1" }
 
-// recorded are the runs of testdata/<name>/result.json; ELEMENTAL_UPDATE=1 makes
-// them anew.
+// recorded makes the runs of testdata/<name>/result.json. With ELEMENTAL_UPDATE=1 the
+// files are written again.
 var recorded = map[string]func() *Result{
 	"steady":  func() *Result { return steady(1, 1) },
 	"stalled": stalled,
@@ -46,7 +46,8 @@ func load(t testing.TB, name string) *Result {
 	return r
 }
 
-// golden compares with a file in testdata; ELEMENTAL_UPDATE=1 writes it.
+// golden compares a text with a file in testdata. With ELEMENTAL_UPDATE=1 it writes the
+// file.
 func golden(t *testing.T, name, got string) {
 	t.Helper()
 	file := filepath.Join("testdata", name)
@@ -64,7 +65,7 @@ func golden(t *testing.T, name, got string) {
 	}
 }
 
-// workload makes a run of some seconds out of chance that always falls the same.
+// workload makes a run of some seconds from random numbers that are the same each time.
 type workload struct {
 	r       *Result
 	chance  *rand.Rand
@@ -74,7 +75,7 @@ type workload struct {
 	order   []string
 }
 
-// pair is one operation's latencies.
+// pair holds one operation's latencies.
 type pair struct {
 	about                  string
 	corrected, uncorrected *hdrhistogram.Histogram
@@ -99,7 +100,7 @@ func (w *workload) operation(name, about string) {
 	w.whole[name] = &pair{about, NewHistogram(), NewHistogram()}
 }
 
-// micros is a latency with a long tail around a median.
+// micros is a random latency in microseconds: around a median, with a long tail.
 func (w *workload) micros(median float64) int64 {
 	v := median * math.Exp(w.chance.NormFloat64()*0.45)
 	if w.chance.Float64() < 0.004 {
@@ -108,14 +109,14 @@ func (w *workload) micros(median float64) int64 {
 	return int64(v)
 }
 
-// second fills one second of an operation; late is what the provider's stall
-// adds to the nth of n.
+// second fills in one second of an operation. Late is what the provider's stall adds to
+// the i-th of n requests.
 func (w *workload) second(t int, name string, n int, median float64, late func(i, n int) int64) {
 	of := NewHistogram()
 	for i := range n {
 		v := w.micros(median)
 		due := v + late(i, n)
-		_ = of.RecordValue(due) // far below an hour
+		_ = of.RecordValue(due) // far below an hour, so it cannot fail
 		if t < w.warmup {
 			continue
 		}
@@ -128,7 +129,7 @@ func (w *workload) second(t int, name string, n int, median float64, late func(i
 
 func onTime(int, int) int64 { return 0 }
 
-// result puts the operations in.
+// result adds the operations to the result.
 func (w *workload) result() *Result {
 	for _, name := range w.order {
 		p := w.whole[name]
@@ -140,7 +141,7 @@ func (w *workload) result() *Result {
 	return w.r
 }
 
-// usage fills what the processes used in each second.
+// usage fills in what the processes used in each second.
 func (w *workload) usage(cpu float64, memory int64) {
 	for i := range w.r.Seconds {
 		s := &w.r.Seconds[i]
@@ -155,7 +156,8 @@ const (
 	aboutDelivered = "from when a post was due to its push at a subscriber"
 )
 
-// steady is an open run in which all goes well. slower multiplies its latencies.
+// steady is a run of the open model in which all goes well. Slower multiplies its
+// latencies.
 func steady(seed uint64, slower float64) *Result {
 	w := newWorkload(seed, 2, 20)
 	w.operation("post", aboutPost)
@@ -186,15 +188,15 @@ func steady(seed uint64, slower float64) *Result {
 	return r
 }
 
-// stalled is an open run whose provider stops for a second, refuses some, loses
-// two messages, and in which much is to be told.
+// stalled is a run of the open model whose provider stops for a second, refuses some
+// requests and loses two messages. So its report has much to tell.
 func stalled() *Result {
 	w := newWorkload(2, 2, 30)
 	w.operation("post", aboutPost)
 	w.operation("delivered", aboutDelivered)
 	w.operation("poll.messages", "from when new messages were due to be asked for to the answer")
 	w.operation("login", "")
-	const stall, long = 12, 1_000_000 // the second, and microseconds
+	const stall, long = 12, 1_000_000 // the second in which it stops; how long, in microseconds
 	for t := range w.r.Seconds {
 		late := onTime
 		if t == stall {
@@ -238,7 +240,7 @@ func stalled() *Result {
 	return r
 }
 
-// closed is a closed run against a provider whose process is not known.
+// closed is a run of the closed model against a provider whose process is not known.
 func closed() *Result {
 	w := newWorkload(3, 0, 10)
 	w.operation("poll.total", "from a question to its answer")

@@ -47,7 +47,7 @@ func TestColourChangesNoWord(t *testing.T) {
 	}
 }
 
-// A result.json of somebody else must not steer the terminal.
+// A result.json of somebody else must not be able to control the terminal.
 func TestTextIsSafeToShow(t *testing.T) {
 	r := load(t, "stalled")
 	const evil = "\x1b]0;gotcha\a\x1b[2J\u202e"
