@@ -14,15 +14,15 @@ import (
 	"elemental/cmd/elemental/providertest"
 )
 
-// patience bounds every wait.
+// patience limits every wait.
 const patience = providertest.Patience
 
-// program is the real provider.
+// program is the path of the real provider.
 var program string
 
-// With this variable, the test binary is a small load tester: it starts a
-// provider, tells its address, and stops it when its standard input ends. The
-// value is the way in which it starts it.
+// With this variable set, the test binary is a small load tester: it starts a provider,
+// prints its address, and stops it when its standard input ends. The value is the way in
+// which it starts the provider.
 const asLoadTester = "SELFHOST_LOADTESTER"
 
 func TestMain(m *testing.M) {
@@ -38,7 +38,7 @@ func testAll(m *testing.M) int {
 		defer func() { _ = os.RemoveAll(dir) }()
 		program, err = providertest.Build(dir, "elemental/cmd/elemental")
 	}
-	// The race detector makes each exit wait a second unless told otherwise.
+	// Without this, the race detector makes each exit wait a second.
 	if err = errors.Join(err, os.Setenv("GORACE", "atexit_sleep_ms=0")); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
@@ -46,14 +46,14 @@ func testAll(m *testing.M) int {
 	return m.Run()
 }
 
-// The ways of the small load tester.
+// The ways in which the small load tester starts its provider.
 const (
 	simply         = "simply"
 	onDoomedThread = "on a thread that ends"
 )
 
-// The first thread never ends: it is kept for the main goroutine, so that no other
-// runs on it.
+// The first thread of a process never ends. It is locked to the main goroutine here, so
+// that no other goroutine runs on it.
 func init() {
 	if os.Getenv(asLoadTester) == onDoomedThread {
 		runtime.LockOSThread()
@@ -67,7 +67,7 @@ func loadTester(way string) int {
 	done := make(chan struct{})
 	go func() {
 		if way == onDoomedThread {
-			runtime.LockOSThread() // and never unlocked: the thread ends with this function
+			runtime.LockOSThread() // never unlocked, so the thread ends with this function
 		}
 		p, err = selfhost.Start(context.Background(), o)
 		close(done)
@@ -88,11 +88,11 @@ func loadTester(way string) int {
 	return 0
 }
 
-// script writes a program.
+// script writes a shell script and returns its path.
 func script(t *testing.T, text string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "program")
-	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+text+"\n"), 0o700); err != nil { //nolint:gosec // it is to be run
+	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+text+"\n"), 0o700); err != nil { //nolint:gosec // it has to be executable
 		t.Fatal(err)
 	}
 	return path

@@ -9,7 +9,7 @@ import (
 	"elemental/cmd/elemental-load/selfhost"
 )
 
-// TestEndsWithTheLoadTester kills the load tester: the provider goes too.
+// TestEndsWithTheLoadTester: if the load tester is killed, the provider ends too.
 func TestEndsWithTheLoadTester(t *testing.T) {
 	r := run(t, this(t), ".", "SELFHOST_PROGRAM="+program)
 	r.hosts()
@@ -22,7 +22,7 @@ func TestEndsWithTheLoadTester(t *testing.T) {
 	}
 }
 
-// TestOutlivesTheThread ends the thread on which Start was called: the provider
+// TestOutlivesTheThread: when the thread ends on which Start was called, the provider
 // must not take that for the end of the load tester.
 func TestOutlivesTheThread(t *testing.T) {
 	r := run(t, this(t), ".", "SELFHOST_PROGRAM="+program, asLoadTester+"="+onDoomedThread)
@@ -33,7 +33,8 @@ func TestOutlivesTheThread(t *testing.T) {
 	}
 }
 
-// TestOwnProcessGroup is what keeps the terminal's Ctrl-C from the provider.
+// TestOwnProcessGroup: the provider has its own process group, which keeps the terminal's
+// Ctrl-C from it.
 func TestOwnProcessGroup(t *testing.T) {
 	p := start(t, selfhost.Options{})
 	if group, err := syscall.Getpgid(p.Pid); err != nil || group != p.Pid {

@@ -15,7 +15,7 @@ import (
 	"elemental/cmd/elemental-load/selfhost"
 )
 
-// start starts a provider for a test, which stops it at its end.
+// start starts a provider for a test. It is stopped at the end of the test.
 func start(t *testing.T, o selfhost.Options) *selfhost.Provider {
 	t.Helper()
 	if o.Program == "" {
@@ -32,7 +32,7 @@ func start(t *testing.T, o selfhost.Options) *selfhost.Provider {
 	return p
 }
 
-// killAtOnce is a context that leaves a Stop no time.
+// killAtOnce is a context that has ended, with which Stop kills at once.
 func killAtOnce() context.Context {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
@@ -52,7 +52,7 @@ func dial(t *testing.T, addr string) net.Conn {
 	return conn
 }
 
-// ask gives the answer to a request.
+// ask returns the answer to a request.
 func ask(t *testing.T, conn net.Conn, request string) string {
 	t.Helper()
 	if _, err := io.WriteString(conn, request); err != nil {
@@ -65,7 +65,7 @@ func ask(t *testing.T, conn net.Conn, request string) string {
 	return answer
 }
 
-// isEmpty fails the test where something is left in a folder.
+// isEmpty fails the test if a folder is not empty.
 func isEmpty(t *testing.T, dir string) {
 	t.Helper()
 	left, err := os.ReadDir(dir)
@@ -118,8 +118,8 @@ func TestKeep(t *testing.T) {
 	}
 }
 
-// TestEnvironment has a variable of the user's own provider, which would show in
-// its name.
+// TestEnvironment: a variable of the user's own provider, which would show in the
+// provider's name, has no effect.
 func TestEnvironment(t *testing.T) {
 	t.Setenv("ELEMENTAL_PROVIDERNAME", "FROM-THE-ENVIRONMENT")
 	p := start(t, selfhost.Options{})
@@ -128,8 +128,8 @@ func TestEnvironment(t *testing.T) {
 	}
 }
 
-// TestAllAddresses listens on all of them, which is nothing that can be called
-// everywhere.
+// TestAllAddresses: if the provider listens on all addresses, Addr is one that clients
+// can connect to.
 func TestAllAddresses(t *testing.T) {
 	for host, want := range map[string]string{"0.0.0.0": "127.0.0.1:", "::": "127.0.0.1:", "127.0.0.2": "127.0.0.2:"} {
 		p := start(t, selfhost.Options{Args: []string{"--host", host}})
@@ -140,8 +140,8 @@ func TestAllAddresses(t *testing.T) {
 	}
 }
 
-// TestDiesEarly has providers that do not come to listen: the error says why,
-// in the provider's words, and nothing is left, since there is nothing to keep.
+// TestDiesEarly: if a provider ends before it listens, the error says why in the
+// provider's words. Nothing is left, since there is nothing to keep.
 func TestDiesEarly(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -170,7 +170,7 @@ func TestDiesEarly(t *testing.T) {
 	}
 }
 
-// TestSaysNothing has a program that does not say that it listens.
+// TestSaysNothing: a program does not say that it listens.
 func TestSaysNothing(t *testing.T) {
 	silent := script(t, "echo some other program >&2; exec sleep 1000")
 	parent := t.TempDir()
@@ -186,7 +186,7 @@ func TestSaysNothing(t *testing.T) {
 	isEmpty(t, parent)
 }
 
-// TestDies has one that is killed by somebody during the load.
+// TestDies: somebody kills the provider during the load.
 func TestDies(t *testing.T) {
 	parent := t.TempDir()
 	p := start(t, selfhost.Options{Parent: parent})
@@ -206,8 +206,8 @@ func TestDies(t *testing.T) {
 	isEmpty(t, parent)
 }
 
-// TestDoesNotStop has a provider that hears no signal but the last, and two who
-// stop it: the second one, in a hurry, ends the wait of the first.
+// TestDoesNotStop: a provider ignores every signal but SIGKILL, and Stop is called twice.
+// The second call has no time, and so ends the wait of the first.
 func TestDoesNotStop(t *testing.T) {
 	deaf := script(t, "trap 'echo no >&2' TERM\n"+
 		"echo 'elemental: listening on 127.0.0.1:1 (encoding ascii, data in x, 1 connections at most)'\n"+
@@ -225,7 +225,7 @@ func TestDoesNotStop(t *testing.T) {
 		select {
 		case <-p.Exited():
 			t.Fatal("it stopped")
-		case <-time.After(time.Millisecond): // a pace for looking
+		case <-time.After(time.Millisecond): // the pace of looking
 		}
 	}
 	check(p.Stop(killAtOnce()))
@@ -233,20 +233,20 @@ func TestDoesNotStop(t *testing.T) {
 	isEmpty(t, parent)
 }
 
-// TestScript has a script as the program: what it started ends with it.
+// TestScript: the program is a script, and the provider that it starts ends with it.
 func TestScript(t *testing.T) {
 	wrapper := script(t, program+` "$@"; echo it has ended >&2`)
 	p := start(t, selfhost.Options{Program: wrapper})
 	conn := dial(t, p.Addr)
 	if err := p.Stop(t.Context()); err == nil || !strings.Contains(err.Error(), "signal: terminated") {
-		t.Errorf("it says %v", err) // of the script, which does not care for signals
+		t.Errorf("it says %v", err) // about the script, which does not handle signals
 	}
 	if _, err := conn.Read(make([]byte, 1)); err == nil || os.IsTimeout(err) {
 		t.Errorf("the provider is still there (%v)", err)
 	}
 }
 
-// TestLogIsBounded has a provider that prints much, and one endless line.
+// TestLogIsBounded: a provider prints much, and one endless line.
 func TestLogIsBounded(t *testing.T) {
 	chatty := script(t, "i=0; while [ $i -lt 500 ]; do i=$((i+1)); echo line $i; done >&2\n"+
 		"head -c 100000 /dev/zero | tr '\\0' x >&2; exit 7")
@@ -261,8 +261,8 @@ func TestLogIsBounded(t *testing.T) {
 	}
 }
 
-// TestManyRequestsPrinted has a provider that prints each request: that must
-// neither stop it nor fill the memory.
+// TestManyRequestsPrinted: a provider prints each request. That must neither stop it nor
+// fill the memory.
 func TestManyRequestsPrinted(t *testing.T) {
 	p := start(t, selfhost.Options{Args: []string{"--logrequests"}})
 	conn := dial(t, p.Addr)

@@ -11,7 +11,7 @@ import (
 	"elemental/cmd/elemental/providertest"
 )
 
-// tester is a load tester of its own: the test binary in another process.
+// tester is a load tester in another process: the test binary.
 type tester struct {
 	t      *testing.T
 	cmd    *exec.Cmd
@@ -21,7 +21,7 @@ type tester struct {
 	addr   string
 }
 
-// run runs a load tester in the folder dir, with more variables.
+// run runs a load tester in the folder dir, with additional environment variables.
 func run(t *testing.T, binary, dir string, env ...string) *tester {
 	t.Helper()
 	r := &tester{t: t, cmd: exec.Command(binary), out: providertest.NewLines(), exited: make(chan struct{})}
@@ -37,7 +37,7 @@ func run(t *testing.T, binary, dir string, env ...string) *tester {
 	}
 	t.Cleanup(func() { _ = r.cmd.Process.Kill() })
 	go func() {
-		_ = r.cmd.Wait() // its result is in ProcessState
+		_ = r.cmd.Wait() // the outcome is in ProcessState
 		close(r.exited)
 	}()
 	return r
@@ -53,7 +53,7 @@ func (r *tester) hosts() {
 	r.addr = strings.TrimPrefix(line, "addr: ")
 }
 
-// finish ends it in order, and gives what it printed.
+// finish ends it normally, and returns what it printed.
 func (r *tester) finish() string {
 	r.t.Helper()
 	if err := r.stdin.Close(); err != nil {
@@ -63,7 +63,7 @@ func (r *tester) finish() string {
 	return r.out.Text()
 }
 
-// this is the test binary.
+// this is the path of the test binary.
 func this(t *testing.T) string {
 	t.Helper()
 	path, err := os.Executable()
@@ -81,14 +81,14 @@ func copyOf(t *testing.T, from, dir, name string) string {
 		t.Fatal(err)
 	}
 	to := filepath.Join(dir, name)
-	if err = os.WriteFile(to, content, 0o700); err != nil { //nolint:gosec // it is to be run
+	if err = os.WriteFile(to, content, 0o700); err != nil { //nolint:gosec // it has to be executable
 		t.Fatal(err)
 	}
 	return to
 }
 
-// TestFindsTheProgram has it in each place in turn. The first one that there is
-// counts: those further down are broken.
+// TestFindsTheProgram: the program is in each of the possible places in turn. The first
+// place counts: the programs in later ones are broken.
 func TestFindsTheProgram(t *testing.T) {
 	broken, elsewhere := t.TempDir(), t.TempDir()
 	copyOf(t, script(t, "echo the wrong program >&2; exit 1"), broken, "elemental")
@@ -101,7 +101,8 @@ func TestFindsTheProgram(t *testing.T) {
 	if err := os.Symlink(hasBeside, linked); err != nil {
 		t.Fatal(err)
 	}
-	// What is compiled once is not compiled again: the wait for it is bounded below.
+	// What was compiled before is not compiled again, so that the wait below is short
+	// enough.
 	if _, err := providertest.Build(t.TempDir(), "elemental/cmd/elemental", "-race=false"); err != nil {
 		t.Fatal(err)
 	}
@@ -109,7 +110,7 @@ func TestFindsTheProgram(t *testing.T) {
 	for _, c := range []struct {
 		where, binary, dir string
 		env                []string
-		want               string // said besides the address
+		want               string // what is printed besides the address
 	}{
 		{"named", besideBroken, ".", []string{"SELFHOST_PROGRAM=" + program, goAndBroken}, ""},
 		{"beside", hasBeside, ".", []string{goAndBroken}, ""},
@@ -127,7 +128,7 @@ func TestFindsTheProgram(t *testing.T) {
 	}
 }
 
-// TestNoProgram has it nowhere, or something else in its place.
+// TestNoProgram: there is no program, or something else in its place.
 func TestNoProgram(t *testing.T) {
 	dir := t.TempDir()
 	noProgram := filepath.Join(dir, "text")
