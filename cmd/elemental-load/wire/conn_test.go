@@ -16,10 +16,10 @@ import (
 	"elemental/protocol"
 )
 
-// Waits are for conditions; patience only bounds how long a failure takes.
+// Waits are for conditions; patience only limits how long a failure takes.
 const patience = 60 * time.Second
 
-// heard is a Handler that keeps what it hears.
+// heard is a Handler that keeps what it is told.
 type heard struct {
 	mu     sync.Mutex
 	events []string
@@ -47,8 +47,8 @@ func (h *heard) wait(t *testing.T) error {
 	}
 }
 
-// provider answers one connection with words, after it has read so many requests;
-// then it closes, if it is to.
+// provider is a provider for one connection. It reads that many requests, sends these
+// words, and then closes the connection if closes is true.
 func provider(t *testing.T, closes bool, requests int, words ...string) *wire.Dialer {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -77,7 +77,7 @@ func provider(t *testing.T, closes bool, requests int, words ...string) *wire.Di
 			}
 		}
 		if !closes {
-			_, _ = io.Copy(io.Discard, conn) // until the client goes
+			_, _ = io.Copy(io.Discard, conn) // waits until the client goes
 		}
 	})
 	return &wire.Dialer{Address: netip.MustParseAddrPort(listener.Addr().String()), Timeout: patience}
@@ -106,8 +106,8 @@ func next(t *testing.T, answers <-chan *wire.Answer) *wire.Answer {
 
 func ping() *protocol.Request { return &protocol.Request{Call: protocol.String("ping")} }
 
-// TestAnswersInOrder: answers find their requests in order, events come between,
-// in pieces that have nothing to do with objects.
+// TestAnswersInOrder: answers belong to the requests in order. Events come in between,
+// and the pieces that are read do not end where objects do.
 func TestAnswersInOrder(t *testing.T) {
 	h := newHeard()
 	c := dial(t, provider(t, false, 3, `{"resp":true,"ind`, `ex":1}{"call":"newmessage","message":"hi"}`+"\n"+`{"resp":false,"reason":"busy, try again","code":"busy"}`,
@@ -133,11 +133,12 @@ func TestAnswersInOrder(t *testing.T) {
 	}
 }
 
-// TestLastWord: who waits when the provider ends the connection hears why.
+// TestLastWord: if the provider gives a reason when it ends a connection, those who wait
+// get it.
 func TestLastWord(t *testing.T) {
 	for _, word := range []string{
 		`{"call":"disconnected","reason":"reading too slowly","code":"slow_reader"}`,
-		`{"resp":true}{"resp":false,"reason":"reading too slowly","code":"slow_reader"}`, // an answer to nobody
+		`{"resp":true}{"resp":false,"reason":"reading too slowly","code":"slow_reader"}`, // the second one answers no request
 	} {
 		h := newHeard()
 		c := dial(t, provider(t, true, 1, word), h)
@@ -153,7 +154,7 @@ func TestLastWord(t *testing.T) {
 	}
 }
 
-// TestCutOff: requests without an answer end with the connection, each once.
+// TestCutOff: each request without an answer ends with the connection, once.
 func TestCutOff(t *testing.T) {
 	h := newHeard()
 	c := dial(t, provider(t, true, 2, `{"resp":true}{"resp":`), h)
@@ -166,7 +167,7 @@ func TestCutOff(t *testing.T) {
 		t.Errorf("%+v %+v", one, two)
 	}
 	if err := h.wait(t); err == nil || strings.Contains(err.Error(), "127.0.0.1") {
-		t.Errorf("%v", err) // without addresses, so that equal causes can be counted
+		t.Errorf("%v", err) // it has no addresses, so that equal causes can be counted together
 	}
 	if len(answers) != 0 {
 		t.Error("an answer too many")
@@ -208,7 +209,7 @@ func TestSources(t *testing.T) {
 	}
 }
 
-// TestSourcesAreUsed connects from each address in turn.
+// TestSourcesAreUsed: connections are made from each source address in turn.
 func TestSourcesAreUsed(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

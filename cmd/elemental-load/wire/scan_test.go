@@ -18,7 +18,7 @@ var objects = []string{
 	`{}`,
 }
 
-// TestFrames cuts a stream into its objects, wherever it comes in two, and with
+// TestFrames: a stream is cut into its objects, wherever it is split in two, and with
 // nothing, a newline or spaces between them.
 func TestFrames(t *testing.T) {
 	for _, between := range []string{"", "\n", "  \r\n "} {
@@ -55,7 +55,7 @@ func TestParseAnswer(t *testing.T) {
 	}
 }
 
-// TestParseRefusal: the original has reasons and no codes.
+// TestParseRefusal: the original provider sends reasons but no codes.
 func TestParseRefusal(t *testing.T) {
 	for text, code := range map[string]string{
 		`{"resp":false,"reason":"busy, try again","code":"busy"}`:                                 "busy",
@@ -85,8 +85,8 @@ func TestParsePush(t *testing.T) {
 	}
 }
 
-// FuzzParse: whatever a provider says, it is taken apart without a panic, and
-// frames are never longer than what came.
+// FuzzParse: whatever a provider sends, it is parsed without a panic, and frames are
+// never longer than what came.
 func FuzzParse(f *testing.F) {
 	for _, o := range objects {
 		f.Add([]byte(o))
@@ -107,7 +107,7 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// BenchmarkPush takes a push apart: here, and with what the client library uses.
+// BenchmarkPush parses a push: with the code here, and with what the client library uses.
 func BenchmarkPush(b *testing.B) {
 	one := push()
 	b.Run("here", func(b *testing.B) {
@@ -135,8 +135,8 @@ func BenchmarkPush(b *testing.B) {
 	})
 }
 
-// TestWaitingStaysSmall: a connection that always has a request under way does not
-// grow with the requests that it has had.
+// TestWaitingStaysSmall: the list of waiting requests does not grow on a connection that
+// always has a request under way.
 func TestWaitingStaysSmall(t *testing.T) {
 	c := &Conn{}
 	for range 2 {
@@ -157,8 +157,8 @@ func TestWaitingStaysSmall(t *testing.T) {
 	}
 }
 
-// TestSendingToNobody: a lost connection that is noticed by sending is one cause with all
-// others, so it does not tell its addresses.
+// TestSendingToNobody: if sending shows that a connection is lost, the error has no
+// addresses, so that equal causes are counted together.
 func TestSendingToNobody(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -170,7 +170,7 @@ func TestSendingToNobody(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = raw.Close()
-	c := &Conn{net: raw, handler: Nobody{}} // which nobody reads
+	c := &Conn{net: raw, handler: Nobody{}} // nobody reads it
 	c.Send(func(dst []byte, _ time.Time) []byte { return append(dst, "{}"...) }, func(*Answer) {})
 	if said := c.Err().Error(); !strings.HasPrefix(said, "sending: ") || strings.Contains(said, "127.0.0.1") {
 		t.Error(said)
