@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestDocs: every command that the documents name is one, and the scenario file that
-// they show can be run.
+// TestDocs: the commands in the documents exist, and the scenario file that they show can
+// be run.
 func TestDocs(t *testing.T) {
 	t.Parallel()
 	example := filepath.Join(t.TempDir(), "evening.yaml")

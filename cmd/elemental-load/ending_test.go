@@ -16,7 +16,7 @@ import (
 	"elemental/cmd/elemental/providertest"
 )
 
-// TestInterrupted: a signal ends the run early, with its results, in order.
+// TestInterrupted: a signal ends the run early. It cleans up and keeps its results.
 func TestInterrupted(t *testing.T) {
 	t.Parallel()
 	p, address := at(t)
@@ -35,15 +35,15 @@ func TestInterrupted(t *testing.T) {
 	nothingLeft(t, p.Addr)
 }
 
-// TestTimeout gives connections up on which the provider is silent; they come back,
-// and what had no answer does not make the percentiles look well.
+// TestTimeout: connections on which the provider is silent are given up, and the clients
+// connect again. Requests without an answer must not make the percentiles look good.
 func TestTimeout(t *testing.T) {
 	t.Parallel()
 	p, address := at(t)
 	r := launch(t, "chat", address, "--clients=4", "--rate=50", "--duration=6s", "--timeout=1s", "--expect=max<1h")
 	r.loads()
 	p.Pause()
-	<-time.After(3 * time.Second) // what is measured
+	<-time.After(3 * time.Second) // this time is what the test measures
 	p.Resume()
 	kept := r.wait(3)
 	post := operation(t, kept, "post")
@@ -51,14 +51,14 @@ func TestTimeout(t *testing.T) {
 		t.Errorf("%+v\n%+v", kept.Violations, kept.Failures)
 	}
 	text := r.stdout.Text()
-	judged := strings.Contains(text, "did not keep up") || strings.Contains(text, "cannot be told") // a busy machine makes the generator late too
+	judged := strings.Contains(text, "did not keep up") || strings.Contains(text, "cannot be told") // on a busy machine the generator is late too
 	if !judged || !strings.Contains(text, "no answer in time") {
 		t.Error(text)
 	}
 }
 
-// TestTimeoutInThePreparation: a provider that falls silent while its history is made is
-// given up too.
+// TestTimeoutInThePreparation: a provider that falls silent while the history is made is
+// given up as well.
 func TestTimeoutInThePreparation(t *testing.T) {
 	t.Parallel()
 	p, address := at(t)
@@ -75,8 +75,8 @@ func TestTimeoutInThePreparation(t *testing.T) {
 	}
 }
 
-// TestLineAtTheEnd: the rate at which the load was done is that of all of it, not of
-// its last second.
+// TestLineAtTheEnd: the rate in the last line is that of the whole load, not of its last
+// second.
 func TestLineAtTheEnd(t *testing.T) {
 	t.Parallel()
 	_, address := at(t)
@@ -95,7 +95,8 @@ func TestLineAtTheEnd(t *testing.T) {
 	}
 }
 
-// TestNothingDone is no success, though nobody has failed.
+// TestNothingDone: a run in which nothing was done is no success, even if no request
+// failed.
 func TestNothingDone(t *testing.T) {
 	t.Parallel()
 	_, address := at(t, "--maxmessage=50")
@@ -105,8 +106,8 @@ func TestNothingDone(t *testing.T) {
 	}
 }
 
-// TestNobodyReads: a run whose lines go nowhere any more, as after "head -1", comes to
-// its end, keeps its results and leaves nothing behind.
+// TestNobodyReads: a run whose output is no longer read, as after "head -1", goes to its
+// end, keeps its results and leaves nothing behind.
 func TestNobodyReads(t *testing.T) {
 	t.Parallel()
 	p, address := at(t)
@@ -132,11 +133,11 @@ func TestNobodyReads(t *testing.T) {
 	nothingLeft(t, p.Addr)
 }
 
-// TestOutputThatCannotBeWritten is told, and is no mistake in the options.
+// TestOutputThatCannotBeWritten: this is reported, and not as a mistake in the options.
 func TestOutputThatCannotBeWritten(t *testing.T) {
 	t.Parallel()
 	for _, word := range []string{"--help", "--version", "scenarios"} {
-		shut, err := os.Open(os.DevNull) // for reading alone
+		shut, err := os.Open(os.DevNull) // open only for reading
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -150,7 +151,7 @@ func TestOutputThatCannotBeWritten(t *testing.T) {
 	}
 }
 
-// TestExpectations: exit code 3 for one that is not met.
+// TestExpectations: the exit code is 3 if an expectation is not met.
 func TestExpectations(t *testing.T) {
 	t.Parallel()
 	_, address := at(t)
@@ -165,8 +166,8 @@ func TestExpectations(t *testing.T) {
 	}
 }
 
-// TestProviderKilled in the middle of a run: what was measured is told, with the
-// reason why it could not be checked.
+// TestProviderKilled: if the provider dies in the middle of a run, the run tells what it
+// measured, and why that could not be checked.
 func TestProviderKilled(t *testing.T) {
 	t.Parallel()
 	p, address := at(t)
@@ -182,8 +183,8 @@ func TestProviderKilled(t *testing.T) {
 	}
 }
 
-// TestProviderGone: where nothing is posted and nothing is left to be removed, so that
-// the provider is not asked again, the run has not come to its end all the same.
+// TestProviderGone: a run that posts nothing and has nothing to remove does not ask the
+// provider again. It must notice all the same that the provider is gone.
 func TestProviderGone(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"connect", "login"} {
@@ -201,7 +202,8 @@ func TestProviderGone(t *testing.T) {
 	}
 }
 
-// TestProviderRestarted: clients come back, what was unanswered is no violation.
+// TestProviderRestarted: clients connect again, and requests without an answer are no
+// violation.
 func TestProviderRestarted(t *testing.T) {
 	t.Parallel()
 	p, address := at(t)
@@ -219,16 +221,16 @@ func TestProviderRestarted(t *testing.T) {
 	}
 }
 
-// TestRestartedAmongWaves: who could not return at once comes back with one connection,
-// however many waves found the provider away: those are not the load that was asked for,
-// and each would cut off the one before it.
+// TestRestartedAmongWaves: a client that cannot return at once ends up with one
+// connection, however many waves found the provider away. More connections would be load
+// that nobody asked for, and each would cut off the one before.
 func TestRestartedAmongWaves(t *testing.T) {
 	t.Parallel()
 	p, address := at(t)
 	r := launch(t, "reconnect", address, "--clients=10", "--rate=2", "--duration=9s")
 	r.loads()
 	p.Kill()
-	<-time.After(3 * time.Second) // what is measured: some six waves
+	<-time.After(3 * time.Second) // this time is what the test measures: some six waves
 	p.Start()
 	kept := r.wait(0)
 	waves, connect := operation(t, kept, "return"), operation(t, kept, "connect")
@@ -245,7 +247,7 @@ func TestRestartedAmongWaves(t *testing.T) {
 	}
 }
 
-// TestNothingThere says what helps, and sends nothing to other machines.
+// TestNothingThere: the error says what may help. Nothing is sent to other machines.
 func TestNothingThere(t *testing.T) {
 	t.Parallel()
 	socket, err := net.Listen("tcp", "127.0.0.1:0")
@@ -254,7 +256,7 @@ func TestNothingThere(t *testing.T) {
 	}
 	free := socket.Addr().String()
 	_ = socket.Close()
-	silent, err := net.Listen("tcp", "127.0.0.1:0") // which nobody accepts from
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // nobody accepts its connections
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -272,7 +274,7 @@ func TestNothingThere(t *testing.T) {
 	}
 }
 
-// TestMistakes are told with exit code 2, and nothing is sent.
+// TestMistakes: mistakes in the options end with exit code 2, and nothing is sent.
 func TestMistakes(t *testing.T) {
 	t.Parallel()
 	for want, args := range map[string][]string{
@@ -309,7 +311,8 @@ func TestMistakes(t *testing.T) {
 	}
 }
 
-// TestUnknownVariableIsNamed, and none that is an option's or the provider's.
+// TestUnknownVariableIsNamed: a warning names unknown variables, but none that belongs to
+// an option or to the provider.
 func TestUnknownVariableIsNamed(t *testing.T) {
 	t.Parallel()
 	var said strings.Builder
@@ -331,7 +334,7 @@ func exitCode(err error) int {
 	return 0
 }
 
-// TestSelfHost starts a provider, uses it, and leaves nothing of it.
+// TestSelfHost: a run starts a provider, uses it, and leaves nothing of it behind.
 func TestSelfHost(t *testing.T) {
 	t.Parallel()
 	r, run := load(t, 0, "chat", "--selfhost", "--provider="+provider, "--providerarg=--hashmemory=64", "--clients=4", "--rate=20", "--duration=1s")
@@ -350,7 +353,7 @@ func TestSelfHost(t *testing.T) {
 	}
 }
 
-// TestWorkers shares a run among processes: together they do what one would.
+// TestWorkers: several processes share a run, and together do what one would.
 func TestWorkers(t *testing.T) {
 	t.Parallel()
 	p, address := at(t)
@@ -360,7 +363,7 @@ func TestWorkers(t *testing.T) {
 		r, _ := load(t, 0, append(strings.Fields(args), name, address, "--workers=3", "--duration=2s", fmt.Sprint("--pid=", p.Pid()))...)
 		clean(t, r)
 		part := r.Parts[0]
-		if r.Processes != 3 || part.Done < part.Scheduled-3 || part.Done > part.Scheduled+3 { // each rounds for itself
+		if r.Processes != 3 || part.Done < part.Scheduled-3 || part.Done > part.Scheduled+3 { // each process rounds separately
 			t.Errorf("%s: %+v", name, part)
 		}
 		if r.Provider == nil || r.Provider.Pid != p.Pid() {
@@ -372,7 +375,7 @@ func TestWorkers(t *testing.T) {
 	}
 }
 
-// TestWorkersInterrupted: the signal ends all of them.
+// TestWorkersInterrupted: a signal ends all processes of a run.
 func TestWorkersInterrupted(t *testing.T) {
 	t.Parallel()
 	_, address := at(t)
@@ -387,7 +390,8 @@ func TestWorkersInterrupted(t *testing.T) {
 	}
 }
 
-// TestWorkerKilled: the others end at once, what all have measured is told.
+// TestWorkerKilled: if one process dies, the others end at once, and the run tells what
+// all have measured.
 func TestWorkerKilled(t *testing.T) {
 	t.Parallel()
 	p, address := at(t)
@@ -405,10 +409,10 @@ func TestWorkerKilled(t *testing.T) {
 	if !strings.Contains(r.stderr.Text(), "has ended before its time") || !strings.Contains(r.stdout.Text(), "post") {
 		t.Errorf("%s\n%s", r.stdout.Text(), r.stderr.Text())
 	}
-	nothingLeft(t, p.Addr) // nor what its clients have made
+	nothingLeft(t, p.Addr) // and nothing of what its clients have made
 }
 
-// childOf is a process that another one has started.
+// childOf is a process that another process has started.
 func childOf(t *testing.T, pid int) int {
 	t.Helper()
 	if children := providertest.Children(pid); len(children) > 0 {
@@ -418,7 +422,7 @@ func childOf(t *testing.T, pid int) int {
 	return 0
 }
 
-// TestTLS connects as a provider with a certificate of its own needs it.
+// TestTLS: the load tester connects to a provider with TLS and its own certificate.
 func TestTLS(t *testing.T) {
 	t.Parallel()
 	cert, key, _ := providertest.Certificate(t)

@@ -7,17 +7,17 @@ import (
 	"elemental/cmd/elemental-load/faultytest"
 )
 
-// TestFaults: a provider that drops, doubles or reorders is found out, and told of
-// first, with an exit code of its own.
+// TestFaults: a provider that drops, doubles or reorders messages is found out. The
+// report begins with that, and the exit code shows it.
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	faults := map[string]struct {
 		fault  faultytest.Fault
 		at     int
-		caught string // one of these
+		caught string // the violation that must be among those found
 	}{
 		"push dropped":       {faultytest.DropPush, 20, "push-lost"},
-		"last push dropped":  {faultytest.DropPush, 300, "push-lost"}, // 60 posts to 5 others
+		"last push dropped":  {faultytest.DropPush, 300, "push-lost"}, // the last of the pushes of 60 posts to 5 others
 		"push doubled":       {faultytest.DoublePush, 20, "push-doubled"},
 		"pushes swapped":     {faultytest.SwapPushes, 20, "push-reordered"},
 		"push changed":       {faultytest.ChangePush, 20, "misplaced"},
@@ -47,8 +47,8 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// TestCountedTooFew: a reader who is told of fewer messages than were acknowledged finds
-// that out at once, though the history is not read back.
+// TestCountedTooFew: a reader that is told of fewer messages than were acknowledged
+// reports that at once, even if the history is not read back.
 func TestCountedTooFew(t *testing.T) {
 	t.Parallel()
 	p, _ := at(t)
@@ -59,8 +59,8 @@ func TestCountedTooFew(t *testing.T) {
 	}
 }
 
-// TestNoFault: the same road without a fault is in order, also when a connection is
-// cut, which is a failure and no violation.
+// TestNoFault: the same way without a fault gives no violations. A cut connection is a
+// failure, not a violation.
 func TestNoFault(t *testing.T) {
 	t.Parallel()
 	p, _ := at(t)

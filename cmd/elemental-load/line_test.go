@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestOneLine joins what is told on several lines as a sentence would.
+// TestOneLine: several lines become one sentence.
 func TestOneLine(t *testing.T) {
 	for text, want := range map[string]string{
 		"one":                               "one",

@@ -19,10 +19,10 @@ import (
 )
 
 // These tests run the real load tester against the real provider, both with the race
-// detector. Waits are for conditions; patience only bounds how long a failure takes.
+// detector. Waits are for conditions; patience only limits how long a failure takes.
 const patience = 2 * time.Minute
 
-var program, provider string // the built ones
+var program, provider string // the paths of the built programs
 
 func TestMain(m *testing.M) { os.Exit(buildAndRun(m)) }
 
@@ -40,7 +40,8 @@ func buildAndRun(m *testing.M) int {
 		return 1
 	}
 	flag.Parse()
-	// They mostly wait for the time that a run takes, so that more than usual may be at it.
+	// The tests mostly wait for the time that a run takes, so more of them than usual may
+	// run at once.
 	if err := flag.Set("test.parallel", strconv.Itoa(2*runtime.GOMAXPROCS(0))); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
@@ -51,13 +52,13 @@ func buildAndRun(m *testing.M) int {
 // tester is a run of the load tester.
 type tester struct {
 	t              *testing.T
-	dir            string // of its results
+	dir            string // folder of its results
 	stdout, stderr *providertest.Lines
 	cmd            *exec.Cmd
 	exited         chan struct{}
 }
 
-// launch starts the load tester with these arguments, and has it keep its results.
+// launch starts the load tester with these arguments and an --out folder.
 func launch(t *testing.T, args ...string) *tester {
 	t.Helper()
 	r := &tester{
@@ -70,17 +71,17 @@ func launch(t *testing.T, args ...string) *tester {
 		t.Fatal(err)
 	}
 	go func() {
-		_ = r.cmd.Wait() // its result is in ProcessState
+		_ = r.cmd.Wait() // the outcome is in ProcessState
 		close(r.exited)
 	}()
 	t.Cleanup(func() {
-		_ = r.cmd.Process.Kill() // most have ended
+		_ = r.cmd.Process.Kill() // most have ended already
 		<-r.exited
 	})
 	return r
 }
 
-// wait waits for its end, wants this exit code, and gives its results.
+// wait waits until it ends, expects this exit code, and returns its results.
 func (r *tester) wait(code int) *result.Result {
 	r.t.Helper()
 	select {
@@ -104,7 +105,7 @@ func (r *tester) wait(code int) *result.Result {
 	return kept
 }
 
-// underWay is a line about the load after a first second of it.
+// underWay matches a line that comes after the first second of the load.
 var underWay = regexp.MustCompile(`^load: [0-9.]+\w* of `)
 
 // loads waits until the load is under way.
@@ -115,14 +116,14 @@ func (r *tester) loads() {
 	}
 }
 
-// load runs it to its end.
+// load runs the load tester to its end.
 func load(t *testing.T, code int, args ...string) (*result.Result, *tester) {
 	t.Helper()
 	r := launch(t, args...)
 	return r.wait(code), r
 }
 
-// at starts a provider, and gives the option that names it.
+// at starts a provider, and returns the option that names its address.
 func at(t *testing.T, args ...string) (p *providertest.Provider, address string) {
 	t.Helper()
 	p = providertest.Start(t, provider, args...)
@@ -141,7 +142,7 @@ func operation(t *testing.T, r *result.Result, name string) result.Operation {
 	return result.Operation{}
 }
 
-// clean wants a run in which nothing went wrong.
+// clean expects a run in which nothing went wrong.
 func clean(t *testing.T, r *result.Result) {
 	t.Helper()
 	if len(r.Violations) > 0 || len(r.Refusals) > 0 || len(r.Failures) > 0 || r.Ended != result.Completed {
@@ -152,7 +153,7 @@ func clean(t *testing.T, r *result.Result) {
 	}
 }
 
-// isGone tells whether a folder is not there.
+// isGone tells whether a file or folder does not exist.
 func isGone(path string) bool {
 	_, err := os.Stat(path)
 	return errors.Is(err, os.ErrNotExist)

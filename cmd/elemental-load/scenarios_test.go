@@ -15,8 +15,8 @@ import (
 	"elemental/cmd/elemental-load/result"
 )
 
-// scenarioRuns are a run of two seconds for each scenario: how large, and which
-// operations it has to have measured.
+// scenarioRuns are the options of a run of two seconds for each scenario, and the
+// operations that it must have measured.
 var scenarioRuns = map[string]struct{ args, operations string }{
 	"chat":      {"--clients 20 --rate 100", "post delivered login subscribe connect"},
 	"fanout":    {"--clients 60 --rate 10", "post delivered"},
@@ -30,8 +30,8 @@ var scenarioRuns = map[string]struct{ args, operations string }{
 	"mixed":     {"--clients 80 --rate 40 --history 60", "post delivered page count newserver"},
 }
 
-// TestScenarios runs each scenario against the real provider: all that was due is
-// done, nothing is lost, nothing is left behind.
+// TestScenarios runs each scenario against the real provider: everything that was due is
+// done, nothing is lost, and nothing is left behind.
 func TestScenarios(t *testing.T) {
 	t.Parallel()
 	_, address := at(t)
@@ -64,7 +64,7 @@ func TestScenarios(t *testing.T) {
 	}
 }
 
-// checkPushes: where somebody listens, everybody hears everything.
+// checkPushes: in scenarios with subscribers, every push comes.
 func checkPushes(t *testing.T, r *result.Result) {
 	t.Helper()
 	listens := map[string]bool{"chat": true, "fanout": true, "reconnect": true, "slow": true}
@@ -77,8 +77,8 @@ func checkPushes(t *testing.T, r *result.Result) {
 	}
 }
 
-// TestSlowReader: who stops reading is parted with by the provider, which is told,
-// and is no violation. The messages are more than all buffers on the way hold.
+// TestSlowReader: the provider disconnects a client that stops reading. The result says
+// so, and it is no violation. The messages are more than all buffers on the way can hold.
 func TestSlowReader(t *testing.T) {
 	t.Parallel()
 	_, address := at(t)
@@ -92,7 +92,7 @@ func TestSlowReader(t *testing.T) {
 	}
 }
 
-// named are options with which a test knows the run's users, with the password
+// named are options that give the run's users names known to the test, and the password
 // "open sesame".
 func named(t *testing.T) []string {
 	t.Helper()
@@ -103,7 +103,7 @@ func named(t *testing.T) []string {
 	return []string{"--userprefix=again", "--passwordfile=" + secret, "--users=3"}
 }
 
-// nothingLeft wants the users of a run with named to be in no server any more.
+// nothingLeft expects that the users of a run with named are in no server any more.
 func nothingLeft(t *testing.T, provider string) {
 	t.Helper()
 	c, err := client.Dial(t.Context(), provider, client.Options{})
@@ -121,7 +121,8 @@ func nothingLeft(t *testing.T, provider string) {
 	}
 }
 
-// TestClosed: the closed model, pipelined, with more and then fewer clients at work.
+// TestClosed: the closed model, with several requests under way, and with different
+// numbers of clients at work.
 func TestClosed(t *testing.T) {
 	t.Parallel()
 	_, address := at(t)
@@ -136,7 +137,7 @@ func TestClosed(t *testing.T) {
 	}
 	_, address = at(t)
 	r, _ = load(t, 0, "poll", address, "--model=closed", "--clients=4", "--duration=2s")
-	clean(t, r) // who may ask every 0.75 s is not made to ask more often
+	clean(t, r) // clients that may ask every 0.75 s are not made to ask more often
 	r, _ = load(t, 0, "connect", address, "--model=closed", "--clients=4", "--think=200ms", "--duration=2s")
 	clean(t, r)
 	if pings := operation(t, r, "ping").Done; pings == 0 || pings > 4*11 {
@@ -144,11 +145,12 @@ func TestClosed(t *testing.T) {
 	}
 }
 
-// TestOriginal loads the original provider: what needs no push, and every scenario
-// that does is refused.
+// TestOriginal loads the original provider. Scenarios that need no pushes work; the
+// others are refused.
 func TestOriginal(t *testing.T) {
 	t.Parallel()
-	// Its usual interval begins with the provider: whoever asks at once is refused.
+	// The original's usual interval begins when it starts: whoever asks at once is
+	// refused.
 	original, err := originaltest.StartWith(10 * time.Millisecond)
 	if err != nil {
 		t.Fatal(err)
@@ -172,7 +174,7 @@ func TestOriginal(t *testing.T) {
 	}
 }
 
-// TestUsersAgain uses the users of the run before, and leaves no server behind.
+// TestUsersAgain: a run uses the users of the run before, and leaves no server behind.
 func TestUsersAgain(t *testing.T) {
 	t.Parallel()
 	p, address := at(t)
@@ -194,8 +196,8 @@ func TestUsersAgain(t *testing.T) {
 	}
 }
 
-// TestOddProviders: keys that end during the run, and a provider that tells everybody
-// everything, are no trouble and no violation.
+// TestOddProviders: keys that expire during the run, and a provider that sends everybody
+// everything, cause no trouble and no violations.
 func TestOddProviders(t *testing.T) {
 	t.Parallel()
 	_, address := at(t, "--keylifetime=500ms")

@@ -7,8 +7,8 @@ import (
 	"elemental/cmd/elemental-load/result"
 )
 
-// stalled is a run in the middle of which the provider is halted for a second. The
-// second is what is measured, not a wait for something.
+// stalled is a run in the middle of which the provider is halted for a second. This
+// second is what the test measures; it waits for nothing.
 func stalled(t *testing.T, args ...string) *result.Result {
 	t.Helper()
 	p, address := at(t)
@@ -22,13 +22,13 @@ func stalled(t *testing.T, args ...string) *result.Result {
 	return kept
 }
 
-// TestStall: of a provider that halts for one of five seconds, the open model says
-// that a tenth of all posts took half a second and more. A client of the closed
-// model waits with its next post until it is answered: one of thousands took long,
-// and only the correction tells what the others missed.
+// TestStall: a provider halts for one of five seconds. The open model shows that a tenth
+// of all posts took half a second or more. In the closed model a client waits with its
+// next post until it is answered: of thousands only one took long, and only the
+// correction shows what the others have missed.
 func TestStall(t *testing.T) {
 	t.Parallel()
-	const half = 500 // milliseconds
+	const half = 500 // in milliseconds
 	r := stalled(t, "--rate=100")
 	open := operation(t, r, "post")
 	if open.Corrected.P90 < half/2 || open.Corrected.P99 < half || open.Corrected.Max < 900 {
