@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Who has just come is given his moment before the next can push him out.
+// A connection that has just come gets its moment before the next one can push it out.
 func TestWhoHasJustComeHasAMoment(t *testing.T) {
 	socket, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -41,8 +41,8 @@ func TestWhoHasJustComeHasAMoment(t *testing.T) {
 	}
 }
 
-// Who makes room is the one that has been here the longest without being let in: of the
-// same address, if that has its share.
+// The connection that has waited longest without being let in makes room. If the new
+// one's address has its share already, it is one of the same address.
 func TestWhoMakesRoom(t *testing.T) {
 	one, two := netip.MustParseAddr("127.0.0.1"), netip.MustParseAddr("127.0.0.2")
 	now := time.Now()

@@ -7,8 +7,8 @@ import (
 	"elemental/inspector/chromiumtest"
 )
 
-// What does not come any more is not told as if it did: a type of message of which none came,
-// and then an actor that has ended.
+// The page does not show as present what no longer comes: first a type of message of
+// which none came, and then an actor that has ended.
 func TestPageOfAnActorThatEnds(t *testing.T) {
 	s := withLab(t)
 	alice := s.Founder()

@@ -7,8 +7,8 @@ import (
 	"elemental/inspector/chromiumtest"
 )
 
-// What the flow shows of a provider that nobody asks anything has scales that can be read,
-// and what is a rate says so.
+// The flow of an idle provider has scales that can be read, and figures that are rates
+// say so.
 func TestPageOfAnIdleFlow(t *testing.T) {
 	s := withLab(t)
 	v := s.visit(browser(t), "tree", looks{})
@@ -24,7 +24,7 @@ func TestPageOfAnIdleFlow(t *testing.T) {
 	v.Fine()
 }
 
-// Where all that is asked is turned away there is no time of it, and none is told.
+// If all requests are turned away, there is no time to show, and none is shown.
 func TestPageOfWhatIsTurnedAway(t *testing.T) {
 	s := withLab(t)
 	alice := s.Founder()

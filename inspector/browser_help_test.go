@@ -21,14 +21,13 @@ type tab struct {
 	t *testing.T
 }
 
-// looks are how a tab looks at a page; the zero value is light, 1200 by 800.
+// looks says how a tab looks at a page. The zero value is light, 1200 by 800.
 type looks struct {
 	dark          bool
 	width, height int64
 }
 
-// visit opens a view of the page in a tab of its own, and waits until it is drawn
-// from a stream.
+// visit opens a view of the page in a new tab, and waits until it is drawn from a stream.
 func (s *site) visit(ctx context.Context, view string, how looks) *tab {
 	s.t.Helper()
 	if how.width == 0 {

@@ -7,8 +7,8 @@ import (
 	"elemental/inspector/chromiumtest"
 )
 
-// A search tells how many it has found, shows all of them, in the order that is chosen, and
-// of the kind that is.
+// A search tells how many actors it has found, and shows all of them, in the chosen order
+// and of the chosen kind.
 func TestPageShowsAllThatItFinds(t *testing.T) {
 	s := withLab(t)
 	s.crowd(450)
@@ -16,7 +16,7 @@ func TestPageShowsAllThatItFinds(t *testing.T) {
 	finds := func(query string, least int) {
 		t.Helper()
 		eventually(t, "all is shown that is found with "+query, func() bool {
-			n := int(s.object("/api/search?" + query)["total"].(float64)) // one may leave memory
+			n := int(s.object("/api/search?" + query)["total"].(float64)) // an actor may leave memory meanwhile
 			rows := chromiumtest.Evaluate[string](v, `document.querySelector("[role=treegrid]").getAttribute("aria-rowcount")`)
 			told := chromiumtest.Evaluate[string](v, `document.querySelector(".count").textContent`)
 			return n > least && told == fmt.Sprintf("%d found", n) && rows == fmt.Sprint(n)

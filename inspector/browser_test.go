@@ -19,7 +19,7 @@ import (
 	"elemental/transport/housetest"
 )
 
-// What the tree shows is what the API says, kind by kind and row by row.
+// The tree shows what the API says, kind by kind and row by row.
 func TestPageShowsTheTree(t *testing.T) {
 	s := withLab(t)
 	alice, _ := s.channel()
@@ -39,7 +39,7 @@ func TestPageShowsTheTree(t *testing.T) {
 	count := int(s.object("/api/overview")["count"].(float64))
 	v.Await(fmt.Sprintf(`document.querySelector(".count")?.textContent === "%d actors alive"`, count))
 
-	rows := 2 // provider and the group of connections
+	rows := 2 // the provider and the group of connections
 	for _, parent := range []string{"provider", "provider/users", "provider/servers", "provider/servers/s", "conn"} {
 		rows += int(s.object("/api/tree?parent=" + url.QueryEscape(parent))["total"].(float64))
 	}
@@ -53,7 +53,7 @@ func TestPageShowsTheTree(t *testing.T) {
 	v.Fine()
 }
 
-// An actor's page shows where it is, what it does while it is looked at, and its state.
+// An actor's page shows where the actor is, what it does meanwhile, and its state.
 func TestPageShowsAnActor(t *testing.T) {
 	s := withLab(t)
 	alice, _ := s.channel()
@@ -71,8 +71,8 @@ func TestPageShowsAnActor(t *testing.T) {
 	v.Fine()
 }
 
-// A page that is too late to watch an actor says so, and not that it is gone; it shows
-// the actor when there is room.
+// If too many watch an actor already, its page says so, and not that the actor is gone.
+// It shows the actor when there is room.
 func TestPageOfAnActorThatTooManyWatch(t *testing.T) {
 	s := withLab(t)
 	const id = "provider/router"
@@ -91,7 +91,7 @@ func TestPageOfAnActorThatTooManyWatch(t *testing.T) {
 	v.Fine()
 }
 
-// The page of an actor that is not there shows it as soon as it is.
+// The page of an actor that does not exist shows it as soon as it does.
 func TestPageOfAnActorThatComes(t *testing.T) {
 	s := withLab(t)
 	v := s.visit(browser(t), "actor?id=provider/users/alice", looks{})
@@ -100,7 +100,7 @@ func TestPageOfAnActorThatComes(t *testing.T) {
 	v.Await(`document.querySelector("h1")?.textContent === "alice" && document.querySelector(".state-json .json-line") !== null`)
 }
 
-// channelID is the actor of the channel general, once it lives.
+// channelID is the ID of the actor of the channel general. It waits until there is one.
 func (s *site) channelID() string {
 	s.t.Helper()
 	var id string
@@ -113,7 +113,7 @@ func (s *site) channelID() string {
 	return id
 }
 
-// step is a station of a followed request as the page shows it.
+// step is a station of a followed request, as the page shows it.
 type step struct {
 	Where              string
 	Sent, Begun, Ended float64
@@ -124,8 +124,8 @@ const stations = `[...document.querySelectorAll(".waterfall tbody tr")].map((r) 
 	Where: r.dataset.where, Sent: Number(r.dataset.sent), Begun: Number(r.dataset.begun), Ended: Number(r.dataset.ended),
 	Place: r.querySelector(".place")?.textContent ?? ""}))`
 
-// A post is followed from the socket through the actors to the socket, in the order in
-// which it went, with times that can be.
+// A post is followed from the socket through the actors and back to the socket, in the
+// right order and with possible times.
 func TestPageFollowsARequest(t *testing.T) {
 	s := withLab(t)
 	alice, bob := s.channel()
@@ -166,8 +166,8 @@ func TestPageFollowsARequest(t *testing.T) {
 	v.Fine()
 }
 
-// A request that goes through more stations than are told shows those that are, and how
-// many are not, also while others are still to come.
+// If a request has more stations than can be told, the page shows those that are told,
+// and how many are not. It does so also while it waits for other requests.
 func TestPageTellsOfLostStations(t *testing.T) {
 	s := open(t, housetest.Settings{Actor: func(c *actors.Config) { c.AutoSubscribe = true }}, nil)
 	alice := s.Founder()
@@ -180,16 +180,17 @@ func TestPageTellsOfLostStations(t *testing.T) {
 	v.Await(`document.querySelector(".follow-status")?.textContent.startsWith("Waiting for login: 5 to come")`)
 	page := s.look("")
 	page.follow(s, "login", 1)
-	s.Login("alice") // which subscribes to all of them
+	s.Login("alice") // subscribes to all the servers
 	request := page.next("request")
 	hops, lost := len(hopsOf(request)), int(request["lost"].(float64))
-	if hops+lost > 5*servers || hops < 256 || lost == 0 { // what comes late of some 400 is not waited for
+	if hops+lost > 5*servers || hops < 256 || lost == 0 { // some 400 stations, but late ones are not waited for
 		t.Errorf("%d stations are told and %d lost", hops, lost)
 	}
 	v.Await(fmt.Sprintf(`document.querySelectorAll(".waterfall tbody tr").length === %d`, hops))
 	v.Await(fmt.Sprintf(`document.querySelector(".request .lost")?.textContent.startsWith("%d stations got lost")`, lost))
 	v.Await(`document.querySelector(".follow-status").textContent.startsWith("Waiting for login: 4 to come")`)
-	// There are as many columns as actors: it scrolls sideways, and is not too small to read.
+	// There are as many columns as actors. So the diagram scrolls sideways, and does not
+	// get too small to read.
 	const scale = `const d = document.querySelector("svg.sequence"); d.getBoundingClientRect().width / d.viewBox.baseVal.width`
 	if drawn := chromiumtest.Evaluate[float64](v, scale); drawn < 0.7 {
 		t.Errorf("the diagram is drawn at %.2f of its size", drawn)
@@ -198,9 +199,9 @@ func TestPageTellsOfLostStations(t *testing.T) {
 	v.Fine()
 }
 
-// A connection that came long after the view was opened, and is none of the first
-// hundreds, is found by its user, picked with the keyboard, and followed; in the fault lab
-// it is stalled, for longer than a reader may be slow.
+// A connection that came long after the view was opened, and that is not among the first
+// hundreds, can be found by its user, picked with the keyboard, and followed. In the
+// fault lab it is stalled, for longer than a reader may be slow.
 func TestPagePicksAnyConnection(t *testing.T) {
 	s := withLab(t)
 	ctx := browser(t)
@@ -240,8 +241,9 @@ func TestPagePicksAnyConnection(t *testing.T) {
 	lab.Fine()
 }
 
-// Where the handler of a station is can be read, and copied; where the browser lets nobody
-// copy, as without TLS from another machine, the place is selected, and the page says so.
+// The place of a station's handler can be read and copied. If the browser does not allow
+// copying, as without TLS from another machine, the place is selected and the page says
+// so.
 func TestPageCopiesAPlace(t *testing.T) {
 	s := withLab(t)
 	alice, _ := s.channel()
@@ -260,7 +262,8 @@ func TestPageCopiesAPlace(t *testing.T) {
 	v.Fine()
 }
 
-// inOrder fails the test unless names hold all of want in that order, with others between.
+// inOrder fails the test unless names has all of want in that order. Others may come in
+// between.
 func inOrder(t *testing.T, names []string, want ...string) {
 	t.Helper()
 	rest := names
@@ -276,14 +279,14 @@ func inOrder(t *testing.T, names []string, want ...string) {
 	}
 }
 
-// note has the page note when the first thing of a selector is on the screen, by its own
-// clock, which is the test's.
+// note is a script that notes when the first element of a selector appears. It uses the
+// page's clock, which is the test's.
 const note = `window.noted = 0; new MutationObserver(() => {
 	if (!window.noted && document.querySelector(%q)) window.noted = Date.now();
 }).observe(document.body, { childList: true, subtree: true, attributes: true, characterData: true });`
 
-// Somebody crashes an actor in the fault lab. It stands in the feed, and in the actor's
-// restarts, within a second.
+// An actor is crashed in the fault lab. Within a second this is in the feed, and in the
+// actor's restarts.
 func TestPageShowsACrash(t *testing.T) {
 	s := withLab(t)
 	alice, _ := s.channel()
@@ -316,7 +319,7 @@ func TestPageShowsACrash(t *testing.T) {
 	actor.Fine()
 }
 
-// frames scrolls through the rows of a page for two seconds, and gives the milliseconds
+// frames scrolls through a page's rows for two seconds, and returns the milliseconds
 // between frames, sorted.
 func (v *tab) frames() []float64 {
 	v.t.Helper()
@@ -340,7 +343,7 @@ func (v *tab) frames() []float64 {
 	return times
 }
 
-// Ten thousand actors are drawn, scrolled through and updated at 30 frames a second and
+// Ten thousand actors are drawn, scrolled through and updated at 30 frames per second or
 // more; with ELEMENTAL_LONG=1 a hundred thousand.
 func TestPageDrawsTenThousandActors(t *testing.T) {
 	s := withLab(t)
@@ -363,10 +366,10 @@ func TestPageDrawsTenThousandActors(t *testing.T) {
 	v.Fine()
 }
 
-// smooth fails the test unless a page is scrolled through for two seconds in which but three
-// of a hundred frames take longer than a thirtieth of a second. It is tried often, since the
-// machine may do other things beside; where it is asked for far more than it can do all the
-// time, no page can have its frames, and half of them have to suffice.
+// smooth fails the test unless in two seconds of scrolling only three of a hundred frames
+// take longer than a thirtieth of a second. It tries often, since the machine may do
+// other things meanwhile. On a machine that is asked for far more than it can do all the
+// time, half of the frames have to suffice.
 func smooth(v *tab) {
 	v.t.Helper()
 	const attempts, few, half = 20, 0.03, 0.5
@@ -379,16 +382,16 @@ func smooth(v *tab) {
 	}
 }
 
-// load is how many wanted a processor at a time in the last minute, which is that of the
-// attempts; 0 where it is not told.
+// load is how many processes wanted a processor at once, as a mean of the last minute.
+// That is the time of the attempts. It is 0 if the system does not tell.
 func load() (n float64) {
 	text, _ := os.ReadFile("/proc/loadavg")
 	_, _ = fmt.Sscan(string(text), &n)
 	return n
 }
 
-// slow is the share of frames that took longer than a thirtieth of a second, by a clock that
-// tells tenths of milliseconds.
+// slow is the share of frames that took longer than a thirtieth of a second. The
+// browser's clock has tenths of milliseconds.
 func slow(times []float64) float64 {
 	n := 0
 	for _, took := range times {
@@ -402,7 +405,7 @@ func slow(times []float64) float64 {
 // crowd registers users, each of which is an actor.
 func (s *site) crowd(users int) {
 	s.t.Helper()
-	const lines, ahead = 8, 25 // below the bound on hashes that wait
+	const lines, ahead = 8, 25 // few enough that no more hashes wait than may
 	done := make(chan struct{}, lines)
 	for i := range lines {
 		go func() {
@@ -430,7 +433,8 @@ func (s *site) crowd(users int) {
 	}
 }
 
-// talk has somebody post a few hundred times a second until the returned function is called.
+// talk lets a user post a few hundred times a second, until the returned function is
+// called.
 func (s *site) talk(l *housetest.Line) (stop func()) {
 	quit, ended := make(chan struct{}), make(chan struct{})
 	pace := time.NewTicker(3 * time.Millisecond)
@@ -454,7 +458,7 @@ func (s *site) talk(l *housetest.Line) (stop func()) {
 
 var everyView = []string{"tree", "actor?id=provider/router", "follow", "flow", "feed", "fault"}
 
-// Every view is whole in light and dark, in wide windows and narrow ones.
+// Every view is shown whole, in light and dark, in wide and narrow windows.
 func TestPageInEveryWindow(t *testing.T) {
 	s := withLab(t)
 	alice, _ := s.channel()
@@ -477,7 +481,7 @@ func TestPageInEveryWindow(t *testing.T) {
 		if ground := chromiumtest.Evaluate[string](v, `getComputedStyle(document.body).backgroundColor`); ground != want {
 			t.Errorf("its ground is %s", ground)
 		}
-		v.Press("t", "t") // light, then dark, whatever the system says
+		v.Press("t", "t") // light, and then dark, whatever the system prefers
 		if ground := chromiumtest.Evaluate[string](v, `getComputedStyle(document.body).backgroundColor`); ground != "rgb(14, 18, 22)" {
 			t.Errorf("its ground is %s after the choice of dark", ground)
 		}
@@ -486,8 +490,8 @@ func TestPageInEveryWindow(t *testing.T) {
 	}
 }
 
-// Nothing of the kinds is cut off, nor wrapped, when there are very many, and the diagram of
-// a request is there in a narrow window too, where it scrolls in a box of its own.
+// However many actors there are, no figure of the kinds is cut off or wrapped. In a
+// narrow window the diagram of a request is there too, and scrolls in its own box.
 func TestPageCutsNothingOff(t *testing.T) {
 	s := withLab(t)
 	alice, _ := s.channel()
@@ -521,7 +525,7 @@ func TestPageCutsNothingOff(t *testing.T) {
 	}
 }
 
-// Everything can be reached with the keyboard alone.
+// Everything can be reached with only the keyboard.
 func TestPageByKeyboard(t *testing.T) {
 	s := withLab(t)
 	s.channel()
@@ -541,7 +545,7 @@ func TestPageByKeyboard(t *testing.T) {
 	at := `(document.querySelector(".rows .row[aria-selected=true] .name")?.textContent ?? "")`
 	v.Press(kb.Home)
 	v.Await(at + ` === "provider"`)
-	v.Await(`[...document.querySelectorAll(".rows .row .name")].every((name) => name.textContent !== "…")`) // all that is open has come
+	v.Await(`[...document.querySelectorAll(".rows .row .name")].every((name) => name.textContent !== "…")`) // everything that is open has come
 	v.Press(kb.ArrowDown)
 	first := chromiumtest.Evaluate[string](v, at)
 	v.Press(kb.ArrowLeft)
@@ -564,7 +568,8 @@ func TestPageByKeyboard(t *testing.T) {
 	v.Fine()
 }
 
-// What people call themselves is shown as they wrote it, and is never anything else.
+// Names of users, servers and channels are shown exactly as they were written, and never
+// have any other effect.
 func TestPageShowsNamesAsText(t *testing.T) {
 	const name = `<img/src=x/onerror=gotcha=1>"'&amp;`
 	s := withLab(t)
@@ -597,7 +602,7 @@ func TestPageShowsNamesAsText(t *testing.T) {
 	v.Fine()
 }
 
-// The page says that it has no connection, and comes back by itself.
+// The page says that it has lost its connection, and connects again by itself.
 func TestPageComesBack(t *testing.T) {
 	s := withLab(t)
 	s.channel()
@@ -621,7 +626,7 @@ func TestPageComesBack(t *testing.T) {
 	v.Await(`document.querySelector(".count")?.textContent?.endsWith("actors alive")`)
 }
 
-// A page that nobody sees takes nothing.
+// A page that nobody sees uses nothing.
 func TestPageRestsWhenHidden(t *testing.T) {
 	s := withLab(t)
 	v := s.visit(browser(t), "tree", looks{})

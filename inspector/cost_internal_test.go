@@ -10,8 +10,8 @@ import (
 	"elemental/transport/housetest"
 )
 
-// What was counted is told by what one of it takes, beside what was measured, and both are
-// in the whole.
+// The cost of counted steps is told as their number times what one takes, beside the
+// measured cost. Both are in the total.
 func TestTheCostHasTwoParts(t *testing.T) {
 	s := &Server{provider: housetest.New(t, housetest.Settings{Inspect: true}).Provider}
 	s.hub = newHub(s)
@@ -20,7 +20,7 @@ func TestTheCostHasTwoParts(t *testing.T) {
 	if s.counted() != 0 {
 		t.Errorf("%v before anything", s.counted())
 	}
-	for range 2 * hopQueue { // what is lost has been heard
+	for range 2 * hopQueue { // a lost hop was heard too
 		f.hear(telemetry.Hop{Where: "session"})
 	}
 	if s.counted() != 2*hopQueue*time.Millisecond {
@@ -39,7 +39,7 @@ func TestTheCostHasTwoParts(t *testing.T) {
 	}
 }
 
-// lazyPage is one that takes its time.
+// lazyPage is a page that takes its time to read.
 type lazyPage struct {
 	*httptest.ResponseRecorder
 	takes time.Duration
@@ -52,7 +52,7 @@ func (p lazyPage) Write(event []byte) (int, error) {
 	return p.ResponseRecorder.Write(event)
 }
 
-// The write of an event is work, the wait for a slow client is not.
+// Writing an event counts as work, waiting for a slow client does not.
 func TestWritesAreMeasured(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for takes, counts := range map[time.Duration]time.Duration{50 * time.Microsecond: 50 * time.Microsecond, time.Hour: longestWrite} {

@@ -15,17 +15,18 @@ import (
 	"elemental/transport/housetest"
 )
 
-// This file is those who take connections and do not let go: with requests that do not
-// come to their end.
+// This file tests clients that hold connections and do not let go of them, with requests
+// that do not end.
 
-// dialFrom connects from an address of this machine's own.
+// dialFrom connects from a loopback address.
 func (s *site) dialFrom(ctx context.Context, addr string) (net.Conn, error) {
 	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(addr)}}
 	return d.DialContext(ctx, "tcp", strings.TrimPrefix(s.url, "http://"))
 }
 
-// besiege has so many send a part of a request from an address, wait until they are put
-// out, and begin again, until the test ends. It waits until each has sent once.
+// besiege lets n clients at an address send a part of a request, wait until their
+// connections are closed, and begin again, until the test ends. It returns when each has
+// sent once.
 func (s *site) besiege(addr string, n int, part string) {
 	s.t.Helper()
 	ctx, end := context.WithCancel(context.Background())
@@ -63,7 +64,7 @@ func (s *site) siege(ctx context.Context, addr, part string, sent func()) {
 	}
 }
 
-// unended are requests that do not come to their end, or not to a further one.
+// unended are requests that do not come to their end, or are followed by nothing.
 var unended = map[string]string{
 	"refused, with a body":  "POST /live HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n",
 	"probe, with a body":    "GET /live HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{",
@@ -74,9 +75,9 @@ var unended = map[string]string{
 	"no token":              "GET /api/about HTTP/1.1\r\nHost: localhost\r\n\r\n",
 }
 
-// Whoever holds connections, with whatever request that has no end, and begins again as
-// soon as he is put out: who has the token comes in, from his address too. A page that
-// is open stays so.
+// Clients hold connections, with any kind of request that does not end, and begin again
+// as soon as they are disconnected. A client with the token still comes in, even from the
+// same address, and a page that is open stays open.
 func TestTheRightTokenComesInBesideASiege(t *testing.T) {
 	for _, what := range []string{"refused, with a body", "no token, with a body", "half a header"} {
 		t.Run(what, func(t *testing.T) {
@@ -93,7 +94,7 @@ func TestTheRightTokenComesInBesideASiege(t *testing.T) {
 	}
 }
 
-// comesIn asks as an operator does, so many times.
+// comesIn sends requests as an operator does, that many times.
 func (s *site) comesIn(times int) {
 	s.t.Helper()
 	var slowest time.Duration
@@ -101,7 +102,7 @@ func (s *site) comesIn(times int) {
 		for _, path := range []string{"/live", "/ready", "/metrics", "/api/about"} {
 			begun := time.Now()
 			answer, text, err := s.try(http.MethodGet, path, "", bearer(token))
-			for again := 0; err != nil && again < 2; again++ { // the moment that each is given may be too short on a busy machine
+			for again := 0; err != nil && again < 2; again++ { // on a busy machine the moment that each connection gets may be too short
 				answer, text, err = s.try(http.MethodGet, path, "", bearer(token))
 			}
 			if err != nil || answer.StatusCode != http.StatusOK {
@@ -113,7 +114,7 @@ func (s *site) comesIn(times int) {
 	s.t.Logf("the slowest answer took %v", slowest)
 }
 
-// Where no token is asked for, a body that does not come gives no right to room either.
+// Without a token too, a body that does not come gives no right to room.
 func TestASlowBodyHoldsNoRoom(t *testing.T) {
 	s := open(t, housetest.Settings{}, nil)
 	for _, addr := range []string{"127.0.0.1", "127.0.0.2", "127.0.0.3"} {
@@ -122,7 +123,7 @@ func TestASlowBodyHoldsNoRoom(t *testing.T) {
 	s.comesIn(2)
 }
 
-// begin sends a part of a request, and gives what comes back.
+// begin sends a part of a request, and returns a reader of what comes back.
 func (s *site) begin(format string, args ...any) *bufio.Reader {
 	s.t.Helper()
 	conn, err := s.dialFrom(s.t.Context(), "127.0.0.1")
@@ -139,8 +140,8 @@ func (s *site) begin(format string, args ...any) *bufio.Reader {
 	return bufio.NewReader(conn)
 }
 
-// A request that is refused ends its connection at once, not when its body has come: that
-// is let come for 10 s otherwise.
+// A refused request ends its connection at once, not only when its body has come.
+// Otherwise the body could take 10 s.
 func TestARefusedRequestEndsItsConnection(t *testing.T) {
 	s := withToken(t)
 	for what, status := range map[string]int{
@@ -167,7 +168,7 @@ func TestARefusedRequestEndsItsConnection(t *testing.T) {
 	}
 }
 
-// A body that a POST may have is waited for a while, and who is too slow is told so.
+// The body of a POST is waited for, but not long. If it is too slow, the answer says so.
 func TestASlowBodyIsAnswered(t *testing.T) {
 	s := withToken(t)
 	const head = "POST /api/follow HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\nContent-Length: 100\r\n\r\n{"
@@ -187,7 +188,7 @@ func TestASlowBodyIsAnswered(t *testing.T) {
 	}
 }
 
-// Only a POST says more than its header.
+// Only a POST may have a body.
 func TestOnlyAPostHasABody(t *testing.T) {
 	s := withToken(t)
 	for _, method := range []string{"GET /events?topics=flow", "GET /metrics", "DELETE /api/follow?id=x"} {

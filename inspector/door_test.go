@@ -63,7 +63,7 @@ func TestBadTokensAreRefused(t *testing.T) {
 	}
 }
 
-// A guesser is let try a few times and then has to wait; a page that is open goes on.
+// A guesser may try a few times and then has to wait. A page that is open goes on.
 func TestWrongTokensAreBounded(t *testing.T) {
 	s := withToken(t)
 	jar := s.enter(t)
@@ -163,7 +163,7 @@ func TestOtherSitesAreKeptOut(t *testing.T) {
 		with         func(*http.Request)
 		want         int
 	}{
-		{"GET", "/api/about", set("Host", "evil.example"), 403}, // a name of theirs that is this address
+		{"GET", "/api/about", set("Host", "evil.example"), 403}, // another site's name that points to this address
 		{"GET", "/live", set("Host", "evil.example:5006"), 403},
 		{"GET", "/api/about", set("Host", "192.168.1.2:5006"), 403},
 		{"GET", "/api/about", set("Host", "127.0.0.1.evil.example"), 403},
@@ -174,16 +174,16 @@ func TestOtherSitesAreKeptOut(t *testing.T) {
 		{"DELETE", "/api/follow?id=x", set("Origin", "http://127.0.0.1:1"), 403},
 		{"POST", "/api/follow", set("Sec-Fetch-Site", "cross-site"), 403},
 		{"POST", "/api/follow", set("Sec-Fetch-Site", "same-site"), 403},
-		{"POST", "/api/follow", set("Origin", own, "Sec-Fetch-Site", "same-origin"), 400},                    // let in, and has no body
-		{"POST", "/api/follow", set("Origin", "https://chat.example", "Sec-Fetch-Site", "same-origin"), 400}, // behind a proxy that asks with a Host of its own
+		{"POST", "/api/follow", set("Origin", own, "Sec-Fetch-Site", "same-origin"), 400},                    // let in, but it has no body
+		{"POST", "/api/follow", set("Origin", "https://chat.example", "Sec-Fetch-Site", "same-origin"), 400}, // behind a proxy that sends its own Host
 		{"DELETE", "/api/follow?id=x", set("Origin", "https://chat.example"), 403},
 		{"GET", "/api/about", set("Origin", "http://evil.example", "Sec-Fetch-Site", "same-site"), 403},
-		{"POST", "/api/follow", set(), 400}, // no browser
+		{"POST", "/api/follow", set(), 400}, // not a browser
 		{"GET", "/events?topics=flow", set("Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "no-cors"), 403},
 		{"GET", "/debug/pprof/profile", set("Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "no-cors"), 403},
 		{"GET", "/debug/pprof/profile", set("Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate"), 403},
 		{"GET", "/api/about", set("Origin", "http://evil.example"), 403},
-		{"GET", "/", set("Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate"), 200}, // a link
+		{"GET", "/", set("Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate"), 200}, // a link was followed
 	} {
 		if answer, _ := s.ask(row.method, row.path, "", row.with); answer.StatusCode != row.want {
 			r, _ := http.NewRequest(row.method, row.path, nil)
@@ -221,7 +221,7 @@ func TestWhereItMayListen(t *testing.T) {
 	}
 }
 
-// RFC 9110 11.1: the names of schemes are the same in large and small letters.
+// RFC 9110 11.1: the names of schemes may be in any case.
 func TestTheSchemeMayBeInSmallLetters(t *testing.T) {
 	s := withToken(t)
 	for _, scheme := range []string{"bearer ", "BEARER ", "Bearer  "} {
@@ -232,7 +232,7 @@ func TestTheSchemeMayBeInSmallLetters(t *testing.T) {
 	}
 }
 
-// HEAD is answered as GET is, but where there is no end.
+// HEAD is answered like GET, except where the answer would have no end.
 func TestHead(t *testing.T) {
 	s := withToken(t)
 	if answer, _ := s.ask(http.MethodHead, "/?token="+token, "", nil); answer.StatusCode != http.StatusSeeOther || len(answer.Cookies()) != 1 {

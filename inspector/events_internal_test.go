@@ -11,7 +11,7 @@ import (
 	"elemental/transport/housetest"
 )
 
-// firstEvents is a page that does something as soon as it could see an event.
+// firstEvents is a page that does something as soon as it sees an event.
 type firstEvents struct {
 	*httptest.ResponseRecorder
 	seen func(event string)
@@ -24,12 +24,12 @@ func (f firstEvents) Write(event []byte) (int, error) {
 	return f.ResponseRecorder.Write(event)
 }
 
-// A page that is greeted misses nothing from then on.
+// From the greeting on a page misses nothing.
 func TestAStreamLooksBeforeItGreets(t *testing.T) {
 	h := housetest.New(t, housetest.Settings{Inspect: true})
 	s := &Server{provider: h.Provider, listener: h.Listener, store: h.Store, cfg: Config{Patience: slowClient}}
 	s.hub = newHub(s)
-	for range 50 { // another goroutine that begins to look would be too late at least once
+	for range 50 { // if another goroutine began to look, it would be too late at least once
 		ctx, leave := context.WithCancel(t.Context())
 		page := firstEvents{httptest.NewRecorder(), func(event string) {
 			switch {
@@ -40,7 +40,7 @@ func TestAStreamLooksBeforeItGreets(t *testing.T) {
 				s.provider.Happened("busy", "", "right after the greeting")
 			case strings.Contains(event, "right after the greeting"):
 				leave()
-			case strings.HasPrefix(event, "event: actor"): // half a second later
+			case strings.HasPrefix(event, "event: actor"): // comes half a second later
 				t.Error("what happens right after the greeting is not told")
 				leave()
 			}

@@ -37,7 +37,7 @@ func TestFlowAndTree(t *testing.T) {
 		}
 	})
 	page.until("flow", "with posts and all that comes of them", func(f object) bool {
-		lacks := lackOf(f) // what is counted last of a post may be in the next one alone
+		lacks := lackOf(f) // what is counted last of a post may be only in the next flow
 		t.Log(lacks)
 		return lacks == nil
 	})
@@ -55,7 +55,7 @@ func TestFlowAndTree(t *testing.T) {
 	}
 }
 
-// The flow begins when somebody looks at it: what was before is no part of its first second,
+// The flow begins when a page looks at it: its first second has nothing from before,
 // however long another page has looked at something else.
 func TestTheFlowsFirstSecondIsOne(t *testing.T) {
 	s := open(t, housetest.Settings{}, nil)
@@ -72,7 +72,7 @@ func TestTheFlowsFirstSecondIsOne(t *testing.T) {
 	}
 }
 
-// lackOf is what a flow does not have of those in a time of posts.
+// lackOf lists what a flow lacks that it must have while posts are made.
 func lackOf(f object) (lacks []string) {
 	call, _ := f["calls"].(object)["message"].(object)
 	channel, memory := f["actors"].(object)["channel"].(object), f["memory"].(object)
@@ -95,7 +95,7 @@ func lackOf(f object) (lacks []string) {
 	return lacks
 }
 
-// What is refused is counted under its code.
+// Refusals are counted under their codes.
 func TestFlowTellsOfRefusals(t *testing.T) {
 	s := open(t, housetest.Settings{}, nil)
 	alice := s.Founder()
@@ -146,7 +146,7 @@ func TestActorIsWatched(t *testing.T) {
 	})
 }
 
-// crowdAround has so many watch an actor that nobody else may, until one of them leaves.
+// crowdAround lets so many watch an actor that nobody else can, until leaves is called.
 func (s *site) crowdAround(id string) (leaves func()) {
 	s.t.Helper()
 	for {
@@ -161,7 +161,7 @@ func (s *site) crowdAround(id string) (leaves func()) {
 	}
 }
 
-// An actor that too many watch is not said to be gone, and is shown when there is room.
+// An actor that too many watch is not reported as gone, and is shown when there is room.
 func TestActorThatTooManyWatch(t *testing.T) {
 	s := open(t, housetest.Settings{}, nil)
 	const id = "provider/router"
@@ -204,8 +204,8 @@ func TestFeedTellsOfACrash(t *testing.T) {
 	})
 }
 
-// A restart in the feed says how long after the crash it is; supervision lets them be at
-// least as far apart from the second one on.
+// The feed tells how long after the crash a restart came. From the second restart on,
+// supervision waits at least that long.
 func TestFeedTellsHowLateARestartIs(t *testing.T) {
 	s := withLab(t)
 	s.channel()
@@ -226,7 +226,8 @@ func TestFeedTellsHowLateARestartIs(t *testing.T) {
 	}
 }
 
-// There are sixteen streams, whoever asks and how often. Each that ends makes room.
+// There can be sixteen streams, whoever asks and how often. Each one that ends makes
+// room.
 func TestStreamsAreBounded(t *testing.T) {
 	s := open(t, housetest.Settings{}, nil)
 	var pages []*stream
@@ -263,7 +264,7 @@ func TestStreamsAreBounded(t *testing.T) {
 		t.Errorf("cost: %v", cost)
 	}
 	for _, page := range pages {
-		page.next("flow") // none of them was harmed
+		page.next("flow") // none of the streams was harmed
 		page.end()
 	}
 	eventually(t, "there is room again", func() bool {
@@ -286,7 +287,7 @@ func TestUnknownTopicsAreRefused(t *testing.T) {
 	}
 }
 
-// A page that does not read is cut off, and what it took is given back.
+// A page that does not read is disconnected, and what it used is given back.
 func TestSlowPageIsCutOff(t *testing.T) {
 	s := open(t, housetest.Settings{}, func(cfg *inspector.Config) { cfg.Patience = 100 * time.Millisecond })
 	alice, bob := s.channel()
@@ -305,7 +306,8 @@ func TestSlowPageIsCutOff(t *testing.T) {
 	}
 	streams := func() float64 { return s.object("/api/about")["cost"].(object)["streams"].(float64) }
 	eventually(t, "it looks", func() bool { return streams() == 1 })
-	// It reads nothing; what the system holds for it is soon full of what these do.
+	// It reads nothing. The buffers of the system are soon full of events about these
+	// posts.
 	eventually(t, "it is cut off", func() bool {
 		alice.Yes(post, "hello")
 		bob.Next()
@@ -313,7 +315,7 @@ func TestSlowPageIsCutOff(t *testing.T) {
 	})
 }
 
-// A stop ends the streams, and does not wait for who looks.
+// A stop ends the streams, and does not wait for the pages.
 func TestStopEndsStreams(t *testing.T) {
 	s := withLab(t)
 	s.channel()
@@ -333,7 +335,7 @@ func TestStopEndsStreams(t *testing.T) {
 		for {
 			_, _, err := page.read()
 			if err == io.EOF {
-				break // as a page that has ended
+				break // as for a page that ends
 			}
 			if err != nil {
 				t.Fatalf("the stream was cut off: %v", err)
@@ -386,8 +388,8 @@ func TestFollowIsBounded(t *testing.T) {
 	eventually(t, "they end with their page", func() bool { return s.object("/api/about")["cost"].(object)["follows"] == 0.0 })
 }
 
-// What the actors do for those who look is in the cost: nothing while nobody watches or
-// follows, and more with each of these.
+// What actors do for pages is in the cost: nothing while no page watches or follows, and
+// more with each of these.
 func TestCostTellsOfTheActors(t *testing.T) {
 	s := open(t, housetest.Settings{}, nil)
 	alice, _ := s.channel()
@@ -409,7 +411,8 @@ func TestCostTellsOfTheActors(t *testing.T) {
 	})
 }
 
-// A flood of happenings is cut to what a page can show, and what was left out is told.
+// If too much happens, the feed is cut to what a page can show, and tells how much was
+// left out.
 func TestFeedIsBounded(t *testing.T) {
 	s := open(t, housetest.Settings{}, nil)
 	page := s.look("feed")
@@ -423,7 +426,7 @@ func TestFeedIsBounded(t *testing.T) {
 			told++
 			return false
 		}
-		seconds++ // one has ended, perhaps in the midst of the flood
+		seconds++ // a second has ended, perhaps in the middle of the flood
 		leftOut += h["n"].(float64)
 		return leftOut > flood/2
 	})
@@ -440,14 +443,15 @@ func (s *site) happenings(what string) float64 {
 	return value(s.scrape(), "elemental_happenings_total", "what", what)
 }
 
-// A page that reads stays for as long as it likes: the times for requests are not its.
+// A stream may last as long as its page reads: the time limits for requests do not hold
+// for it.
 func TestStreamOutlivesTheTimeForARequest(t *testing.T) {
 	if os.Getenv("ELEMENTAL_LONG") == "" {
 		t.Skip("it takes longer than such a time; ELEMENTAL_LONG=1")
 	}
 	s := open(t, housetest.Settings{}, nil)
 	page := s.look("tree")
-	for range 25 { // one each second
+	for range 25 { // one comes each second
 		page.next("tree")
 	}
 }

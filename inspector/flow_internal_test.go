@@ -8,8 +8,8 @@ import (
 	"elemental/actors/telemetry"
 )
 
-// An answer is counted a moment before the time that it took: a look in between tells it, for
-// the next look takes it for an old one.
+// An answer is counted a moment before its time is. If a page looks in between, the
+// answer must be in that flow, since the next one would take it for an old one.
 func TestNoAnswerIsLostBetweenTwoLooks(t *testing.T) {
 	now := time.Now()
 	before, after := &snapshot{at: now.Add(-time.Second)}, &snapshot{at: now}

@@ -17,8 +17,8 @@ import (
 	"elemental/transport/housetest"
 )
 
-// Hops of several requests come mixed, and some come late: each request has its own alone,
-// and none is held up by another.
+// The hops of several requests come mixed, and some come late. Each request gets only its
+// own hops, and none waits for another.
 func TestRequestsAreToldApart(t *testing.T) {
 	s := &Server{}
 	s.hub = newHub(s)
@@ -33,18 +33,18 @@ func TestRequestsAreToldApart(t *testing.T) {
 	defer f.stop()
 	hear(1, "reader", "session", "writer")
 	expectRequest(t, f, "01", "reader", "session", "writer")
-	hear(1, "router") // of one that was told
+	hear(1, "router") // of a request that is told already
 	hear(2, "reader")
 	hear(3, "reader", "router", "writer")
 	expectRequest(t, f, "03", "reader", "router", "writer")
-	for range mostHops { // one too many
+	for range mostHops { // one more than can be kept
 		hear(2, "session")
 		hear(1, "router")
 	}
 	hear(2, "writer")
 	wheres := append(slices.Repeat([]string{"session"}, mostHops), "writer")
 	wheres[0] = "reader"
-	if told := expectRequest(t, f, "02", wheres...); told.Lost != 1 { // stragglers are missed by nobody
+	if told := expectRequest(t, f, "02", wheres...); told.Lost != 1 { // late hops of a request that was told do not count as lost
 		t.Errorf("%d hops were lost", told.Lost)
 	}
 	if e := nextEvent(t, f); !bytes.Contains(e, []byte(`"left":0`)) {
@@ -52,7 +52,8 @@ func TestRequestsAreToldApart(t *testing.T) {
 	}
 }
 
-// bubbled is a following whose page is slow, in a bubble: nothing reads its queue yet.
+// bubbled is a following with a slow page, in a synctest bubble: nothing reads its queue
+// yet.
 func bubbled(t *testing.T, count int, test func(f *following, hear func(trace byte, where string, times int))) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &Server{}
@@ -69,8 +70,8 @@ func bubbled(t *testing.T, count int, test func(f *following, hear func(trace by
 	})
 }
 
-// A request that was followed to its end is told however many hops there are, and how many
-// of them are missing.
+// A request that was followed to its end is told, however many hops there were, with the
+// number of those that are missing.
 func TestTheEndOfARequestIsNotLost(t *testing.T) {
 	const flood = 2 * hopQueue
 	bubbled(t, 2, func(f *following, hear func(byte, string, int)) {
@@ -89,8 +90,8 @@ func TestTheEndOfARequestIsNotLost(t *testing.T) {
 	})
 }
 
-// A page that is slow misses no request and not the end, and a following that has nothing to
-// show says what was lost.
+// A slow page misses no request and not the end of the following. A following that has
+// nothing to show says how much was lost.
 func TestWhatIsFollowedWaitsForASlowPage(t *testing.T) {
 	bubbled(t, 2, func(f *following, hear func(byte, string, int)) {
 		for range streamQueue {
@@ -100,7 +101,7 @@ func TestWhatIsFollowedWaitsForASlowPage(t *testing.T) {
 		hear(1, "reader", 1)
 		hear(1, "writer", 1)
 		time.Sleep(time.Second)
-		hear(2, "reader", hopQueue+7) // while it cannot be told
+		hear(2, "reader", hopQueue+7) // comes while it cannot be told
 		synctest.Wait()
 		for range streamQueue {
 			<-f.stream.queue
@@ -119,8 +120,8 @@ func TestWhatIsFollowedWaitsForASlowPage(t *testing.T) {
 	})
 }
 
-// firstByte is an answer to a wish to follow. Its test fails unless requests are followed
-// before its client can see any of it.
+// firstByte is the answer to a wish to follow. Its test fails unless requests are
+// followed before its client can see any part of it.
 type firstByte struct {
 	*httptest.ResponseRecorder
 	t        *testing.T
@@ -134,13 +135,13 @@ func (f firstByte) WriteHeader(status int) {
 	f.ResponseRecorder.WriteHeader(status)
 }
 
-// Whoever is told that requests are followed can send the one that is meant at once.
+// When a client is told that requests are followed, the next request already is.
 func TestFollowingBeginsBeforeItsAnswer(t *testing.T) {
 	s := &Server{provider: housetest.New(t, housetest.Settings{Inspect: true}).Provider}
 	s.hub = newHub(s)
 	page := s.hub.open(topics{})
 	defer s.hub.end(page)
-	for range 100 { // another goroutine that begins it would be too late at least once
+	for range 100 { // if another goroutine began it, it would be too late at least once
 		if s.provider.Followed() {
 			t.Fatal("requests are followed before anybody wants it")
 		}
@@ -155,7 +156,7 @@ func TestFollowingBeginsBeforeItsAnswer(t *testing.T) {
 		}
 		s.hub.mu.Unlock()
 		select {
-		case <-page.queue: // it has ended
+		case <-page.queue: // the following has ended
 		case <-time.After(30 * time.Second):
 			t.Fatal("it does not end")
 		}

@@ -9,7 +9,7 @@ import (
 	"elemental/transport/housetest"
 )
 
-// follow has requests followed.
+// follow asks for requests to be followed.
 func (st *stream) follow(s *site, call string, count int) {
 	st.t.Helper()
 	answer, text := s.ask(http.MethodPost, "/api/follow", fmt.Sprintf(`{"stream":%q,"call":%q,"count":%d}`, st.id, call, count), nil)
@@ -18,7 +18,7 @@ func (st *stream) follow(s *site, call string, count int) {
 	}
 }
 
-// Whoever is told that the next request is followed, has the next request followed.
+// When a client is told that the next request is followed, it is the very next one.
 func TestTheVeryNextRequestIsFollowed(t *testing.T) {
 	s := open(t, housetest.Settings{}, nil)
 	alice := s.Founder()
@@ -32,12 +32,12 @@ func TestTheVeryNextRequestIsFollowed(t *testing.T) {
 	}
 }
 
-// clocked is a post as the one who posts sees it.
+// clocked has the times of a post, as its sender sees them.
 type clocked struct{ sent, answered, told time.Time }
 
-// Posts that are followed, one right after the other, show each station on their way, in
-// order, within the time that they took, the batch that they were committed with and what
-// they were pushed to.
+// Followed posts, one right after another, show each station on their way, in order and
+// within the time that they took, with the batch in which they were committed and the
+// pushes that they caused.
 func TestFollowPosts(t *testing.T) {
 	s := open(t, housetest.Settings{}, nil)
 	alice, bob := s.channel()
@@ -70,8 +70,9 @@ func hopsOf(request object) (hops []object) {
 	return hops
 }
 
-// checkTimes holds a request's times against those of its client: all was begun before the
-// client had its answer, and ended before the page was told; and no hop is before its parent.
+// checkTimes compares a request's times with its client's: everything began before the
+// client had its answer, and ended before the page was told. No hop begins before its
+// parent.
 func checkTimes(t *testing.T, request object, of clocked) {
 	t.Helper()
 	within := func(at time.Time) float64 { return float64(at.Sub(of.sent).Nanoseconds()) / 1000 }
@@ -102,7 +103,7 @@ func checkWay(t *testing.T, request object) {
 	t.Helper()
 	at := map[string]object{}
 	var order []string
-	var handled object // the post itself, by the channel
+	var handled object // the post itself, handled by the channel
 	for _, hop := range hopsOf(request) {
 		where := hop["where"].(string)
 		order = append(order, where)
@@ -118,7 +119,7 @@ func checkWay(t *testing.T, request object) {
 			t.Errorf("it was not at the %s: %v", where, order)
 			continue
 		}
-		if where != "session" && where != "persistence" && where != "channel" { // it comes by again
+		if where != "session" && where != "persistence" && where != "channel" { // these come more than once
 			if hop["begun"].(float64) < last {
 				t.Errorf("the %s comes too early: %v", where, order)
 			}

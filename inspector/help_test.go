@@ -23,7 +23,7 @@ import (
 	"elemental/transport/housetest"
 )
 
-// patience ends a test that would wait for ever.
+// patience ends a test that would otherwise wait for ever.
 const patience = 30 * time.Second
 
 func TestMain(m *testing.M) {
@@ -36,11 +36,11 @@ type site struct {
 	*housetest.House
 	t    *testing.T
 	url  string
-	stop func() error // of the inspector; the test's end does it too
+	stop func() error // stops the inspector; the end of the test does it too
 	log  *logged
 }
 
-// logged is what was logged.
+// logged keeps what is logged.
 type logged struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -58,7 +58,7 @@ func (l *logged) String() string {
 	return l.text.String()
 }
 
-// open starts a provider that is looked at. change may be nil.
+// open starts a provider with an inspector. Change may be nil.
 func open(t *testing.T, set housetest.Settings, change func(*inspector.Config)) *site {
 	t.Helper()
 	s := &site{t: t, log: &logged{}}
@@ -108,7 +108,7 @@ func openLab(t *testing.T, set housetest.Settings) *site {
 	return open(t, set, func(cfg *inspector.Config) { cfg.Disk = &faultlab.Disk{} })
 }
 
-// answer is one, without its body.
+// answer is an answer without its body.
 type answer struct {
 	StatusCode int
 	Status     string
@@ -117,10 +117,10 @@ type answer struct {
 
 func answerOf(r *http.Response) answer { return answer{r.StatusCode, r.Status, r.Header} }
 
-// Cookies are those that it sets.
+// Cookies are those that the answer sets.
 func (a answer) Cookies() []*http.Cookie { return (&http.Response{Header: a.Header}).Cookies() }
 
-// ask sends a request; change may be nil.
+// ask sends a request and returns the answer and its body. Change may be nil.
 func (s *site) ask(method, path, body string, change func(*http.Request)) (answer, string) {
 	s.t.Helper()
 	got, text, err := s.try(method, path, body, change)
@@ -130,7 +130,7 @@ func (s *site) ask(method, path, body string, change func(*http.Request)) (answe
 	return got, text
 }
 
-// try is ask for a connection that may be put out.
+// try is ask for a connection that may be closed by the inspector.
 func (s *site) try(method, path, body string, change func(*http.Request)) (answer, string, error) {
 	s.t.Helper()
 	r, err := http.NewRequestWithContext(s.t.Context(), method, s.url+path, strings.NewReader(body))
@@ -165,7 +165,7 @@ func (s *site) get(path string, into any) {
 	}
 }
 
-// object is JSON of any form.
+// object is any JSON object.
 type object = map[string]any
 
 func (s *site) object(path string) object {
@@ -180,7 +180,7 @@ type stream struct {
 	t     *testing.T
 	id    string
 	lines *bufio.Reader
-	raw   bytes.Buffer // all that came
+	raw   bytes.Buffer // everything that came
 	end   func()
 }
 
@@ -190,7 +190,7 @@ func (s *site) look(topics string) *stream {
 	return s.lookAs(nil, topics)
 }
 
-// lookAs is look for a page that has something to show at the door.
+// lookAs is look with a request that is changed first, for example to have a token.
 func (s *site) lookAs(with func(*http.Request), topics string) *stream {
 	s.t.Helper()
 	st, answer := s.tryLookAs(with, topics)
@@ -234,13 +234,13 @@ func (s *site) tryLookAs(with func(*http.Request), topics string) (*stream, answ
 	return st, answerOf(got)
 }
 
-// next waits for an event of a name, and skips others.
+// next waits for an event of that name, and skips others.
 func (st *stream) next(name string) object {
 	st.t.Helper()
 	return st.until(name, "", func(object) bool { return true })
 }
 
-// until waits for an event of a name that fits.
+// until waits for an event of that name for which fits is true.
 func (st *stream) until(name, what string, fits func(object) bool) object {
 	st.t.Helper()
 	timer := time.AfterFunc(patience, st.end)
@@ -256,9 +256,9 @@ func (st *stream) until(name, what string, fits func(object) bool) object {
 	}
 }
 
-// all reads to the end, and gives all that came.
+// all reads to the end, and returns everything that came.
 func (st *stream) all() []byte {
-	_, _ = io.Copy(io.Discard, st.lines) // the end may be rough
+	_, _ = io.Copy(io.Discard, st.lines) // the stream may be cut off at its end
 	return st.raw.Bytes()
 }
 
@@ -295,7 +295,8 @@ func eventually(t *testing.T, what string, holds func() bool) {
 	}
 }
 
-// channel makes alice, her server s with the channel general, and bob, who is subscribed.
+// channel makes alice, her server s with the channel general, and bob, who is subscribed
+// to it.
 func (s *site) channel() (alice, bob *housetest.Line) {
 	s.t.Helper()
 	alice = s.Founder()

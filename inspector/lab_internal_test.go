@@ -10,7 +10,7 @@ import (
 	"elemental/inspector/faultlab"
 )
 
-// The end of a fault, at the moment when another takes its place, ends only itself.
+// If a fault ends while another takes its place, only the old one ends.
 func TestAFaultsEndSparesTheNext(t *testing.T) {
 	disk := &faultlab.Disk{}
 	l := newLab(&Server{cfg: Config{Disk: disk}})

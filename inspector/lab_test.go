@@ -13,7 +13,7 @@ import (
 	"elemental/transport/housetest"
 )
 
-// fault begins one.
+// fault begins a fault.
 func (s *site) fault(format string, args ...any) {
 	s.t.Helper()
 	answer, text := s.ask(http.MethodPost, "/api/fault", fmt.Sprintf(format, args...), nil)
@@ -33,7 +33,7 @@ func TestWithoutTheLabThereIsNone(t *testing.T) {
 	}
 }
 
-// While its disk is slow a post waits, and it goes on when that ends by itself.
+// While the disk is slow a post waits. It goes on when the fault ends by itself.
 func TestDelayedJournal(t *testing.T) {
 	s := withLab(t)
 	alice, bob := s.channel()
@@ -50,7 +50,7 @@ func TestDelayedJournal(t *testing.T) {
 	alice.Yes(post, "quick")
 }
 
-// A delay can be ended before its time: who waits goes on at once.
+// A delay can be ended early: those who wait go on at once.
 func TestFaultIsEndedEarly(t *testing.T) {
 	s := withLab(t)
 	alice, _ := s.channel()
@@ -74,7 +74,8 @@ func TestFaultIsEndedEarly(t *testing.T) {
 	}
 }
 
-// A full disk refuses posts, and readiness; both come back when the fault ends.
+// With a full disk posts are refused and the provider is not ready. Both end with the
+// fault.
 func TestFullDisk(t *testing.T) {
 	s := withLab(t)
 	alice, _ := s.channel()
@@ -120,8 +121,8 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
-// A connection that is stalled is written nothing, though its client reads; others go on.
-// When it ends by itself, all that was meant for it comes.
+// Nothing is written to a stalled connection, even if its client reads. Others go on.
+// When the fault ends by itself, everything that was meant for the client comes.
 func TestStalledConnection(t *testing.T) {
 	s := withLab(t)
 	alice, bob := s.channel()
@@ -131,7 +132,7 @@ func TestStalledConnection(t *testing.T) {
 	}
 	begun := time.Now()
 	s.fault(`{"what":"stall","conn":%d,"seconds":1}`, conn)
-	alice.Yes(post, "hello") // is answered: nobody waits for bob
+	alice.Yes(post, "hello") // is answered, since nobody waits for bob
 	if m := bob.Next(); m == nil {
 		t.Error("bob was cut off")
 	}
@@ -142,7 +143,7 @@ func TestStalledConnection(t *testing.T) {
 	bob.Yes(`{"call":"ping"}`)
 }
 
-// A stalled connection is held to the limits of a client that does not read.
+// For a stalled connection the limits hold as for a client that does not read.
 func TestStalledConnectionIsCutOff(t *testing.T) {
 	disk := housetest.Settings{Wire: func(cfg *transport.Config) { cfg.StallTime = 200 * time.Millisecond }}
 	s := openLab(t, disk)
@@ -165,7 +166,8 @@ func TestStalledConnectionIsCutOff(t *testing.T) {
 	}
 }
 
-// A crashed session ends its connection, a crashed channel comes back with all it had.
+// A crashed session ends its connection. A crashed channel comes back with everything it
+// had.
 func TestCrashes(t *testing.T) {
 	s := withLab(t)
 	alice, bob := s.channel()
@@ -182,8 +184,9 @@ func TestCrashes(t *testing.T) {
 	}
 }
 
-// A fault whose request is half sent when the inspector stops does not begin: nothing
-// would end it, and the provider's stop would wait for a disk that is slow on purpose.
+// If a fault's request is half sent when the inspector stops, the fault does not begin:
+// nothing would end it, and the provider's stop would wait for a disk that is slow on
+// purpose.
 func TestNoFaultBeginsDuringTheStop(t *testing.T) {
 	s := withLab(t)
 	page := s.look("feed")
@@ -207,7 +210,7 @@ func TestNoFaultBeginsDuringTheStop(t *testing.T) {
 	_, _ = answers.ReadString('\n')
 	stopped := make(chan error)
 	go func() { stopped <- s.stop() }()
-	page.all() // its end is after the lab's
+	page.all() // the streams end after the lab has closed
 	if _, err := late.Write([]byte(wish)); err != nil {
 		t.Fatal(err)
 	}
@@ -219,8 +222,8 @@ func TestNoFaultBeginsDuringTheStop(t *testing.T) {
 	}
 }
 
-// TestACrashIsOneAtATime: who asks for another before the actor has gone on is refused.
-// Waiting for it is no work of the inspector's.
+// TestACrashIsOneAtATime: another crash is refused until the actor has gone on. Waiting
+// for that does not count as the inspector's work.
 func TestACrashIsOneAtATime(t *testing.T) {
 	s := withLab(t)
 	s.channel()

@@ -11,9 +11,9 @@ import (
 	"elemental/inspector/chromiumtest"
 )
 
-// TestLessons does the experiments of docs/actors.md on the real provider, and makes the
-// pictures of what is seen, docs/lesson-*.png, where ELEMENTAL_UPDATE=1; scripts/inspector-pictures
-// runs it.
+// TestLessons does the experiments of docs/actors.md with the real provider, and makes
+// pictures of what is seen, docs/lesson-*.png. It runs only with ELEMENTAL_UPDATE=1;
+// scripts/inspector-pictures runs it.
 func TestLessons(t *testing.T) {
 	if os.Getenv("ELEMENTAL_UPDATE") != "1" {
 		t.Skip("makes the pictures of the docs with ELEMENTAL_UPDATE=1")
@@ -36,7 +36,8 @@ func TestLessons(t *testing.T) {
 	}
 }
 
-// owner follows a user who joins a server: the server decides, the user's list follows.
+// owner follows a user who joins a server: the server decides, and then the user's list
+// is changed.
 func owner(ctx context.Context, s *site) {
 	s.Founder()
 	s.Dial().Yes(`{"call":"register","usernm":"bob","passwd":"pw"}`)
@@ -47,7 +48,7 @@ func owner(ctx context.Context, s *site) {
 	v.keep("lesson-owner.png")
 }
 
-// follow begins to follow as the page's form says, and waits for the first request.
+// follow begins to follow, as the page's form says, and waits for the first request.
 func (v *tab) follow(ask func()) {
 	v.t.Helper()
 	v.Run(`document.querySelector(".follow-form .primary").click()`)
@@ -58,7 +59,7 @@ func (v *tab) follow(ask func()) {
 	v.Await(`document.querySelector(".request-item") !== null`)
 }
 
-// speak looks at a channel whose journal is slow: its answers wait.
+// speak looks at a channel whose journal is slow, so that its answers wait.
 func speak(ctx context.Context, s *site) {
 	s.load("chat", "--rate", "300", "--clients", "30", "--servers", "1", "--channels", "1", "--duration", "1m")
 	eventually(s.t, "people talk", func() bool { return s.object("/api/tree?kind=channel")["total"].(float64) > 0 })
@@ -79,7 +80,7 @@ func speak(ctx context.Context, s *site) {
 	v.keep("lesson-speak.png")
 }
 
-// harm asks the fault lab.
+// harm begins a fault in the fault lab.
 func (s *site) harm(what string) {
 	s.t.Helper()
 	if answer, body := s.ask("POST", "/api/fault", what, nil); answer.StatusCode != 200 {
@@ -87,7 +88,7 @@ func (s *site) harm(what string) {
 	}
 }
 
-// passivation lets a load end, and waits until those whom nobody uses have left memory.
+// passivation waits after a load until the actors that nobody uses have left memory.
 func passivation(ctx context.Context, s *site) {
 	v := s.visit(ctx, "flow", looks{width: 1280, height: 900})
 	<-s.load("chat", "--rate", "500", "--clients", "40", "--duration", "10s")
@@ -96,13 +97,13 @@ func passivation(ctx context.Context, s *site) {
 	v.keep("lesson-passivation.png")
 }
 
-// backpressure stalls a client that others talk to.
+// backpressure stalls clients to which others talk.
 func backpressure(ctx context.Context, s *site) {
 	s.load("fanout", "--rate", "200", "--clients", "60", "--size", "1000", "--duration", "1m")
 	v := s.visit(ctx, "fault", looks{width: 1280, height: 960})
 	grown(v, 15)
 	all := s.object("/api/connections?limit=100")["connections"].([]any)
-	for i := range 4 { // whoever of them is subscribed
+	for i := range 4 { // those of them that are subscribed
 		s.harm(fmt.Sprintf(`{"what":"stall","conn":%v,"seconds":20}`, all[(i+1)*len(all)/5].(object)["id"]))
 	}
 	v.Await(`document.querySelector(".feed-row[data-what=slow-reader]") !== null`)
@@ -110,7 +111,7 @@ func backpressure(ctx context.Context, s *site) {
 	v.keep("lesson-backpressure.png")
 }
 
-// commit watches the batches grow with the number of those who post.
+// commit watches how batches grow with the number of clients that post.
 func commit(ctx context.Context, s *site) {
 	v := s.visit(ctx, "flow", looks{width: 1280, height: 1000})
 	for _, clients := range []int{1, 64} {
@@ -122,7 +123,7 @@ func commit(ctx context.Context, s *site) {
 	v.keep("lesson-commit.png")
 }
 
-// fanout follows a post that many hear.
+// fanout follows a post that many get.
 func fanout(ctx context.Context, s *site) {
 	s.load("fanout", "--rate", "50", "--clients", "300", "--duration", "1m")
 	eventually(s.t, "people talk", func() bool { return s.object("/api/tree?kind=channel")["total"].(float64) > 0 })

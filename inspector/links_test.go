@@ -12,8 +12,9 @@ import (
 	"elemental/inspector/chromiumtest"
 )
 
-// Who follows a link of another site comes in, with the token in it and, once he has shown
-// that, with the view that somebody else looks at.
+// A person who follows a link on another site comes in: with the token in the link, and
+// later, once the browser has shown the token, also to a view that somebody else looks
+// at.
 func TestLinksOfOtherSitesLeadIn(t *testing.T) {
 	s := withToken(t)
 	elsewhere := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -21,7 +22,7 @@ func TestLinksOfOtherSitesLeadIn(t *testing.T) {
 		_, _ = fmt.Fprintf(w, `<link rel="icon" href="data:,"><a id="door" href="%s/?token=%s">in</a><a id="view" href="%s/#flow">look</a>`, s.url, token, s.url)
 	}))
 	t.Cleanup(elsewhere.Close)
-	wiki := strings.Replace(elsewhere.URL, "127.0.0.1", "localhost", 1) // which is another site to a browser
+	wiki := strings.Replace(elsewhere.URL, "127.0.0.1", "localhost", 1) // is another site for a browser
 	v := chromiumtest.Open(t, browser(t), func(url string) bool {
 		return strings.HasPrefix(url, s.url+"/") || strings.HasPrefix(url, wiki) || strings.HasPrefix(url, "data:")
 	})

@@ -38,7 +38,8 @@ func (s *site) scrape() map[string]*dto.MetricFamily {
 	return families
 }
 
-// value is that of one metric; its labels are pairs of name and value. It is -1 without one.
+// value is the value of one metric, or -1 if there is none. Labels are pairs of name and
+// value.
 func value(families map[string]*dto.MetricFamily, name string, labels ...string) float64 {
 	family := families[name]
 	for _, m := range family.GetMetric() {
@@ -64,7 +65,7 @@ func TestMetricsAreWellMade(t *testing.T) {
 	s := open(t, housetest.Settings{}, nil)
 	alice, _ := s.channel()
 	alice.Yes(post, "hello")
-	s.scrape() // so that its own metrics are there too
+	s.scrape() // so that the inspector's own metrics are there too
 	_, text := s.ask(http.MethodGet, "/metrics", "", nil)
 	problems, err := promlint.New(strings.NewReader(text)).Lint()
 	if err != nil {
@@ -80,7 +81,7 @@ func TestMetricsAreWellMade(t *testing.T) {
 	}
 }
 
-// After traffic of which each request is known, the metrics tell of that and nothing else.
+// After traffic in which each request is known, the metrics tell exactly that.
 func TestMetricsOfKnownTraffic(t *testing.T) {
 	s := open(t, housetest.Settings{}, nil)
 	alice, bob := s.channel()
@@ -113,9 +114,9 @@ func TestMetricsOfKnownTraffic(t *testing.T) {
 		labels []string
 	}{
 		{"elemental_calls_total", 7, []string{"call", "message", "code", "ok"}},
-		{"elemental_calls_total", 4, []string{"call", "message", "code", "no_such_server"}}, // from -1: it was not there
+		{"elemental_calls_total", 4, []string{"call", "message", "code", "no_such_server"}}, // from -1, since it was not there before
 		{"elemental_calls_total", 1, []string{"call", "ping", "code", "ok"}},
-		{"elemental_calls_total", 2, []string{"call", "other", "code", "unknown_call"}}, // likewise
+		{"elemental_calls_total", 2, []string{"call", "other", "code", "unknown_call"}}, // from -1 too
 		{"elemental_calls_total", 0, []string{"call", "register", "code", "ok"}},
 		{"elemental_call_duration_seconds", 10, []string{"call", "message"}},
 		{"elemental_call_duration_seconds", 0, []string{"call", "login"}},
@@ -140,11 +141,12 @@ func TestMetricsOfKnownTraffic(t *testing.T) {
 	checkDisk(t, before, after)
 }
 
-// checkDisk looks at what the seven posts of TestMetricsOfKnownTraffic left on the disk.
+// checkDisk checks what the seven posts of TestMetricsOfKnownTraffic have left on the
+// disk.
 func checkDisk(t *testing.T, before, after map[string]*dto.MetricFamily) {
 	t.Helper()
-	// Each second of silence may have put two marks into the journal, perhaps beside a post,
-	// and pings are in no batch.
+	// Each second of silence may have put two marks into the journal, perhaps together
+	// with a post. Pings are in no batch.
 	syncs := value(after, "elemental_journal_syncs_total") - value(before, "elemental_journal_syncs_total")
 	records := value(after, "elemental_journal_records_total") - value(before, "elemental_journal_records_total")
 	if marks := (records - 7) / 2; marks < 0 || marks != math.Trunc(marks) || syncs < 7 || syncs > 7+marks {
@@ -160,7 +162,8 @@ func checkDisk(t *testing.T, before, after map[string]*dto.MetricFamily) {
 	}
 }
 
-// Who was turned away has waited for nothing: that is not how long a post takes.
+// Requests that are turned away have waited for nothing, so they must not count in the
+// time of a post.
 func TestWhatIsTurnedAwayIsNotTimed(t *testing.T) {
 	s := openLab(t, housetest.Settings{Actor: func(cfg *actors.Config) { cfg.InFlightBytes = 400 }})
 	alice, _ := s.channel()
@@ -200,7 +203,7 @@ func TestMetricsOfRestarts(t *testing.T) {
 	}
 }
 
-// Each metric of the Grafana dashboard is one that there is, with the labels that there are.
+// Every metric that the Grafana dashboard uses exists, with these labels.
 func TestDashboardNamesRealMetrics(t *testing.T) {
 	s := open(t, housetest.Settings{}, nil)
 	alice, _ := s.channel()
@@ -236,10 +239,10 @@ func TestDashboardNamesRealMetrics(t *testing.T) {
 	}
 }
 
-// suffix is what Prometheus puts behind a histogram's name.
+// suffix is what Prometheus adds to the name of a histogram.
 var suffix = regexp.MustCompile(`_(bucket|sum|count)$`)
 
-// dashboard is what a test wants to know of one.
+// dashboard has the parts of a dashboard that the test needs.
 type dashboard struct {
 	Panels []struct {
 		Title   string
@@ -261,7 +264,7 @@ func readDashboard(t *testing.T) (board dashboard, text string) {
 	return board, string(data)
 }
 
-// The manual names each metric that there is, and no other.
+// The manual names every metric that exists, and no others.
 func TestManualNamesRealMetrics(t *testing.T) {
 	s := open(t, housetest.Settings{}, nil)
 	alice, _ := s.channel()
@@ -283,7 +286,7 @@ func TestManualNamesRealMetrics(t *testing.T) {
 	}
 }
 
-// notDrawn are the metrics that are worth no panel.
+// notDrawn are the metrics that need no panel.
 var notDrawn = map[string]bool{
 	"elemental_journal_batch_records": true, "elemental_snapshots_total": true, "elemental_page_files_total": true,
 	"elemental_actors_ended_total": true,

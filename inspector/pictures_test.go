@@ -18,8 +18,8 @@ import (
 	"elemental/transport/housetest"
 )
 
-// TestPictures makes the pictures docs/inspector-*.png from the real provider under a real
-// load, where ELEMENTAL_UPDATE=1; scripts/inspector-pictures runs it.
+// TestPictures makes the pictures docs/inspector-*.png from the real provider under a
+// real load. It runs only with ELEMENTAL_UPDATE=1; scripts/inspector-pictures runs it.
 func TestPictures(t *testing.T) {
 	if os.Getenv("ELEMENTAL_UPDATE") != "1" {
 		t.Skip("makes the pictures of the docs with ELEMENTAL_UPDATE=1")
@@ -75,16 +75,17 @@ func (s *site) busiest() string {
 	return ""
 }
 
-// grown waits until a page has been open for so many seconds, so that its lines are long.
+// grown waits until a page has been open for that many seconds, so that its lines are
+// long.
 func grown(v *tab, seconds int) {
 	v.t.Helper()
-	for until := 30; until < seconds; until += 30 { // longer than one wait may be
+	for until := 30; until < seconds; until += 30 { // a single wait must not be longer
 		v.Await(fmt.Sprintf(`performance.now() > %d`, 1000*until))
 	}
 	v.Await(fmt.Sprintf(`performance.now() > %d`, 1000*seconds))
 }
 
-// underLoad is the real provider with an inspector, and the load tester at it.
+// underLoad is the real provider with an inspector, under the load of the load tester.
 func underLoad(t *testing.T) *site {
 	t.Helper()
 	s := realProvider(t)
@@ -93,7 +94,7 @@ func underLoad(t *testing.T) *site {
 	return s
 }
 
-// realProvider is the program with its inspector and fault lab.
+// realProvider is the real program with its inspector and fault lab.
 func realProvider(t *testing.T, args ...string) *site {
 	t.Helper()
 	dir := t.TempDir()
@@ -110,11 +111,11 @@ func realProvider(t *testing.T, args ...string) *site {
 	if err := p.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = p.Kill() }) // which would complain of the crash in the log
+	t.Cleanup(func() { _ = p.Kill() }) // stopping it properly would complain of the crash in the log
 	return &site{House: &housetest.House{T: t, Addr: p.Addr}, t: t, url: "http://" + admin}
 }
 
-// load begins a load, which ended tells the end of.
+// load begins a load. Ended is closed when it has ended.
 func (s *site) load(args ...string) (ended <-chan struct{}) {
 	s.t.Helper()
 	program := build(s.t, s.t.TempDir(), "elemental/cmd/elemental-load")
@@ -124,7 +125,7 @@ func (s *site) load(args ...string) (ended <-chan struct{}) {
 		s.t.Fatal(err)
 	}
 	s.t.Cleanup(func() {
-		_ = cmd.Process.Kill() // it may have ended
+		_ = cmd.Process.Kill() // it may have ended already
 		<-exited
 	})
 	return exited
@@ -139,13 +140,13 @@ func build(t *testing.T, dir, program string) string {
 	return built
 }
 
-// picture keeps what is on the screen for docs/inspector.md.
+// picture keeps a picture of the screen for docs/inspector.md.
 func (v *tab) picture(name string) { v.keep("inspector-" + name + ".png") }
 
-// keep keeps it for the docs.
+// keep keeps a picture of the screen for the docs.
 func (v *tab) keep(file string) {
 	v.t.Helper()
-	shown := time.Now().Add(1500 * time.Millisecond).UnixMilli() // the next event of the stream, and what it draws
+	shown := time.Now().Add(1500 * time.Millisecond).UnixMilli() // waits for the stream's next event and what it draws
 	v.Await(fmt.Sprintf(`Date.now() > %d`, shown))
 	if err := os.WriteFile(filepath.Join("..", "docs", file), v.Screenshot(), 0o644); err != nil {
 		v.t.Fatal(err)

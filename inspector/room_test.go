@@ -14,7 +14,7 @@ import (
 	"elemental/transport/housetest"
 )
 
-// hold opens so many connections that ask for a path once, and keeps them.
+// hold opens n connections that send the request for a path once, and keeps them open.
 func (s *site) hold(n int, request string) {
 	s.t.Helper()
 	for range n {
@@ -33,7 +33,7 @@ func (s *site) hold(n int, request string) {
 	}
 }
 
-// Who holds connections and asks nothing keeps neither probes nor the operator out.
+// Clients that hold connections and ask nothing keep out neither probes nor the operator.
 func TestIdleConnectionsKeepNobodyOut(t *testing.T) {
 	for _, request := range []string{"/live", "/api/about", ""} {
 		s := open(t, housetest.Settings{}, nil)
@@ -71,7 +71,7 @@ func TestReadyTellsOfStartAndStop(t *testing.T) {
 	}
 }
 
-// Behind a proxy the guesser and the operator have one address.
+// Behind a proxy the guesser and the operator have the same address.
 func TestTheRightTokenComesInBesideWrongOnes(t *testing.T) {
 	s := withToken(t)
 	for range 20 {

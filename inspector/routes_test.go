@@ -95,7 +95,8 @@ func TestActor(t *testing.T) {
 	}
 }
 
-// The picture has each actor once, parents before children, and as many as there are.
+// The picture has each actor once and in the right number, and parents before their
+// children.
 func TestOverview(t *testing.T) {
 	s := open(t, housetest.Settings{}, nil)
 	s.channel()
@@ -117,7 +118,7 @@ func TestOverview(t *testing.T) {
 
 func TestConnections(t *testing.T) {
 	s := open(t, housetest.Settings{}, nil)
-	alice := s.Founder() // and one that has registered her
+	alice := s.Founder() // and the connection that has registered her
 	alice.Yes(`{"call":"ping"}`)
 	if got := s.object("/api/connections"); got["total"] != 2.0 {
 		t.Fatalf("connections: %v", got)
@@ -144,15 +145,15 @@ func TestConnections(t *testing.T) {
 	eventually(t, "the connection is gone", func() bool { return s.object("/api/connections")["total"] == 1.0 })
 }
 
-// A connection is found by its number, its user and its address, however many there are;
-// the answer is bounded and tells how many fit.
+// A connection is found by its number, its user and its address, however many there are.
+// The answer is bounded and tells how many fit.
 func TestConnectionsAreSearched(t *testing.T) {
 	s := open(t, housetest.Settings{}, nil)
-	s.Dial().Yes(`{"call":"register","usernm":"Robin","passwd":"pw"}`) // is number 1
+	s.Dial().Yes(`{"call":"register","usernm":"Robin","passwd":"pw"}`) // connection number 1
 	for range 20 {
 		s.Dial().Ask(`{"call":"getprovidername"}`)
 	}
-	robin := s.Login("Robin") // number 22
+	robin := s.Login("Robin") // connection number 22
 	for _, row := range []struct {
 		search string
 		first  float64
@@ -192,7 +193,7 @@ func TestLiveAndReady(t *testing.T) {
 	}
 }
 
-// routes are all that is served without a fault lab, with a method that it has.
+// routes are all paths that are served without a fault lab, with a method that each has.
 var routes = map[string]string{
 	"/": "GET", "/live": "GET", "/ready": "GET", "/metrics": "GET", "/debug/pprof/": "GET", "/debug/pprof/symbol": "GET",
 	"/debug/pprof/heap": "GET", "/debug/pprof/goroutine?debug=2": "GET",

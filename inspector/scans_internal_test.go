@@ -18,7 +18,7 @@ func (c *clocked) SetWriteDeadline(t time.Time) error {
 	return nil
 }
 
-// Who waits too long for his turn is told when to come again.
+// A request that waits too long for its turn is told when to come again.
 func TestWhoHasNoTurnIsTold(t *testing.T) {
 	s := &Server{scan: newScans(1, time.Millisecond), ask: newScans(1, time.Millisecond)}
 	s.scan.turns <- struct{}{}
@@ -39,7 +39,8 @@ func TestWhoHasNoTurnIsTold(t *testing.T) {
 	}
 }
 
-// The time to read an answer begins when there is one, and not while it waits for its turn.
+// The time to read an answer begins when there is an answer, not while the request waits
+// for its turn.
 func TestTheTimeToReadBeginsWithTheAnswer(t *testing.T) {
 	s := &Server{scan: newScans(1, time.Minute)}
 	s.scan.turns <- struct{}{}

@@ -23,7 +23,7 @@ func quoted(text string) string {
 	return string(b)
 }
 
-// spy is an operator who keeps all that the inspector answers.
+// spy is an operator who keeps everything that the inspector answers.
 type spy struct {
 	*site
 	token  string
@@ -39,18 +39,18 @@ func newSpy(t *testing.T) *spy {
 	return &spy{site: s, token: token, cookie: door.Cookies()[0]}
 }
 
-// known shows the token.
+// known adds the token to a request.
 func (s *spy) known(r *http.Request) { r.Header.Set("Authorization", "Bearer "+s.token) }
 
-// note asks, and keeps the answer.
+// note sends a request and keeps the answer.
 func (s *spy) note(method, path, body string, with func(*http.Request)) {
 	s.t.Helper()
 	answer, text := s.ask(method, path, body, with)
 	fmt.Fprintf(&s.told, "%s %v\n%s\n", answer.Status, answer.Header, text)
 }
 
-// What nobody may know is in no answer of any route, whoever asks and how, and in no line
-// of the log: passwords of users and servers, keys, the token, and what people write.
+// Secrets are in no answer of any route, whoever asks and how, and in no line of the log:
+// passwords of users and servers, keys, the token, and what people write.
 func TestNoAnswerTellsASecret(t *testing.T) {
 	s := newSpy(t)
 	alice, secrets := s.confide()
@@ -77,7 +77,7 @@ func TestNoAnswerTellsASecret(t *testing.T) {
 	}
 }
 
-// confide has alice tell the provider all kinds of secrets.
+// confide lets alice tell the provider all kinds of secrets.
 func (s *spy) confide() (alice *housetest.Line, secrets []string) {
 	s.t.Helper()
 	user, renewed, server := housetest.Secret("user"), housetest.Secret("renewed"), housetest.Secret("server")
@@ -95,7 +95,7 @@ func (s *spy) confide() (alice *housetest.Line, secrets []string) {
 
 var secretText = housetest.Secret("text")
 
-// askAll asks for everything, as everybody.
+// askAll asks for everything, with and without the token.
 func (s *spy) askAll() {
 	s.t.Helper()
 	paths := []string{"/api/fault", "/debug/pprof/cmdline", "/debug/pprof/allocs?debug=1", "/api/tree?parent=conn", "/nothing"}

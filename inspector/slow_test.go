@@ -12,8 +12,8 @@ import (
 	"elemental/transport/housetest"
 )
 
-// many makes so many servers, whose names are long: an answer that lists them does not fit
-// between the inspector and a client that does not read.
+// many makes that many servers with long names. An answer that lists them does not fit
+// into the buffers between the inspector and a client that does not read.
 func (s *site) many(servers int) {
 	s.t.Helper()
 	alice := s.Founder()
@@ -22,8 +22,8 @@ func (s *site) many(servers int) {
 	}
 }
 
-// Whoever asks for all actors and reads slowly keeps nobody else from asking, and has all
-// of his answer in the end.
+// A client that asks for all actors and reads slowly keeps nobody else from asking, and
+// gets its whole answer in the end.
 func TestSlowReadersStopNobody(t *testing.T) {
 	s := open(t, housetest.Settings{}, nil)
 	s.many(500)
@@ -38,7 +38,7 @@ func TestSlowReadersStopNobody(t *testing.T) {
 	for _, path := range []string{"/api/tree", "/api/search?q=alice", "/api/overview"} {
 		s.object(path)
 	}
-	for _, in := range slow { // one whose time is over would have a part
+	for _, in := range slow { // a client whose time had run out would have only a part
 		answer, err := http.ReadResponse(bufio.NewReader(io.MultiReader(strings.NewReader("HTTP/1.1 200 OK\r\n"), in)), nil)
 		if err != nil {
 			t.Fatal(err)
