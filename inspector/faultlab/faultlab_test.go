@@ -34,7 +34,7 @@ func create(t *testing.T, files vfs.FS, name string) vfs.File {
 	return f
 }
 
-// What has no room is not written; what has, is. That holds for all files together.
+// What has room is written, what has none is not. The budget is for all files together.
 func TestBudget(t *testing.T) {
 	d, files := disk(t)
 	a, b := create(t, files, "a"), create(t, files, "b")
@@ -63,13 +63,14 @@ func TestBudget(t *testing.T) {
 			t.Errorf("%s holds %q, %v", name, got, err)
 		}
 	}
-	d.Budget(0, time.Now().Add(-time.Second)) // over already
+	d.Budget(0, time.Now().Add(-time.Second)) // is over already
 	if _, err := io.WriteString(a, "8"); err != nil {
 		t.Error(err)
 	}
 }
 
-// A sync is late by the delay, by no more than is left of it, and not at all when it is over.
+// A sync is late by the delay, but not beyond the delay's end, and not at all when that
+// is over.
 func TestDelay(t *testing.T) {
 	d, files := disk(t)
 	f := create(t, files, "a")
@@ -97,6 +98,6 @@ func TestDelay(t *testing.T) {
 	for range 4 {
 		waiting.Go(func() { _ = f.Sync() })
 	}
-	d.Delay(0, time.Time{}) // those who wait and those who come later go on
+	d.Delay(0, time.Time{}) // those who wait go on, and so do those who come later
 	waiting.Wait()
 }
