@@ -32,9 +32,9 @@ const patience = 20 * time.Second
 // receiver is a collector that keeps what it is sent.
 type receiver struct {
 	*httptest.Server
-	refuse  atomic.Int32  // status of an answer that is no yes
-	refused atomic.Int32  // how often
-	hold    chan struct{} // nil, or what an answer waits for
+	refuse  atomic.Int32  // status with which it refuses; 0: it does not
+	refused atomic.Int32  // number of refusals
+	hold    chan struct{} // if not nil, answers wait for this
 
 	mu    sync.Mutex
 	paths map[string]int
@@ -101,7 +101,7 @@ func text(all []*common.KeyValue, key string) string {
 	return ""
 }
 
-// start exports all requests of a house to an endpoint; the stop must succeed.
+// start exports all requests of a house to an endpoint. The stop must succeed.
 func start(t *testing.T, h *housetest.House, endpoint string, log io.Writer) (stop func()) {
 	t.Helper()
 	end, err := Start(context.Background(), endpoint, 1, h.Provider, slog.New(slog.NewTextHandler(log, nil)))
@@ -124,13 +124,13 @@ type hopID struct {
 	span  telemetry.SpanID
 }
 
-// TestEachHopIsASpan compares what a collector is sent with what a follower is told.
+// TestEachHopIsASpan compares what a collector gets with what a follower is told.
 func TestEachHopIsASpan(t *testing.T) {
 	r := newReceiver(t)
 	h := housetest.New(t, housetest.Settings{})
 	secret := housetest.Secret("alice")
 	h.Dial().Yes(`{"call":"register","usernm":"alice","passwd":%q}`, secret)
-	stop := start(t, h, r.URL, io.Discard) // it hears of each hop before the test does
+	stop := start(t, h, r.URL, io.Discard) // gets each hop before the test does
 	var mu sync.Mutex
 	var told []telemetry.Hop
 	ends := 0
@@ -161,7 +161,7 @@ func TestEachHopIsASpan(t *testing.T) {
 	}
 }
 
-// compare holds spans against hops.
+// compare compares spans with hops.
 func compare(t *testing.T, r *receiver, told []telemetry.Hop) {
 	t.Helper()
 	spans := map[hopID]*wire.Span{}
@@ -203,7 +203,7 @@ func compare(t *testing.T, r *receiver, told []telemetry.Hop) {
 	known(t, seen)
 }
 
-// known looks at spans that everybody can tell what they hold.
+// known checks spans whose contents are known beforehand.
 func known(t *testing.T, seen map[string]*wire.Span) {
 	t.Helper()
 	for name, want := range map[string]struct {
@@ -247,7 +247,7 @@ func until(t *testing.T, what string, done func() bool) {
 	}
 }
 
-// TestTheEnvironmentHasItsSay sets what OpenTelemetry's users are used to set.
+// TestTheEnvironmentHasItsSay sets variables that users of OpenTelemetry usually set.
 func TestTheEnvironmentHasItsSay(t *testing.T) {
 	r := newReceiver(t)
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", r.URL+"/below")
@@ -274,7 +274,7 @@ func TestAnEndpointIsAURL(t *testing.T) {
 	}
 }
 
-// lines is a log that several write.
+// lines is a log to which several goroutines write.
 type lines struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -292,7 +292,7 @@ func (l *lines) count(what string) int {
 	return strings.Count(l.b.String(), what)
 }
 
-// TestTroubleIsToldOnce has a collector refuse, and then take what comes.
+// TestTroubleIsToldOnce: a collector first refuses, and then takes what comes.
 func TestTroubleIsToldOnce(t *testing.T) {
 	t.Setenv("OTEL_BSP_SCHEDULE_DELAY", "5")
 	r := newReceiver(t)
@@ -311,7 +311,7 @@ func TestTroubleIsToldOnce(t *testing.T) {
 	}
 }
 
-// TestNobodyWaitsForACollector has one that does not answer: requests go on, hops are
+// TestNobodyWaitsForACollector: if a collector does not answer, requests go on, hops are
 // lost and counted, and the stop gives up in time.
 func TestNobodyWaitsForACollector(t *testing.T) {
 	t.Setenv("OTEL_BSP_MAX_QUEUE_SIZE", "8")
