@@ -19,8 +19,7 @@ import (
 
 const yes = `{"resp":true}` + "\n"
 
-// server answers each line that it is sent as it is told to; "" ends the
-// connection.
+// server answers each line that it gets as answer says; "" ends the connection.
 type server struct {
 	addr     string
 	requests atomic.Int64
@@ -79,7 +78,7 @@ func (s *server) toAll(text string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, conn := range s.conns {
-		_, _ = conn.Write([]byte(text)) // who is gone misses it
+		_, _ = conn.Write([]byte(text)) // those that are gone miss it
 	}
 }
 
@@ -96,7 +95,7 @@ func gather(t *testing.T, addr string, scan crowd.Scanner, members int) *crowd.C
 	return c
 }
 
-// requests gives total of them, whoever asks.
+// requests returns total requests in all, whichever member asks.
 func requests(total int) func(int, time.Time) []byte {
 	return func(int, time.Time) []byte {
 		if total == 0 {
@@ -107,8 +106,8 @@ func requests(total int) func(int, time.Time) []byte {
 	}
 }
 
-// TestCounts has the same requests sent one at a time and ahead, by all and by
-// some: each is answered and counted once.
+// TestCounts: the same number of requests is sent one at a time and ahead, by all members
+// and by some. Each is answered and counted once.
 func TestCounts(t *testing.T) {
 	s := serve(t, func(*server, string) string { return yes })
 	c := gather(t, s.addr, crowd.Lines, 7)
@@ -125,7 +124,7 @@ func TestCounts(t *testing.T) {
 	}
 }
 
-// TestSome has requests only for a time: what was sent is answered.
+// TestSome: requests are sent only for a time, and all that were sent are answered.
 func TestSome(t *testing.T) {
 	s := serve(t, func(*server, string) string { return yes })
 	c := gather(t, s.addr, crowd.Lines, 3)
@@ -135,7 +134,8 @@ func TestSome(t *testing.T) {
 	}
 }
 
-// TestSlowPace has a pace that is slower than the time it is given: one request is sent.
+// TestSlowPace: if the pace is slower than the time that it is given, one request is
+// sent.
 func TestSlowPace(t *testing.T) {
 	s := serve(t, func(*server, string) string { return yes })
 	c := gather(t, s.addr, crowd.Lines, 1)
@@ -145,7 +145,8 @@ func TestSlowPace(t *testing.T) {
 	}
 }
 
-// TestPushes counts what every member is sent for each request, and looks at it.
+// TestPushes counts the pushes that every member gets for each request, and looks at
+// them.
 func TestPushes(t *testing.T) {
 	const members, posts = 5, 200
 	push := `{"call": "newmessage","message":"hello"}` + "\n"
@@ -185,8 +186,8 @@ func TestPushes(t *testing.T) {
 	}
 }
 
-// TestPieces has answers come in pieces and many at once, and is sent requests
-// larger than a socket holds.
+// TestPieces: answers come in pieces and many at once, and requests are larger than a
+// socket holds.
 func TestPieces(t *testing.T) {
 	s := serve(t, func(s *server, line string) string {
 		if s.requests.Load()%3 != 0 {
@@ -208,7 +209,7 @@ func TestPieces(t *testing.T) {
 	}
 }
 
-// TestFaults has a server that does wrong: each is an error that says what.
+// TestFaults: a server does wrong, and the error says what.
 func TestFaults(t *testing.T) {
 	for name, c := range map[string]struct{ answer, says string }{
 		"a refusal":         {`{"resp":false,"reason":"busy, try again"}` + "\n", "busy, try again"},
@@ -291,8 +292,8 @@ func TestIRC(t *testing.T) {
 	}
 }
 
-// TestPing is told things besides, and asked for a sign of life in the midst of
-// it: the requests are answered when the PONG has come.
+// TestPing: the server sends other lines and asks for a sign of life in between. It
+// answers the requests when the PONG has come.
 func TestPing(t *testing.T) {
 	s := serve(t, func(_ *server, line string) string {
 		switch line {
