@@ -16,7 +16,7 @@ import (
 	"elemental/cmd/elemental/providertest"
 )
 
-// With this variable the test binary is the program itself.
+// With this variable set, the test binary is the program itself.
 const asProgram = "BENCH_PROGRAM"
 
 func TestMain(m *testing.M) {
@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// tiny are options with which every row is over soon.
+// tiny are options with which every row is soon over.
 func tiny(dir string, more ...string) []string {
 	return append([]string{
 		"--dir", dir, "--duration", "20ms", "--turns", "2", "--settle", "1ms", "--messages", "2000", "--members", "1000",
@@ -37,7 +37,7 @@ func tiny(dir string, more ...string) []string {
 	}, more...)
 }
 
-// TestRows has every row measured, with the real provider and a floor.
+// TestRows measures every row, with the real provider and a floor.
 func TestRows(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "results.json")
@@ -65,7 +65,7 @@ func TestRows(t *testing.T) {
 				t.Errorf("%s has no turn of %s", r.Name, c.Name)
 			}
 			for _, turn := range c.counted() {
-				if turn.Figure <= 0 && r.Name != "idle15000" { // so few connections need no memory
+				if turn.Figure <= 0 && r.Name != "idle15000" { // so few connections may need no memory
 					t.Errorf("%s of %s: %+v", r.Name, c.Name, turn)
 				}
 			}
@@ -107,8 +107,8 @@ func TestUsage(t *testing.T) {
 	}
 }
 
-// TestInterrupt ends the program while it measures: it leaves no server and no
-// folder behind.
+// TestInterrupt ends the program while it measures. It leaves no server and no folder
+// behind.
 func TestInterrupt(t *testing.T) {
 	dir := t.TempDir()
 	cmd := exec.Command(os.Args[0], tiny(dir, "--rows", "name64", "--duration", "1h")...)
@@ -143,7 +143,7 @@ func TestInterrupt(t *testing.T) {
 	}
 }
 
-// TestTable has ratios made turn by turn, the warm-up left out, and targets
+// TestTable: ratios are made turn by turn, the warm-up is left out, and targets are
 // judged.
 func TestTable(t *testing.T) {
 	row := Row{

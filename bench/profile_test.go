@@ -10,7 +10,8 @@ import (
 	"testing"
 )
 
-// TestProfileParts has the samples of testdata/perf-script.txt, which perf printed of a provider's, given to the parts.
+// TestProfileParts: the samples of testdata/perf-script.txt, which perf printed for a
+// provider, are assigned to the right parts.
 func TestProfileParts(t *testing.T) {
 	script, err := os.ReadFile("testdata/perf-script.txt")
 	if err != nil {
@@ -41,7 +42,7 @@ func TestProfileParts(t *testing.T) {
 	}
 }
 
-// TestProfileWithoutPerf says what is missing.
+// TestProfileWithoutPerf: without perf the error says what is missing.
 func TestProfileWithoutPerf(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	var out strings.Builder

@@ -19,8 +19,8 @@ import (
 	"github.com/goccy/go-yaml"
 )
 
-// TestErgo has the row of pushes with an Ergo on the path: the one that is
-// installed, and one that stands in for it where there is none.
+// TestErgo measures the row of pushes with an Ergo: with the installed one if there is
+// one, and with a stand-in.
 func TestErgo(t *testing.T) {
 	t.Run("installed", func(t *testing.T) {
 		if _, err := exec.LookPath(ergoName); err != nil {
@@ -58,20 +58,20 @@ func pushesOfErgo(t *testing.T) {
 		t.Fatalf("%+v\n%s", row, out.String())
 	}
 	for _, turn := range c.Turns {
-		if turn.Operations == 0 || turn.Operations%5 != 0 { // each post comes to all five subscribers
+		if turn.Operations == 0 || turn.Operations%5 != 0 { // each post is pushed to all five subscribers
 			t.Errorf("%d pushes", turn.Operations)
 		}
 	}
 }
 
-// ircServer is what stands in for Ergo, as little as the row needs.
+// ircServer is a stand-in for Ergo that can do just what the row needs.
 type ircServer struct {
 	mu      sync.Mutex
 	names   map[string]bool
 	members []net.Conn
 }
 
-// standIn is its program: it listens where its configuration says.
+// standIn is its program. It listens where its configuration says.
 func standIn(args []string) error {
 	if len(args) != 3 || args[0] != "run" || args[1] != "--conf" {
 		return fmt.Errorf("called with %q", args)
@@ -117,7 +117,7 @@ func (s *ircServer) serve(conn net.Conn) {
 			name = rest
 		case "USER":
 			s.welcome(conn, name)
-		case "JOIN": // who does not answer the PING does not come in
+		case "JOIN": // a client that does not answer the PING does not come in
 			say(conn, "PING "+name)
 		case "PONG":
 			s.members = append(s.members, conn)
@@ -150,5 +150,5 @@ func (s *ircServer) toMembers(but net.Conn, line string) {
 }
 
 func say(conn net.Conn, lines ...string) {
-	_, _ = io.WriteString(conn, strings.Join(lines, "\r\n")+"\r\n") // who is gone misses it
+	_, _ = io.WriteString(conn, strings.Join(lines, "\r\n")+"\r\n") // those that are gone miss it
 }
