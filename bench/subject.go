@@ -107,7 +107,7 @@ func (l *lab) startSettled(args ...string) (*subject, error) {
 	return s, s.settle()
 }
 
-// startProvider starts the provider on a folder, with its defaults but for these options,
+// startProvider starts the provider on a folder, with its defaults except for these options,
 // and waits until it listens.
 func (l *lab) startProvider(dir string, args ...string) (*subject, error) {
 	program, err := l.build(providerName, "", "elemental/cmd/elemental")

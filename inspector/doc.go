@@ -19,6 +19,6 @@
 //	POST /api/follow         {stream, conn, call, count}; DELETE ?id=
 //	POST /api/fault          {what, …}; DELETE ?what=; GET: with the fault lab alone
 //
-// Nothing is collected while no stream of events is open, but for the counters of
-// the other rooms.
+// While no stream of events is open, nothing is collected except the counters that the
+// provider's other parts keep.
 package inspector

@@ -30,8 +30,8 @@ type commandLine struct {
 	Version   versionFlag    `env:"-" help:"Print the version and exit."`
 }
 
-// runOptions are the options of a run. For those that are not given the scenario file or
-// the scenario has the value.
+// runOptions are the options of a run. Options that are not given are taken from the
+// scenario file, or else from the scenario's defaults.
 type runOptions struct {
 	Scenario []string `arg:"" optional:"" env:"-" help:"Scenarios, with weights if you like: chat, or chat:7 history:2 poll:1. Without one: chat. 'elemental-load scenarios' lists them."`
 

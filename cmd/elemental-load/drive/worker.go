@@ -213,7 +213,7 @@ func (w *Worker) wakeSlow() {
 }
 
 // How long Check waits for pushes: until nothing new has come for looks checks in a row,
-// look apart, while the provider answers; but for longest at most.
+// look apart, while the provider answers, and never for more than longest.
 const (
 	look    = 20 * time.Millisecond
 	looks   = 250
