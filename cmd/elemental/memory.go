@@ -45,33 +45,59 @@ func readMemory() memoryUse {
 func returnMemory(quit <-chan struct{}) {
 	ticker := time.NewTicker(lookEvery)
 	defer ticker.Stop()
-	last := readMemory()
-	returned := memoryUse{} // as it was after the last return
+	r := returner{last: readMemory()}
 	for {
 		select {
 		case <-ticker.C:
 		case <-quit:
 			return
 		}
-		now := readMemory()
-		if now.worthReturning(last, returned) {
+		if now := readMemory(); r.worthReturning(now) {
 			debug.FreeOSMemory()
-			now = readMemory()
-			returned = now
+			r.done(now, readMemory())
 		}
-		last = now
 	}
 }
 
-// worthReturning tells whether all of this is true:
+// returner knows when memory was looked at and given back.
+type returner struct {
+	last     memoryUse // at the last look
+	returned memoryUse // after the last return
+	looks    int       // since then
+	patience int       // looks until the next try, although nothing tells that there is more to return
+}
+
+// The least and the greatest patience. The runtime itself collects garbage every two minutes.
+const (
+	soon = 2
+	late = int(2 * time.Minute / lookEvery)
+)
+
+// worthReturning tells whether it is quiet (a busy provider would take the memory again at
+// once) and one of these is true:
 //
-//   - Much memory is held that is not in use.
-//   - It is quiet. A busy provider would take the memory again at once.
-//   - There may be more to return than last time, because something was allocated since, or
-//     because a collection has freed much of what was in use then. So a return that brings
-//     nothing is not repeated forever.
-func (m memoryUse) worthReturning(last, returned memoryUse) bool {
-	spare := int64(m.held) - int64(m.live) //nolint:gosec // far below
-	return spare > worthwhile && m.allocated-last.allocated < uint64(spare)/quietMeans &&
-		(m.allocated-returned.allocated > worthwhile/quietMeans || m.live+worthwhile < returned.live)
+//   - Much memory is held that is not in use, and there may be more to return than last time,
+//     because something was allocated since, or because a collection has freed much of what
+//     was in use then. So a return that brings nothing is not repeated forever.
+//   - Much was in use at the last collection, and that is a while ago. It may be garbage by
+//     now: what clients did not read, for example, until they were cut off.
+func (r *returner) worthReturning(now memoryUse) bool {
+	fresh, spare := now.allocated-r.last.allocated, int64(now.held)-int64(now.live) //nolint:gosec // far below
+	r.last = now
+	r.looks++
+	if r.looks >= max(r.patience, soon) && now.live > ballastBytes+worthwhile && fresh < worthwhile/quietMeans {
+		return true
+	}
+	return spare > worthwhile && fresh < uint64(spare)/quietMeans &&
+		(now.allocated-r.returned.allocated > worthwhile/quietMeans || now.live+worthwhile < r.returned.live)
+}
+
+// done notes a return. After one that has brought little, the next try is twice as far away.
+func (r *returner) done(before, after memoryUse) {
+	if before.held < after.held+worthwhile {
+		r.patience = min(2*max(r.patience, soon), late)
+	} else {
+		r.patience = soon
+	}
+	r.last, r.returned, r.looks = after, after, 0
 }

@@ -1,11 +1,15 @@
 package main
 
-import "testing"
+import (
+	"testing"
+	"time"
+)
+
+const mib = 1 << 20
 
 // TestWhatIsWorthReturning holds the rule to what it is for: a quiet provider
 // gives back what it does not use, and nothing is tried over and over.
 func TestWhatIsWorthReturning(t *testing.T) {
-	const mib = 1 << 20
 	before := memoryUse{held: 200 * mib, live: 190 * mib, allocated: 500 * mib} // after a return that brought little
 	for name, row := range map[string]struct {
 		now  memoryUse
@@ -18,8 +22,37 @@ func TestWhatIsWorthReturning(t *testing.T) {
 		"what was in use is not now":   {memoryUse{held: 200 * mib, live: 70 * mib, allocated: 500 * mib}, true},
 		"unused, as after that return": {memoryUse{held: 240 * mib, live: 190 * mib, allocated: 500 * mib}, false},
 	} {
-		if got := row.now.worthReturning(before, before); got != row.want {
+		r := returner{last: before, returned: before}
+		if got := r.worthReturning(row.now); got != row.want {
 			t.Errorf("%s: %v", name, got)
 		}
+	}
+}
+
+// TestWhatWasInUseIsLookedAtAgain has much in use when garbage was collected last, of which
+// nobody knows whether it still is: it is tried, soon after something was returned and more
+// and more seldom where nothing is.
+func TestWhatWasInUseIsLookedAtAgain(t *testing.T) {
+	much := memoryUse{held: 300 * mib, live: 290 * mib, allocated: 500 * mib}
+	tries := func(now memoryUse) (after []int) {
+		r := returner{last: now, returned: now, patience: soon}
+		for n := 1; n <= int(10*time.Minute/lookEvery); n++ {
+			if r.worthReturning(now) {
+				after = append(after, n)
+				r.done(now, now)
+			}
+		}
+		return after
+	}
+	if got := tries(much); len(got) != 7 || got[0] != soon || got[1] != soon+2*soon || got[6]-got[5] != late {
+		t.Errorf("tried at the looks %v", got)
+	}
+	if got := tries(memoryUse{held: 100 * mib, live: ballastBytes + 10*mib, allocated: 500 * mib}); len(got) != 0 {
+		t.Errorf("little is in use, and tried at the looks %v", got)
+	}
+	r := returner{last: much, returned: much, patience: late}
+	r.done(much, memoryUse{held: 100 * mib, live: 90 * mib, allocated: 500 * mib})
+	if r.patience != soon {
+		t.Errorf("after a return of much the next is tried after %d looks", r.patience)
 	}
 }
