@@ -51,6 +51,5 @@ const (
 	ServerGone        Code = "server_gone"
 	SlowReader        Code = "slow_reader"
 	TimedOut          Code = "timed_out"
-	ShuttingDown      Code = "shutting_down"
 	TooManyConns      Code = "too_many_connections"
 )

@@ -54,7 +54,6 @@ var reasons = map[string]string{
 	"server_gone":              "server was deleted",
 	"slow_reader":              "reading too slowly",
 	"timed_out":                "taking too long",
-	"shutting_down":            "provider is shutting down",
 	"too_many_connections":     "too many connections",
 }
 
