@@ -47,11 +47,15 @@ func (s *session) onOverdue(ctx actor.Context) {
 			s.keepLate(f)
 		}
 	}
+	s.forgetLate()
 	s.deliver(ctx)
-	if len(s.flying) == 0 {
-		s.timer = nil
-	} else {
+	switch {
+	case len(s.flying) > 0:
 		s.arm(ctx, max(s.node.cfg.Deadline-now.Sub(s.flying[0].begun), time.Millisecond))
+	case len(s.late) > 0:
+		s.arm(ctx, s.node.cfg.Deadline)
+	default:
+		s.timer = nil
 	}
 }
 
@@ -79,14 +83,22 @@ func (s *session) arriveLate(ref uint64) {
 	s.node.gate.leave(work.bytes)
 }
 
-// forgetLate gives up, when there are too many, on late answers that will never come: when
-// an actor stops, the messages in its mailbox are lost.
+// How many deadlines a late answer is waited for. While the disk hangs, answers may come very
+// late, and what waits for them takes memory.
+const (
+	lostAfter       = 60
+	lostAfterIfMany = 2 // with maxLate of them nothing else could begin
+)
+
+// forgetLate gives up on late answers that will never come: when a server crashes, what is in
+// the mailboxes of its channels is lost.
 func (s *session) forgetLate() {
-	if len(s.late) < maxLate {
-		return
+	patience := lostAfter * s.node.cfg.Deadline
+	if len(s.late) >= maxLate {
+		patience = lostAfterIfMany * s.node.cfg.Deadline
 	}
 	for ref, work := range s.late {
-		if time.Since(work.since) > 2*s.node.cfg.Deadline {
+		if time.Since(work.since) > patience {
 			s.arriveLate(ref)
 		}
 	}

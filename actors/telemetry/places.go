@@ -151,7 +151,7 @@ var places = map[handler]Place{
 	{"session", "Stopping"}:            {"actors/session.go", 423, "(*session).onStopping"},
 	{"session", "answer"}:              {"actors/session.go", 378, "(*session).onAnswer"},
 	{"session", "askAgain"}:            {"actors/arrival.go", 186, "(*session).onAskAgain"},
-	{"session", "closed"}:              {"actors/deadline.go", 97, "(*session).onClosed"},
+	{"session", "closed"}:              {"actors/deadline.go", 109, "(*session).onClosed"},
 	{"session", "connected"}:           {"actors/session.go", 84, "(*session).Receive"},
 	{"session", "overdue"}:             {"actors/deadline.go", 37, "(*session).onOverdue"},
 	{"session", "welcomed"}:            {"actors/arrival.go", 198, "(*session).subscribeTo"},
