@@ -225,6 +225,9 @@ func (d *durable) restored(ctx actor.Context, m *persistence.Recovered) {
 		d.held = d.held[1:]
 		telemetry.PickUp(ctx, msg, d.judge)
 	}
+	if len(d.held) == 0 {
+		d.held = nil // it would keep all that it has held
+	}
 }
 
 // load rebuilds the state. It turns a panic into an error: a restart would only repeat it.
