@@ -142,7 +142,7 @@ func (s *server) newChannel(id string) func() actor.Actor {
 func (c *channel) Receive(ctx actor.Context) {
 	switch ctx.Message().(type) {
 	case *ending:
-		c.ends, c.used = true, true
+		c.ends, c.use = true, used
 	case *spared:
 		c.ends = false
 	case *retire:
@@ -372,7 +372,7 @@ func (c *channel) onSnapshotSaved(ctx actor.Context, m *persistence.SnapshotSave
 
 // onRetire ends the actor of a deleted channel: its stream is gone.
 func (c *channel) onRetire(ctx actor.Context) {
-	c.refuseDue(ctx, 0, NoSuchChannel)
+	c.takeBack(ctx, 0, NoSuchChannel)
 	ctx.Stop(ctx.Self())
 }
 

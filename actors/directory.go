@@ -52,7 +52,7 @@ type directory struct {
 	kids children
 	tick ticker
 
-	again *time.Timer // the next squeeze
+	nextSqueeze *time.Timer
 }
 
 func newDirectory(n *node, kind Kind, make maker) actor.Actor {
@@ -107,8 +107,8 @@ func (d *directory) mend(ctx actor.Context, msg any) {
 // close stops the timers; no child is started any more.
 func (d *directory) close() {
 	d.tick.stop()
-	if d.again != nil {
-		d.again.Stop()
+	if d.nextSqueeze != nil {
+		d.nextSqueeze.Stop()
 	}
 	d.kids.close()
 }
@@ -156,12 +156,15 @@ type children struct {
 	shut bool              // the parent stops
 }
 
+// child is a child in memory. When it has not been used for a while or is vacant, it is asked to
+// rest. It has either stayed, and gets its backlog, or it ends. Then it is forgotten, and started
+// again if there is a backlog.
 type child struct {
 	pid     *actor.PID
 	used    int   // the sweep in which the last message came
 	resting bool  // it was asked to rest and has not answered
-	nobody  bool  // it was asked because the entity does not exist
-	held    []any // what arrived meanwhile; the gate bounds it as it bounds all requests
+	missing bool  // it was asked because the entity does not exist
+	backlog []any // what arrived meanwhile; the gate bounds it as it bounds all requests
 }
 
 // maker returns the function that makes the actor of a child, at its start and at each
@@ -189,7 +192,7 @@ func (c *children) deliver(ctx actor.Context, name string, msg any) {
 	}
 	kid.used = c.now
 	if kid.resting {
-		kid.held = append(kid.held, telemetry.Aside(ctx, msg))
+		kid.backlog = append(kid.backlog, telemetry.Aside(ctx, msg))
 		return
 	}
 	ctx.Send(kid.pid, msg)
@@ -237,7 +240,7 @@ func (c *children) rest(ctx actor.Context, name string) {
 // vacate asks a child to rest that has said it need not stay.
 func (c *children) vacate(ctx actor.Context, m *vacant) {
 	if kid := c.live[m.name]; kid != nil {
-		kid.nobody = !m.idle
+		kid.missing = !m.idle
 		c.rest(ctx, m.name)
 	}
 }
@@ -247,12 +250,12 @@ func (c *children) stayed(ctx actor.Context, name string) {
 	if kid == nil {
 		return
 	}
-	kid.resting, kid.nobody, kid.used = false, false, c.now
-	for _, held := range kid.held {
-		ctx, msg := telemetry.Taken(ctx, held)
+	kid.resting, kid.missing, kid.used = false, false, c.now
+	for _, each := range kid.backlog {
+		ctx, msg := telemetry.Taken(ctx, each)
 		ctx.Send(kid.pid, msg)
 	}
-	kid.held = nil
+	kid.backlog = nil
 }
 
 // terminated forgets a child that has stopped. If messages arrived for it meanwhile, it is
@@ -262,13 +265,13 @@ func (c *children) terminated(ctx actor.Context, who *actor.PID) {
 	if _, alive := ctx.ActorSystem().ProcessRegistry.Get(who); !ours || alive {
 		return // we were told twice, and a new child of that name has begun
 	}
-	held := c.live[name].held
-	if kid := c.live[name]; kid.resting && !kid.nobody {
+	kid := c.live[name]
+	if kid.resting && !kid.missing {
 		c.node.record.Passivated(c.kind)
 	}
 	delete(c.ids, who.Id)
 	delete(c.live, name)
-	for _, each := range held {
+	for _, each := range kid.backlog {
 		ctx, msg := telemetry.Taken(ctx, each)
 		c.deliver(ctx, name, msg)
 	}
@@ -294,6 +297,6 @@ func (d *directory) view() any {
 
 func (c *children) view() few[childView] {
 	return someOf(c.live, func(name string, kid *child) childView {
-		return childView{Name: name, Idle: c.now - kid.used, Resting: kid.resting, Held: len(kid.held)}
+		return childView{Name: name, Idle: c.now - kid.used, Resting: kid.resting, Held: len(kid.backlog)}
 	})
 }

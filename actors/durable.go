@@ -28,20 +28,21 @@ type durable struct {
 	stream persistence.Stream
 	phase  phase
 
-	brokeAt   time.Time // when the phase became broken
-	asked     uint64    // the Ref of the last Recover
-	epoch     uint64    // of this activation, from Recovered
-	seq       uint64    // of the last event that was decided
-	committed uint64    // of the last event that is on disk
-	saved     uint64    // of the last snapshot that is on disk
-	saving    uint64    // of the snapshot that is on its way, 0 for none
+	brokeAt    time.Time // when the phase became broken
+	recoverRef uint64    // of the last Recover
+	epoch      uint64    // of this activation, from Recovered
+	seq        uint64    // of the last event that was decided
+	committed  uint64    // of the last event that is on disk
+	saved      uint64    // of the last snapshot that is on disk
+	saving     uint64    // of the snapshot that is on its way, 0 for none
 
-	weight        int64 // as counted in the node's residency
-	gone, leaving bool  // not counted there any more; has asked to leave memory
-	errand, used  bool  // was started for housekeeping; somebody has used it otherwise
+	weight    int64 // as counted in the node's residency
+	uncounted bool  // not counted there any more
+	leaving   bool  // has asked to leave memory, and nothing has come since
+	use       use   // why it is in memory
 
-	due  []utterance // said, waiting for the journal; in order
-	held []any       // commands that arrived while recovering; the gate bounds them as it bounds all requests
+	unsent  []utterance // said, waiting for the journal; in order
+	backlog []any       // commands that arrived while recovering; the gate bounds them as it bounds all requests
 }
 
 // entity is what differs between the durable actors.
@@ -83,12 +84,18 @@ type saveNow struct {
 
 func (m *saveNow) entity() (Kind, string) { return m.kind, m.name }
 
+// phase is how far a durable actor has its state.
+//
+//	Started ──▶ recovering ──Recovered──▶ ready ──Rejected──▶ recovering
+//	                 ╰──it cannot be read──▶ broken ──a message, a second later──▶ recovering
+//
+// A crash leads from anywhere to Started, in a new struct.
 type phase int
 
 const (
-	recovering phase = iota
+	recovering phase = iota // commands wait in the backlog
 	ready
-	broken // the stream cannot be read; every command is refused
+	broken // the stream cannot be read: commands are refused
 )
 
 // Receive handles what all durable actors have in common; the rest goes to the
@@ -120,22 +127,18 @@ func (d *durable) receive(ctx actor.Context) {
 
 // mend answers those who wait for an actor that crashed while it stopped or restarted.
 func (d *durable) mend(ctx actor.Context, msg any) {
-	switch m := msg.(type) {
+	switch msg.(type) {
 	case *actor.Restarting:
 		d.abandon(ctx)
 	case *actor.Stopping:
 		d.release(ctx)
-	case *actor.Terminated: // it may be a stopping server's last channel: no restart follows
-		if s, ok := d.entity.(*server); ok {
-			s.kids.terminated(ctx, m.Who)
-		}
 	}
 }
 
 // release answers everybody at the actor's end, and gives its stream back to persistence.
 func (d *durable) release(ctx actor.Context) {
 	d.abandon(ctx)
-	ctx.Send(d.node.disk, &persistence.Release{Stream: d.stream, Epoch: d.epoch, Ref: d.asked})
+	ctx.Send(d.node.disk, &persistence.Release{Stream: d.stream, Epoch: d.epoch, Ref: d.recoverRef})
 }
 
 // judge handles a command. While there is no state it keeps the command (recovering) or
@@ -143,7 +146,7 @@ func (d *durable) release(ctx actor.Context) {
 func (d *durable) judge(ctx actor.Context, msg any) {
 	d.noteUse(msg)
 	if d.phase == recovering {
-		d.held = append(d.held, telemetry.Aside(ctx, msg))
+		d.backlog = append(d.backlog, telemetry.Aside(ctx, msg))
 		return
 	}
 	if d.phase == broken {
@@ -155,20 +158,6 @@ func (d *durable) judge(ctx actor.Context, msg any) {
 		return
 	}
 	d.entity.command(ctx, msg)
-}
-
-// noteUse notes whether a message is a reason to stay in memory.
-func (d *durable) noteUse(msg any) {
-	switch msg.(type) {
-	case *rest:
-		return
-	case *saveNow, *saveChannel, *membershipChanged:
-		d.errand = true
-	case *membershipNoted, *membershipRefused, *persistence.SnapshotSaved, *stayed, *vacant, *sweep, *squeeze, *actor.Terminated:
-	default:
-		d.used = true
-	}
-	d.leaving = false
 }
 
 // refuseBroken answers while the stream cannot be read. It tries to read it again from
@@ -188,7 +177,7 @@ func (d *durable) refuseBroken(ctx actor.Context, msg any) {
 		}
 	}
 	if time.Since(d.brokeAt) > retryBroken {
-		d.held = append(d.held, telemetry.Aside(ctx, msg))
+		d.backlog = append(d.backlog, telemetry.Aside(ctx, msg))
 		d.recover(ctx)
 	}
 }
@@ -199,12 +188,12 @@ const retryBroken = time.Second
 func (d *durable) recover(ctx actor.Context) {
 	d.phase = recovering
 	d.entity.reset()
-	d.asked = d.node.ref()
-	ctx.Send(d.node.disk, &persistence.Recover{Stream: d.stream, Ref: d.asked, ReplyTo: ctx.Self()})
+	d.recoverRef = d.node.ref()
+	ctx.Send(d.node.disk, &persistence.Recover{Stream: d.stream, Ref: d.recoverRef, ReplyTo: ctx.Self()})
 }
 
 func (d *durable) restored(ctx actor.Context, m *persistence.Recovered) {
-	if d.phase != recovering || m.Ref != d.asked {
+	if d.phase != recovering || m.Ref != d.recoverRef {
 		return // the answer to an older question, whose epoch is not ours; or a second answer
 	}
 	d.phase = ready
@@ -213,20 +202,20 @@ func (d *durable) restored(ctx actor.Context, m *persistence.Recovered) {
 		d.node.record.Unreadable(ctx.Self(), d.kind, err)
 		d.entity.reset()
 		d.phase, d.brokeAt = broken, time.Now()
-		d.refuseDue(ctx, 0, OutcomeUnknown)
+		d.takeBack(ctx, 0, OutcomeUnknown)
 		d.entity.abandoned(ctx)
 	}
 	if d.phase == ready {
-		d.settleDue(ctx)
+		d.settleUnsent(ctx)
 		d.entity.recovered(ctx)
 	}
-	for len(d.held) > 0 && d.phase != recovering {
-		msg := d.held[0]
-		d.held = d.held[1:]
+	for len(d.backlog) > 0 && d.phase != recovering {
+		msg := d.backlog[0]
+		d.backlog = d.backlog[1:]
 		telemetry.PickUp(ctx, msg, d.judge)
 	}
-	if len(d.held) == 0 {
-		d.held = nil // it would keep all that it has held
+	if len(d.backlog) == 0 {
+		d.backlog = nil // its memory would keep all that has been in it
 	}
 }
 
@@ -302,7 +291,7 @@ func (d *durable) onCommitted(ctx actor.Context, m *persistence.Committed) {
 		return
 	}
 	d.committed = m.Seq
-	d.sendDue(ctx)
+	d.sendCommitted(ctx)
 }
 
 // onRejected forgets what is not durable. What was decided before the rejected event may
@@ -313,7 +302,7 @@ func (d *durable) onRejected(ctx actor.Context, m *persistence.Rejected) {
 	}
 	d.node.log.Debug("event not made durable", "actor", ctx.Self().Id, "err", m.Err)
 	code := rejection(m.Err)
-	d.refuseDue(ctx, m.Seq, code)
+	d.takeBack(ctx, m.Seq, code)
 	d.entity.rejected(ctx, m.Seq, code)
 	d.recover(ctx)
 }
@@ -330,11 +319,11 @@ func rejection(err error) Code {
 }
 
 // abandon answers everybody when the actor stops or restarts. What is on its way to the
-// journal may still become durable; what is held has never begun.
+// journal may still become durable; the backlog has never begun.
 func (d *durable) abandon(ctx actor.Context) {
-	d.refuseDue(ctx, 0, OutcomeUnknown)
-	for _, held := range d.held {
-		ctx, msg := telemetry.Taken(ctx, held)
+	d.takeBack(ctx, 0, OutcomeUnknown)
+	for _, each := range d.backlog {
+		ctx, msg := telemetry.Taken(ctx, each)
 		switch m := msg.(type) {
 		case asked:
 			m.from().refuse(ctx, Busy)
@@ -342,7 +331,7 @@ func (d *durable) abandon(ctx actor.Context) {
 			ctx.Send(ctx.Parent(), &stayed{name: m.name})
 		}
 	}
-	d.held = nil
+	d.backlog = nil
 	d.unweigh()
 	d.entity.abandoned(ctx)
 	d.entity.stopping()
@@ -351,7 +340,7 @@ func (d *durable) abandon(ctx actor.Context) {
 // settled tells whether nothing of the actor waits for the disk. A broken actor has
 // forgotten what it decided last.
 func (d *durable) settled() bool {
-	return d.phase != recovering && (d.phase == broken || d.seq == d.committed) && len(d.due) == 0 && d.saving == 0
+	return d.phase != recovering && (d.phase == broken || d.seq == d.committed) && len(d.unsent) == 0 && d.saving == 0
 }
 
 // save makes a snapshot of the present state, if there is something new in it, and says it
@@ -441,8 +430,8 @@ func (d *durable) common() durableView {
 	return durableView{
 		Phase: phaseNames[d.phase], Stream: string(d.stream), Epoch: d.epoch,
 		Seq: d.seq, Committed: d.committed, Saved: d.saved, Saving: d.saving,
-		Due:         fewOf(d.due, func(u utterance) dueView { return dueView{u.seq, telemetry.MessageName(u.msg)} }),
-		Held:        fewOf(d.held, func(msg any) heldView { return heldView{telemetry.MessageName(msg)} }),
+		Due:         fewOf(d.unsent, func(u utterance) dueView { return dueView{u.seq, telemetry.MessageName(u.msg)} }),
+		Held:        fewOf(d.backlog, func(msg any) heldView { return heldView{telemetry.MessageName(msg)} }),
 		WeightBytes: d.weight, Leaving: d.leaving,
 	}
 }

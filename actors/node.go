@@ -139,7 +139,7 @@ type answer struct {
 type gate struct {
 	maxRequests, maxBytes int64
 	requests, bytes       atomic.Int64
-	nobodys               atomic.Int64  // requests whose client has hung up
+	unawaited             atomic.Int64  // those of them whose client has hung up
 	empty                 chan struct{} // gets a sign when nobody waits for an answer; has room for one
 }
 
@@ -165,7 +165,7 @@ func (g *gate) leave(bytes int) {
 // abandon notes that nobody waits any more for the answers of n requests; a negative n takes
 // that back.
 func (g *gate) abandon(n int) {
-	g.nobodys.Add(int64(n))
+	g.unawaited.Add(int64(n))
 	g.look()
 }
 
@@ -179,7 +179,7 @@ func (g *gate) look() {
 	}
 }
 
-func (g *gate) awaited() int64 { return g.requests.Load() - g.nobodys.Load() }
+func (g *gate) awaited() int64 { return g.requests.Load() - g.unawaited.Load() }
 
 // drained waits until nobody waits for an answer any more. It does not wait for requests
 // whose client has hung up: those may never be answered. It is called when nobody enters

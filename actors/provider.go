@@ -367,7 +367,7 @@ func (p *provider) view() any {
 	n := p.node
 	return providerView{
 		Name: n.cfg.Name, Gate: n.gate.view(), Turns: turnsView(n.scheduler.State()), Writable: n.store.Writable(),
-		Memory: memoryView{Bytes: n.state.used.Load(), Most: n.state.most, Squeeze: n.state.called.Load()},
+		Memory: memoryView{Bytes: n.state.used.Load(), Most: n.state.most, Squeeze: n.state.squeezing.Load()},
 		Limits: settingsView{
 			PassivateMs: n.cfg.Passivate.Milliseconds(), DeadlineMs: n.cfg.Deadline.Milliseconds(),
 			KeyLifetimeMs: n.cfg.KeyLifetime.Milliseconds(), MessageBytes: n.cfg.MessageBytes,

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+
+	"elemental/persistence"
 )
 
 // residency limits the memory that users, servers and channels take together.
@@ -12,9 +14,9 @@ import (
 // has used for a moment leave memory, and a heavy one leaves as soon as it has
 // nothing to do.
 type residency struct {
-	most   int64
-	used   atomic.Int64 // bytes, roughly
-	called atomic.Bool  // the directories are squeezing
+	most      int64
+	used      atomic.Int64 // bytes, roughly
+	squeezing atomic.Bool  // the directories make idle ones leave
 }
 
 // heavy is the weight from which on an entity leaves without having been idle for a while.
@@ -31,15 +33,38 @@ type squeeze struct{}
 // two of them.
 const squeezeEvery = time.Second
 
+// use is the best reason to be in memory that an actor's messages have given it.
+type use int
+
+const (
+	unused    use = iota
+	housekept     // the provider wants something of it, such as a snapshot
+	used          // somebody else does
+)
+
+// noteUse notes whether a message is a reason to be in memory. What a parent, the children and
+// persistence say is none.
+func (d *durable) noteUse(msg any) {
+	switch msg.(type) {
+	case *rest:
+		return
+	case *saveNow, *saveChannel, *membershipChanged:
+		d.use = max(d.use, housekept)
+	case *membershipNoted, *membershipRefused, *persistence.SnapshotSaved, *stayed, *vacant, *sweep, *squeeze, *actor.Terminated:
+	default:
+		d.use = used
+	}
+	d.leaving = false
+}
+
 // weigh is called after each message and counts what the actor weighs now. An actor that
-// was started only for an errand, such as a snapshot, leaves when the errand is done: after
-// the provider's start there may be errands for every user, server and channel that the
-// journal knows.
+// only housekeeping has started leaves when that is done: after the provider's start every
+// user, server and channel that the journal knows may be started for it.
 func (d *durable) weigh(ctx actor.Context) {
-	if d.gone {
+	if d.uncounted {
 		return
 	}
-	if d.errand && !d.used {
+	if d.use == housekept {
 		d.leave(ctx)
 	}
 	r, now := &d.node.state, int64(d.entity.weight())
@@ -51,7 +76,7 @@ func (d *durable) weigh(ctx actor.Context) {
 	if !r.crowded() {
 		return
 	}
-	if change > 0 && r.called.CompareAndSwap(false, true) {
+	if change > 0 && r.squeezing.CompareAndSwap(false, true) {
 		d.node.dir.Squeeze(ctx)
 	}
 	if now >= heavy {
@@ -69,7 +94,7 @@ func (d *durable) leave(ctx actor.Context) {
 
 // unweigh takes the actor's weight out of the sum, at its end or restart.
 func (d *durable) unweigh() {
-	d.gone = true
+	d.uncounted = true
 	d.node.state.used.Add(-d.weight)
 	d.weight = 0
 }
@@ -95,12 +120,12 @@ func (d *directory) onSqueeze(ctx actor.Context) {
 
 func (d *directory) squeezeAgain(ctx actor.Context) {
 	if !d.node.state.crowded() {
-		d.node.state.called.Store(false)
+		d.node.state.squeezing.Store(false)
 		return
 	}
-	if d.again != nil {
-		d.again.Stop()
+	if d.nextSqueeze != nil {
+		d.nextSqueeze.Stop()
 	}
 	root, self := ctx.ActorSystem().Root, ctx.Self()
-	d.again = time.AfterFunc(squeezeEvery, func() { root.Send(self, &squeeze{}) })
+	d.nextSqueeze = time.AfterFunc(squeezeEvery, func() { root.Send(self, &squeeze{}) })
 }

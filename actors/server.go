@@ -190,6 +190,15 @@ func (s *server) parental(ctx actor.Context, msg any) {
 	}
 }
 
+// mend also notes the end of a channel. It may be the last one that a stop or restart waits for.
+func (s *server) mend(ctx actor.Context, msg any) {
+	if m, ended := msg.(*actor.Terminated); ended {
+		s.kids.terminated(ctx, m.Who)
+		return
+	}
+	s.durable.mend(ctx, msg)
+}
+
 func (s *server) onCreate(ctx actor.Context, m *createServer) {
 	switch {
 	case s.guild.Exists:

@@ -122,8 +122,8 @@ func (s *server) retire(ctx actor.Context, incarnation uint64, why Code) {
 		return
 	}
 	s.say(ctx, kid.pid, &retire{})
-	kid.held = slices.DeleteFunc(kid.held, func(held any) bool {
-		ctx, msg := telemetry.Taken(ctx, held)
+	kid.backlog = slices.DeleteFunc(kid.backlog, func(each any) bool {
+		ctx, msg := telemetry.Taken(ctx, each)
 		m, waits := msg.(asked)
 		if waits {
 			s.refuse(ctx, m.from(), why)

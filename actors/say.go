@@ -27,7 +27,7 @@ func (d *durable) say(ctx actor.Context, to *actor.PID, msg any) {
 		d.send(ctx, to, msg)
 		return
 	}
-	d.due = append(d.due, utterance{seq: d.seq, to: to, msg: msg, span: telemetry.SpanOf(ctx)})
+	d.unsent = append(d.unsent, utterance{seq: d.seq, to: to, msg: msg, span: telemetry.SpanOf(ctx)})
 }
 
 // reply says the answer to a caller.
@@ -49,49 +49,49 @@ func (d *durable) send(ctx actor.Context, to *actor.PID, msg any) {
 	}
 }
 
-// sendDue sends what waited for the events that are on disk now.
-func (d *durable) sendDue(ctx actor.Context) {
+// sendCommitted sends what waited for the events that are on disk now.
+func (d *durable) sendCommitted(ctx actor.Context) {
 	sent := 0
-	for _, u := range d.due {
+	for _, u := range d.unsent {
 		if u.seq > d.committed {
 			break
 		}
 		d.send(telemetry.Within(ctx, u.span), u.to, u.msg)
 		sent++
 	}
-	d.dropDue(sent)
+	d.dropSent(sent)
 }
 
-// settleDue is called after a recovery, when it is known what is on disk: it sends what
+// settleUnsent is called after a recovery, when it is known what is on disk: it sends what
 // relies on that and takes back the rest.
-func (d *durable) settleDue(ctx actor.Context) {
-	d.sendDue(ctx)
-	d.refuseDue(ctx, d.committed+1, OutcomeUnknown)
+func (d *durable) settleUnsent(ctx actor.Context) {
+	d.sendCommitted(ctx)
+	d.takeBack(ctx, d.committed+1, OutcomeUnknown)
 }
 
-// dropDue forgets the first n utterances, and frees the memory that a burst has taken.
-func (d *durable) dropDue(n int) {
-	if n == len(d.due) {
-		if cap(d.due) > 256 {
-			d.due = nil
+// dropSent forgets the first n utterances, and frees the memory that a burst has taken.
+func (d *durable) dropSent(n int) {
+	if n == len(d.unsent) {
+		if cap(d.unsent) > 256 {
+			d.unsent = nil
 		}
-		clear(d.due)
-		d.due = d.due[:0]
+		clear(d.unsent)
+		d.unsent = d.unsent[:0]
 		return
 	}
-	rest := copy(d.due, d.due[n:])
-	clear(d.due[rest:])
-	d.due = d.due[:rest]
+	rest := copy(d.unsent, d.unsent[n:])
+	clear(d.unsent[rest:])
+	d.unsent = d.unsent[:rest]
 }
 
-// refuseDue takes back what relies on the events from seq on: whoever would have been
+// takeBack takes back what relies on the events from seq on: whoever would have been
 // answered hears code instead.
-func (d *durable) refuseDue(ctx actor.Context, seq uint64, code Code) {
+func (d *durable) takeBack(ctx actor.Context, seq uint64, code Code) {
 	kept := 0
-	for kept < len(d.due) && d.due[kept].seq < seq {
+	for kept < len(d.unsent) && d.unsent[kept].seq < seq {
 		kept++
 	}
-	for _, u := range d.due[kept:] {
+	for _, u := range d.unsent[kept:] {
 		ctx := telemetry.Within(ctx, u.span)
 		switch m := u.msg.(type) {
 		case *answer:
@@ -106,7 +106,7 @@ func (d *durable) refuseDue(ctx actor.Context, seq uint64, code Code) {
 			d.saving = 0
 		}
 	}
-	d.due = slices.Delete(d.due, kept, len(d.due))
+	d.unsent = slices.Delete(d.unsent, kept, len(d.unsent))
 }
 
 // dueView is what will be said once an event is on disk.
