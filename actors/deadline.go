@@ -7,18 +7,18 @@ import (
 )
 
 // This file is what a session does about requests that take too long, or longer than their
-// connection lives. They are answered at their deadline. They go on counting at the gate as
-// long as somebody may work on them.
+// connection lives. They are answered at their deadline. As orphans they go on counting at the
+// gate as long as somebody may work on them.
 
-// lateWork is a request that is past its deadline, or whose connection has ended, but that
+// orphan is a request that is past its deadline, or whose connection has ended, but that
 // still counts at the gate.
-type lateWork struct {
+type orphan struct {
 	bytes int
 	since time.Time
 }
 
-// maxLate is how many of them a session may have before it stops beginning others.
-const maxLate = 64
+// maxOrphans is how many of them a session may have before it stops beginning others.
+const maxOrphans = 64
 
 // arm starts the timer for the deadline, unless it runs already.
 func (s *session) arm(ctx actor.Context, after time.Duration) {
@@ -44,62 +44,62 @@ func (s *session) onOverdue(ctx actor.Context) {
 	for i := range s.flying {
 		if f := &s.flying[i]; f.reply == nil && now.Sub(f.begun) >= s.node.cfg.Deadline {
 			f.reply = Refused{Code: OutcomeUnknown}
-			s.keepLate(f)
+			s.makeOrphan(f)
 		}
 	}
-	s.forgetLate()
+	s.forgetLost()
 	s.deliver(ctx)
 	switch {
 	case len(s.flying) > 0:
 		s.arm(ctx, max(s.node.cfg.Deadline-now.Sub(s.flying[0].begun), time.Millisecond))
-	case len(s.late) > 0:
+	case len(s.orphans) > 0:
 		s.arm(ctx, s.node.cfg.Deadline)
 	default:
 		s.timer = nil
 	}
 }
 
-// keepLate keeps a request at the gate that nobody waits for any more: somebody may still
+// makeOrphan keeps a request at the gate that nobody waits for any more: somebody may still
 // work on it, and it still takes memory.
-func (s *session) keepLate(f *flight) {
-	if s.late == nil {
-		s.late = map[uint64]lateWork{}
+func (s *session) makeOrphan(f *flight) {
+	if s.orphans == nil {
+		s.orphans = map[uint64]orphan{}
 	}
-	s.late[f.ref] = lateWork{f.req.Bytes, time.Now()}
+	s.orphans[f.ref] = orphan{f.req.Bytes, time.Now()}
 	f.admitted = false
 }
 
-// arriveLate takes such a request off the gate, because its answer has come. Other numbers
-// are ignored.
-func (s *session) arriveLate(ref uint64) {
-	work, ok := s.late[ref]
-	if !ok {
+// orphanDone takes an orphan off the gate, because its answer has come. Other numbers are
+// ignored.
+func (s *session) orphanDone(ref uint64) {
+	work, is := s.orphans[ref]
+	if !is {
 		return
 	}
-	delete(s.late, ref)
+	delete(s.orphans, ref)
 	if s.gone { // before it leaves: drained must never count too few that somebody waits for
 		s.node.gate.abandon(-1)
 	}
 	s.node.gate.leave(work.bytes)
 }
 
-// How many deadlines a late answer is waited for. While the disk hangs, answers may come very
+// How many deadlines an orphan's answer is waited for. While the disk hangs, answers may come very
 // late, and what waits for them takes memory.
 const (
 	lostAfter       = 60
-	lostAfterIfMany = 2 // with maxLate of them nothing else could begin
+	lostAfterIfMany = 2 // with maxOrphans of them nothing else could begin
 )
 
-// forgetLate gives up on late answers that will never come: when a server crashes, what is in
-// the mailboxes of its channels is lost.
-func (s *session) forgetLate() {
+// forgetLost gives up orphans whose answer will never come: when a server crashes, what is in the
+// mailboxes of its channels is lost.
+func (s *session) forgetLost() {
 	patience := lostAfter * s.node.cfg.Deadline
-	if len(s.late) >= maxLate {
+	if len(s.orphans) >= maxOrphans {
 		patience = lostAfterIfMany * s.node.cfg.Deadline
 	}
-	for ref, work := range s.late {
+	for ref, work := range s.orphans {
 		if time.Since(work.since) > patience {
-			s.arriveLate(ref)
+			s.orphanDone(ref)
 		}
 	}
 }
@@ -115,7 +115,7 @@ func (s *session) onClosed(ctx actor.Context) {
 		s.timer.Stop()
 		s.timer, s.armed = nil, false
 	}
-	s.arm(ctx, 2*s.node.cfg.Deadline) // some answers may never come, see forgetLate
+	s.arm(ctx, 2*s.node.cfg.Deadline) // some answers may never come, see forgetLost
 	s.endAfterWork(ctx)
 }
 
@@ -123,17 +123,17 @@ func (s *session) onClosed(ctx actor.Context) {
 // subscribes is done when the last of its subscriptions is answered.
 func (s *session) onAfterwards(ctx actor.Context, m *answer) {
 	ref := m.Ref
-	if h := s.hears; h.awaits(ref) {
-		if h.answered(ref); h.left == 0 {
-			ref = h.login
+	if auto := s.auto; auto.awaits(ref) {
+		if auto.answered(ref); auto.left == 0 {
+			ref = auto.login
 		}
 	}
-	s.arriveLate(ref)
+	s.orphanDone(ref)
 	s.endAfterWork(ctx)
 }
 
 func (s *session) endAfterWork(ctx actor.Context) {
-	if len(s.late) == 0 {
+	if len(s.orphans) == 0 {
 		ctx.Stop(ctx.Self())
 	}
 }
@@ -149,7 +149,7 @@ func (s *session) hangUp(ctx actor.Context) {
 		switch f := &flying[i]; {
 		case !f.admitted:
 		case f.reply == nil:
-			s.keepLate(f)
+			s.makeOrphan(f)
 		default:
 			s.node.gate.leave(f.req.Bytes)
 		}
@@ -157,8 +157,8 @@ func (s *session) hangUp(ctx actor.Context) {
 	if s.user != "" {
 		ctx.Send(s.node.router, &offline{Session: s.id})
 	}
-	s.hears.stop()
+	s.auto.stop()
 	s.out.Close()
 	s.gone = true
-	s.node.gate.abandon(len(s.late))
+	s.node.gate.abandon(len(s.orphans))
 }

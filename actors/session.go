@@ -37,6 +37,9 @@ type (
 	welcomed struct{ server string }
 )
 
+// session is open until its connection ends or it crashes. Then it is gone, and stops when its
+// orphans are answered or two deadlines have passed. A request waits, flies, and is handed over
+// when it and all before it have a reply.
 type session struct {
 	node *node
 	out  Outbox
@@ -47,15 +50,15 @@ type session struct {
 	waiting   []*Request // not begun; as many as the connection's window lets in
 	flying    []flight   // begun, in order
 	lastRef   uint64
-	counted   time.Time   // when the last gettotalmessages was let through
-	timer     *time.Timer // of the oldest request's deadline
-	armed     bool        // the timer runs
-	hears     *hearing    // how it subscribes by itself; nil if it does not
+	counted   time.Time         // when the last gettotalmessages was let through
+	timer     *time.Timer       // of the oldest request's deadline
+	armed     bool              // the timer runs
+	auto      *autoSubscription // nil if it does not subscribe by itself
 
 	spans map[*Request]*telemetry.Span // of the followed requests; nil mostly
 
-	late map[uint64]lateWork // requests that nobody waits for any more, but somebody may still work on
-	gone bool                // the connection has ended
+	orphans map[uint64]orphan // requests that nobody waits for any more, but somebody may still work on
+	gone    bool              // the connection has ended
 }
 
 // flight is a request that has begun.
@@ -116,7 +119,7 @@ func (s *session) deliver(ctx actor.Context) {
 		req := s.waiting[0]
 		s.waiting[0] = nil
 		s.waiting = s.waiting[1:]
-		s.beginLate(ctx, req)
+		s.beginWaiting(ctx, req)
 	}
 	if len(s.waiting) == 0 {
 		s.waiting = nil // an idle session holds no queue
@@ -135,8 +138,8 @@ func (s *session) follow(ctx actor.Context, req *Request) {
 	s.spans[req] = at
 }
 
-// beginLate begins a request that has waited for others.
-func (s *session) beginLate(ctx actor.Context, req *Request) {
+// beginWaiting begins a request that has waited for others.
+func (s *session) beginWaiting(ctx actor.Context, req *Request) {
 	ctx = telemetry.Within(ctx, nil)
 	if span := s.spans[req]; span != nil {
 		if again := span.Again(); again != nil {
@@ -230,8 +233,8 @@ func (s *session) mayBegin(req *Request) bool {
 
 func (s *session) begin(ctx actor.Context, req *Request) {
 	s.lastRef++
-	s.forgetLate()
-	admitted := len(s.late) < maxLate && s.node.gate.enter(req.Bytes)
+	s.forgetLost()
+	admitted := len(s.orphans) < maxOrphans && s.node.gate.enter(req.Bytes)
 	s.flying = append(s.flying, flight{req: req, ref: s.lastRef, begun: time.Now(), admitted: admitted})
 	reply := any(Refused{Code: Busy})
 	if admitted {
@@ -380,13 +383,13 @@ func (s *session) onAnswer(ctx actor.Context, m *answer) {
 	case s.gone:
 		s.onAfterwards(ctx, m)
 		return
-	case s.hears.awaits(m.Ref):
+	case s.auto.awaits(m.Ref):
 		s.onSubscribed(ctx, m)
 		return
 	}
 	f := s.find(m.Ref)
 	if f == nil {
-		s.arriveLate(m.Ref)
+		s.orphanDone(m.Ref)
 		return
 	}
 	reply := f.departed(m.Reply)
@@ -425,8 +428,8 @@ func (s *session) onStopping(ctx actor.Context) {
 		s.timer.Stop()
 	}
 	s.hangUp(ctx)
-	for ref := range s.late {
-		s.arriveLate(ref)
+	for ref := range s.orphans {
+		s.orphanDone(ref)
 	}
 }
 
@@ -451,8 +454,8 @@ type flightView struct {
 	Answered bool   `json:"answered"`
 }
 
-// called is what a request asks for, also where a value of it is wrong.
-func called(r *Request) string {
+// commandName is what a request asks for, also where a value of it is wrong.
+func commandName(r *Request) string {
 	if c, is := r.Command.(Wrong); is {
 		return telemetry.MessageName(c.Command)
 	}
@@ -460,16 +463,16 @@ func called(r *Request) string {
 }
 
 func (s *session) view() any {
-	v := sessionView{ID: s.id, User: s.user, Late: len(s.late), Gone: s.gone}
+	v := sessionView{ID: s.id, User: s.user, Late: len(s.orphans), Gone: s.gone}
 	if s.from.IsValid() {
 		v.From = s.from.String()
 	}
 	v.Flying = fewOf(s.flying, func(f flight) flightView {
-		return flightView{called(f.req), f.req.Bytes, millis(time.Since(f.begun)), f.admitted, f.reply != nil}
+		return flightView{commandName(f.req), f.req.Bytes, millis(time.Since(f.begun)), f.admitted, f.reply != nil}
 	})
-	v.Waiting = fewOf(s.waiting, called)
-	if s.hears != nil {
-		v.Arriving = s.hears.left
+	v.Waiting = fewOf(s.waiting, commandName)
+	if s.auto != nil {
+		v.Arriving = s.auto.left
 	}
 	return v
 }

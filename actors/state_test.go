@@ -154,18 +154,18 @@ func TestASessionGivesUpOnAnswersThatNeverCome(t *testing.T) {
 		if !n.gate.enter(1) {
 			t.Fatal("the gate is full")
 		}
-		s.keepLate(&flight{ref: ref, req: &Request{Bytes: 1}})
-		s.late[ref] = lateWork{1, time.Now().Add(-age)}
+		s.makeOrphan(&flight{ref: ref, req: &Request{Bytes: 1}})
+		s.orphans[ref] = orphan{1, time.Now().Add(-age)}
 	}
-	for ref := range uint64(maxLate) {
+	for ref := range uint64(maxOrphans) {
 		keep(ref, 3*n.cfg.Deadline)
 	}
-	keep(maxLate, 0)
-	s.forgetLate()
-	if len(s.late) != 1 || n.gate.requests.Load() != 1 || n.gate.bytes.Load() != 1 {
-		t.Errorf("%d late, %d at the gate", len(s.late), n.gate.requests.Load())
+	keep(maxOrphans, 0)
+	s.forgetLost()
+	if len(s.orphans) != 1 || n.gate.requests.Load() != 1 || n.gate.bytes.Load() != 1 {
+		t.Errorf("%d late, %d at the gate", len(s.orphans), n.gate.requests.Load())
 	}
-	s.arriveLate(maxLate)
+	s.orphanDone(maxOrphans)
 	if n.gate.requests.Load() != 0 {
 		t.Error("a late answer does not free its place")
 	}
