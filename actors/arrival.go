@@ -1,8 +1,6 @@
 package actors
 
-import (
-	"github.com/asynkron/protoactor-go/actor"
-)
+import "github.com/asynkron/protoactor-go/actor"
 
 // This file is how users come to a session and leave it.
 

@@ -41,7 +41,7 @@ type (
 		User string
 		CountMessages
 	}
-	follow struct { // Subscribed; from the server, for a session's subscribe
+	subscribeChannel struct { // Subscribed; the server sends it to itself, and then to the channel, for a session's subscribe
 		Caller
 		incarnation uint64 // of the channel
 	}
@@ -176,8 +176,8 @@ func (c *channel) command(ctx actor.Context, msg any) {
 		c.onLatestMessages(ctx, m)
 	case *countMessages:
 		c.reply(ctx, m.Caller, Amount{Amount: c.history.total})
-	case *follow:
-		c.onFollow(ctx, m)
+	case *subscribeChannel:
+		c.onSubscribeChannel(ctx, m)
 	case *persistence.ItemsRead:
 		c.onItemsRead(ctx, m)
 	case *persistence.SnapshotSaved:
@@ -357,9 +357,9 @@ func (c *channel) replyMessages(ctx actor.Context, caller Caller, reply Messages
 	c.reply(ctx, caller, reply)
 }
 
-// onFollow begins the subscription and then tells the amount. Every message from that index
+// onSubscribeChannel begins the subscription and then tells the amount. Every message from that index
 // on is published after the subscription has begun, and no earlier one is.
-func (c *channel) onFollow(ctx actor.Context, m *follow) {
+func (c *channel) onSubscribeChannel(ctx actor.Context, m *subscribeChannel) {
 	c.say(ctx, c.node.router, &begin{Session: m.Session, Topic: c.topic})
 	c.reply(ctx, m.Caller, Subscribed{Amount: c.history.total, HasChannel: true})
 }

@@ -1,11 +1,9 @@
 package actors
 
-import (
-	"slices"
-)
+import "slices"
 
-// This file is the state of a server, and the events that make it; server.go,
-// serverchannels.go, serverpassword.go and membership.go are its actor.
+// This file is the state of a server, and the events that make it; server.go and the other
+// files server*.go and membership.go are its actor.
 
 // The events. An incarnation is the sequence number of the event that made the
 // server or channel, so a name that is deleted and made again has another one.

@@ -4,17 +4,12 @@ import (
 	"slices"
 
 	"github.com/asynkron/protoactor-go/actor"
-
-	"elemental/persistence"
 )
 
 // This file is how the users' lists of joined servers follow the members of a
 // server. A change of membership is a debt: the server owes the user a word
 // (membershipChanged) until the user has it on disk (membershipNoted). Whoever
 // asked for the change is answered then.
-
-// closing is the deletion of a server that waits until the members have noted it.
-type closing struct{ left int }
 
 // tellThenReply tells the user of a change of membership, and replies to the caller when
 // the user's list has it on disk too.
@@ -31,7 +26,7 @@ type asker struct {
 
 func (s *server) tell(ctx actor.Context, d debt) (word uint64) {
 	word = s.node.ref()
-	s.told[d.membership] = word
+	s.lastWord[d.membership] = word
 	s.say(ctx, nil, &membershipChanged{User: d.User, Server: s.name, Incarnation: d.Incarnation, Member: d.Member, Word: word})
 	return word
 }
@@ -40,7 +35,7 @@ func (s *server) tell(ctx actor.Context, d debt) (word uint64) {
 // leaves and joins again is told the same thing twice, and the second word may be lost.
 func (s *server) onNoted(ctx actor.Context, m *membershipNoted) {
 	d := m.debt()
-	if member, owed := s.guild.owed[d.membership]; owed && member == d.Member && m.Word >= s.told[d.membership] {
+	if member, owed := s.guild.owed[d.membership]; owed && member == d.Member && m.Word >= s.lastWord[d.membership] {
 		delete(s.guild.owed, d.membership)
 	}
 	s.answered(m, func(a asker) { s.confirm(ctx, a.Caller) })
@@ -53,8 +48,8 @@ func (m *membershipNoted) debt() debt { return debt{membership{m.User, m.Incarna
 // them. It forgets the word too if none was said since. Whoever asked later waits for a later one.
 func (s *server) answered(m *membershipNoted, each func(asker)) {
 	d := m.debt()
-	if m.Word >= s.told[d.membership] {
-		delete(s.told, d.membership)
+	if m.Word >= s.lastWord[d.membership] {
+		delete(s.lastWord, d.membership)
 	}
 	later := func(a asker) bool { return a.word > m.Word }
 	for _, a := range s.askers[d] {
@@ -73,46 +68,13 @@ func (s *server) keepAskers(d debt, wait func(asker) bool) {
 	}
 }
 
-// over tells whether the server does not exist and no user's list names it any more.
-func (s *server) over() bool { return !s.guild.Exists && len(s.guild.owed) == 0 }
-
-// bury saves the snapshot of a deleted server once more, now as a tombstone. The one before
-// was saved while the server still owed somebody a word, and no event follows that would
-// make a new one.
-func (s *server) bury(ctx actor.Context) {
-	if s.over() && s.saved == s.seq && s.seq > 0 && s.buried != s.seq {
-		s.saveAnew(ctx)
-	}
-}
-
-func (s *server) onSnapshotSaved(ctx actor.Context, m *persistence.SnapshotSaved) {
-	switch {
-	case s.onSaved(ctx, m):
-		s.bury(ctx)
-	case m.Seq == s.buried:
-		s.buried = 0 // the tombstone was not saved: the next sweep tries again
-	}
-}
-
-// onNotNoted answers those who wait for what the journal refused to a user. The server has
+// onRefused answers those who wait for what the journal refused to a user. The server has
 // the change on disk; the user's list will follow later.
-func (s *server) onNotNoted(ctx actor.Context, m *membershipRefused) {
+func (s *server) onRefused(ctx actor.Context, m *membershipRefused) {
 	s.answered(&m.membershipNoted, func(a asker) {
 		delete(s.closing, a.Caller)
 		s.refuse(ctx, a.Caller, OutcomeUnknown)
 	})
-}
-
-func (s *server) confirm(ctx actor.Context, caller Caller) {
-	if c, several := s.closing[caller]; several {
-		c.left--
-		if c.left > 0 {
-			s.closing[caller] = c
-			return
-		}
-		delete(s.closing, caller)
-	}
-	s.reply(ctx, caller, Done{})
 }
 
 // payDebts tells the users again whose list does not follow yet.
@@ -161,35 +123,4 @@ func (s *server) refuseAskers(ctx actor.Context, seq uint64, code Code) {
 func (s *server) welcome(ctx actor.Context, caller Caller, name string) {
 	s.tellThenReply(ctx, caller, debt{s.guild.of(name), true})
 	s.say(ctx, s.node.router, &memberWelcome{Server: s.name, User: name})
-}
-
-// noteEnd notes whose subscriptions an event of the replay ends. Events that a snapshot
-// covers need no note: what they ended was said before the snapshot was saved.
-func (s *server) noteEnd(event any) {
-	t := s.topic()
-	switch e := event.(type) {
-	case memberLeft:
-		s.ends = append(s.ends, revoke{Topic: t, User: e.User, Reason: MembershipEnded})
-	case channelDeleted:
-		t.channel, t.incarnation = e.Channel, e.Incarnation
-		s.ends = append(s.ends, revoke{Topic: t, Reason: ChannelGone})
-	case serverDeleted:
-		s.ends = append(s.ends, revoke{Topic: t, Reason: ServerGone})
-	}
-}
-
-// endAgain tells the router of ends that a crash may have kept from it: somebody who has left
-// must not hear what is posted. Whoever has joined again since is left alone, and so is a
-// channel that exists again.
-func (s *server) endAgain(ctx actor.Context) {
-	for i := range s.ends {
-		switch r := &s.ends[i]; {
-		case r.Reason == MembershipEnded && r.Topic == s.topic() && s.guild.isMember(r.User):
-		case r.Reason == ChannelGone && r.Topic.whole() == s.topic() && s.guild.channel(r.Topic.channel) != 0:
-		default:
-			r.By = s.actorOf(r.Topic.incarnation)
-			s.say(ctx, s.node.router, r)
-		}
-	}
-	s.ends = nil
 }

@@ -93,17 +93,17 @@ func (m *membershipNoted) entity() (Kind, string) { return KindServer, m.Server 
 
 type server struct {
 	durable
-	name    string
-	guild   guild
-	kids    children                 // channels by incarnation; not saved
-	hashing map[uint64]serverHashing // not saved
-	askers  map[debt][]asker         // who waits for a debt to be paid; not saved
-	told    map[membership]uint64    // Word of the last membershipChanged that is not answered; not saved
-	closing map[Caller]closing       // deleteServer commands that wait for several members; not saved
-	tick    ticker                   // not saved
-	again   bool                     // a crash or a refusal may have swallowed what it was about to say; not saved
-	buried  uint64                   // sequence of the last tombstone handed over; not saved
-	ends    []revoke                 // the ends of subscriptions among that, found in the replay; not saved
+	name       string
+	guild      guild
+	kids       children                 // channels by incarnation; not saved
+	hashing    map[uint64]serverHashing // not saved
+	askers     map[debt][]asker         // who waits for a debt to be paid; not saved
+	lastWord   map[membership]uint64    // of the membershipChanged that are not answered; not saved
+	closing    map[Caller]int           // how many members a deleteServer still waits for; not saved
+	tick       ticker                   // not saved
+	endsUnsaid bool                     // a crash or a refusal may have swallowed ends of subscriptions; not saved
+	buried     uint64                   // sequence of the last tombstone handed over; not saved
+	repeat     []revoke                 // those ends, found in the replay, to be said again; not saved
 }
 
 // makeServer returns the function that makes a server's actor, at its start and at each restart.
@@ -111,13 +111,13 @@ func makeServer(n *node, name string) func() actor.Actor {
 	again := false
 	return func() actor.Actor {
 		s := newServer(n, name)
-		s.again, again = again, true
+		s.endsUnsaid, again = again, true
 		return s
 	}
 }
 
 func newServer(n *node, name string) *server {
-	s := &server{name: name, hashing: map[uint64]serverHashing{}, askers: map[debt][]asker{}, told: map[membership]uint64{}, closing: map[Caller]closing{}}
+	s := &server{name: name, hashing: map[uint64]serverHashing{}, askers: map[debt][]asker{}, lastWord: map[membership]uint64{}, closing: map[Caller]int{}}
 	s.durable = durable{node: n, kind: KindServer, entity: s, stream: persistence.StreamOf("servers", name)}
 	s.kids = newChildren(n, KindChannel, s.newChannel)
 	return s
@@ -152,9 +152,9 @@ func (s *server) command(ctx actor.Context, msg any) {
 	case *membershipNoted:
 		s.onNoted(ctx, m)
 	case *membershipRefused:
-		s.onNotNoted(ctx, m)
-	case *follow:
-		s.onFollow(ctx, m)
+		s.onRefused(ctx, m)
+	case *subscribeChannel:
+		s.onSubscribeChannel(ctx, m)
 	case *hashDone:
 		s.onHashDone(ctx, m)
 	case *saveChannel:
@@ -345,8 +345,8 @@ func (s *server) topic() topic {
 }
 
 func (s *server) reset() {
-	s.guild, s.ends, s.buried = newGuild(), nil, 0
-	clear(s.told)
+	s.guild, s.repeat, s.buried = newGuild(), nil, 0
+	clear(s.lastWord)
 }
 
 func (s *server) restore(snapshot []byte) error {
@@ -369,7 +369,7 @@ func (s *server) restore(snapshot []byte) error {
 func (s *server) replay(e persistence.Event) error {
 	event, err := decodeEvent(serverEvents, e)
 	if err == nil {
-		if s.again {
+		if s.endsUnsaid {
 			s.noteEnd(event)
 		}
 		s.guild.apply(event)
@@ -387,16 +387,8 @@ func (s *server) recovered(ctx actor.Context) {
 	s.leaveIfGone(ctx)
 }
 
-// leaveIfGone ends the actor of a server that does not exist, or that was deleted and owes
-// nobody a word any more. Its files can be removed once no actor owns them.
-func (s *server) leaveIfGone(ctx actor.Context) {
-	if s.over() {
-		ctx.Send(ctx.Parent(), &vacant{name: s.name})
-	}
-}
-
 func (s *server) rejected(ctx actor.Context, seq uint64, code Code) {
-	s.again = true // some of the events may be on disk after all
+	s.endsUnsaid = true // some of the events may be on disk after all
 	s.refuseAskers(ctx, seq, code)
 }
 

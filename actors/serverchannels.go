@@ -49,7 +49,7 @@ func (s *server) onDeleteChannel(ctx actor.Context, m *deleteChannel) {
 		return
 	}
 	gone := s.guild.channel(m.Channel)
-	s.endChannel(ctx, gone)
+	s.warnChannel(ctx, gone)
 	s.commit(ctx, "channelDeleted", channelDeleted{m.Channel, gone}, s.channelStream(m.Channel, gone))
 	t := s.topic()
 	t.channel, t.incarnation = m.Channel, gone
@@ -71,16 +71,16 @@ func (s *server) onSubscribe(ctx actor.Context, m *subscribe) {
 		t := s.topic()
 		t.channel, t.incarnation = m.Channel, incarnation
 		s.say(ctx, s.node.router, &attach{Session: m.Session, User: m.User, Topic: t})
-		s.say(ctx, ctx.Self(), &follow{Caller: m.Caller, incarnation: incarnation})
+		s.say(ctx, ctx.Self(), &subscribeChannel{Caller: m.Caller, incarnation: incarnation})
 	default:
 		s.say(ctx, s.node.router, &attach{Session: m.Session, User: m.User, Topic: s.topic()})
 		s.reply(ctx, m.Caller, Subscribed{})
 	}
 }
 
-// onFollow continues a subscription once the router knows of it. The channel may have been
+// onSubscribeChannel continues a subscription once the router knows of it. The channel may have been
 // deleted in the meantime.
-func (s *server) onFollow(ctx actor.Context, m *follow) {
+func (s *server) onSubscribeChannel(ctx actor.Context, m *subscribeChannel) {
 	if s.guild.made(m.incarnation) == nil {
 		s.refuse(ctx, m.Caller, NoSuchChannel)
 		return
@@ -96,9 +96,9 @@ func (s *server) actorOf(incarnation uint64) *actor.PID {
 	return nil
 }
 
-// endChannel tells a channel's actor, if there is one, that it is about to be deleted.
+// warnChannel tells a channel's actor, if there is one, that it is about to be deleted.
 // It hears so before the journal can end its stream.
-func (s *server) endChannel(ctx actor.Context, incarnation uint64) {
+func (s *server) warnChannel(ctx actor.Context, incarnation uint64) {
 	if kid := s.kids.live[strconv.FormatUint(incarnation, 10)]; kid != nil {
 		ctx.Send(kid.pid, &ending{})
 	}
@@ -140,4 +140,35 @@ func (s *server) onSaveChannel(ctx actor.Context, m *saveChannel) {
 
 func (s *server) channelStream(name string, incarnation uint64) persistence.Stream {
 	return persistence.StreamOf("servers", s.name, "channels", name, strconv.FormatUint(incarnation, 10))
+}
+
+// noteEnd notes whose subscriptions an event of the replay ends. Events that a snapshot
+// covers need no note: what they ended was said before the snapshot was saved.
+func (s *server) noteEnd(event any) {
+	t := s.topic()
+	switch e := event.(type) {
+	case memberLeft:
+		s.repeat = append(s.repeat, revoke{Topic: t, User: e.User, Reason: MembershipEnded})
+	case channelDeleted:
+		t.channel, t.incarnation = e.Channel, e.Incarnation
+		s.repeat = append(s.repeat, revoke{Topic: t, Reason: ChannelGone})
+	case serverDeleted:
+		s.repeat = append(s.repeat, revoke{Topic: t, Reason: ServerGone})
+	}
+}
+
+// endAgain tells the router of ends that a crash may have kept from it: somebody who has left
+// must not hear what is posted. Whoever has joined again since is left alone, and so is a
+// channel that exists again.
+func (s *server) endAgain(ctx actor.Context) {
+	for i := range s.repeat {
+		switch r := &s.repeat[i]; {
+		case r.Reason == MembershipEnded && r.Topic == s.topic() && s.guild.isMember(r.User):
+		case r.Reason == ChannelGone && r.Topic.whole() == s.topic() && s.guild.channel(r.Topic.channel) != 0:
+		default:
+			r.By = s.actorOf(r.Topic.incarnation)
+			s.say(ctx, s.node.router, r)
+		}
+	}
+	s.repeat = nil
 }

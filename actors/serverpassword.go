@@ -1,10 +1,6 @@
 package actors
 
-import (
-	"github.com/asynkron/protoactor-go/actor"
-
-	"elemental/persistence"
-)
+import "github.com/asynkron/protoactor-go/actor"
 
 // This file is what a server does with its password. Creating, joining and deleting
 // it go through the hash workers, and are checked again when the hash is there. A
@@ -95,28 +91,5 @@ func (s *server) finishDelete(ctx actor.Context, m *deleteServer, match bool) {
 		s.refuse(ctx, m.Caller, WrongServerPasswd)
 	case s.may(ctx, m.Caller, ""):
 		s.remove(ctx, m.Caller)
-	}
-}
-
-// remove deletes the server. The same event ends its channels' streams.
-func (s *server) remove(ctx actor.Context, caller Caller) {
-	was, topic := s.guild, s.topic()
-	drops := make([]persistence.Stream, len(was.Channels))
-	for i, c := range was.Channels {
-		drops[i] = s.channelStream(c.Channel, c.Incarnation)
-		s.endChannel(ctx, c.Incarnation)
-	}
-	s.commit(ctx, "serverDeleted", serverDeleted{}, drops...)
-	s.say(ctx, s.node.router, &revoke{Topic: topic, Reason: ServerGone})
-	for _, c := range was.Channels {
-		s.retire(ctx, c.Incarnation, NoSuchServer)
-	}
-	if len(was.Members) == 0 {
-		s.reply(ctx, caller, Done{})
-		return
-	}
-	s.closing[caller] = closing{left: len(was.Members)}
-	for _, name := range was.Members {
-		s.tellThenReply(ctx, caller, debt{was.of(name), false})
 	}
 }

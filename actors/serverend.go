@@ -1,0 +1,73 @@
+package actors
+
+import (
+	"github.com/asynkron/protoactor-go/actor"
+
+	"elemental/persistence"
+)
+
+// This file is how a server ends. One event deletes it and its channels. When all members have
+// noted that, its owner is answered. Then a tombstone is saved, and the actor leaves memory.
+
+// remove deletes the server. The same event ends its channels' streams.
+func (s *server) remove(ctx actor.Context, caller Caller) {
+	was, topic := s.guild, s.topic()
+	drops := make([]persistence.Stream, len(was.Channels))
+	for i, c := range was.Channels {
+		drops[i] = s.channelStream(c.Channel, c.Incarnation)
+		s.warnChannel(ctx, c.Incarnation)
+	}
+	s.commit(ctx, "serverDeleted", serverDeleted{}, drops...)
+	s.say(ctx, s.node.router, &revoke{Topic: topic, Reason: ServerGone})
+	for _, c := range was.Channels {
+		s.retire(ctx, c.Incarnation, NoSuchServer)
+	}
+	if len(was.Members) == 0 {
+		s.reply(ctx, caller, Done{})
+		return
+	}
+	s.closing[caller] = len(was.Members)
+	for _, name := range was.Members {
+		s.tellThenReply(ctx, caller, debt{was.of(name), false})
+	}
+}
+
+// confirm answers a caller who asked for a change of membership, when the user has noted it. A
+// deletion is answered when the last member has.
+func (s *server) confirm(ctx actor.Context, caller Caller) {
+	if left := s.closing[caller]; left > 1 {
+		s.closing[caller] = left - 1
+		return
+	}
+	delete(s.closing, caller)
+	s.reply(ctx, caller, Done{})
+}
+
+// over tells whether the server does not exist and no user's list names it any more.
+func (s *server) over() bool { return !s.guild.Exists && len(s.guild.owed) == 0 }
+
+// bury saves the snapshot of a deleted server once more, now as a tombstone. The one before
+// was saved while the server still owed somebody a word, and no event follows that would
+// make a new one.
+func (s *server) bury(ctx actor.Context) {
+	if s.over() && s.saved == s.seq && s.seq > 0 && s.buried != s.seq {
+		s.saveAnew(ctx)
+	}
+}
+
+func (s *server) onSnapshotSaved(ctx actor.Context, m *persistence.SnapshotSaved) {
+	switch {
+	case s.onSaved(ctx, m):
+		s.bury(ctx)
+	case m.Seq == s.buried:
+		s.buried = 0 // the tombstone was not saved: the next sweep tries again
+	}
+}
+
+// leaveIfGone ends the actor of a server that does not exist, or that was deleted and owes
+// nobody a word any more. Its files can be removed once no actor owns them.
+func (s *server) leaveIfGone(ctx actor.Context) {
+	if s.over() {
+		ctx.Send(ctx.Parent(), &vacant{name: s.name})
+	}
+}
