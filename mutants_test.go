@@ -142,7 +142,7 @@ var mutants = []mutant{
 	},
 	{
 		name: "read answered before it is durable",
-		file: "actors/channel.go", by: wholeHouse,
+		file: "actors/channelreads.go", by: wholeHouse,
 		old: "	c.reply(ctx, caller, reply)\n",
 		new: "	caller.answer(ctx, reply)\n",
 	},

@@ -1,9 +1,7 @@
 package actors
 
 import (
-	"errors"
 	"strconv"
-	"strings"
 
 	"github.com/asynkron/protoactor-go/actor"
 
@@ -111,13 +109,6 @@ type channel struct {
 	ends    bool               // about to be deleted: requests are refused; not saved
 }
 
-// reading is an answer whose older part is being read from pages.
-type reading struct {
-	caller Caller
-	reply  Messages // List is the newer part
-	seq    uint64   // of the last event decided when it was asked: List may contain it
-}
-
 // newChannel returns the function that makes a channel's actor; id is its incarnation. It
 // returns nil if the server has no such channel; it may have been deleted while messages for
 // it were held back. The function is used again at each restart, on the channel's own
@@ -208,6 +199,19 @@ func (c *channel) onPost(ctx actor.Context, m *post) {
 	c.saveWhenLarge(ctx)
 }
 
+// checkPost refuses what is too long or cannot be kept now.
+func (c *channel) checkPost(m *post) Code {
+	switch {
+	case len(m.Text) > c.node.cfg.MessageBytes:
+		return MessageTooLong
+	case !c.writable():
+		return StorageDown
+	case c.history.fullPages() > 0 && c.history.unsaved() >= mostUnsaved: // the snapshot is late
+		return Busy
+	}
+	return ""
+}
+
 // posting is all messages that a post causes, in one allocation.
 type posting struct {
 	event   posted
@@ -233,6 +237,10 @@ const (
 	unsavedBytes    = 4 << 20
 )
 
+// mostUnsaved limits the memory for messages that are in no page yet. When posts come faster
+// than the disk saves pages, they have to wait.
+const mostUnsaved = 16 << 20
+
 func (c *channel) saveWhenLarge(ctx actor.Context) {
 	h := &c.history
 	if c.saving == 0 && h.fullPages() > 0 && (h.total%persistence.MaxPageItems == 0 ||
@@ -241,124 +249,8 @@ func (c *channel) saveWhenLarge(ctx actor.Context) {
 	}
 }
 
-func (c *channel) onGetMessages(ctx actor.Context, m *getMessages) {
-	switch {
-	case m.End > c.history.total: // and Begin ≤ End
-		c.refuse(ctx, m.Caller, OutOfRange)
-	case m.End-m.Begin > int64(c.node.cfg.AnswerMessages):
-		c.refuse(ctx, m.Caller, TooManyMessages)
-	default:
-		c.answerRun(ctx, m.Caller, m.End, Messages{First: m.Begin})
-	}
-}
-
-func (c *channel) onLatestMessages(ctx actor.Context, m *latestMessages) {
-	end := c.history.total
-	if m.Before >= 0 {
-		end = min(end, m.Before)
-	}
-	count := min(max(m.Count, 0), end)
-	if count > int64(c.node.cfg.AnswerMessages) {
-		c.refuse(ctx, m.Caller, TooManyMessages)
-		return
-	}
-	c.answerRun(ctx, m.Caller, end, Messages{First: end - count, WithIndex: true, Amount: c.history.total})
-}
-
-// answerRun completes a reply with the messages reply.First … end-1. They come from memory,
-// and the older ones from pages.
-func (c *channel) answerRun(ctx actor.Context, caller Caller, end int64, reply Messages) {
-	begin := reply.First
-	reply.List = c.history.run(begin, end)
-	if begin >= c.history.base || begin == end {
-		c.replyMessages(ctx, caller, reply)
-		return
-	}
-	ref := c.node.ref()
-	c.reads[ref] = reading{caller: caller, reply: reply, seq: c.seq}
-	ctx.Send(c.node.disk, &persistence.ReadItems{
-		Stream: c.stream, From: index(begin), To: index(min(end, c.history.base)),
-		MaxBytes: c.itemBytes(end - begin), Ref: ref, ReplyTo: ctx.Self(),
-	})
-}
-
-func (c *channel) onItemsRead(ctx actor.Context, m *persistence.ItemsRead) {
-	r, ours := c.reads[m.Ref]
-	if !ours {
-		return // asked before a restart
-	}
-	delete(c.reads, m.Ref)
-	older, err := readItems(m)
-	if errors.Is(err, persistence.ErrTooMuch) {
-		c.refuse(ctx, r.caller, TooManyMessages)
-		return
-	}
-	if err != nil {
-		c.node.log.Error("cannot read old messages", "actor", ctx.Self().Id, "err", err)
-		c.node.record.Unreadable(ctx.Self(), c.kind, err)
-		c.refuse(ctx, r.caller, StorageDown)
-		return
-	}
-	r.reply.List = append(older, r.reply.List...)
-	c.replyMessages(ctx, r.caller, r.reply)
-}
-
-// itemBytes limits how many bytes an answer of n messages may read from pages; 0 is no limit.
-// The bytes are text in JSON and the fields around it. Text that JSON makes much longer (up
-// to six times, control characters) can exceed this though it is short enough; the client has
-// to ask for fewer messages then. A single message can always be read.
-func (c *channel) itemBytes(n int64) int {
-	if n == 1 {
-		return 0
-	}
-	return 2*c.node.cfg.AnswerBytes + 512*int(n)
-}
-
-func readItems(m *persistence.ItemsRead) ([]Message, error) {
-	if m.Err != nil {
-		return nil, m.Err
-	}
-	list := make([]Message, 0, len(m.Items))
-	all, author := oneText(m.Items), ""
-	for _, item := range m.Items {
-		e, err := decodePosted(item, all[:len(item)], author)
-		if err != nil {
-			return nil, err
-		}
-		all, author = all[len(item):], e.Author
-		list = append(list, Message{Text: e.Text, Author: e.Author, Timestamp: e.Timestamp})
-	}
-	return list, nil
-}
-
-// oneText copies all items into one string, which costs one allocation instead of many.
-func oneText(items [][]byte) string {
-	size := 0
-	for _, item := range items {
-		size += len(item)
-	}
-	var all strings.Builder
-	all.Grow(size)
-	for _, item := range items {
-		all.Write(item)
-	}
-	return all.String()
-}
-
-func (c *channel) replyMessages(ctx actor.Context, caller Caller, reply Messages) {
-	bytes := 0
-	for _, m := range reply.List {
-		bytes += len(m.Text)
-	}
-	if bytes > c.node.cfg.AnswerBytes {
-		c.refuse(ctx, caller, TooManyMessages)
-		return
-	}
-	c.reply(ctx, caller, reply)
-}
-
-// onSubscribeChannel begins the subscription and then tells the amount. Every message from that index
-// on is published after the subscription has begun, and no earlier one is.
+// onSubscribeChannel begins the subscription and then tells the amount. Every message from that
+// index on is published after the subscription has begun, and no earlier one is.
 func (c *channel) onSubscribeChannel(ctx actor.Context, m *subscribeChannel) {
 	c.say(ctx, c.node.router, &begin{Session: m.Session, Topic: c.topic})
 	c.reply(ctx, m.Caller, Subscribed{Amount: c.history.total, HasChannel: true})
@@ -447,14 +339,6 @@ func (c *channel) replay(e persistence.Event) error {
 
 // recovered refuses the reads that may contain messages which turned out not to be on disk.
 func (c *channel) recovered(ctx actor.Context) { c.rejected(ctx, c.committed+1, OutcomeUnknown) }
-
-// index converts an index, which was checked before, to persistence's unsigned type.
-func index(i int64) uint64 {
-	if i < 0 {
-		panic("negative index")
-	}
-	return uint64(i)
-}
 
 // channelView is a channel's view. It shows who wrote when and how much, but never the text.
 type channelView struct {

@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"runtime/debug"
@@ -272,3 +273,14 @@ func engineLog(log *slog.Logger) actor.ConfigOption {
 		c.DeadLetterThrottleInterval = time.Millisecond // a goroutine waits that long for each
 	}
 }
+
+// levelFloor lets only warnings and errors pass.
+type levelFloor struct{ slog.Handler }
+
+func (h levelFloor) Enabled(ctx context.Context, level slog.Level) bool {
+	return level >= slog.LevelWarn && h.Handler.Enabled(ctx, level)
+}
+func (h levelFloor) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return levelFloor{h.Handler.WithAttrs(attrs)}
+}
+func (h levelFloor) WithGroup(name string) slog.Handler { return levelFloor{h.Handler.WithGroup(name)} }

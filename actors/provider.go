@@ -329,13 +329,6 @@ type providerView struct {
 	Limits   settingsView `json:"settings"`
 }
 
-type gateView struct {
-	Requests    int64 `json:"requests"`
-	MaxRequests int64 `json:"maxRequests"`
-	Bytes       int64 `json:"bytes"`
-	MaxBytes    int64 `json:"maxBytes"`
-}
-
 // memoryView is of users, servers and channels together.
 type memoryView struct {
 	Bytes   int64 `json:"bytes"`
@@ -375,8 +368,4 @@ func (p *provider) view() any {
 			AutoSubscribe: n.cfg.AutoSubscribe, HideUsers: n.cfg.HideUsers,
 		},
 	}
-}
-
-func (g *gate) view() gateView {
-	return gateView{Requests: g.requests.Load(), MaxRequests: g.maxRequests, Bytes: g.bytes.Load(), MaxBytes: g.maxBytes}
 }
