@@ -257,7 +257,9 @@ func (c *conn) sent(n int) {
 
 // stuck notes that the socket has no room, and reports whether that is still so.
 func (c *conn) stuck() bool {
-	c.out.wrote.CompareAndSwap(0, c.shared.now.Load())
+	now := c.shared.now.Load()
+	c.out.wrote.CompareAndSwap(0, now)
+	c.out.behind.CompareAndSwap(0, now)
 	c.ready.blocked.Store(true)
 	return !c.ready.writable.Load() || !c.ready.blocked.CompareAndSwap(true, false)
 }

@@ -43,8 +43,9 @@ type outbox struct {
 	left *buffer // what the flusher could not write yet; only the flusher uses it
 	from int     // where in left it continues
 
-	wrote atomic.Int64 // when the present write began; 0 for none
-	ahead atomic.Int64 // when the client last sent ahead of its answers
+	wrote  atomic.Int64 // when the present write began; 0 for none
+	behind atomic.Int64 // since when the client has not read all that it was sent; 0 if the socket had room for it
+	ahead  atomic.Int64 // when the client last sent ahead of its answers
 }
 
 // buffer is a piece of output. Connections with nothing to write have none. Events are shared by
@@ -388,6 +389,7 @@ func (c *conn) takeFollowed() (out *buffer, written *telemetry.Writing) {
 // endWriting notes that nobody writes any more, under the mutex.
 func (c *conn) endWriting() {
 	c.out.writing, c.out.flight = false, 0
+	c.out.behind.Store(0)
 	c.account()
 	c.out.changed.Signal()
 }
@@ -398,7 +400,9 @@ const piece = 64 << 10
 // write writes b, in one go unless it is large.
 func (c *conn) write(b []byte) error {
 	for len(b) > 0 {
-		c.out.wrote.Store(c.shared.now.Load())
+		now := c.shared.now.Load()
+		c.out.wrote.Store(now)
+		c.out.behind.CompareAndSwap(0, now)
 		if !c.awaitResume() {
 			return net.ErrClosed
 		}

@@ -142,12 +142,18 @@ func (c *conn) account() {
 	}
 }
 
-// noticed is how long a client may read nothing while too much is unread in all.
-const noticed = time.Second
+// While too much is unread in all, nobody gets a large answer. How long a client with more than
+// its share may read nothing then, and how long it may take for everything: a few that read slowly
+// would else keep all others waiting for minutes.
+const (
+	noticed = time.Second
+	tooSlow = 5 * time.Second
+)
 
-// hogs tells whether a client has more than its share of the unread bytes and does not read.
+// hogs tells whether a client has more than its share of the unread bytes and does not read, or
+// reads too slowly.
 func (l *Listener) hogs(c *conn) bool {
-	if !l.late(c.out.wrote.Load(), noticed) {
+	if !l.late(c.out.wrote.Load(), noticed) && !l.late(c.out.behind.Load(), tooSlow) {
 		return false
 	}
 	c.out.mu.Lock()

@@ -2,6 +2,8 @@ package transport
 
 import (
 	"fmt"
+	"io"
+	"net"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -285,4 +287,81 @@ func TestAnEndedConnectionGivesItsTurnsBackOnce(t *testing.T) {
 	if under := l.commons.ahead.under; under != 0 {
 		t.Errorf("%d turns are held", under)
 	}
+}
+
+// TestWhoReadsSlowlyIsNoticed: where too much is unread, a client with more than its share of it
+// may read a little at a time, but not for as long as it likes. When it has read all, it has as
+// much time for the next.
+func TestWhoReadsSlowlyIsNoticed(t *testing.T) {
+	t.Run("polled", func(t *testing.T) {
+		l, c := newCrowd()
+		read := func(n int) {
+			c.stuck()
+			c.sent(n)
+		}
+		for range 2 {
+			c.backlog()
+			c.out.left, c.out.from = c.takeDue(), 0
+			judgeSlowReader(t, l, c, read)
+			c.takeDue()
+		}
+	})
+	t.Run("with a goroutine that writes", func(t *testing.T) { synctest.Test(t, slowReaderOfAWriter) })
+}
+
+func slowReaderOfAWriter(t *testing.T) {
+	l, c := newCrowd()
+	ours, theirs := net.Pipe()
+	c.socket = ours
+	read := func(n int) {
+		if _, err := io.CopyN(io.Discard, theirs, int64(n)); err != nil {
+			t.Error(err)
+		}
+		synctest.Wait()
+	}
+	for range 2 {
+		c.backlog()
+		go c.flush()
+		synctest.Wait()
+		judgeSlowReader(t, l, c, read)
+	}
+}
+
+// newCrowd is a connection that is alone, and may have very little unread.
+func newCrowd() (*Listener, *conn) {
+	l := &Listener{cfg: testConfig()}
+	l.cfg.UnreadBytes = 1
+	l.commons = l.newCommons()
+	l.commons.connections.Store(1)
+	l.now.Store(1)
+	c := &conn{shared: l}
+	c.out.changed.L = &c.out.mu
+	c.out.marked = true
+	return l, c
+}
+
+const slowPieces = 10
+
+// backlog has much written to a connection.
+func (c *conn) backlog() {
+	c.out.mu.Lock()
+	defer c.out.mu.Unlock()
+	c.put(&buffer{b: make([]byte, 2*slowPieces*piece)})
+	c.begin(answered)
+}
+
+// judgeSlowReader reads a half in all the time that a slow reader has, and then the rest.
+func judgeSlowReader(t *testing.T, l *Listener, c *conn, read func(n int)) {
+	for range slowPieces {
+		read(piece)
+		l.now.Add(int64(tooSlow / slowPieces))
+		if l.hogs(c) {
+			t.Error("one that reads is taken for one that does not")
+		}
+	}
+	l.now.Add(1)
+	if !l.hogs(c) {
+		t.Error("one that reads too slowly is not noticed")
+	}
+	read(slowPieces * piece)
 }
