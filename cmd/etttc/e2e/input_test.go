@@ -122,7 +122,9 @@ func TestQuit(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			p := providertest.Start(t, elemental)
 			newUser(t, p.Addr, "alice").makes("gophers")
-			script := `"$0" "$@"; echo "exit code $?"; stty -a`
+			// A program that is slow to begin hides the cursor before it takes the alternate screen,
+			// in a frame without a text. This does so each time.
+			script := `printf '\033[?25l'; "$0" "$@"; echo "exit code $?"; stty -a`
 			term := terminaltest.Start(t, cols, rows, "sh", append([]string{"-c", script, etttc}, as(t, "alice", p.Addr)...), nil)
 			term.WaitFor("#general in gophers")
 			if state := term.State(); !state.AltScreen || !state.Mouse || !state.Paste {

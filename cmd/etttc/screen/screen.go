@@ -15,6 +15,7 @@ import (
 	"time"
 
 	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
 	"golang.org/x/term"
 
 	"elemental/client"
@@ -64,6 +65,9 @@ func Run(ctx context.Context, c Config) error {
 	stop := context.AfterFunc(ctx, func() { program.Send(endMsg{}) })
 	_, err = program.Run()
 	restore()
+	// The library shows it in the alternate screen. When the program is slow to begin, the library
+	// has hidden it in the usual one, too, and some terminals keep these apart.
+	_, _ = io.WriteString(c.Out, ansi.ShowCursor) // the terminal may be gone
 	stop()
 	cancel()
 	who.Close()
