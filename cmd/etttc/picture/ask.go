@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	patience   = 500 * time.Millisecond // how long to wait for the terminal's answers
-	mostAnswer = 4 << 10                // how many bytes to read at most, with what was typed before the answers
+	patience   = 3 * time.Second // how long to wait for the terminal's answers, which may come over a slow line
+	mostAnswer = 4 << 10         // how many bytes to read at most, with what was typed before the answers
 )
 
 // abilities are what a terminal says it can do.

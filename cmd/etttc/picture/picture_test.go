@@ -44,6 +44,12 @@ type terminal struct {
 
 func startTerminal(t *testing.T, answer string) *terminal {
 	t.Helper()
+	return startTerminalOver(t, 0, answer)
+}
+
+// startTerminalOver starts a terminal that is reached over a line on which an answer takes that long.
+func startTerminalOver(t *testing.T, line time.Duration, answer string) *terminal {
+	t.Helper()
 	keys, screen, err := pty.Open()
 	if err != nil {
 		t.Fatal(err)
@@ -53,18 +59,19 @@ func startTerminal(t *testing.T, answer string) *terminal {
 	}
 	term := &terminal{screen: screen, shown: make(chan []byte, 1), asked: make(chan struct{}), keys: keys}
 	t.Cleanup(func() { _, _ = screen.Close(), keys.Close() })
-	go term.play(answer)
+	go term.play(line, answer)
 	return term
 }
 
 // play answers when the terminal is asked, and collects what is shown until the other side is
 // closed.
-func (term *terminal) play(answer string) {
+func (term *terminal) play(line time.Duration, answer string) {
 	var all []byte
 	for b := make([]byte, 4096); ; {
 		n, err := term.keys.Read(b)
 		all = append(all, b[:n]...)
 		if answer != "" && bytes.HasSuffix(all, []byte("\x1b[c")) {
+			<-time.After(line)
 			_, _ = io.WriteString(term.keys, answer)
 			answer = ""
 		}
@@ -207,6 +214,13 @@ func TestShowOtherFormats(t *testing.T) {
 			t.Fatalf("%q, %v", line, err)
 		}
 		checkDrawing(t, kittyImage(t, term.end(t)), 64, 64)
+	}
+}
+
+func TestShowOverASlowLine(t *testing.T) {
+	term := startTerminalOver(t, time.Second, kittyTerminal)
+	if line, shown, err := Show(term.screen, term.screen, pngOf(t, drawing(64, 64)), t.TempDir(), "demo"); err != nil || !shown {
+		t.Fatalf("%q, %v", line, err)
 	}
 }
 
