@@ -225,8 +225,9 @@ func TestProviderComesBack(t *testing.T) {
 
 func TestProviderStaysAway(t *testing.T) {
 	h := newHouse(t)
-	r := h.start(h.asAlice("--timeout", "1s", "--json")...)
-	idle := h.start(h.asBob("--timeout", "1s", "--json", "--raw")...)
+	const away = "8s" // a busy machine needs some of it for the login
+	r := h.start(h.asAlice("--timeout", away, "--json")...)
+	idle := h.start(h.asBob("--timeout", away, "--json", "--raw")...)
 	idle.waitOut(`"messages":[]`) // from here on it does nothing
 	r.write("first")
 	r.waitOut(`"event":"posted"`)
@@ -239,7 +240,7 @@ func TestProviderStaysAway(t *testing.T) {
 	if want := "line 2 was not acknowledged (1 message before it was), what follows it was not read"; !strings.Contains(r.err.Text(), want) {
 		t.Errorf("it says %q, want %q", r.err.Text(), want)
 	}
-	if code := idle.code(); code != exitTrouble || !strings.Contains(idle.err.Text(), "the provider stayed away for 1s") {
+	if code := idle.code(); code != exitTrouble || !strings.Contains(idle.err.Text(), "the provider stayed away for "+away) {
 		t.Errorf("without a line: exit code %d, %q", code, idle.err.Text())
 	}
 }

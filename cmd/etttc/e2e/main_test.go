@@ -44,15 +44,16 @@ func passwordOf(name string) string { return "s3cret-of-" + name }
 type user struct {
 	*client.Client
 	t   *testing.T
-	ctx context.Context
+	ctx context.Context // without a deadline: each call has its own
 }
 
 // newUser registers a user and logs them in.
 func newUser(t *testing.T, addr, name string) *user {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), providertest.Patience)
-	t.Cleanup(cancel)
-	who, err := client.Dial(ctx, addr, client.Options{MinDelay: time.Millisecond, MaxDelay: 20 * time.Millisecond, Timeout: providertest.Patience})
+	ctx := t.Context()
+	who, err := client.Dial(ctx, addr, client.Options{
+		MinDelay: time.Millisecond, MaxDelay: 20 * time.Millisecond, Timeout: providertest.Patience, DialTimeout: providertest.Patience,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,7 +21,7 @@ import (
 )
 
 // Patience is how long each wait lasts at most. It only decides how long a failing test takes.
-const Patience = 30 * time.Second
+const Patience = time.Minute
 
 // Terminal is a terminal with a program in it. Its methods must be called from the test's
 // goroutine. A program that still runs when the test ends is killed.
