@@ -24,6 +24,18 @@ func giveUp(t testing.TB) context.Context {
 	return ctx
 }
 
+// untilSent returns a context that ends when the client with these options sends such a call.
+func untilSent(t testing.TB, call string, o *client.Options) context.Context {
+	ctx, cancel := context.WithCancel(within(t))
+	t.Cleanup(cancel)
+	o.Trace = func(traffic client.Traffic) {
+		if traffic.Sent && bytes.Contains(traffic.JSON, fmt.Appendf(nil, `"call":%q`, call)) {
+			cancel()
+		}
+	}
+	return ctx
+}
+
 // TestLoginGivenUp gives up a login as another user: afterwards the client is logged in as the
 // user that it names.
 func TestLoginGivenUp(t *testing.T) {
@@ -62,10 +74,12 @@ func TestLogoutGivenUp(t *testing.T) {
 // TestPostGivenUp gives up a post: if it was made, it is delivered all the same.
 func TestPostGivenUp(t *testing.T) {
 	p := providertest.Start(t, program)
-	c := member(t, p.Addr, "alice", "s", quick())
+	o := quick()
+	ctx := untilSent(t, "message", &o)
+	c := member(t, p.Addr, "alice", "s", o)
 	s := subscribe(t, c, "s", "general")
 	p.Pause()
-	if _, err := c.Post(giveUp(t), "s", "general", "hello"); !errors.Is(err, client.ErrUncertain) {
+	if _, err := c.Post(ctx, "s", "general", "hello"); !errors.Is(err, client.ErrUncertain) {
 		t.Errorf("given up with %v", err)
 	}
 	p.Resume()
@@ -77,11 +91,17 @@ func TestPostGivenUp(t *testing.T) {
 func TestErrorsTellOfDoubt(t *testing.T) {
 	p := providertest.Start(t, program)
 	cut := newCutter(t, p.Addr)
-	c := member(t, cut.addr(), "alice", "s", quick())
+	ctx, cancel := context.WithCancel(within(t))
+	defer cancel()
+	o, losses := quick(), atomic.Int32{}
+	o.Status = func(s client.Status) {
+		if s.State == client.Offline && losses.Add(1) == 2 { // the second one is of a connection that had no answer to the post
+			cancel()
+		}
+	}
+	c := member(t, cut.addr(), "alice", "s", o)
 	cut.swallow()
 	cut.limit(func() int { return 0 }) // no later connection brings an answer
-	ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
-	defer cancel()
 	if _, err := c.Post(ctx, "s", "general", "hello"); !errors.Is(err, client.ErrUncertain) {
 		t.Errorf("a post that was made, with its answer lost: %v", err)
 	}
@@ -174,7 +194,8 @@ func TestClosedAtOnce(t *testing.T) {
 // TestSlowAnswer has a long answer come over a slow line: while anything comes, the client takes
 // the provider to be there.
 func TestSlowAnswer(t *testing.T) {
-	const parts = 40
+	t.Parallel()                                                       // it mostly waits
+	const parts, pause, timeout = 10, time.Second / 2, 3 * time.Second // all parts together take longer than the timeout
 	f := newFake(t, func(a *asked) bool {
 		if a.call() != "getserverimage" {
 			return a.call() == "ping" && a.values["id"] != 1.0 // only the greeting is answered
@@ -182,13 +203,13 @@ func TestSlowAnswer(t *testing.T) {
 		_, _ = fmt.Fprint(a.conn, `{"resp":true,"img":"`)
 		for range parts {
 			_, _ = fmt.Fprint(a.conn, "eHh4")
-			<-time.After(10 * time.Millisecond) // this is how slow the line is
+			<-time.After(pause) // this is how slow the line is
 		}
 		a.say(`","id":%v}`, a.values["id"])
 		return true
 	})
 	o := quick()
-	o.Timeout, o.Heartbeat = 100*time.Millisecond, time.Millisecond
+	o.Timeout, o.Heartbeat = timeout, time.Millisecond
 	c := connect(t, f.addr(), o)
 	image, err := c.Image(within(t), "s")
 	if err != nil || len(image) != 3*parts || f.conns.Load() != 1 {

@@ -84,7 +84,7 @@ func TestUserIsWrittenAsInMessages(t *testing.T) {
 func TestHangingProvider(t *testing.T) {
 	p := providertest.Start(t, program)
 	heard, o := make(states, 1000), quick()
-	o.Status, o.Heartbeat, o.Timeout, o.DialTimeout = heard.hear, time.Millisecond, time.Second, 100*time.Millisecond
+	o.Status, o.Heartbeat, o.Timeout = heard.hear, time.Millisecond, time.Second
 	c := connect(t, p.Addr, o)
 	heard.until(t, client.Online)
 	p.Pause()

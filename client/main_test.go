@@ -55,7 +55,7 @@ func within(t testing.TB) context.Context {
 
 // quick are options that come back fast.
 func quick() client.Options {
-	return client.Options{MinDelay: time.Millisecond, MaxDelay: 20 * time.Millisecond, Timeout: patience}
+	return client.Options{MinDelay: time.Millisecond, MaxDelay: 20 * time.Millisecond, Timeout: patience, DialTimeout: patience}
 }
 
 func must(t testing.TB, err error) {

@@ -144,9 +144,13 @@ func returned(t *testing.T, c *client.Client) {
 // others it never answers. The client recovers from both.
 func TestOriginalFails(t *testing.T) {
 	p := startOriginal(t)
+	member(t, p.Addr, "alice", "s", quick())
 	o := quick()
 	o.Timeout = time.Second
-	c := member(t, p.Addr, "alice", "s", o)
+	c := connect(t, p.Addr, o)
+	for ctx := within(t); c.Login(ctx, "alice", "pw-alice") != nil; { // on a busy machine the second may be too short
+		must(t, ctx.Err())
+	}
 	for what, call := range map[string]func() error{
 		"an image of no server":  func() error { _, err := c.Image(t.Context(), "nowhere"); return err },
 		"leaving once too often": func() error { return c.LeaveServer(t.Context(), "s") },

@@ -32,7 +32,7 @@ func newCrowd(t *testing.T, addr string, users int) *crowd {
 	return c
 }
 
-// start makes all of them post; each text is used once.
+// start makes all of them post; each text is used once. Each post has its own time limit.
 func (c *crowd) start(ctx context.Context) {
 	for u, one := range c.clients {
 		for g := range postersEach {
@@ -99,7 +99,7 @@ func TestProviderKilled(t *testing.T) {
 	c := newCrowd(t, p.Addr, 3)
 	one, all := subscribe(t, c.clients[0], "s", "general"), subscribe(t, c.clients[1], "s", "")
 	watcher := member(t, p.Addr, "watcher", "s", quick())
-	c.start(within(t))
+	c.start(t.Context())
 	c.disturb(func(round int) {
 		total := int64(min(round*30, c.amount()-1))
 		reach(t, watcher, total)
@@ -130,7 +130,7 @@ func TestCutInTheMiddle(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	cut.limit(func() int { return 300 + random.IntN(1<<random.IntN(17)) })
 	cut.cutAll()
-	c.start(within(t))
+	c.start(t.Context())
 	c.posters.Wait()
 	c.checkOnce(one)
 	c.checkOnce(all)
