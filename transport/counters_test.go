@@ -49,7 +49,7 @@ func secure(t *testing.T, wire func(*transport.Config)) (*housetest.House, io.Re
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	if err := conn.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
 		t.Fatal(err)
 	}
 	return h, conn

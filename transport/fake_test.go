@@ -17,6 +17,9 @@ import (
 	"elemental/actors"
 )
 
+// patienceOfTests ends a test that would wait for ever.
+const patienceOfTests = time.Minute
+
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // station stands in for the provider: it remembers its sessions and answers by
@@ -68,13 +71,13 @@ func (f *fakeSession) Close() {
 // until waits for a condition on the station.
 func (s *station) until(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	timeout := time.AfterFunc(20*time.Second, s.changed.Broadcast)
+	timeout := time.AfterFunc(patienceOfTests, s.changed.Broadcast)
 	defer timeout.Stop()
 	start := time.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for !holds() {
-		if time.Since(start) > 20*time.Second {
+		if time.Since(start) > patienceOfTests {
 			t.Fatalf("waited in vain for %s", what)
 		}
 		s.changed.Wait()
@@ -160,20 +163,30 @@ func dial(t testing.TB, l *Listener) *client {
 	return newClient(t, conn)
 }
 
-func newClient(t testing.TB, conn net.Conn) *client {
-	if err := conn.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
-		t.Fatal(err)
+// impatient is a connection where no read waits for ever.
+type impatient struct{ net.Conn }
+
+func (i impatient) Read(b []byte) (int, error) {
+	if err := i.SetReadDeadline(time.Now().Add(patienceOfTests)); err != nil {
+		return 0, err
 	}
+	return i.Conn.Read(b)
+}
+
+func newClient(t testing.TB, conn net.Conn) *client {
 	t.Cleanup(func() {
 		if err := conn.Close(); err != nil && !strings.Contains(err.Error(), "closed") {
 			t.Errorf("close: %v", err)
 		}
 	})
-	return &client{t: t, conn: conn, in: bufio.NewReader(conn)}
+	return &client{t: t, conn: conn, in: bufio.NewReader(impatient{conn})}
 }
 
 func (c *client) send(text string) {
 	c.t.Helper()
+	if err := c.conn.SetWriteDeadline(time.Now().Add(patienceOfTests)); err != nil {
+		c.t.Fatal(err)
+	}
 	if _, err := io.WriteString(c.conn, text); err != nil {
 		c.t.Fatal(err)
 	}

@@ -77,7 +77,7 @@ func awaitEnds(h *housetest.House, kinds ...actors.Kind) {
 	for _, kind := range kinds {
 		missing[kind] = true
 	}
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(patience)
 	for len(missing) > 0 {
 		select {
 		case kind := <-h.Ended:
@@ -141,9 +141,13 @@ func TestOldMessagesComeFromPages(t *testing.T) {
 	set := compacting(dir, 100*time.Millisecond, 50*time.Millisecond, 64<<10)
 	h := housetest.New(t, set)
 	alice := h.Founder()
-	n := 0
-	for n < 3000 || !compacted(t, dir) {
-		if n > 100_000 {
+	const enough = 3000
+	n, since := 0, time.Time{}
+	for n < enough || !compacted(t, dir) {
+		if n == enough {
+			since = time.Now()
+		}
+		if n > enough && time.Since(since) > patience {
 			t.Fatal("the journal is never let go")
 		}
 		postMany(alice, n, 500)
@@ -272,7 +276,7 @@ func confirmLate(h *housetest.House) {
 // awaitNoFolder waits until checkpoints have taken all of a folder away.
 func awaitNoFolder(t *testing.T, l *housetest.Line, name string) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); ; {
+	for deadline := time.Now().Add(patience); ; {
 		if _, err := os.Stat(name); os.IsNotExist(err) {
 			return
 		}

@@ -26,7 +26,7 @@ import (
 )
 
 // patience ends a test that would wait for ever.
-const patience = 20 * time.Second
+const patience = 40 * time.Second
 
 // TestModel does random things to a provider on several connections and holds
 // each answer and each push against the plain model. Among the random things

@@ -48,6 +48,7 @@ type crashSite struct {
 	log     lockedBuffer
 	struck  []*strike
 	trouble atomic.Pointer[func(kind actors.Kind, msg any) bool]
+	rounds  int // of troubles
 
 	mu   sync.Mutex
 	seen map[handled]int
@@ -122,6 +123,7 @@ func (s *crashSite) fired() bool {
 // events, children that cannot rest.
 func (s *crashSite) troubles(c *conversation) {
 	s.t.Helper()
+	s.rounds++
 	appendOf := func(first string, parts int) func(actors.Kind, any) bool {
 		return func(_ actors.Kind, msg any) bool {
 			a, ok := msg.(*persistence.Append)
@@ -138,9 +140,9 @@ func (s *crashSite) troubles(c *conversation) {
 		{appendOf("users", 2), func() { c.bob.must(c.bob.call("login", "key", c.bob.key)) }},
 		{appendOf("servers", 2), func() {
 			c.bob.must(c.in(c.bob, "gettotalmessages", "second")) // a channel is awake when its server recovers
-			c.alice.must(c.in(c.alice, "createchannel", "", "name", "fourth"), "channel_exists")
+			c.alice.must(c.in(c.alice, "createchannel", "", "name", fmt.Sprint("fourth-", s.rounds)), "channel_exists")
 		}},
-		{appendOf("servers", 5), func() { c.say(c.alice, "second", "text-secret-trouble") }},
+		{appendOf("servers", 5), func() { c.say(c.alice, "second", fmt.Sprint("text-secret-trouble-", s.rounds)) }},
 		{message(actors.KindUser, "*actors.joinedServers"), func() { c.bob.must(c.bob.call("getjoinedservers")) }},
 		{message(actors.KindServer, "*actors.serverChannels"), func() { c.bob.must(c.in(c.bob, "getserverchannels", "")) }},
 		{message(actors.KindChannel, "*actors.countMessages"), func() { c.bob.must(c.in(c.bob, "gettotalmessages", "second")) }},
@@ -156,8 +158,19 @@ func (s *crashSite) troubles(c *conversation) {
 	c.alice.must(c.in(c.alice, "deletechannel", "", "name", "third"), "no_such_channel")
 }
 
-// idle waits a while until done, and reads old messages from time to time. Troubles may
-// have to come again: a channel that one needs awake may have left in between.
+// provoke makes troubles until done. They may have to come again: a channel that one needs
+// awake may have left in between.
+func (s *crashSite) provoke(c *conversation, done func() bool) bool {
+	s.t.Helper()
+	for begun := time.Now(); time.Since(begun) < patience; {
+		if s.troubles(c); s.idle(c, 2*time.Second, done) {
+			return true
+		}
+	}
+	return false
+}
+
+// idle waits a while until done, and reads old messages from time to time.
 func (s *crashSite) idle(c *conversation, most time.Duration, done func() bool) bool {
 	for begun := time.Now(); time.Since(begun) < most; c.old() {
 		for pause := time.Now(); time.Since(pause) < 250*time.Millisecond; time.Sleep(2 * time.Millisecond) {
@@ -198,12 +211,8 @@ func crash(t *testing.T, struck ...*strike) {
 	first := begin(t, s.house, "a")
 	last := struck[len(struck)-1]
 	first.run(last.posts())
-	if !s.fired() && !last.atTheEnd() {
-		for begun := time.Now(); !s.fired(); {
-			if s.troubles(first); !s.idle(first, patience/10, s.fired) && time.Since(begun) > patience/2 {
-				t.Fatal("the fault did not fire")
-			}
-		}
+	if !s.fired() && !last.atTheEnd() && !s.provoke(first, s.fired) {
+		t.Fatal("the fault did not fire")
 	}
 	first.alive("first")
 	first.check()
@@ -293,6 +302,18 @@ var notStruck = map[handled]string{
 	{actors.KindPersistence, "*persistence.sweepDue"}: "every ten minutes: TestADayOfIdleness in actors",
 }
 
+// happened tells whether all that does not wait for the end has happened.
+func (s *crashSite) happened(wanted map[handled]bool) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for is := range wanted {
+		if s.seen[is] == 0 && !(&strike{handled: is}).atTheEnd() {
+			return false
+		}
+	}
+	return true
+}
+
 // startsAnew are the actors that restart only when their Started crashes.
 var startsAnew = []actors.Kind{actors.KindDirectory, actors.KindRouter, actors.KindPasswords, actors.KindSession}
 
@@ -301,7 +322,6 @@ func dryRun(t *testing.T) (found []handled, counts map[handled]int) {
 	s := newCrashSite(t)
 	c := begin(t, s.house, "a")
 	c.run(someOnPages)
-	s.troubles(c)
 	wanted := handles(t)
 	for is := range notStruck {
 		if !wanted[is] {
@@ -312,12 +332,7 @@ func dryRun(t *testing.T) (found []handled, counts map[handled]int) {
 	for _, kind := range startsAnew {
 		delete(wanted, handled{kind, "*actor.Restarting"})
 	}
-	for is := range wanted {
-		if (&strike{handled: is}).atTheEnd() {
-			continue
-		}
-		s.idle(c, patience/2, func() bool { s.mu.Lock(); defer s.mu.Unlock(); return s.seen[is] > 0 })
-	}
+	s.provoke(c, func() bool { return s.happened(wanted) })
 	c.check()
 	s.restart(c)
 	s.checkLog()

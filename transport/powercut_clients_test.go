@@ -61,7 +61,7 @@ func (l *powerLife) dial() *powerLine {
 
 // read gives the next answer or event.
 func (p *powerLine) read() (f powerFrame, ok bool) {
-	err := p.conn.SetReadDeadline(time.Now().Add(20 * time.Second))
+	err := p.conn.SetReadDeadline(time.Now().Add(patience))
 	if err == nil {
 		err = p.in.Decode(&f)
 	}

@@ -190,7 +190,7 @@ func (l *powerLife) await() {
 	l.t.Helper()
 	select {
 	case <-l.over:
-	case <-time.After(20 * time.Second):
+	case <-time.After(patience):
 		l.t.Errorf("the disk had no call %d", l.at)
 		l.book.close()
 	}

@@ -58,7 +58,7 @@ func TestUnreadIsCountedDown(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for deadline := time.Now().Add(20 * time.Second); l.Stats().Open > 0 || l.commons.unread.Load() != 0; time.Sleep(time.Millisecond) { // a pace for looking
+	for deadline := time.Now().Add(patienceOfTests); l.Stats().Open > 0 || l.commons.unread.Load() != 0; time.Sleep(time.Millisecond) { // a pace for looking
 		if time.Now().After(deadline) {
 			t.Fatalf("%d bytes of %d connections are still counted", l.commons.unread.Load(), l.Stats().Open)
 		}

@@ -11,7 +11,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 
@@ -130,7 +129,7 @@ func (s *Settings) store(t testing.TB) persistence.Config {
 
 func (s *Settings) actors(handling func(actors.Kind, any)) actors.Config {
 	cfg := actors.DefaultConfig()
-	cfg.HashMemory, cfg.HashTime, cfg.CountInterval, cfg.Deadline = 64, 1, 0, 2*time.Second
+	cfg.HashMemory, cfg.HashTime, cfg.CountInterval, cfg.Deadline = 64, 1, 0, patience/2
 	cfg.Fault = handling
 	if cfg.Inspect = s.Inspect; s.Inspect {
 		cfg.Calls = transport.Calls()

@@ -13,7 +13,7 @@ import (
 )
 
 // patience ends a test that would wait for ever.
-const patience = 20 * time.Second
+const patience = 40 * time.Second
 
 // Line is one connection.
 type Line struct {
