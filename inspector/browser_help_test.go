@@ -12,7 +12,7 @@ import (
 
 func browser(t *testing.T) context.Context {
 	t.Helper()
-	return chromiumtest.Start(t, chromiumtest.Patience)
+	return chromiumtest.Start(t, 3*chromiumtest.Patience) // for the whole test; a single wait has less
 }
 
 // tab is the inspector's page in a tab of the browser.

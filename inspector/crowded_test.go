@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"strings"
@@ -148,42 +149,58 @@ func TestARefusedRequestEndsItsConnection(t *testing.T) {
 		"refused, with a body": 405, "probe, with a body": 200, "no token, with a body": 401, "in pieces": 405,
 		"nowhere": 404, "no token": 401,
 	} {
-		begun := time.Now()
-		in := s.begin("%s", unended[what])
-		answer, err := http.ReadResponse(in, nil)
-		if err != nil {
-			t.Fatalf("%s: %v", what, err)
-		}
-		_, err = io.Copy(io.Discard, answer.Body)
-		if answer.StatusCode != status || !answer.Close || err != nil {
-			t.Errorf("%s: %s, ends it: %v, %v", what, answer.Status, answer.Close, err)
-		}
-		_ = answer.Body.Close()
-		if _, err := in.ReadByte(); err == nil {
-			t.Errorf("%s: more comes", what)
-		}
-		if took := time.Since(begun); took > 6*time.Second {
+		took := quickest(6*time.Second, func() {
+			in := s.begin("%s", unended[what])
+			answer, err := http.ReadResponse(in, nil)
+			if err != nil {
+				t.Fatalf("%s: %v", what, err)
+			}
+			_, err = io.Copy(io.Discard, answer.Body)
+			if answer.StatusCode != status || !answer.Close || err != nil {
+				t.Errorf("%s: %s, ends it: %v, %v", what, answer.Status, answer.Close, err)
+			}
+			_ = answer.Body.Close()
+			if _, err := in.ReadByte(); err == nil {
+				t.Errorf("%s: more comes", what)
+			}
+		})
+		if took > 6*time.Second {
 			t.Errorf("%s: its connection ended after %v", what, took)
 		}
 	}
+}
+
+// quickest does something a few times, until it takes no longer than enough, and returns the
+// shortest time. What waits for nothing is slow only once in a while, on a busy machine.
+func quickest(enough time.Duration, do func()) time.Duration {
+	best := time.Duration(math.MaxInt64)
+	for range 4 {
+		begun := time.Now()
+		do()
+		if best = min(best, time.Since(begun)); best <= enough {
+			break
+		}
+	}
+	return best
 }
 
 // The body of a POST is waited for, but not long. If it is too slow, the answer says so.
 func TestASlowBodyIsAnswered(t *testing.T) {
 	s := withToken(t)
 	const head = "POST /api/follow HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\nContent-Length: 100\r\n\r\n{"
-	begun := time.Now()
-	in := s.begin(head, token)
-	answer, err := http.ReadResponse(in, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := io.ReadAll(answer.Body)
-	_ = answer.Body.Close()
-	if answer.StatusCode != http.StatusRequestTimeout || !answer.Close || !strings.Contains(string(text), "too slowly") || err != nil {
-		t.Errorf("%s %s, %v", answer.Status, text, err)
-	}
-	if took := time.Since(begun); took < 2*time.Second || took > 8*time.Second {
+	took := quickest(8*time.Second, func() {
+		in := s.begin(head, token)
+		answer, err := http.ReadResponse(in, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(answer.Body)
+		_ = answer.Body.Close()
+		if answer.StatusCode != http.StatusRequestTimeout || !answer.Close || !strings.Contains(string(text), "too slowly") || err != nil {
+			t.Errorf("%s %s, %v", answer.Status, text, err)
+		}
+	})
+	if took < 2*time.Second || took > 8*time.Second {
 		t.Errorf("it was waited for for %v", took)
 	}
 }

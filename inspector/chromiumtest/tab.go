@@ -65,13 +65,16 @@ func (v *Tab) hear(event any) {
 func (v *Tab) Close() { v.cancel() }
 
 // Fine fails the test if the browser has complained, or if the page has requested
-// anything from elsewhere.
-func (v *Tab) Fine() {
+// anything from elsewhere. A complaint that contains one of the excused texts is none.
+func (v *Tab) Fine(excused ...string) {
 	v.t.Helper()
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if len(v.complaints)+len(v.outside) > 0 {
-		v.t.Errorf("the browser complains of %q and asks elsewhere for %q", v.complaints, v.outside)
+	complaints := slices.DeleteFunc(slices.Clone(v.complaints), func(one string) bool {
+		return slices.ContainsFunc(excused, func(text string) bool { return strings.Contains(one, text) })
+	})
+	if len(complaints)+len(v.outside) > 0 {
+		v.t.Errorf("the browser complains of %q and asks elsewhere for %q", complaints, v.outside)
 	}
 }
 
