@@ -47,7 +47,7 @@ func TestAParentThatStopsStartsNoChild(t *testing.T) {
 	}
 	props := n.props(KindDirectory, nil, func() actor.Actor { return newDirectory(n, KindUser, maker) })
 	parent := system.Root.Spawn(props)
-	probe := actor.NewFuture(system, 20*time.Second)
+	probe := actor.NewFuture(system, time.Minute)
 	system.Root.Send(parent, &joinedServers{User: "first"})
 	<-first.asked // by now it is the parent's child
 	stopped := system.Root.StopFuture(parent)
@@ -58,7 +58,7 @@ func TestAParentThatStopsStartsNoChild(t *testing.T) {
 			t.Errorf("the second child's asker heard %v, %v", reply, err)
 		}
 		close(first.mayStop)
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("the first child was not stopped")
 	}
 	if _, err := stopped.Result(); err != nil {

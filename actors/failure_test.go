@@ -80,7 +80,7 @@ func startStoppable(t *testing.T, store persistence.Config, change func(*Config)
 		t.Fatal(err)
 	}
 	stop = sync.OnceFunc(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		if err := p.Stop(ctx); err != nil {
 			t.Error(err)
@@ -111,7 +111,7 @@ func (g *guest) hear() any {
 	select {
 	case reply := <-g.out.answers:
 		return reply
-	case <-time.After(30 * time.Second):
+	case <-time.After(time.Minute):
 		g.t.Fatal("no answer")
 		return nil
 	}

@@ -21,7 +21,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
 
 // patience ends a test that would wait for ever.
-const patience = 20 * time.Second
+const patience = 40 * time.Second
 
 // world is a store with its actor, and an owner that hears all answers.
 type world struct {
