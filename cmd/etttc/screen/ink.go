@@ -21,12 +21,25 @@ type ink struct {
 	newFrom int64
 	loading loading
 	online  bool
+	drawn   map[sight][]string
 }
+
+// sight is all that the look of a message depends on, except the theme and the time zone.
+type sight struct {
+	client.Message
+	day, fresh bool // the lines above it: the day, and the mark of new messages
+	cells      cells
+	width      int
+	me         string
+}
+
+// mostDrawn is how many messages are kept as they were drawn: some screens full.
+const mostDrawn = 256
 
 func (m *model) ink(r *room, width int) ink {
 	return ink{
 		cells: m.cells, theme: m.theme, zone: m.zone, width: max(width-1, 12), me: m.user,
-		newFrom: r.newFrom, loading: r.loading, online: m.online(),
+		newFrom: r.newFrom, loading: r.loading, online: m.online(), drawn: m.drawn,
 	}
 }
 
@@ -39,14 +52,28 @@ const (
 )
 
 // message draws message i and the lines above it: the day, if the message before was of another
-// day, and the line that marks new messages.
+// day, and the line that marks new messages. What was drawn is kept, since each key asks for all
+// messages on the screen more than once; the lines must not be changed.
 func (k ink) message(all []client.Message, i int) []string {
 	m := all[i]
+	s := sight{m, i == 0 || !k.sameDay(all[i-1].Time, m.Time), m.Index == k.newFrom, k.cells, k.width, k.me}
+	lines, kept := k.drawn[s]
+	if !kept {
+		lines = k.draw(s)
+		if len(k.drawn) >= mostDrawn {
+			clear(k.drawn)
+		}
+		k.drawn[s] = lines
+	}
+	return lines
+}
+
+func (k ink) draw(m sight) []string {
 	var lines []string
-	if i == 0 || !k.sameDay(all[i-1].Time, m.Time) {
+	if m.day {
 		lines = append(lines, k.rule(m.Time.In(k.zone).Format("Monday, 2 January 2006"), k.theme.dim))
 	}
-	if m.Index == k.newFrom {
+	if m.fresh {
 		lines = append(lines, k.rule("new", k.theme.mention))
 	}
 	text := k.theme.plain

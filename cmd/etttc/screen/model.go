@@ -21,7 +21,8 @@ type model struct {
 	width, height int
 	cells         cells
 	theme         theme
-	focused       bool // the terminal has the focus, as far as it tells
+	drawn         map[sight][]string // messages as they were drawn in this theme; drawing adds to it
+	focused       bool               // the terminal has the focus, as far as it tells
 
 	address   string
 	encrypted bool
@@ -117,7 +118,7 @@ const (
 
 func newModel(c Config) *model {
 	m := &model{
-		zone: time.UTC, theme: newTheme(true), cells: cells{ansi.WcWidth}, focused: true,
+		zone: time.UTC, theme: newTheme(true), drawn: map[sight][]string{}, cells: cells{ansi.WcWidth}, focused: true,
 		address: c.Address, encrypted: c.Options.TLS != nil, wanted: c.At, panes: panes{wire: c.Raw},
 		side: bar{heard: map[string]bool{}, ending: map[string]bool{}}, wire: newWire(),
 		rooms: map[commands.Place]*room{}, members: map[string]client.Members{},

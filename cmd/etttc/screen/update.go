@@ -51,6 +51,7 @@ func (m *model) terminal(msg tea.Msg) {
 		m.width, m.height = msg.Width, msg.Height
 	case tea.BackgroundColorMsg:
 		m.theme = newTheme(msg.IsDark())
+		clear(m.drawn)
 	case tea.ModeReportMsg: // from now on the renderer measures by graphemes, if the terminal can
 		if msg.Mode == ansi.ModeUnicodeCore && (msg.Value == ansi.ModeReset || msg.Value == ansi.ModeSet || msg.Value == ansi.ModePermanentlySet) {
 			m.cells = cells{ansi.GraphemeWidth}

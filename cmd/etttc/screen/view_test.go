@@ -181,6 +181,19 @@ func TestNothingOfOthersSteersTheTerminal(t *testing.T) {
 	}
 }
 
+// BenchmarkKey presses a key below texts that fill the screen.
+func BenchmarkKey(b *testing.B) {
+	u := alice(b, 120, 40)
+	long := numbered(0, 200)
+	for i := range long {
+		long[i].Text = strings.Repeat("several words of alice ", 40)
+	}
+	u.m.room(general).load(newestPage, client.Page{Messages: long, Total: 200})
+	for b.Loop() {
+		u.presses("x", "backspace").m.View()
+	}
+}
+
 func BenchmarkScreenOf5000Messages(b *testing.B) {
 	u := alice(b, 120, 40)
 	u.m.room(general).load(newestPage, client.Page{Messages: numbered(0, 5000), Total: 5000})
