@@ -84,7 +84,7 @@ const load = "elemental/cmd/elemental-load/"
 // restricted; a prefix of the import path.
 var beyondStandard = map[string][]string{
 	"elemental/protocol": {"golang.org/x/text/", "github.com/go-json-experiment/json/"},
-	"elemental/client":   {"golang.org/x/text/", "github.com/go-json-experiment/json/", "github.com/cenkalti/backoff/"},
+	"elemental/client":   {"golang.org/x/text/", "github.com/go-json-experiment/json/", "github.com/cenkalti/backoff/", "golang.org/x/sync/"},
 }
 
 const engine = "github.com/asynkron/protoactor-go"

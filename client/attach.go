@@ -43,10 +43,10 @@ func (s *Subscription) subscribe(ctx context.Context, conn *Conn) (from int64, e
 	if conn.Original() {
 		return -1, nil
 	}
-	if !enter(ctx, s.c.wiring) {
-		return -1, fmt.Errorf("subscribe: %w", ctx.Err())
+	if err := s.c.wiring.Acquire(ctx, 1); err != nil {
+		return -1, fmt.Errorf("subscribe: %w", err)
 	}
-	defer leave(s.c.wiring)
+	defer s.c.wiring.Release(1)
 	s.mu.Lock()
 	s.wired = conn
 	s.mu.Unlock()

@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"elemental/protocol"
 )
 
@@ -24,10 +26,10 @@ type Client struct {
 
 	ctx    context.Context // ends at Close
 	cancel context.CancelFunc
-	ended  chan struct{} // closed when keep has ended
-	hurry  chan struct{} // holds a value when somebody wants a new connection without a pause
-	signIn chan struct{} // a lock for one: held by who logs in or out
-	wiring chan struct{} // a lock for one: held by who sends subscribe or unsubscribe
+	ended  chan struct{}       // closed when keep has ended
+	hurry  chan struct{}       // holds a value when somebody wants a new connection without a pause
+	signIn chan struct{}       // a lock for one: held by who logs in or out
+	wiring *semaphore.Weighted // shared by those who send subscribe; who sends unsubscribe has all of it
 
 	mu      sync.Mutex
 	conn    *Conn         // the present connection; nil while there is none
@@ -37,6 +39,9 @@ type Client struct {
 	subs    map[place]map[*Subscription]bool
 	running sync.WaitGroup // the goroutines that serve subscriptions; Close waits for them
 }
+
+// wiredAtOnce is how many subscriptions ask the provider for their pushes at the same time.
+const wiredAtOnce = 16
 
 // place is what a subscription listens to: a channel, or with an empty channel the whole server.
 type place struct{ server, channel string }
@@ -80,7 +85,7 @@ func open(address string, o Options) (c *Client, first <-chan error, err error) 
 		ended:   make(chan struct{}),
 		hurry:   make(chan struct{}, 1),
 		signIn:  make(chan struct{}, 1),
-		wiring:  make(chan struct{}, 1),
+		wiring:  semaphore.NewWeighted(wiredAtOnce),
 		changed: make(chan struct{}),
 		away:    ErrLost,
 		subs:    map[place]map[*Subscription]bool{},

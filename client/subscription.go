@@ -230,10 +230,10 @@ func (s *Subscription) unwire() {
 	}
 	ctx, cancel := context.WithTimeout(s.c.ctx, s.c.o.Timeout)
 	defer cancel()
-	if !enter(ctx, s.c.wiring) {
+	if s.c.wiring.Acquire(ctx, wiredAtOnce) != nil {
 		return
 	}
-	defer leave(s.c.wiring)
+	defer s.c.wiring.Release(wiredAtOnce)
 	if !s.c.listens(s.at) {
 		_ = conn.Unsubscribe(ctx, s.at.server, s.at.channel) // an error does not matter: it ends with the connection, or has ended already
 	}

@@ -272,6 +272,39 @@ func TestChannelMadeAnewWhileItBegins(t *testing.T) {
 	hear(t, s, "general", 0, "new0")
 }
 
+// TestManyBeginAtOnce checks that subscriptions do not wait for each other's answers: here no
+// answer comes before the last question.
+func TestManyBeginAtOnce(t *testing.T) {
+	const many = 16
+	var held []*asked
+	f := newFake(t, func(a *asked) bool {
+		switch a.call() {
+		case "subscribe":
+			if held = append(held, a); len(held) == many {
+				for _, one := range held {
+					one.yes(`"amount":0`)
+				}
+			}
+		case "getlatestmessages":
+			a.messages(strconv.Itoa, 0)
+		default:
+			return false
+		}
+		return true
+	})
+	c := connect(t, f.addr(), quick())
+	begun := make(chan error, many)
+	for i := range many {
+		go func() {
+			_, err := c.Subscribe(within(t), fmt.Sprint("s", i), "general")
+			begun <- err
+		}()
+	}
+	for range many {
+		must(t, <-begun)
+	}
+}
+
 // TestBusyWhileItBegins checks that, if a provider refuses one question in ten as busy, only
 // those questions are asked again.
 func TestBusyWhileItBegins(t *testing.T) {
