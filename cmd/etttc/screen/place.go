@@ -27,7 +27,10 @@ func (m *model) enterPlace(to commands.Place) {
 		return
 	}
 	left := m.here()
-	left.newFrom, left.scroll = -1, scroll{}
+	left.scroll = scroll{}
+	if left.unread == 0 {
+		left.newFrom = -1
+	}
 	left.shrink()
 	m.at = to
 	if s := m.server(to.Server); s != nil && to.Channel != "" && !slices.Contains(s.channels, to.Channel) {

@@ -95,6 +95,14 @@ func TestMovingBetweenChannels(t *testing.T) {
 	u.gets(tea.MouseClickMsg{Button: tea.MouseLeft, X: 5, Y: 20}).sees("rustaceans/#general")
 }
 
+// What came while the user had scrolled up is still marked when they come back from another
+// channel.
+func TestLeavingAChannelKeepsTheMarkOfWhatWasNotSeen(t *testing.T) {
+	u := alice(t, 80, 24).page(100, numbered(0, 100)...).presses("pgup").posted(said(100, "bob", "not seen"))
+	u.presses("ctrl+n").sees("#general   1").presses("ctrl+p").sees("─ new ─", "not seen")
+	u.presses("ctrl+n", "ctrl+p").sees("not seen").seesNot("─ new ─")
+}
+
 func TestWheelScrolls(t *testing.T) {
 	u := alice(t, 80, 24).page(100, numbered(0, 100)...)
 	u.gets(tea.MouseWheelMsg{Button: tea.MouseWheelUp}).seesNot("message 99.").sees("message 98.")
