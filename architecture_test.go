@@ -24,7 +24,8 @@ var mayImport = map[string][]string{
 	"elemental/client":                {"elemental/protocol"},
 	"elemental/client/visible":        {},
 	"elemental/cmd/elemental/hashing": {"elemental/actors", "elemental/actors/dispatch", "elemental/actors/telemetry", "elemental/persistence", "elemental/persistence/vfs", "elemental/persistence/meter"},
-	"elemental/cmd/elemental": {"elemental/cmd/elemental/hashing", "elemental/transport", "elemental/actors", "elemental/actors/dispatch", "elemental/actors/telemetry", "elemental/persistence",
+	"elemental/cmd/internal/cli":      {},
+	"elemental/cmd/elemental": {"elemental/cmd/internal/cli", "elemental/cmd/elemental/hashing", "elemental/transport", "elemental/actors", "elemental/actors/dispatch", "elemental/actors/telemetry", "elemental/persistence",
 		"elemental/persistence/vfs", "elemental/persistence/meter", "elemental/protocol", "elemental/inspector", "elemental/inspector/page",
 		"elemental/inspector/faultlab", "elemental/inspector/otlp"},
 
@@ -53,7 +54,7 @@ var mayImport = map[string][]string{
 	"elemental/cmd/etttc/commands": {"elemental/client", "elemental/protocol", "elemental/client/visible"},
 	"elemental/cmd/etttc/plain":    {"elemental/client", "elemental/protocol", "elemental/cmd/etttc/commands", "elemental/cmd/etttc/picture", "elemental/client/visible"},
 	"elemental/cmd/etttc/screen":   {"elemental/client", "elemental/protocol", "elemental/cmd/etttc/commands", "elemental/cmd/etttc/picture", "elemental/client/visible"},
-	"elemental/cmd/etttc": {"elemental/client", "elemental/protocol", "elemental/cmd/etttc/commands", "elemental/cmd/etttc/picture",
+	"elemental/cmd/etttc": {"elemental/cmd/internal/cli", "elemental/client", "elemental/protocol", "elemental/cmd/etttc/commands", "elemental/cmd/etttc/picture",
 		"elemental/cmd/etttc/plain", "elemental/cmd/etttc/screen", "elemental/client/visible"},
 
 	// The load tester's rooms, from those that know least to those that know most.
@@ -68,7 +69,7 @@ var mayImport = map[string][]string{
 		load + "plan", load + "result", load + "measure", load + "check", load + "wire"},
 	"elemental/cmd/elemental-load/crew": {"elemental/protocol", "elemental/client/visible",
 		load + "plan", load + "result", load + "measure", load + "check", load + "wire", load + "drive"},
-	"elemental/cmd/elemental-load": {"elemental/client", "elemental/protocol", "elemental/client/visible", load + "live", load + "selfhost",
+	"elemental/cmd/elemental-load": {"elemental/cmd/internal/cli", "elemental/client", "elemental/protocol", "elemental/client/visible", load + "live", load + "selfhost",
 		load + "plan", load + "result", load + "measure", load + "check", load + "wire", load + "drive", load + "crew"},
 	"elemental/cmd/elemental-load/faultytest": {},
 

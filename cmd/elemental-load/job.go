@@ -25,6 +25,7 @@ import (
 	"elemental/cmd/elemental-load/result"
 	"elemental/cmd/elemental-load/selfhost"
 	"elemental/cmd/elemental-load/wire"
+	"elemental/cmd/internal/cli"
 )
 
 // memberCommand is the hidden command of a process that takes part in another one's run.
@@ -324,7 +325,7 @@ func (j *job) result(work context.Context, trouble error) (*result.Result, error
 		r.Ended = fmt.Sprintf("after %v, for trouble", j.elapsed.Round(time.Millisecond))
 	}
 	if trouble != nil {
-		r.Notes = append(r.Notes, "The run did not go to its end: "+oneLine(trouble))
+		r.Notes = append(r.Notes, "The run did not go to its end: "+cli.OneLine(trouble))
 	}
 	if err := j.collect.Fill(r, j.elapsed); err != nil {
 		return nil, err

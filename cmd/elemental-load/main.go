@@ -6,9 +6,9 @@ package main
 import (
 	"fmt"
 	"os"
-	"strings"
 
 	"elemental/cmd/elemental-load/crew"
+	"elemental/cmd/internal/cli"
 )
 
 // The exit codes. After a signal it is exitSignal plus the signal's number.
@@ -46,21 +46,5 @@ func command(args []string) int {
 
 // complain prints an error, on one line.
 func complain(err error) {
-	fmt.Fprintln(os.Stderr, "elemental-load:", oneLine(err))
-}
-
-// oneLine is an error as one line: its lines become parts of one sentence.
-func oneLine(err error) string {
-	var text strings.Builder
-	for line := range strings.Lines(strings.TrimSpace(err.Error())) {
-		switch so := text.String(); {
-		case so == "":
-		case strings.HasSuffix(so, ":"):
-			text.WriteString(" ")
-		default:
-			text.WriteString("; ")
-		}
-		text.WriteString(strings.TrimSpace(line))
-	}
-	return text.String()
+	fmt.Fprintln(os.Stderr, "elemental-load:", cli.OneLine(err))
 }

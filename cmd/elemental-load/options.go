@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"regexp"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -18,16 +17,17 @@ import (
 	"elemental/cmd/elemental-load/plan"
 	"elemental/cmd/elemental-load/result"
 	"elemental/cmd/elemental-load/wire"
+	"elemental/cmd/internal/cli"
 )
 
 // commandLine is everything that can be given on the command line.
 type commandLine struct {
-	Run       runOptions     `cmd:"" default:"withargs" help:"Make the load and tell how it went. This is what is done when no command is named."`
-	Report    reportOptions  `cmd:"" help:"Make the report and the other files of runs again, from their result.json."`
-	Compare   compareOptions `cmd:"" help:"Put runs side by side and say what differs beyond noise. The first is the base."`
-	Table     tableOptions   `cmd:"" help:"Print runs as a Markdown table."`
-	Scenarios struct{}       `cmd:"" help:"List the scenarios."`
-	Version   versionFlag    `env:"-" help:"Print the version and exit."`
+	Run       runOptions      `cmd:"" default:"withargs" help:"Make the load and tell how it went. This is what is done when no command is named."`
+	Report    reportOptions   `cmd:"" help:"Make the report and the other files of runs again, from their result.json."`
+	Compare   compareOptions  `cmd:"" help:"Put runs side by side and say what differs beyond noise. The first is the base."`
+	Table     tableOptions    `cmd:"" help:"Print runs as a Markdown table."`
+	Scenarios struct{}        `cmd:"" help:"List the scenarios."`
+	Version   cli.VersionFlag `env:"-" help:"Print the version and exit."`
 }
 
 // runOptions are the options of a run. Options that are not given are taken from the
@@ -100,23 +100,10 @@ const description = "Loads an elemental provider with many clients and tells how
 	"'elemental-load chat:7 history:3 --rate 500 --selfhost'. " +
 	"Each option is also an environment variable (ELEMENTAL_LOAD_RATE)."
 
-func newParser(chosen *commandLine) (*kong.Kong, error) {
-	return kong.New(chosen,
-		kong.Name("elemental-load"),
-		kong.Description(description),
-		kong.FlagNamer(strings.ToLower),
-		kong.DefaultEnvars("ELEMENTAL_LOAD"),
-		kong.ExplicitGroups(groups),
-		kong.ValueFormatter(func(value *kong.Value) string { return value.Help }),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110, NoExpandSubcommands: true}),
-		kong.Help(printHelp),
-	)
-}
-
 // parse reads the command line and returns what is to be done.
 func parse(args []string) (func() (int, error), error) {
 	chosen := &commandLine{}
-	parser, err := newParser(chosen)
+	parser, err := cli.New("elemental-load", description, chosen, groups)
 	if err != nil {
 		return nil, err
 	}
@@ -124,7 +111,9 @@ func parse(args []string) (func() (int, error), error) {
 	if err != nil {
 		return nil, err
 	}
-	warnOfUnknown(parser.Model.Node)
+	for _, name := range cli.UnknownVariables(parser) {
+		fmt.Fprintln(os.Stderr, "elemental-load: warning: unknown environment variable", name)
+	}
 	switch name, _, _ := strings.Cut(context.Command(), " "); name {
 	case "report":
 		return chosen.Report.run, nil
@@ -157,25 +146,6 @@ func joined(args []string) (all []string) {
 		}
 	}
 	return all
-}
-
-// warnOfUnknown warns of ELEMENTAL_LOAD_ variables that belong to no option of any
-// command.
-func warnOfUnknown(program *kong.Node) {
-	known := map[string]bool{}
-	for _, node := range slices.Concat([]*kong.Node{program}, program.Children) {
-		for _, flag := range node.Flags {
-			for _, env := range flag.Envs {
-				known[env] = true
-			}
-		}
-	}
-	for _, variable := range os.Environ() {
-		name, _, _ := strings.Cut(variable, "=")
-		if strings.HasPrefix(name, "ELEMENTAL_LOAD_") && !known[name] {
-			fmt.Fprintln(os.Stderr, "elemental-load: warning: unknown environment variable", name)
-		}
-	}
 }
 
 // spec is the plan that was asked for: options override the scenario file.
@@ -273,46 +243,4 @@ func (o *runOptions) check(password string) error {
 		return errors.New("--timeout: it must be at least 1s")
 	}
 	return nil
-}
-
-func versionLine() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "elemental-load (devel)"
-	}
-	line := "elemental-load " + info.Main.Version
-	for _, setting := range info.Settings {
-		if setting.Key == "vcs.revision" {
-			line += " " + setting.Value
-		}
-	}
-	return line + " (" + info.GoVersion + ")"
-}
-
-// versionFlag prints the version. Kong's own flag would not notice if it could not be
-// printed.
-type versionFlag bool
-
-// BeforeReset is called by kong when the flag is given.
-func (versionFlag) BeforeReset() error {
-	_, err := fmt.Println(versionLine())
-	printed(err)
-	return nil
-}
-
-// printHelp prints the help as kong does. If it cannot be written, that is no mistake in
-// the options.
-func printHelp(options kong.HelpOptions, given *kong.Context) error {
-	printed(kong.DefaultHelpPrinter(options, given))
-	return nil
-}
-
-// printed ends the program after the version or the help: with an error if the text could
-// not be written.
-func printed(err error) {
-	if err != nil {
-		complain(fmt.Errorf("the output cannot be written: %w", err))
-		os.Exit(exitTrouble)
-	}
-	os.Exit(exitOK)
 }

@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"elemental/cmd/elemental/hashing"
+	"elemental/cmd/internal/cli"
 )
 
 // The exit codes.
@@ -38,13 +39,15 @@ func command(args []string) int {
 		return exitUsage
 	}
 	if opts.PrintConfig {
-		printed(printConfig(os.Stdout, parser.Model.Flags))
+		cli.Exit("elemental", printConfig(os.Stdout, parser.Model.Flags))
 	}
 	console := newConsole(opts)
 	defer console.close()
 	log := newLogger(opts, console.log)
-	for _, name := range unknownVariables(parser) {
-		log.Warn("unknown environment variable", "name", name)
+	for _, name := range cli.UnknownVariables(parser) {
+		if !strings.HasPrefix(name, "ELEMENTAL_LOAD_") { // those are the load tester's
+			log.Warn("unknown environment variable", "name", name)
+		}
 	}
 	if err := serve(opts, log, console); err != nil {
 		complain(console.log, err)
@@ -64,6 +67,5 @@ func hashPasswords() int {
 
 // complain tells the operator what is wrong, on one line.
 func complain(out io.Writer, err error) {
-	text := strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; ")
-	_, _ = fmt.Fprintln(out, "elemental:", text) // nowhere else to tell it
+	_, _ = fmt.Fprintln(out, "elemental:", cli.OneLine(err)) // nowhere else to tell it
 }

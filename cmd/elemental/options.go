@@ -7,12 +7,12 @@ import (
 	"net/url"
 	"os"
 	"reflect"
-	"runtime/debug"
 	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
 
+	"elemental/cmd/internal/cli"
 	"elemental/inspector"
 	"elemental/protocol"
 )
@@ -33,50 +33,50 @@ type options struct {
 	TLSCert string `group:"tls" default:"" help:"File of the TLS certificate, read again when it changes. Without it connections are plain TCP."`
 	TLSKey  string `group:"tls" default:"" help:"File of the private key of that certificate."`
 
-	ProviderWelcome string   `group:"provider" default:"welcome to your LOCALPROVIDER, the BEST test provider on localhost" help:"Welcome text, sent to clients."`
-	HideUsers       toggle   `group:"provider" default:"false" help:"Answer an unknown user like a wrong password, and as slowly."`
-	KeyLifetime     duration `group:"provider" default:"1h" min:"1ms" help:"Time after its last use at which a session key ends."`
-	CountInterval   duration `group:"provider" default:"750ms" min:"0" help:"Least time between two gettotalmessages of a connection. 0 means no limit."`
+	ProviderWelcome string       `group:"provider" default:"welcome to your LOCALPROVIDER, the BEST test provider on localhost" help:"Welcome text, sent to clients."`
+	HideUsers       toggle       `group:"provider" default:"false" help:"Answer an unknown user like a wrong password, and as slowly."`
+	KeyLifetime     cli.Duration `group:"provider" default:"1h" min:"1ms" help:"Time after its last use at which a session key ends."`
+	CountInterval   cli.Duration `group:"provider" default:"750ms" min:"0" help:"Least time between two gettotalmessages of a connection. 0 means no limit."`
 
-	LoginFailures        int      `group:"provider" default:"10" min:"1" help:"Wrong passwords for one user or server from one address before a pause."`
-	LoginFailuresAddress int      `group:"provider" default:"100" min:"0" help:"Wrong passwords from one address in the time of a pause, whatever they are for. 0 means no such limit."`
-	LoginPause           duration `group:"provider" default:"30s" min:"0" help:"Length of a pause after wrong passwords."`
+	LoginFailures        int          `group:"provider" default:"10" min:"1" help:"Wrong passwords for one user or server from one address before a pause."`
+	LoginFailuresAddress int          `group:"provider" default:"100" min:"0" help:"Wrong passwords from one address in the time of a pause, whatever they are for. 0 means no such limit."`
+	LoginPause           cli.Duration `group:"provider" default:"30s" min:"0" help:"Length of a pause after wrong passwords."`
 
-	MaxConnections        int      `group:"limits" default:"16384" min:"1" help:"Connections at the same time."`
-	MaxConnectionsAddress int      `group:"limits" default:"0" min:"0" help:"Connections from one address at the same time. 0 means no such limit."`
-	MaxRequest            size     `group:"limits" default:"1MiB" min:"64" help:"Bytes of one request after login."`
-	MaxRequestBeforeLogin size     `group:"limits" default:"16KiB" min:"64" help:"Bytes of one request before login."`
-	MaxDepth              int      `group:"limits" default:"32" min:"1" help:"Nesting depth of a request."`
-	MaxImage              size     `group:"limits" default:"512KiB" min:"0" help:"Bytes of a server's image, as base64."`
-	MaxMessage            size     `group:"limits" default:"16KiB" min:"1" help:"Bytes of one message's text."`
-	MaxAnswerMessages     int      `group:"limits" default:"10000" min:"1" max:"65536" help:"Messages in one answer."`
-	MaxAnswer             size     `group:"limits" default:"8MiB" min:"1KiB" help:"Bytes of text in one answer."`
-	Window                int      `group:"limits" default:"64" min:"1" help:"Unanswered requests of one connection."`
-	WindowTogether        int      `group:"limits" default:"0" min:"0" help:"Unanswered messages of all connections that send ahead of their answers, while others ask too; 64 times as many while they are alone. 0 means 6 for each processor."`
-	MaxInFlight           int      `group:"limits" default:"50000" min:"1" help:"Unanswered requests of all connections."`
-	MaxInFlightBytes      size     `group:"limits" default:"256MiB" min:"1KiB" help:"Bytes of the unanswered requests of all connections."`
-	MaxOutbox             size     `group:"limits" default:"1MiB" min:"1KiB" help:"Bytes that may wait for one client to read them, besides one answer of any size. Beyond that the client is disconnected."`
-	MaxUnread             size     `group:"limits" default:"256MiB" min:"64KiB" help:"Bytes that may wait for all clients to read them. Beyond that, clients with more than an equal share that do not read are disconnected."`
-	LoginTimeout          duration `group:"limits" default:"5m" min:"1ms" help:"Time in which a new connection has to log in."`
-	RequestTimeout        duration `group:"limits" default:"30s" min:"1ms" help:"Time in which a request has to be complete once it has begun."`
-	IdleTimeout           duration `group:"limits" default:"0" min:"0" help:"Idle time after which a connection is closed. 0 means never."`
-	WriteTimeout          duration `group:"limits" default:"30s" min:"1ms" help:"Time in which a client has to read some of what it is sent."`
-	AnswerTimeout         duration `group:"limits" default:"10s" min:"1ms" help:"Time after which a client hears that the outcome of its request is unknown."`
+	MaxConnections        int          `group:"limits" default:"16384" min:"1" help:"Connections at the same time."`
+	MaxConnectionsAddress int          `group:"limits" default:"0" min:"0" help:"Connections from one address at the same time. 0 means no such limit."`
+	MaxRequest            size         `group:"limits" default:"1MiB" min:"64" help:"Bytes of one request after login."`
+	MaxRequestBeforeLogin size         `group:"limits" default:"16KiB" min:"64" help:"Bytes of one request before login."`
+	MaxDepth              int          `group:"limits" default:"32" min:"1" help:"Nesting depth of a request."`
+	MaxImage              size         `group:"limits" default:"512KiB" min:"0" help:"Bytes of a server's image, as base64."`
+	MaxMessage            size         `group:"limits" default:"16KiB" min:"1" help:"Bytes of one message's text."`
+	MaxAnswerMessages     int          `group:"limits" default:"10000" min:"1" max:"65536" help:"Messages in one answer."`
+	MaxAnswer             size         `group:"limits" default:"8MiB" min:"1KiB" help:"Bytes of text in one answer."`
+	Window                int          `group:"limits" default:"64" min:"1" help:"Unanswered requests of one connection."`
+	WindowTogether        int          `group:"limits" default:"0" min:"0" help:"Unanswered messages of all connections that send ahead of their answers, while others ask too; 64 times as many while they are alone. 0 means 6 for each processor."`
+	MaxInFlight           int          `group:"limits" default:"50000" min:"1" help:"Unanswered requests of all connections."`
+	MaxInFlightBytes      size         `group:"limits" default:"256MiB" min:"1KiB" help:"Bytes of the unanswered requests of all connections."`
+	MaxOutbox             size         `group:"limits" default:"1MiB" min:"1KiB" help:"Bytes that may wait for one client to read them, besides one answer of any size. Beyond that the client is disconnected."`
+	MaxUnread             size         `group:"limits" default:"256MiB" min:"64KiB" help:"Bytes that may wait for all clients to read them. Beyond that, clients with more than an equal share that do not read are disconnected."`
+	LoginTimeout          cli.Duration `group:"limits" default:"5m" min:"1ms" help:"Time in which a new connection has to log in."`
+	RequestTimeout        cli.Duration `group:"limits" default:"30s" min:"1ms" help:"Time in which a request has to be complete once it has begun."`
+	IdleTimeout           cli.Duration `group:"limits" default:"0" min:"0" help:"Idle time after which a connection is closed. 0 means never."`
+	WriteTimeout          cli.Duration `group:"limits" default:"30s" min:"1ms" help:"Time in which a client has to read some of what it is sent."`
+	AnswerTimeout         cli.Duration `group:"limits" default:"10s" min:"1ms" help:"Time after which a client hears that the outcome of its request is unknown."`
 
-	MaxState         size     `group:"storage" default:"256MiB" min:"1MiB" help:"Memory for users, servers and channels. Beyond it they leave memory as soon as they are idle."`
-	Passivate        duration `group:"storage" default:"5m" min:"1ms" help:"Idle time after which a user, server or channel leaves memory."`
-	SnapshotInterval duration `group:"storage" default:"5m" min:"1ms" help:"Time between two snapshots."`
-	SegmentSize      size     `group:"storage" default:"64MiB" min:"4KiB" help:"Size of a journal segment at which snapshots are made before their time."`
+	MaxState         size         `group:"storage" default:"256MiB" min:"1MiB" help:"Memory for users, servers and channels. Beyond it they leave memory as soon as they are idle."`
+	Passivate        cli.Duration `group:"storage" default:"5m" min:"1ms" help:"Idle time after which a user, server or channel leaves memory."`
+	SnapshotInterval cli.Duration `group:"storage" default:"5m" min:"1ms" help:"Time between two snapshots."`
+	SegmentSize      size         `group:"storage" default:"64MiB" min:"4KiB" help:"Size of a journal segment at which snapshots are made before their time."`
 
 	HashMemory  int `group:"passwords" default:"19456" min:"8" max:"4194304" help:"KiB of memory of one password hash (argon2id)."`
 	HashTime    int `group:"passwords" default:"2" min:"1" max:"1000" help:"Passes of one password hash."`
 	HashWorkers int `group:"passwords" default:"0" min:"0" max:"1024" help:"Password hashes made at the same time. 0 means one less than there are processors, at least one."`
 	HashQueue   int `group:"passwords" default:"256" min:"0" help:"Password hashes that may wait for their turn. Addresses take turns; when there is no room, the one with most of them loses one."`
 
-	LogRequests toggle   `group:"operation" default:"false" help:"Print every request and answer on standard output, secrets masked."`
-	LogLevel    string   `group:"operation" default:"info" words:"debug,info,warn,error" help:"Lowest level of the log on standard error: debug, info, warn or error."`
-	LogFormat   string   `group:"operation" default:"text" words:"text,json" help:"Form of the log: text or json."`
-	StopTimeout duration `group:"operation" default:"10s" min:"1ms" help:"Time after which an orderly stop is given up."`
+	LogRequests toggle       `group:"operation" default:"false" help:"Print every request and answer on standard output, secrets masked."`
+	LogLevel    string       `group:"operation" default:"info" words:"debug,info,warn,error" help:"Lowest level of the log on standard error: debug, info, warn or error."`
+	LogFormat   string       `group:"operation" default:"text" words:"text,json" help:"Form of the log: text or json."`
+	StopTimeout cli.Duration `group:"operation" default:"10s" min:"1ms" help:"Time after which an orderly stop is given up."`
 
 	Admin          string  `group:"inspector" default:"" help:"Address of the inspector, as in 127.0.0.1:5006: a page that shows the living actors, and metrics. Empty means none. Without --admintokenfile it has to be this machine's own."`
 	AdminTokenFile string  `group:"inspector" default:"" help:"File with the token, at least 16 letters, that is needed to use the inspector."`
@@ -84,9 +84,9 @@ type options struct {
 	OTLP           string  `group:"inspector" default:"" help:"URL of an OpenTelemetry collector, to which traces of requests are sent. Empty means none."`
 	TraceSample    float64 `group:"inspector" default:"0.001" min:"0" max:"1" help:"Share of the requests that are traced with --otlp."`
 
-	Config      configFile  `group:"command" env:"ELEMENTAL_CONFIG" placeholder:"FILE" help:"Config file (YAML or JSON). A flag overrides the environment, the environment overrides the file."`
-	PrintConfig bool        `group:"command" env:"-" help:"Print a config file with every option explained, and exit."`
-	Version     versionFlag `group:"command" env:"-" help:"Print the version and exit."`
+	Config      configFile      `group:"command" env:"ELEMENTAL_CONFIG" placeholder:"FILE" help:"Config file (YAML or JSON). A flag overrides the environment, the environment overrides the file."`
+	PrintConfig bool            `group:"command" env:"-" help:"Print a config file with every option explained, and exit."`
+	Version     cli.VersionFlag `group:"command" env:"-" help:"Print the version and exit."`
 }
 
 var groups = []kong.Group{
@@ -104,27 +104,11 @@ var groups = []kong.Group{
 const description = "The elemental provider: users, servers, channels and messages, durable, over TCP.\n\n" +
 	"Each option is also an environment variable (ELEMENTAL_PORT) and a key of the config file (port)."
 
-// newParser makes the parser of the command line, which fills opts.
-func newParser(opts *options) (*kong.Kong, error) {
-	return kong.New(opts,
-		kong.Name("elemental"),
-		kong.Description(description),
-		kong.FlagNamer(strings.ToLower),
-		kong.DefaultEnvars("ELEMENTAL"),
-		kong.WithHyphenPrefixedParameters(true),
-		kong.KindMapper(reflect.Int, kong.MapperFunc(wholeNumber)),
-		kong.ExplicitGroups(groups),
-		kong.ValueFormatter(func(value *kong.Value) string { return value.Help }),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}),
-		kong.Help(printHelp),
-	)
-}
-
 // parseOptions reads command line, environment and config file. An error is a mistake of
 // the operator's, and its text is for the operator.
 func parseOptions(args []string) (*options, *kong.Kong, error) {
 	opts := &options{}
-	parser, err := newParser(opts)
+	parser, err := cli.New("elemental", description, opts, groups, kong.WithHyphenPrefixedParameters(true))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -268,40 +252,4 @@ func decodeLike(flag *kong.Flag, text string) (reflect.Value, error) {
 	value := reflect.New(flag.Target.Type()).Elem()
 	scan := kong.Scan().PushTyped(text, kong.FlagValueToken)
 	return value, flag.Mapper.Decode(&kong.DecodeContext{Value: flag.Value, Scan: scan}, value)
-}
-
-// unknownVariables lists the ELEMENTAL_ variables that belong to no option, nor to the load
-// tester.
-func unknownVariables(parser *kong.Kong) []string {
-	known := map[string]bool{}
-	for _, flag := range parser.Model.Flags {
-		for _, env := range flag.Envs {
-			known[env] = true
-		}
-	}
-	var unknown []string
-	for _, variable := range os.Environ() {
-		name, _, _ := strings.Cut(variable, "=")
-		if strings.HasPrefix(name, "ELEMENTAL_") && !strings.HasPrefix(name, "ELEMENTAL_LOAD_") && !known[name] {
-			unknown = append(unknown, name)
-		}
-	}
-	return unknown
-}
-
-func versionLine() string {
-	version, revision := "(devel)", ""
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "elemental " + version
-	}
-	if info.Main.Version != "" {
-		version = info.Main.Version
-	}
-	for _, setting := range info.Settings {
-		if setting.Key == "vcs.revision" {
-			revision = " " + setting.Value
-		}
-	}
-	return fmt.Sprintf("elemental %s%s (%s)", version, revision, info.GoVersion)
 }

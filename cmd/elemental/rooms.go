@@ -10,6 +10,7 @@ import (
 
 	"elemental/actors"
 	"elemental/cmd/elemental/hashing"
+	"elemental/cmd/internal/cli"
 	"elemental/inspector"
 	"elemental/persistence"
 	"elemental/transport"
@@ -71,7 +72,7 @@ func (o *options) countedCalls() []string {
 
 // inspector is the configuration of what --admin opens.
 func (o *options) inspector(log *slog.Logger) (inspector.Config, error) {
-	cfg := inspector.Config{Addr: o.Admin, Name: o.ProviderName, Version: versionLine(), Log: log, Ballast: ballastBytes}
+	cfg := inspector.Config{Addr: o.Admin, Name: o.ProviderName, Version: cli.Version("elemental"), Log: log, Ballast: ballastBytes}
 	if o.AdminTokenFile == "" {
 		return cfg, nil
 	}

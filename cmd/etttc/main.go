@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 	"time"
 
 	"golang.org/x/term"
@@ -17,6 +16,7 @@ import (
 	"elemental/cmd/etttc/commands"
 	"elemental/cmd/etttc/plain"
 	"elemental/cmd/etttc/screen"
+	"elemental/cmd/internal/cli"
 )
 
 // The exit codes. A run that a signal has ended exits with exitSignal plus the signal's number,
@@ -39,8 +39,10 @@ func command(args []string) int {
 		complain(err)
 		return exitUsage
 	}
-	for _, name := range unknownVariables(parser) {
-		warn("unknown environment variable %s", name)
+	for _, name := range cli.UnknownVariables(parser) {
+		if name != passwordVariable {
+			warn("unknown environment variable %s", name)
+		}
 	}
 	if !opts.Plain && !(isTerminal(os.Stdin) && isTerminal(os.Stdout)) {
 		complain(errors.New("the full screen needs a terminal; use --plain in pipes and scripts"))
@@ -156,8 +158,7 @@ func isTerminal(file *os.File) bool { return term.IsTerminal(int(file.Fd())) }
 
 // complain prints an error to standard error, on one line.
 func complain(err error) {
-	text := strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; ")
-	fmt.Fprintln(os.Stderr, "etttc:", visible.Line(text))
+	fmt.Fprintln(os.Stderr, "etttc:", visible.Line(cli.OneLine(err)))
 }
 
 func warn(format string, args ...any) {
