@@ -439,3 +439,25 @@ func TestTLS(t *testing.T) {
 		t.Error(run.stderr.Text())
 	}
 }
+
+// TestFull: a run that takes every connection that the provider has is checked all the
+// same.
+func TestFull(t *testing.T) {
+	t.Parallel()
+	cert, key, _ := providertest.Certificate(t)
+	for name, args := range map[string][2][]string{
+		"plain":     {{"--maxconnections=20"}, nil},
+		"TLS":       {{"--maxconnections=20", "--tlscert=" + cert, "--tlskey=" + key}, {"--tls", "--tlsca=" + cert}},
+		"processes": {{"--maxconnections=20"}, {"--workers=2"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, address := at(t, args[0]...)
+			r, _ := load(t, 0, append(args[1], "chat", address, "--clients=20", "--users=4", "--rate=50", "--duration=1s")...)
+			clean(t, r)
+			if !r.Checked.History || !r.Checked.Streamed || r.Checked.Found == 0 {
+				t.Errorf("%+v", r.Checked)
+			}
+		})
+	}
+}

@@ -6,8 +6,10 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net/netip"
 	"os"
+	"syscall"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -74,16 +76,27 @@ var errNoAnswer = errors.New("no answer in time")
 
 // insist repeats a request, with growing pauses, while the refusal is a passing one. It
 // gives up after timeout and returns the last refusal then.
-func insist(ctx context.Context, c *wire.Conn, r *protocol.Request, timeout time.Duration) (*wire.Answer, error) {
+func insist(ctx context.Context, c *wire.Conn, r *protocol.Request, timeout time.Duration) (a *wire.Answer, err error) {
+	passes := func(err error) bool { return passing[codeOf(err)] }
+	err = patiently(ctx, timeout, passes, func() (err error) {
+		a, err = ask(c, r, timeout)
+		return err
+	})
+	return a, err
+}
+
+// patiently tries something again, with growing pauses, while its error passes. It gives
+// up after timeout and returns the last error then.
+func patiently(ctx context.Context, timeout time.Duration, passes func(error) bool, try func() error) error {
 	pauses := backoff.NewExponentialBackOff()
 	pauses.InitialInterval, pauses.MaxInterval = 50*time.Millisecond, 2*time.Second
 	for begun := time.Now(); ; {
-		a, err := ask(c, r, timeout)
-		if err == nil || !passing[codeOf(err)] || time.Since(begun) > timeout {
-			return a, err
+		err := try()
+		if err == nil || !passes(err) || time.Since(begun) > timeout {
+			return err
 		}
 		if err := (plainClock{}).Until(ctx, time.Now().Add(pauses.NextBackOff())); err != nil {
-			return nil, err
+			return err
 		}
 	}
 }
@@ -168,8 +181,18 @@ func keyIsOld(err error) bool {
 }
 
 // visit opens a connection that is logged in as the account. It ends when the context
-// does, or when the caller closes it.
-func (w *World) visit(ctx context.Context, d *wire.Dialer, a Account) (*wire.Conn, error) {
+// does, or when the caller closes it. If the provider takes no more connections, visit
+// waits for a place: those that were closed a moment ago may still count.
+func (w *World) visit(ctx context.Context, d *wire.Dialer, a Account) (c *wire.Conn, err error) {
+	err = patiently(ctx, w.Reach.Timeout, isFull, func() (err error) {
+		c, err = w.enter(ctx, d, a)
+		return err
+	})
+	return c, err
+}
+
+// enter is visit without the wait.
+func (w *World) enter(ctx context.Context, d *wire.Dialer, a Account) (*wire.Conn, error) {
 	c, err := d.Dial(ctx, wire.Nobody{})
 	if err != nil {
 		return nil, err
@@ -184,4 +207,14 @@ func (w *World) visit(ctx context.Context, d *wire.Dialer, a Account) (*wire.Con
 		return nil, err
 	}
 	return c, nil
+}
+
+// isFull tells whether the provider may have turned a connection away because it has as
+// many as it takes. It says so in place of an answer, or before it is asked anything; with
+// TLS it only closes the connection.
+func isFull(err error) bool {
+	const code = "too_many_connections"
+	var word *wire.Ended
+	return codeOf(err) == code || errors.As(err, &word) && word.Code == code ||
+		errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET)
 }

@@ -159,7 +159,7 @@ type Outcome struct {
 func (w *Worker) Check(ctx context.Context, history bool, tell Tell) (*Outcome, error) {
 	w.wakeSlow()
 	o := &Outcome{}
-	totals, err := w.world.count(ctx, w.dialer, w.book)
+	totals, err := w.world.count(ctx, w.book, w.total)
 	switch {
 	case err != nil:
 	case w.awaitPushes(ctx, totals):
