@@ -32,12 +32,14 @@ func Build(dir, pkg string, flags ...string) (string, error) {
 
 // Args are the options that a provider in a test starts with, its data in dir:
 // a free port of this machine, quick password hashes, no interval that would
-// make a test wait. A later option overrides an earlier one.
+// make a test wait, and no time limit that a busy machine could exceed. A later option
+// overrides an earlier one.
 func Args(dir string, more ...string) []string {
 	args := []string{
 		"--port", "0", "--host", "127.0.0.1",
 		"--hashmemory", "64", "--hashtime", "1", "--countinterval", "0",
 		"--stoptimeout", "1h", // a stop that hangs is caught by Wait, which shows where
+		"--answertimeout", "50s", // an answer that is lost is told within Patience
 		"--storagepath", dir,
 	}
 	return append(args, more...)
