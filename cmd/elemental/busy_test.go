@@ -5,10 +5,12 @@ import (
 	"testing"
 )
 
-// TestBusy fills the one place for work in flight with a slow request: others
-// hear "busy, try again", nothing is done for them, and later all goes on.
+// TestBusy fills the one place for work in flight with a request whose password is not
+// hashed: others hear "busy, try again", nothing is done for them, and later all goes on.
 func TestBusy(t *testing.T) {
-	p := startProvider(t, "--maxinflight", "1", "--hashtime", "200", "--hashmemory", "8192", "--answertimeout", "5m")
+	p := startProvider(t, "--maxinflight", "1", "--hashworkers", "1")
+	p.dial().must("register", "usernm", "first", "passwd", "x") // starts the process that hashes
+	goOn := p.haltHashers(t)
 	slow, other := p.dial(), p.dial()
 	register := request("register", "usernm", "alice", "passwd", "x")
 	slow.send(register)
@@ -25,6 +27,7 @@ func TestBusy(t *testing.T) {
 		default:
 		}
 	}
+	goOn()
 	if answer := slow.hear(); answer["resp"] != true {
 		t.Errorf("the request that was there first: %v", answer)
 	}

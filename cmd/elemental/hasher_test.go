@@ -24,6 +24,24 @@ func (p *provider) hashers(t *testing.T) []int {
 	return found
 }
 
+// haltHashers halts these processes until goOn is called, or the test ends.
+func (p *provider) haltHashers(t *testing.T) (goOn func()) {
+	t.Helper()
+	halted := p.hashers(t)
+	for _, pid := range halted {
+		if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+			t.Fatal(err)
+		}
+	}
+	goOn = func() {
+		for _, pid := range halted {
+			_ = syscall.Kill(pid, syscall.SIGCONT) // one that hangs for long is given up, and has ended then
+		}
+	}
+	t.Cleanup(goOn)
+	return goOn
+}
+
 // TestPasswordsAreHashedBeside: a process that is lost costs nobody his login,
 // and the log says so once.
 func TestPasswordsAreHashedBeside(t *testing.T) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -16,10 +17,14 @@ import (
 	"elemental/cmd/elemental/providertest"
 )
 
-// freeAddress is one of this machine at which nobody listens at the moment.
+// freeAddress is one of this machine at which nobody listens. Its host is not that at which
+// all others look for free ports, where it has more than one: nobody takes this one meanwhile.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	free, err := net.Listen("tcp", "127.0.0.1:0")
+	free, err := net.Listen("tcp", "127.0.0.5:0")
+	if errors.Is(err, syscall.EADDRNOTAVAIL) {
+		free, err = net.Listen("tcp", "127.0.0.1:0")
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,16 +113,7 @@ func TestReadyAtStartAndStop(t *testing.T) {
 	awaitReady(t, address, http.StatusOK, "ok", "starting", "not serving")
 
 	p.join("alice")
-	hashers := p.hashers(t)
-	send := func(signal syscall.Signal) {
-		t.Helper()
-		for _, pid := range hashers {
-			if err := syscall.Kill(pid, signal); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	send(syscall.SIGSTOP)
+	goOn = p.haltHashers(t)
 	bob := p.dial()
 	bob.send(request("register", "usernm", "bob", "passwd", "pw")) // waits for its hash, and the stop for its answer
 	awaitInFlight(t, address)
@@ -126,7 +122,7 @@ func TestReadyAtStartAndStop(t *testing.T) {
 	if status, text := probe(t, address, "/api/about"); status != http.StatusServiceUnavailable || text != "stopping" {
 		t.Errorf("the page is told %d %q during the stop", status, text)
 	}
-	send(syscall.SIGCONT)
+	goOn()
 	if answer := bob.hear(); answer["resp"] != true {
 		t.Errorf("what was under way at the stop is answered %v", answer)
 	}

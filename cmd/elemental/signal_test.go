@@ -13,13 +13,13 @@ import (
 	"time"
 )
 
-// TestStopUnderLoad stops the provider while clients post: it ends in seconds,
-// well, and everything acknowledged is there afterwards.
+// TestStopUnderLoad stops the provider while clients post: it ends without waiting for any
+// of its time limits, well, and everything acknowledged is there afterwards.
 func TestStopUnderLoad(t *testing.T) {
 	t.Parallel()
 	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
 		t.Run(sig.String(), func(t *testing.T) {
-			p := startProvider(t)
+			p := startProvider(t, "--answertimeout", "1h", "--writetimeout", "1h", "--requesttimeout", "1h")
 			p.join("writer0").makeServer("gophers")
 			acked := p.loadUntil(t, sig)
 			p.Start()
@@ -66,13 +66,9 @@ func (p *provider) loadUntil(t *testing.T, sig syscall.Signal) []string {
 		})
 	}
 	<-enough
-	begun := time.Now()
 	p.Signal(sig)
 	if code := p.Wait(); code != 0 {
 		t.Errorf("exit code %d after %v\n%s", code, sig, p.Stderr.Text())
-	}
-	if took := time.Since(begun); took > 9*time.Second {
-		t.Errorf("stopping took %v", took)
 	}
 	running.Wait()
 	return acked
