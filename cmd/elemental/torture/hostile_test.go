@@ -101,16 +101,12 @@ func (l *load) enter(reads bool) *line {
 	return c
 }
 
-// hold keeps a connection until the load is stopped or the provider cuts it,
-// and notes what is heard on it.
+// hold keeps a connection until the provider cuts it, and notes what is heard on it.
 func (l *load) hold(c *line) {
 	l.all.Go(func() {
-		<-l.quit
-		_ = c.Close()
-	})
-	l.all.Go(func() {
+		defer func() { _ = c.Close() }()
 		for {
-			h, err := c.hearWithin(time.Hour)
+			h, err := c.hear()
 			if err != nil {
 				l.noteError(err)
 				return
@@ -211,12 +207,9 @@ func deafPipeliners(l *load, n int) {
 		if c == nil {
 			continue
 		}
-		l.all.Go(func() {
-			<-l.quit
-			_ = c.Close()
-		})
-		l.all.Go(func() {
-			for c.SetWriteDeadline(time.Time{}) == nil {
+		l.all.Go(func() { // up to the cut, since one that has come may not have been noticed yet
+			defer func() { _ = c.Close() }()
+			for c.SetWriteDeadline(time.Now().Add(patience)) == nil {
 				if _, err := c.Write(requests); err != nil {
 					l.noteError(err)
 					return

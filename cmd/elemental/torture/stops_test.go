@@ -16,13 +16,13 @@ import (
 )
 
 // TestStoppedUnderLoad stops and starts the provider again and again while
-// users of the client library post and listen. Each stop ends within
-// --stoptimeout (otherwise the exit code is 1); every post succeeds, and
-// everybody who listens hears each message once and in order, without a gap.
+// users of the client library post and listen. Each stop ends well, without waiting
+// for any time limit; every post succeeds, and everybody who listens hears each
+// message once and in order, without a gap.
 func TestStoppedUnderLoad(t *testing.T) {
 	const users, between = 24, 300
 	stops := rounds(3, 10)
-	p := providertest.Start(t, program, "--stoptimeout", "10s", "--snapshotinterval", "200ms", "--segmentsize", "64KiB")
+	p := providertest.Start(t, program, "--answertimeout", "1h", "--writetimeout", "1h", "--snapshotinterval", "200ms", "--segmentsize", "64KiB")
 	c := gather(t, p.Addr, users)
 	var longest time.Duration
 	for i := range stops {
