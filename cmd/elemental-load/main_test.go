@@ -105,8 +105,9 @@ func (r *tester) wait(code int) *result.Result {
 	return kept
 }
 
-// underWay matches a line that comes after the first second of the load.
-var underWay = regexp.MustCompile(`^load: [0-9.]+\w* of `)
+// underWay matches a line that comes after the first second of the load, when something
+// was done.
+var underWay = regexp.MustCompile(`^load: [0-9.]+\w* of \w+, [1-9]`)
 
 // loads waits until the load is under way.
 func (r *tester) loads() {
@@ -114,6 +115,27 @@ func (r *tester) loads() {
 	if _, err := r.stderr.Wait("the load", r.exited, underWay.MatchString); err != nil {
 		r.t.Fatalf("%v\n%s", err, r.stderr.Text())
 	}
+}
+
+// later waits for a line of its progress that comes after those that there are.
+func (r *tester) later(what, pattern string) {
+	r.t.Helper()
+	before, fits := strings.Count(r.stderr.Text(), "\n"), regexp.MustCompile(pattern)
+	if _, err := r.stderr.Wait(what, r.exited, func(line string) bool {
+		before--
+		return before < 0 && fits.MatchString(line)
+	}); err != nil {
+		r.t.Fatalf("%v\n%s", err, r.stderr.Text())
+	}
+}
+
+// interrupt ends the load, as Ctrl-C does, and returns the results.
+func (r *tester) interrupt() *result.Result {
+	r.t.Helper()
+	if err := r.cmd.Process.Signal(os.Interrupt); err != nil {
+		r.t.Fatal(err)
+	}
+	return r.wait(130)
 }
 
 // load runs the load tester to its end.
@@ -142,11 +164,20 @@ func operation(t *testing.T, r *result.Result, name string) result.Operation {
 	return result.Operation{}
 }
 
-// clean expects a run in which nothing went wrong.
+// clean expects a run that came to its end, and in which nothing went wrong.
 func clean(t *testing.T, r *result.Result) {
 	t.Helper()
-	if len(r.Violations) > 0 || len(r.Refusals) > 0 || len(r.Failures) > 0 || r.Ended != result.Completed {
-		t.Errorf("violations %+v\nrefusals %+v\nfailures %+v\n%s", r.Violations, r.Refusals, r.Failures, r.Ended)
+	if r.Ended != result.Completed {
+		t.Error(r.Ended)
+	}
+	nothingWrong(t, r)
+}
+
+// nothingWrong expects a run in which nothing went wrong up to its end.
+func nothingWrong(t *testing.T, r *result.Result) {
+	t.Helper()
+	if len(r.Violations) > 0 || len(r.Refusals) > 0 || len(r.Failures) > 0 {
+		t.Errorf("violations %+v\nrefusals %+v\nfailures %+v", r.Violations, r.Refusals, r.Failures)
 	}
 	if r.Checked.Acknowledged != r.Checked.Found {
 		t.Errorf("%d acknowledged, %d found", r.Checked.Acknowledged, r.Checked.Found)

@@ -41,14 +41,10 @@ func TestScenarios(t *testing.T) {
 			args := append(strings.Fields(run.args), name, address, "--duration=2s", "--plain")
 			r, _ := load(t, 0, args...)
 			clean(t, r)
+			allDone(t, r)
 			for _, o := range strings.Fields(run.operations) {
 				if got := operation(t, r, o); got.Done == 0 || got.Corrected.Count != got.Done {
 					t.Errorf("%s: %+v", o, got)
-				}
-			}
-			for _, part := range r.Parts {
-				if part.Scheduled == 0 || part.Done != part.Scheduled || part.Started != part.Done {
-					t.Errorf("%+v", part)
 				}
 			}
 			checkPushes(t, r)
@@ -61,6 +57,18 @@ func TestScenarios(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// allDone: every action that was due is begun and done. On a machine that is so busy that
+// some had to wait for others until the load was over, those are not begun.
+func allDone(t *testing.T, r *result.Result) {
+	t.Helper()
+	for _, part := range r.Parts {
+		late := part.Started < part.Scheduled && (r.Generator.HeldBack > 0 || r.Generator.Behind)
+		if part.Started == 0 || part.Done != part.Started || part.Started != part.Scheduled && !late {
+			t.Errorf("%+v, %d held back, %v of all too late", part, r.Generator.HeldBack, r.Generator.LateShare)
+		}
 	}
 }
 
@@ -161,8 +169,9 @@ func TestOriginal(t *testing.T) {
 			t.Parallel()
 			r, _ := load(t, 0, name, "--address="+original.Addr, "--clients=20", "--rate=12", "--history=60", "--duration=2s")
 			clean(t, r)
-			if !r.Target.Original || r.Parts[0].Done != r.Parts[0].Scheduled {
-				t.Errorf("%+v %+v", r.Target, r.Parts)
+			allDone(t, r)
+			if !r.Target.Original {
+				t.Errorf("%+v", r.Target)
 			}
 		})
 	}

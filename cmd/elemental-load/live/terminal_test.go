@@ -30,7 +30,7 @@ var shown = map[string]live.Progress{
 }
 
 // program shows the same progress again and again, until Ctrl-C. If two names are given,
-// it shows the second one after some time.
+// the first Ctrl-C lets it show the second one.
 func program(how string) int {
 	interrupt := make(chan os.Signal, 1)
 	signal.Notify(interrupt, os.Interrupt)
@@ -39,9 +39,6 @@ func program(how string) int {
 	fmt.Println("before")
 	name, next, both := strings.Cut(names, " then ")
 	for i := 0; ; i++ {
-		if i == 20 && both {
-			name = next
-		}
 		d.Update(shown[name])
 		if i == 3 {
 			d.Line("a warning")
@@ -49,6 +46,10 @@ func program(how string) int {
 		select {
 		case <-time.After(20 * time.Millisecond): // the pace of the updates
 		case <-interrupt:
+			if both {
+				name, both = next, false
+				continue
+			}
 			d.Close()
 			fmt.Println("after")
 			return 7
@@ -65,6 +66,13 @@ func start(t *testing.T, cols, rows int, how string) *terminaltest.Terminal {
 func shows(term *terminaltest.Terminal, lines ...string) {
 	want := strings.Join(lines, "\n")
 	term.WaitUntil(fmt.Sprintf("%q", want), func(screen string) bool { return strings.TrimRight(screen, "\n") == want })
+}
+
+// showsAll waits until the warning and all of the bar are on the screen.
+func showsAll(term *terminaltest.Terminal) {
+	term.WaitUntil("a warning and the bar", func(screen string) bool {
+		return strings.Contains(screen, "a warning") && strings.Contains(screen, " connections")
+	})
 }
 
 const (
@@ -113,7 +121,7 @@ func TestCtrlC(t *testing.T) {
 // terminal is left in order even if the program is killed.
 func TestNothingIsSwitched(t *testing.T) {
 	term := start(t, 80, 10, "trouble")
-	term.WaitFor("a warning")
+	showsAll(term)
 	if term.State() != (terminaltest.State{Cursor: true}) || strings.Contains(term.Output(), "\x1b[?") {
 		t.Errorf("%+v %q", term.State(), term.Output())
 	}
@@ -133,6 +141,7 @@ func TestResize(t *testing.T) {
 func TestFewerLines(t *testing.T) {
 	term := start(t, 80, 10, "trouble then users")
 	term.WaitFor("distrust")
+	term.Key("ctrl+c")
 	shows(term, "before", "a warning", "users  ████████████████████████████████████████   99%  1,999 of 2,000 users")
 }
 
@@ -147,13 +156,13 @@ var styled = regexp.MustCompile(`\x1b\[[0-9;]*m`)
 func TestColours(t *testing.T) {
 	for how, red := range map[string]bool{"load": false, "trouble": true} {
 		term := start(t, 80, 10, how)
-		term.WaitFor("a warning")
+		showsAll(term)
 		if got := strings.Contains(term.Output(), "\x1b[1;31m"); got != red || !styled.MatchString(term.Output()) {
 			t.Errorf("%s: %q", how, term.Output())
 		}
 	}
 	term := start(t, 80, 10, "trouble without colour")
-	term.WaitFor("a warning")
+	showsAll(term)
 	if found := styled.FindString(term.Output()); found != "" {
 		t.Errorf("without colour: %q in %q", found, term.Output())
 	}
