@@ -156,26 +156,30 @@ func (m *model) breakLine() tea.Cmd {
 }
 
 func (m *model) toggleSide() tea.Cmd {
-	m.panes.side = toggled(m.layout().side > 0)
-	if m.width < widthForSide {
-		m.panes.members = byWidth
-	}
+	m.toggle(&m.panes.side, &m.panes.members, m.layout().side > 0)
 	return nil
 }
 
 func (m *model) toggleMembers() tea.Cmd {
-	m.panes.members = toggled(m.layout().members > 0)
-	if m.width < widthForSide {
-		m.panes.side = byWidth
-	}
+	m.toggle(&m.panes.members, &m.panes.side, m.layout().members > 0)
 	return nil
 }
 
-func toggled(on bool) choice {
-	if on {
-		return hidden
+// toggle shows a list, or hides it if it is on the screen. On a narrow terminal, where it covers the
+// messages, hiding it leaves it to the width again: it comes back when the terminal gets wider.
+func (m *model) toggle(list, other *choice, on bool) {
+	narrow := m.width < widthForSide
+	switch {
+	case !on:
+		*list = shown
+	case narrow:
+		*list = byWidth
+	default:
+		*list = hidden
 	}
-	return shown
+	if narrow {
+		*other = byWidth
+	}
 }
 
 // escape does the first of these that applies: it closes a list over the messages, closes the

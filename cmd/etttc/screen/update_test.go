@@ -123,6 +123,12 @@ func TestNarrowTerminalShowsOneListAtATime(t *testing.T) {
 	u.gets(tea.WindowSizeMsg{Width: 3, Height: 2}).gets(tea.WindowSizeMsg{Width: 1, Height: 1})
 }
 
+func TestListsClosedOnANarrowTerminalComeBackOnAWideOne(t *testing.T) {
+	u := alice(t, 40, 10).page(0).presses("f3", "f3", "f4", "f4").seesNot("rustaceans", "carol")
+	u.gets(tea.WindowSizeMsg{Width: 120, Height: 40}).sees("rustaceans", "carol")
+	u.presses("f3", "f4").seesNot("rustaceans", "carol")
+}
+
 func TestWirePane(t *testing.T) {
 	u := alice(t, 80, 24).page(0).gets(trafficMsg{traffic: []client.Traffic{{Sent: true, Time: noon, JSON: []byte(`{"call":"ping"}`)}, {Time: noon, JSON: []byte(`{"resp":true}`)}}, missed: 3})
 	u.seesNot("ping").presses("f2").sees(`→ {"call":"ping"}`, `← {"resp":true}`, "3 not shown").presses("esc").seesNot("ping")
