@@ -139,7 +139,7 @@ func TestSome(t *testing.T) {
 func TestSlowPace(t *testing.T) {
 	s := serve(t, func(*server, string) string { return yes })
 	c := gather(t, s.addr, crowd.Lines, 1)
-	got, err := c.Run(t.Context(), crowd.Load{Next: requests(-1), Every: 50 * time.Millisecond, For: time.Microsecond})
+	got, err := c.Run(t.Context(), crowd.Load{Next: requests(-1), Every: time.Second, For: time.Microsecond})
 	if err != nil || got.Answers != 1 || got.Took <= 0 {
 		t.Errorf("%+v: %v", got, err)
 	}
