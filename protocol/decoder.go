@@ -85,7 +85,7 @@ func (f *frame) Read(p []byte) (int, error) { return f.in.Read(p) }
 // Next returns the next request. The request is valid until the next call of Next; its
 // strings stay valid. After an error the decoder cannot be used any more.
 func (d *Decoder) Next() (*Request, error) {
-	if d.in.drained() {
+	if d.in.drained() || d.frame.swollen() {
 		d.release()
 	}
 	if err := d.in.skipSpace(); err != nil {
@@ -127,14 +127,19 @@ func (d *Decoder) Close() {
 
 // release gives the frame back, unless a big request has made it large.
 func (d *Decoder) release() {
-	const swollen = 32 << 10
 	f := d.frame
 	d.frame = nil
-	if f == nil || f.request.Bytes > swollen || cap(f.scratch) > swollen {
+	if f == nil || f.swollen() {
 		return
 	}
 	f.request, f.in = Request{}, nil // the pool keeps no password and no connection
 	frames.Put(f)
+}
+
+// swollen tells whether a big request has made a frame large.
+func (f *frame) swollen() bool {
+	const most = 32 << 10
+	return f != nil && (f.request.Bytes > most || cap(f.scratch) > most)
 }
 
 // object decodes the members of a request.

@@ -37,8 +37,9 @@ type conn struct {
 	out      outbox
 
 	arrived  time.Duration // when the first bytes of the next request came, since the listener began; 0 unless somebody follows requests
-	opened   int64         // when the connection began; this and the next three on the listener's clock
+	opened   int64         // when the connection began; this and the next four on the listener's clock
 	begun    atomic.Int64  // when the unfinished request began; 0 for none
+	large    atomic.Int64  // when it took its turn as a large one; 0 for none
 	active   atomic.Int64  // when the last request came; only with IdleTime
 	closing  atomic.Int64  // when the reader stopped; 0 before
 	loggedIn atomic.Bool
@@ -119,6 +120,7 @@ func (c *conn) leave() {
 // the socket. So a bug of ours ends one connection and never the provider.
 func (c *conn) survive(fault any, ended bool) {
 	c.requests.Close()
+	c.endLarge()
 	if fault != nil {
 		c.crashed(fault)
 	}
@@ -150,6 +152,7 @@ func (c *conn) readRequests() error {
 			return errEnded
 		}
 		c.accept(r, req)
+		c.endLarge()
 	}
 }
 
@@ -194,16 +197,24 @@ func farewell(err error) (code actors.Code, lost bool) {
 	return "", true
 }
 
-// limit tells the decoder how many bytes the next request may have. If the limit for strangers
-// is reached, it first waits for the answers before: one of them may be to a login.
+// limit tells the decoder how many bytes the next request may have: at first as many as that of a
+// stranger. When they are reached, it waits for the answers before, for one of them may be to a
+// login, and then for a turn, since few large requests may come in at a time.
 func (c *conn) limit(reached bool) int {
-	if reached && !c.loggedIn.Load() {
+	cfg := &c.shared.cfg
+	if !reached {
+		return min(cfg.LoginRequestBytes, cfg.RequestBytes)
+	}
+	if !c.loggedIn.Load() {
 		c.waitAnswered()
 	}
-	if c.loggedIn.Load() {
-		return c.shared.cfg.RequestBytes
+	if !c.loggedIn.Load() {
+		return cfg.LoginRequestBytes
 	}
-	return c.shared.cfg.LoginRequestBytes
+	if cfg.RequestBytes > cfg.LoginRequestBytes {
+		c.beginLarge()
+	}
+	return cfg.RequestBytes
 }
 
 // noteLogin notes whether somebody is logged in, for the limits.

@@ -18,11 +18,13 @@ type commons struct {
 	together    func() int   // how many posts may be sent ahead now
 	ahead       turnstile    // for posts of clients that do not wait for their answers
 	heavy       turnstile    // for requests whose answers may be large
+	large       turnstile    // for large requests, from when they are large until the session has them
 }
 
 // How many requests of a kind may be under way at the same time.
 const (
 	heavyAtOnce = 8  // with large answers
+	largeAtOnce = 32 // larger than strangers may send
 	heavyPages  = 16 // a large answer counts as much as so many requests for a few messages
 	aheadEach   = 6  // sent ahead, for each processor; with more, other clients would wait noticeably longer
 	aheadAlone  = 64 // times as many while nobody else asks
@@ -43,7 +45,8 @@ func (l *Listener) newCommons() *commons {
 		return together
 	}
 	s.ahead.open = func(under int) bool { return under < s.together() }
-	s.heavy.changed.L, s.ahead.changed.L = &s.heavy.mu, &s.ahead.mu
+	s.large.open = func(under int) bool { return under < largeAtOnce }
+	s.heavy.changed.L, s.ahead.changed.L, s.large.changed.L = &s.heavy.mu, &s.ahead.mu, &s.large.mu
 	return s
 }
 
@@ -66,6 +69,7 @@ func (s *commons) crowded(bytes int) bool {
 func (s *commons) look(shut bool) {
 	s.ahead.look(shut)
 	s.heavy.look(shut)
+	s.large.look(shut)
 }
 
 // turnstile lets a limited number of requests pass at a time, in the order in which they came.
@@ -127,6 +131,33 @@ func (t *turnstile) look(shut bool) {
 	}
 }
 
+// wanted tells whether somebody waits for a turn.
+func (t *turnstile) wanted() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.waiting > 0
+}
+
+// beginLarge waits until the request that comes in may be a large one. The wait does not count
+// as time in which the request has to be complete. Only the reader calls it.
+func (c *conn) beginLarge() {
+	if c.large.Load() != 0 {
+		return
+	}
+	c.begun.Store(0)
+	c.shared.commons.large.enter(1)
+	now := c.shared.now.Load()
+	c.large.Store(now)
+	c.begun.Store(now)
+}
+
+// endLarge is called when the session has the request, or nobody will get it.
+func (c *conn) endLarge() {
+	if c.large.Swap(0) != 0 {
+		c.shared.commons.large.leave(1)
+	}
+}
+
 // account adds what waits for this client to the sum of all, under the outbox's mutex. Small
 // changes are added later, since most answers are written at once.
 func (c *conn) account() {
@@ -147,7 +178,7 @@ func (c *conn) account() {
 // would else keep all others waiting for minutes.
 const (
 	noticed = time.Second
-	tooSlow = 5 * time.Second
+	tooSlow = 5 * time.Second // also for a large request that others wait for
 )
 
 // hogs tells whether a client has more than its share of the unread bytes and does not read, or

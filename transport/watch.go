@@ -77,6 +77,8 @@ func (l *Listener) beyond(c *conn) bool {
 	switch {
 	case l.late(c.begun.Load(), l.cfg.RequestTime):
 		return true
+	case l.late(c.large.Load(), tooSlow) && l.commons.large.wanted():
+		return c.begun.Load() != 0 // if it is complete, it waits for others
 	case !c.greeted.Load() && l.late(c.opened, l.cfg.LoginTime):
 		return c.quiet()
 	case l.cfg.IdleTime > 0 && l.late(max(c.opened, c.active.Load()), l.cfg.IdleTime):

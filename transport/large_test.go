@@ -1,0 +1,61 @@
+package transport_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"elemental/transport"
+	"elemental/transport/housetest"
+)
+
+// TestFewLargeRequestsComeInAtATime: clients that begin large requests and do not end them hold a
+// bounded number of turns. They lose them when somebody else needs one, and only then: all of them
+// have much more time otherwise.
+func TestFewLargeRequestsComeInAtATime(t *testing.T) {
+	h := housetest.New(t, housetest.Settings{Wire: func(cfg *transport.Config) { cfg.RequestTime = time.Hour }})
+	h.Founder()
+	const turns = 32
+	begun := `{"call":"ping","more":"` + strings.Repeat("x", 20<<10)
+	lines := make([]*housetest.Line, turns+1) // one more than there are turns
+	for i := range lines {
+		lines[i] = h.Login("alice")
+		lines[i].Write(begun)
+	}
+	type heard struct {
+		line   *housetest.Line
+		answer map[string]any
+	}
+	answers := make(chan heard, len(lines))
+	for _, line := range lines {
+		go func() {
+			got := heard{line: line}
+			defer func() { answers <- got }() // also if there is no answer
+			got.answer = line.Next()
+		}()
+	}
+	first := <-answers
+	if first.answer["code"] != "timed_out" {
+		t.Fatalf("nobody has lost a turn: %v", first.answer)
+	}
+	for _, line := range lines {
+		if line != first.line {
+			line.Write(`"}`)
+		}
+	}
+	done := 0
+	for range turns {
+		switch last := <-answers; {
+		case last.answer["resp"] == true:
+			done++
+			last.line.Yes(`{"call":"ping"}`)
+		case last.answer["code"] != "timed_out":
+			t.Errorf("answered %v", last.answer)
+		}
+	}
+	if done == 0 {
+		t.Error("nobody got the turn that became free")
+	}
+	lines[turns].Close()
+	h.Login("alice").Yes("%s", begun+`"}`) // all turns were given back
+}
