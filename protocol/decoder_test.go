@@ -261,3 +261,32 @@ func TestAWaitingDecoderHoldsLittle(t *testing.T) {
 		t.Error("a frame or a large buffer is held")
 	}
 }
+
+// glance is a wire that is looked at before each read.
+type glance struct {
+	io.Reader
+	look func()
+}
+
+func (g glance) Read(b []byte) (int, error) {
+	g.look()
+	return g.Reader.Read(b)
+}
+
+// TestHalfARequestHoldsLittleAfterABigOne: while the rest of the next request is awaited, the memory
+// of the big one before it is free.
+func TestHalfARequestHoldsLittleAfterABigOne(t *testing.T) {
+	big, half := `{"msg":"`+strings.Repeat("x", 100_000)+`"}`, `{"call":"pi`
+	var d *Decoder
+	var used *frame
+	held := false
+	first := glance{strings.NewReader(big + half), func() { used = d.frame }}
+	rest := glance{strings.NewReader(`ng"}`), func() { held = held || d.frame == used && used != nil }}
+	d = newTestDecoder(t, io.MultiReader(iotest.DataErrReader(first), rest)) // first is not read again at its end
+	if got, err := all(d); len(got) != 2 || err != io.EOF {
+		t.Fatal(got, err)
+	}
+	if held {
+		t.Error("the big request's frame is held")
+	}
+}
