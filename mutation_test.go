@@ -45,6 +45,9 @@ type mutant struct {
 // tests is some tests of a package: a folder and a pattern for -run.
 type tests struct{ folder, pattern string }
 
+// mutantRuns is how often tests may try to notice a bug: some are random.
+const mutantRuns = 4
+
 // mutantPatience is beyond what tests themselves wait: one that hangs is not caught.
 const mutantPatience = 2 * time.Minute
 
@@ -96,9 +99,11 @@ func (g *mutationGate) run(t *testing.T, m mutant) {
 		t.Fatal(err)
 	}
 	began := time.Now()
-	caught, _, err := runTests(m.by, binary)
-	if err != nil {
-		t.Fatal(err)
+	var caught []string
+	for n := 0; n < mutantRuns && len(caught) == 0; n++ {
+		if caught, _, err = runTests(m.by, binary); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if len(caught) == 0 {
 		t.Errorf("survived %s of %s", m.by.pattern, m.by.folder)
