@@ -144,11 +144,13 @@ func (c *conn) beginLarge() {
 	if c.large.Load() != 0 {
 		return
 	}
-	c.begun.Store(0)
+	begun, from := c.begun.Swap(0), c.shared.now.Load()
 	c.shared.commons.large.enter(1)
 	now := c.shared.now.Load()
 	c.large.Store(now)
-	c.begun.Store(now)
+	if begun != 0 {
+		c.begun.Store(begun + now - from)
+	}
 }
 
 // endLarge is called when the session has the request, or nobody will get it.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -80,20 +81,25 @@ func TestRestartWaitsForItsPort(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	starts := filepath.Join(t.TempDir(), "starts") // gets a letter at each
+	starts := filepath.Join(t.TempDir(), "starts") // a pipe that gets a letter at each
+	if err := syscall.Mkfifo(starts, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	letters, err := os.OpenFile(starts, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
 	p.Env, p.Wrapper = []string{"STARTS=" + starts}, []string{"sh", "-c", `printf x >>"$STARTS"; exec "$0" "$@"`}
+	t.Cleanup(func() { _ = letters.Close() })
+	second := make(chan error, 1)
 	go func() {
-		defer func() { _ = other.Close() }()
-		for t.Context().Err() == nil {
-			if made, err := os.ReadFile(starts); err == nil && len(made) > 1 {
-				return
-			}
-			time.Sleep(time.Millisecond) // a pace for looking
-		}
+		_, err := io.ReadFull(letters, make([]byte, 2))
+		_ = other.Close()
+		second <- err
 	}()
 	p.Restart()
-	if made, err := os.ReadFile(starts); err != nil || len(made) < 2 || !p.Running() {
-		t.Errorf("started %d times, %v", len(made), err)
+	if err := <-second; err != nil || !p.Running() {
+		t.Errorf("it does not run after a second start: %v", err)
 	}
 }
 

@@ -19,7 +19,6 @@ type ink struct {
 	width   int
 	me      string
 	newFrom int64
-	loading loading
 	online  bool
 	drawn   map[sight][]string
 }
@@ -39,7 +38,7 @@ const mostDrawn = 256
 func (m *model) ink(r *room, width int) ink {
 	return ink{
 		cells: m.cells, theme: m.theme, zone: m.zone, width: max(width-1, 12), me: m.user,
-		newFrom: r.newFrom, loading: r.loading, online: m.online(), drawn: m.drawn,
+		newFrom: r.newFrom, online: m.online(), drawn: m.drawn,
 	}
 }
 
