@@ -275,6 +275,7 @@ func (c *client) ask(conn *wire.Conn, operation string, due time.Time, r *protoc
 func (c *client) judge(operation string, due time.Time, a *wire.Answer) {
 	rec := c.part.w.rec
 	switch {
+	case c.waitsForPlace(problem(operation, a)):
 	case a.Err != nil:
 		c.failed(operation, a.Err)
 	case !a.OK: // a reason without a code is this provider's own; the protocol has no name for it
@@ -284,11 +285,17 @@ func (c *client) judge(operation string, due time.Time, a *wire.Answer) {
 	}
 }
 
+// waitsForPlace tells whether the provider was full before the load began, so that Connect tries
+// again. That is not recorded.
+func (c *client) waitsForPlace(err error) bool {
+	return err != nil && c.part.w.began().IsZero() && isFull(err)
+}
+
 // failed records a request that got no answer. At the end of the run nothing is recorded,
 // since then this worker itself closed the connection, maybe of a client that was about
 // to come back.
 func (c *client) failed(operation string, cause error) {
-	if w := c.part.w; w.life.Err() == nil {
+	if w := c.part.w; w.life.Err() == nil && !c.waitsForPlace(cause) {
 		w.rec.Failed(c.turn, operation, cause)
 	}
 }

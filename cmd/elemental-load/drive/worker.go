@@ -71,7 +71,8 @@ func (w *Worker) began() time.Time {
 // connecting is how many clients connect at once.
 const connecting = 64
 
-// Connect connects all clients and returns what was measured meanwhile.
+// Connect connects all clients and returns what was measured meanwhile. If the provider takes no
+// more connections, they wait for a place: those of the preparation may still count.
 func (w *Worker) Connect(ctx context.Context, tell Tell) (*measure.Interval, error) {
 	var all []*client
 	for _, p := range w.parts {
@@ -81,7 +82,8 @@ func (w *Worker) Connect(ctx context.Context, tell Tell) (*measure.Interval, err
 	}
 	count := func(done int64) { tell("connections", "connections", done, int64(len(all))) }
 	err := inParallel(ctx, len(all), w.world.atOnce(connecting), count, func(ctx context.Context, i int) error {
-		if err := all[i].connect(ctx); err != nil {
+		connect := func() error { return all[i].connect(ctx) }
+		if err := patiently(ctx, w.world.Reach.Timeout, isFull, connect); err != nil {
 			return fmt.Errorf("connecting client %d of %d: %w", i+1, len(all), err)
 		}
 		return nil
