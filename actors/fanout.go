@@ -71,14 +71,16 @@ func (r *router) hearers(t topic) []hearer {
 	if r.ended[t] != nil {
 		return nil
 	}
-	server, channel := r.topics[t.whole()], r.topics[t]
-	switch {
-	case server == nil && channel == nil:
+	server := r.servers[t.whole()]
+	if server == nil {
 		return nil
-	case server == nil:
-		return channel.hearers()
+	}
+	channel := server.channels[t]
+	switch {
 	case channel == nil:
 		return server.hearers()
+	case len(server.subs) == 0:
+		return channel.hearers()
 	}
 	return both(server.subs, channel.subs)
 }

@@ -2,6 +2,7 @@ package actors
 
 import (
 	"maps"
+	"slices"
 
 	"github.com/asynkron/protoactor-go/actor"
 )
@@ -26,8 +27,6 @@ type topic struct {
 func (t topic) whole() topic {
 	return topic{server: t.server, serverIncarnation: t.serverIncarnation}
 }
-
-func (t topic) within(server topic) bool { return t.whole() == server }
 
 // The commands.
 type (
@@ -104,7 +103,7 @@ type router struct {
 	node     *node
 	sessions map[uint64]*subscriber
 	users    map[string]map[uint64]*subscriber
-	topics   map[topic]*audience
+	servers  map[topic]*audience  // those who are subscribed to anything in a server
 	ended    map[topic]*actor.PID // ended channels whose actors may still have sent something
 	stamp    uint64               // counts messages and beginnings of subscriptions, to compare which came first
 	fanout   fanout
@@ -118,10 +117,11 @@ type subscriber struct {
 	topics  map[topic]*subscription
 }
 
-// audience is all subscriptions to a topic that have begun, by session.
+// audience is all subscriptions to a topic, by session, also those that have not begun.
 type audience struct {
-	subs map[uint64]*subscription
-	list []hearer // the same as a list; nil after a change
+	subs     map[uint64]*subscription
+	list     []hearer            // the same as a list; nil after a change
+	channels map[topic]*audience // of a server: the audiences of its channels
 }
 
 // subscription is that of one subscriber to one topic.
@@ -135,7 +135,7 @@ func newRouter(n *node) actor.Actor {
 		node:     n,
 		sessions: map[uint64]*subscriber{},
 		users:    map[string]map[uint64]*subscriber{},
-		topics:   map[topic]*audience{},
+		servers:  map[topic]*audience{},
 		ended:    map[topic]*actor.PID{},
 		fanout:   fanout{lanes: map[topic]*lane{}},
 	}
@@ -273,46 +273,56 @@ func (r *router) onAttach(m *attach) {
 		s.topics = map[topic]*subscription{}
 	}
 	if _, known := s.topics[m.Topic]; !known {
-		s.topics[m.Topic] = &subscription{of: s}
+		sub, a := &subscription{of: s}, r.audience(m.Topic)
+		s.topics[m.Topic], a.subs[s.session], a.list = sub, sub, nil
 	}
 	if m.Topic == m.Topic.whole() {
 		r.begin(s, m.Topic)
 	}
 }
 
+// audience finds the audience of a topic, or makes it.
+func (r *router) audience(t topic) *audience {
+	server := r.servers[t.whole()]
+	if server == nil {
+		server = &audience{subs: map[uint64]*subscription{}, channels: map[topic]*audience{}}
+		r.servers[t.whole()] = server
+	}
+	if t == t.whole() {
+		return server
+	}
+	if server.channels[t] == nil {
+		server.channels[t] = &audience{subs: map[uint64]*subscription{}}
+	}
+	return server.channels[t]
+}
+
 func (r *router) onBegin(m *begin) {
 	if s := r.sessions[m.Session]; s != nil {
-		if _, attached := s.topics[m.Topic]; attached {
-			r.begin(s, m.Topic)
-		}
+		r.begin(s, m.Topic)
 	}
 }
 
+// begin begins a subscription, if it is attached.
 func (r *router) begin(s *subscriber, t topic) {
-	sub := s.topics[t]
-	if sub.began != 0 {
-		return
+	if sub := s.topics[t]; sub != nil && sub.began == 0 {
+		r.stamp++
+		sub.began = r.stamp
 	}
-	r.stamp++
-	sub.began = r.stamp
-	if r.topics[t] == nil {
-		r.topics[t] = &audience{subs: map[uint64]*subscription{}}
-	}
-	a := r.topics[t]
-	a.subs[s.session], a.list = sub, nil
 }
 
 func (r *router) leave(s *subscriber, t topic) {
 	s.topics[t].began = 0 // deliveries that are on their way look at it
 	delete(s.topics, t)
-	a := r.topics[t]
-	if a == nil {
-		return
-	}
+	a := r.audience(t)
 	delete(a.subs, s.session)
 	a.list = nil
+	server := r.servers[t.whole()]
 	if len(a.subs) == 0 {
-		delete(r.topics, t)
+		delete(server.channels, t)
+	}
+	if len(server.subs)+len(server.channels) == 0 {
+		delete(r.servers, t.whole())
 	}
 }
 
@@ -337,19 +347,35 @@ func (r *router) onDetach(ctx actor.Context, m *detach) {
 
 func (r *router) onRevoke(ctx actor.Context, m *revoke) {
 	r.noteEnd(ctx, m)
-	if m.User != "" {
+	server := r.servers[m.Topic.whole()]
+	switch {
+	case server == nil: // nobody has to be told
+	case m.User != "":
 		for _, s := range r.users[m.User] {
-			r.revokeFrom(s, m)
+			for t, sub := range s.topics {
+				if t.whole() == m.Topic {
+					r.end(m, t, sub)
+				}
+			}
 		}
-		return
-	}
-	if m.Topic.channel != "" {
+	case m.Topic.channel != "":
 		r.fanout.silence(m.Topic)
-		r.tellChannelGone(m)
+		r.tellChannelGone(server, m)
+		r.end(m, m.Topic, server.channels[m.Topic].all()...)
+	default:
+		for t, channel := range server.channels {
+			r.end(m, t, channel.all()...)
+		}
+		r.end(m, m.Topic, server.all()...)
 	}
-	for _, s := range r.sessions {
-		r.revokeFrom(s, m)
+}
+
+// all is a list of the subscriptions; the audience may be nil.
+func (a *audience) all() []*subscription {
+	if a == nil {
+		return nil
 	}
+	return slices.Collect(maps.Values(a.subs))
 }
 
 // noteEnd notes that a channel has ended, so that nobody hears what its actor still publishes:
@@ -368,11 +394,7 @@ func (r *router) onSilent(m *silent) {
 // tellChannelGone tells those who are subscribed to the whole server that a channel has
 // ended, since another one of the same name may be made. Whoever is subscribed to the
 // channel as well hears of it only once, as the end of that subscription.
-func (r *router) tellChannelGone(m *revoke) {
-	server := r.topics[m.Topic.whole()]
-	if server == nil {
-		return
-	}
+func (r *router) tellChannelGone(server *audience, m *revoke) {
 	event := r.node.encoder.EncodeUnsubscribed(&Unsubscribed{Server: m.Topic.server, Channel: m.Topic.channel, Reason: m.Reason})
 	for _, sub := range server.subs {
 		if _, too := sub.of.topics[m.Topic]; !too {
@@ -381,14 +403,13 @@ func (r *router) tellChannelGone(m *revoke) {
 	}
 }
 
-// revokeFrom ends the subscriptions of one session to the topic. Each is told before it is
-// taken away: after a crash in between, mend finds the session by it.
-func (r *router) revokeFrom(s *subscriber, m *revoke) {
-	for t := range s.topics {
-		if t == m.Topic || t.within(m.Topic) {
-			s.out.Push(r.node.encoder.EncodeUnsubscribed(&Unsubscribed{Server: t.server, Channel: t.channel, Reason: m.Reason}))
-			r.leave(s, t)
-		}
+// end ends subscriptions to a topic. Each is told before it is taken away: after a crash in
+// between, mend finds the session by it.
+func (r *router) end(m *revoke, t topic, subs ...*subscription) {
+	event := r.node.encoder.EncodeUnsubscribed(&Unsubscribed{Server: t.server, Channel: t.channel, Reason: m.Reason})
+	for _, sub := range subs {
+		sub.of.out.Push(event)
+		r.leave(sub.of, t)
 	}
 }
 
@@ -437,13 +458,13 @@ type laneView struct {
 }
 
 func (r *router) view() any {
-	v := routerView{Users: len(r.users), Topics: few[topicView]{Count: len(r.topics), First: []topicView{}}}
+	v := routerView{Users: len(r.users), Topics: few[topicView]{First: []topicView{}}}
 	v.Sessions = someOf(r.sessions, func(id uint64, s *subscriber) onlineView { return onlineView{id, s.user, len(s.topics)} })
-	for t, a := range r.topics {
-		if len(v.Topics.First) == shownMost {
-			break
+	for t, server := range r.servers {
+		v.addTopic(t, server)
+		for t, channel := range server.channels {
+			v.addTopic(t, channel)
 		}
-		v.Topics.First = append(v.Topics.First, topicView{t.server, t.channel, len(a.subs)})
 	}
 	v.Fanning = fewOf(r.fanout.turns, func(l *lane) laneView {
 		w := laneView{Server: l.topic.server, Channel: l.topic.channel, Messages: len(l.ahead)}
@@ -453,4 +474,13 @@ func (r *router) view() any {
 		return w
 	})
 	return v
+}
+
+func (v *routerView) addTopic(t topic, a *audience) {
+	if len(a.subs) == 0 {
+		return
+	}
+	if v.Topics.Count++; v.Topics.Count <= shownMost {
+		v.Topics.First = append(v.Topics.First, topicView{t.server, t.channel, len(a.subs)})
+	}
 }

@@ -1,0 +1,88 @@
+package actors
+
+import (
+	"fmt"
+	"testing"
+	"time"
+)
+
+// crowdOnStage is a router and many who are subscribed: all to their own channel of the server
+// s, and those of the last two to that server too.
+func crowdOnStage(t *testing.T, sessions uint64) (*stage, *router) {
+	s := newStage(t, time.Hour)
+	s.node.encoder = plainEncoder{}
+	close(s.hold)
+	r := newRouter(s.node).(*router)
+	for id := range sessions {
+		own := topic{"s", 1, fmt.Sprint("c", id), id + 2}
+		r.onOnline(&online{id, nil, slowOutbox{stage: s}, fmt.Sprint("user", id)})
+		for _, to := range []topic{own, own.whole()}[:1+(id+2)/sessions] {
+			r.onAttach(&attach{id, fmt.Sprint("user", id), to})
+			r.onBegin(&begin{id, to})
+		}
+	}
+	return s, r
+}
+
+// TestAnEndConcernsOnlyWhoIsSubscribed: of many sessions the router looks only at those that an
+// end concerns. The others are made such that a look at their subscriptions is a crash.
+func TestAnEndConcernsOnlyWhoIsSubscribed(t *testing.T) {
+	const sessions = 9
+	one := topic{"s", 1, "c3", 5}
+	for name, tt := range map[string]struct {
+		end       revoke
+		concerned []uint64
+		told      int
+	}{
+		"a channel": {revoke{Topic: one, Reason: ChannelGone}, []uint64{3, 7, 8}, 3},
+		"a member":  {revoke{Topic: one.whole(), User: "user8", Reason: MembershipEnded}, []uint64{8}, 2},
+		"no server": {revoke{Topic: topic{server: "other", serverIncarnation: 1}, Reason: ServerGone}, nil, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, r := crowdOnStage(t, sessions)
+			concerned := map[uint64]*subscriber{}
+			for _, id := range tt.concerned {
+				concerned[id] = r.sessions[id]
+			}
+			for id := range r.sessions {
+				if concerned[id] == nil {
+					r.sessions[id] = nil
+				}
+			}
+			r.onRevoke(nil, &tt.end)
+			if n := len(s.said); n != tt.told {
+				t.Errorf("%d were told", n)
+			}
+		})
+	}
+}
+
+// TestNothingIsLeftOfAServerThatHasEnded ends it in each way in which subscriptions end.
+func TestNothingIsLeftOfAServerThatHasEnded(t *testing.T) {
+	const sessions = 9
+	whole := topic{server: "s", serverIncarnation: 1}
+	for name, end := range map[string]func(*router){
+		"deleted": func(r *router) { r.onRevoke(nil, &revoke{Topic: whole, Reason: ServerGone}) },
+		"left": func(r *router) {
+			for id := range uint64(sessions) {
+				r.onRevoke(nil, &revoke{Topic: whole, User: fmt.Sprint("user", id), Reason: MembershipEnded})
+			}
+		},
+		"logged out": func(r *router) {
+			for id := range uint64(sessions) {
+				r.forget(id)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, r := crowdOnStage(t, sessions)
+			if shown := r.view().(routerView).Topics.Count; shown != sessions+1 {
+				t.Errorf("%d topics are shown", shown)
+			}
+			end(r)
+			if told := len(s.said); len(r.servers) != 0 || told != sessions+2 && told != 0 {
+				t.Errorf("%d servers are left, %d ends were told", len(r.servers), told)
+			}
+		})
+	}
+}
