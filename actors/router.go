@@ -327,22 +327,20 @@ func (r *router) leave(s *subscriber, t topic) {
 }
 
 func (r *router) onDetach(ctx actor.Context, m *detach) {
-	s := r.sessions[m.Session]
-	if s == nil {
-		m.refuse(ctx, NotSubscribed)
-		return
-	}
-	before := len(s.topics)
-	for t := range s.topics {
-		if t.server == m.Server && t.channel == m.Channel {
-			r.leave(s, t)
+	subscribed := false
+	if s := r.sessions[m.Session]; s != nil {
+		for t, sub := range s.topics {
+			if t.server == m.Server && t.channel == m.Channel {
+				subscribed = subscribed || sub.began != 0 // otherwise the channel has refused it
+				r.leave(s, t)
+			}
 		}
 	}
-	if len(s.topics) == before {
+	if subscribed {
+		m.answer(ctx, Done{})
+	} else {
 		m.refuse(ctx, NotSubscribed)
-		return
 	}
-	m.answer(ctx, Done{})
 }
 
 func (r *router) onRevoke(ctx actor.Context, m *revoke) {

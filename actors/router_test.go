@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"testing"
 	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
 )
 
 // crowdOnStage is a router and many who are subscribed: all to their own channel of the server
@@ -84,5 +86,26 @@ func TestNothingIsLeftOfAServerThatHasEnded(t *testing.T) {
 				t.Errorf("%d servers are left, %d ends were told", len(r.servers), told)
 			}
 		})
+	}
+}
+
+// TestARefusedSubscriptionIsNone: the server has told the router of it, and then the channel has
+// refused it, so there is nothing to unsubscribe from. One that has begun ends.
+func TestARefusedSubscriptionIsNone(t *testing.T) {
+	s, router := routerOnStage(t)
+	asker := s.node.system.Root.Spawn(actor.PropsFromFunc(func(ctx actor.Context) {
+		if m, is := ctx.Message().(*answer); is {
+			s.said <- fmt.Sprintf("%T %s", m.Reply, codeOf(m.Reply))
+		}
+	}))
+	s.tell(router, &online{1, nil, slowOutbox{stage: s}, "bob"})
+	unsubscribe := &detach{Caller{PID: asker, Session: 1}, "s", "c"}
+	s.tell(router, &attach{1, "bob", t1}, unsubscribe)
+	if word := hear(t, s.said); word != "*actors.refusal not_subscribed" {
+		t.Errorf("after a refusal: %s", word)
+	}
+	s.tell(router, &begin{1, t1}, &attach{1, "bob", t1}, &begin{1, t1}, unsubscribe)
+	if word := hear(t, s.said); word != "actors.Done " {
+		t.Errorf("after a subscription: %s", word)
 	}
 }
