@@ -173,7 +173,7 @@ var mutants = []mutant{
 	{
 		name: "router not told of a membership's end",
 		file: "actors/server.go", by: actorStates,
-		old: "	s.say(ctx, s.node.router, &revoke{Topic: s.topic(), User: m.User, Reason: MembershipEnded})\n",
+		old: "	s.say(ctx, s.node.router, &revoke{Topic: s.topic(), User: m.User, Seq: s.seq, Reason: MembershipEnded})\n",
 		new: "",
 	},
 	{

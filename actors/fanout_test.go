@@ -24,7 +24,7 @@ func routerOnStage(t *testing.T) (*stage, *actor.PID) {
 func TestWhoSubscribesAnewHearsNothingFromBefore(t *testing.T) {
 	s, router := routerOnStage(t)
 	const crowd = 3*portion - 1
-	subscribe := func(id uint64) { s.tell(router, &attach{id, "bob", t1}, &begin{id, t1}) }
+	subscribe := func(id uint64) { s.tell(router, &attach{id, "bob", t1, 0}, &begin{id, t1}) }
 	for id := range uint64(crowd) {
 		s.tell(router, &online{id, nil, slowOutbox{stage: s}, "bob"})
 		subscribe(id)
@@ -56,7 +56,7 @@ func TestWhoKeepsOneOfTwoSubscriptionsHears(t *testing.T) {
 	const crowd = 3*portion - 1
 	for id := range uint64(crowd) {
 		s.tell(router, &online{id, nil, slowOutbox{stage: s}, "bob"})
-		s.tell(router, &attach{id, "bob", t1.whole()}, &attach{id, "bob", t1}, &begin{id, t1})
+		s.tell(router, &attach{id, "bob", t1.whole(), 0}, &attach{id, "bob", t1, 0}, &begin{id, t1})
 	}
 	post := func(text string) {
 		message := NewMessage{Server: "s", Channel: "c", Message: Message{Text: text}}
@@ -91,7 +91,7 @@ func whoHasLeftIsLetGo(t *testing.T, topics []topic) {
 		out := &outbox{}
 		r.onOnline(&online{id, nil, out, "bob"})
 		for _, to := range topics {
-			r.onAttach(&attach{id, "bob", to})
+			r.onAttach(&attach{id, "bob", to, 0})
 			r.onBegin(&begin{id, to})
 		}
 		return weak.Make(out)
@@ -133,7 +133,7 @@ func TestAChannelIsSilentAfterItsEnd(t *testing.T) {
 	s, router := routerOnStage(t)
 	const crowd = 3*portion - 1
 	for id := range uint64(crowd) {
-		s.tell(router, &online{id, nil, slowOutbox{stage: s}, "bob"}, &attach{id, "bob", t1.whole()})
+		s.tell(router, &online{id, nil, slowOutbox{stage: s}, "bob"}, &attach{id, "bob", t1.whole(), 0})
 	}
 	again := t1
 	again.incarnation++
@@ -149,7 +149,7 @@ func TestAChannelIsSilentAfterItsEnd(t *testing.T) {
 	post(t1, "old")
 	post(t1, "old")
 	heard := map[string]int{hear(t, s.said): 1} // the first third is just being sent
-	s.tell(router, &revoke{Topic: t1, Reason: ChannelGone})
+	s.tell(router, &revoke{Seq: 1, Topic: t1, Reason: ChannelGone})
 	post(again, "new")
 	close(s.hold)
 	ended := false

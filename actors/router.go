@@ -52,6 +52,7 @@ type (
 		Session uint64
 		User    string
 		Topic   topic
+		Seq     uint64 // the server's last event: ends that are older do not concern it
 	}
 	// begin comes from a channel: the attached session hears what is published from here on.
 	begin struct {
@@ -66,10 +67,11 @@ type (
 	}
 	// revoke ends subscriptions and tells the clients. It ends those to the topic, and
 	// if that is a whole server, those to its channels too; only those of User, if one
-	// is named.
+	// is named. After a crash the server says ends again; nobody is told of one twice.
 	revoke struct {
 		Topic  topic
 		User   string
+		Seq    uint64 // the server's event that ends them
 		Reason Code
 		By     *actor.PID // the actor of a channel that ends, if there is one
 	}
@@ -128,6 +130,7 @@ type audience struct {
 type subscription struct {
 	of    *subscriber
 	began uint64 // the stamp of its beginning; 0 before it and after the end
+	told  uint64 // the server's event up to which no end concerns it any more
 }
 
 func newRouter(n *node) actor.Actor {
@@ -273,7 +276,7 @@ func (r *router) onAttach(m *attach) {
 		s.topics = map[topic]*subscription{}
 	}
 	if _, known := s.topics[m.Topic]; !known {
-		sub, a := &subscription{of: s}, r.audience(m.Topic)
+		sub, a := &subscription{of: s, told: m.Seq}, r.audience(m.Topic)
 		s.topics[m.Topic], a.subs[s.session], a.list = sub, sub, nil
 	}
 	if m.Topic == m.Topic.whole() {
@@ -395,9 +398,10 @@ func (r *router) onSilent(m *silent) {
 func (r *router) tellChannelGone(server *audience, m *revoke) {
 	event := r.node.encoder.EncodeUnsubscribed(&Unsubscribed{Server: m.Topic.server, Channel: m.Topic.channel, Reason: m.Reason})
 	for _, sub := range server.subs {
-		if _, too := sub.of.topics[m.Topic]; !too {
+		if _, too := sub.of.topics[m.Topic]; !too && sub.told < m.Seq {
 			sub.of.out.Push(event)
 		}
+		sub.told = max(sub.told, m.Seq)
 	}
 }
 
@@ -406,8 +410,10 @@ func (r *router) tellChannelGone(server *audience, m *revoke) {
 func (r *router) end(m *revoke, t topic, subs ...*subscription) {
 	event := r.node.encoder.EncodeUnsubscribed(&Unsubscribed{Server: t.server, Channel: t.channel, Reason: m.Reason})
 	for _, sub := range subs {
-		sub.of.out.Push(event)
-		r.leave(sub.of, t)
+		if sub.told < m.Seq {
+			sub.of.out.Push(event)
+			r.leave(sub.of, t)
+		}
 	}
 }
 

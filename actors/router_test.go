@@ -19,7 +19,7 @@ func crowdOnStage(t *testing.T, sessions uint64) (*stage, *router) {
 		own := topic{"s", 1, fmt.Sprint("c", id), id + 2}
 		r.onOnline(&online{id, nil, slowOutbox{stage: s}, fmt.Sprint("user", id)})
 		for _, to := range []topic{own, own.whole()}[:1+(id+2)/sessions] {
-			r.onAttach(&attach{id, fmt.Sprint("user", id), to})
+			r.onAttach(&attach{id, fmt.Sprint("user", id), to, 0})
 			r.onBegin(&begin{id, to})
 		}
 	}
@@ -36,9 +36,9 @@ func TestAnEndConcernsOnlyWhoIsSubscribed(t *testing.T) {
 		concerned []uint64
 		told      int
 	}{
-		"a channel": {revoke{Topic: one, Reason: ChannelGone}, []uint64{3, 7, 8}, 3},
-		"a member":  {revoke{Topic: one.whole(), User: "user8", Reason: MembershipEnded}, []uint64{8}, 2},
-		"no server": {revoke{Topic: topic{server: "other", serverIncarnation: 1}, Reason: ServerGone}, nil, 0},
+		"a channel": {revoke{Seq: 1, Topic: one, Reason: ChannelGone}, []uint64{3, 7, 8}, 3},
+		"a member":  {revoke{Seq: 1, Topic: one.whole(), User: "user8", Reason: MembershipEnded}, []uint64{8}, 2},
+		"no server": {revoke{Seq: 1, Topic: topic{server: "other", serverIncarnation: 1}, Reason: ServerGone}, nil, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, r := crowdOnStage(t, sessions)
@@ -64,10 +64,10 @@ func TestNothingIsLeftOfAServerThatHasEnded(t *testing.T) {
 	const sessions = 9
 	whole := topic{server: "s", serverIncarnation: 1}
 	for name, end := range map[string]func(*router){
-		"deleted": func(r *router) { r.onRevoke(nil, &revoke{Topic: whole, Reason: ServerGone}) },
+		"deleted": func(r *router) { r.onRevoke(nil, &revoke{Seq: 1, Topic: whole, Reason: ServerGone}) },
 		"left": func(r *router) {
 			for id := range uint64(sessions) {
-				r.onRevoke(nil, &revoke{Topic: whole, User: fmt.Sprint("user", id), Reason: MembershipEnded})
+				r.onRevoke(nil, &revoke{Seq: 1, Topic: whole, User: fmt.Sprint("user", id), Reason: MembershipEnded})
 			}
 		},
 		"logged out": func(r *router) {
@@ -100,11 +100,11 @@ func TestARefusedSubscriptionIsNone(t *testing.T) {
 	}))
 	s.tell(router, &online{1, nil, slowOutbox{stage: s}, "bob"})
 	unsubscribe := &detach{Caller{PID: asker, Session: 1}, "s", "c"}
-	s.tell(router, &attach{1, "bob", t1}, unsubscribe)
+	s.tell(router, &attach{1, "bob", t1, 0}, unsubscribe)
 	if word := hear(t, s.said); word != "*actors.refusal not_subscribed" {
 		t.Errorf("after a refusal: %s", word)
 	}
-	s.tell(router, &begin{1, t1}, &attach{1, "bob", t1}, &begin{1, t1}, unsubscribe)
+	s.tell(router, &begin{1, t1}, &attach{1, "bob", t1, 0}, &begin{1, t1}, unsubscribe)
 	if word := hear(t, s.said); word != "actors.Done " {
 		t.Errorf("after a subscription: %s", word)
 	}

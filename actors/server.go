@@ -236,7 +236,7 @@ func (s *server) onLeave(ctx actor.Context, m *leaveServer) {
 		return
 	}
 	s.commit(ctx, "memberLeft", memberLeft{User: m.User})
-	s.say(ctx, s.node.router, &revoke{Topic: s.topic(), User: m.User, Reason: MembershipEnded})
+	s.say(ctx, s.node.router, &revoke{Topic: s.topic(), User: m.User, Seq: s.seq, Reason: MembershipEnded})
 	s.tellThenReply(ctx, m.Caller, debt{s.guild.of(m.User), false})
 }
 
@@ -370,7 +370,7 @@ func (s *server) replay(e persistence.Event) error {
 	event, err := decodeEvent(serverEvents, e)
 	if err == nil {
 		if s.endsUnsaid {
-			s.noteEnd(event)
+			s.noteEnd(e.Seq, event)
 		}
 		s.guild.apply(event)
 	}

@@ -53,7 +53,7 @@ func (s *server) onDeleteChannel(ctx actor.Context, m *deleteChannel) {
 	s.commit(ctx, "channelDeleted", channelDeleted{m.Channel, gone}, s.channelStream(m.Channel, gone))
 	t := s.topic()
 	t.channel, t.incarnation = m.Channel, gone
-	s.say(ctx, s.node.router, &revoke{Topic: t, Reason: ChannelGone, By: s.actorOf(gone)})
+	s.say(ctx, s.node.router, &revoke{Topic: t, Seq: s.seq, Reason: ChannelGone, By: s.actorOf(gone)})
 	s.retire(ctx, gone, NoSuchChannel)
 	s.reply(ctx, m.Caller, Done{})
 }
@@ -70,10 +70,10 @@ func (s *server) onSubscribe(ctx actor.Context, m *subscribe) {
 	case m.HasChannel:
 		t := s.topic()
 		t.channel, t.incarnation = m.Channel, incarnation
-		s.say(ctx, s.node.router, &attach{Session: m.Session, User: m.User, Topic: t})
+		s.say(ctx, s.node.router, &attach{Session: m.Session, User: m.User, Topic: t, Seq: s.seq})
 		s.say(ctx, ctx.Self(), &subscribeChannel{Caller: m.Caller, incarnation: incarnation})
 	default:
-		s.say(ctx, s.node.router, &attach{Session: m.Session, User: m.User, Topic: s.topic()})
+		s.say(ctx, s.node.router, &attach{Session: m.Session, User: m.User, Topic: s.topic(), Seq: s.seq})
 		s.reply(ctx, m.Caller, Subscribed{})
 	}
 }
@@ -144,31 +144,28 @@ func (s *server) channelStream(name string, incarnation uint64) persistence.Stre
 
 // noteEnd notes whose subscriptions an event of the replay ends. Events that a snapshot
 // covers need no note: what they ended was said before the snapshot was saved.
-func (s *server) noteEnd(event any) {
-	t := s.topic()
+func (s *server) noteEnd(seq uint64, event any) {
+	end := revoke{Topic: s.topic(), Seq: seq}
 	switch e := event.(type) {
 	case memberLeft:
-		s.repeat = append(s.repeat, revoke{Topic: t, User: e.User, Reason: MembershipEnded})
+		end.User, end.Reason = e.User, MembershipEnded
 	case channelDeleted:
-		t.channel, t.incarnation = e.Channel, e.Incarnation
-		s.repeat = append(s.repeat, revoke{Topic: t, Reason: ChannelGone})
+		end.Topic.channel, end.Topic.incarnation, end.Reason = e.Channel, e.Incarnation, ChannelGone
 	case serverDeleted:
-		s.repeat = append(s.repeat, revoke{Topic: t, Reason: ServerGone})
+		end.Reason = ServerGone
+	default:
+		return
 	}
+	s.repeat = append(s.repeat, end)
 }
 
 // endAgain tells the router of ends that a crash may have kept from it: somebody who has left
-// must not hear what is posted. Whoever has joined again since is left alone, and so is a
-// channel that exists again.
+// must not hear what is posted.
 func (s *server) endAgain(ctx actor.Context) {
 	for i := range s.repeat {
-		switch r := &s.repeat[i]; {
-		case r.Reason == MembershipEnded && r.Topic == s.topic() && s.guild.isMember(r.User):
-		case r.Reason == ChannelGone && r.Topic.whole() == s.topic() && s.guild.channel(r.Topic.channel) != 0:
-		default:
-			r.By = s.actorOf(r.Topic.incarnation)
-			s.say(ctx, s.node.router, r)
-		}
+		end := &s.repeat[i]
+		end.By = s.actorOf(end.Topic.incarnation)
+		s.say(ctx, s.node.router, end)
 	}
 	s.repeat = nil
 }

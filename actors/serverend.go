@@ -18,7 +18,7 @@ func (s *server) remove(ctx actor.Context, caller Caller) {
 		s.warnChannel(ctx, c.Incarnation)
 	}
 	s.commit(ctx, "serverDeleted", serverDeleted{}, drops...)
-	s.say(ctx, s.node.router, &revoke{Topic: topic, Reason: ServerGone})
+	s.say(ctx, s.node.router, &revoke{Topic: topic, Seq: s.seq, Reason: ServerGone})
 	for _, c := range was.Channels {
 		s.retire(ctx, c.Incarnation, NoSuchServer)
 	}
