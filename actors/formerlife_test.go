@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 
@@ -120,4 +121,42 @@ func TestAnotherReadsMessagesAnswerNothing(t *testing.T) {
 	if len(reply.List) != 2 || reply.List[0].Text != "5" {
 		t.Errorf("messages 5 and 6 are %v", reply.List)
 	}
+}
+
+// TestAPauseForAnotherRestartsNothing crashes a channel until the pause before its restart is long,
+// and then its server, which stops it. Another one of that name has begun when the pause is over.
+func TestAPauseForAnotherRestartsNothing(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var restarts atomic.Int32
+		p := startNode(t, persistence.Config{FS: vfstest.NewMem()}, func(c *Config) {
+			c.Fault = func(kind Kind, msg any) {
+				switch msg.(type) {
+				case *countMessages:
+					if kind == KindChannel {
+						panic("injected")
+					}
+				case *serverChannels:
+					if kind == KindServer {
+						panic("injected")
+					}
+				case *actor.Restarting:
+					if kind == KindChannel {
+						restarts.Add(1)
+					}
+				}
+			}
+		})
+		alice := enter(t, p, "alice")
+		alice.ask(CreateServer{"s", ""})
+		const crashes = 5
+		for range crashes {
+			alice.ask(CountMessages{"s", "general"})
+		}
+		alice.ask(ServerChannels{"s"})
+		alice.ask(&Post{Server: "s", Channel: "general", Text: "x"})
+		time.Sleep(maxRestartDelay)
+		if n := restarts.Load(); n != crashes-1 {
+			t.Errorf("after %d crashes, of which the last was its end: %d restarts", crashes, n)
+		}
+	})
 }

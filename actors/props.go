@@ -253,7 +253,7 @@ const (
 	maxRestartDelay = 5 * time.Second
 )
 
-func (restartLater) HandleFailure(_ *actor.ActorSystem, s actor.Supervisor, child *actor.PID, rs *actor.RestartStatistics, _, _ any) {
+func (restartLater) HandleFailure(system *actor.ActorSystem, s actor.Supervisor, child *actor.PID, rs *actor.RestartStatistics, _, _ any) {
 	rs.Fail()
 	failures := rs.NumberOfFailures(restartWindow)
 	if failures <= 1 {
@@ -261,7 +261,12 @@ func (restartLater) HandleFailure(_ *actor.ActorSystem, s actor.Supervisor, chil
 		return
 	}
 	delay := min(firstDelay<<min(failures-2, 16), maxRestartDelay)
-	time.AfterFunc(delay, func() { s.RestartChildren(child) })
+	crashed, _ := system.ProcessRegistry.Get(child)
+	time.AfterFunc(delay, func() {
+		if now, _ := system.ProcessRegistry.Get(child); now == crashed { // or its parent has stopped it, and another has its name
+			s.RestartChildren(child)
+		}
+	})
 }
 
 // engineLog keeps the engine's Info lines out of the log: they print whole messages, which
