@@ -47,7 +47,7 @@ func (s *session) arrive(ctx actor.Context, f *flight, reply LoggedIn) (waits bo
 		return false
 	}
 	s.endAuto()
-	s.auto = &autoSubscription{login: f.ref, reply: reply, open: map[uint64]question{}, pause: firstPause}
-	s.askFor(ctx, question{first: true})
+	s.auto = &autoSubscription{login: f.ref, reply: reply, open: map[uint64]string{}, pause: firstPause}
+	s.askFor(ctx, "")
 	return true
 }

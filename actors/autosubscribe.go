@@ -12,20 +12,18 @@ import (
 // autoSubscription is what a session asks for that. It lasts until the user logs in again, or the
 // session gets another user or none.
 type autoSubscription struct {
-	login   uint64              // ref of the login, which waits for the first questions; 0 once it is answered
-	reply   LoggedIn            // the login's answer
-	left    int                 // questions the login waits for that are not answered yet
-	open    map[uint64]question // those that are not answered yet, by Ref
-	lacking map[string]bool     // servers whose subscription the storage refused, to be asked again; "" is the list of servers
-	pause   time.Duration       // how long to wait before the next time
-	timer   *time.Timer         // of that pause; nil when it does not run
+	login   uint64            // ref of the login, which waits until nothing is open; 0 once it is answered
+	reply   LoggedIn          // the login's answer
+	waiting []string          // servers to subscribe to, not asked yet; "" is the list of servers
+	open    map[uint64]string // those that are asked and have not answered yet, by Ref
+	lacking map[string]bool   // those that the storage refused, to be asked again
+	pause   time.Duration     // how long to wait before the next time
+	timer   *time.Timer       // of that pause; nil when it does not run
 }
 
-// question is what the session asks by itself.
-type question struct {
-	server string // the server to subscribe to; "" asks for the list of servers
-	first  bool   // the login waits for the answer
-}
+// askedTogether is how many servers a session asks by itself at a time: the gate does not count
+// them, and a user may have joined thousands.
+const askedTogether = 8
 
 // What the storage refused is asked again after a pause, which doubles each time: short at
 // first, since the trouble may soon be over.
@@ -60,28 +58,24 @@ func (auto *autoSubscription) awaits(ref uint64) bool {
 	return is
 }
 
-// answered forgets a question that is answered, and returns it.
-func (auto *autoSubscription) answered(ref uint64) question {
-	q := auto.open[ref]
-	delete(auto.open, ref)
-	if q.first {
-		auto.left--
+// askFor asks for servers, a few at a time.
+func (s *session) askFor(ctx actor.Context, servers ...string) {
+	auto := s.auto
+	auto.waiting = append(auto.waiting, servers...)
+	for len(auto.waiting) > 0 && len(auto.open) < askedTogether {
+		server := auto.waiting[0]
+		auto.waiting = auto.waiting[1:]
+		s.lastRef++
+		auto.open[s.lastRef] = server
+		if me := s.caller(ctx, s.lastRef); server == "" {
+			s.node.dir.Tell(ctx, &joinedServers{me, s.user})
+		} else {
+			s.node.dir.Tell(ctx, &subscribe{me, s.user, Subscribe{Server: server}})
+		}
 	}
-	return q
-}
-
-func (s *session) askFor(ctx actor.Context, q question) {
-	s.lastRef++
-	s.auto.open[s.lastRef] = q
-	if q.first {
-		s.auto.left++
+	if len(auto.waiting) == 0 {
+		auto.waiting = nil
 	}
-	me := s.caller(ctx, s.lastRef)
-	if q.server == "" {
-		s.node.dir.Tell(ctx, &joinedServers{me, s.user})
-		return
-	}
-	s.node.dir.Tell(ctx, &subscribe{me, s.user, Subscribe{Server: q.server}})
 }
 
 // onSubscribed takes an answer to what the session asks by itself: first comes the list of
@@ -91,21 +85,18 @@ func (s *session) onSubscribed(ctx actor.Context, m *answer) {
 		return
 	}
 	auto := s.auto
-	q := auto.answered(m.Ref)
 	if codeOf(m.Reply) == StorageDown {
-		s.askLater(ctx, q.server)
+		s.askLater(ctx, auto.open[m.Ref])
 	}
-	if list, is := m.Reply.(Servers); is {
-		for _, name := range list.Names {
-			s.askFor(ctx, question{name, q.first})
-		}
-	}
-	if auto.left == 0 && auto.login != 0 {
+	delete(auto.open, m.Ref)
+	list, _ := m.Reply.(Servers)
+	s.askFor(ctx, list.Names...)
+	if len(auto.open) == 0 && auto.login != 0 {
 		s.arrived(ctx)
 	}
 }
 
-// arrived answers the login, when all that it waited for is answered.
+// arrived answers the login, when all that was asked is answered.
 func (s *session) arrived(ctx actor.Context) {
 	auto := s.auto
 	f, ref := s.find(auto.login), auto.login
@@ -141,14 +132,14 @@ func (s *session) onAskAgain(ctx actor.Context) {
 	lacking := s.auto.lacking
 	s.auto.lacking, s.auto.timer = nil, nil
 	for server := range lacking {
-		s.askFor(ctx, question{server: server})
+		s.askFor(ctx, server)
 	}
 }
 
 // subscribeTo subscribes to a server that the user has joined later.
 func (s *session) subscribeTo(ctx actor.Context, name string) {
 	if !s.gone && s.auto != nil {
-		s.askFor(ctx, question{server: name})
+		s.askFor(ctx, name)
 	}
 }
 

@@ -120,11 +120,11 @@ func (s *session) onClosed(ctx actor.Context) {
 }
 
 // onAfterwards takes an answer that comes after the connection has ended. A login that
-// subscribes is done when the last of its subscriptions is answered.
+// subscribes is done when all that it has asked is answered; it asks no more.
 func (s *session) onAfterwards(ctx actor.Context, m *answer) {
 	ref := m.Ref
 	if auto := s.auto; auto.awaits(ref) {
-		if auto.answered(ref); auto.left == 0 {
+		if delete(auto.open, ref); len(auto.open) == 0 {
 			ref = auto.login
 		}
 	}

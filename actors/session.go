@@ -471,8 +471,8 @@ func (s *session) view() any {
 		return flightView{commandName(f.req), f.req.Bytes, millis(time.Since(f.begun)), f.admitted, f.reply != nil}
 	})
 	v.Waiting = fewOf(s.waiting, commandName)
-	if s.auto != nil {
-		v.Arriving = s.auto.left
+	if s.auto != nil && s.auto.login != 0 {
+		v.Arriving = len(s.auto.open) + len(s.auto.waiting)
 	}
 	return v
 }
