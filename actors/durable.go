@@ -43,6 +43,7 @@ type durable struct {
 
 	unsent  []utterance // said, waiting for the journal; in order
 	backlog []any       // commands that arrived while recovering; the gate bounds them as it bounds all requests
+	inHand  any         // a command that had to wait, while it is handled at last: if that crashes, mend answers it
 }
 
 // entity is what differs between the durable actors.
@@ -125,8 +126,13 @@ func (d *durable) receive(ctx actor.Context) {
 	}
 }
 
-// mend answers those who wait for an actor that crashed while it stopped or restarted.
+// mend answers those who wait for an actor that crashed while it stopped or restarted, or while
+// it handled a command because of another message: the guard knows only that one.
 func (d *durable) mend(ctx actor.Context, msg any) {
+	if d.inHand != nil {
+		answerForCrashed(telemetry.Taken(ctx, d.inHand))
+		d.inHand = nil
+	}
 	switch msg.(type) {
 	case *actor.Restarting:
 		d.abandon(ctx)
@@ -210,9 +216,9 @@ func (d *durable) restored(ctx actor.Context, m *persistence.Recovered) {
 		d.entity.recovered(ctx)
 	}
 	for len(d.backlog) > 0 && d.phase != recovering {
-		msg := d.backlog[0]
-		d.backlog = d.backlog[1:]
-		telemetry.PickUp(ctx, msg, d.judge)
+		d.inHand, d.backlog = d.backlog[0], d.backlog[1:]
+		telemetry.PickUp(ctx, d.inHand, d.judge)
+		d.inHand = nil
 	}
 	if len(d.backlog) == 0 {
 		d.backlog = nil // its memory would keep all that has been in it

@@ -2,9 +2,13 @@ package actors
 
 import (
 	"runtime"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 	"weak"
+
+	"github.com/asynkron/protoactor-go/actor"
 
 	"elemental/persistence"
 	"elemental/persistence/vfs/vfstest"
@@ -33,4 +37,50 @@ func TestWhatARecoveryHeldIsNotKept(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestWhoCrashesAnActorLaterIsAnsweredAtOnce crashes a handler in the midst of a command that
+// another message has brought about: the state that it waited for, or a password's hash.
+func TestWhoCrashesAnActorLaterIsAnsweredAtOnce(t *testing.T) {
+	for name, command := range map[string]any{
+		"state":         &Post{Server: "s", Channel: "general", Text: "x"},
+		"user's hash":   Login{"alice", "p"},
+		"server's hash": JoinServer{"s", "sp"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				var armed atomic.Bool
+				p := startNode(t, persistence.Config{FS: vfstest.NewMem()}, func(c *Config) {
+					c.Now = func() time.Time {
+						strikeOnce(&armed)
+						return time.Now()
+					}
+				})
+				alice := enter(t, p, "alice")
+				alice.ask(CreateServer{"s", "sp"})
+				p.node.dir = badWord{p.node.dir, &armed}
+				armed.Store(true)
+				begun := time.Now()
+				if reply := alice.ask(command); reply != (Refused{Code: OutcomeUnknown}) || time.Since(begun) > time.Second {
+					t.Errorf("%v after %v", reply, time.Since(begun))
+				}
+				if reply := alice.ask(command); codeOf(reply) != "" {
+					t.Errorf("again: %v", reply)
+				}
+			})
+		})
+	}
+}
+
+// badWord is a Directory that a server's word to a user crashes.
+type badWord struct {
+	Directory
+	armed *atomic.Bool
+}
+
+func (d badWord) Tell(ctx actor.SenderContext, msg addressed) {
+	if _, is := msg.(*membershipChanged); is {
+		strikeOnce(d.armed)
+	}
+	d.Directory.Tell(ctx, msg)
 }

@@ -1,6 +1,10 @@
 package actors
 
-import "github.com/asynkron/protoactor-go/actor"
+import (
+	"github.com/asynkron/protoactor-go/actor"
+
+	"elemental/actors/telemetry"
+)
 
 // This file is what a server does with its password. Creating, joining and deleting
 // it go through the hash workers, and are checked again when the hash is there. A
@@ -32,15 +36,20 @@ func (s *server) onHashDone(ctx actor.Context, m *hashDone) {
 		return // asked before a restart
 	}
 	delete(s.hashing, m.Ref)
-	if m.Refused != "" {
+	s.inHand = telemetry.Aside(ctx, h.command)
+	switch {
+	case m.Refused != "":
 		s.refuse(ctx, h.command.(asked).from(), m.Refused)
-		return
+	case h.compare != "" && h.compare != s.guild.Password:
+		s.command(ctx, h.command) // begin again with the present password
+	default:
+		s.hashed(ctx, h.command, m)
 	}
-	if h.compare != "" && h.compare != s.guild.Password {
-		s.command(ctx, h.command)
-		return
-	}
-	switch c := h.command.(type) {
+	s.inHand = nil
+}
+
+func (s *server) hashed(ctx actor.Context, command any, m *hashDone) {
+	switch c := command.(type) {
 	case *createServer:
 		s.finishCreate(ctx, c, m.Hash)
 	case *joinServer:

@@ -7,6 +7,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 
+	"elemental/actors/telemetry"
 	"elemental/persistence"
 )
 
@@ -302,6 +303,7 @@ func (u *user) onHashDone(ctx actor.Context, m *hashDone) {
 		return // asked before a restart
 	}
 	delete(u.hashing, m.Ref)
+	u.inHand = telemetry.Aside(ctx, h.command)
 	caller := h.command.(asked).from()
 	switch {
 	case m.Refused != "":
@@ -311,6 +313,7 @@ func (u *user) onHashDone(ctx actor.Context, m *hashDone) {
 	default:
 		u.hashed(ctx, h, m)
 	}
+	u.inHand = nil
 }
 
 func (u *user) hashed(ctx actor.Context, h hashing, m *hashDone) {
