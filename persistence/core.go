@@ -46,7 +46,7 @@ type core struct {
 	writing        bool       // the writer has a job
 	writeBegun     time.Time  // when it got that job
 	hangs          bool       // the log has said that the job takes long
-	flying         *batch     // the batch that the writer has
+	flying         *batch     // the batch that the writer has; nil if it has none
 	gathering      bool       // a batch is being collected
 	scratch        []byte     // of dataOf
 	waiting        []*batch   // the oldest is written next; only the last has room
@@ -175,7 +175,7 @@ func (c *core) onWritten(w written) {
 		c.nextSeq += uint64(len(w.batch.recs))
 		c.marked = w.batch.recs[len(w.batch.recs)-1].of == nil
 		c.lastWrite = time.Now()
-		c.landing = w.batch
+		c.landing, c.flying = w.batch, nil
 		c.goOn()
 		c.committed(w.batch, live.number, at)
 		c.landing = nil
