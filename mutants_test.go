@@ -179,7 +179,7 @@ var mutants = []mutant{
 	{
 		name: "channel not told of its deletion before the journal",
 		file: "actors/serverchannels.go", by: actorStates,
-		old: "		ctx.Send(kid.pid, &ending{})\n",
+		old: "		ctx.Send(pid, &ending{})\n",
 		new: "",
 	},
 	{

@@ -119,7 +119,7 @@ func (s *server) newChannel(id string) func() actor.Actor {
 	if err != nil || made == nil {
 		return nil
 	}
-	t := topic{s.name, s.guild.Incarnation, made.Channel, incarnation}
+	t := s.topicOf(made.Channel, incarnation)
 	n, stream := s.node, s.channelStream(t.channel, t.incarnation)
 	return func() actor.Actor {
 		c := &channel{topic: t, id: id, reads: map[uint64]reading{}}

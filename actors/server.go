@@ -2,7 +2,6 @@ package actors
 
 import (
 	"slices"
-	"strconv"
 
 	"github.com/asynkron/protoactor-go/actor"
 
@@ -227,12 +226,7 @@ func (s *server) onJoin(ctx actor.Context, m *joinServer) {
 }
 
 func (s *server) onLeave(ctx actor.Context, m *leaveServer) {
-	code := s.guild.checkMember(m.User)
-	if code == "" && !s.writable() {
-		code = StorageDown
-	}
-	if code != "" {
-		s.refuse(ctx, m.Caller, code)
+	if !s.may(ctx, m.Caller, s.guild.checkMember(m.User)) {
 		return
 	}
 	s.commit(ctx, "memberLeft", memberLeft{User: m.User})
@@ -344,6 +338,11 @@ func (s *server) topic() topic {
 	return topic{server: s.name, serverIncarnation: s.guild.Incarnation}
 }
 
+// topicOf is what a subscription to one of its channels is for.
+func (s *server) topicOf(channel string, incarnation uint64) topic {
+	return topic{s.name, s.guild.Incarnation, channel, incarnation}
+}
+
 func (s *server) reset() {
 	s.guild, s.repeat, s.buried = newGuild(), nil, 0
 	clear(s.lastWord)
@@ -451,8 +450,7 @@ func (s *server) view() any {
 		Locked:  g.Password != "",
 		Members: fewOf(g.Members, func(name string) string { return name }),
 		Channels: fewOf(g.Channels, func(c channelCreated) serverChannelView {
-			awake := s.kids.live[strconv.FormatUint(c.Incarnation, 10)] != nil
-			return serverChannelView{c.Channel, c.Incarnation, awake}
+			return serverChannelView{c.Channel, c.Incarnation, s.actorOf(c.Incarnation) != nil}
 		}),
 		Awake: s.kids.view(), ImageBytes: len(g.Image), Owed: s.owedView(),
 		Waiting: len(s.askers), Hashing: len(s.hashing),

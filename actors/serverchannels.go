@@ -33,8 +33,11 @@ func (s *server) forward(ctx actor.Context, m channelBound) {
 }
 
 func (s *server) toChannel(ctx actor.Context, incarnation uint64, msg any) {
-	s.kids.deliver(ctx, strconv.FormatUint(incarnation, 10), msg)
+	s.kids.deliver(ctx, kidName(incarnation), msg)
 }
+
+// kidName is the name of a channel's actor.
+func kidName(incarnation uint64) string { return strconv.FormatUint(incarnation, 10) }
 
 func (s *server) onCreateChannel(ctx actor.Context, m *createChannel) {
 	if !s.may(ctx, m.Caller, s.guild.checkCreateChannel(m)) {
@@ -51,9 +54,7 @@ func (s *server) onDeleteChannel(ctx actor.Context, m *deleteChannel) {
 	gone := s.guild.channel(m.Channel)
 	s.warnChannel(ctx, gone)
 	s.commit(ctx, "channelDeleted", channelDeleted{m.Channel, gone}, s.channelStream(m.Channel, gone))
-	t := s.topic()
-	t.channel, t.incarnation = m.Channel, gone
-	s.say(ctx, s.node.router, &revoke{Topic: t, Seq: s.seq, Reason: ChannelGone, By: s.actorOf(gone)})
+	s.say(ctx, s.node.router, &revoke{Topic: s.topicOf(m.Channel, gone), Seq: s.seq, Reason: ChannelGone, By: s.actorOf(gone)})
 	s.retire(ctx, gone, NoSuchChannel)
 	s.reply(ctx, m.Caller, Done{})
 }
@@ -68,9 +69,7 @@ func (s *server) onSubscribe(ctx actor.Context, m *subscribe) {
 	case code != "":
 		s.refuse(ctx, m.Caller, code)
 	case m.HasChannel:
-		t := s.topic()
-		t.channel, t.incarnation = m.Channel, incarnation
-		s.say(ctx, s.node.router, &attach{Session: m.Session, User: m.User, Topic: t, Seq: s.seq})
+		s.say(ctx, s.node.router, &attach{Session: m.Session, User: m.User, Topic: s.topicOf(m.Channel, incarnation), Seq: s.seq})
 		s.say(ctx, ctx.Self(), &subscribeChannel{Caller: m.Caller, incarnation: incarnation})
 	default:
 		s.say(ctx, s.node.router, &attach{Session: m.Session, User: m.User, Topic: s.topic(), Seq: s.seq})
@@ -90,7 +89,7 @@ func (s *server) onSubscribeChannel(ctx actor.Context, m *subscribeChannel) {
 
 // actorOf is a channel's actor, or nil if the channel is not in memory.
 func (s *server) actorOf(incarnation uint64) *actor.PID {
-	if kid := s.kids.live[strconv.FormatUint(incarnation, 10)]; kid != nil {
+	if kid := s.kids.live[kidName(incarnation)]; kid != nil {
 		return kid.pid
 	}
 	return nil
@@ -99,16 +98,16 @@ func (s *server) actorOf(incarnation uint64) *actor.PID {
 // warnChannel tells a channel's actor, if there is one, that it is about to be deleted.
 // It hears so before the journal can end its stream.
 func (s *server) warnChannel(ctx actor.Context, incarnation uint64) {
-	if kid := s.kids.live[strconv.FormatUint(incarnation, 10)]; kid != nil {
-		ctx.Send(kid.pid, &ending{})
+	if pid := s.actorOf(incarnation); pid != nil {
+		ctx.Send(pid, &ending{})
 	}
 }
 
 // spareChannels tells the channels that they go on, after a deletion that the journal refused.
 func (s *server) spareChannels(ctx actor.Context) {
 	for _, c := range s.guild.Channels {
-		if kid := s.kids.live[strconv.FormatUint(c.Incarnation, 10)]; kid != nil {
-			ctx.Send(kid.pid, &spared{})
+		if pid := s.actorOf(c.Incarnation); pid != nil {
+			ctx.Send(pid, &spared{})
 		}
 	}
 }
@@ -117,7 +116,7 @@ func (s *server) spareChannels(ctx actor.Context) {
 // the server holds back, because it has asked the channel to rest, are refused with why: the
 // channel may end without seeing them.
 func (s *server) retire(ctx actor.Context, incarnation uint64, why Code) {
-	kid := s.kids.live[strconv.FormatUint(incarnation, 10)]
+	kid := s.kids.live[kidName(incarnation)]
 	if kid == nil {
 		return
 	}
@@ -150,7 +149,7 @@ func (s *server) noteEnd(seq uint64, event any) {
 	case memberLeft:
 		end.User, end.Reason = e.User, MembershipEnded
 	case channelDeleted:
-		end.Topic.channel, end.Topic.incarnation, end.Reason = e.Channel, e.Incarnation, ChannelGone
+		end.Topic, end.Reason = s.topicOf(e.Channel, e.Incarnation), ChannelGone
 	case serverDeleted:
 		end.Reason = ServerGone
 	default:
