@@ -96,6 +96,7 @@ func (w *world) stop() error {
 			w.t.Fatal(err)
 		}
 	}
+	w.audit()
 	w.system.Shutdown()
 	if n := w.crashes.Load(); n > w.mayCrash.Load() {
 		w.t.Errorf("the persistence actor crashed %d times", n)
@@ -127,6 +128,7 @@ func hear[T any](w *world) T {
 // recover asks for a stream and gives what came.
 func (w *world) recover(s Stream) *Recovered {
 	w.t.Helper()
+	w.audit()
 	w.tell(&Recover{Stream: s, ReplyTo: w.owner})
 	for {
 		if r := hear[*Recovered](w); r.Stream == s {

@@ -165,6 +165,7 @@ func (m *model) mustBeGone(s *owned, r *Recovered) {
 // read failed meanwhile, or a dropped stream's files could not be removed.
 func (m *model) ask(s *owned) (*Recovered, bool) {
 	m.w.t.Helper()
+	m.w.audit()
 	before := m.failedReads()
 	m.w.tell(&Recover{Stream: s.name, ReplyTo: m.w.owner})
 	for {
