@@ -148,7 +148,6 @@ func (c *core) oldestNeeded() uint32 {
 func (c *core) roll() {
 	c.number++
 	live := c.live()
-	c.lastTry = time.Now()
 	c.startWriter(writerJob{next: c.nextSeq, open: &header{
 		Format: journalFormat, Version: journalVersion,
 		Segment: c.number, Oldest: c.oldestNeeded(),

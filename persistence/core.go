@@ -56,12 +56,11 @@ type core struct {
 	failure        error // why nothing can be written; nil when all is well
 	marked         bool  // the newest record is a mark
 	lastWrite      time.Time
-	lastTry        time.Time // to open a segment after a failure
-	landing        *batch    // on disk, while its owners are being told
-	inHand         any       // the message that is being handled; stays set after a panic
-	answer         any       // the answer of writer or worker that is being handled; likewise
-	panicked       bool      // a handler has panicked; its half-done work is to be given up
-	poisoned       bool      // memory and disk may differ; only a new process may write
+	landing        *batch // on disk, while its owners are being told
+	inHand         any    // the message that is being handled; stays set after a panic
+	answer         any    // the answer of writer or worker that is being handled; likewise
+	panicked       bool   // a handler has panicked; its half-done work is to be given up
+	poisoned       bool   // memory and disk may differ; only a new process may write
 
 	// checkpoints
 	keeper   pid
@@ -204,7 +203,6 @@ func (c *core) fail(err error) {
 	c.counts.failed()
 	c.failure = err
 	c.writable.Store(false)
-	c.lastTry = time.Now()
 	c.refuseWaiting(unavailable(err))
 }
 
