@@ -29,7 +29,7 @@ type outbox struct {
 	dead      bool    // the socket is closed
 
 	changed     sync.Cond       // only the connection's reader waits for it
-	subscribing int             // unanswered requests to subscribe
+	subscribing bool            // the oldest unanswered request is one to subscribe
 	slack       int             // size of the largest answer since everything was written last
 	pending     int             // unanswered requests
 	pages       int             // turns for large answers that one of them has
@@ -209,7 +209,7 @@ func (c *conn) push(event *actors.Event) (how class, overflow bool) {
 	case overflow:
 		c.sayDisconnected()
 		o.changed.Signal()
-	case o.subscribing > 0:
+	case o.subscribing:
 		o.held = append(o.held, event)
 		o.heldBytes += len(event.Bytes)
 	default:

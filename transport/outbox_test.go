@@ -131,6 +131,28 @@ func TestPushesWaitForTheAnswerToASubscribe(t *testing.T) {
 	}
 }
 
+// TestPushesDoNotWaitForALaterSubscribe: what is pushed before a logout comes before the logout's
+// answer, even if the client has sent a subscribe behind it.
+func TestPushesDoNotWaitForALaterSubscribe(t *testing.T) {
+	s, l := startStation(t, testConfig(), nil)
+	client := dial(t, l)
+	client.send(`{"call":"logout"}{"call":"ping"}{"call":"subscribe","servername":"s"}{"call":"ping"}`)
+	f := s.session(t, 0)
+	logout, ping := f.request(t, 0), f.request(t, 1)
+	f.out.Push(&actors.Event{Bytes: []byte("of the former user\n")})
+	f.out.Answer(logout, actors.Done{})
+	f.out.Answer(ping, actors.Done{})
+	client.expect("of the former user")
+	client.expect(`{"resp":true}`)
+	client.expect(`{"resp":true}`)
+	subscribe := f.request(t, 2)
+	f.request(t, 3) // what is behind a subscribe does not wait in the connection
+	f.out.Push(&actors.Event{Bytes: []byte("of the subscription\n")})
+	f.out.Answer(subscribe, actors.Subscribed{})
+	client.expect(`{"resp":true}`)
+	client.expect("of the subscription")
+}
+
 // TestPushesThatWaitAreBounded ends the connection where they are more than an outbox may hold.
 func TestPushesThatWaitAreBounded(t *testing.T) {
 	cfg := testConfig()

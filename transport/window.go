@@ -5,8 +5,8 @@ package transport
 
 // admit waits until the connection may have one more request under way: the window has a place
 // and the client reads its answers. A post that is sent ahead, and a request that may have a
-// large answer, also wait for their turn among the connections; the latter waits for all
-// requests before it too. admit reports false if the connection has ended.
+// large answer, also wait for their turn among the connections; the latter and a Subscribe wait
+// for all requests before them too. admit reports false if the connection has ended.
 func (c *conn) admit(w weight) bool {
 	o := &c.out
 	o.mu.Lock()
@@ -66,6 +66,8 @@ func (c *conn) window(w weight) int {
 	switch {
 	case w.pages() > 0 || c.out.pages > 0:
 		return 1
+	case w == aSubscription: // pushes wait for its answer, but not for the answers before it
+		return 1
 	case w == aPost && c.sendsAhead():
 		return min(most, c.shared.commons.share())
 	}
@@ -96,7 +98,7 @@ func (c *conn) admitted(w weight) {
 	case aPost:
 		c.out.posts++
 	case aSubscription:
-		c.out.subscribing++
+		c.out.subscribing = true
 	}
 }
 
@@ -120,7 +122,7 @@ func (c *conn) answered(w weight) {
 	case aPost:
 		o.posts--
 	case aSubscription:
-		if o.subscribing--; !o.ended { // another Subscribe can begin only now, so what is held is not of it
+		if o.subscribing = false; !o.ended {
 			c.letGo()
 		}
 	}
@@ -145,7 +147,7 @@ func (c *conn) giveTurns() {
 func (c *conn) giveBack() {
 	c.out.mu.Lock()
 	defer c.out.mu.Unlock()
-	c.out.pending, c.out.posts, c.out.subscribing = 0, 0, 0
+	c.out.pending, c.out.posts, c.out.subscribing = 0, 0, false
 	c.giveTurns()
 }
 
