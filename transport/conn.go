@@ -40,7 +40,7 @@ type conn struct {
 	opened   int64         // when the connection began; this and the next four on the listener's clock
 	begun    atomic.Int64  // when the unfinished request began; 0 for none
 	large    atomic.Int64  // when it took its turn as a large one; 0 for none
-	active   atomic.Int64  // when the last request came; only with IdleTime
+	active   atomic.Int64  // when the last request came or was answered; only with IdleTime
 	closing  atomic.Int64  // when the reader stopped; 0 before
 	loggedIn atomic.Bool
 	greeted  atomic.Bool // somebody has logged in once
@@ -142,6 +142,7 @@ func (c *conn) readRequests() error {
 	for {
 		r, err := c.requests.Next()
 		if c.begun.Load() != 0 {
+			c.noteActive()
 			c.begun.Store(0)
 		}
 		if err != nil {
@@ -158,9 +159,7 @@ func (c *conn) readRequests() error {
 
 // accept sends an admitted request to the session.
 func (c *conn) accept(r *protocol.Request, req *actors.Request) {
-	if c.shared.cfg.IdleTime > 0 {
-		c.active.Store(c.shared.now.Load())
-	}
+	c.noteActive()
 	c.log.received(c.name, r)
 	c.seen.sends()
 	if c.arrived == 0 {
@@ -169,6 +168,13 @@ func (c *conn) accept(r *protocol.Request, req *actors.Request) {
 	}
 	c.session.SendRead(req, c.shared.began.Add(c.arrived))
 	c.arrives() // what is read already
+}
+
+// noteActive begins the idle time anew.
+func (c *conn) noteActive() {
+	if c.shared.cfg.IdleTime > 0 {
+		c.active.Store(c.shared.now.Load())
+	}
 }
 
 // arrives notes when a request comes, if somebody follows requests.

@@ -116,6 +116,32 @@ func TestTimes(t *testing.T) {
 	}
 }
 
+// TestARequestUnderWayIsNotIdle: the idle time begins with the last answer, and not while a
+// request is only half there.
+func TestARequestUnderWayIsNotIdle(t *testing.T) {
+	l := &Listener{cfg: testConfig()}
+	l.cfg.IdleTime, l.cfg.RequestTime = 10*time.Second, time.Minute
+	c := &conn{shared: l, opened: 1}
+	c.greeted.Store(true)
+	at := func(seconds int64, idle bool) {
+		t.Helper()
+		l.now.Store(seconds * int64(time.Second))
+		if l.beyond(c) != idle {
+			t.Errorf("idle %t after %d s", !idle, seconds)
+		}
+	}
+	at(9, false)
+	c.noteActive()
+	c.admitted(light)
+	at(30, false)
+	c.answered(light)
+	at(39, false)
+	c.begun.Store(l.now.Load())
+	at(45, false)
+	c.begun.Store(0) // as if it had not come
+	at(45, true)
+}
+
 // withEnoughTime tries a limit that is short, and longer ones as long as it was over before
 // anything was done: nobody knows how much a busy machine needs.
 func withEnoughTime(t *testing.T, try func(limit time.Duration) (enough bool)) {

@@ -82,7 +82,7 @@ func (l *Listener) beyond(c *conn) bool {
 	case !c.greeted.Load() && l.late(c.opened, l.cfg.LoginTime):
 		return c.quiet()
 	case l.cfg.IdleTime > 0 && l.late(max(c.opened, c.active.Load()), l.cfg.IdleTime):
-		return c.quiet()
+		return c.begun.Load() == 0 && c.quiet()
 	}
 	return false
 }

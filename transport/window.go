@@ -118,6 +118,7 @@ func (c *conn) answered(w weight) {
 		return // the connection has ended and given back everything
 	}
 	o.pending--
+	c.noteActive()
 	switch w {
 	case aPost:
 		o.posts--
