@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -34,11 +35,13 @@ type console struct {
 
 func newConsole(opts *options) *console {
 	return &console{
-		out: newLineWriter(os.Stdout, func(out io.Writer, lines int) {
-			_, _ = fmt.Fprintf(out, "%d lines were left out, nobody read them\n", lines) // as for the other lines
+		out: newLineWriter(os.Stdout, func(lines int) string {
+			return fmt.Sprintf("%d lines were left out, there was no room for them\n", lines)
 		}),
-		log: newLineWriter(os.Stderr, func(out io.Writer, lines int) {
-			newLogger(opts, out).Warn("lines of the log were left out, nobody read it", "lines", lines)
+		log: newLineWriter(os.Stderr, func(lines int) string {
+			var line strings.Builder
+			newLogger(opts, &line).Warn("lines of the log were left out, there was no room for them", "lines", lines)
+			return line.String()
 		}),
 	}
 }

@@ -6,17 +6,18 @@ import (
 	"time"
 )
 
-// lineWriter writes whole lines to an output that may be slow or stuck. It has a goroutine of
-// its own, so Write never waits. Lines for which there is no room are left out.
+// lineWriter writes whole lines to an output that may be slow, stuck, or a file on a full disk. It
+// has a goroutine of its own, so Write never waits. Lines for which there is no room are left out.
 type lineWriter struct {
 	out   io.Writer
-	told  func(out io.Writer, lines int) // writes that lines were left out
-	more  chan struct{}                  // holds one, while there is something to do
+	told  func(lines int) string // the line that says how many were left out
+	more  chan struct{}          // holds one, while there is something to do
 	ended chan struct{}
 
 	mu      sync.Mutex // never held while out is written
 	waiting []byte
-	left    int // lines left out, and not reported yet
+	begun   int // bytes that out is taking or has refused so far
+	left    int // lines left out since the last one that was taken
 	closed  bool
 }
 
@@ -26,9 +27,9 @@ const (
 	lastLines    = time.Second // how long close waits for an output that takes nothing
 )
 
-// newLineWriter begins to write to out. When lines were left out and the output goes on, it
-// calls told, which writes there how many.
-func newLineWriter(out io.Writer, told func(out io.Writer, lines int)) *lineWriter {
+// newLineWriter begins to write to out. Where lines are left out, it writes what told makes of
+// their number.
+func newLineWriter(out io.Writer, told func(lines int) string) *lineWriter {
 	w := &lineWriter{out: out, told: told, more: make(chan struct{}, 1), ended: make(chan struct{})}
 	go w.run()
 	return w
@@ -37,14 +38,23 @@ func newLineWriter(out io.Writer, told func(out io.Writer, lines int)) *lineWrit
 // Write takes one line or several. It does not keep p, and always succeeds.
 func (w *lineWriter) Write(p []byte) (int, error) {
 	w.mu.Lock()
-	if w.closed || len(w.waiting)+len(p) > waitingBytes {
+	if w.closed || w.begun+len(w.waiting)+len(p) > waitingBytes {
 		w.left++
 	} else {
+		w.tell()
 		w.waiting = append(w.waiting, p...)
 	}
 	w.mu.Unlock()
 	w.wake()
 	return len(p), nil
+}
+
+// tell adds a line about those left out before it, if any. w.mu is held.
+func (w *lineWriter) tell() {
+	if w.left > 0 {
+		w.waiting = append(w.waiting, w.told(w.left)...)
+		w.left = 0
+	}
 }
 
 func (w *lineWriter) wake() {
@@ -58,6 +68,7 @@ func (w *lineWriter) wake() {
 // not taken by then are left out, like those that come later.
 func (w *lineWriter) close() {
 	w.mu.Lock()
+	w.tell()
 	w.closed = true
 	w.mu.Unlock()
 	w.wake()
@@ -67,25 +78,36 @@ func (w *lineWriter) close() {
 	}
 }
 
-// run writes everything that waits in one go, so that it keeps up with many writers.
+// run writes everything that waits in one go, so that it keeps up with many writers. What out
+// refuses comes first at the next line.
 func (w *lineWriter) run() {
 	defer close(w.ended)
 	var lines []byte
 	for range w.more {
 		w.mu.Lock()
-		lines, w.waiting = w.waiting, lines[:0]
-		left, closed := w.left, w.closed
-		w.left = 0
+		lines = append(lines, w.waiting...)
+		w.waiting = emptied(w.waiting)
+		w.begun = len(lines)
+		closed := w.closed
 		w.mu.Unlock()
-		_, _ = w.out.Write(lines) // there is nowhere to tell that an output has gone
-		if left > 0 && w.told != nil {
-			w.told(w.out, left)
-		}
+		n, _ := w.out.Write(lines) // there is nowhere to tell that an output has gone
+		lines = lines[:copy(lines, lines[n:])]
+		w.mu.Lock()
+		w.begun = len(lines)
+		w.mu.Unlock()
 		if closed {
 			return
 		}
-		if cap(lines) > keptBuffer {
-			lines = nil
+		if len(lines) == 0 {
+			lines = emptied(lines)
 		}
 	}
+}
+
+// emptied is a buffer to use again, unless that would keep much memory.
+func emptied(buffer []byte) []byte {
+	if cap(buffer) > keptBuffer {
+		return nil
+	}
+	return buffer[:0]
 }
