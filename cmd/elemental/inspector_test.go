@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -201,5 +202,19 @@ func TestCollectorThatIsNotThere(t *testing.T) {
 	gone.Close()
 	p := startProvider(t, "--otlp", url, "--tracesample", "1")
 	p.dial().must("getprovidername")
+	p.Stop()
+}
+
+// The operator's limit on memory is for memory, which the ballast takes none of.
+func TestTheBallastIsBesideTheMemoryLimit(t *testing.T) {
+	p := inspect(t, []string{"GOMEMLIMIT=100MiB"})
+	_, text := p.text(t, "/metrics")
+	found := regexp.MustCompile(`(?m)^go_gc_gomemlimit_bytes (.*)$`).FindStringSubmatch(text)
+	if found == nil {
+		t.Fatalf("no such metric:\n%.300s", text)
+	}
+	if limit, err := strconv.ParseFloat(found[1], 64); err != nil || limit != 100*mib+ballastBytes {
+		t.Errorf("the limit is %s bytes (%v)", found[1], err)
+	}
 	p.Stop()
 }

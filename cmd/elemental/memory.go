@@ -1,6 +1,7 @@
 package main
 
 import (
+	"math"
 	"runtime/debug"
 	"runtime/metrics"
 	"time"
@@ -11,6 +12,15 @@ import (
 // Without it, a small heap would be collected after every few thousand posts, or at each
 // password, and everybody would wait a little each time.
 const ballastBytes = 64 << 20
+
+// takeBallast allocates it. The runtime counts it toward GOMEMLIMIT too, by which the operator
+// means memory, so that limit rises by as much.
+func takeBallast() []byte {
+	if limit := debug.SetMemoryLimit(-1); limit < math.MaxInt64-ballastBytes {
+		debug.SetMemoryLimit(limit + ballastBytes)
+	}
+	return make([]byte, ballastBytes)
+}
 
 // The runtime keeps the memory that a burst has left until it collects garbage the next
 // time, which on a quiet provider is minutes later. returnMemory gives it back to the system

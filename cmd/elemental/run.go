@@ -35,7 +35,7 @@ type daemon struct {
 
 // serve runs the provider until a signal stops it.
 func serve(opts *options, log *slog.Logger, console *console) error {
-	ballast := make([]byte, ballastBytes)
+	ballast := takeBallast()
 	defer runtime.KeepAlive(ballast)
 	stop := stopSignal(log, console)
 	wanted := opts.MaxConnections
