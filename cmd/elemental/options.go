@@ -136,10 +136,23 @@ func (o *options) check() error {
 	if err := o.checkInspector(); err != nil {
 		return err
 	}
-	if where, err := url.Parse(o.OTLP); o.OTLP != "" && (err != nil || where.Host == "" || where.Scheme != "http" && where.Scheme != "https") {
-		return errors.New("--otlp: it has to be a URL such as http://127.0.0.1:4318")
+	if err := o.checkCollector(); err != nil {
+		return err
 	}
 	return o.checkSizes()
+}
+
+func (o *options) checkCollector() error {
+	where, err := url.Parse(o.OTLP)
+	switch {
+	case o.OTLP == "":
+		return nil
+	case err != nil || where.Host == "" || where.Scheme != "http" && where.Scheme != "https":
+		return errors.New("--otlp: it has to be a URL such as http://127.0.0.1:4318")
+	case where.User != nil:
+		return errors.New("--otlp: a URL with a user or password is not taken; put them into the environment variable OTEL_EXPORTER_OTLP_HEADERS")
+	}
+	return nil
 }
 
 // checkInspector refuses an inspector that could not start, and its options without --admin.

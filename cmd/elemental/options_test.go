@@ -163,6 +163,7 @@ func TestBadOptions(t *testing.T) {
 		{args: "--faultlab", mention: []string{"--faultlab", "--admin,"}},
 		{args: "--admintokenfile options_test.go", mention: []string{"--admintokenfile", "--admin,"}},
 		{args: "--otlp collector:4318", mention: []string{"--otlp", "http://"}},
+		{args: "--otlp http://me:secret@collector:4318", mention: []string{"--otlp", "OTEL_EXPORTER_OTLP_HEADERS"}},
 		{args: "--tracesample 1.5", mention: []string{"--tracesample", "1.5"}},
 		{args: "--tracesample=-0.1", mention: []string{"--tracesample"}},
 		{args: "--config /nowhere/at.all", mention: []string{"/nowhere/at.all"}},
