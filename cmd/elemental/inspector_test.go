@@ -140,7 +140,9 @@ func TestTokenOfTheInspector(t *testing.T) {
 // A token that is no secret, or none at all, opens nothing.
 func TestTokenThatIsNone(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "token")
-	for text, mention := range map[string]string{"\n": "no token", "short\n": "16 letters"} {
+	for text, mention := range map[string]string{
+		"\n": "no token", "short\n": "16 letters", "# not a short one\nthe token 0123456789\n": "one line",
+	} {
 		writeFile(t, file, text)
 		p := unstarted(t, "", "--admin", "127.0.0.1:0", "--admintokenfile", file)
 		p.Launch("--admin", "127.0.0.1:0", "--admintokenfile", file)

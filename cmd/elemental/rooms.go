@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"time"
+	"unicode"
 
 	"elemental/actors"
 	"elemental/cmd/elemental/hashing"
@@ -76,9 +77,14 @@ func (o *options) inspector(log *slog.Logger) (inspector.Config, error) {
 	if o.AdminTokenFile == "" {
 		return cfg, nil
 	}
-	token, err := os.ReadFile(o.AdminTokenFile)
-	if cfg.Token = strings.TrimSpace(string(token)); err == nil && cfg.Token == "" {
+	text, err := os.ReadFile(o.AdminTokenFile)
+	cfg.Token = strings.TrimSpace(string(text))
+	switch {
+	case err != nil:
+	case cfg.Token == "":
 		err = fmt.Errorf("%s holds no token", o.AdminTokenFile)
+	case strings.ContainsFunc(cfg.Token, unicode.IsControl): // no header can carry it
+		err = fmt.Errorf("%s holds more than one line, and has to hold the token alone", o.AdminTokenFile)
 	}
 	return cfg, err
 }
