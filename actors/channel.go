@@ -61,7 +61,7 @@ type channelBound interface {
 	asked
 	addressed
 	user() string
-	channel() (server, name string)
+	channel() string
 	check() Code // the refusals that come before that of a stranger
 }
 
@@ -71,10 +71,10 @@ func (m *latestMessages) entity() (Kind, string) { return KindServer, m.Server }
 func (m *countMessages) entity() (Kind, string)  { return KindServer, m.Server }
 func (m *saveChannel) entity() (Kind, string)    { return KindServer, m.Server }
 
-func (m *post) channel() (string, string)           { return m.Server, m.Channel }
-func (m *getMessages) channel() (string, string)    { return m.Server, m.Channel }
-func (m *latestMessages) channel() (string, string) { return m.Server, m.Channel }
-func (m *countMessages) channel() (string, string)  { return m.Server, m.Channel }
+func (m *post) channel() string           { return m.Channel }
+func (m *getMessages) channel() string    { return m.Channel }
+func (m *latestMessages) channel() string { return m.Channel }
+func (m *countMessages) channel() string  { return m.Channel }
 
 func (m *post) user() string           { return m.Author }
 func (m *getMessages) user() string    { return m.User }

@@ -168,22 +168,19 @@ func (g *guild) checkDeleteChannel(m *deleteChannel) Code {
 	return ""
 }
 
-// checkForward tells why a request to a channel is refused; "" if it is not.
-func (g *guild) checkForward(m channelBound) Code {
-	_, name := m.channel()
-	switch {
-	case !g.Exists:
-		return NoSuchServer
-	case g.channel(name) == 0:
-		return NoSuchChannel
+// checkForward finds the channel that a request is for, and tells why it is refused; "" if it
+// is not.
+func (g *guild) checkForward(m channelBound) (incarnation uint64, code Code) {
+	if !g.Exists {
+		return 0, NoSuchServer
 	}
-	if code := m.check(); code != "" {
-		return code
+	if incarnation = g.channel(m.channel()); incarnation == 0 {
+		return 0, NoSuchChannel
 	}
-	if !g.isMember(m.user()) {
-		return NotInServer
+	if code = m.check(); code == "" && !g.isMember(m.user()) {
+		code = NotInServer
 	}
-	return ""
+	return incarnation, code
 }
 
 // serverEvents reads each event type of a server's stream.

@@ -17,12 +17,12 @@ import (
 // does not exist for others: the journal may still refuse it, and then the next channel that
 // is made would get its number, and with it everything that was posted to it.
 func (s *server) forward(ctx actor.Context, m channelBound) {
-	_, name := m.channel()
-	code, incarnation := s.guild.checkForward(m), s.guild.channel(name)
+	incarnation, code := s.guild.checkForward(m)
 	switch {
-	case code == "" && s.guild.Incarnation > s.committed:
+	case code != "":
+	case s.guild.Incarnation > s.committed:
 		code = NoSuchServer
-	case code == "" && incarnation > s.committed:
+	case incarnation > s.committed:
 		code = NoSuchChannel
 	}
 	if code != "" {
