@@ -2,6 +2,7 @@ package actors
 
 import (
 	"net/url"
+	"path"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -151,9 +152,8 @@ type children struct {
 	kind Kind
 	make maker
 	live map[string]*child
-	ids  map[string]string // PID id → name
-	now  int               // sweeps so far
-	shut bool              // the parent stops
+	now  int  // sweeps so far
+	shut bool // the parent stops
 }
 
 // child is a child in memory. When it has not been used for a while or is vacant, it is asked to
@@ -172,7 +172,7 @@ type child struct {
 type maker func(name string) func() actor.Actor
 
 func newChildren(n *node, kind Kind, make maker) children {
-	return children{node: n, kind: kind, make: make, live: map[string]*child{}, ids: map[string]string{}}
+	return children{node: n, kind: kind, make: make, live: map[string]*child{}}
 }
 
 // close makes sure that no child is started any more. When the parent begins to stop, the
@@ -211,7 +211,6 @@ func (c *children) start(ctx actor.Context, name string) *child {
 	}
 	kid := &child{pid: pid, used: c.now}
 	c.live[name] = kid
-	c.ids[pid.Id] = name
 	return kid
 }
 
@@ -261,15 +260,14 @@ func (c *children) stayed(ctx actor.Context, name string) {
 // terminated forgets a child that has stopped. If messages arrived for it meanwhile, it is
 // started again for them.
 func (c *children) terminated(ctx actor.Context, who *actor.PID) {
-	name, ours := c.ids[who.Id]
-	if _, alive := ctx.ActorSystem().ProcessRegistry.Get(who); !ours || alive {
-		return // we were told twice, and a new child of that name has begun
-	}
+	name, err := url.PathUnescape(path.Base(who.Id)) // see start
 	kid := c.live[name]
+	if _, alive := ctx.ActorSystem().ProcessRegistry.Get(who); err != nil || kid == nil || alive {
+		return // we were told twice; a new child of that name may have begun
+	}
 	if kid.resting && !kid.missing {
 		c.node.record.Passivated(c.kind)
 	}
-	delete(c.ids, who.Id)
 	delete(c.live, name)
 	for _, each := range kid.backlog {
 		ctx, msg := telemetry.Taken(ctx, each)

@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -12,6 +13,7 @@ import (
 	"elemental/actors/dispatch"
 	"elemental/actors/telemetry"
 	"elemental/persistence"
+	"elemental/persistence/vfs/vfstest"
 )
 
 // lingerer is a child that takes its time to stop.
@@ -114,5 +116,29 @@ func TestALostWordIsSaidAgain(t *testing.T) {
 	armed.Store(true)
 	if reply := alice.ask(JoinServer{"s", ""}); reply != (Done{}) || armed.Load() {
 		t.Errorf("joining again: %v", reply)
+	}
+}
+
+// TestAnActorOfAnyNameLeavesMemoryAndComesBack uses names that are written in another way in an
+// actor's ID.
+func TestAnActorOfAnyNameLeavesMemoryAndComesBack(t *testing.T) {
+	for _, name := range []string{"a/b", "%2F", "..", ".", "%", "a b+c?d#e", "ü/ß"} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				p := startNode(t, persistence.Config{FS: vfstest.NewMem()}, func(c *Config) { c.Inspect = true })
+				alice := enter(t, p, name)
+				alice.ask(CreateServer{name, ""})
+				time.Sleep(time.Hour)
+				if n := p.KindCounts()[KindUser].Alive + p.KindCounts()[KindServer].Alive; n != 0 {
+					t.Errorf("%d actors are still in memory", n)
+				}
+				if reply, _ := alice.ask(JoinedServers{}).(Servers); fmt.Sprint(reply.Names) != fmt.Sprint([]string{name}) {
+					t.Errorf("joined: %v", reply)
+				}
+				if reply := alice.ask(&Post{Server: name, Channel: "general", Text: "x"}); codeOf(reply) != "" {
+					t.Errorf("post: %v", reply)
+				}
+			})
+		})
 	}
 }
