@@ -233,7 +233,7 @@ func (f *frame) skip(d *Decoder) error {
 		if (kind == '{' || kind == '[') && f.json.StackDepth() >= d.depth {
 			return ErrTooDeep
 		}
-		if f.atName() {
+		if kind == '"' && f.atName() {
 			if f.members++; f.members > maxMembers {
 				return ErrTooLarge
 			}
@@ -247,7 +247,7 @@ func (f *frame) skip(d *Decoder) error {
 	}
 }
 
-// atName reports whether the next token is a name of an object, or its end.
+// atName reports whether a string that comes next is the name of a member.
 func (f *frame) atName() bool {
 	kind, length := f.json.StackIndex(f.json.StackDepth())
 	return kind == '{' && length%2 == 0

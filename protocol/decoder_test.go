@@ -111,6 +111,17 @@ func TestDepthIsExact(t *testing.T) {
 	}
 }
 
+// TestMemberLimitIsExact: members count in nested objects too, the objects themselves do not.
+func TestMemberLimitIsExact(t *testing.T) {
+	nested := `{"x":[` + strings.Repeat(`{"a":1},{},`, maxMembers-2) + `[]],"y":%s}`
+	for last, want := range map[string]error{`{}`: io.EOF, `{"a":1}`: ErrTooLarge} {
+		d := NewDecoder(strings.NewReader(fmt.Sprintf(nested, last)), DecoderConfig{Codec: mustCodec(t, "ascii"), Depth: 5, Limit: noLimit})
+		if _, err := all(d); err != want {
+			t.Errorf("with %s at the end: %v", last, err)
+		}
+	}
+}
+
 func TestSizeLimitIsExact(t *testing.T) {
 	const size = 3000
 	fits := `{"msg":"` + strings.Repeat("x", size-10) + `"}`
