@@ -101,7 +101,8 @@ func Listen(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	cfg.Patience = cmp.Or(cfg.Patience, slowClient)
-	socket, err := net.Listen("tcp", cfg.Addr)
+	host, _, _ := net.SplitHostPort(cfg.Addr) // which Check has done
+	socket, err := net.Listen(transport.Network(host), cfg.Addr)
 	if err != nil {
 		return nil, fmt.Errorf("listen for the inspector: %w", err)
 	}

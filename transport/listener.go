@@ -60,6 +60,15 @@ type Stats struct {
 	SlowReaders int64 // connections ended because their client did not read
 }
 
+// Network is the network to listen in for a host. With "tcp", Go takes 0.0.0.0 for the addresses
+// of IPv6 too, to which whoever names it may not want to open a port.
+func Network(host string) string {
+	if host == "0.0.0.0" {
+		return "tcp4"
+	}
+	return "tcp"
+}
+
 // Listen opens the port. It is called before anything else is started or changed. Connections
 // wait in the system's queue until Serve is called.
 func Listen(cfg Config, log *slog.Logger) (*Listener, error) {
@@ -74,7 +83,7 @@ func Listen(cfg Config, log *slog.Logger) (*Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	socket, err := net.Listen("tcp", net.JoinHostPort(cfg.Host, strconv.Itoa(cfg.Port)))
+	socket, err := net.Listen(Network(cfg.Host), net.JoinHostPort(cfg.Host, strconv.Itoa(cfg.Port)))
 	if err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
 	}

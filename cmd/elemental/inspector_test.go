@@ -152,6 +152,18 @@ func TestTokenThatIsNone(t *testing.T) {
 	}
 }
 
+// Who names the addresses of IPv4 does not open a port to those of IPv6.
+func TestAllOfIPv4(t *testing.T) {
+	token := filepath.Join(t.TempDir(), "token")
+	writeFile(t, token, "sixteen letters, or more")
+	p := startProvider(t, "--host", "0.0.0.0", "--admin", "0.0.0.0:0", "--admintokenfile", token)
+	inspector, err := p.Stdout.Wait("the inspector's address", p.Exited(), func(line string) bool { return strings.Contains(line, "inspector at") })
+	if err != nil || !strings.HasPrefix(p.Addr, "0.0.0.0:") || !strings.Contains(inspector, "//0.0.0.0:") {
+		t.Errorf("it listens at %s, and says %q (%v)", p.Addr, inspector, err)
+	}
+	p.Stop()
+}
+
 // A stop does not wait for the pages that look, nor for a disk that is slow on purpose.
 func TestStopWithOpenStreams(t *testing.T) {
 	p := inspect(t, nil, "--faultlab")

@@ -22,7 +22,7 @@ import (
 // case; in the environment it is ELEMENTAL_ and that name in upper case.
 type options struct {
 	Port                  int    `group:"original" default:"5005" min:"0" max:"65535" help:"TCP port to listen on. 0 takes a free port, which the start line shows."`
-	Host                  string `group:"original" default:"" help:"Address or host name to listen on. Empty means all interfaces."`
+	Host                  string `group:"original" default:"" help:"Address or host name to listen on. Empty means all interfaces, 0.0.0.0 those of IPv4."`
 	Encoding              string `group:"original" default:"ascii" help:"Text encoding of all connections; clients must use the same: ascii, utf-8, latin-1, utf-16 or another usual name."`
 	ProviderName          string `group:"original" default:"LOCALPROVIDER" help:"Name of the provider, sent to clients."`
 	StoragePath           string `group:"original" default:"providerstorage" help:"Folder of everything that the provider stores. It is created when it is missing."`
