@@ -56,6 +56,21 @@ func TestLogIsNotRead(t *testing.T) {
 	}
 }
 
+// TestNobodyReadsTheStartLine has the pipe full that the start line is written to, as a reader that stands
+// still leaves it to the next run: that one starts and stops all the same.
+func TestNobodyReadsTheStartLine(t *testing.T) {
+	p := unstarted(t, filepath.Join(t.TempDir(), "data"))
+	writeFile(t, filepath.Join(p.Dir, "icon.png"), "no picture") // the log says so while it starts
+	p.Env = []string{"FULL=" + fullPipe(t)}
+	p.Wrapper = []string{"sh", "-c", `exec "$0" "$@" >"$FULL"`}
+	p.Launch(on(p.Dir)...)
+	p.WaitLog("a line about the icon", func(line string) bool { return strings.Contains(line, "icon") })
+	p.Signal(syscall.SIGTERM)
+	if code := p.Wait(); code != 0 {
+		t.Errorf("exit code %d\n%s", code, p.Stderr.Text())
+	}
+}
+
 // ended waits for the process's end: one that cannot write can tell nothing of a hang.
 func ended(p *provider) bool {
 	select {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -51,8 +52,8 @@ func serve(opts *options, log *slog.Logger, console *console) error {
 	go returnMemory(quit)
 	served := make(chan error, 1)
 	go func() { served <- d.listener.Serve(d.provider) }()
-	fmt.Println(startLine(opts, d.listener.Addr()))
-	d.inspect()
+	_, _ = fmt.Fprintln(console.out, startLine(opts, d.listener.Addr())) // Write always succeeds
+	d.inspect(console.out)
 	select {
 	case <-stop:
 	case err = <-served:
@@ -137,11 +138,11 @@ func (d *daemon) endTraces(ctx context.Context) {
 	}
 }
 
-// inspect lets people use the inspector, now that there is something to see.
-func (d *daemon) inspect() {
+// inspect lets people use the inspector, now that there is something to see, and prints where.
+func (d *daemon) inspect(out io.Writer) {
 	if d.inspector != nil {
 		d.inspector.Serve(d.provider, d.listener, d.store)
-		fmt.Printf("elemental: inspector at http://%s/\n", d.inspector.Addr())
+		_, _ = fmt.Fprintf(out, "elemental: inspector at http://%s/\n", d.inspector.Addr()) // as for the start line
 	}
 }
 
