@@ -117,7 +117,7 @@ func (w *World) makeAccount(ctx context.Context, d *wire.Dialer, a *Account) err
 	register := &protocol.Request{
 		Call: protocol.String("register"), Usernm: protocol.String(a.Name), Passwd: protocol.String(w.Password),
 	}
-	if _, err = insist(ctx, c, register, w.Reach.Timeout); err != nil && codeOf(err) != "user_exists" {
+	if err = build(ctx, c, register, w.Reach.Timeout); err != nil { // with --userprefix an earlier run may have made the user
 		return err
 	}
 	answer, err := insist(ctx, c, w.login(*a), w.Reach.Timeout)
@@ -212,7 +212,7 @@ func (w *World) makeServer(ctx context.Context, d *wire.Dialer, s *Server, name 
 	create := w.inServer("createserver", owner.Name, name)
 	create.ServerPasswd = noPassword
 	s.Name = name // set before the request: from now on the server may exist and has to be removed
-	if _, err = insist(ctx, c, create, w.Reach.Timeout); err != nil {
+	if err = build(ctx, c, create, w.Reach.Timeout); err != nil {
 		return err
 	}
 	s.Channels = []string{general}
@@ -220,7 +220,7 @@ func (w *World) makeServer(ctx context.Context, d *wire.Dialer, s *Server, name 
 		channel := fmt.Sprintf("channel-%d", len(s.Channels))
 		create := w.inServer("createchannel", owner.Name, name)
 		create.Name = protocol.String(channel)
-		if _, err = insist(ctx, c, create, w.Reach.Timeout); err != nil {
+		if err = build(ctx, c, create, w.Reach.Timeout); err != nil {
 			return err
 		}
 		s.Channels = append(s.Channels, channel)
@@ -257,7 +257,8 @@ func (w *World) makeHistory(ctx context.Context, d *wire.Dialer, book *check.Boo
 	})
 }
 
-// fill posts one channel's history, with up to 32 requests under way at once.
+// fill posts one channel's history, with up to 32 requests under way at once. In place of a
+// message whose outcome is not known it posts another one.
 func (w *World) fill(ctx context.Context, d *wire.Dialer, book *check.Book, lane *check.Lane, owner int, posted func()) error {
 	c, err := w.visit(ctx, d, w.Accounts[owner])
 	if err != nil {
@@ -273,14 +274,15 @@ func (w *World) fill(ctx context.Context, d *wire.Dialer, book *check.Book, lane
 			break
 		}
 		group.Go(func() error {
-			late := time.AfterFunc(w.Reach.Timeout, func() { c.End(errNoAnswer) })
-			defer late.Stop()
-			a := post.send(c, book, time.Time{}, time.Time{}, nil)
-			if err := problem("message", a); err != nil {
-				return err
+			err := patiently(ctx, w.Reach.Timeout, passes, func() error {
+				late := time.AfterFunc(w.Reach.Timeout, func() { c.End(errNoAnswer) })
+				defer late.Stop()
+				return problem("message", post.send(c, book, time.Time{}, time.Time{}, nil))
+			})
+			if err == nil {
+				posted()
 			}
-			posted()
-			return nil
+			return err
 		})
 	}
 	return group.Wait()

@@ -68,8 +68,11 @@ func codeOf(err error) string {
 	return ""
 }
 
-// passing are the codes of refusals after which the same request may succeed later.
-var passing = map[string]bool{"busy": true, "too_often": true, "too_many_logins": true}
+// passing are the codes of refusals after which the same request may succeed later. Of those
+// that a run repeats, none does harm if it was done already.
+var passing = map[string]bool{"busy": true, "too_often": true, "too_many_logins": true, outcomeUnknown: true}
+
+func passes(err error) bool { return passing[codeOf(err)] }
 
 // errNoAnswer ends a connection on which the provider owes an answer for too long.
 var errNoAnswer = errors.New("no answer in time")
@@ -77,12 +80,22 @@ var errNoAnswer = errors.New("no answer in time")
 // insist repeats a request, with growing pauses, while the refusal is a passing one. It
 // gives up after timeout and returns the last refusal then.
 func insist(ctx context.Context, c *wire.Conn, r *protocol.Request, timeout time.Duration) (a *wire.Answer, err error) {
-	passes := func(err error) bool { return passing[codeOf(err)] }
 	err = patiently(ctx, timeout, passes, func() (err error) {
 		a, err = ask(c, r, timeout)
 		return err
 	})
 	return a, err
+}
+
+// build is insist for a request that makes something under a name of this run. If it is
+// there already, a try without an answer has made it.
+func build(ctx context.Context, c *wire.Conn, r *protocol.Request, timeout time.Duration) error {
+	_, err := insist(ctx, c, r, timeout)
+	switch codeOf(err) {
+	case "user_exists", "server_exists", "channel_exists":
+		return nil
+	}
+	return err
 }
 
 // patiently tries something again, with growing pauses, while its error passes. It gives
