@@ -225,7 +225,7 @@ func (p *Plan) checkScenarios() error {
 		scenario, _ := Find(share.Scenario)
 		clients := p.ClientsOf(i)
 		if clients < scenario.Least {
-			return fmt.Errorf("%s has %d clients, it needs %d", scenario.Name, clients, scenario.Least)
+			return fmt.Errorf("%s needs %d clients or more, it has %d", scenario.Name, scenario.Least, clients)
 		}
 		if scenario.OwnUsers && p.Users < clients {
 			return fmt.Errorf("%s needs a user for each client: %d users for %d clients are too few", scenario.Name, p.Users, clients)

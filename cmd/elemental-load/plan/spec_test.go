@@ -205,7 +205,7 @@ func TestRefusals(t *testing.T) {
 		"size: big":                       `"big" is no size such as 200 or 100-300`,
 		"size: 300-100":                   `"300-100" is no size`,
 		"duration: long":                  `"long" is no duration`,
-		"scenarios: fanout\nclients: 3":   `fanout has 3 clients, it needs 5`,
+		"scenarios: fanout\nclients: 3":   `fanout needs 5 clients or more, it has 3`,
 		"scenarios: poll\nclients: 10\nrate: 100": `100 a second need 100 clients, it has 10`,
 		"scenarios: churn\nclients: 20\nusers: 3": `3 users for 20 clients are too few`,
 		"speed: 5":                    `unknown field "speed"`,
