@@ -16,15 +16,8 @@ const notLookedAt = "without --admin"
 // are topics, a page looks at them meanwhile.
 func inspectedPosts(name, topics string, args ...string) entrant {
 	return func(l *lab) (*contestant, error) {
-		dir, err := l.folder()
-		if err != nil {
-			return nil, err
-		}
-		s, err := l.startProvider(dir, args...)
-		if err != nil {
-			return nil, err
-		}
-		if err = s.settle(); err == nil && topics != "" {
+		s, err := l.startSettled(args...)
+		if err == nil && topics != "" {
 			err = s.look(topics)
 		}
 		if err != nil {

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -107,6 +108,9 @@ func (l *lab) startSettled(args ...string) (*subject, error) {
 	return s, s.settle()
 }
 
+// given are options of every provider. Only tests give some.
+var given []string
+
 // startProvider starts the provider on a folder, with its defaults except for these options,
 // and waits until it listens.
 func (l *lab) startProvider(dir string, args ...string) (*subject, error) {
@@ -114,7 +118,7 @@ func (l *lab) startProvider(dir string, args ...string) (*subject, error) {
 	if err != nil {
 		return nil, err
 	}
-	args = append([]string{"--host", "127.0.0.1", "--port", "0", "--storagepath", filepath.Join(dir, "data")}, args...)
+	args = slices.Concat([]string{"--host", "127.0.0.1", "--port", "0", "--storagepath", filepath.Join(dir, "data")}, given, args)
 	p, err := l.launch(providerName, program, args...)
 	if err != nil {
 		return nil, err

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 )
 
@@ -105,11 +106,5 @@ func build(ctx context.Context, dir string) (string, error) {
 // cleanEnv is the environment without the variables of the provider. They are meant for
 // the user's own provider, and would change what is measured.
 func cleanEnv() []string {
-	var env []string
-	for _, variable := range os.Environ() {
-		if !strings.HasPrefix(variable, "ELEMENTAL_") {
-			env = append(env, variable)
-		}
-	}
-	return env
+	return slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "ELEMENTAL_") })
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -106,13 +107,7 @@ func (p *Process) LaunchTo(stdout io.Writer, args ...string) error {
 
 // cleanEnv is the environment without the program's own variables.
 func cleanEnv() []string {
-	var env []string
-	for _, variable := range os.Environ() {
-		if !strings.HasPrefix(variable, "ELEMENTAL_") {
-			env = append(env, variable)
-		}
-	}
-	return env
+	return slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "ELEMENTAL_") })
 }
 
 // Pid is the process of the newest run.
