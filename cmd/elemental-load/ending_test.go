@@ -184,7 +184,7 @@ func TestProviderKilled(t *testing.T) {
 	r := killed(t, "chat", "--clients=10", "--rate=50")
 	r.wait(1)
 	text := r.stdout.Text()
-	for _, want := range []string{"The run ended early: after the load, for trouble", "connection refused", "not connected", "was not compared"} {
+	for _, want := range []string{"The run ended early: after the load, for trouble", "connection refused", "not connected", "could not be compared"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("it does not say %q:\n%s", want, text)
 		}

@@ -53,7 +53,8 @@ type job struct {
 	elapsed  time.Duration // how long the load took; 0: there was none
 	loaded   bool          // the load was not broken off by an error; it may have been interrupted
 	outcomes []*drive.Outcome
-	checked  bool // the check came to its end
+	checked  bool  // the check came to its end
+	failed   error // why it did not
 	notes    []string
 }
 
@@ -238,9 +239,9 @@ func (j *job) load(ctx context.Context) error {
 	j.loaded = true
 	// Also after an early end the outcome is checked.
 	checking := context.WithoutCancel(ctx)
-	j.outcomes, err = c.Check(checking, !j.options.NoCheck, j.phase)
-	if j.checked = err == nil; !j.checked {
-		return err
+	j.outcomes, j.failed = c.Check(checking, !j.options.NoCheck, j.phase)
+	if j.checked = j.failed == nil; !j.checked {
+		return fmt.Errorf("checking: %w", j.failed)
 	}
 	return drive.StillThere(checking, j.world)
 }
@@ -340,6 +341,9 @@ func (j *job) result(work context.Context, trouble error) (*result.Result, error
 // judge adds up what the processes have found.
 func (j *job) judge(r *result.Result) {
 	r.Checked.History, r.Checked.Streamed = j.checked && !j.options.NoCheck, j.checked
+	if j.failed != nil {
+		r.Checked.Failed = cli.OneLine(j.failed)
+	}
 	var slow drive.SlowReaders
 	var strays int64
 	found := map[check.Violation]*result.Found{}

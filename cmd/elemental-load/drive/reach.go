@@ -68,11 +68,15 @@ func codeOf(err error) string {
 	return ""
 }
 
-// passing are the codes of refusals after which the same request may succeed later. Of those
-// that a run repeats, none does harm if it was done already.
-var passing = map[string]bool{"busy": true, "too_often": true, "too_many_logins": true, outcomeUnknown: true}
+// passing are the codes of refusals after which the same request may soon succeed.
+var passing = map[string]bool{"busy": true, "too_often": true, "too_many_logins": true}
 
-func passes(err error) bool { return passing[codeOf(err)] }
+// passes tells whether a request of the preparation or the check is made again after an error.
+// Of these requests none does harm if it was done already.
+func passes(err error) bool {
+	code := codeOf(err)
+	return passing[code] || code == "storage_unavailable" || code == outcomeUnknown
+}
 
 // errNoAnswer ends a connection on which the provider owes an answer for too long.
 var errNoAnswer = errors.New("no answer in time")

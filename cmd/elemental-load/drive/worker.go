@@ -180,10 +180,7 @@ func (w *Worker) Check(ctx context.Context, history bool, tell Tell) (*Outcome, 
 		o.Slow.Add(p.slowReaders())
 	}
 	o.Strays = w.strays.Load()
-	if err != nil {
-		return o, fmt.Errorf("checking: %w", err)
-	}
-	return o, nil
+	return o, err
 }
 
 // hangUp closes all connections and ends all reconnecting.

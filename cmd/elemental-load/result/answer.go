@@ -192,6 +192,8 @@ func (r *Result) historyChecked() string {
 	c := &r.Checked
 	acknowledged := plural(c.Acknowledged, "acknowledged message", "acknowledged messages")
 	switch {
+	case c.Failed != "":
+		return "The history could not be compared (" + acknowledged + "): " + c.Failed + "."
 	case !c.History:
 		return "The history was not compared (" + acknowledged + ")."
 	case c.Acknowledged == 0 && c.Found == 0:

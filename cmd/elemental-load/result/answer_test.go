@@ -72,6 +72,8 @@ func TestChecksAreTold(t *testing.T) {
 			Checked: Checked{History: true, Streamed: true, Acknowledged: 2000, Found: 1999, Pushes: 1, Streams: 1}, Violations: []Found{{Count: 1}}},
 		"The history was not compared (7 acknowledged messages).|0 pushes on 2 subscriptions, none lost, doubled or out of order.": {
 			Checked: Checked{Streamed: true, Acknowledged: 7, Streams: 2}},
+		"The history could not be compared (3 acknowledged messages): login: storage is unavailable.": {
+			Checked: Checked{Acknowledged: 3, Failed: "login: storage is unavailable"}},
 		"The history was not compared (0 acknowledged messages).|5 pushes on 2 subscriptions, not judged.": {Checked: Checked{Pushes: 5, Streams: 2}},
 	} {
 		if got := strings.Join(r.checks(), "|"); got != want {

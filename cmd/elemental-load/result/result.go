@@ -138,13 +138,14 @@ type Found struct {
 
 // Checked says what the checks looked at.
 type Checked struct {
-	History      bool  `json:"history"`  // the history was read back and compared
-	Streamed     bool  `json:"streamed"` // the pushes that subscribers got were compared
-	Acknowledged int64 `json:"acknowledged"`
-	Found        int64 `json:"found"`  // acknowledged messages that the history has, once and in order
-	Unsure       int64 `json:"unsure"` // posts without an answer; they may be in the history or not
-	Pushes       int64 `json:"pushes"`
-	Streams      int64 `json:"streams"` // subscriptions that were followed
+	History      bool   `json:"history"`          // the history was read back and compared
+	Streamed     bool   `json:"streamed"`         // the pushes that subscribers got were compared
+	Failed       string `json:"failed,omitempty"` // why nothing could be compared
+	Acknowledged int64  `json:"acknowledged"`
+	Found        int64  `json:"found"`  // acknowledged messages that the history has, once and in order
+	Unsure       int64  `json:"unsure"` // posts without an answer; they may be in the history or not
+	Pushes       int64  `json:"pushes"`
+	Streams      int64  `json:"streams"` // subscriptions that were followed
 }
 
 // Generator says how the load generator itself did.
