@@ -52,6 +52,7 @@ type job struct {
 	setup    time.Duration // how long the preparation and connecting took
 	elapsed  time.Duration // how long the load took; 0: there was none
 	loaded   bool          // the load was not broken off by an error; it may have been interrupted
+	cut      bool          // the load was interrupted
 	outcomes []*drive.Outcome
 	checked  bool  // the check came to its end
 	failed   error // why it did not
@@ -75,12 +76,15 @@ func (j *job) run() (int, error) {
 	if err == nil {
 		err = j.load(work)
 	}
+	if err != nil && j.elapsed == 0 && work.Err() != nil {
+		err = context.Cause(work) // says more than which request it was that was given up
+	}
 	err = errors.Join(err, j.cleanUp())
 	j.display.Close()
 	if j.elapsed == 0 { // there was no load: only the error can be told
 		return j.codeOf(work, nil, err), err
 	}
-	r, failed := j.result(work, err)
+	r, failed := j.result(err)
 	if failed == nil {
 		failed = j.tell(r)
 	}
@@ -233,6 +237,7 @@ func (j *job) load(ctx context.Context) error {
 	loading := j.shown.begin(start, j.collect.Open())
 	j.elapsed, err = c.Load(ctx, start)
 	loading()
+	j.cut = ctx.Err() != nil
 	if err != nil {
 		return err
 	}
@@ -310,7 +315,7 @@ func (j *job) phase(phase, unit string, done, total int64) {
 }
 
 // result puts together the result of the run.
-func (j *job) result(work context.Context, trouble error) (*result.Result, error) {
+func (j *job) result(trouble error) (*result.Result, error) {
 	r := &result.Result{
 		Format: result.Format, Run: j.name, Title: j.plan.Title(), Started: j.started, Ended: result.Completed,
 		Command: append([]string{"elemental-load"}, os.Args[1:]...),
@@ -318,7 +323,7 @@ func (j *job) result(work context.Context, trouble error) (*result.Result, error
 		Setup: j.setup.Seconds(), Notes: j.notes,
 	}
 	switch {
-	case work.Err() != nil:
+	case j.cut:
 		r.Ended = fmt.Sprintf("interrupted after %v", j.elapsed.Round(time.Millisecond))
 	case trouble != nil && j.loaded:
 		r.Ended = "after the load, for trouble"

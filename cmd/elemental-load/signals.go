@@ -13,7 +13,7 @@ type signalled struct {
 	number int
 }
 
-func (s *signalled) Error() string { return s.name }
+func (s *signalled) Error() string { return "ended by a signal: " + s.name }
 
 // signals returns a context that the first SIGINT, SIGTERM or SIGHUP ends. The second one
 // calls abandon and ends the program at once. SIGPIPE is ignored: if nobody reads the
