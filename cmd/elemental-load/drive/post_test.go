@@ -110,6 +110,30 @@ func TestStormCountsFromDue(t *testing.T) {
 	}
 }
 
+// TestStormPauses: newcomers in the closed model do not try without a pause to reach a provider
+// that is not there.
+func TestStormPauses(t *testing.T) {
+	nobody, err := net.Listen("tcp", "127.0.0.1:0")
+	if err == nil {
+		err = nobody.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &Worker{
+		world: &World{Plan: plan.Plan{Model: plan.Closed}}, rec: measure.NewRecorder(), life: context.Background(),
+		dialer: &wire.Dialer{Address: netip.MustParseAddrPort(nobody.Addr().String()), Timeout: time.Minute},
+	}
+	c := &client{}
+	c.part = &part{w: w, scenario: scenarios["login"], actors: []*client{c}, schedule: plan.NewSchedule([]plan.Stage{{For: 10 * idle, From: 1, To: 1}}, 1)}
+	begun := time.Now()
+	c.part.load(context.Background(), begun)
+	most := int64(time.Since(begun)/idle) + 1
+	if tries := w.rec.Take().Operations[opConnect].Failed; tries == 0 || tries > most {
+		t.Errorf("%d tries, at most %d are expected", tries, most)
+	}
+}
+
 // TestReadsAgain: a reader that gets no answer asks for the same messages the next time.
 func TestReadsAgain(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

@@ -183,7 +183,8 @@ func (c *client) storm(due time.Time) {
 	w := c.part.w
 	l := &link{c: c}
 	conn, err := c.dial(w.life, l)
-	if err != nil {
+	if err != nil { // the closed model has no other pause
+		_ = (plainClock{}).Until(w.life, time.Now().Add(idle))
 		return
 	}
 	defer conn.Close()
