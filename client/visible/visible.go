@@ -118,7 +118,10 @@ func (w *writer) mark(r rune) {
 // endMarks writes how many marks were left out, if any. It is called at the end of each character
 // with its marks.
 func (w *writer) endMarks() {
-	if more := w.marks - mostMarks; more > 0 {
+	switch more := w.marks - mostMarks; {
+	case more == 1:
+		w.out.WriteString("‹1 more mark›")
+	case more > 1:
 		fmt.Fprintf(&w.out, "‹%d more marks›", more)
 	}
 	w.marks = 0

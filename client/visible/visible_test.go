@@ -31,7 +31,7 @@ func TestShown(t *testing.T) {
 		{"a broken end", "a\xe2\x82", "a\uFFFD\uFFFD"},
 		{"marks without a letter", "\u0301a \u0302", "◌\u0301a ◌\u0302"},
 		{"many marks", "z" + strings.Repeat("\u0300", 100) + "!", "z\u0300\u0300\u0300\u0300‹96 more marks›!"},
-		{"many marks at the end", "z" + strings.Repeat("\u0300", 5), "z\u0300\u0300\u0300\u0300‹1 more marks›"},
+		{"many marks at the end", "z" + strings.Repeat("\u0300", 5), "z\u0300\u0300\u0300\u0300‹1 more mark›"},
 		{"a joiner without a second part", "👩\u200d", "👩‹U+200D›"},
 		{"an endless emoji", strings.Repeat("👩\u200d", 4) + "👩", "👩\u200d👩\u200d👩\u200d👩‹U+200D›👩"},
 	} {
