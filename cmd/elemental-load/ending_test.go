@@ -268,7 +268,7 @@ func TestNothingThere(t *testing.T) {
 		"no answer from a provider within 1s (it may need --tls; otherwise start": {"--timeout=1s", "--address=" + silent.Addr().String()},
 		"no answer from a provider within 1s (start":                              {"--tls", "--timeout=1s", "--address=" + silent.Addr().String()},
 		"(it was started for this run":                                            {"--selfhost", "--provider=" + provider, "--providerarg=--encoding=utf-16"},
-		"which is not this machine":                                               {"--address=192.0.2.1:5005"},
+		"is not this machine":                                                     {"--address=192.0.2.1:5005"},
 	} {
 		if _, run := load(t, 1, args...); !strings.Contains(run.stderr.Text(), want) {
 			t.Errorf("%q: %s", args, run.stderr.Text())

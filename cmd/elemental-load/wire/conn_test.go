@@ -181,7 +181,17 @@ func TestResolve(t *testing.T) {
 			t.Errorf("%s: %v", own, err)
 		}
 	}
-	for _, other := range []string{"192.0.2.1:5005", "0.0.0.0:5005", "[2001:db8::1]:5005"} {
+	addrs, err := net.InterfaceAddrs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, own := range addrs {
+		ip := own.(*net.IPNet).IP
+		if _, err := wire.Resolve(ctx, net.JoinHostPort(ip.String(), "5005"), false); err != nil && !ip.IsLinkLocalUnicast() {
+			t.Errorf("%s: %v", own, err)
+		}
+	}
+	for _, other := range []string{"203.0.113.1:5005", "0.0.0.0:5005", "[2001:db8::1]:5005"} {
 		if _, err := wire.Resolve(ctx, other, false); err == nil || !strings.Contains(err.Error(), "--remote") {
 			t.Errorf("%s: %v", other, err)
 		}

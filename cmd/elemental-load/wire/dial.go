@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -41,14 +42,26 @@ func Resolve(ctx context.Context, hostPort string, remote bool) (netip.AddrPort,
 	}
 	best := found[0]
 	for _, a := range found {
-		if !a.Unmap().IsLoopback() && !remote {
-			return netip.AddrPort{}, fmt.Errorf("%s is %s, which is not this machine; to load another machine, that of somebody who agrees to it, add --remote", host, a.Unmap())
+		if !remote && !isOwn(a.Unmap()) {
+			return netip.AddrPort{}, fmt.Errorf("%s (%s) is not this machine; to load another machine, that of somebody who agrees to it, add --remote", host, a.Unmap())
 		}
 		if a.Unmap().Is4() && !best.Unmap().Is4() {
 			best = a
 		}
 	}
 	return netip.AddrPortFrom(best.Unmap(), uint16(number)), nil
+}
+
+// isOwn tells whether an address is this machine's.
+func isOwn(a netip.Addr) bool {
+	if a.IsLoopback() {
+		return true
+	}
+	own, _ := net.InterfaceAddrs() // one that cannot be found out is not known to be this machine's
+	return slices.ContainsFunc(own, func(one net.Addr) bool {
+		prefix, err := netip.ParsePrefix(one.String())
+		return err == nil && prefix.Addr() == a.WithZone("")
+	})
 }
 
 // Handler is told what happens on a connection. The goroutine that reads the connection
