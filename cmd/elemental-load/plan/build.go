@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -276,15 +277,18 @@ func (p *Plan) pace() string {
 		unit = " clients"
 	}
 	if len(p.Stages) > 3 {
-		return fmt.Sprintf("%d stages up to %g%s in %v", len(p.Stages), p.peak(), unit, p.Length())
+		return fmt.Sprintf("%d stages up to %s%s in %v", len(p.Stages), plainly(p.peak()), unit, p.Length())
 	}
 	var words []string
 	for _, s := range p.Stages {
-		level := fmt.Sprintf("%g", s.From)
+		level := plainly(s.From)
 		if s.From != s.To {
-			level = fmt.Sprintf("%g to %g", s.From, s.To)
+			level += " to " + plainly(s.To)
 		}
 		words = append(words, fmt.Sprintf("%s%s for %v", level, unit, s.For))
 	}
 	return strings.Join(words, ", then ")
 }
+
+// plainly writes a number without an exponent.
+func plainly(level float64) string { return strconv.FormatFloat(level, 'f', -1, 64) }

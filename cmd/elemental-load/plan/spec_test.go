@@ -240,3 +240,25 @@ func TestPlanSurvivesJSON(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// TestTitle writes levels as people do.
+func TestTitle(t *testing.T) {
+	for text, want := range map[string]string{
+		"rate: 2500000\nduration: 2s":            "chat, open model, 2500000/s for 2s",
+		"rate: 0.5\nduration: 10s":               "chat, open model, 0.5/s for 10s",
+		"stages: [10-2000000x5s]":                "chat, open model, 10 to 2000000/s for 5s",
+		"stages: [1x1s, 2x1s, 3x1s, 3000000x1s]": "chat, open model, 4 stages up to 3000000/s in 4s",
+	} {
+		spec, err := plan.ReadSpec(write(t, text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := spec.Build()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := p.Title(); got != want {
+			t.Errorf("%s: %q", text, got)
+		}
+	}
+}
