@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
 	"elemental/inspector"
@@ -365,6 +366,32 @@ func TestPageCutsNothingOff(t *testing.T) {
 		v.Fine()
 		v.Close()
 	}
+}
+
+// In a narrow window the feed says why as well, in a line of its own.
+func TestPageSaysWhyInANarrowWindow(t *testing.T) {
+	s := withLab(t)
+	alice, _ := s.channel()
+	v := s.visit(browser(t), "fault", looks{width: 400, height: 2400})
+	v.Run(fmt.Sprintf(`const form = document.querySelector("[data-fault=crash]"); form.elements.id.value = %q; form.requestSubmit();`, s.channelID()))
+	v.Await(`document.querySelector("[data-fault=crash] .fault-state").textContent.startsWith("It ")`)
+	alice.Write(fmt.Sprintf(post, "boom"))
+	alice.Next()
+	const rows = `[...document.querySelectorAll(".feed-row:not([hidden])")].sort((a, b) => a.getBoundingClientRect().top - b.getBoundingClientRect().top)`
+	const apart = `(() => { const [a, b] = ` + rows + `.map((row) => row.getBoundingClientRect().top); return Math.round(b - a); })()`
+	for _, view := range []string{"fault", "feed"} {
+		v.Run(fmt.Sprintf(`location.hash = "#%s"`, view))
+		v.Await(fmt.Sprintf(`document.querySelector("main").dataset.view === %q && `, view) + rows + `.length > 1`)
+		v.Await(rows + `.every((row) => [...row.children].every((cell) => {
+			const inside = cell.getBoundingClientRect(), all = row.getBoundingClientRect();
+			return cell.textContent === "" || (cell.checkVisibility() && inside.width > 50 && inside.right <= all.right && inside.bottom <= all.bottom);
+		}))`)
+		v.Await(apart + ` === 52`)
+		v.narrow(400)
+	}
+	v.Do(chromedp.EmulateViewport(1200, 800))
+	v.Await(apart + ` === 32`)
+	v.Fine()
 }
 
 // Everything can be reached with only the keyboard.

@@ -15,7 +15,7 @@ interface Row {
 	key: number;
 }
 
-const rowHeight = 32;
+const narrow = matchMedia("(max-width: 620px)"); // the details have a line of their own there
 
 function make(): Row {
 	const cell = (name: string) => h("span", { class: name, role: "cell" });
@@ -33,7 +33,7 @@ export class FeedList {
 	private frame = 0;
 
 	constructor(private readonly log: FeedLog, private passes: (entry: Entry) => boolean, private readonly changed: (shown: number) => void) {
-		this.rows = new Rows<Row>({ height: rowHeight, make, element: (row) => row.element, draw: (row, i) => this.draw(row, i) }, { role: "table", tabindex: "0", "aria-label": "What happened, the newest first" });
+		this.rows = new Rows<Row>({ get height() { return narrow.matches ? 52 : 32; }, make, element: (row) => row.element, draw: (row, i) => this.draw(row, i) }, { role: "table", tabindex: "0", "aria-label": "What happened, the newest first" });
 		this.element = this.rows.viewport;
 		this.stop = log.onChange(() => this.refresh());
 		this.refresh();

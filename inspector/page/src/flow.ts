@@ -111,7 +111,7 @@ class FlowView {
 		tiles.calls.show(perSecond(sum), `${count(flow.inflight)} under way`);
 		tiles.posts.show(perSecond(flow.posts), "durable before the answer");
 		tiles.pushes.show(perSecond(flow.pushes), flow.posts > 0 ? `${rate(flow.pushes / flow.posts)} for each post` : "to subscribers");
-		tiles.syncs.show(perSecond(flow.syncs), `${rate(flow.recordsPerSync)} records in each`);
+		tiles.syncs.show(perSecond(flow.syncs), `${rate(flow.recordsPerSync)} ${flow.recordsPerSync === 1 ? "record" : "records"} in each`);
 		tiles.latency.show(duration(post?.p50 || null), `p99 ${duration(post?.p99 || null)}`);
 		tiles.connections.show(count(flow.connections), `${bytes(flow.unread)} not yet read by clients`);
 		tiles.memory.show(bytes(flow.memory.resident), `heap ${bytes(flow.memory.heap)}`);

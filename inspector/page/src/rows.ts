@@ -1,5 +1,5 @@
-// A list of any length of which only what is seen exists. Rows have one height
-// and are used again as they scroll out.
+// A list of any length of which only what is seen exists. Rows have one height, which
+// may change with the window, and are used again as they scroll out.
 
 import { h } from "./dom.ts";
 
@@ -16,6 +16,7 @@ export class Rows<R> {
 	readonly viewport: HTMLElement;
 	readonly canvas: HTMLElement; // as high as all rows
 	private count = 0;
+	private height = 0; // of a row, as they were placed last
 	private readonly used = new Map<number, R>();
 	private readonly free: R[] = [];
 	private frame = 0;
@@ -34,8 +35,8 @@ export class Rows<R> {
 	}
 
 	setCount(count: number): void {
-		if (count !== this.count) this.canvas.style.height = `${count * this.maker.height}px`;
 		this.count = count;
+		this.canvas.style.height = `${count * this.maker.height}px`;
 		this.refresh();
 	}
 
@@ -71,6 +72,11 @@ export class Rows<R> {
 	drawNow(): void {
 		cancelAnimationFrame(this.frame);
 		this.frame = 0;
+		if (this.height !== this.maker.height) {
+			this.height = this.maker.height;
+			this.canvas.style.height = `${this.count * this.height}px`;
+			for (const [index, row] of this.used) this.place(row, index);
+		}
 		const [from, to] = this.seen();
 		for (const [index, row] of this.used) {
 			if (index >= from && index < to) continue;
@@ -95,10 +101,13 @@ export class Rows<R> {
 			row = this.maker.make();
 			this.canvas.append(this.maker.element(row));
 		}
-		const element = this.maker.element(row);
-		element.hidden = false;
-		element.style.transform = `translateY(${index * this.maker.height}px)`;
+		this.maker.element(row).hidden = false;
+		this.place(row, index);
 		this.used.set(index, row);
 		return row;
+	}
+
+	private place(row: R, index: number): void {
+		this.maker.element(row).style.transform = `translateY(${index * this.maker.height}px)`;
 	}
 }
