@@ -471,7 +471,8 @@ func TestPageShowsNamesAsText(t *testing.T) {
 	v.Fine()
 }
 
-// The page says that it has lost its connection, and connects again by itself.
+// The page says that it has lost its connection, and connects again by itself. It tells which
+// provider it has found: that may be a newer version, without a fault lab.
 func TestPageComesBack(t *testing.T) {
 	s := withLab(t)
 	s.channel()
@@ -481,7 +482,7 @@ func TestPageComesBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	v.Await(`document.querySelector(".state").dataset.state === "waiting" && document.querySelector(".state").textContent.includes("again in")`)
-	again, err := inspector.Listen(inspector.Config{Addr: addr, Name: "test", Version: "v", Log: slog.New(slog.DiscardHandler)})
+	again, err := inspector.Listen(inspector.Config{Addr: addr, Name: "test", Version: "newer", Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -493,6 +494,8 @@ func TestPageComesBack(t *testing.T) {
 	}()
 	v.Await(live)
 	v.Await(`document.querySelector(".count")?.textContent?.endsWith("actors alive")`)
+	v.Await(`document.querySelector(".whereabouts").textContent.includes("newer") && document.querySelector("#tab-fault") === null`)
+	v.Await(`document.querySelector("#tab-tree").getAttribute("aria-selected") === "true"`)
 }
 
 // A page that nobody sees uses nothing.

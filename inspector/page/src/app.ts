@@ -54,13 +54,13 @@ function drawTabs(page: Page): void {
 		return h("a", { role: "tab", id: `tab-${name}`, href: link(name), "data-view": name, title: `${text} (${i + 1})`, "aria-controls": "main" }, text, name === "feed" && badge);
 	});
 	set(tabs, drawn);
-	tabs.addEventListener("keydown", (event) => {
+	tabs.onkeydown = (event) => {
 		const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
 		const at = drawn.indexOf(document.activeElement as HTMLAnchorElement);
 		if (!step || at < 0) return;
 		event.preventDefault();
 		drawn[(at + step + drawn.length) % drawn.length]!.focus();
-	});
+	};
 }
 
 function markTab(): void {
@@ -140,6 +140,22 @@ function keys(page: Page): void {
 	});
 }
 
+// drawWhere says which provider this is.
+function drawWhere(about: About): void {
+	say(where, `${about.name} at ${about.address} · ${about.version} · up ${age(Date.now() - about.started)}`);
+}
+
+// renew asks which provider this is now: after a lost connection it may be another run of it.
+async function renew(page: Page): Promise<void> {
+	const had = page.about.faultLab;
+	Object.assign(page.about, await get<About>("/api/about"));
+	drawWhere(page.about);
+	if (page.about.faultLab === had) return;
+	drawTabs(page);
+	show(page);
+	markTab();
+}
+
 function shell(about: About): void {
 	const scheme = h("button", { class: "quiet", type: "button", title: "Light, dark, or as the system says (t)", onclick: () => announce(`Colours: ${nextTheme()}`) }, "◐");
 	const named = () => scheme.setAttribute("aria-label", `Colours, now ${theme()}`);
@@ -147,9 +163,8 @@ function shell(about: About): void {
 	named();
 	const help = h("button", { class: "quiet", type: "button", title: "Keys (?)", "aria-label": "Help: keys and words", onclick: () => showHelp(about.faultLab) }, "?");
 	const skip = h("button", { class: "skip", type: "button", onclick: () => main.focus() }, "Skip to the view");
-	const shown = () => say(where, `${about.name} at ${about.address} · ${about.version} · up ${age(Date.now() - about.started)}`);
-	shown();
-	setInterval(shown, 10_000);
+	drawWhere(about);
+	setInterval(() => drawWhere(about), 10_000);
 	document.body.append(skip, h("header", { class: "top" }, h("div", { class: "title" }, title, where), tabs, h("div", { class: "tools" }, state, scheme, help)), main, footer, announcer);
 }
 
@@ -167,7 +182,12 @@ async function start(): Promise<void> {
 	const page: Page = { about, stream, feed: new FeedLog(stream), announce };
 	shell(about);
 	drawTabs(page);
-	stream.watch(() => drawState(stream));
+	let lost = false;
+	stream.watch(() => {
+		drawState(stream);
+		if (lost && stream.state === "live") renew(page).catch(() => undefined); // the next connection is another chance
+		lost = stream.state === "waiting" || (lost && stream.state !== "live");
+	});
 	setInterval(() => stream.state === "waiting" && drawState(stream), 500);
 	state.addEventListener("click", () => stream.retry());
 	stream.on("cost", drawCost);
