@@ -196,8 +196,12 @@ func (c *Collector) Late(i *Interval) {
 func (c *Collector) Fill(r *result.Result, elapsed time.Duration) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, second := range slices.Sorted(maps.Keys(c.pending)) { // a process has ended before it reported them
-		c.complete(second, &c.pending[second].sum)
+	for _, second := range slices.Sorted(maps.Keys(c.pending)) { // a process has ended its load before it reported them
+		sum := &c.pending[second].sum
+		if n := len(c.seconds); n > 0 { // and still has its connections
+			sum.Connections = max(sum.Connections, c.seconds[n-1].Connections)
+		}
+		c.complete(second, sum)
 	}
 	r.Duration, r.Warmup = max(elapsed-c.plan.Warmup, 0).Seconds(), c.plan.Warmup.Seconds()
 	r.Seconds = c.seconds

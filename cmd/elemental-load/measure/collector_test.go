@@ -115,6 +115,22 @@ func TestTwoProcesses(t *testing.T) {
 	}
 }
 
+// TestOneEndsBefore: a process whose load ended just before a second was over reports nothing of
+// the next one. Its connections have not gone.
+func TestOneEndsBefore(t *testing.T) {
+	c := measure.NewCollector(open(200, time.Second), kinds, 2, nil, func(result.Second) {})
+	for _, at := range []int{0, 0, 1} {
+		i := second(1, time.Millisecond)
+		i.Connections = 20
+		c.Second(at, i)
+	}
+	for _, s := range fill(t, c, time.Second).Seconds {
+		if s.Connections != 40 {
+			t.Errorf("second %d: %d connections", s.Second, s.Connections)
+		}
+	}
+}
+
 // TestWarmup: the warm-up is shown, but not counted.
 func TestWarmup(t *testing.T) {
 	p := open(100, 3*time.Second)
