@@ -445,18 +445,30 @@ func TestFull(t *testing.T) {
 	t.Parallel()
 	cert, key, _ := providertest.Certificate(t)
 	for name, args := range map[string][2][]string{
-		"plain":     {{"--maxconnections=20"}, nil},
-		"TLS":       {{"--maxconnections=20", "--tlscert=" + cert, "--tlskey=" + key}, {"--tls", "--tlsca=" + cert}},
-		"processes": {{"--maxconnections=20"}, {"--workers=2"}},
+		"plain":     {{"--maxconnections=20"}, {"--clients=20", "--users=4"}},
+		"TLS":       {{"--maxconnections=20", "--tlscert=" + cert, "--tlskey=" + key}, {"--clients=20", "--users=4", "--tls", "--tlsca=" + cert}},
+		"processes": {{"--maxconnections=20"}, {"--clients=20", "--users=4", "--workers=2"}},
+		"few":       {{"--maxconnections=8"}, {"--clients=8", "--users=30"}}, // fewer than the preparation would like to have
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			_, address := at(t, args[0]...)
-			r, _ := load(t, 0, append(args[1], "chat", address, "--clients=20", "--users=4", "--rate=50", "--duration=1s")...)
+			r, _ := load(t, 0, append(args[1], "chat", address, "--rate=50", "--duration=1s")...)
 			clean(t, r)
 			if !r.Checked.History || !r.Checked.Streamed || r.Checked.Found == 0 {
 				t.Errorf("%+v", r.Checked)
 			}
 		})
+	}
+}
+
+// TestSmallAnswers: the check asks for fewer messages at once if the provider sends only few.
+func TestSmallAnswers(t *testing.T) {
+	t.Parallel()
+	_, address := at(t, "--maxanswermessages=7")
+	r, _ := load(t, 0, "chat", address, "--clients=4", "--rate=50", "--duration=1s")
+	clean(t, r)
+	if !r.Checked.History || r.Checked.Found < 8 {
+		t.Errorf("%+v", r.Checked)
 	}
 }

@@ -104,7 +104,8 @@ func (w *World) makeAccounts(ctx context.Context, d *wire.Dialer, users string, 
 	count := func(done int64) { tell("users", "users", done, int64(len(w.Accounts))) }
 	return inParallel(ctx, len(w.Accounts), w.atOnce(hands), count, func(ctx context.Context, i int) error {
 		w.Accounts[i].Name = fmt.Sprintf("%s-u%d", users, i)
-		return w.makeAccount(ctx, d, &w.Accounts[i])
+		once := func() error { return w.makeAccount(ctx, d, &w.Accounts[i]) }
+		return patiently(ctx, w.Reach.Timeout, isFull, once)
 	})
 }
 
