@@ -95,9 +95,9 @@ func settled(term *terminaltest.Terminal) {
 }
 
 // TestScrollback scrolls through 500 messages to the first and back, with the keys and with the
-// mouse wheel.
+// mouse wheel. The provider sends fewer messages at once than the client would like to have.
 func TestScrollback(t *testing.T) {
-	p := providertest.Start(t, elemental)
+	p := providertest.Start(t, elemental, "--maxanswermessages", "60")
 	alice := newUser(t, p.Addr, "alice")
 	alice.makes("gophers")
 	texts := numbered(0, 500)

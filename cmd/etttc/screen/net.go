@@ -181,12 +181,21 @@ func (n *net) askMembers(name string) tea.Cmd {
 	})
 }
 
-// page asks for up to count messages before an index; if that is below 0, for the newest.
+// page asks for up to count messages before an index; if that is below 0, for the newest. If the
+// provider does not send so many at once, it asks for fewer.
 func (n *net) page(r *room, which loading, count int, before int64) tea.Cmd {
-	at, epoch := r.place, r.epoch
+	at, epoch, end := r.place, r.epoch, r.history.end()
 	return n.asking(func(ctx context.Context) tea.Msg {
-		page, err := n.who.Latest(ctx, at.Server, at.Channel, count, before)
-		return pageMsg{at, epoch, which, page, err}
+		for {
+			page, err := n.who.Latest(ctx, at.Server, at.Channel, count, before)
+			if client.CodeOf(err) != client.TooManyMessages || count < 2 {
+				return pageMsg{at, epoch, which, page, err}
+			}
+			count /= 2
+			if which == newerPage { // it begins where the history ends that is held
+				before = min(before, end+int64(count))
+			}
+		}
 	})
 }
 

@@ -77,3 +77,73 @@ func TestServersAreAskedTogether(t *testing.T) {
 		}
 	}
 }
+
+// stingy starts a provider with a channel of that many messages, of which it sends few at once.
+func stingy(t *testing.T, total, few int64) (addr string) {
+	t.Helper()
+	listener, err := stdnet.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listener.Close() })
+	go func() {
+		conn, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		defer func() { _ = conn.Close() }()
+		for requests := json.NewDecoder(conn); ; {
+			r := struct {
+				Call          string
+				Count, Before int64
+				ID            json.Number
+			}{Before: total}
+			if requests.Decode(&r) != nil {
+				return
+			}
+			var messages []string
+			for i := max(r.Before-r.Count, 0); i < r.Before; i++ {
+				messages = append(messages, fmt.Sprintf(`{"message":"m","author":"bob","index":%d}`, i))
+			}
+			answer := fmt.Sprintf(`{"resp":true,"messages":[%s],"amount":%d,"id":%s}`, strings.Join(messages, ","), total, r.ID)
+			if r.Count > few {
+				answer = fmt.Sprintf(`{"resp":false,"reason":"requesting too many messages","id":%s}`, r.ID)
+			}
+			_, _ = conn.Write([]byte(answer)) // it does not matter if the client has gone
+		}
+	}()
+	return listener.Addr().String()
+}
+
+// A provider may send fewer messages at once than a page has. Older and newer pages come all the
+// same, without a gap.
+func TestPagesOfAProviderThatSendsFew(t *testing.T) {
+	const total, few = 300, 30
+	who, err := client.Dial(t.Context(), stingy(t, total, few), client.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer who.Close()
+	n := &net{ctx: t.Context(), who: who}
+	for _, held := range []history{{}, {first: 100, messages: make([]client.Message, 150), total: total}} {
+		r := &room{history: held}
+		for pages := 0; r.history.first > 0 || !r.history.current() || !r.loaded; pages++ {
+			which, before := newestPage, int64(-1)
+			switch {
+			case !r.loaded:
+			case !r.history.current():
+				which, before = newerPage, min(r.history.end()+pageSize, r.history.total)
+			default:
+				which, before = olderPage, r.history.first
+			}
+			got := n.page(r, which, pageSize, before)().(pageMsg)
+			if got.err != nil || pages > 20 {
+				t.Fatalf("%d messages from %d: %v", len(r.history.messages), r.history.first, got.err)
+			}
+			r.load(which, got.page)
+		}
+		if len(r.history.messages) != total {
+			t.Errorf("%d messages", len(r.history.messages))
+		}
+	}
+}
