@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -22,6 +23,8 @@ type troubled struct {
 	mu    sync.Mutex
 	tried map[string]bool // the requests that were made
 	posts int
+
+	hangsUp atomic.Int64 // on so many connections it only reads the first request
 }
 
 // asked is a request of a test.
@@ -32,7 +35,7 @@ func (f *troubled) serve(conn net.Conn) {
 	in := json.NewDecoder(bufio.NewReader(conn))
 	for {
 		var r asked
-		if in.Decode(&r) != nil {
+		if in.Decode(&r) != nil || f.hangsUp.Add(-1) >= 0 {
 			return
 		}
 		if _, err := fmt.Fprintln(conn, f.answer(r)); err != nil {
@@ -72,13 +75,21 @@ func TestPassingTrouble(t *testing.T) {
 	for _, f := range []*troubled{{code: "outcome_unknown", does: true}, {code: "outcome_unknown"}, {code: "storage_unavailable"}, {code: "busy"}} {
 		t.Run(fmt.Sprint(f.code, f.does), func(t *testing.T) {
 			t.Parallel()
-			f.tried = map[string]bool{}
 			f.prepares(t)
 		})
 	}
 }
 
+// TestTurnedAway: a full provider may close a connection without a word. The preparation waits
+// for a place then as well.
+func TestTurnedAway(t *testing.T) {
+	f := &troubled{code: "busy"}
+	f.hangsUp.Store(3)
+	f.prepares(t)
+}
+
 func (f *troubled) prepares(t *testing.T) {
+	f.tried = map[string]bool{}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

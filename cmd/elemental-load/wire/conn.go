@@ -46,7 +46,11 @@ func (e *Ended) Error() string { return "the provider ended the connection: " + 
 // ErrClosed is the cause if the owner of the connection closed it.
 var ErrClosed = errors.New("closed by the load tester")
 
-var errHungUp = errors.New("the provider closed the connection")
+// hungUp is the cause if the provider closed the connection.
+type hungUp struct{}
+
+func (hungUp) Error() string { return "the provider closed the connection" }
+func (hungUp) Unwrap() error { return io.EOF }
 
 // Send sends a request: the JSON object that build appends to dst. Build is called when
 // it is the request's turn; now is the time that counts as its sending. Done is called
@@ -259,7 +263,7 @@ func (c *Conn) lastWord(e *Ended) {
 // finish ends the connection and tells every request that waits.
 func (c *Conn) finish(err error) {
 	if err = shortened(err); errors.Is(err, io.EOF) {
-		err = errHungUp
+		err = hungUp{}
 	}
 	c.fail(err)
 	cause, now := c.Err(), time.Now()
