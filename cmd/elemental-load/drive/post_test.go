@@ -126,11 +126,13 @@ func TestStormPauses(t *testing.T) {
 	}
 	c := &client{}
 	c.part = &part{w: w, scenario: scenarios["login"], actors: []*client{c}, schedule: plan.NewSchedule([]plan.Stage{{For: 10 * idle, From: 1, To: 1}}, 1)}
-	begun := time.Now()
-	c.part.load(context.Background(), begun)
-	most := int64(time.Since(begun)/idle) + 1
-	if tries := w.rec.Take().Operations[opConnect].Failed; tries == 0 || tries > most {
-		t.Errorf("%d tries, at most %d are expected", tries, most)
+	for tries := int64(0); tries == 0; { // on a busy machine the load may be over before it has begun
+		begun := time.Now()
+		c.part.load(context.Background(), begun)
+		most := int64(time.Since(begun)/idle) + 1
+		if tries = w.rec.Take().Operations[opConnect].Failed; tries > most {
+			t.Errorf("%d tries, at most %d are expected", tries, most)
+		}
 	}
 }
 
