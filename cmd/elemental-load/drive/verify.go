@@ -150,13 +150,13 @@ func (w *World) readAs(ctx context.Context, visit *wire.Conn, owner Account, c *
 		return err
 	}
 	h, portion := c.History(), w.portion(500)
-	for begin, end := int64(0), int64(0); begin < total; begin = end {
-		end = min(begin+portion, total)
+	for begin := int64(0); begin < total; {
+		end := min(begin+portion, total)
 		r := w.inChannel("getmessages", owner.Name, c.Server, c.Name)
 		r.Begin, r.End = protocol.Int(begin), protocol.Int(end)
 		a, err := insist(ctx, visit, r, w.Reach.Timeout)
 		if codeOf(err) == "too_many_messages" && portion > 1 { // the provider was told to send fewer at once
-			portion, end = portion/2, begin
+			portion /= 2
 			continue
 		}
 		if err != nil {
@@ -169,6 +169,7 @@ func (w *World) readAs(ctx context.Context, visit *wire.Conn, owner Account, c *
 			h.Read(m.Index, []byte(m.Text))
 		}
 		done(len(a.Messages))
+		begin = end
 	}
 	h.Finish()
 	return nil
