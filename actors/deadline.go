@@ -90,8 +90,7 @@ const (
 	lostAfterIfMany = 2 // with maxOrphans of them nothing else could begin
 )
 
-// forgetLost gives up orphans whose answer will never come: when a server crashes, what is in the
-// mailboxes of its channels is lost.
+// forgetLost gives up orphans whose answer will hardly come any more: it may have been lost.
 func (s *session) forgetLost() {
 	patience := lostAfter * s.node.cfg.Deadline
 	if len(s.orphans) >= maxOrphans {

@@ -61,6 +61,14 @@ func (n *node) wall() time.Time {
 	return time.Now()
 }
 
+// unheard answers whoever asked an actor that has ended before it came to the question, such as
+// the channels of a server that crashes. Nothing was done.
+func (n *node) unheard(msg any) {
+	if m, ok := actor.UnwrapEnvelopeMessage(msg).(asked); ok {
+		m.from().answer(n.system.Root, Refused{Code: Busy})
+	}
+}
+
 // unexpected is the default case of every actor. A message that nobody handles is a
 // bug: it must not be silent, and whoever sent it must not wait for an answer.
 func (n *node) unexpected(ctx actor.Context) {

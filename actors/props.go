@@ -56,7 +56,11 @@ type guard struct {
 	kind     Kind
 	inner    actor.Actor
 	stopping bool
+	ended    bool
 }
+
+// Ended tells the mailbox that nothing is handled any more.
+func (g *guard) Ended() bool { return g.ended }
 
 // mender is an actor that makes good what a crash left undone, for messages that nobody
 // would send again. msg is the message whose handler crashed; the handler may have done
@@ -115,6 +119,7 @@ func (g *guard) noteLife(ctx actor.Context, msg any) {
 			ctx.Stop(ctx.Self())
 		}
 	case *actor.Stopped:
+		g.ended = true
 		g.node.record.Ended(ctx.Self())
 	}
 }

@@ -124,6 +124,7 @@ func Start(cfg Config, store *persistence.Store, enc Encoder, log *slog.Logger) 
 	n.record = telemetry.NewRecorder(n.system, telemetry.Options{
 		Inspect: cfg.Inspect, Calls: cfg.Calls, Codes: []string{string(Busy), string(StorageDown), string(OutcomeUnknown)},
 	})
+	n.scheduler.Unheard(n.unheard)
 	store.Gather(n.scheduler.Quiet)
 	store.Trouble(func(err error) { n.record.Storage(rootName+"/"+diskName, err) })
 	up := make(chan error, 1)

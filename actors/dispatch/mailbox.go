@@ -19,6 +19,7 @@ type Mailbox struct {
 	invoker   actor.MessageInvoker
 	witness   Witness  // nil if nobody wants to know
 	next      *Mailbox // in the scheduler's queue
+	ended     bool     // the actor has stopped; only its turns use it
 
 	mu        sync.Mutex // held for the time of a push or pop
 	shared    bool       // everybody waits for this actor; never changed
@@ -173,9 +174,12 @@ func (m *Mailbox) turn(most int) (more bool) {
 			return false
 		}
 		handled++
-		if system {
+		switch {
+		case system:
 			m.invokeSystem(msg)
-		} else {
+		case m.ended: // the engine would drop it
+			m.scheduler.unheard(msg)
+		default:
 			m.invoker.InvokeUserMessage(msg)
 		}
 		if watched != nil {
@@ -196,6 +200,23 @@ func (m *Mailbox) invokeSystem(msg any) {
 		m.suspend(false)
 	default:
 		m.invoker.InvokeSystemMessage(msg)
+		m.lookForEnd(msg)
+	}
+}
+
+// Mortal is an actor that tells when it has handled Stopped.
+type Mortal interface{ Ended() bool }
+
+// lookForEnd notes the actor's end, which these messages may have brought about.
+func (m *Mailbox) lookForEnd(msg any) {
+	switch msg.(type) {
+	case *actor.Stop, *actor.Terminated:
+		who, known := m.invoker.(actor.Context).Actor().(Mortal)
+		if m.ended = known && who.Ended(); m.ended {
+			m.mu.Lock()
+			m.suspended = false // no supervisor decides any more
+			m.mu.Unlock()
+		}
 	}
 }
 

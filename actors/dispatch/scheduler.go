@@ -23,6 +23,7 @@ type Scheduler struct {
 	processors int
 	longTurn   time.Duration
 	write      atomic.Pointer[func(busy bool) bool] // see Turns
+	unheard    func(msg any)                        // see Unheard
 
 	mu       sync.Mutex // held for the time of a push or pop
 	light    runQueue   // mailboxes that were woken, and shared ones
@@ -74,7 +75,7 @@ const LongTurn = 2 * time.Millisecond
 // New makes a scheduler with one runner for each processor. If nobody comes for another
 // mailbox for longTurn, although some are due, one more runner steps in.
 func New(processors int, longTurn time.Duration) *Scheduler {
-	s := &Scheduler{processors: processors, longTurn: longTurn}
+	s := &Scheduler{processors: processors, longTurn: longTurn, unheard: func(any) {}}
 	nothing := func(bool) bool { return false }
 	s.write.Store(&nothing)
 	s.watch = time.AfterFunc(time.Hour, s.look)
@@ -86,6 +87,10 @@ func New(processors int, longTurn time.Duration) *Scheduler {
 	}
 	return s
 }
+
+// Unheard has hear called with each message that a Mortal actor has not handled before its end.
+// hear is called in a turn, so it must not wait. Unheard is called before there are actors.
+func (s *Scheduler) Unheard(hear func(msg any)) { s.unheard = hear }
 
 // start adds a runner, under mu.
 func (s *Scheduler) start() {

@@ -1,0 +1,84 @@
+package actors
+
+import (
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"elemental/persistence"
+	"elemental/persistence/vfs/vfstest"
+)
+
+// TestWhatAStoppedChannelHasNotHeardIsRefused crashes a server whose channel is busy, or has crashed
+// itself and waits to be restarted. The channel stops with its server, and what waits in its mailbox
+// was not done.
+func TestWhatAStoppedChannelHasNotHeardIsRefused(t *testing.T) {
+	for name, crashed := range map[string]bool{"busy": false, "crashed": true} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) { stopWithServer(t, crashed) })
+		})
+	}
+}
+
+func stopWithServer(t *testing.T, crashed bool) {
+	var armed, slow atomic.Bool
+	goOn := make(chan struct{})
+	p := startNode(t, persistence.Config{FS: vfstest.NewMem()}, func(c *Config) {
+		c.Processors, c.Inspect = 4, true
+		c.Fault = func(kind Kind, msg any) {
+			switch msg.(type) {
+			case *post:
+				if kind == KindChannel && slow.CompareAndSwap(true, false) {
+					<-goOn
+				}
+			case *countMessages:
+				if kind == KindChannel {
+					strikeOnce(&armed)
+				}
+			case *serverChannels:
+				if kind == KindServer {
+					strikeOnce(&armed)
+				}
+			}
+		}
+	})
+	alice, bob := enter(t, p, "alice"), enter(t, p, "alice")
+	alice.ask(CreateServer{"s", ""})
+	crash := func(command any) {
+		armed.Store(true)
+		bob.ask(command)
+		synctest.Wait()
+	}
+	for range 2 { // it is restarted at once the first time
+		if crashed {
+			crash(CountMessages{"s", "general"})
+		}
+	}
+	slow.Store(!crashed)
+	const posts = 20
+	for range posts {
+		alice.send(&Post{Server: "s", Channel: "general", Text: "x"})
+	}
+	if !crashed {
+		time.Sleep(time.Second) // until somebody steps in for the one who is held up
+	}
+	synctest.Wait()
+	crash(ServerChannels{"s"})
+	close(goOn) // the word of its end has come
+	begun, refused := time.Now(), 0
+	for range posts {
+		if reply := alice.hear(); reply == (Refused{Code: Busy}) {
+			refused++
+		}
+	}
+	if waited := time.Since(begun); refused != posts || waited > time.Second {
+		t.Errorf("%d of %d posts were refused, after %v", refused, posts, waited)
+	}
+	if reply := bob.ask(CountMessages{"s", "general"}); reply != (Amount{}) {
+		t.Errorf("posts that were refused are there: %v", reply)
+	}
+	if n := p.Counters().InFlight; n != 0 {
+		t.Errorf("%d requests are under way", n)
+	}
+}
