@@ -65,8 +65,8 @@ var mutants = []mutant{
 	{
 		name: "journal let go before the snapshot is durable",
 		file: "persistence/requests.go", by: powerCuts,
-		old: "		c.writes.add(saveJob{of: e, msg: m,",
-		new: "		c.cover(e, m.Seq)\n		c.writes.add(saveJob{of: e, msg: m,",
+		old: "		c.write(e, saveJob{of: e, msg: m,",
+		new: "		c.cover(e, m.Seq)\n		c.write(e, saveJob{of: e, msg: m,",
 	},
 	{
 		name: "snapshot renamed without a sync",

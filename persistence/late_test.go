@@ -99,3 +99,52 @@ func TestASnapshotDoesNotWaitForManyRemovals(t *testing.T) {
 	w.passUntil("all are removed", func() bool { return removed.Load() == many })
 	w.close()
 }
+
+// TestARecoveryDoesNotWaitForManyRemovals ends a hundred streams at once, and uses two of them again:
+// one whose removal waits in line, and one whose snapshot is still being saved.
+func TestARecoveryDoesNotWaitForManyRemovals(t *testing.T) {
+	const many = 100
+	drops := make([]Stream, many)
+	for i := range drops {
+		drops[i] = StreamOf("many", fmt.Sprint(i))
+	}
+	last, saving := drops[many-1], StreamOf("many", "saving")
+	save, removal := newGate(vfstest.OpCreate, streamDir(saving)+"/"+newStateFile), make(chan struct{})
+	save.shut.Store(true)
+	removed, before := 0, map[string]int{} // only the worker uses them
+	files := &vfstest.Faulty{FS: vfstest.NewMem()}
+	files.Before = func(op vfstest.Op, name string) {
+		save.before(op, name)
+		if op == vfstest.OpRemove && path.Base(name) == stateFile {
+			<-removal
+			before[path.Dir(name)] = removed
+			removed++
+		}
+	}
+	w := open(t, Config{FS: files})
+	seq := w.write(saving, 1)
+	parent := w.mustRecover("parent")
+	w.tell(&SaveSnapshot{Stream: saving, Epoch: w.epochs[saving], Seq: seq, State: stateAt(seq), ReplyTo: w.owner})
+	save.await(t)
+	w.tell(&Append{Stream: "parent", Epoch: parent.Epoch, Event: event(1, `{}`), Drops: append(drops, saving), ReplyTo: w.owner})
+	w.until("parent", 1)
+	for _, s := range []Stream{last, saving} {
+		w.tell(&Recover{Stream: s, ReplyTo: w.owner})
+	}
+	w.mustRecover("parent") // both wait for the worker
+	close(save.open)
+	hear[*SnapshotSaved](w)
+	w.mustRecover("parent") // by now all removals are in line
+	close(removal)
+	for range 2 {
+		if r := hear[*Recovered](w); r.Err != nil || r.Seq != 0 {
+			t.Errorf("of an ended stream: %+v", r)
+		}
+	}
+	w.close()
+	for _, s := range []Stream{last, saving} {
+		if n := before[streamDir(s)]; n > 5 {
+			t.Errorf("%d streams were removed before %s", n, s)
+		}
+	}
+}

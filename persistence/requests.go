@@ -25,6 +25,9 @@ func (c *core) recover(m *Recover) {
 	e.epoch, e.ref, e.next = c.epochs, m.Ref, 0
 	c.retryRemovalsOf(e)
 	c.enqueue(e, request{recover: m, epoch: e.epoch})
+	if e.busy {
+		c.writes.hurry(e)
+	}
 }
 
 // release forgets a stream's owner, and also the stream if nothing else needs it.
@@ -111,8 +114,17 @@ func (c *core) begin(e *stream, r request) {
 		if r.remove.tomb { // the next owner has to recover, which waits until the files are gone
 			e.known = false
 		}
-		e.busy = true
-		c.writes.add(removeJob{e, *r.remove})
+		c.write(e, removeJob{e, *r.remove})
+	}
+}
+
+// write begins a job that changes a stream's files. A recovery of the stream waits for its end, so
+// if there is one, the job does not wait behind all others.
+func (c *core) write(e *stream, j job) {
+	e.busy = true
+	c.writes.add(j)
+	if slices.ContainsFunc(e.queue, func(r request) bool { return r.recover != nil }) {
+		c.writes.hurry(e)
 	}
 }
 
@@ -204,8 +216,7 @@ func (c *core) beginSave(e *stream, m *SaveSnapshot) {
 	case m.Seq == e.covered && m.Seq > 0 && len(m.Pages) == 0 && m.Gone == e.gone && !e.unsure:
 		c.answerSave(m, nil) // it is on disk already, and has been read from there
 	default:
-		e.busy = true
-		c.writes.add(saveJob{of: e, msg: m, rotate: m.Seq > e.covered && !e.unsure})
+		c.write(e, saveJob{of: e, msg: m, rotate: m.Seq > e.covered && !e.unsure})
 		return
 	}
 	c.unask(e)

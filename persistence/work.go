@@ -2,6 +2,7 @@ package persistence
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -15,8 +16,9 @@ type job interface {
 }
 
 // pool runs jobs on at most limit goroutines; other jobs wait in line. Removals have a line of
-// their own, and the two lines take turns, so that nobody's snapshot waits behind many removals.
-// Only the actor adds jobs.
+// their own, and so have jobs that somebody waits for. The lines take turns, so that nobody's
+// snapshot waits behind many removals, and no recovery behind the snapshots of all others. Only
+// the actor adds jobs.
 type pool struct {
 	limit int
 	spawn func(work func()) // runs work on a goroutine
@@ -24,7 +26,7 @@ type pool struct {
 
 	mu      sync.Mutex // held for the time of a push or pop
 	running int
-	lines   [2][]job
+	lines   [3][]job
 	turn    int // the line that had the last turn
 }
 
@@ -61,30 +63,62 @@ func (p *pool) next() job {
 			return j
 		}
 	}
-	p.lines = [2][]job{}
+	p.lines = [3][]job{}
 	p.running--
 	return nil
 }
 
+// The lines.
+const (
+	usual = iota
+	removals
+	wanted
+)
+
 func lineOf(j job) int {
 	if _, removes := j.(removeJob); removes {
-		return 1
+		return removals
 	}
-	return 0
+	return usual
+}
+
+// hurry moves a stream's job, if it has not begun, to the line of those that somebody waits for.
+func (p *pool) hurry(e *stream) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i := range wanted {
+		at := slices.IndexFunc(p.lines[i], func(j job) bool { return changes(j, e) })
+		if at >= 0 {
+			p.lines[wanted] = append(p.lines[wanted], p.lines[i][at])
+			p.lines[i] = slices.Delete(p.lines[i], at, at+1)
+			return
+		}
+	}
+}
+
+// changes tells whether a job changes the files of that stream.
+func changes(j job, e *stream) bool {
+	switch j := j.(type) {
+	case saveJob:
+		return j.of == e
+	case removeJob:
+		return j.of == e
+	}
+	return false
 }
 
 // waiting is how many jobs are in line.
 func (p *pool) waiting() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return len(p.lines[0]) + len(p.lines[1])
+	return len(p.lines[usual]) + len(p.lines[removals]) + len(p.lines[wanted])
 }
 
 // giveUp forgets the jobs in line.
 func (p *pool) giveUp() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.lines = [2][]job{}
+	p.lines = [3][]job{}
 }
 
 // runJob does a job. A panic in the job becomes its answer.
