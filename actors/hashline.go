@@ -67,7 +67,7 @@ func (l *hashLine) takeLast(where netip.Addr) hashJob {
 	return job
 }
 
-// next waits for the job whose turn it is. ok is false when everything is closed and empty.
+// next waits for the job whose turn it is. ok is false when the line is closed.
 func (l *hashLine) next() (job hashJob, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -76,7 +76,7 @@ func (l *hashLine) next() (job hashJob, ok bool) {
 		l.came.Wait()
 	}
 	l.idle--
-	if l.waiting == 0 {
+	if l.closed {
 		return hashJob{}, false
 	}
 	where := l.turns[0]
@@ -93,7 +93,7 @@ func (l *hashLine) next() (job hashJob, ok bool) {
 	return job, true
 }
 
-// close makes the workers end once nothing waits any more.
+// close makes the workers end, whatever waits.
 func (l *hashLine) close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()

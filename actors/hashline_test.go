@@ -27,8 +27,8 @@ func TestHashLineIsFair(t *testing.T) {
 	add("2001:db8::", 20) // 2 gives way
 	add("2001:db8::", 21) // the same as before: no line is so much longer that it should give way
 	var served []uint64
-	l.close()
-	for job, ok := l.next(); ok; job, ok = l.next() {
+	for l.waiting > 0 {
+		job, _ := l.next()
 		served = append(served, job.work.Ref)
 	}
 	if got, want := fmt.Sprint(gone, served), fmt.Sprint([]uint64{4, 5, 3, 2, 21}, []uint64{0, 10, 20, 1}); got != want {
@@ -36,5 +36,18 @@ func TestHashLineIsFair(t *testing.T) {
 	}
 	if len(l.lines) != 0 || len(l.turns) != 0 {
 		t.Errorf("left: %v %v", l.lines, slices.Clone(l.turns))
+	}
+}
+
+// TestClosedHashLine gives nobody a job any more: a stop that is given up does not wait until all
+// passwords of a flood are hashed.
+func TestClosedHashLine(t *testing.T) {
+	l := newHashLine(4)
+	for ref := range uint64(3) {
+		l.add(hashJob{work: &hashWork{Ref: ref}})
+	}
+	l.close()
+	if job, ok := l.next(); ok {
+		t.Errorf("job %d is given to a worker", job.work.Ref)
 	}
 }

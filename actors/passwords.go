@@ -200,7 +200,8 @@ func (cfg *Config) hashWorkers() int {
 	return max(1, cfg.processors()-1)
 }
 
-// close ends the workers after what is queued. It is called after the actors have stopped.
+// close ends the workers, each after the job it is at. It is called after the actors have stopped,
+// so nobody waits for the other jobs any more.
 func (p *hashPool) close() {
 	p.line.close()
 	p.done.Wait()

@@ -58,7 +58,7 @@ var places = map[handler]Place{
 	{"directory", "subscribe"}:         {"actors/directory.go", 182, "(*children).deliver"},
 	{"directory", "sweep"}:             {"actors/directory.go", 220, "(*children).sweep"},
 	{"directory", "vacant"}:            {"actors/directory.go", 240, "(*children).vacate"},
-	{"hash", ""}:                       {"actors/passwords.go", 249, "(*hashPool).hash"},
+	{"hash", ""}:                       {"actors/passwords.go", 250, "(*hashPool).hash"},
 	{"passwords", ""}:                  {"actors/passwords.go", 68, "(*passwords).Receive"},
 	{"passwords", "Restarting"}:        {"actors/passwords.go", 70, "(*passwords).Receive"},
 	{"passwords", "Started"}:           {"actors/passwords.go", 70, "(*passwords).Receive"},
