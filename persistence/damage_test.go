@@ -3,6 +3,7 @@ package persistence
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"path"
 	"slices"
@@ -210,10 +211,21 @@ func TestTornTailIsKeptAndSkipped(t *testing.T) {
 	name := segmentFile(3)
 	torn := sound.with(name, append(trim(slices.Clone(sound[name])), `{"c":"12345678","n":99,`...))
 	m := torn.put(t)
-	for range 2 { // the copy is made once
+	var log strings.Builder
+	for range 2 { // the copy is made once, and told once
+		c, err := boot(Config{FS: m, Log: slog.New(slog.NewTextHandler(&log, nil))}.withDefaults())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.finish(); err != nil {
+			t.Fatal(err)
+		}
 		if err := readAll(t, m, []Stream{"users/alice"}, func(r *Recovered) { checkEvents(t, r, counts[r.Stream]) }); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if strings.Count(log.String(), "file=journal/00000003.torn bytes=23") != 1 {
+		t.Errorf("the log has not once what is kept aside:\n%s", log.String())
 	}
 	after := filesOf(t, m)
 	if string(after["journal/00000003.torn"]) != `{"c":"12345678","n":99,` {
