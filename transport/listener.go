@@ -275,6 +275,7 @@ func (l *Listener) Shutdown(ctx context.Context) error {
 	case <-ended:
 	case <-ctx.Done():
 		err = ctx.Err()
+		l.log.Warn("clients are cut off that have not got or not read all their answers", "connections", l.Stats().Open)
 		l.each((*conn).kill)
 		<-ended
 	}

@@ -154,6 +154,9 @@ func TestStopIsGivenUp(t *testing.T) {
 	if code := p.Wait(); code != 1 || !strings.Contains(p.Stderr.Text(), "elemental: stopping took longer than 1s") {
 		t.Errorf("exit code %d\n%s", code, p.Stderr.Text())
 	}
+	if said := p.Stderr.Text(); !strings.Contains(said, "clients are cut off") {
+		t.Errorf("it does not say who held it up:\n%s", said)
+	}
 	p.Start()
 	if got := p.history("alice", "gophers", "general"); len(got) != 100 {
 		t.Errorf("%d messages stand after a stop that was given up", len(got))
