@@ -196,12 +196,16 @@ func (c *core) committed(b *batch, segment uint32, offset int64) {
 	c.tellFollowing(b)
 	for i := range b.acks {
 		a := &b.acks[i]
-		c.send(a.to, &Committed{a.of.name, a.epoch, a.last})
-		c.landed(a.of, b)
+		e := a.of
+		c.send(a.to, &Committed{e.name, a.epoch, a.last})
+		a.of = nil
+		c.landed(e, b)
 	}
-	for _, d := range b.drops {
-		c.dropped(d.of, segment)
-		c.landed(d.of, b)
+	for i := range b.drops {
+		e := b.drops[i].of
+		c.dropped(e, segment)
+		b.drops[i].of = nil
+		c.landed(e, b)
 	}
 	c.recycle(b)
 }
@@ -252,6 +256,11 @@ func (c *core) refuseWaiting(err error) {
 		c.flying = nil
 	}
 	c.waiting, c.waitingRecords, c.waitingBytes = nil, 0, 0
+	c.refuseBatches(batches, err)
+}
+
+// refuseBatches rejects all events of these batches.
+func (c *core) refuseBatches(batches []*batch, err error) {
 	for _, b := range batches {
 		b.dropFollowing()
 		for _, a := range b.acks {

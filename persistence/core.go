@@ -165,6 +165,8 @@ func (c *core) onWritten(w written) {
 	switch {
 	case w.err != nil:
 		c.fail(w.err)
+	case c.poisoned: // memory may not know what came before
+		c.fail(errPanicked)
 	case w.open != nil:
 		c.opened(w)
 		c.writeNext()
@@ -196,14 +198,21 @@ func (c *core) goOn() {
 // fail gives up the live file: after a failed write or sync nobody knows what is in it.
 // Nothing is written until a new segment is durable.
 func (c *core) fail(err error) {
-	if c.failure == nil {
-		c.log.Error("journal cannot be written; events are refused", "err", err)
-		c.tellTrouble(err)
-	}
+	c.stopWriting(err)
+	c.refuseWaiting(unavailable(err))
+}
+
+// stopWriting notes a failure, and only then tells of it: if that crashes, nothing may be written
+// to the file any more all the same.
+func (c *core) stopWriting(err error) {
+	first := c.failure == nil
 	c.counts.failed()
 	c.failure = err
 	c.writable.Store(false)
-	c.refuseWaiting(unavailable(err))
+	if first {
+		c.log.Error("journal cannot be written; events are refused", "err", err)
+		c.tellTrouble(err)
+	}
 }
 
 // tellTrouble tells the listener of Store.Trouble, if there is one.

@@ -56,7 +56,9 @@ func (c *core) follow(e *stream, m *Append) {
 
 // tellFollowing answers the followed Appends of a durable batch, each with its own answer.
 func (c *core) tellFollowing(b *batch) {
-	for _, f := range b.following {
+	for len(b.following) > 0 {
+		f := b.following[0]
+		b.following = b.following[1:] // first: what crashes now is not tried again
 		as := b.as
 		as.Records, as.Bytes = len(b.recs), len(b.lines)
 		f.later.Done(&as)
@@ -67,10 +69,11 @@ func (c *core) tellFollowing(b *batch) {
 
 // dropFollowing ends the followed Appends of a batch that is given up.
 func (b *batch) dropFollowing() {
-	for _, f := range b.following {
+	for len(b.following) > 0 {
+		f := b.following[0]
+		b.following = b.following[1:]
 		f.later.Done(nil)
 	}
-	b.following = nil
 }
 
 // note notes the time, if the batch has followed Appends.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -73,20 +74,26 @@ type rec struct {
 
 // ack is the answer that is owed to the owner of one stream.
 type ack struct {
-	of          *stream
+	of          *stream // nil once it was given
 	epoch       uint64
 	first, last uint64
 	to          *actor.PID
 }
 
 // dropping is a stream that ends once the batch is durable.
-type dropping struct{ of *stream }
+type dropping struct{ of *stream } // nil once that is noted
 
 func (b *batch) reset() {
 	clear(b.recs)
 	clear(b.acks)
 	clear(b.drops)
 	*b = batch{bodies: b.bodies[:0], lines: b.lines[:0], recs: b.recs[:0], acks: b.acks[:0], drops: b.drops[:0]}
+}
+
+// forgetTold leaves only those who are still to be told what became of the batch.
+func (b *batch) forgetTold() {
+	b.acks = slices.DeleteFunc(b.acks, func(a ack) bool { return a.of == nil })
+	b.drops = slices.DeleteFunc(b.drops, func(d dropping) bool { return d.of == nil })
 }
 
 // frame makes the lines. The writer does that, outside the actor, because only then the

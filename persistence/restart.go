@@ -23,12 +23,13 @@ func (c *core) restarted() {
 	c.gathering = false
 	c.apologize(msg)
 	c.makeUp(answer)
-	if c.landing != nil {
-		c.poisoned = true
-		c.landing = nil
-		c.fail(errPanicked)
-	}
 	c.panicked = true
+	if b := c.landing; b != nil {
+		c.poisoned, c.landing = true, nil
+		c.stopWriting(errPanicked)
+		b.forgetTold()
+		c.refuseBatches([]*batch{b}, unavailable(errPanicked))
+	}
 	c.abandonAfterPanic()
 }
 
