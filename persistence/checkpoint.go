@@ -215,6 +215,7 @@ func (c *core) removeFiles(name Stream, what removal) {
 		panic(fmt.Errorf("a stored stream has a bad name: %w", err))
 	}
 	c.enqueue(e, request{remove: &what})
+	c.forgetIfIdle(e)
 }
 
 func (c *core) noteTomb(e *stream) {

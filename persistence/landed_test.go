@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"testing"
 
+	"elemental/persistence/vfs"
 	"elemental/persistence/vfs/vfstest"
 )
 
@@ -56,5 +57,45 @@ func TestARefusedEventIsCountedOnce(t *testing.T) {
 	}
 	close(release)
 	checkEvents(t, hear[*Recovered](w), seq+1)
+	w.close()
+}
+
+// TestATombstoneIsRemovedAfterARefusedUse has an event of a deleted stream on its way when its
+// tombstone is to be removed. The disk refuses the event, and the owner leaves.
+func TestATombstoneIsRemovedAfterARefusedUse(t *testing.T) {
+	var slow, failing atomic.Bool
+	syncing, goOn := make(chan struct{}), make(chan struct{})
+	mem := vfstest.NewMem()
+	files := &vfstest.Faulty{FS: mem}
+	files.FailAt = func(op vfstest.Op, name string) error {
+		switch {
+		case path.Dir(name) != journalFolder:
+		case op == vfstest.OpSync && slow.CompareAndSwap(true, false):
+			close(syncing)
+			<-goOn
+		case op == vfstest.OpWrite && failing.CompareAndSwap(true, false):
+			return syscall.EIO
+		}
+		return nil
+	}
+	w := open(t, Config{FS: files})
+	seq := w.bury("gone", 2)
+	r := w.mustRecover("gone")
+	slow.Store(true)
+	w.tell(&checkpointDue{})
+	<-syncing
+	failing.Store(true)
+	w.post("gone", r.Epoch, seq, 1)
+	w.mustRecover("barrier")
+	close(goOn)
+	hear[*Rejected](w)
+	w.tell(&Release{Stream: "gone", Epoch: r.Epoch})
+	w.passUntil("the journal can be written again", w.store.Writable)
+	w.write("users/a", 1)
+	w.checkpoint()
+	w.passUntil("the tombstone is removed", func() bool {
+		there, err := vfs.Exists(mem, "gone/"+stateFile)
+		return err == nil && !there
+	})
 	w.close()
 }

@@ -19,6 +19,9 @@ func (c *core) recover(m *Recover) {
 	}
 	if err != nil {
 		c.send(m.ReplyTo, m.answer(err))
+		if e != nil {
+			c.forgetIfIdle(e)
+		}
 		return
 	}
 	c.epochs++
@@ -107,8 +110,8 @@ func (c *core) begin(e *stream, r request) {
 	case r.save != nil:
 		c.beginSave(e, r.save)
 	case r.remove.old && c.needsOld(e):
-	case r.remove.tomb && (!e.gone || e.pending > 0): // the stream has been used again
-	case r.remove.tomb && e.next != 0: // its owner may use it at any time: the next checkpoint looks again
+	case r.remove.tomb && !e.gone: // the stream has been used again
+	case r.remove.tomb && (e.next != 0 || e.pending > 0): // it may be used again at any time: the next checkpoint looks again
 		c.noteTomb(e)
 	default:
 		if r.remove.tomb { // the next owner has to recover, which waits until the files are gone
@@ -328,6 +331,9 @@ func (c *core) retryRemovalsOf(e *stream) {
 	e.undone = nil
 	for i := range removals {
 		c.enqueue(e, request{remove: &removals[i]})
+	}
+	if len(removals) > 0 { // otherwise it may be forgotten already, and be another one under its name
+		c.forgetIfIdle(e)
 	}
 }
 
