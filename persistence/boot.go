@@ -39,17 +39,18 @@ func boot(cfg Config) (*core, error) {
 		return nil, openError(cfg.Dir, err)
 	}
 	c := newCore(cfg)
-	dropped, err := c.load(found)
+	h := c.firstHeader(found)
+	dropped, err := c.load(found, h)
 	if err != nil {
 		return nil, openError(cfg.Dir, err)
 	}
 	if !known && len(c.table)+len(dropped) > 0 {
 		return nil, &DamageError{formatFile, 0, "it is missing, but there is a journal"}
 	}
-	if known && len(found.segments) == 0 {
+	if known && !found.begun {
 		return nil, &DamageError{journalFolder, 0, "there is no journal"}
 	}
-	if err := c.beginRun(found, known); err != nil {
+	if err := c.beginRun(found, h, known); err != nil {
 		err = errors.Join(err, c.writer.close())
 		c.undo()
 		return nil, &NotWritableError{cfg.Dir, err}
@@ -145,28 +146,56 @@ func newCore(cfg Config) *core {
 	return c
 }
 
-// load fills the table from the journal tail. It gives the streams that ended
-// in it, each with the segment that says so.
-func (c *core) load(s *scan) (map[Stream]uint32, error) {
+// firstHeader is that of the first segment of this run: nothing is ever added to a recovered one.
+func (c *core) firstHeader(s *scan) *header {
+	c.number = s.highest + 1
+	h := &header{
+		Format: journalFormat, Version: journalVersion, Created: time.Now().UTC(),
+		Segment: c.number, Oldest: c.number, Previous: s.previous,
+	}
+	if len(s.segments) > 0 {
+		h.Oldest = s.segments[0].header.Segment
+	}
+	return h
+}
+
+// load fills the table from the journal tail, of which the last lines will be in the new segment.
+// It gives the streams that ended in it, each with the segment that says so.
+func (c *core) load(s *scan, h *header) (map[Stream]uint32, error) {
 	dropped := make(map[Stream]uint32)
-	c.nextSeq, c.number = s.next, s.highest
+	var bad error
+	take := func(b body, at loc) {
+		c.marked = false
+		if err := c.loadEvent(b, at); err != nil {
+			bad = err
+		}
+		for _, name := range b.drops {
+			c.loadDrop(name)
+			dropped[name] = at.segment
+		}
+	}
 	for _, f := range s.segments {
 		c.segments = append(c.segments, &segment{number: f.header.Segment, bytes: f.bytes})
-		var bad error
-		err := eachEvent(c.files, f.header.Segment, f.bytes, func(b body, at loc) {
-			if err := c.loadEvent(b, at); err != nil {
-				bad = err
-			}
-			for _, name := range b.drops {
-				c.loadDrop(name)
-				dropped[name] = f.header.Segment
-			}
-		})
-		if err = errors.Join(err, bad); err != nil {
+		if err := eachEvent(c.files, f.header.Segment, f.bytes, take); err != nil {
 			return nil, err
 		}
 	}
-	return dropped, nil
+	line, err := headerLine(h, s.next)
+	if err != nil {
+		return nil, err
+	}
+	at := int64(len(line))
+	c.segments = append(c.segments, &segment{number: h.Segment, bytes: at + int64(len(s.again))})
+	c.nextSeq, c.marked = s.next, true
+	for line := range bytes.Lines(s.again) {
+		c.marked = true // unless it is an event
+		c.nextSeq++
+		if err := handLine(segmentFile(h.Segment), h.Segment, line, at, take); err != nil {
+			return nil, err
+		}
+		at += int64(len(line))
+	}
+	return dropped, bad
 }
 
 func (c *core) loadEvent(b body, at loc) error {
@@ -205,34 +234,20 @@ func (c *core) removeDropped(dropped map[Stream]uint32) {
 	}
 }
 
-// beginRun makes what was accepted durable, keeps torn ends aside and begins the
-// first segment of this run: nothing is ever added to a recovered one.
-func (c *core) beginRun(s *scan, known bool) error {
+// beginRun keeps torn ends aside and begins the first segment of this run, with what may be there
+// only in memory. A sync of the file that it was read from would not do: where one has failed,
+// the system may hold for synced what it has never written.
+func (c *core) beginRun(s *scan, h *header, known bool) error {
 	if err := c.files.makeDir(journalFolder); err != nil {
 		return err
 	}
 	if err := c.keepTorn(s.torn); err != nil {
 		return err
 	}
-	h := &header{Format: journalFormat, Version: journalVersion, Created: time.Now().UTC()}
-	if len(c.segments) > 0 {
-		head := c.live()
-		if err := resync(c.files, segmentFile(head.number)); err != nil {
-			return err
-		}
-		h.Oldest, h.Previous = c.segments[0].number, link{head.number, c.nextSeq - 1, head.bytes}
-	}
-	c.number++
-	h.Segment = c.number
-	if h.Oldest == 0 {
-		h.Oldest = c.number
-	}
-	size, err := c.writer.begin(h, c.nextSeq)
-	if err != nil {
+	if _, err := c.writer.begin(h, s.next, s.again); err != nil {
 		return err
 	}
 	c.fresh = append(c.fresh, segmentFile(c.number))
-	c.segments = append(c.segments, &segment{number: c.number, bytes: size})
 	c.epochs = uint64(c.number) << 32
 	c.writable.Store(true)
 	if known {
@@ -252,15 +267,6 @@ func (c *core) writeFormat() error {
 		return err
 	}
 	return c.files.SyncDir(".")
-}
-
-// resync makes durable what was read: it may be there only in memory.
-func resync(files vfs.FS, name string) error {
-	f, err := files.Open(name)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close(), files.SyncDir(journalFolder))
 }
 
 // undo leaves the folder as it was before a run that cannot begin. It does what

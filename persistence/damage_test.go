@@ -1,6 +1,7 @@
 package persistence
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -9,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/go-json-experiment/json"
 
 	"elemental/persistence/vfs"
 	"elemental/persistence/vfs/vfstest"
@@ -180,11 +183,14 @@ func TestEveryPrefixOfTheJournal(t *testing.T) {
 	newest := slices.MaxFunc(names, func(a, b string) int {
 		return 2*(boolInt(path.Dir(a) == journalFolder)-boolInt(path.Dir(b) == journalFolder)) + strings.Compare(a, b)
 	})
-	for _, name := range names {
+	whole := 0
+	for _, name := range slices.Backward(names) {
 		if path.Dir(name) != journalFolder {
 			continue
 		}
-		whole := len(trim(sound[name]))
+		if name == newest {
+			whole = len(trim(sound[name]))
+		}
 		for _, size := range places(sound[name]) {
 			changed := sound.with(name, sound[name][:size])
 			m := changed.put(t)
@@ -196,6 +202,7 @@ func TestEveryPrefixOfTheJournal(t *testing.T) {
 			})
 			checkRefusal(t, err, m, changed, fmt.Sprintf("%s cut at %d", name, size))
 		}
+		whole = int(headerOf(t, sound[name]).Previous.Bytes) // what counts of the segment before
 	}
 }
 
@@ -284,4 +291,15 @@ func TestMissingSegmentIsDamage(t *testing.T) {
 		}
 		checkRefusal(t, err, m, less, name)
 	}
+}
+
+// headerOf reads the header of a segment.
+func headerOf(t testing.TB, data []byte) (h header) {
+	t.Helper()
+	line, _, _ := bytes.Cut(data, []byte{'\n'})
+	f, ok := parseFrame(line)
+	if err := json.Unmarshal(f.body, &h); err != nil || !ok {
+		t.Fatal(err)
+	}
+	return h
 }

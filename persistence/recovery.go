@@ -18,10 +18,13 @@ import (
 
 // scan is what recovery learns of the journal without changing anything.
 type scan struct {
+	begun    bool    // there is a journal
 	segments []found // the chain, oldest first
+	previous link    // to its end
+	again    []byte  // lines after that, which are sound, but may be there only in memory
 	torn     []tail  // what is cut off, to be kept aside
 	surplus  []string
-	next     uint64 // sequence of the next record
+	next     uint64 // sequence of the first record in again, or of the next one
 	highest  uint32 // number of the highest segment file, used or not
 }
 
@@ -55,6 +58,7 @@ func scanJournal(files vfs.FS) (*scan, error) {
 		return s, err
 	}
 	s.noteSurplus(numbers)
+	s.begun = true
 	return s, nil
 }
 
@@ -104,7 +108,8 @@ func (s *scan) findHead(files vfs.FS, numbers []uint32) (*found, error) {
 // trim is a segment without the zeros at its end, over which nothing was written.
 func trim(data []byte) []byte { return bytes.TrimRight(data, "\x00") }
 
-// cutHead keeps the newest segment up to its first bad line.
+// cutHead keeps the newest segment up to its first bad line. What follows the part that is proven
+// durable is to be written again.
 func (s *scan) cutHead(h header, first uint64, data []byte) (*found, error) {
 	end, next, problem := soundPrefix(data, first)
 	if problem != "" {
@@ -113,8 +118,21 @@ func (s *scan) cutHead(h header, first uint64, data []byte) (*found, error) {
 		}
 		s.torn = append(s.torn, tail{h.Segment, data[end:]})
 	}
-	s.next = next
-	return &found{h, int64(end)}, nil
+	sure, next := provenPart(data[:end], first)
+	s.next, s.again = next, data[sure:end]
+	s.previous = link{h.Segment, next - 1, int64(sure)}
+	return &found{h, int64(sure)}, nil
+}
+
+// provenPart is how far the lines of a segment are durable, as the last of them says, and the
+// sequence of the record after that.
+func provenPart(data []byte, first uint64) (end int, next uint64) {
+	end, next = bytes.IndexByte(data, '\n')+1, first
+	last, _ := parseFrame(data[bytes.LastIndexByte(data[:len(data)-1], '\n')+1 : len(data)-1])
+	for ; next <= last.d; next++ {
+		end += bytes.IndexByte(data[end:], '\n') + 1
+	}
+	return end, next
 }
 
 // walk follows the links from the head down to the oldest segment needed.
@@ -134,6 +152,9 @@ func (s *scan) walk(files vfs.FS, head *found) error {
 	slices.Reverse(s.segments)
 	if s.segments[0].header.Segment != head.header.Oldest {
 		return &DamageError{segmentFile(head.header.Oldest), 0, "segment is missing"}
+	}
+	if s.next == head.header.Previous.Seq+1 { // nothing proves that the head itself is on disk
+		s.segments, s.previous = s.segments[:len(s.segments)-1], head.header.Previous
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package vfstest
 import (
 	"errors"
 	"io/fs"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -258,7 +259,8 @@ func (f *faultyFile) Sync() error {
 	})
 	if err != nil && !done && f.fs.Drop && !f.fs.Killed() {
 		if disk, ok := f.fs.FS.(interface{ DropUnsynced(name string) error }); ok {
-			err = errors.Join(err, disk.DropUnsynced(f.name))
+			name, _ := strings.CutSuffix(f.name, ".new") // by now it may have its name
+			err = errors.Join(err, disk.DropUnsynced(f.name), disk.DropUnsynced(name))
 		}
 	}
 	return err
