@@ -102,6 +102,7 @@ func (d *Decoder) Next() (*Request, error) {
 	err := f.object(d)
 	d.in.end(len(f.json.UnreadBuffer()))
 	if err != nil {
+		d.frame = nil // nothing tells how large the unfinished request has made it
 		return nil, d.in.classify(err)
 	}
 	f.request.Bytes = int(f.json.InputOffset())

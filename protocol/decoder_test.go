@@ -301,3 +301,25 @@ func TestHalfARequestHoldsLittleAfterABigOne(t *testing.T) {
 		t.Error("the big request's frame is held")
 	}
 }
+
+// TestAFailedRequestLeavesNoLargeFrame: what a client has begun and broken off is not in the memory
+// of those whose requests come next.
+func TestAFailedRequestLeavesNoLargeFrame(t *testing.T) {
+	big := `{"msg":"` + strings.Repeat("x", 100_000)
+	for _, rest := range []string{"", "\x00", `" "`, `","msg":""}`} {
+		for range 8 { // the pool forgets some on purpose when races are looked for
+			var used *frame
+			var d *Decoder
+			d = newTestDecoder(t, glance{strings.NewReader(big + rest), func() { used = d.frame }})
+			if got, err := all(d); len(got) != 0 || err == io.EOF {
+				t.Fatal(got, err)
+			}
+			d.Close()
+			next := frames.Get().(*frame)
+			if next == used {
+				t.Fatalf("the frame of a large request that ended with %q is used again", rest)
+			}
+			frames.Put(next)
+		}
+	}
+}
