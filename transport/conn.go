@@ -116,11 +116,9 @@ func (c *conn) leave() {
 	}
 }
 
-// survive frees what reading needs. If the connection has ended, perhaps by a panic, it closes
-// the socket. So a bug of ours ends one connection and never the provider.
+// survive closes the socket if the connection has ended, perhaps by a panic. So a bug of ours
+// ends one connection and never the provider.
 func (c *conn) survive(fault any, ended bool) {
-	c.requests.Close()
-	c.endLarge()
 	if fault != nil {
 		c.crashed(fault)
 	}
@@ -137,8 +135,11 @@ func (c *conn) crashed(fault any) {
 	c.kill()
 }
 
-// readRequests sends requests to the session until there are no more.
+// readRequests sends requests to the session until there are no more. What reading needs is free
+// afterwards: it may take long until a connection has ended.
 func (c *conn) readRequests() error {
+	defer c.endLarge()
+	defer c.requests.Close()
 	for {
 		r, err := c.requests.Next()
 		if c.begun.Load() != 0 {

@@ -36,6 +36,40 @@ func TestSizeLimitRisesWithLogin(t *testing.T) {
 	stranger.expectEnd()
 }
 
+// TestABrokenLargeRequestGivesItsTurnBack at once: until its connection has ended, the answers
+// before have to come and the client has to read them.
+func TestABrokenLargeRequestGivesItsTurnBack(t *testing.T) {
+	s, l := startStation(t, testConfig(), nil)
+	large := `{"call":"ping","more":"` + strings.Repeat("x", 20<<10)
+	login := func(n int) (*client, *fakeSession) {
+		c := dial(t, l)
+		c.send(loginCall)
+		f := s.session(t, n)
+		f.out.Answer(f.request(t, 0), actors.LoggedIn{Key: "k"})
+		c.expect(`{"resp":true,"key":"k"}`)
+		return c, f
+	}
+	var broken []func()
+	for n := range largeAtOnce {
+		c, f := login(n)
+		c.send(`{"call":"ping"}`)
+		before := f.request(t, 1)
+		c.send(large + "\x00")
+		broken = append(broken, func() {
+			f.out.Answer(before, actors.Done{})
+			c.expect(yes)
+			c.expect(malformed)
+		})
+	}
+	c, f := login(largeAtOnce)
+	c.send(large + `"}`)
+	f.out.Answer(f.request(t, 1), actors.Done{})
+	c.expect(yes)
+	for _, end := range broken {
+		end()
+	}
+}
+
 func TestSlowReaderIsCutOff(t *testing.T) {
 	cfg := testConfig()
 	cfg.StallTime, cfg.OutboxBytes = 200*time.Millisecond, 64<<10
