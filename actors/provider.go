@@ -166,6 +166,12 @@ func (p *Provider) Connect(out Outbox, from netip.Addr) *Session {
 	return &Session{node: p.node, pid: pid, id: id}
 }
 
+// HasIcon tells whether the answer to ProviderName has an icon.
+func (p *Provider) HasIcon() bool {
+	info, _ := p.node.info.(ProviderInfo)
+	return info.Icon != ""
+}
+
 // Followed tells whether anybody follows requests. If so, transport notes when each one
 // arrived. It may be called on nil.
 func (p *Provider) Followed() bool { return p != nil && p.Look.Followed() }

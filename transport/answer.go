@@ -104,19 +104,23 @@ const (
 	light weight = iota
 	aPost        // posts to a channel travel together
 	aSubscription
-	aPage // it asks for a few messages; a connection has one such request under way at a time
+	aPage // its answer may be as large as a few messages; a connection has one such request under way at a time
 	heavy // its answer may be large; likewise, and it counts as much as heavyPages of aPage
 )
 
 // pageMessages is how many messages count as a few.
 const pageMessages = 20
 
-func weightOf(command any) weight {
+func (l *Listener) weightOf(command any) weight {
 	switch c := command.(type) {
 	case actors.GetMessages:
 		return weightOfMessages(c.End - c.Begin)
 	case actors.LatestMessages:
 		return weightOfMessages(c.Count)
+	case actors.ProviderName:
+		if l.icon {
+			return aPage
+		}
 	case actors.GetServerImage,
 		actors.JoinedServers, actors.ServerChannels, actors.ServerMembers:
 		return heavy

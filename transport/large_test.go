@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"elemental/actors"
 	"elemental/transport"
 	"elemental/transport/housetest"
 )
@@ -58,4 +59,23 @@ func TestFewLargeRequestsComeInAtATime(t *testing.T) {
 	}
 	lines[turns].Close()
 	h.Login("alice").Yes("%s", begun+`"}`) // all turns were given back
+}
+
+// TestStrangersCannotAskForManyIcons: whoever asks for the icon again and again, and does not
+// read, has one answer more under way than may wait for him.
+func TestStrangersCannotAskForManyIcons(t *testing.T) {
+	icon := strings.Repeat("aaaa", 64<<10)
+	h := housetest.New(t, housetest.Settings{Actor: func(cfg *actors.Config) { cfg.Icon = icon }})
+	const requests = 64
+	line := h.Dial()
+	line.Write(strings.Repeat(`{"call":"getprovidername"}`, requests))
+	most := int64(transport.DefaultConfig().OutboxBytes + len(icon) + 4<<10)
+	for range requests {
+		if line.Next()["icon"] != icon {
+			t.Fatal("another icon")
+		}
+		if unread := h.Listener.Counters().Unread; unread > most {
+			t.Fatalf("%d bytes wait for a client, more than %d", unread, most)
+		}
+	}
 }

@@ -25,6 +25,7 @@ type Listener struct {
 	tls        *tls.Config                             // nil for plain TCP
 	connect    func(actors.Outbox, netip.Addr) session // set by Serve
 	provider   *actors.Provider                        // likewise; nil in tests of this package
+	icon       bool                                    // likewise: the answer to getprovidername has an icon
 	log        *slog.Logger
 	requestLog *requestLog
 	writers    *writers
@@ -117,7 +118,7 @@ func (l *Listener) Serve(provider *actors.Provider) error {
 	for _, p := range l.pollers {
 		p.flusher.given.Store(provider.Turns(l.write, p.set.wake))
 	}
-	l.provider = provider
+	l.provider, l.icon = provider, provider.HasIcon()
 	return l.serve(func(out actors.Outbox, from netip.Addr) session { return provider.Connect(out, from) })
 }
 

@@ -139,7 +139,7 @@ func (c *conn) AnswerFollowed(req *actors.Request, reply any, w *telemetry.Writi
 				o.told, w = w.After(o.told), nil
 			}
 		}
-		c.answered(weightOf(req.Command))
+		c.answered(c.shared.weightOf(req.Command))
 	})
 	if w != nil { // it will never be written
 		w.Ended()
