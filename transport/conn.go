@@ -205,23 +205,32 @@ func farewell(err error) (code actors.Code, lost bool) {
 }
 
 // limit tells the decoder how many bytes the next request may have: at first as many as that of a
-// stranger. When they are reached, it waits for the answers before, for one of them may be to a
-// login, and then for a turn, since few large requests may come in at a time.
+// stranger. When they are reached, it waits for the answers before: one of them may be to a login,
+// and the session may not collect large requests behind others. Then it waits for a turn, since few
+// large requests may come in at a time.
 func (c *conn) limit(reached bool) int {
 	cfg := &c.shared.cfg
 	if !reached {
 		return min(cfg.LoginRequestBytes, cfg.RequestBytes)
 	}
-	if !c.loggedIn.Load() {
-		c.waitAnswered()
-	}
+	c.untimed(c.waitAnswered)
 	if !c.loggedIn.Load() {
 		return cfg.LoginRequestBytes
 	}
 	if cfg.RequestBytes > cfg.LoginRequestBytes {
-		c.beginLarge()
+		c.untimed(c.beginLarge)
 	}
 	return cfg.RequestBytes
+}
+
+// untimed waits in the middle of a request, which does not count as time in which the request has
+// to be complete.
+func (c *conn) untimed(wait func()) {
+	begun, from := c.begun.Swap(0), c.shared.now.Load()
+	wait()
+	if begun != 0 {
+		c.begun.Store(begun + c.shared.now.Load() - from)
+	}
 }
 
 // noteLogin notes whether somebody is logged in, for the limits.

@@ -36,37 +36,57 @@ func TestSizeLimitRisesWithLogin(t *testing.T) {
 	stranger.expectEnd()
 }
 
-// TestABrokenLargeRequestGivesItsTurnBack at once: until its connection has ended, the answers
-// before have to come and the client has to read them.
+const largeBegun = `{"call":"ping","more":"xxxxxxxx`
+
+// loginAlone logs in where the test answers; it is the n-th to connect.
+func loginAlone(t *testing.T, s *station, l *Listener, n int) (*client, *fakeSession) {
+	t.Helper()
+	c := dial(t, l)
+	c.send(loginCall)
+	f := s.session(t, n)
+	f.out.Answer(f.request(t, 0), actors.LoggedIn{Key: "k"})
+	c.expect(`{"resp":true,"key":"k"}`)
+	return c, f
+}
+
+// TestABrokenLargeRequestGivesItsTurnBack at once: its connection has not ended until the client
+// has read everything and closes, or its time to do so is over.
 func TestABrokenLargeRequestGivesItsTurnBack(t *testing.T) {
 	s, l := startStation(t, testConfig(), nil)
-	large := `{"call":"ping","more":"` + strings.Repeat("x", 20<<10)
-	login := func(n int) (*client, *fakeSession) {
-		c := dial(t, l)
-		c.send(loginCall)
-		f := s.session(t, n)
-		f.out.Answer(f.request(t, 0), actors.LoggedIn{Key: "k"})
-		c.expect(`{"resp":true,"key":"k"}`)
-		return c, f
+	c, _ := loginAlone(t, s, l, 0)
+	c.send(largeBegun + strings.Repeat("x", 20<<10) + "\x00")
+	c.expect(malformed)
+	large := &l.commons.large
+	large.mu.Lock()
+	defer large.mu.Unlock()
+	if large.under != 0 {
+		t.Error("the turn is not given back")
 	}
-	var broken []func()
-	for n := range largeAtOnce {
-		c, f := login(n)
-		c.send(`{"call":"ping"}`)
-		before := f.request(t, 1)
-		c.send(large + "\x00")
-		broken = append(broken, func() {
-			f.out.Answer(before, actors.Done{})
-			c.expect(yes)
-			c.expect(malformed)
-		})
-	}
-	c, f := login(largeAtOnce)
-	c.send(large + `"}`)
-	f.out.Answer(f.request(t, 1), actors.Done{})
-	c.expect(yes)
-	for _, end := range broken {
-		end()
+}
+
+// TestALargeRequestWaitsForTheAnswersBefore: the provider admits a request when it begins, so large
+// ones may not collect behind one that takes its time.
+func TestALargeRequestWaitsForTheAnswersBefore(t *testing.T) {
+	s, l := startStation(t, testConfig(), nil)
+	large := largeBegun + strings.Repeat("x", 20<<10) + `"}`
+	c, f := loginAlone(t, s, l, 0)
+	c.send(`{"call":"ping"}` + large + large)
+	before := f.request(t, 1)
+	other, g := loginAlone(t, s, l, 1)
+	other.send(large) // takes as long to come in
+	g.out.Answer(g.request(t, 1), actors.Done{})
+	other.expect(yes)
+	for n := 1; n <= 3; n++ {
+		s.mu.Lock()
+		if len(f.got) != n+1 {
+			t.Errorf("%d requests are under way", len(f.got)-n)
+		}
+		s.mu.Unlock()
+		f.out.Answer(before, actors.Done{})
+		c.expect(yes)
+		if n < 3 {
+			before = f.request(t, n+1)
+		}
 	}
 }
 

@@ -138,19 +138,13 @@ func (t *turnstile) wanted() bool {
 	return t.waiting > 0
 }
 
-// beginLarge waits until the request that comes in may be a large one. The wait does not count
-// as time in which the request has to be complete. Only the reader calls it.
+// beginLarge waits until the request that comes in may be a large one. Only the reader calls it.
 func (c *conn) beginLarge() {
 	if c.large.Load() != 0 {
 		return
 	}
-	begun, from := c.begun.Swap(0), c.shared.now.Load()
 	c.shared.commons.large.enter(1)
-	now := c.shared.now.Load()
-	c.large.Store(now)
-	if begun != 0 {
-		c.begun.Store(begun + now - from)
-	}
+	c.large.Store(c.shared.now.Load())
 }
 
 // endLarge is called when the session has the request, or nobody will get it.
