@@ -150,7 +150,7 @@ func (c *conn) readRequests() error {
 			return err
 		}
 		req := c.values.translate(r)
-		if !c.admit(c.shared.weightOf(req.Command)) {
+		if !c.admit(c.shared.weightOf(req.Command), req.Bytes) {
 			return errEnded
 		}
 		c.accept(r, req)

@@ -90,6 +90,36 @@ func TestALargeRequestWaitsForTheAnswersBefore(t *testing.T) {
 	}
 }
 
+// TestTheWindowHasBytes: many requests that are not large may not collect either.
+func TestTheWindowHasBytes(t *testing.T) {
+	const requests, size = 12, 15 << 10
+	s, l := startStation(t, testConfig(), nil)
+	sized := largeBegun + strings.Repeat("x", size) + `"}`
+	c, f := loginAlone(t, s, l, 0)
+	c.send(strings.Repeat(sized, requests))
+	f.request(t, windowBytes/len(sized)) // as many as there is room for, besides the login
+	other, g := loginAlone(t, s, l, 1)
+	for n := 1; n <= requests; n++ { // the others would have come in by then
+		other.send(sized)
+		g.out.Answer(g.request(t, n), actors.Done{})
+		other.expect(yes)
+	}
+	o := &f.out.(*conn).out
+	for n := 1; n <= requests; n++ {
+		r := f.request(t, n)
+		o.mu.Lock()
+		if o.asked > windowBytes || o.asked < size {
+			t.Errorf("%d bytes are under way", o.asked)
+		}
+		o.mu.Unlock()
+		f.out.Answer(r, actors.Done{})
+		c.expect(yes)
+	}
+	if o.asked != 0 || o.pending != 0 {
+		t.Errorf("%d bytes, %d requests are left", o.asked, o.pending)
+	}
+}
+
 func TestSlowReaderIsCutOff(t *testing.T) {
 	cfg := testConfig()
 	cfg.StallTime, cfg.OutboxBytes = 200*time.Millisecond, 64<<10
@@ -186,9 +216,9 @@ func TestARequestUnderWayIsNotIdle(t *testing.T) {
 	}
 	at(9, false)
 	c.noteActive()
-	c.admitted(light)
+	c.admitted(light, 0)
 	at(30, false)
-	c.answered(light)
+	c.answered(light, 0)
 	at(39, false)
 	c.begun.Store(l.now.Load())
 	at(45, false)

@@ -32,6 +32,7 @@ type outbox struct {
 	subscribing bool            // the oldest unanswered request is one to subscribe
 	slack       int             // size of the largest answer since everything was written last
 	pending     int             // unanswered requests
+	asked       int             // their bytes
 	pages       int             // turns for large answers that one of them has
 	posts       int             // how many of pending are posts
 	held        []*actors.Event // events that have to come after the answer to a subscribe
@@ -139,7 +140,7 @@ func (c *conn) AnswerFollowed(req *actors.Request, reply any, w *telemetry.Writi
 				o.told, w = w.After(o.told), nil
 			}
 		}
-		c.answered(c.shared.weightOf(req.Command))
+		c.answered(c.shared.weightOf(req.Command), req.Bytes)
 	})
 	if w != nil { // it will never be written
 		w.Ended()

@@ -63,7 +63,7 @@ func readerGoesOn(t *testing.T) {
 	c.put(&buffer{b: make([]byte, l.cfg.OutboxBytes+1)}) // an answer
 	begun := false
 	go func() {
-		begun = c.admit(l.weightOf(actors.Ping{}))
+		begun = c.admit(l.weightOf(actors.Ping{}), 0)
 	}()
 	c.out.slack = l.cfg.OutboxBytes
 	for _, room := range []bool{false, true} {

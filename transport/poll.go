@@ -212,7 +212,7 @@ func (p *poller) requests(c *conn, b []byte) (rest []byte) {
 			return b
 		}
 		req := c.values.translate(r)
-		if !c.tryAdmit(c.shared.weightOf(req.Command)) {
+		if !c.tryAdmit(c.shared.weightOf(req.Command), req.Bytes) {
 			return b
 		}
 		c.accept(r, req)

@@ -7,11 +7,11 @@ package transport
 // and the client reads its answers. A post that is sent ahead, and a request that may have a
 // large answer, also wait for their turn among the connections; the latter and a Subscribe wait
 // for all requests before them too. admit reports false if the connection has ended.
-func (c *conn) admit(w weight) bool {
+func (c *conn) admit(w weight, bytes int) bool {
 	o := &c.out
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for !o.ended && c.mustWait(w) {
+	for !o.ended && c.mustWait(w, bytes) {
 		o.changed.Wait()
 	}
 	if line := c.line(w); line != nil && !o.ended {
@@ -24,16 +24,16 @@ func (c *conn) admit(w weight) bool {
 		c.giveTurns()
 		return false
 	}
-	c.admitted(w)
+	c.admitted(w, bytes)
 	return true
 }
 
 // tryAdmit is admit for a caller that cannot wait: it reports false if it would have to.
-func (c *conn) tryAdmit(w weight) bool {
+func (c *conn) tryAdmit(w weight, bytes int) bool {
 	o := &c.out
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.ended || c.mustWait(w) {
+	if o.ended || c.mustWait(w, bytes) {
 		return false
 	}
 	if line := c.line(w); line != nil {
@@ -42,7 +42,7 @@ func (c *conn) tryAdmit(w weight) bool {
 		}
 		c.took(w)
 	}
-	c.admitted(w)
+	c.admitted(w, bytes)
 	return true
 }
 
@@ -50,12 +50,20 @@ func (c *conn) tryAdmit(w weight) bool {
 // answers. A client that posts at a steady rate may have some under way when the disk is slow.
 const aheadFrom = 8
 
+// windowBytes is how many bytes the requests under way may have, unless there is only one. Those
+// that wait in the session are not admitted yet, so nothing else limits them. Posts begin at once,
+// or have taken turns.
+const windowBytes = 64 << 10
+
 // The functions below are called under the mutex.
 
-func (c *conn) mustWait(w weight) bool {
+func (c *conn) mustWait(w weight, bytes int) bool {
 	o := &c.out
 	if o.pending >= aheadFrom || o.pending > 0 && c.sendsAhead() {
 		o.ahead.Store(c.shared.now.Load())
+	}
+	if w != aPost && o.pending > 0 && o.asked+bytes > windowBytes {
+		return true
 	}
 	return o.pending >= c.window(w) || c.unread() > c.shared.cfg.OutboxBytes
 }
@@ -92,8 +100,9 @@ func (c *conn) line(w weight) *turnstile {
 	return nil
 }
 
-func (c *conn) admitted(w weight) {
+func (c *conn) admitted(w weight, bytes int) {
 	c.out.pending++
+	c.out.asked += bytes
 	switch w {
 	case aPost:
 		c.out.posts++
@@ -112,12 +121,13 @@ func (c *conn) took(w weight) {
 }
 
 // answered notes that a request was answered.
-func (c *conn) answered(w weight) {
+func (c *conn) answered(w weight, bytes int) {
 	o := &c.out
 	if o.pending == 0 {
 		return // the connection has ended and given back everything
 	}
 	o.pending--
+	o.asked -= bytes
 	c.noteActive()
 	switch w {
 	case aPost:
@@ -148,7 +158,7 @@ func (c *conn) giveTurns() {
 func (c *conn) giveBack() {
 	c.out.mu.Lock()
 	defer c.out.mu.Unlock()
-	c.out.pending, c.out.posts, c.out.subscribing = 0, 0, false
+	c.out.pending, c.out.asked, c.out.posts, c.out.subscribing = 0, 0, 0, false
 	c.giveTurns()
 }
 
