@@ -138,7 +138,8 @@ type SaveSnapshot struct {
 	State  []byte // one JSON value
 	Pages  []Page // written before the state, each once
 	// Gone marks the state of a deleted entity. It is kept only as long as the
-	// journal has events of the stream; then its files are removed.
+	// journal has events of the stream; then its files are removed, pages first, so
+	// that State may not need any.
 	Gone    bool
 	ReplyTo *actor.PID
 }

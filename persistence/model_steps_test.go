@@ -125,6 +125,10 @@ func (m *model) save(s *owned) {
 	}
 	s.saving = true
 	full := s.committed / PageItems * PageItems
+	gone := s == m.mortal && s.gone()
+	if gone { // a removal takes the pages first, so a tombstone may not need any
+		full = 0
+	}
 	save := &SaveSnapshot{Stream: s.name, Epoch: s.epoch, Seq: uint64(s.committed), ReplyTo: m.w.owner}
 	for first := s.paged; first < full; {
 		count := full - first // in few files, or in many
@@ -140,7 +144,7 @@ func (m *model) save(s *owned) {
 		first += count
 	}
 	s.pageTry, s.saveTry = full, save.Seq
-	if s == m.mortal && s.gone() {
+	if gone {
 		save.Gone = true
 		s.goneAt = s.committed
 	}
