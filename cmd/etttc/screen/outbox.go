@@ -37,9 +37,10 @@ type post struct {
 	text  string // the text that is posted
 	nonce string
 
-	epoch     int  // the room's epoch when the post was handed to the client
-	left      bool // it was handed to the client, and there was a connection then or since
-	uncertain bool // it is not known whether an earlier try succeeded
+	room      *room // the room when the post was handed to the client
+	epoch     int   // the room's epoch then
+	left      bool  // it was handed to the client, and there was a connection then or since
+	uncertain bool  // it is not known whether an earlier try succeeded
 }
 
 // doubtful reports whether the provider may have the post but has not acknowledged it.
@@ -153,7 +154,8 @@ func (m *model) postNext() tea.Cmd {
 // handOver hands the first post to the client.
 func (m *model) handOver() tea.Cmd {
 	first := &m.outbox.posts[0]
-	first.left, first.epoch = m.online(), m.room(first.at).epoch
+	first.left, first.room = m.online(), m.room(first.at)
+	first.epoch = first.room.epoch
 	return m.net.post(*first)
 }
 
@@ -188,14 +190,15 @@ func (m *model) posted(msg postedMsg) tea.Cmd {
 	return tea.Batch(m.postNext(), m.quitWhenDone())
 }
 
-// land shows a message that was posted, before its event comes. If the channel was deleted since
-// it was handed over, it may belong to another channel than the present one, and is not shown.
+// land shows a message that was posted, before its event comes. If the channel or the server was
+// deleted since it was handed over, it may belong to another channel than the present one, and is
+// not shown.
 func (m *model) land(p post, posted client.Message) {
 	if posted.Index < 0 {
 		m.outbox.landed = append(m.outbox.landed, landed{line{p.id, p.at, p.text}, m.now})
 		return
 	}
-	if r := m.room(p.at); r.epoch == p.epoch {
+	if r := m.rooms[p.at]; r == p.room && r.epoch == p.epoch {
 		r.history.merge([]client.Message{posted})
 	}
 }

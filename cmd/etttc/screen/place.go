@@ -74,8 +74,12 @@ func (m *model) nextUnread() {
 	}
 }
 
-// happened takes in the events of a server's subscription.
+// happened takes in the events of a server's subscription. Those of a server that is gone are
+// ignored: its rooms would be taken for those of another server of that name.
 func (m *model) happened(msg eventsMsg) tea.Cmd {
+	if m.server(msg.server) == nil {
+		return nil
+	}
 	stale, stranger := false, false
 	for events := msg.events; len(events) > 0; {
 		n := run(events)

@@ -97,6 +97,34 @@ func TestOwnServersEndIsNoAlarm(t *testing.T) {
 	u.sees("rustaceans: server was deleted")
 }
 
+// Another server of the same name begins empty, also if the answer to a post or events of the one
+// that is gone come late.
+func TestServerMadeAnewBeginsEmpty(t *testing.T) {
+	rest := []server{{"rustaceans", []string{"general"}}}
+	gone := unsubscribedMsg{"gophers", &client.Refusal{Code: client.ServerGone, Reason: "server was deleted"}}
+	late := said(7, "alice", "the last")
+	event := eventsMsg{"gophers", []client.Event{{Kind: client.Posted, Message: late}}}
+	for what, msgs := range map[string][]tea.Msg{
+		"the answer": {gone, listedMsg{servers: rest}, postedMsg{message: late}},
+		"an event":   {listedMsg{servers: rest}, event, gone},
+	} {
+		u := alice(t, 80, 24).page(7, numbered(0, 7)...).types("the last").presses("enter")
+		for _, msg := range msgs {
+			if posted, yes := msg.(postedMsg); yes {
+				posted.id = u.m.outbox.posts[0].id
+				msg = posted
+			}
+			u.gets(msg)
+		}
+		anew := listedMsg{servers: append(rest, server{"gophers", []string{"general"}})}
+		u.gets(anew, anew) // the first one may be out of date
+		u.presses("ctrl+n").page(1, said(0, "bob", "the first of the new one"))
+		if r := u.m.here(); r.place != general || r.history.total != 1 || len(r.history.messages) != 1 || r.history.messages[0].Text != "the first of the new one" {
+			t.Errorf("%s: %v has %d messages, held are %+v", what, r.place, r.history.total, r.history.messages)
+		}
+	}
+}
+
 // A user who is logged out has not lost any server.
 func TestLostLoginDoesNotBlameServers(t *testing.T) {
 	denied := &client.Refusal{Code: client.WrongPassword, Reason: "password is incorrect"}
