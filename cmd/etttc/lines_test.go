@@ -258,6 +258,23 @@ func TestEndOfAChannel(t *testing.T) {
 	}
 }
 
+// A channel that was deleted and made again is heard again once the user has gone there.
+func TestBackInAChannelMadeAnew(t *testing.T) {
+	h := newHouse(t)
+	alice := h.login("alice", alicePassword)
+	bob := h.start(h.asBob("--json", "--raw")...)
+	bob.waitOut(`"messages":[]`) // from here on it listens
+	h.must(alice.DeleteChannel(h.ctx(), "demo", "general"))
+	bob.waitOut("demo/general is not heard any more, channel was deleted")
+	h.must(alice.CreateChannel(h.ctx(), "demo", "general"))
+	bob.write("/gotochannel general")
+	bob.write("here")
+	bob.waitOut(`"event":"posted"`) // from here on it listens again
+	_, err := alice.Post(h.ctx(), "demo", "general", "in the new one")
+	h.must(err)
+	bob.waitOut(`"author":"alice","text":"in the new one"`)
+}
+
 // Listing the servers counts as a change: the user may have joined one with another client.
 func TestListingServersIsNews(t *testing.T) {
 	h := newHouse(t)

@@ -189,6 +189,10 @@ func (s *session) run(ctx context.Context, c *commands.Command, args []string) (
 	}
 	if did.Goto != nil {
 		s.at = *did.Goto
+		if h.isOver() { // the channel may have been made anew, so it is listened to again
+			h.close()
+			s.hearing = nil
+		}
 	}
 	if did.Image != nil {
 		err = errors.Join(err, s.show(did.Image, did.ImageOf))

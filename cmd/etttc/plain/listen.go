@@ -148,6 +148,9 @@ func (h *hearing) close() {
 	<-h.done
 }
 
+// isOver reports whether the subscription has ended.
+func (h *hearing) isOver() bool { return h != nil && h.sub.Err() != nil }
+
 // ended returns a channel that is closed when nothing more is printed. It is never closed if
 // nothing is listened to.
 func (h *hearing) ended() <-chan struct{} {
