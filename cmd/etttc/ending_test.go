@@ -223,6 +223,22 @@ func TestProviderComesBack(t *testing.T) {
 	}
 }
 
+// A post is refused after an earlier try of it got no answer: the refusal does not say that
+// nothing was done.
+func TestRefusedAfterALostAnswer(t *testing.T) {
+	h := newHouse(t)
+	bob := h.start(h.asBob("--json", "--raw")...)
+	bob.waitOut(`"messages":[]`) // from here on it listens
+	h.must(h.login("alice", alicePassword).DeleteChannel(h.ctx(), "demo", "general"))
+	bob.waitOut("demo/general is not heard any more, channel was deleted")
+	h.p.Pause()
+	bob.write("perhaps")
+	bob.waitOut(`"call":"message"`)
+	h.p.Kill()
+	h.p.Restart()
+	bob.waitOut(`{"event":"refused","text":"line 1: not posted, channel does not exist, but an earlier try may have been done","line":1,"code":"outcome_unknown"}`)
+}
+
 func TestProviderStaysAway(t *testing.T) {
 	h := newHouse(t)
 	const away = "8s" // a busy machine needs some of it for the login

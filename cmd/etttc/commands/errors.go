@@ -58,13 +58,15 @@ func usage(format string, args ...any) error {
 }
 
 // Explain returns an error in words for people, safe to show. For a refusal that is the
-// provider's reason.
+// provider's reason; if the answer to an earlier try was lost, it says that too.
 func Explain(err error) string {
 	var refusal *client.Refusal
 	var told *failure
 	switch {
 	case errors.As(err, &told):
 		return told.Error()
+	case errors.As(err, &refusal) && errors.Is(err, client.ErrUncertain):
+		return visible.Line(refusal.Reason) + ", but an earlier try may have been done"
 	case errors.As(err, &refusal):
 		return visible.Line(refusal.Reason)
 	case errors.Is(err, client.ErrUncertain):

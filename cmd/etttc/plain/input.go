@@ -106,6 +106,9 @@ func (s *session) failed(what string, err error) error {
 	if !s.interactive && code == "" && isTrouble(err) {
 		return fmt.Errorf("%s; %w", why, s.unacknowledged(int64(s.line)))
 	}
+	if errors.Is(err, client.ErrUncertain) { // an earlier try was not answered
+		code = client.OutcomeUnknown
+	}
 	s.pending.Store(0)
 	s.refused.Store(true)
 	if !s.interactive && s.line > 0 {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -186,7 +187,11 @@ func (m *model) posted(msg postedMsg) tea.Cmd {
 		m.land(*first, msg.message)
 		return tea.Batch(m.postNext(), m.quitWhenDone())
 	}
-	m.refused(first.line, commands.Explain(msg.err))
+	err := msg.err
+	if first.uncertain {
+		err = fmt.Errorf("%w (an earlier try: %w)", err, client.ErrUncertain)
+	}
+	m.refused(first.line, commands.Explain(err))
 	return tea.Batch(m.postNext(), m.quitWhenDone())
 }
 

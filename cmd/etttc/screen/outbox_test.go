@@ -59,6 +59,15 @@ func TestRefusedTextComesBack(t *testing.T) {
 	u.presses("up").sees("› much too long").presses("down").sees("› being typed")
 }
 
+// A refusal does not hide that an earlier try may have posted the text.
+func TestRefusedAfterALostAnswer(t *testing.T) {
+	u := alice(t, 160, 24).page(0).types("perhaps").presses("enter")
+	first := u.m.outbox.posts[0].id
+	u.gets(postedMsg{id: first, err: client.ErrUncertain}, retryMsg{first})
+	u.gets(postedMsg{id: first, err: &client.Refusal{Code: client.StorageUnavailable, Reason: "storage is unavailable"}})
+	u.sees("storage is unavailable, but an earlier try may have been done", "› perhaps")
+}
+
 func TestUncertainPostToTheOriginalIsNotRepeated(t *testing.T) {
 	u := alice(t, 120, 24).page(0).gets(statusMsg{client.Status{State: client.Online, Original: true}}).sees("online (polling)")
 	u.types("once").presses("enter").gets(postedMsg{id: u.m.outbox.posts[0].id, err: client.ErrUncertain})
