@@ -70,7 +70,8 @@ func (s *Subscription) take(conn *Conn, e Event) {
 }
 
 // letIn takes in what came on the connection before the subscription was attached to it. Called
-// with the lock held.
+// with the lock held. An end among that may be the end of an earlier subscription to the same
+// place, so the subscription attaches once more: that tells.
 func (s *Subscription) letIn(conn *Conn) {
 	came := s.early
 	s.early = early{}
@@ -78,6 +79,10 @@ func (s *Subscription) letIn(conn *Conn) {
 		return
 	}
 	for _, e := range came.events {
+		if s.isEnd(e) {
+			came.missed = true
+			break
+		}
 		s.accept(e)
 	}
 	if came.missed {
@@ -85,18 +90,22 @@ func (s *Subscription) letIn(conn *Conn) {
 	}
 }
 
+// isEnd reports whether an event tells of the end of a subscription to this place.
+func (s *Subscription) isEnd(e Event) bool {
+	return e.Kind == Unsubscribed && e.Channel == s.at.channel
+}
+
 // accept takes in an event. Called with the lock held.
 func (s *Subscription) accept(e Event) {
 	switch {
+	case s.cause != nil: // what comes after the end may be of another channel of that name
 	case e.Kind == Posted:
 		s.track(e.Channel).push(e.Message)
 	case e.Kind == counted:
 		t := s.track(e.Channel)
 		t.known = max(t.known, e.Index+1)
-	case e.Channel == s.at.channel:
-		if s.cause == nil {
-			s.cause = e.Cause
-		}
+	case s.isEnd(e):
+		s.cause = e.Cause
 	case e.Cause.Code == ChannelGone:
 		s.retire(e.Channel)
 	}

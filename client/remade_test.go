@@ -292,3 +292,61 @@ func TestShortPages(t *testing.T) {
 		t.Error("it asked again at once")
 	}
 }
+
+// TestSlowConsumerOfADeletedChannel checks that a subscription whose channel was deleted ends with
+// that channel's messages, also if the client hears those of the next one of that name before the
+// consumer takes them.
+func TestSlowConsumerOfADeletedChannel(t *testing.T) {
+	p := providertest.Start(t, program)
+	ctx := within(t)
+	alice := member(t, p.Addr, "alice", "s", quick())
+	bob := member(t, p.Addr, "bob", "s", quick())
+	all, slow := subscribe(t, bob, "s", ""), subscribe(t, bob, "s", "general")
+	const old, anew = 100, 110 // the first more than Events has room for
+	for i := range old {
+		post(t, alice, "s", "general", fmt.Sprint("old", i))
+		hear(t, all, "general", int64(i), fmt.Sprint("old", i))
+	}
+	must(t, alice.DeleteChannel(ctx, "s", "general"))
+	must(t, alice.CreateChannel(ctx, "s", "general"))
+	if e := next(t, all); e.Kind != client.Deleted {
+		t.Fatalf("heard %+v where the channel was deleted", e)
+	}
+	for i := range anew {
+		post(t, alice, "s", "general", fmt.Sprint("new", i))
+		hear(t, all, "general", int64(i), fmt.Sprint("new", i))
+	}
+	for i := range old {
+		hear(t, slow, "general", int64(i), fmt.Sprint("old", i))
+	}
+	if err := ends(t, slow); client.CodeOf(err) != client.ChannelGone {
+		t.Error(err)
+	}
+}
+
+// TestEndOfAnEarlierSubscription tells a subscription that is about to begin of the end of the
+// channel that had its name before.
+func TestEndOfAnEarlierSubscription(t *testing.T) {
+	f := newFake(t, func(a *asked) bool {
+		switch a.call() {
+		case "subscribe":
+			if a.values["id"] == 2.0 {
+				a.say(`{"call":"unsubscribed","servername":"s","channel":"general","reason":"channel was deleted","code":"channel_gone"}`)
+			}
+			a.yes(`"amount":0`)
+		case "getlatestmessages":
+			a.messages(strconv.Itoa, 0)
+		case "getserverimage":
+			a.push(0, "in the new one")
+			return false
+		default:
+			return false
+		}
+		return true
+	})
+	c := connect(t, f.addr(), quick())
+	s := subscribe(t, c, "s", "general")
+	_, err := c.Image(within(t), "s")
+	must(t, err)
+	hear(t, s, "general", 0, "in the new one")
+}
