@@ -28,7 +28,7 @@ const mostPixels = 16 << 20
 // from name. line tells the user what was done, and shown whether the image is on the terminal.
 //
 // It asks the terminal what it can do, so nobody else may read from it meanwhile. Keys that are
-// pressed during that time, half a second at most, are lost.
+// pressed during that time, patience at most, are lost.
 func Show(in, out *os.File, image []byte, dir, name string) (line string, shown bool, err error) {
 	decoded, err := decode(image)
 	if err != nil {
