@@ -129,7 +129,8 @@ func TestScrollback(t *testing.T) {
 	term.WaitGone("scrolled up")
 }
 
-// TestResize makes the terminal as small as it may be, and larger again.
+// TestResize makes the terminal as small as it may be, and larger again. A click where it is too
+// small does nothing.
 func TestResize(t *testing.T) {
 	p := providertest.Start(t, elemental)
 	alice := newUser(t, p.Addr, "alice")
@@ -138,10 +139,11 @@ func TestResize(t *testing.T) {
 
 	term := open(t, p.Addr, as(t, "alice")...)
 	waitForMatch(term, `#general in gophers(.|\n)*text-0060`)
-	for _, size := range []struct{ cols, rows int }{{40, 10}, {80, 24}, {39, 9}, {200, 50}, {120, 40}} {
+	for _, size := range []struct{ cols, rows int }{{40, 10}, {80, 24}, {39, 9}, {120, 2}, {200, 50}, {120, 40}} {
 		term.Resize(size.cols, size.rows)
+		tooSmall := size.cols < 40 || size.rows < 10
 		term.WaitUntil("screen of the new size", func(screen string) bool {
-			if size.cols < 40 {
+			if tooSmall {
 				return strings.Contains(screen, "too small")
 			}
 			lines := strings.Split(strings.TrimRight(screen, "\n"), "\n")
@@ -150,6 +152,9 @@ func TestResize(t *testing.T) {
 				strings.Contains(screen, strings.Repeat("─", size.cols)+"\n")
 		})
 		newReader(t, term).take(term.Screen())
+		if tooSmall {
+			term.Click(5, 1)
+		}
 	}
 	waitForMatch(term, `#general in gophers`)
 	waitForMatch(term, `members 1/1`)

@@ -240,7 +240,7 @@ func (m *model) help() tea.Cmd {
 // click goes to the channel that was clicked in the side bar.
 func (m *model) click(mouse tea.Mouse) {
 	l := m.layout()
-	if mouse.Button != tea.MouseLeft || m.dialog != nil || mouse.X >= l.side {
+	if mouse.Button != tea.MouseLeft || m.dialog != nil || mouse.X >= l.side || !m.fits() {
 		return
 	}
 	rows := m.sideRows(1 + l.body + l.wire)

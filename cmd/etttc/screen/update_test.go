@@ -123,6 +123,15 @@ func TestNarrowTerminalShowsOneListAtATime(t *testing.T) {
 	u.gets(tea.WindowSizeMsg{Width: 3, Height: 2}).gets(tea.WindowSizeMsg{Width: 1, Height: 1})
 }
 
+// A click where the terminal is too small to show anything does nothing.
+func TestClickOnATerminalThatIsTooSmall(t *testing.T) {
+	u := alice(t, 80, 24).page(0)
+	for _, height := range []int{1, 2, 9} {
+		u.gets(tea.WindowSizeMsg{Width: 80, Height: height}, tea.MouseClickMsg{Button: tea.MouseLeft, X: 5, Y: 3})
+	}
+	u.gets(tea.WindowSizeMsg{Width: 80, Height: 24}).sees("gophers/#general")
+}
+
 func TestListsClosedOnANarrowTerminalComeBackOnAWideOne(t *testing.T) {
 	u := alice(t, 40, 10).page(0).presses("f3", "f3", "f4", "f4").seesNot("rustaceans", "carol")
 	u.gets(tea.WindowSizeMsg{Width: 120, Height: 40}).sees("rustaceans", "carol")

@@ -30,7 +30,7 @@ func (m *model) draw() ([]string, *tea.Cursor) {
 	if m.width <= 0 || m.height <= 0 {
 		return nil, nil
 	}
-	if m.width < leastWidth || m.height < leastHeight {
+	if !m.fits() {
 		return m.tooSmall(), nil
 	}
 	l := m.layout()
@@ -43,6 +43,9 @@ func (m *model) draw() ([]string, *tea.Cursor) {
 	}
 	return append(rows, m.statusLine()), cursor
 }
+
+// fits reports whether the terminal is large enough for the screen.
+func (m *model) fits() bool { return m.width >= leastWidth && m.height >= leastHeight }
 
 // tooSmall returns the only text that a too small terminal shows.
 func (m *model) tooSmall() []string {
