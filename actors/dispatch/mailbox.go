@@ -192,7 +192,13 @@ func (m *Mailbox) turn(most int) (more bool) {
 	return true
 }
 
+// invokeSystem handles a message of the engine. A supervisor may decide about a crash when the actor
+// has been stopped already. That comes too late: it would start the actor again, beside another one
+// that has its name by then.
 func (m *Mailbox) invokeSystem(msg any) {
+	if _, asks := msg.(*actor.Watch); m.ended && !asks {
+		return
+	}
 	switch msg.(type) {
 	case *actor.SuspendMailbox:
 		m.suspend(true)
