@@ -2,9 +2,12 @@ package actors
 
 import (
 	"fmt"
+	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"elemental/persistence"
 	"elemental/persistence/vfs/vfstest"
@@ -116,6 +119,49 @@ func TestAnEndIsToldOnce(t *testing.T) {
 			if heard := g.heard(); heard != "[new x]" {
 				t.Errorf("%s heard %s after the crash", g.name, heard)
 			}
+		}
+	})
+}
+
+// TestAnEndIsToldThoughTheServerCouldNotBeRead has a server crash before it has told of somebody's
+// end, and not come back: nobody wants it for a while, and the disk does not give it to be read.
+func TestAnEndIsToldThoughTheServerCouldNotBeRead(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var armed, sick atomic.Bool
+		files := &vfstest.Faulty{FS: vfstest.NewMem()}
+		files.FailAt = func(op vfstest.Op, name string) error {
+			if op&(vfstest.OpOpen|vfstest.OpRead) != 0 && strings.HasPrefix(name, "journal/") && sick.Load() {
+				return syscall.EIO
+			}
+			return nil
+		}
+		p := startNode(t, persistence.Config{FS: files}, func(c *Config) {
+			c.Fault = func(kind Kind, msg any) {
+				if _, is := msg.(*persistence.Committed); is && kind == KindServer && armed.CompareAndSwap(true, false) {
+					sick.Store(true)
+					panic("injected")
+				}
+			}
+		})
+		alice, carol := enter(t, p, "alice"), enter(t, p, "carol")
+		alice.ask(CreateServer{"s", ""})
+		carol.ask(JoinServer{"s", ""})
+		carol.ask(Subscribe{"s", "", false})
+		armed.Store(true)
+		if reply := carol.ask(LeaveServer{"s"}); reply != (Refused{Code: OutcomeUnknown}) {
+			t.Fatalf("left: %v", reply)
+		}
+		post := &Post{Server: "s", Channel: "general", Text: "x"}
+		if reply := alice.ask(post); reply != (Refused{Code: StorageDown}) {
+			t.Fatalf("posted to a server that cannot be read: %v", reply)
+		}
+		time.Sleep(2 * p.node.cfg.Passivate)
+		sick.Store(false)
+		if reply, ok := alice.ask(post).(*Posted); !ok {
+			t.Fatalf("posted: %v", reply)
+		}
+		if heard := carol.heard(); heard != "[unsubscribed membership_ended]" {
+			t.Errorf("who has left heard %s", heard)
 		}
 	})
 }

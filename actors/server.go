@@ -313,7 +313,11 @@ func (s *server) called() string { return s.name }
 
 func (s *server) weight() int { return s.guild.weight() }
 
+// idle: a server that cannot be read stays if nobody else knows that ends are unsaid.
 func (s *server) idle() bool {
+	if s.phase == broken && s.endsUnsaid {
+		return false
+	}
 	return s.settled() && len(s.hashing) == 0 && len(s.guild.owed) == 0 && len(s.askers) == 0 && len(s.kids.live) == 0
 }
 

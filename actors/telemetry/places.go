@@ -131,7 +131,7 @@ var places = map[handler]Place{
 	{"server", "membershipNoted"}:      {"actors/membership.go", 36, "(*server).onNoted"},
 	{"server", "membershipRefused"}:    {"actors/membership.go", 73, "(*server).onRefused"},
 	{"server", "post"}:                 {"actors/serverchannels.go", 19, "(*server).forward"},
-	{"server", "rest"}:                 {"actors/server.go", 320, "(*server).onRest"},
+	{"server", "rest"}:                 {"actors/server.go", 324, "(*server).onRest"},
 	{"server", "saveChannel"}:          {"actors/serverchannels.go", 134, "(*server).onSaveChannel"},
 	{"server", "saveNow"}:              {"actors/durable.go", 354, "(*durable).save"},
 	{"server", "serverChannels"}:       {"actors/server.go", 280, "(*server).onChannels"},
