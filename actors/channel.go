@@ -299,7 +299,7 @@ func (c *channel) abandoned(ctx actor.Context) {
 	clear(c.reads)
 }
 
-func (c *channel) stopping() {}
+func (c *channel) stopping(actor.Context) {}
 
 func (c *channel) reset() { c.history = newHistory() }
 

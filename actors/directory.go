@@ -65,7 +65,7 @@ func (d *directory) Receive(ctx actor.Context) {
 	case *actor.Started:
 		d.tick.start(ctx, d.node.sweepEvery())
 	case *actor.Stopping, *actor.Restarting:
-		d.close()
+		d.close(ctx)
 	case *actor.Stopped:
 	case addressed:
 		_, name := m.entity()
@@ -91,7 +91,7 @@ func (d *directory) Receive(ctx actor.Context) {
 func (d *directory) mend(ctx actor.Context, msg any) {
 	switch m := msg.(type) {
 	case *actor.Stopping, *actor.Restarting:
-		d.close()
+		d.close(ctx)
 	case *sweep:
 		d.tick.again(ctx)
 	case *squeeze:
@@ -106,12 +106,12 @@ func (d *directory) mend(ctx actor.Context, msg any) {
 }
 
 // close stops the timers; no child is started any more.
-func (d *directory) close() {
+func (d *directory) close(ctx actor.Context) {
 	d.tick.stop()
 	if d.nextSqueeze != nil {
 		d.nextSqueeze.Stop()
 	}
-	d.kids.close()
+	d.kids.close(ctx)
 }
 
 // The talk between a parent and a child that may leave memory.
@@ -176,8 +176,25 @@ func newChildren(n *node, kind Kind, make maker) children {
 }
 
 // close makes sure that no child is started any more. When the parent begins to stop, the
-// engine stops its children; it would wait forever for a child that is started later.
-func (c *children) close() { c.shut = true }
+// engine stops its children; it would wait forever for a child that is started later. What is
+// held back is refused now: a parent that waits for its state does not look at a child's end.
+func (c *children) close(ctx actor.Context) {
+	c.shut = true
+	for _, kid := range c.live {
+		for _, each := range kid.backlog {
+			ctx, msg := telemetry.Taken(ctx, each)
+			refuseUndone(ctx, msg)
+		}
+		kid.backlog = nil
+	}
+}
+
+// refuseUndone answers whoever sent a message that no child will hear.
+func refuseUndone(ctx actor.Context, msg any) {
+	if m, waits := msg.(asked); waits {
+		m.from().refuse(ctx, Busy)
+	}
+}
 
 func (c *children) deliver(ctx actor.Context, name string, msg any) {
 	kid := c.live[name]
@@ -185,9 +202,7 @@ func (c *children) deliver(ctx actor.Context, name string, msg any) {
 		kid = c.start(ctx, name)
 	}
 	if kid == nil {
-		if m, ok := msg.(asked); ok {
-			m.from().refuse(ctx, Busy)
-		}
+		refuseUndone(ctx, msg)
 		return
 	}
 	kid.used = c.now

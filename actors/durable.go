@@ -65,7 +65,7 @@ type entity interface {
 	// such as a hash, and forgets them.
 	abandoned(ctx actor.Context)
 	// stopping gives up timers and children, before a stop or restart.
-	stopping()
+	stopping(ctx actor.Context)
 	// idle tells whether the actor may leave memory.
 	idle() bool
 	// weight is roughly how much memory the state takes; called is the name by
@@ -340,7 +340,7 @@ func (d *durable) abandon(ctx actor.Context) {
 	d.backlog = nil
 	d.unweigh()
 	d.entity.abandoned(ctx)
-	d.entity.stopping()
+	d.entity.stopping(ctx)
 }
 
 // settled tells whether nothing of the actor waits for the disk. A broken actor has

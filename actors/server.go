@@ -403,9 +403,9 @@ func (s *server) abandoned(ctx actor.Context) {
 	s.refuseAskers(ctx, 0, OutcomeUnknown)
 }
 
-func (s *server) stopping() {
+func (s *server) stopping(ctx actor.Context) {
 	s.tick.stop()
-	s.kids.close()
+	s.kids.close(ctx)
 }
 
 func (s *server) snapshot(save *persistence.SaveSnapshot) {

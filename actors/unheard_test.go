@@ -1,7 +1,9 @@
 package actors
 
 import (
+	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -81,4 +83,62 @@ func stopWithServer(t *testing.T, crashed bool) {
 	if n := p.Counters().InFlight; n != 0 {
 		t.Errorf("%d requests are under way", n)
 	}
+}
+
+// TestWhatAServerHeldBackIsRefused crashes a server that waits for its state, and holds back what is
+// meant for a channel that it has asked to rest. The channel is busy and ends with the server.
+func TestWhatAServerHeldBackIsRefused(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var slow, sick atomic.Bool
+		goOn, readOn := make(chan struct{}), make(chan struct{})
+		files := &vfstest.Faulty{FS: vfstest.NewMem()}
+		files.Before = func(op vfstest.Op, name string) {
+			if op == vfstest.OpOpen && strings.HasPrefix(name, "journal/") && sick.Load() {
+				<-readOn
+			}
+		}
+		files.FailAt = func(op vfstest.Op, name string) error {
+			if op == vfstest.OpSync && strings.HasPrefix(name, "journal/") && sick.Load() {
+				return syscall.EIO
+			}
+			return nil
+		}
+		p := startNode(t, persistence.Config{FS: files}, func(c *Config) {
+			c.Processors, c.Inspect = 4, true
+			c.Fault = func(kind Kind, msg any) {
+				if _, is := msg.(*countMessages); is && kind == KindChannel && slow.Load() {
+					<-goOn
+				}
+			}
+		})
+		alice, bob, carol := enter(t, p, "alice"), enter(t, p, "alice"), enter(t, p, "alice")
+		alice.ask(CreateServer{"s", ""})
+		const id = "provider/servers/s"
+		slow.Store(true)
+		bob.send(CountMessages{"s", "general"})
+		time.Sleep(time.Second) // until somebody steps in for the channel
+		p.node.system.Root.Send(p.node.system.NewLocalPID(id), &vacant{name: "1", idle: true})
+		synctest.Wait()
+		const posts = 5
+		for range posts {
+			alice.send(&Post{Server: "s", Channel: "general", Text: "x"})
+		}
+		synctest.Wait()
+		sick.Store(true)
+		carol.ask(SetServerImage{Server: "s", Image: "x"})
+		synctest.Wait()
+		if err := p.Crash(id); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		sick.Store(false)
+		close(goOn)
+		close(readOn)
+		begun := time.Now()
+		for range posts {
+			if reply := alice.hear(); reply != (Refused{Code: Busy}) {
+				t.Errorf("post: %v after %v", reply, time.Since(begun))
+			}
+		}
+	})
 }

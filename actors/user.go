@@ -402,7 +402,7 @@ func (u *user) abandoned(ctx actor.Context) {
 	clear(u.hashing)
 }
 
-func (u *user) stopping() {}
+func (u *user) stopping(actor.Context) {}
 
 func (u *user) restore(snapshot []byte) (err error) {
 	u.account, err = decode[account](snapshot)
