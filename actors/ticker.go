@@ -7,7 +7,8 @@ import (
 )
 
 // ticker sends its owner one sweep for each call of start or again. The owner calls again
-// when it has handled the last one, so a busy owner is not flooded.
+// when it has handled the last one, so a busy owner is not flooded. Before start it does nothing:
+// a restarted owner may hear a sweep of its former life first.
 type ticker struct {
 	every time.Duration
 	timer *time.Timer
@@ -19,6 +20,9 @@ func (t *ticker) start(ctx actor.Context, every time.Duration) {
 }
 
 func (t *ticker) again(ctx actor.Context) {
+	if t.every == 0 {
+		return
+	}
 	t.stop()
 	root, self := ctx.ActorSystem().Root, ctx.Self()
 	t.timer = time.AfterFunc(t.every, func() { root.Send(self, &sweep{}) })
