@@ -157,11 +157,16 @@ func TestAnEndIsToldThoughTheServerCouldNotBeRead(t *testing.T) {
 		}
 		time.Sleep(2 * p.node.cfg.Passivate)
 		sick.Store(false)
+		time.Sleep(2 * p.node.cfg.Passivate)
 		if reply, ok := alice.ask(post).(*Posted); !ok {
 			t.Fatalf("posted: %v", reply)
 		}
 		if heard := carol.heard(); heard != "[unsubscribed membership_ended]" {
 			t.Errorf("who has left heard %s", heard)
+		}
+		time.Sleep(6 * p.node.cfg.Passivate)
+		if n := p.node.state.used.Load(); n != 0 {
+			t.Errorf("somebody is in memory: %d bytes", n)
 		}
 	})
 }

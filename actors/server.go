@@ -325,6 +325,9 @@ func (s *server) onRest(ctx actor.Context, m *rest) {
 	switch {
 	case !s.idle():
 		ctx.Send(ctx.Parent(), &stayed{name: s.name})
+		if s.phase == broken { // perhaps nobody else will want it
+			s.recover(ctx)
+		}
 	case !m.again:
 		ctx.Send(ctx.Self(), &rest{name: m.name, again: true})
 	default:
