@@ -21,27 +21,7 @@ func TestAnEndedChannelDoesNotComeBack(t *testing.T) {
 		lives := 0
 		p := startNode(t, persistence.Config{FS: vfstest.NewMem()}, func(c *Config) {
 			c.Processors, c.Inspect = 4, true
-			c.Fault = func(kind Kind, msg any) {
-				switch msg.(type) {
-				case *post:
-					if kind == KindChannel && armed.CompareAndSwap(true, false) {
-						<-goOn
-						panic("injected")
-					}
-				case *serverChannels:
-					if kind == KindServer {
-						panic("injected")
-					}
-				case *actor.Stopping:
-					if kind == KindChannel {
-						time.Sleep(time.Second) // until the server has heard of the channel's crash
-					}
-				case *actor.Started:
-					if kind == KindChannel {
-						lives++
-					}
-				}
-			}
+			c.Fault = crashBothInStop(&armed, goOn, &lives)
 		})
 		alice, bob := enter(t, p, "alice"), enter(t, p, "alice")
 		alice.ask(CreateServer{"s", ""})
@@ -80,4 +60,30 @@ func TestAnEndedChannelDoesNotComeBack(t *testing.T) {
 		}
 		checkRoll(t, p)
 	})
+}
+
+// crashBothInStop crashes the server, and then the channel at the first post once armed, which waits
+// for goOn. It counts the channel's lives.
+func crashBothInStop(armed *atomic.Bool, goOn chan struct{}, lives *int) func(Kind, any) {
+	return func(kind Kind, msg any) {
+		switch msg.(type) {
+		case *post:
+			if kind == KindChannel && armed.CompareAndSwap(true, false) {
+				<-goOn
+				panic("injected")
+			}
+		case *serverChannels:
+			if kind == KindServer {
+				panic("injected")
+			}
+		case *actor.Stopping:
+			if kind == KindChannel {
+				time.Sleep(time.Second) // until the server has heard of the channel's crash
+			}
+		case *actor.Started:
+			if kind == KindChannel {
+				*lives++
+			}
+		}
+	}
 }
