@@ -115,6 +115,8 @@ func TestTheWindowHasBytes(t *testing.T) {
 		f.out.Answer(r, actors.Done{})
 		c.expect(yes)
 	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	if o.asked != 0 || o.pending != 0 {
 		t.Errorf("%d bytes, %d requests are left", o.asked, o.pending)
 	}
