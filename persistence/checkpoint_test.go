@@ -190,7 +190,7 @@ func TestASegmentNeededAgainIsNamedAgain(t *testing.T) {
 // TestRotThatIsFoundTooLateIsTold has the power fail before the next segment names that journal
 // again: it is as if nobody had read the snapshot in time. That is no silent loss, and nobody else's.
 func TestRotThatIsFoundTooLateIsTold(t *testing.T) {
-	next := newGate(vfstest.OpCreate, segmentFile(5)+newSuffix)
+	next := newGate(vfstest.OpCreate, segmentFile(5))
 	next.shut.Store(true)
 	left, _ := rotWhileLettingGo(t, func(*world) { next.await(t) }, next)
 	w := open(t, Config{FS: left})
@@ -207,7 +207,7 @@ func TestRotThatIsFoundTooLateIsTold(t *testing.T) {
 func rotWhileLettingGo(t *testing.T, after func(*world), more ...*gate) (left vfs.FS, seq uint64) {
 	t.Helper()
 	m := vfstest.NewMem()
-	g := newGate(vfstest.OpCreate, segmentFile(4)+newSuffix)
+	g := newGate(vfstest.OpCreate, segmentFile(4))
 	w := open(t, Config{FS: &vfstest.Faulty{FS: m, Before: func(op vfstest.Op, name string) {
 		for _, each := range append(more, g) {
 			each.before(op, name)

@@ -186,8 +186,8 @@ func (w *writer) clearWay(wrote int64) {
 	}
 }
 
-// begin closes the former segment and makes a new one durable, with its name and with lines that
-// are written again. It gets its name once all of them are on disk: a part must not count.
+// begin closes the former segment and makes a new one durable, including its name. If lines are
+// written again, it gets its name once all of them are on disk: a part must not count.
 func (w *writer) begin(h *header, next uint64, again []byte) (int64, error) {
 	if err := w.close(); err != nil {
 		return 0, err
@@ -196,32 +196,36 @@ func (w *writer) begin(h *header, next uint64, again []byte) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	line = append(line, again...)
 	name := segmentFile(h.Segment)
-	fresh := name + newSuffix
-	if err := ignoreMissing(w.files.Remove(fresh)); err != nil {
-		return 0, err
+	made := name
+	if len(again) > 0 {
+		line, made = append(line, again...), name+newSuffix
+		if err := ignoreMissing(w.files.Remove(made)); err != nil {
+			return 0, err
+		}
 	}
-	f, err := w.files.Create(fresh)
+	f, err := w.files.Create(made)
 	if err != nil {
 		return 0, err
 	}
-	if err = writeHeader(w.files, f, line, fresh, name); err != nil {
-		return 0, errors.Join(err, f.Close(), ignoreMissing(w.files.Remove(fresh)), ignoreMissing(w.files.Remove(name)))
+	if err = writeHeader(w.files, f, line, made, name); err != nil {
+		return 0, errors.Join(err, f.Close(), ignoreMissing(w.files.Remove(made)), ignoreMissing(w.files.Remove(name)))
 	}
 	w.live, w.size, w.room = f, int64(len(line)), 0
 	return int64(len(line)), nil
 }
 
-func writeHeader(files vfs.FS, f vfs.File, line []byte, fresh, name string) error {
+func writeHeader(files vfs.FS, f vfs.File, line []byte, made, name string) error {
 	if _, err := f.Write(line); err != nil {
 		return err
 	}
 	if err := f.Sync(); err != nil {
 		return err
 	}
-	if err := files.Rename(fresh, name); err != nil {
-		return err
+	if made != name {
+		if err := files.Rename(made, name); err != nil {
+			return err
+		}
 	}
 	return files.SyncDir(journalFolder)
 }

@@ -40,8 +40,7 @@ func afflict(t *testing.T, p *providertest.Provider, words ...string) (end func(
 func segmentWrites(dir, fault string) []string {
 	words := []string{"-e", "inject=write:" + fault}
 	for n := range 200 {
-		name := filepath.Join(dir, "journal", fmt.Sprintf("%08d.jsonl", n+1))
-		words = append(words, "-P", name, "-P", name+".new")
+		words = append(words, "-P", filepath.Join(dir, "journal", fmt.Sprintf("%08d.jsonl", n+1)))
 	}
 	return words
 }
