@@ -31,8 +31,9 @@ type Conn struct {
 	done       chan struct{} // closed when the connection has ended
 	readerDone chan struct{} // closed when no answer and no event will come any more
 
-	tracing   sync.Mutex   // one call of Options.Trace at a time
-	lastHeard atomic.Int64 // when bytes were last received, in nanoseconds since 1970
+	tracing   sync.Mutex // one call of Options.Trace at a time
+	began     time.Time
+	lastHeard atomic.Int64 // when bytes were last received, in nanoseconds since the connection began: the clock may be set meanwhile
 
 	mu      sync.Mutex
 	out     []byte    // encoded requests that wait to be written
@@ -75,7 +76,7 @@ func connect(ctx context.Context, address string, o Options, hear func(*Conn, Ev
 		return nil, err
 	}
 	c := &Conn{
-		o: o, net: wire, codec: codec, hear: hear,
+		o: o, net: wire, codec: codec, hear: hear, began: time.Now(),
 		counting:   pacer{place: make(chan struct{}, 1)},
 		window:     make(chan struct{}, o.Window),
 		wake:       make(chan struct{}, 1),

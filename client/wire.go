@@ -81,13 +81,13 @@ type heardReader struct{ c *Conn }
 
 func (r heardReader) Read(p []byte) (int, error) {
 	n, err := r.c.net.Read(p)
-	r.c.lastHeard.Store(time.Now().UnixNano())
+	r.c.lastHeard.Store(int64(time.Since(r.c.began)))
 	return n, err
 }
 
 // silence returns for how long nothing was received.
 func (c *Conn) silence() time.Duration {
-	return time.Since(time.Unix(0, c.lastHeard.Load()))
+	return time.Since(c.began) - time.Duration(c.lastHeard.Load())
 }
 
 // readable returns the cause of a failed read without what the layers above have added to it.
