@@ -25,10 +25,52 @@ type asker struct {
 }
 
 func (s *server) tell(ctx actor.Context, d debt) (word uint64) {
+	word = s.number(d)
+	s.sayWord(ctx, d, word)
+	return word
+}
+
+// number numbers the next word to a user.
+func (s *server) number(d debt) (word uint64) {
 	word = s.node.ref()
 	s.lastWord[d.membership] = word
-	s.say(ctx, nil, &membershipChanged{User: d.User, Server: s.name, Incarnation: d.Incarnation, Member: d.Member, Word: word})
 	return word
+}
+
+func (s *server) sayWord(ctx actor.Context, d debt, word uint64) {
+	s.say(ctx, nil, &membershipChanged{User: d.User, Server: s.name, Incarnation: d.Incarnation, Member: d.Member, Word: word})
+}
+
+// laterWord is a word that has its number and is said when others are answered.
+type laterWord struct {
+	debt
+	word uint64
+}
+
+// mostTold is to how many users the server talks at a time when it has a word for many. Each of
+// them may have to be read from disk, and others want to use the disk too.
+const mostTold = 64
+
+// tellInTurn is tell for one of many. It is followed by tellSome.
+func (s *server) tellInTurn(d debt) (word uint64) {
+	word = s.number(d)
+	s.untold = append(s.untold, laterWord{d, word})
+	return word
+}
+
+// tellSome says words that wait, as long as few of those that were said are unanswered.
+func (s *server) tellSome(ctx actor.Context) {
+	for len(s.untold) > 0 && len(s.lastWord)-len(s.untold) < mostTold {
+		w := s.untold[0]
+		s.untold = s.untold[1:]
+		if s.lastWord[w.membership] != w.word {
+			continue // a newer one was said meanwhile
+		}
+		s.sayWord(ctx, w.debt, w.word)
+		if w.Member {
+			s.say(ctx, s.node.router, &memberWelcome{Server: s.name, User: w.User})
+		}
+	}
 }
 
 // onNoted pays a debt, but only if it answers the last word to that user: somebody who joins,
@@ -38,7 +80,7 @@ func (s *server) onNoted(ctx actor.Context, m *membershipNoted) {
 	if member, owed := s.guild.owed[d.membership]; owed && member == d.Member && m.Word >= s.lastWord[d.membership] {
 		delete(s.guild.owed, d.membership)
 	}
-	s.answered(m, func(a asker) { s.confirm(ctx, a.Caller) })
+	s.answered(ctx, m, func(a asker) { s.confirm(ctx, a.Caller) })
 	s.bury(ctx)
 }
 
@@ -46,7 +88,7 @@ func (m *membershipNoted) debt() debt { return debt{membership{m.User, m.Incarna
 
 // answered calls each for those who waited for the word that a user has answered, and forgets
 // them. It forgets the word too if none was said since. Whoever asked later waits for a later one.
-func (s *server) answered(m *membershipNoted, each func(asker)) {
+func (s *server) answered(ctx actor.Context, m *membershipNoted, each func(asker)) {
 	d := m.debt()
 	if m.Word >= s.lastWord[d.membership] {
 		delete(s.lastWord, d.membership)
@@ -58,6 +100,7 @@ func (s *server) answered(m *membershipNoted, each func(asker)) {
 		}
 	}
 	s.keepAskers(d, later)
+	s.tellSome(ctx)
 }
 
 // keepAskers keeps the askers of a debt for whom wait is true and forgets the others.
@@ -71,7 +114,7 @@ func (s *server) keepAskers(d debt, wait func(asker) bool) {
 // onRefused answers those who wait for what the journal refused to a user. The server has
 // the change on disk; the user's list will follow later.
 func (s *server) onRefused(ctx actor.Context, m *membershipRefused) {
-	s.answered(&m.membershipNoted, func(a asker) {
+	s.answered(ctx, &m.membershipNoted, func(a asker) {
 		delete(s.closing, a.Caller)
 		s.refuse(ctx, a.Caller, OutcomeUnknown)
 	})
@@ -79,12 +122,11 @@ func (s *server) onRefused(ctx actor.Context, m *membershipRefused) {
 
 // payDebts tells the users again whose list does not follow yet.
 func (s *server) payDebts(ctx actor.Context) {
+	s.untold = nil
 	for who, member := range s.guild.owed {
-		s.tell(ctx, debt{who, member})
-		if member {
-			s.say(ctx, s.node.router, &memberWelcome{Server: s.name, User: who.User})
-		}
+		s.tellInTurn(debt{who, member})
 	}
+	s.tellSome(ctx)
 	for d := range s.askers {
 		if _, owed := s.guild.owed[d.membership]; !owed {
 			s.remind(ctx, d)

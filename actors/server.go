@@ -98,6 +98,7 @@ type server struct {
 	hashing    map[uint64]serverHashing // not saved
 	askers     map[debt][]asker         // who waits for a debt to be paid; not saved
 	lastWord   map[membership]uint64    // of the membershipChanged that are not answered; not saved
+	untold     []laterWord              // words that wait for the answers to others; not saved
 	closing    map[Caller]int           // how many members a deleteServer still waits for; not saved
 	tick       ticker                   // not saved
 	endsUnsaid bool                     // a crash or a refusal may have swallowed ends of subscriptions; not saved
@@ -351,7 +352,7 @@ func (s *server) topicOf(channel string, incarnation uint64) topic {
 }
 
 func (s *server) reset() {
-	s.guild, s.repeat, s.buried = newGuild(), nil, 0
+	s.guild, s.repeat, s.buried, s.untold = newGuild(), nil, 0, nil
 	clear(s.lastWord)
 }
 

@@ -28,8 +28,10 @@ func (s *server) remove(ctx actor.Context, caller Caller) {
 	}
 	s.closing[caller] = len(was.Members)
 	for _, name := range was.Members {
-		s.tellThenReply(ctx, caller, debt{was.of(name), false})
+		d := debt{was.of(name), false}
+		s.askers[d] = append(s.askers[d], asker{caller, s.seq, s.tellInTurn(d)})
 	}
+	s.tellSome(ctx)
 }
 
 // confirm answers a caller who asked for a change of membership, when the user has noted it. A
