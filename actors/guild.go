@@ -1,6 +1,9 @@
 package actors
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // This file is the state of a server, and the events that make it; server.go and the other
 // files server*.go and membership.go are its actor.
@@ -41,6 +44,7 @@ type guild struct {
 	Owed        []debt           `json:"owed,omitempty"` // filled in only for the snapshot
 
 	members map[string]struct{} // the same as Members, for the check that every post makes
+	named   map[string]uint64   // incarnations of Channels by name, likewise
 	owed    map[membership]bool // users whose list does not follow yet; the value says whether they are members
 }
 
@@ -57,14 +61,14 @@ type debt struct {
 }
 
 func newGuild() guild {
-	return guild{members: map[string]struct{}{}, owed: map[membership]bool{}}
+	return guild{members: map[string]struct{}{}, named: map[string]uint64{}, owed: map[membership]bool{}}
 }
 
 func (g *guild) apply(event any) {
 	switch e := event.(type) {
 	case serverCreated:
 		g.Exists, g.Incarnation, g.Owner, g.Password = true, e.Incarnation, e.Owner, e.Password
-		g.Channels = []channelCreated{{e.Channel, e.Incarnation}}
+		g.apply(channelCreated{e.Channel, e.Incarnation})
 		g.join(e.Owner)
 	case memberJoined:
 		g.join(e.User)
@@ -74,8 +78,10 @@ func (g *guild) apply(event any) {
 		g.owe(e.User, false)
 	case channelCreated:
 		g.Channels = append(g.Channels, e)
+		g.named[e.Channel] = e.Incarnation
 	case channelDeleted:
 		g.Channels = slices.DeleteFunc(g.Channels, func(c channelCreated) bool { return c == channelCreated(e) })
+		delete(g.named, e.Channel)
 	case imageSet:
 		g.Image = e.Image
 	case serverDeleted:
@@ -113,21 +119,13 @@ func (g *guild) isMember(name string) bool {
 }
 
 // channel returns the incarnation of the channel with that name, 0 if there is none.
-func (g *guild) channel(name string) uint64 {
-	for _, c := range g.Channels {
-		if c.Channel == name {
-			return c.Incarnation
-		}
-	}
-	return 0
-}
+func (g *guild) channel(name string) uint64 { return g.named[name] }
 
-// made finds a channel by its incarnation; nil if there is none.
+// made finds a channel by its incarnation; nil if there is none. Incarnations grow.
 func (g *guild) made(incarnation uint64) *channelCreated {
-	for i := range g.Channels {
-		if g.Channels[i].Incarnation == incarnation {
-			return &g.Channels[i]
-		}
+	by := func(c channelCreated, wanted uint64) int { return cmp.Compare(c.Incarnation, wanted) }
+	if i, found := slices.BinarySearchFunc(g.Channels, incarnation, by); found {
+		return &g.Channels[i]
 	}
 	return nil
 }

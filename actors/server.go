@@ -361,9 +361,12 @@ func (s *server) restore(snapshot []byte) error {
 	if err != nil {
 		return err
 	}
-	saved.members, saved.owed = s.guild.members, s.guild.owed
+	saved.members, saved.named, saved.owed = s.guild.members, s.guild.named, s.guild.owed
 	for _, name := range saved.Members {
 		saved.members[name] = struct{}{}
+	}
+	for _, c := range saved.Channels {
+		saved.named[c.Channel] = c.Incarnation
 	}
 	for _, d := range saved.Owed {
 		saved.owed[d.membership] = d.Member

@@ -110,6 +110,40 @@ func TestAServerMadeAgainIsAnother(t *testing.T) {
 	}
 }
 
+// TestAServersChannelsAreFound by name and by incarnation, also after some were deleted and made
+// again, and in a snapshot.
+func TestAServersChannelsAreFound(t *testing.T) {
+	s := newServer(nil, "s")
+	s.reset()
+	s.guild.apply(serverCreated{Incarnation: 1, Owner: "alice", Channel: firstChannel})
+	for i := range uint64(20) {
+		s.guild.apply(channelCreated{fmt.Sprint(i), 2 + i})
+	}
+	s.guild.apply(channelDeleted{"7", 9})
+	s.guild.apply(channelDeleted{"8", 10})
+	s.guild.apply(channelCreated{"8", 40})
+	save := &persistence.SaveSnapshot{}
+	s.snapshot(save)
+	restored := newServer(nil, "s")
+	restored.reset()
+	if err := restored.restore(save.State); err != nil {
+		t.Fatal(err)
+	}
+	for _, g := range []*guild{&s.guild, &restored.guild} {
+		for name, want := range map[string]uint64{firstChannel: 1, "0": 2, "6": 8, "7": 0, "8": 40, "19": 21, "20": 0} {
+			if got := g.channel(name); got != want {
+				t.Errorf("channel %s is %d, want %d", name, got, want)
+			}
+			if made := g.made(want); (made != nil) != (want > 0) || made != nil && made.Channel != name {
+				t.Errorf("channel %d is %v, want %s", want, made, name)
+			}
+		}
+		if g.made(9) != nil || g.made(10) != nil || len(g.Channels) != 20 {
+			t.Errorf("deleted ones are among %v", g.Channels)
+		}
+	}
+}
+
 func TestAUsersListFollowsTheNewestIncarnation(t *testing.T) {
 	var a account
 	a.apply(joined{"s", 1})
