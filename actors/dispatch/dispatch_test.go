@@ -175,6 +175,36 @@ func TestNobodyWaitsForALongTurn(t *testing.T) {
 	}
 }
 
+// TestARunnerTooManyDoesNotSleep while somebody waits for quiet, which one who makes work will say:
+// as long as there is one too many the scheduler looks after it, also when nobody does anything.
+func TestARunnerTooManyDoesNotSleep(t *testing.T) {
+	s := newStage(t, LongTurn)
+	turns := s.Turns(func(bool) bool { return false }, func() {})
+	turns.Begin()
+	for i := range 3 {
+		s.tell(s.enter(fmt.Sprint("slow ", i), false), "wait")
+	}
+	for range 3 {
+		hear(t, s.said)
+	}
+	s.Quiet(func() { s.said <- "quiet" })
+	s.mu.Lock()
+	s.asked = time.Now().Add(time.Hour)
+	s.mu.Unlock()
+	close(s.hold)
+	state := s.State()
+	for ; state.Asleep < state.Runners; state = s.State() {
+		runtime.Gosched()
+	}
+	if state.Runners != 1 {
+		t.Errorf("%d runners sleep", state.Runners)
+	}
+	if turns.Quiet(); hear(t, s.said) != "quiet" {
+		t.Error("it was not told")
+	}
+	turns.Leave()
+}
+
 // TestAPanicDoesNotEndARunner, nor the actor's later messages.
 func TestAPanicDoesNotEndARunner(t *testing.T) {
 	s := newStage(t, LongTurn)

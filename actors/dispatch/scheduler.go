@@ -311,13 +311,13 @@ func (s *Scheduler) putBack(m *Mailbox, more bool) {
 func (s *Scheduler) rest(r *runner) bool {
 	s.mu.Lock()
 	switch {
-	case s.surplus, s.due+len(s.patient) == 0 && (s.closed || s.runners > s.processors):
+	case !s.surplus && (s.due > 0 || len(s.patient) > 0 && (s.making == 0 || s.late())):
+		s.mu.Unlock()
+		return true
+	case s.surplus, s.closed, s.runners > s.processors:
 		s.end()
 		s.mu.Unlock()
 		return false
-	case s.due > 0, len(s.patient) > 0 && (s.making == 0 || s.late()):
-		s.mu.Unlock()
-		return true
 	}
 	s.active.Add(-1)
 	s.idle = append(s.idle, r)
