@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -141,4 +142,36 @@ func TestAnActorOfAnyNameLeavesMemoryAndComesBack(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestWhatDoesNotExistLeavesMemoryAtOnce also if a password was hashed for it.
+func TestWhatDoesNotExistLeavesMemoryAtOnce(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var armed atomic.Bool
+		p := startNode(t, persistence.Config{FS: vfstest.NewMem()}, func(c *Config) {
+			c.Inspect = true
+			c.Fault = func(kind Kind, msg any) {
+				if _, is := msg.(*hashWork); is && kind == KindPasswords && armed.Load() {
+					panic("injected")
+				}
+			}
+		})
+		alice := enter(t, p, "alice")
+		stranger := enterRefused(t, p)
+		for i, ask := range []any{LoginByKey{"nobody", "k"}, Login{"nobody", "p"}, Login{"nobody else", "p"}, Register{"late", "p"}} {
+			armed.Store(i == 3)
+			if reply := stranger.ask(ask); codeOf(reply) == "" {
+				t.Errorf("%T: %v", ask, reply)
+			}
+		}
+		for _, ask := range []any{JoinServer{"nowhere", "p"}, CreateServer{"nowhere", "p"}} {
+			if reply := alice.ask(ask); codeOf(reply) == "" {
+				t.Errorf("%T: %v", ask, reply)
+			}
+		}
+		synctest.Wait()
+		if users, servers := p.KindCounts()[KindUser].Alive, p.KindCounts()[KindServer].Alive; users != 1 || servers != 0 {
+			t.Errorf("%d users and %d servers are in memory, not alice alone", users, servers)
+		}
+	})
 }

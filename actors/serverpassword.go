@@ -46,6 +46,7 @@ func (s *server) onHashDone(ctx actor.Context, m *hashDone) {
 		s.hashed(ctx, h.command, m)
 	}
 	s.inHand = nil
+	s.leaveIfGone(ctx)
 }
 
 func (s *server) hashed(ctx actor.Context, command any, m *hashDone) {

@@ -314,6 +314,7 @@ func (u *user) onHashDone(ctx actor.Context, m *hashDone) {
 		u.hashed(ctx, h, m)
 	}
 	u.inHand = nil
+	u.leaveIfNobody(ctx)
 }
 
 func (u *user) hashed(ctx actor.Context, h hashing, m *hashDone) {
@@ -417,7 +418,11 @@ func (u *user) replay(e persistence.Event) error {
 	return err
 }
 
-func (u *user) recovered(ctx actor.Context) {
+func (u *user) recovered(ctx actor.Context) { u.leaveIfNobody(ctx) }
+
+// leaveIfNobody ends the actor of an account that does not exist. While a password is being
+// hashed, such as that of a login, it stays.
+func (u *user) leaveIfNobody(ctx actor.Context) {
 	if !u.account.Exists {
 		ctx.Send(ctx.Parent(), &vacant{name: u.name})
 	}

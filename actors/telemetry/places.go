@@ -172,7 +172,7 @@ var places = map[handler]Place{
 	{"user", "logout"}:                 {"actors/user.go", 259, "(*user).onLogout"},
 	{"user", "membershipChanged"}:      {"actors/user.go", 282, "(*user).onMembershipChanged"},
 	{"user", "register"}:               {"actors/user.go", 220, "(*user).onRegister"},
-	{"user", "rest"}:                   {"actors/user.go", 380, "(*user).onRest"},
+	{"user", "rest"}:                   {"actors/user.go", 381, "(*user).onRest"},
 	{"user", "saveNow"}:                {"actors/durable.go", 354, "(*durable).save"},
 	{"writer", ""}:                     {"transport/flusher.go", 206, "(*conn).flushNow"},
 }
