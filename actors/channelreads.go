@@ -66,11 +66,15 @@ func (c *channel) onItemsRead(ctx actor.Context, m *persistence.ItemsRead) {
 	}
 	delete(c.reads, m.Ref)
 	older, err := readItems(m)
-	if errors.Is(err, persistence.ErrTooMuch) {
+	switch {
+	case err == nil:
+	case c.ends: // the files may be gone already
+		c.refuse(ctx, r.caller, Busy)
+		return
+	case errors.Is(err, persistence.ErrTooMuch):
 		c.refuse(ctx, r.caller, TooManyMessages)
 		return
-	}
-	if err != nil {
+	default:
 		c.node.log.Error("cannot read old messages", "actor", ctx.Self().Id, "err", err)
 		c.node.record.Unreadable(ctx.Self(), c.kind, err)
 		c.refuse(ctx, r.caller, StorageDown)

@@ -3,6 +3,7 @@ package actors
 import (
 	"fmt"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 
+	"elemental/actors/telemetry"
 	"elemental/persistence"
 	"elemental/persistence/vfs"
 	"elemental/persistence/vfs/vfstest"
@@ -393,4 +395,64 @@ func deleteWhileHeld(t *testing.T, deletion any) {
 		t.Errorf("that took %v", took)
 	}
 	close(read)
+}
+
+// TestAReadThatTheDeletionOvertakesIsNoTrouble reads old messages of a channel whose files go
+// before they are read, and before the channel's actor knows that the deletion is on disk.
+func TestAReadThatTheDeletionOvertakesIsNoTrouble(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		files := vfstest.NewMem()
+		before, stop := startStoppable(t, persistence.Config{FS: files, SnapshotInterval: time.Minute}, nil)
+		alice := enter(t, before, "alice")
+		alice.ask(CreateServer{"s", ""})
+		enter(t, before, "bob").ask(JoinServer{"s", ""})
+		for range persistence.PageItems {
+			alice.ask(&Post{Server: "s", Channel: "general", Text: "x"})
+		}
+		time.Sleep(2 * time.Minute) // they are in a page
+		stop()
+
+		removed, read := make(chan struct{}), make(chan struct{})
+		remove := sync.OnceFunc(func() { close(removed) })
+		slow := &vfstest.Faulty{FS: files}
+		slow.Before = func(op vfstest.Op, name string) {
+			switch ofChannel, ofPage := strings.HasPrefix(name, "servers/s/channels/"), strings.Contains(name, "/pages.d"); {
+			case ofPage && op == vfstest.OpOpen:
+				<-removed
+			case ofChannel && !ofPage && op == vfstest.OpRemove: // after the pages
+				remove()
+			}
+		}
+		var armed atomic.Bool
+		p := startNode(t, persistence.Config{FS: slow}, func(c *Config) {
+			c.Processors = 4
+			c.Fault = func(kind Kind, msg any) {
+				if _, is := msg.(*persistence.Committed); is && kind == KindServer && armed.Load() {
+					<-read
+				}
+			}
+			c.FaultAfter = func(kind Kind, msg any) {
+				if _, is := msg.(*persistence.ItemsRead); is && kind == KindChannel {
+					close(read)
+				}
+			}
+		})
+		trouble := make(chan string, 10)
+		defer p.Feed(func(h telemetry.Happening) { trouble <- h.What + " " + h.Detail })()
+		alice, bob := enter(t, p, "alice"), enter(t, p, "bob")
+		bob.send(GetMessages{"s", "general", 0, 100, true, true})
+		synctest.Wait()
+		armed.Store(true)
+		if reply := alice.ask(DeleteChannel{"s", "general"}); reply != (Done{}) {
+			t.Errorf("deletion: %v", reply)
+		}
+		if reply := bob.hear(); codeOf(reply) != Busy {
+			t.Errorf("what is read meanwhile: %v", reply)
+		}
+		for len(trouble) > 0 {
+			if h := <-trouble; strings.HasPrefix(h, "storage") {
+				t.Errorf("operators hear %q", h)
+			}
+		}
+	})
 }
