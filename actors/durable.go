@@ -176,15 +176,17 @@ func (d *durable) refuseBroken(ctx actor.Context, msg any) {
 	case *persistence.SnapshotSaved: // of a snapshot that was under way when the stream broke
 		d.onSaved(ctx, m)
 		return
-	case asked:
-		if time.Since(d.brokeAt) <= retryBroken {
-			m.from().refuse(ctx, StorageDown)
-			return
-		}
 	}
 	if time.Since(d.brokeAt) > retryBroken {
 		d.backlog = append(d.backlog, telemetry.Aside(ctx, msg))
 		d.recover(ctx)
+		return
+	}
+	switch m := msg.(type) {
+	case asked:
+		m.from().refuse(ctx, StorageDown)
+	case *membershipChanged: // a server waits for the answer, and perhaps somebody for the server's
+		d.node.dir.Tell(ctx, &membershipRefused{m.noted()})
 	}
 }
 

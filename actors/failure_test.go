@@ -342,6 +342,9 @@ func TestAUserThatCannotBeReadConfirmsNothing(t *testing.T) {
 	u := root.Spawn(d.n.props(KindUser, nil, func() actor.Actor { return newUser(d.n, "bob") }))
 	root.Send(u, &membershipChanged{User: "bob", Server: "s", Incarnation: 1, Member: true})
 	root.Send(u, &joinedServers{Caller: Caller{PID: d.pid}, User: "bob"})
+	if word, ok := (<-d.seen).(*membershipRefused); !ok || word.Incarnation != 1 || !word.Member {
+		t.Errorf("the server heard %v", word)
+	}
 	reply, ok := (<-d.seen).(*answer)
 	if !ok || !isRefused(reply.Reply, StorageDown) {
 		t.Errorf("heard %v", reply)

@@ -111,8 +111,8 @@ func (s *server) keepAskers(d debt, wait func(asker) bool) {
 	}
 }
 
-// onRefused answers those who wait for what the journal refused to a user. The server has
-// the change on disk; the user's list will follow later.
+// onRefused answers those who wait for a user's list that cannot be changed now. The server has
+// the change on disk; the list will follow later.
 func (s *server) onRefused(ctx actor.Context, m *membershipRefused) {
 	s.answered(ctx, &m.membershipNoted, func(a asker) {
 		delete(s.closing, a.Caller)

@@ -6,6 +6,7 @@ import (
 	"syscall"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"elemental/persistence"
 	"elemental/persistence/vfs/vfstest"
@@ -62,6 +63,40 @@ func TestAWordThatIsRefusedIsOfItsAskerAlone(t *testing.T) {
 		}
 		if reply := carol.hear(); reply != (Done{}) {
 			t.Errorf("who asked later hears %v", reply)
+		}
+	})
+}
+
+// TestAWordToWhomCannotBeReadIsRefused deletes a server of which one member's account cannot be
+// read: its owner need not wait for the deadline, and the list follows when it can be read.
+func TestAWordToWhomCannotBeReadIsRefused(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		files := vfstest.NewMem()
+		before, stop := startStoppable(t, persistence.Config{FS: files, SnapshotInterval: time.Minute}, nil)
+		enter(t, before, "alice").ask(CreateServer{"s", ""})
+		enter(t, before, "bob").ask(JoinServer{"s", ""})
+		time.Sleep(time.Hour) // their files are all there is
+		stop()
+
+		var sick atomic.Bool
+		faulty := &vfstest.Faulty{FS: files}
+		faulty.FailAt = func(op vfstest.Op, name string) error {
+			if op&vfstest.Reads != 0 && strings.HasPrefix(name, "users/bob/") && sick.Load() {
+				return syscall.EIO
+			}
+			return nil
+		}
+		p := startNode(t, persistence.Config{FS: faulty}, nil)
+		alice := enter(t, p, "alice")
+		sick.Store(true)
+		begun := time.Now()
+		if reply := alice.ask(DeleteServer{"s", ""}); codeOf(reply) != OutcomeUnknown || time.Since(begun) > time.Second {
+			t.Errorf("deletion: %v after %v", reply, time.Since(begun))
+		}
+		sick.Store(false)
+		time.Sleep(time.Hour)
+		if list := enter(t, p, "bob").ask(JoinedServers{}).(Servers); len(list.Names) > 0 {
+			t.Errorf("bob is in %v", list.Names)
 		}
 	})
 }

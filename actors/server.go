@@ -72,8 +72,9 @@ type (
 		Member       bool
 		Word         uint64
 	}
-	// membershipRefused is the answer when the journal refused the user's event. The
-	// server sends membershipChanged again from time to time; whoever waits is answered now.
+	// membershipRefused is the answer when the journal refused the user's event, or when the
+	// user's account cannot be read. The server sends membershipChanged again from time to
+	// time; whoever waits is answered now.
 	membershipRefused struct{ membershipNoted }
 )
 

@@ -287,7 +287,13 @@ func (u *user) onMembershipChanged(ctx actor.Context, m *membershipChanged) {
 			u.commit(ctx, "left", left{m.Server, m.Incarnation})
 		}
 	}
-	u.say(ctx, nil, &membershipNoted{Server: m.Server, User: u.name, Incarnation: m.Incarnation, Member: m.Member, Word: m.Word})
+	noted := m.noted()
+	u.say(ctx, nil, &noted)
+}
+
+// noted is the answer to m.
+func (m *membershipChanged) noted() membershipNoted {
+	return membershipNoted{Server: m.Server, User: m.User, Incarnation: m.Incarnation, Member: m.Member, Word: m.Word}
 }
 
 // hash gives work to the hash workers and remembers the command that it is for.
