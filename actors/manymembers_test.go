@@ -25,7 +25,7 @@ func join(t *testing.T, p *Provider, server string, n int) []*guest {
 // once they would keep the disk, and everybody who needs it, busy for seconds.
 func TestAServerWithManyMembersTellsAFewAtATime(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		const members = 5 * mostTold
+		const members = 3 * mostTold
 		files := vfstest.NewMem()
 		p, stop := startStoppable(t, persistence.Config{FS: files}, nil)
 		enter(t, p, "alice").ask(CreateServer{"s", ""})
