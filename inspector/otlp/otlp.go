@@ -39,6 +39,7 @@ func Start(ctx context.Context, endpoint string, share float64, p *actors.Provid
 	if err != nil {
 		return nil, err
 	}
+	hear(log)
 	to, err := otlptracehttp.New(ctx, options...)
 	if err != nil {
 		return nil, fmt.Errorf("traces: %w", err)

@@ -311,6 +311,24 @@ func TestTroubleIsToldOnce(t *testing.T) {
 	}
 }
 
+// TestTroubleOfTheLibraryIsLogged: what OpenTelemetry finds wrong is in the log and not on
+// standard error, without the value in question, which may be the collector's token.
+func TestTroubleOfTheLibraryIsLogged(t *testing.T) {
+	t.Setenv("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer token%zz,bare-token")
+	t.Setenv("OTEL_RESOURCE_ATTRIBUTES", "a=%zz")
+	r := newReceiver(t)
+	var log lines
+	start(t, housetest.New(t, housetest.Settings{}), r.URL, &log)()
+	for _, want := range []string{`msg="traces: escape header value" err="invalid URL escape`, `msg="traces: parse headers" err="missing '="`, `msg="traces: trouble" err=`} {
+		if log.count(want) == 0 {
+			t.Errorf("not logged: %s", want)
+		}
+	}
+	if log.count("level=WARN") != log.count("\n") || log.count("token") > 0 {
+		t.Errorf("logged: %s", log.b.String())
+	}
+}
+
 // TestNobodyWaitsForACollector: if a collector does not answer, requests go on, hops are
 // lost and counted, and the stop gives up in time.
 func TestNobodyWaitsForACollector(t *testing.T) {
