@@ -2,7 +2,6 @@ package inspector_test
 
 import (
 	"fmt"
-	"log/slog"
 	"net/url"
 	"os"
 	"runtime"
@@ -12,7 +11,6 @@ import (
 
 	"github.com/chromedp/chromedp/kb"
 
-	"elemental/inspector"
 	"elemental/inspector/chromiumtest"
 	"elemental/transport/housetest"
 )
@@ -415,21 +413,11 @@ func TestPageComesBack(t *testing.T) {
 	s := withLab(t)
 	s.channel()
 	v := s.visit(browser(t), "tree", looks{})
-	addr := strings.TrimPrefix(s.url, "http://")
 	if err := s.stop(); err != nil {
 		t.Fatal(err)
 	}
 	v.Await(`document.querySelector(".state").dataset.state === "waiting" && document.querySelector(".state").textContent.includes("again in")`)
-	again, err := inspector.Listen(inspector.Config{Addr: addr, Name: "test", Version: "newer", Log: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	again.Serve(s.Provider, s.Listener, s.Store)
-	defer func() {
-		if err := again.Stop(t.Context()); err != nil {
-			t.Error(err)
-		}
-	}()
+	s.replaced().Serve(s.Provider, s.Listener, s.Store)
 	v.Await(live)
 	v.Await(`document.querySelector(".count")?.textContent?.endsWith("actors alive")`)
 	v.Await(`document.querySelector(".whereabouts").textContent.includes("newer") && document.querySelector("#tab-fault") === null`)
@@ -447,7 +435,6 @@ func TestPageRestsWhenHidden(t *testing.T) {
 		})
 	}
 	streams(1)
-	hide := `Object.defineProperty(document, "hidden", {configurable: true, get: () => %v}); document.dispatchEvent(new Event("visibilitychange"));`
 	v.Run(fmt.Sprintf(hide, true))
 	streams(0)
 	v.Await(`document.querySelector(".state").textContent === "paused"`)

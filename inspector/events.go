@@ -164,7 +164,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	st := s.hub.open(t)
 	if st == nil {
 		w.Header().Set("Retry-After", "5")
-		fail(w, http.StatusServiceUnavailable, "too many look")
+		fail(w, http.StatusServiceUnavailable, "too many pages look already; close one")
 		return
 	}
 	defer s.hub.end(st)

@@ -10,7 +10,6 @@ const words: Record<number, string> = {
 	0: "The provider does not answer. Does it still run?",
 	401: "The inspector wants its token. Open it once as /?token=… with the one in --admintokenfile.",
 	404: "That is not there (any more).",
-	503: "The provider has too many inspector pages open. Close one.",
 };
 
 async function ask(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<Response> {
@@ -34,12 +33,13 @@ async function ask(method: string, path: string, body?: unknown, signal?: AbortS
 
 // said is what an answer gives as its reason.
 async function said(response: Response): Promise<string> {
-	const text = await response.text();
+	let text = await response.text();
 	try {
-		return (JSON.parse(text) as { error: string }).error;
+		text = (JSON.parse(text) as { error: string }).error;
 	} catch {
-		return text.trim().slice(0, 300) || `The provider answers ${response.status}.`;
+		text = text.trim().slice(0, 300); // as "starting" is
 	}
+	return `The provider answers: ${text || response.status}.`;
 }
 
 // query makes a path of its values; what is undefined or "" is left out.

@@ -28,7 +28,7 @@ class Tree {
 	private readonly kindRows = new Map<string, { figures: HTMLElement[]; button: HTMLButtonElement }>();
 	private outline: Outline;
 	private kind: string;
-	private alive = 0;
+	private alive: number | null = null; // null until the stream has said
 	private restoring: string[];
 
 	constructor(private readonly page: Page, values: URLSearchParams) {
@@ -126,7 +126,7 @@ class Tree {
 	}
 
 	private drawTotal(): void {
-		say(this.total, this.flat() ? `${count(this.outline.root.total)} found` : `${many(this.alive, "actor")} alive`);
+		say(this.total, this.flat() ? `${count(this.outline.root.total)} found` : this.alive === null ? "" : `${many(this.alive, "actor")} alive`);
 	}
 
 	private moved(actor: Actor | undefined): void {

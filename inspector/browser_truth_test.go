@@ -1,0 +1,65 @@
+package inspector_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"elemental/inspector"
+	"elemental/inspector/chromiumtest"
+)
+
+// This file tests that the page says what is so, also after something has changed that it
+// does not hear of.
+
+// replaced is an inspector that has taken the place of another one.
+func (s *site) replaced() *inspector.Server {
+	s.t.Helper()
+	again, err := inspector.Listen(inspector.Config{Addr: strings.TrimPrefix(s.url, "http://"), Name: "test", Version: "newer", Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() {
+		if err := again.Stop(context.Background()); err != nil {
+			s.t.Error(err)
+		}
+	})
+	return again
+}
+
+const hide = `Object.defineProperty(document, "hidden", {configurable: true, get: () => %v}); document.dispatchEvent(new Event("visibilitychange"));`
+
+// later makes a page believe that so many milliseconds have passed.
+const later = `const then = Date.now; Date.now = () => then() + %d;`
+
+// While a provider starts, the page says so.
+func TestPageOfAProviderThatStarts(t *testing.T) {
+	s := withLab(t)
+	v := s.visit(browser(t), "tree", looks{})
+	if err := s.stop(); err != nil {
+		t.Fatal(err)
+	}
+	again := s.replaced()
+	v.Await(`document.querySelector(".state").title.startsWith("The provider answers: starting.")`)
+	again.Serve(s.Provider, s.Listener, s.Store)
+	v.Await(live)
+}
+
+// A page for which there is no stream says why, and does not count what it does not know.
+func TestPageBesideTooMany(t *testing.T) {
+	s := withLab(t)
+	v := s.visit(browser(t), "tree", looks{})
+	v.Run(fmt.Sprintf(hide, true))
+	eventually(t, "all streams are others'", func() bool {
+		st, _ := s.tryLook("")
+		return st == nil && s.object("/api/about")["cost"].(object)["streams"] == 16.0
+	})
+	v.Leave(`location.reload()`)
+	v.Await(`document.querySelector(".state")?.title.startsWith("The provider answers: too many pages look already; close one.")`)
+	v.Await(`document.querySelector(".rows .row .name")?.textContent === "provider"`)
+	if count := chromiumtest.Evaluate[string](v, `document.querySelector(".count").textContent`); count != "" {
+		t.Errorf("the page says %q", count)
+	}
+}
