@@ -191,7 +191,7 @@ func (s *Server) actor(w http.ResponseWriter, r *http.Request) {
 
 // known is what is told about an actor; nil if there is no such actor.
 func (s *Server) known(ctx context.Context, id string) any {
-	info, lives := s.provider.Actor(id)
+	info, view, lives := s.viewed(ctx, id)
 	if !lives {
 		return nil
 	}
@@ -201,6 +201,16 @@ func (s *Server) known(ctx context.Context, id string) any {
 			path = append([]actorInfo{told(&at)}, path...)
 		}
 	}
+	return struct {
+		Actor actorInfo       `json:"actor"`
+		Path  []actorInfo     `json:"path"`
+		View  json.RawMessage `json:"view"`
+	}{told(&info), path, view}
+}
+
+// viewed asks an actor for its state. What is known besides comes after that: an actor that
+// has just crashed answers when it has gone on, and is counted as restarted only then.
+func (s *Server) viewed(ctx context.Context, id string) (info telemetry.ActorInfo, view []byte, lives bool) {
 	ctx, cancel := context.WithTimeout(ctx, viewTime)
 	defer cancel()
 	view, err := s.provider.View(ctx, id)
@@ -209,11 +219,8 @@ func (s *Server) known(ctx context.Context, id string) any {
 			view = nil
 		}
 	}
-	return struct {
-		Actor actorInfo       `json:"actor"`
-		Path  []actorInfo     `json:"path"`
-		View  json.RawMessage `json:"view"`
-	}{told(&info), path, view}
+	info, lives = s.provider.Actor(id)
+	return info, view, lives
 }
 
 type connection struct {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -62,4 +63,23 @@ func TestPageBesideTooMany(t *testing.T) {
 	if count := chromiumtest.Evaluate[string](v, `document.querySelector(".count").textContent`); count != "" {
 		t.Errorf("the page says %q", count)
 	}
+}
+
+// The first restart of an actor that is looked at is counted, as all others are.
+func TestPageCountsTheFirstRestart(t *testing.T) {
+	s := withLab(t)
+	alice, _ := s.channel()
+	id := s.channelID()
+	v := s.visit(browser(t), "actor?id="+url.QueryEscape(id), looks{})
+	const life = `[...document.querySelectorAll(".tile .about")].at(-1).textContent`
+	v.Await(life + ` === "never restarted" && document.querySelector(".tile .about").textContent === "nothing waits"`)
+	for _, want := range []string{"1 restart", "2 restarts"} {
+		if err := s.Provider.Crash(id); err != nil {
+			t.Fatal(err)
+		}
+		alice.Write(fmt.Sprintf(post, "boom"))
+		alice.Next()
+		v.Await(fmt.Sprintf(life+` === %q`, want))
+	}
+	v.Fine()
 }

@@ -170,7 +170,7 @@ class ActorView {
 	private drawRestarts(restarts: Restart[]): void {
 		const key = restarts.map((r) => r.at).join();
 		if (key === this.shown && this.restarts.childElementCount > 0) return;
-		if (key !== this.shown && this.shown !== "" && this.actor) void this.ask(); // its state is a new one
+		if (key !== this.shown && this.actor) void this.ask(); // its state is a new one
 		this.shown = key;
 		const newest = restarts.toSorted((a, b) => b.at - a.at);
 		set(this.restarts, restarts.length === 0 ? h("p", { class: "dim" }, "None. A handler that panics is made anew by its supervisor, and shows here with its cause.") :
