@@ -83,3 +83,15 @@ func TestPageCountsTheFirstRestart(t *testing.T) {
 	}
 	v.Fine()
 }
+
+// A time in which the page did not listen is told, also if nothing had happened before.
+func TestPageTellsOfItsFirstGap(t *testing.T) {
+	s := withLab(t)
+	v := s.visit(browser(t), "feed", looks{})
+	v.Run(fmt.Sprintf(hide, true))
+	v.Await(`document.querySelector(".state").textContent === "paused"`)
+	v.Run(fmt.Sprintf(later, 60_000))
+	v.Run(fmt.Sprintf(hide, false))
+	v.Await(`document.querySelector(".feed-row[data-what=gap] .detail")?.textContent.startsWith("The page was not connected for 6")`)
+	v.Fine()
+}

@@ -52,7 +52,7 @@ export class FeedLog {
 		if (stream.state !== "live" || this.lostAt === 0) return;
 		const away = Date.now() - this.lostAt;
 		this.lostAt = 0;
-		if (this.entries.length === 0 || away < 1000) return;
+		if (away < 1000) return;
 		this.add({ at: Date.now(), what: "gap", actor: "", kind: "", detail: `The page was not connected for ${Math.round(away / 1000)} s. What happened then is not here.` });
 	}
 
