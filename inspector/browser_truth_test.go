@@ -95,3 +95,17 @@ func TestPageTellsOfItsFirstGap(t *testing.T) {
 	v.Await(`document.querySelector(".feed-row[data-what=gap] .detail")?.textContent.startsWith("The page was not connected for 6")`)
 	v.Fine()
 }
+
+// If the provider was replaced while nobody saw the page, the page tells which one it is.
+func TestPageOfAProviderReplacedUnseen(t *testing.T) {
+	s := withLab(t)
+	v := s.visit(browser(t), "tree", looks{})
+	v.Run(fmt.Sprintf(hide, true))
+	v.Await(`document.querySelector(".state").textContent === "paused"`)
+	if err := s.stop(); err != nil {
+		t.Fatal(err)
+	}
+	s.replaced().Serve(s.Provider, s.Listener, s.Store)
+	v.Run(fmt.Sprintf(hide, false))
+	v.Await(live + ` && document.querySelector(".whereabouts").textContent.includes("newer")`)
+}

@@ -186,7 +186,7 @@ async function start(): Promise<void> {
 	stream.watch(() => {
 		drawState(stream);
 		if (lost && stream.state === "live") renew(page).catch(() => undefined); // the next connection is another chance
-		lost = stream.state === "waiting" || (lost && stream.state !== "live");
+		lost = ["waiting", "hidden"].includes(stream.state) || (lost && stream.state !== "live");
 	});
 	setInterval(() => stream.state === "waiting" && drawState(stream), 500);
 	state.addEventListener("click", () => stream.retry());
