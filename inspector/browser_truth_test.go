@@ -109,3 +109,23 @@ func TestPageOfAProviderReplacedUnseen(t *testing.T) {
 	v.Run(fmt.Sprintf(hide, false))
 	v.Await(live + ` && document.querySelector(".whereabouts").textContent.includes("newer")`)
 }
+
+// The flow does not forget which calls came before another view was looked at.
+func TestPageKeepsTheFlowsCalls(t *testing.T) {
+	s := withLab(t)
+	alice := s.Founder()
+	v := s.visit(browser(t), "flow", looks{})
+	const ping = `document.querySelector("tr[data-key=ping]")`
+	v.Await(`document.querySelector(".tile .figure").textContent !== "–"`)
+	alice.Yes(`{"call":"ping"}`)
+	v.Await(ping + ` !== null`)
+	v.Await(ping + `.cells[1].textContent === "0"`)
+	v.Run(`location.hash = "#tree"`)
+	v.Await(`document.querySelector("main").dataset.view === "tree"`)
+	v.Run(`location.hash = "#flow"`)
+	v.Await(`document.querySelector("main").dataset.view === "flow" && document.querySelector("tr[data-key]") !== null`)
+	if !chromiumtest.Evaluate[bool](v, ping+` !== null`) {
+		t.Error("the call is forgotten")
+	}
+	v.Fine()
+}

@@ -68,6 +68,7 @@ class FlowView {
 				panel("Actors", table(["Kind", "alive", "messages/s", "started/s", "passivated/s", "restarts/s"], this.kindRows))));
 		for (const chart of [this.calls, this.latency, ...this.others]) this.closer.add(() => chart.close());
 		this.closer.add(page.stream.on("flow", (flow) => this.take(flow)));
+		for (const { sample } of remembered()) if (sample) this.learnCalls(sample);
 		const last = remembered().at(-1)?.sample;
 		if (last) this.draw(last);
 	}
