@@ -2,6 +2,7 @@ package inspector_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/url"
@@ -127,5 +128,39 @@ func TestPageKeepsTheFlowsCalls(t *testing.T) {
 	if !chromiumtest.Evaluate[bool](v, ping+` !== null`) {
 		t.Error("the call is forgotten")
 	}
+	v.Fine()
+}
+
+// fake makes the page's next streams those of the test: feed says something in the newest.
+const fake = `const real = fetch; window.fetch = (path, how) => !path.startsWith("/events") ? real(path, how) : Promise.resolve(new Response(new ReadableStream({
+	start: (to) => { window.feed = (name, data) => to.enqueue(new TextEncoder().encode("event: " + name + "\ndata: " + JSON.stringify(data) + "\n\n")); },
+})));`
+
+// The fault lab remembers as long as the flow does, although it draws two charts.
+func TestPageRemembersEachSecondOnce(t *testing.T) {
+	const seconds = 200 // of the 300 that are remembered
+	s := withLab(t)
+	flow, err := json.Marshal(s.look("flow").next("flow"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := s.visit(browser(t), "tree", looks{})
+	v.Run(fake + `location.hash = "#fault";`)
+	v.Await(`document.querySelector(".state").dataset.state === "connecting" && window.feed !== undefined`)
+	v.Run(fmt.Sprintf(`const flow = %s, begun = Date.now();
+		feed("hello", { stream: "fake" });
+		(async () => {
+			for (let i = 0; i < %d; i++) {
+				Date.now = () => begun + 1000 * i;
+				feed("flow", flow);
+				await new Promise((done) => setTimeout(done));
+			}
+			window.fed = true;
+		})();`, flow, seconds))
+	v.Await(`window.fed && document.querySelector(".u-over") !== null`)
+	// Under the cursor at its left edge, a chart tells the time of its first second.
+	v.Run(`const over = document.querySelector(".u-over"), { left, top } = over.getBoundingClientRect();
+		over.dispatchEvent(new MouseEvent("mousemove", { clientX: left + 1, clientY: top + 20, bubbles: true }));`)
+	v.Await(`new Date(Date.now() - 1000 * ` + fmt.Sprint(seconds-1) + `).toLocaleTimeString("en-GB") === document.querySelector(".u-legend .u-value").textContent`)
 	v.Fine()
 }

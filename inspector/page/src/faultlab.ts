@@ -49,7 +49,10 @@ class FaultLab {
 			h("div", { class: "fault-watch" }, h("div", { class: "stack" }, this.charts.map((chart) => chart.element)), panel("What happens", this.nothing, this.feed.element)));
 		this.closer.add(() => this.feed.close());
 		for (const chart of this.charts) this.closer.add(() => chart.close());
-		this.closer.add(page.stream.on("flow", (flow) => this.charts.forEach((chart) => chart.show(remember(flow)))));
+		this.closer.add(page.stream.on("flow", (flow) => {
+			const all = remember(flow);
+			for (const chart of this.charts) chart.show(all);
+		}));
 		this.closer.add(page.stream.on("feed", ({ what, actor }) => what === "panic" && actor === this.crashing && say(this.on.get("crash")!, "It panicked: see what happens below.")));
 		this.closer.every(1000, () => this.drawOn());
 		this.closer.every(5000, () => void this.readOn());
