@@ -131,6 +131,17 @@ func TestPageKeepsTheFlowsCalls(t *testing.T) {
 	v.Fine()
 }
 
+// A provider that says nothing for long is not taken for one that lives.
+func TestPageNoticesSilence(t *testing.T) {
+	s := withLab(t)
+	v := s.visit(browser(t), "follow", looks{})
+	v.Run(`window.real = setTimeout; window.setTimeout = (work, ms) => real(work, ms === 40_000 ? 1 : ms);`) // its patience is over at once
+	v.Await(`document.querySelector(".state").dataset.state === "waiting" && document.querySelector(".state").title.startsWith("The provider has become silent.")`)
+	v.Run(`window.setTimeout = real`)
+	v.Await(live)
+	v.Fine()
+}
+
 // fake makes the page's next streams those of the test: feed says something in the newest.
 const fake = `const real = fetch; window.fetch = (path, how) => !path.startsWith("/events") ? real(path, how) : Promise.resolve(new Response(new ReadableStream({
 	start: (to) => { window.feed = (name, data) => to.enqueue(new TextEncoder().encode("event: " + name + "\ndata: " + JSON.stringify(data) + "\n\n")); },

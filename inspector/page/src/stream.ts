@@ -9,6 +9,15 @@ export type State = "connecting" | "live" | "waiting" | "hidden";
 type Listener<K extends keyof StreamEvents> = (data: StreamEvents[K]) => void;
 
 const firstWait = 500, longestWait = 10_000; // ms
+const silence = 40_000; // ms: a provider that works says something each 15 s
+
+// within gives up waiting after silence. A network that is gone does not end what is open.
+function within<T>(work: Promise<T>): Promise<T> {
+	return new Promise((resolve, reject) => {
+		const timer = setTimeout(() => reject(new Trouble(0, "The provider has become silent.")), silence);
+		work.then(resolve, reject).finally(() => clearTimeout(timer));
+	});
+}
 
 export class Stream {
 	id = ""; // as the server calls it; "" while there is none
@@ -96,11 +105,11 @@ export class Stream {
 
 	private async read(signal: AbortSignal): Promise<void> {
 		const topics = this.topics.map(encodeURIComponent).join(",");
-		const body = await open(`/events?topics=${topics}`, signal);
+		const body = await within(open(`/events?topics=${topics}`, signal));
 		const reader = body.pipeThrough(new TextDecoderStream() as ReadableWritablePair<string, Uint8Array>).getReader();
 		let rest = "";
 		for (;;) {
-			const { done, value } = await reader.read();
+			const { done, value } = await within(reader.read());
 			if (done || signal.aborted) return;
 			const blocks = (rest + value).split("\n\n");
 			rest = blocks.pop()!;
