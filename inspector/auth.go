@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -65,7 +66,7 @@ func (d *door) check(next http.Handler) http.Handler {
 				next.ServeHTTP(w, r)
 			}
 		case shown(r):
-			if d.try(w, r, r.URL.Query().Get("token"), true) {
+			if d.try(w, r, d.shownToken(r), true) {
 				d.welcome(w, r)
 			}
 		default:
@@ -94,6 +95,20 @@ func letIn(next http.Handler) http.Handler {
 // shown tells whether the address of the page has a token in it.
 func shown(r *http.Request) bool { return r.URL.Path == "/" && r.URL.Query().Has("token") }
 
+// shownToken is the token in the address of the page. A plus in it may be one, as people
+// paste it there (tokens in base64 have some), or a space, as in what a form makes.
+func (d *door) shownToken(r *http.Request) string {
+	pasted, _ := url.ParseQuery(strings.ReplaceAll(r.URL.RawQuery, "+", "%2B")) // what is malformed is left out
+	if token := pasted.Get("token"); d.right(token) {
+		return token
+	}
+	return r.URL.Query().Get("token")
+}
+
+func (d *door) right(token string) bool {
+	return subtle.ConstantTimeCompare(hashed(token), d.token) == 1
+}
+
 // knows tells whether the browser has the cookie, that is, has shown the token before.
 func (d *door) knows(r *http.Request) bool {
 	cookie, err := r.Cookie(d.name)
@@ -103,7 +118,7 @@ func (d *door) knows(r *http.Request) bool {
 // try checks a token. The right one is always accepted, even if others at the same
 // address have tried wrong ones. After too many wrong ones the answer is to wait.
 func (d *door) try(w http.ResponseWriter, r *http.Request, token string, wellFormed bool) (right bool) {
-	if wellFormed && subtle.ConstantTimeCompare(hashed(token), d.token) == 1 {
+	if wellFormed && d.right(token) {
 		return true
 	}
 	from := remote(r)

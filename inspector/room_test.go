@@ -95,6 +95,19 @@ func TestTokenLeavesTheAddressLine(t *testing.T) {
 	}
 }
 
+// A token is often made of random bytes in base64, and pasted into the address line.
+func TestTokenInTheAddressLineIsReadAsItIs(t *testing.T) {
+	s := open(t, housetest.Settings{}, func(cfg *inspector.Config) { cfg.Token = "a+b/c d%e+f/g=h==" })
+	for pasted, want := range map[string]int{
+		"a+b/c%20d%25e+f/g=h==": http.StatusSeeOther, "a%2Bb%2Fc%20d%25e%2Bf%2Fg%3Dh%3D%3D": http.StatusSeeOther,
+		"a%2Bb/c+d%25e%2Bf/g=h==": http.StatusSeeOther, "a%20b/c%20d%25e+f/g=h==": http.StatusUnauthorized, "a+b/c%20d%e+f/g=h==": http.StatusUnauthorized,
+	} {
+		if answer, _ := s.ask(http.MethodGet, "/?token="+pasted, "", nil); answer.StatusCode != want {
+			t.Errorf("%s: %s", pasted, answer.Status)
+		}
+	}
+}
+
 func TestSecondsOfAllProfilesAreBounded(t *testing.T) {
 	s := open(t, housetest.Settings{}, nil)
 	for _, path := range []string{"heap?seconds=61", "trace?seconds=NaN", "profile?seconds=-1"} {
