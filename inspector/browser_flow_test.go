@@ -1,6 +1,7 @@
 package inspector_test
 
 import (
+	"encoding/json"
 	"testing"
 	"time"
 
@@ -21,6 +22,27 @@ func TestPageOfAnIdleFlow(t *testing.T) {
 		t.Error("the scale of nothing goes from 0 to a billionth")
 	}
 	v.Await(`[...document.querySelectorAll(".tile")].find((tile) => tile.textContent.startsWith("Journal"))?.querySelector(".about").textContent === "1 segment, snapshots 0 B/s"`)
+	v.Fine()
+}
+
+// A small share of a processor is told as a figure, and on the scale of its chart.
+func TestPageOfAnIdleProcessor(t *testing.T) {
+	s := withLab(t)
+	flow := s.look("flow").next("flow")
+	flow["cpu"] = 0.043
+	text, err := json.Marshal(flow)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := s.visit(browser(t), "tree", looks{width: 1200, height: 2000})
+	v.Run(fake + `window.drawn = new Set();
+		const draw = CanvasRenderingContext2D.prototype.fillText;
+		CanvasRenderingContext2D.prototype.fillText = function(text, ...rest) { drawn.add(text); return draw.call(this, text, ...rest); };
+		location.hash = "#flow"`)
+	v.Await(`document.querySelector(".state").dataset.state === "connecting" && window.feed !== undefined`)
+	v.Run(`feed("flow", ` + string(text) + `)`)
+	v.Await(`[...document.querySelectorAll(".tile")].some((tile) => tile.textContent.startsWith("Processors0.043"))`)
+	v.Await(`drawn.has("0.02")`)
 	v.Fine()
 }
 

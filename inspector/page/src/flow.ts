@@ -3,7 +3,7 @@
 import type { Flow } from "./contract.ts";
 import { Chart, type ChartOptions, type Line } from "./chart.ts";
 import { code, h, notice, option, say, set } from "./dom.ts";
-import { bytes, count, duration, many, rate } from "./format.ts";
+import { bytes, count, duration, many, processors, rate } from "./format.ts";
 import { remember, remembered } from "./history.ts";
 import { dot, panel, Tile } from "./parts.ts";
 import { keep, link } from "./route.ts";
@@ -23,7 +23,7 @@ export const charts: Record<string, ChartOptions<Flow>> = {
 		{ name: "resident", colour: 1, value: (f) => f.memory.resident, area: true }, { name: "heap", colour: 3, value: (f) => f.memory.heap }, { name: "stacks", colour: 6, value: (f) => f.memory.stacks }] },
 	connections: { title: "Connections, requests under way", show: count, lines: [
 		{ name: "connections", colour: 3, value: (f) => f.connections }, { name: "under way", colour: 2, value: (f) => f.inflight }] },
-	processor: { title: "Processors in use", show: rate, lines: [{ name: "processors", colour: 2, value: (f) => f.cpu, area: true }] },
+	processor: { title: "Processors in use", show: processors, lines: [{ name: "processors", colour: 2, value: (f) => f.cpu, area: true }] },
 };
 
 // latency is the chart of one call.
@@ -116,7 +116,7 @@ class FlowView {
 		tiles.latency.show(duration(post?.p50 || null), `p99 ${duration(post?.p99 || null)}`);
 		tiles.connections.show(count(flow.connections), `${bytes(flow.unread)} not yet read by clients`);
 		tiles.memory.show(bytes(flow.memory.resident), `heap ${bytes(flow.memory.heap)}`);
-		tiles.cpu.show(rate(flow.cpu), `${many(flow.goroutines, "goroutine")}, GC pause p99 ${duration(flow.gc.pauseP99)}`);
+		tiles.cpu.show(processors(flow.cpu), `${many(flow.goroutines, "goroutine")}, GC pause p99 ${duration(flow.gc.pauseP99)}`);
 		tiles.journal.show(bytes(flow.journalBytes), `${many(flow.segments, "segment")}, snapshots ${bytes(flow.snapshotBytes)}/s`);
 		const total = refused.reduce((n, [, r]) => n + r, 0);
 		tiles.trouble.show(perSecond(total), refused.length > 0 ? refused.slice(0, 2).map(([name, n]) => `${name} ${rate(n)}`).join(", ") : `slow readers ${rate(flow.slowReaders)}, dead letters ${rate(flow.deadLetters)}`, total > 0 ? "doubt" : "");

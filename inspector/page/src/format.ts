@@ -17,6 +17,11 @@ export function rate(n: number | null | undefined): string {
 	return rounded(n);
 }
 
+// processors is how many are in use, which is often a small part of one.
+export function processors(n: number): string {
+	return n < 1 ? String(Number(n.toPrecision(2))) : rate(n);
+}
+
 // duration is a text for microseconds.
 export function duration(us: number | null | undefined): string {
 	if (us == null || !Number.isFinite(us)) return "–";
