@@ -146,6 +146,31 @@ func TestActorIsWatched(t *testing.T) {
 	})
 }
 
+// What happens often is told in sums. All of it is counted.
+func TestFeedTellsHowMany(t *testing.T) {
+	s := withLab(t)
+	alice, _ := s.channel()
+	page := s.look("feed")
+	s.fault(`{"what":"budget","bytes":0,"seconds":60}`)
+	const posts = 20
+	for range posts {
+		alice.Ask(post, "x")
+	}
+	told := 0.0
+	page.until("feed", "of all refusals", func(h object) bool {
+		if h["what"] == "busy" {
+			n, sum := h["n"].(float64)
+			if !sum {
+				n = 1
+			}
+			if told += n; sum && h["detail"] != fmt.Sprintf("%v more storage_unavailable", n) {
+				t.Errorf("%v are told as %v", n, h)
+			}
+		}
+		return told == posts
+	})
+}
+
 // crowdAround lets so many watch an actor that nobody else can, until leaves is called.
 func (s *site) crowdAround(id string) (leaves func()) {
 	s.t.Helper()

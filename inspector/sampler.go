@@ -127,6 +127,7 @@ type happening struct {
 	Actor  string `json:"actor"`
 	Kind   string `json:"kind"`
 	Detail string `json:"detail"`
+	N      int    `json:"n,omitempty"` // how many this stands for, if not for one
 }
 
 // pass tells of a happening, unless too many were told in this second.
@@ -136,7 +137,7 @@ func (s *sampler) pass(f *feed, h telemetry.Happening) {
 		f.held++
 		return
 	}
-	send(s.wanting(wantsFeed), event("feed", happening{millis(h.At), h.What, h.Actor, string(h.Kind), h.Detail}))
+	send(s.wanting(wantsFeed), event("feed", happening{millis(h.At), h.What, h.Actor, string(h.Kind), h.Detail, h.More}))
 }
 
 // rest tells, at the end of a second, how many happenings were not told.

@@ -104,7 +104,7 @@ export interface Happening {
 	actor: string;
 	kind: string;
 	detail: string;
-	n?: number;
+	n?: number; // how many it stands for; without it one
 }
 
 export interface CallFigures {

@@ -72,7 +72,7 @@ class Feed {
 
 	private drawChips(): void {
 		for (const [name, figure] of this.figures) {
-			const n = this.page.feed.entries.reduce((sum, entry) => sum + (entry.what === name ? 1 : 0), 0);
+			const n = this.page.feed.entries.reduce((sum, entry) => sum + (entry.what === name ? entry.n ?? 1 : 0), 0);
 			say(figure, n === 0 ? "" : count(n));
 			figure.parentElement!.setAttribute("aria-pressed", String(this.chosen.has(name)));
 		}

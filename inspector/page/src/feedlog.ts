@@ -41,7 +41,7 @@ export class FeedLog {
 		const at = happening.at ?? Date.now();
 		this.entries.push({ ...happening, at, actor: happening.actor ?? "", detail: happening.detail ?? "", kind: happening.kind ?? "", key: this.next++ });
 		if (this.entries.length > kept) this.entries.splice(0, this.entries.length - kept);
-		if (happening.what !== "gap") this.unseen++;
+		if (happening.what !== "gap") this.unseen += happening.n ?? 1;
 		this.tell();
 	}
 
