@@ -44,6 +44,30 @@ func TestPageCutsNothingOff(t *testing.T) {
 	}
 }
 
+// Beside another window each view can still be reached, and the fault lab says why.
+func TestPageInHalfAScreen(t *testing.T) {
+	s := withLab(t)
+	v := s.visit(browser(t), "feed", looks{width: 1000, height: 1400})
+	v.Run(fake + `location.hash = "#fault";`)
+	v.Await(`document.querySelector(".state").dataset.state === "connecting" && window.feed !== undefined`)
+	v.Run(`feed("feed", { at: Date.now(), what: "busy", actor: "provider/servers/a-server-of-mine/1", kind: "channel", detail: "storage_unavailable: message" });
+		feed("feed", { at: Date.now(), what: "busy", actor: "", kind: "", detail: "99 more storage_unavailable", n: 99 });`)
+	v.Await(`document.querySelectorAll(".feed-row:not([hidden])").length === 2`)
+	v.Run(`document.querySelector(".whereabouts").append(" of a long name".repeat(9))`)
+	const cut = `[...document.querySelectorAll(%q)].filter((e) => e.scrollWidth > e.clientWidth + 1).map((e) => e.textContent).join()`
+	for _, what := range []string{".tabs", ".feed-row .what, .feed-row .detail"} {
+		if text := chromiumtest.Evaluate[string](v, fmt.Sprintf(cut, what)); text != "" {
+			t.Errorf("%s is cut off: %s", what, text)
+		}
+	}
+	if n := chromiumtest.Evaluate[string](v, `document.querySelector(".badge").textContent`); n != "99+" {
+		t.Errorf("the feed is said to have %s", n)
+	}
+	v.Run(`location.hash = "#feed"`)
+	v.Await(`document.querySelector(".toggle[data-what=busy] .figure")?.textContent === "100"`)
+	v.Fine()
+}
+
 // In a narrow window the feed says why as well, in a line of its own.
 func TestPageSaysWhyInANarrowWindow(t *testing.T) {
 	s := withLab(t)
