@@ -39,7 +39,7 @@ func describe(name, help string, labels ...string) *prometheus.Desc {
 
 var (
 	callsTotal  = describe("calls_total", "Answers to requests, by call and outcome: ok, or the code of the refusal.", "call", "code")
-	callTime    = describe("call_duration_seconds", "Time from a request's turn in its session to its answer, but of those that were turned away: busy, storage_unavailable.", "call")
+	callTime    = describe("call_duration_seconds", "Time from a request's turn in its session to its answer. Answers busy and storage_unavailable are not timed.", "call")
 	postsTotal  = describe("posts_total", "Messages that were posted: on disk and published.")
 	pushesTotal = describe("pushes_total", "Messages that were pushed to subscribers.")
 	inFlight    = describe("requests_in_flight", "Requests that are admitted and not answered.")
