@@ -175,3 +175,31 @@ func TestPageRemembersEachSecondOnce(t *testing.T) {
 	v.Await(`new Date(Date.now() - 1000 * ` + fmt.Sprint(seconds-1) + `).toLocaleTimeString("en-GB") === document.querySelector(".u-legend .u-value").textContent`)
 	v.Fine()
 }
+
+// What is at the focus of the keyboard stays there, however often the page hears news.
+func TestPageKeepsTheFocus(t *testing.T) {
+	s := withLab(t)
+	v := s.visit(browser(t), "feed", looks{})
+	v.Run(fake + `location.hash = "#actor?id=provider/users/nobody";`)
+	v.Await(`document.querySelector(".state").dataset.state === "connecting" && window.feed !== undefined && document.querySelector("h1")?.textContent === "Not alive"`)
+	v.Run(`document.querySelector(".state-json a").focus();
+		for (let i = 0; i < 3; i++) feed("actor", { id: "provider/users/nobody", gone: true });
+		feed("hello", { stream: "fake" });`)
+	v.Await(live)
+	if !chromiumtest.Evaluate[bool](v, `document.activeElement.matches(".state-json a")`) {
+		t.Error("the link on the page of an actor that has ended has lost the focus")
+	}
+
+	v.Run(`window.feed = undefined; location.hash = "#tree"`)
+	v.Await(`window.feed !== undefined`)
+	const tick = `feed("tree", { count: 2, kinds: {}, lives: {}, changed: [], deepest: [["a", %d], ["b", %d]].filter(([, depth]) => depth > 0).
+		map(([id, depth]) => ({ id, kind: "user", label: "", depth, parent: "", children: 0, restarts: 0, started: 0 })) });`
+	const told = `[...document.querySelectorAll(".deepest li")].map((li) => li.textContent).join()`
+	v.Run(fmt.Sprintf(tick, 5, 3))
+	v.Await(told + ` === "a5,b3"`)
+	v.Run(`document.querySelectorAll(".deepest a")[1].focus();` + fmt.Sprintf(tick, 0, 7))
+	v.Await(told + ` === "a0,b7" && document.activeElement.textContent === "b"`)
+	v.Run(`document.activeElement.blur();` + fmt.Sprintf(tick, 0, 7))
+	v.Await(told + ` === "b7"`)
+	v.Fine("status of 404")
+}

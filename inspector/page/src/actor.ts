@@ -53,6 +53,7 @@ class ActorView {
 			const got = await get<ActorState>(query("/api/actor", { id: this.id }));
 			sessionStorage.setItem(lastSeen, this.id);
 			this.actor = got.actor;
+			this.gone = false;
 			this.drawHead(got);
 			this.drawLife();
 			say(this.asked, `Its own view, asked through its mailbox at ${clock(Date.now())}. Secrets are left out, long lists are shortened.`);
@@ -65,7 +66,7 @@ class ActorView {
 	private take(tick: ActorTick): void {
 		this.drawCrowd(tick.crowded ?? false);
 		if (tick.gone) {
-			this.drawTrouble(new Trouble(404, ""));
+			if (!this.gone) this.drawTrouble(new Trouble(404, "")); // once: what is drawn anew can be neither clicked nor kept in focus
 			return;
 		}
 		if (!tick.crowded) this.drawTick(tick, true);

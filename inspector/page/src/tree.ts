@@ -22,6 +22,7 @@ class Tree {
 	private readonly total = h("p", { class: "count", role: "status" });
 	private readonly kinds = h("ul", { class: "kinds" }, h("li", { class: "kinds-head", "aria-hidden": "true" }, ["", "alive", "started", "passivated", "restarts"].map((name) => h("span", null, name))));
 	private readonly deepest = h("ol", { class: "deepest" });
+	private figures = new Map<string, HTMLElement>(); // of the deepest, by id
 	private readonly empty = h("div", { class: "empty", hidden: true });
 	private readonly rows: TreeRows;
 	private readonly picture: OverviewPicture;
@@ -158,9 +159,20 @@ class Tree {
 		this.picture.tick(tick);
 		this.drawTotal();
 		this.drawKinds(tick.kinds, tick.lives);
-		set(this.deepest, deepest.length === 0 ? h("li", { class: "dim" }, "No message waits in any mailbox.") :
-			deepest.map((actor) => h("li", null, actorAnchor(actor), h("span", { class: "figure" }, count(actor.depth)))));
+		this.drawDeepest(deepest);
 		this.rows.rows.refresh();
+	}
+
+	// drawDeepest leaves the actors where they are while somebody points at one of them, or
+	// has it in focus. Otherwise they could hardly be clicked.
+	private drawDeepest(deepest: Actor[]): void {
+		if (this.figures.size > 0 && this.deepest.matches(":hover, :focus-within")) {
+			for (const [id, figure] of this.figures) say(figure, count(this.rows.depths.get(id) ?? 0));
+			return;
+		}
+		this.figures = new Map(deepest.map(({ id, depth }) => [id, h("span", { class: "figure" }, count(depth))]));
+		set(this.deepest, deepest.length === 0 ? h("li", { class: "dim" }, "No message waits in any mailbox.") :
+			deepest.map((actor) => h("li", null, actorAnchor(actor), this.figures.get(actor.id))));
 	}
 
 	private drawKinds(kinds: TreeTick["kinds"], lives: TreeTick["lives"]): void {
