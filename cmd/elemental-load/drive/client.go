@@ -20,6 +20,7 @@ import (
 type client struct {
 	part   *part
 	number int // within the scenario, counted over all processes
+	rank   int // among those of them that act
 	turn   int // picks the recorder's shard, so that clients rarely wait for each other there
 	me     Account
 	server *Server        // the server it uses; nil in scenarios without servers

@@ -20,9 +20,10 @@ type part struct {
 	scenario scenario
 	interval time.Duration // least time between two actions of a client; 0 for none
 	clients  []*client
-	actors   []*client // the clients that act; the others only listen
-	schedule *plan.Schedule
-	free     chan struct{} // has a token when an action has ended, so that acquire looks for a free client again
+	actors   []*client      // the clients that act; the others only listen
+	all      int            // how many act, counted over all processes
+	schedule *plan.Schedule // of all processes together
+	free     chan struct{}  // has a token when an action has ended, so that acquire looks for a free client again
 	cut      cuts
 }
 
@@ -53,29 +54,35 @@ func newPart(w *Worker, number int) *part {
 		free:     make(chan struct{}, 1),
 	}
 	channels := p.channels()
-	allActors := 0
 	for i := range w.world.Plan.ClientsOf(number) {
-		acts := p.scenario.acts == nil || p.scenario.acts(i)
+		acts, rank := p.scenario.acts == nil || p.scenario.acts(i), p.all
 		if acts {
-			allActors++
+			p.all++
 		}
 		if i%w.of != w.number {
 			continue
 		}
 		c := p.newClient(i, channels)
+		c.rank = rank
 		p.clients = append(p.clients, c)
 		if acts {
 			p.actors = append(p.actors, c)
 		}
 	}
-	mine := float64(len(p.actors)) / float64(max(allActors, 1))
-	if known.Waves && len(p.actors) > 0 {
-		p.actors, mine = p.actors[:1], 1 // one action drops and reconnects all clients of the process
+	if known.Waves && len(p.actors) > 0 { // one action drops and reconnects all clients of the process
+		p.actors, p.all, p.actors[0].rank = p.actors[:1], 1, 0
 	}
 	const golden = 0.618 // golden ratio: sets the scenarios of a mix apart, so that they do not all send at the same moments
-	phase := float64(w.number)/float64(w.of) + golden*float64(number)
-	p.schedule = w.world.Plan.ScheduleOf(number, mine).Shifted(phase - math.Floor(phase))
+	phase := golden * float64(number)
+	p.schedule = w.world.Plan.ScheduleOf(number).Shifted(phase - math.Floor(phase))
 	return p
+}
+
+// at is when this process's action k is due, as Schedule.At. The actions of all processes
+// go round the actors of all processes: so together they do just what the plan says.
+func (p *part) at(k int64) (time.Duration, bool) {
+	n := int64(len(p.actors))
+	return p.schedule.At(k/n*int64(p.all) + int64(p.actors[k%n].rank))
 }
 
 // channels are the book's channels of the part's servers, by server.
@@ -126,7 +133,7 @@ func (p *part) open(ctx context.Context, c clock, start time.Time) {
 	var excused time.Time // actions due before this were late because others waited for the provider
 	end := start.Add(p.schedule.Length() + overtime)
 	for k := int64(0); ; k++ {
-		after, more := p.schedule.At(k)
+		after, more := p.at(k)
 		if !more {
 			_ = c.Until(ctx, start.Add(p.schedule.Length())) // so that the load lasts as long as it was announced
 			return
@@ -247,9 +254,9 @@ func (p *part) closed(ctx context.Context, start time.Time) {
 	}
 	pause := max(p.w.world.Plan.Think, p.interval)
 	var loops sync.WaitGroup
-	for rank, c := range p.actors {
+	for _, c := range p.actors {
 		for range lanes {
-			loops.Go(func() { p.loop(ctx, clock, start, rank, c, pause) })
+			loops.Go(func() { p.loop(ctx, clock, start, c, pause) })
 		}
 	}
 	loops.Wait()
@@ -262,14 +269,14 @@ const idle = 20 * time.Millisecond
 // while the load is for fewer clients, and while the client is not connected. The action
 // that it was about to do then, or that had no answer when the connection was lost, stays
 // due. If the load ends before it is done, it has failed.
-func (p *part) loop(ctx context.Context, clock plainClock, start time.Time, rank int, c *client, pause time.Duration) {
+func (p *part) loop(ctx context.Context, clock plainClock, start time.Time, c *client, pause time.Duration) {
 	var due time.Time // when the action that waits for the connection was due; zero if none waits
 	for ctx.Err() == nil {
 		now := time.Now()
 		if now.Sub(start) >= p.schedule.Length() {
 			break
 		}
-		works := float64(rank) < p.schedule.Level(now.Sub(start))
+		works := float64(c.rank) < p.schedule.Level(now.Sub(start))
 		switch {
 		case !works:
 			due = time.Time{}

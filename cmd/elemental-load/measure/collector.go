@@ -37,8 +37,18 @@ type Collector struct {
 	open    int              // connections that were open before the load
 	before  map[string]int64 // how much of each operation was done before the load
 	load    usage
-	due     []*plan.Schedule // when actions are due, for each scenario of the mix
+	due     []dues // for each scenario of the mix
 }
+
+// dues says when a scenario's actions are due, and how many processes follow that
+// schedule: waves are made by each process that has clients, other actions are divided.
+type dues struct {
+	schedule  *plan.Schedule
+	processes int64
+}
+
+// by is how many actions are due before a time after the start.
+func (d dues) by(t time.Duration) int64 { return d.processes * d.schedule.Due(t) }
 
 // pending is a second that not all processes have reported yet.
 type pending struct {
@@ -73,11 +83,11 @@ func NewCollector(p *plan.Plan, kinds []Kind, workers int, provider *Process, sh
 		return cmp.Compare(rank(a.Name, first.Main), rank(b.Name, first.Main))
 	})
 	for i, share := range p.Mix {
-		times := 1.0
+		d := dues{schedule: p.ScheduleOf(i), processes: 1}
 		if scenario, _ := plan.Find(share.Scenario); scenario.Waves {
-			times = float64(workers)
+			d.processes = int64(min(workers, p.ClientsOf(i)))
 		}
-		c.due = append(c.due, p.ScheduleOf(i, times))
+		c.due = append(c.due, d)
 	}
 	return c
 }
@@ -178,8 +188,8 @@ func (c *Collector) scheduled(second int) (n int64) {
 		return 0
 	}
 	from := time.Duration(second) * time.Second
-	for _, s := range c.due {
-		n += s.Due(from+time.Second) - s.Due(from)
+	for _, d := range c.due {
+		n += d.by(from+time.Second) - d.by(from)
 	}
 	return n
 }
@@ -220,7 +230,7 @@ func (c *Collector) fillParts(r *result.Result, elapsed time.Duration) {
 			Started: c.total.Started[i], Done: c.total.Finished[i],
 		}
 		if c.plan.Model == plan.Open {
-			part.Scheduled = max(c.due[i].Due(elapsed)-c.early.Started[i], 0)
+			part.Scheduled = max(c.due[i].by(elapsed)-c.early.Started[i], 0)
 		}
 		r.Parts = append(r.Parts, part)
 	}

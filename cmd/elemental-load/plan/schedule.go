@@ -15,15 +15,14 @@ type Schedule struct {
 }
 
 // Shifted is the same schedule with each action later, by a part (from 0 to 1) of the
-// time to the next action. So several generators do not send at the same moments.
+// time to the next action. So several scenarios do not send at the same moments.
 func (s *Schedule) Shifted(phase float64) *Schedule {
 	shifted := *s
 	shifted.phase = phase
 	return &shifted
 }
 
-// NewSchedule makes the schedule for a share of the stages' load. Share is from 0 to 1,
-// or more where several processes send at the full rate.
+// NewSchedule makes the schedule for a share of the stages' load, from 0 to 1.
 func NewSchedule(stages []Stage, share float64) *Schedule {
 	s := &Schedule{}
 	for _, stage := range stages {

@@ -85,7 +85,7 @@ func TestScheduleAgrees(t *testing.T) {
 	}
 }
 
-// TestShifted: two halves of a load, one of them shifted by half a step, send by turns.
+// TestShifted: two equal loads, one of them shifted by half a step, send by turns.
 func TestShifted(t *testing.T) {
 	half := plan.NewSchedule([]plan.Stage{{For: second, From: 10, To: 10}}, 0.5)
 	for k := range half.Total() {
@@ -104,12 +104,12 @@ func TestWavesInAMix(t *testing.T) {
 		Mix: []plan.Share{{Scenario: "chat", Weight: 3}, {Scenario: "reconnect", Weight: 1}}, Model: plan.Open,
 		Stages: []plan.Stage{{For: 10 * second, From: 1000, To: 1000}},
 	}
-	if chat, waves := p.ScheduleOf(0, 1).Total(), p.ScheduleOf(1, 1).Total(); chat != 7500 || waves != 5 {
+	if chat, waves := p.ScheduleOf(0).Total(), p.ScheduleOf(1).Total(); chat != 7500 || waves != 5 {
 		t.Errorf("%d posts and %d waves", chat, waves)
 	}
 	p.Mix = p.Mix[1:]
 	p.Stages[0].From, p.Stages[0].To = 0.2, 0.2
-	if waves := p.ScheduleOf(0, 1).Total(); waves != 2 {
+	if waves := p.ScheduleOf(0).Total(); waves != 2 {
 		t.Errorf("%d waves", waves)
 	}
 }

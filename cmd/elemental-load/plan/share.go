@@ -17,13 +17,13 @@ func (p *Plan) ClientsOf(part int) int {
 	return max(int(math.Round(float64(p.Clients)*p.ShareOf(part))), 1)
 }
 
-// ScheduleOf is the schedule of a scenario of the mix. Of is the share of it that is
-// wanted, such as that of one process. In a mix a scenario with waves keeps its own rate,
-// since the mix's rate counts single actions.
-func (p *Plan) ScheduleOf(part int, of float64) *Schedule {
+// ScheduleOf is the schedule of a scenario of the mix, for all processes together; waves
+// are made by each process. In a mix a scenario with waves keeps its own rate, since the
+// mix's rate counts single actions.
+func (p *Plan) ScheduleOf(part int) *Schedule {
 	scenario, _ := Find(p.Mix[part].Scenario)
 	if scenario.Waves && len(p.Mix) > 1 && p.Model == Open {
-		return NewSchedule([]Stage{{For: p.Length(), From: scenario.Rate, To: scenario.Rate}}, of)
+		return NewSchedule([]Stage{{For: p.Length(), From: scenario.Rate, To: scenario.Rate}}, 1)
 	}
-	return NewSchedule(p.Stages, p.ShareOf(part)*of)
+	return NewSchedule(p.Stages, p.ShareOf(part))
 }
