@@ -111,7 +111,7 @@ func TestStormCountsFromDue(t *testing.T) {
 }
 
 // TestStormPauses: newcomers in the closed model do not try without a pause to reach a provider
-// that is not there.
+// that is not there, and each has failed to register.
 func TestStormPauses(t *testing.T) {
 	nobody, err := net.Listen("tcp", "127.0.0.1:0")
 	if err == nil {
@@ -130,8 +130,15 @@ func TestStormPauses(t *testing.T) {
 		begun := time.Now()
 		c.part.load(context.Background(), begun)
 		most := int64(time.Since(begun)/idle) + 1
-		if tries = w.rec.Take().Operations[opConnect].Failed; tries > most {
+		taken := w.rec.Take().Operations
+		if taken[opConnect] == nil {
+			continue
+		}
+		if tries = taken[opConnect].Failed; tries > most {
 			t.Errorf("%d tries, at most %d are expected", tries, most)
+		}
+		if o := taken[opRegister]; o == nil || o.Failed != tries {
+			t.Errorf("of %d tries to register, all of which failed: %+v", tries, o)
 		}
 	}
 }

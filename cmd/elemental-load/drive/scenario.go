@@ -183,8 +183,9 @@ func (c *client) storm(due time.Time) {
 	w := c.part.w
 	l := &link{c: c}
 	conn, err := c.dial(w.life, l)
-	if err != nil { // the closed model has no other pause
-		_ = (plainClock{}).Until(w.life, time.Now().Add(idle))
+	if err != nil {
+		c.failed(opRegister, errAway)
+		_ = (plainClock{}).Until(w.life, time.Now().Add(idle)) // the closed model has no other pause
 		return
 	}
 	defer conn.Close()
