@@ -86,6 +86,21 @@ func TestExpectations(t *testing.T) {
 	}
 }
 
+// TestExpectsAnswers: a percentile is not known if more of what was sent had no answer. What the
+// closed model puts in for a stall was not sent.
+func TestExpectsAnswers(t *testing.T) {
+	r := &Result{Operations: []Operation{{Name: "post", Done: 980, Failed: 20, Corrected: Latency{Count: 5000, P95: 1, P99: 1}}}}
+	for text, want := range map[string]string{"p95<20ms": "1.0 ms", "p99<20ms": "20 posts had no answer"} {
+		e, err := ParseExpectation(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if met := e.Check(r); met.Value != want {
+			t.Errorf("%+v, and not %s", met, want)
+		}
+	}
+}
+
 func TestMistakenExpectations(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                       "there is no operator; it is one of <= >= != < > =",
