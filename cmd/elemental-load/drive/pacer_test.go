@@ -199,9 +199,38 @@ func overtimeEnds(t *testing.T) {
 	clock.pass(time.Minute)
 	close(release)
 	<-over
-	if taken := p.w.rec.Take(); taken.Started[0] != 4 {
+	if taken := p.w.rec.Take(); taken.Started[0] != 3 {
 		t.Errorf("%d started", taken.Started[0])
 	}
+}
+
+// TestRestHasAnEnd: nor are those whose client was still busy with its last action.
+func TestRestHasAnEnd(t *testing.T) {
+	clock := &endingClock{fakeClock: &fakeClock{now: epoch}, ended: make(chan struct{})}
+	p := paced([]plan.Stage{{For: time.Second, From: 2, To: 2}}, 100, 1, func(*client, time.Time) {
+		<-clock.ended
+		clock.pass(time.Minute)
+	})
+	p.scenario.alone, p.interval = true, time.Nanosecond
+	clock.end = epoch.Add(p.schedule.Length())
+	p.open(context.Background(), clock, epoch)
+	if taken := p.w.rec.Take(); taken.Started[0] != 1 {
+		t.Errorf("%d started", taken.Started[0])
+	}
+}
+
+// endingClock tells when somebody waits for its end.
+type endingClock struct {
+	*fakeClock
+	end   time.Time
+	ended chan struct{}
+}
+
+func (c *endingClock) Until(ctx context.Context, moment time.Time) error {
+	if moment.Equal(c.end) {
+		close(c.ended)
+	}
+	return c.fakeClock.Until(ctx, moment)
 }
 
 // TestOneAtATime: if clients do one thing at a time, an action goes to a client that is

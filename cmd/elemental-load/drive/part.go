@@ -140,7 +140,7 @@ func (p *part) open(ctx context.Context, c clock, start time.Time) {
 		}
 		due := start.Add(after)
 		if c.Until(ctx, due) != nil || c.Now().After(end) {
-			return // actions that are still held back by then are dropped, so that the load ends
+			return // actions that are still held back by then are dropped, here and below, so that the load ends
 		}
 		actor, waited := p.acquire(ctx, k)
 		if actor == nil {
@@ -158,7 +158,7 @@ func (p *part) open(ctx context.Context, c clock, start time.Time) {
 			if p.rest(ctx, actor) {
 				blame = measure.Nobody
 			}
-			if ctx.Err() == nil {
+			if ctx.Err() == nil && !c.Now().After(end) {
 				p.perform(actor, due, c.Now().Sub(due), blame)
 			}
 		})
