@@ -50,7 +50,7 @@ type job struct {
 	world    *drive.World
 	collect  *measure.Collector
 	setup    time.Duration // how long the preparation and connecting took
-	elapsed  time.Duration // how long the load took; 0: there was none
+	elapsed  time.Duration // how long the load took; 0: it did not begin
 	loaded   bool          // the load was not broken off by an error; it may have been interrupted
 	cut      bool          // the load was interrupted
 	outcomes []*drive.Outcome
@@ -238,6 +238,9 @@ func (j *job) load(ctx context.Context) error {
 	j.elapsed, err = c.Load(ctx, start)
 	loading()
 	j.cut = ctx.Err() != nil
+	if err == nil && j.elapsed == 0 {
+		err = context.Cause(ctx)
+	}
 	if err != nil {
 		return err
 	}

@@ -15,7 +15,8 @@ type Crew interface {
 	// Connect connects all clients.
 	Connect(ctx context.Context, tell drive.Tell) error
 	// Load makes the load, beginning at start. It ends early when the context does. It
-	// returns how long it took until every action that was begun was over.
+	// returns how long it took until every action that was begun was over; 0 if it ended
+	// before start.
 	Load(ctx context.Context, start time.Time) (time.Duration, error)
 	// Check returns what each process has found.
 	Check(ctx context.Context, history bool, tell drive.Tell) ([]*drive.Outcome, error)
@@ -48,7 +49,7 @@ func (a *alone) Connect(ctx context.Context, tell drive.Tell) error {
 // Load makes the load, and passes on what was measured in each second.
 func (a *alone) Load(ctx context.Context, start time.Time) (time.Duration, error) {
 	a.worker.Load(ctx, start, a.collect.Second)
-	return time.Since(start), nil
+	return max(time.Since(start), 0), nil
 }
 
 // Check checks, and passes on what was measured since the load.

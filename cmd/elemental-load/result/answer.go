@@ -46,6 +46,9 @@ func (r *Result) answer() []statement {
 // verdict says in one sentence how the provider did.
 func (r *Result) verdict() statement {
 	o := r.main()
+	if r.Duration == 0 && r.Warmup > 0 {
+		return statement{doubt, "It was still in the warm-up, which the figures leave out."}
+	}
 	if o == nil || o.Done == 0 {
 		return statement{bad, "Nothing was done" + r.mishaps() + "."}
 	}
@@ -230,7 +233,10 @@ func (r *Result) used() []string {
 // generated says how much the load generator used, and how late it was.
 func (r *Result) generated() []string {
 	g := &r.Generator
-	said := []string{"CPU " + cores(g.CPU), "memory " + size(float64(g.Memory)) + " at most"}
+	var said []string
+	if g.Memory > 0 { // else it is not known
+		said = append(said, "CPU "+cores(g.CPU), "memory "+size(float64(g.Memory))+" at most")
+	}
 	if g.Late.Count > 0 {
 		said = append(said, fmt.Sprintf("in 99%% of all cases less than %s late, at most %s", latency(g.Late.P99), latency(g.Late.Max)),
 			share(g.LateShare)+" more than 10 ms")
