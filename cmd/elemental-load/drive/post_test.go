@@ -75,38 +75,65 @@ func postTo(t *testing.T, answer string, p *poster, book *check.Book) (text stri
 	return text
 }
 
-// TestStormCountsFromDue: the latency of a registration includes the wait until a client
-// was free.
-func TestStormCountsFromDue(t *testing.T) {
+// agreeing is a worker of a provider that answers everything with success.
+func agreeing(t *testing.T) *Worker {
+	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
+	w := &Worker{
+		world: &World{Plan: plan.Plan{Size: plan.Range{Min: 100, Max: 200}}, Reach: Reach{Timeout: time.Minute}},
+		rec:   measure.NewRecorder(), watch: watch{open: map[*link]*wire.Conn{}}, book: check.New("load-abc", 0),
+		dialer: &wire.Dialer{Address: netip.MustParseAddrPort(listener.Addr().String()), Timeout: time.Minute},
+	}
+	w.life, w.leave = context.WithCancel(context.Background())
 	var provider sync.WaitGroup
-	defer provider.Wait()
-	defer func() { _ = listener.Close() }()
 	provider.Go(func() {
-		conn, err := listener.Accept()
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			provider.Go(func() { agree(conn) })
+		}
+	})
+	t.Cleanup(func() {
+		w.Close()
+		_ = listener.Close()
+		provider.Wait()
+	})
+	return w
+}
+
+func agree(conn net.Conn) {
+	defer func() { _ = conn.Close() }()
+	in := bufio.NewReader(conn)
+	for {
+		_, err := in.ReadString('}')
+		if err == nil {
+			_, err = fmt.Fprint(conn, `{"resp":true}`)
+		}
 		if err != nil {
 			return
 		}
-		defer func() { _ = conn.Close() }()
-		for in := bufio.NewReader(conn); err == nil; {
-			if _, err = in.ReadString('}'); err == nil {
-				_, err = fmt.Fprint(conn, `{"resp":true}`)
-			}
-		}
-	})
-	w := &Worker{
-		world: &World{}, rec: measure.NewRecorder(), watch: watch{open: map[*link]*wire.Conn{}}, life: context.Background(),
-		dialer: &wire.Dialer{Address: netip.MustParseAddrPort(listener.Addr().String()), Timeout: time.Minute},
 	}
+}
+
+// TestCountFromDue: the corrected latency of a registration and of a return includes the wait
+// until the clients were free; the other one does not.
+func TestCountFromDue(t *testing.T) {
 	const late = 30 * time.Minute
-	(&client{part: &part{w: w}}).storm(time.Now().Add(-late))
-	register := w.rec.Take().Operations[opRegister]
-	if register.Done != 1 || register.Corrected.Histogram().Min() < (late-time.Minute).Microseconds() || register.Uncorrected.Histogram().Max() > late.Microseconds() {
-		t.Errorf("%d done, at least %d µs corrected, at most %d µs uncorrected",
-			register.Done, register.Corrected.Histogram().Min(), register.Uncorrected.Histogram().Max())
+	for operation, act := range map[string]func(*client, time.Time){opRegister: (*client).storm, opReturn: (*client).wave} {
+		w := agreeing(t)
+		c := &client{home: w.book.Channel("gophers", "general")}
+		c.part = &part{w: w, clients: []*client{c}}
+		act(c, time.Now().Add(-late))
+		o := w.rec.Take().Operations[operation]
+		if o.Done != 1 || o.Corrected.Histogram().Min() < (late-time.Minute).Microseconds() || o.Uncorrected.Histogram().Max() > (late/2).Microseconds() {
+			t.Errorf("%s: %d done, at least %d µs corrected, at most %d µs uncorrected",
+				operation, o.Done, o.Corrected.Histogram().Min(), o.Uncorrected.Histogram().Max())
+		}
 	}
 }
 

@@ -229,6 +229,7 @@ func (c *client) churn(due time.Time) {
 // wave drops all of the part's clients at once. Each reconnects and then posts a message.
 func (c *client) wave(due time.Time) {
 	var all sync.WaitGroup
+	dropped := time.Now()
 	for _, one := range c.part.clients {
 		all.Go(func() {
 			if one.again() != nil {
@@ -236,7 +237,7 @@ func (c *client) wave(due time.Time) {
 				one.comeBack()
 				return
 			}
-			one.part.w.rec.Done(one.turn, opReturn, due, due, time.Now())
+			one.part.w.rec.Done(one.turn, opReturn, due, dropped, time.Now())
 			one.chat(time.Now())
 		})
 	}
