@@ -89,8 +89,8 @@ func (r *Result) actions() (scheduled, done int64) {
 	return scheduled, done
 }
 
-// measured are the seconds that the figures count: without the warm-up and without a last
-// second that is cut short.
+// measured are the seconds that runs are compared by: without the warm-up and without the
+// end.
 func (r *Result) measured() []Second {
 	var within []Second
 	for _, s := range r.Seconds {
@@ -114,7 +114,7 @@ func (r *Result) phase(second int) string {
 	switch {
 	case float64(second) < math.Ceil(r.Warmup-slack):
 		return phaseWarmup
-	case float64(second)+1 <= r.Warmup+r.Duration+slack:
+	case float64(second)+1 <= min(r.Warmup+r.Duration, r.Plan.Length().Seconds())+slack:
 		return phaseLoad
 	default:
 		return phaseEnd

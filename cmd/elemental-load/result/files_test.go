@@ -11,6 +11,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"elemental/cmd/elemental-load/plan"
 )
 
 func names(t *testing.T, dir string) []string {
@@ -246,6 +249,25 @@ func TestLinksAreNotFollowed(t *testing.T) {
 		}
 		if name == dataFile && err == nil {
 			t.Error("a result.json outside of the folder was read")
+		}
+	}
+}
+
+// TestPhases: the load ends when the plan says so, however long the last answers take; or
+// earlier, if the run was cut short.
+func TestPhases(t *testing.T) {
+	for measured, want := range map[float64]string{
+		4:   "warmup warmup load load load load end end",
+		30:  "warmup warmup load load load load end end",
+		1.5: "warmup warmup load end end end end end",
+	} {
+		r := &Result{Warmup: 2, Duration: measured, Plan: plan.Plan{Stages: []plan.Stage{{For: 6 * time.Second}}}}
+		var phases []string
+		for second := range 8 {
+			phases = append(phases, r.phase(second))
+		}
+		if got := strings.Join(phases, " "); got != want {
+			t.Errorf("measured for %vs: %s, and not %s", measured, got, want)
 		}
 	}
 }

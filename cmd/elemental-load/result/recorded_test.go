@@ -172,7 +172,7 @@ func steady(seed uint64, slower float64) *Result {
 	r.Title = "chat, open model, 200/s for 20s"
 	r.Command = []string{"elemental-load", "--selfhost", "--rate", "200", "--for", "20s", "--out", "run"}
 	r.Plan = plan.Plan{Mix: []plan.Share{{Scenario: "chat", Weight: 1}}, Model: plan.Open, Clients: 50, Users: 50, Servers: 1, Channels: 10,
-		Size: plan.Range{Min: 20, Max: 200}, Stages: []plan.Stage{{For: 20 * time.Second, From: 200, To: 200}}, Warmup: 2 * time.Second}
+		Size: plan.Range{Min: 20, Max: 200}, Stages: []plan.Stage{{For: 22 * time.Second, From: 200, To: 200}}, Warmup: 2 * time.Second}
 	r.Parts = []Part{{Scenario: "chat", Clients: 50, Scheduled: 4000, Started: 4000, Done: 4000, Weight: 1}}
 	r.Checked = Checked{History: true, Streamed: true, Acknowledged: 4400, Found: 4400, Pushes: 21560, Streams: 50}
 	late := NewHistogram()
@@ -220,7 +220,7 @@ func stalled() *Result {
 	r.Command = []string{"elemental-load", "--target", "127.0.0.1:5005", "--mix", "chat=5,poll=1", "--rate", "360"}
 	r.Plan = plan.Plan{Mix: []plan.Share{{Scenario: "chat", Weight: 5}, {Scenario: "poll", Weight: 1}}, Model: plan.Open, Clients: 120, Users: 60,
 		Servers: 2, Channels: 4, Size: plan.Range{Min: 64, Max: 64}, Warmup: 2 * time.Second,
-		Stages: []plan.Stage{{For: 10 * time.Second, From: 100, To: 360}, {For: 20 * time.Second, From: 360, To: 360}}}
+		Stages: []plan.Stage{{For: 12 * time.Second, From: 100, To: 360}, {For: 20 * time.Second, From: 360, To: 360}}}
 	r.Parts = []Part{{Scenario: "chat", Clients: 100, Scheduled: 9000, Started: 9000, Done: 9000, Weight: 5},
 		{Scenario: "poll", Clients: 20, Scheduled: 1800, Started: 1800, Done: 1800, Weight: 1}}
 	r.Operations[0].Refused, r.Operations[0].Failed, r.Operations[2].Refused = 36, 4, 4
