@@ -431,6 +431,23 @@ func TestProcessesShareTheLoad(t *testing.T) {
 	}
 }
 
+// TestProcessesShareThePorts: a source address has only so many ports for all processes.
+func TestProcessesShareThePorts(t *testing.T) {
+	const clients, of = 120_000, 200 // more than an address has ports; few enough files for each process
+	world := &World{
+		Plan:     plan.Plan{Mix: []plan.Share{{Scenario: "connect", Weight: 1}}, Clients: clients},
+		Accounts: make([]Account, 1), Parts: make([]Site, 1), Reach: Reach{Address: "127.0.0.1:1"},
+	}
+	w, err := NewWorker(world, 0, of, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	if len(w.dialer.Sources) < 2 {
+		t.Errorf("%d connections from %v", clients, w.dialer.Sources)
+	}
+}
+
 // TestRealClock: the real clock waits no shorter than it should, and ends with the
 // context.
 func TestRealClock(t *testing.T) {

@@ -18,8 +18,8 @@ import (
 	"elemental/protocol"
 )
 
-// Dialer makes a dialer that can hold that many connections at once. The error says why
-// it cannot.
+// Dialer makes a dialer for a run that holds that many connections at once. The error says
+// why there cannot be so many.
 func (r *Reach) Dialer(connections int) (*wire.Dialer, error) {
 	address, err := netip.ParseAddrPort(r.Address)
 	if err != nil {

@@ -41,15 +41,16 @@ func NewWorker(world *World, number, of int, book *check.Book) (*Worker, error) 
 		watch: watch{open: map[*link]*wire.Conn{}},
 		slots: make(chan struct{}, max(world.Reach.Outstanding, 1)),
 	}
-	connections := 0
+	mine, all := 0, 0
 	for i := range world.Plan.Mix {
-		connections += world.Plan.ClientsOf(i)/of + 1
+		mine += world.Plan.ClientsOf(i)/of + 1
+		all += world.Plan.ClientsOf(i) + 1
 	}
-	if err := wire.CheckFiles(connections); err != nil {
+	if err := wire.CheckFiles(mine); err != nil {
 		return nil, err
 	}
 	var err error
-	if w.dialer, err = world.Reach.Dialer(connections); err != nil {
+	if w.dialer, err = world.Reach.Dialer(all); err != nil { // the processes share the local ports
 		return nil, err
 	}
 	w.dialer.Original = world.Original

@@ -31,7 +31,7 @@ func ports() int {
 const MostSources = 250
 
 // SourcesFor chooses the loopback addresses from which that many connections to target
-// are made. One address has only so many ports: if they suffice, the result is nil and
+// are made, by all processes together. One address has only so many ports: if they suffice, the result is nil and
 // the system chooses. A count above 0 sets the number of addresses.
 func SourcesFor(target netip.Addr, connections, count int) ([]netip.Addr, error) {
 	available := ports() * 9 / 10 // closed connections keep their port for a while
