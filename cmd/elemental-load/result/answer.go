@@ -194,11 +194,15 @@ func (r *Result) checks() []string {
 func (r *Result) historyChecked() string {
 	c := &r.Checked
 	acknowledged := plural(c.Acknowledged, "acknowledged message", "acknowledged messages")
+	so := ""
+	if c.Acknowledged > 0 { // else the processes may not have told it
+		so = " (" + acknowledged + ")"
+	}
 	switch {
 	case c.Failed != "":
-		return "The history could not be compared (" + acknowledged + "): " + c.Failed + "."
+		return "The history could not be compared" + so + ": " + c.Failed + "."
 	case !c.History:
-		return "The history was not compared (" + acknowledged + ")."
+		return "The history was not compared" + so + "."
 	case c.Acknowledged == 0 && c.Found == 0:
 		return "Nothing was posted."
 	case r.violations() > 0:
