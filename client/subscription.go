@@ -198,14 +198,16 @@ func (s *Subscription) rest(due <-chan time.Time) {
 }
 
 // survives reports whether the subscription may go on after err, since the trouble may pass. If
-// so, it has waited a little before the next attempt.
+// so, it has waited a little before the next attempt. An error that came because the subscription
+// was closed is not why it ends.
 func (s *Subscription) survives(err error) bool {
 	switch code := CodeOf(err); {
 	case errors.Is(err, ErrNotOffered), code != "" && !passing[code]:
 		return false
 	}
 	const retry = 200 * time.Millisecond
-	return pause(s.ctx, retry)
+	pause(s.ctx, retry)
+	return true
 }
 
 // passing are the refusals after which it makes sense to try again.

@@ -337,3 +337,35 @@ func TestBusyWhileItBegins(t *testing.T) {
 		t.Errorf("subscribed %d times, asked %d times", subscribed.Load(), looks.Load())
 	}
 }
+
+// TestClosedWhileItBeginsAnew ends a subscription, or its client, while the provider owes an
+// answer that the subscription needs after a reconnect.
+func TestClosedWhileItBeginsAnew(t *testing.T) {
+	for _, end := range []func(*client.Client, *client.Subscription){
+		func(_ *client.Client, s *client.Subscription) { s.Close() },
+		func(c *client.Client, _ *client.Subscription) { c.Close() },
+	} {
+		asking := make(chan bool, 1)
+		f := newFake(t, func(a *asked) bool {
+			switch {
+			case a.call() == "subscribe" && a.n == 2:
+				asking <- true // there will be no answer
+			case a.call() == "subscribe":
+				a.yes(`"amount":0`)
+			case a.call() == "getlatestmessages":
+				a.messages(strconv.Itoa, 0)
+			default:
+				return false
+			}
+			return true
+		})
+		c := connect(t, f.addr(), quick())
+		s := subscribe(t, c, "s", "general")
+		c.Reconnect()
+		<-asking
+		end(c, s)
+		if err := ends(t, s); !errors.Is(err, client.ErrClosed) {
+			t.Errorf("ended with %v", err)
+		}
+	}
+}
