@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -154,6 +155,13 @@ func TestNoProvider(t *testing.T) {
 	}
 	if _, err = c.Subscribe(within(t), "a", "b"); !errors.Is(err, client.ErrClosed) {
 		t.Errorf("a subscription after Close: %v", err)
+	}
+	c.Reconnect()
+	cancel()
+	for range 50 { // a call finds out at random that its time is over, or that the client is closed
+		if _, err = c.Servers(ctx); !strings.Contains(err.Error(), "closed") {
+			t.Fatalf("a call after Close and Reconnect: %v", err)
+		}
 	}
 }
 

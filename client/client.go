@@ -113,11 +113,13 @@ func (c *Client) Lag() time.Duration { return time.Duration(c.lag.Load()) }
 func (c *Client) Original() bool { return c.known.Load() }
 
 // Reconnect drops the connection, if there is one, and connects again without a pause. Calls made
-// after it wait for the new connection.
+// after it wait for the new connection. After Close it does nothing.
 func (c *Client) Reconnect() {
 	c.mu.Lock()
 	conn := c.conn
-	c.conn, c.away = nil, errWanted
+	if conn != nil || c.away != ErrClosed {
+		c.conn, c.away = nil, errWanted
+	}
 	c.mu.Unlock()
 	if conn != nil && conn.fail(errWanted) {
 		return
