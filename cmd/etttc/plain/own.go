@@ -67,13 +67,14 @@ func (o *own) is(m client.Message) bool {
 	return i >= 0
 }
 
-// same reports whether a delivered message is that own post. It compares texts with the original
-// provider, which does not tell the index of a post.
+// same reports whether a delivered message is that own post. Two channels of one name may have a
+// message at the same index, but not of the same time. It compares texts with the original
+// provider, which tells neither of a post.
 func same(mine, came client.Message) bool {
 	if mine.Index < 0 {
 		return mine.Text == came.Text
 	}
-	return mine.Index == came.Index
+	return mine.Index == came.Index && mine.Time.Equal(came.Time)
 }
 
 // end is called when no more messages will come back, so that nobody waits for them.

@@ -97,6 +97,10 @@ func TestOwn(t *testing.T) {
 			t.Errorf("message %d of the channel made anew is another's", index)
 		}
 	}
+	post(2, "in a channel that was deleted before it was heard")
+	if o.is(client.Message{Index: 2, Author: "alice", Time: time.Unix(1, 0)}) {
+		t.Error("another's message is taken for the one that a deleted channel had in its place")
+	}
 	post(-1, "unknown place") // the original provider does not tell the index
 	if o.is(client.Message{Index: 7, Author: "alice", Text: "another"}) || !o.is(client.Message{Index: 8, Author: "alice", Text: "unknown place"}) {
 		t.Error("a post whose place is unknown is not found by its text")
