@@ -104,6 +104,9 @@ func (s *session) failed(what string, err error) error {
 	}
 	code := client.CodeOf(err)
 	if !s.interactive && code == "" && isTrouble(err) {
+		if s.line == 0 { // nothing was read yet
+			return errors.New(why)
+		}
 		return fmt.Errorf("%s; %w", why, s.unacknowledged(int64(s.line)))
 	}
 	if errors.Is(err, client.ErrUncertain) { // an earlier try was not answered

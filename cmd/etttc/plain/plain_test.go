@@ -150,6 +150,21 @@ func TestOwnIsBounded(t *testing.T) {
 	}
 }
 
+// Trouble with the provider ends the run of a script. The error names the line that was not done,
+// if there is one.
+func TestTroubleEndsTheRun(t *testing.T) {
+	s := &session{}
+	for _, want := range []string{
+		"not posted, no answer came, it may have been done",
+		"not posted, no answer came, it may have been done; line 1 was not acknowledged (0 messages before it were), what follows it was not read",
+	} {
+		if err := s.failed("not posted", client.ErrUncertain); err == nil || err.Error() != want {
+			t.Errorf("at line %d: %v", s.line, err)
+		}
+		s.line++
+	}
+}
+
 func TestTextClock(t *testing.T) {
 	zone := time.FixedZone("east", 3600)
 	now := time.Date(2026, 5, 4, 0, 30, 0, 0, zone)
