@@ -5,9 +5,11 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
+	"github.com/charmbracelet/x/termios"
 	"github.com/creack/pty"
 	xterm "golang.org/x/term"
 
@@ -177,6 +179,23 @@ func TestInterruptedQuestion(t *testing.T) {
 	term.question("password: ")
 	term.press("\x03")
 	if code := term.code(); code != 130 {
+		t.Errorf("exit code %d", code)
+	}
+	term.checkCooked()
+}
+
+// The answer to a question for a password is hidden also after Ctrl-Z: the shell has given the
+// terminal its echo back.
+func TestStoppedAtAQuestion(t *testing.T) {
+	h := newHouse(t)
+	term := h.startTerminal(h.p.Addr, "--plain", "--user", "alice")
+	term.question("password: ")
+	h.must(termios.SetTermios(int(term.keys.Fd()), 0, 0, nil, nil, nil, nil, map[termios.L]bool{termios.ECHO: true}))
+	term.signal(syscall.SIGCONT)
+	term.answer("password: password: ", alicePassword) // that it is not shown is checked at the end
+	term.waitOut("logged in as alice")
+	term.press("/quit\n")
+	if code := term.code(); code != exitOK {
 		t.Errorf("exit code %d", code)
 	}
 	term.checkCooked()

@@ -4,6 +4,9 @@ package plain
 
 import (
 	"errors"
+	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/charmbracelet/x/termios"
 	"golang.org/x/term"
@@ -21,10 +24,32 @@ func (c *console) unseen(question string) (answer string, err error) {
 		return "", err
 	}
 	defer func() { err = errors.Join(err, term.Restore(terminal, before)) }()
+	defer onResume(func() {
+		_ = echoOff(terminal) // if this fails, nothing more can be done
+		_ = c.hold.ask(question)
+	})()
 	if err = c.hold.ask(question); err != nil {
 		return "", err
 	}
 	return c.next()
+}
+
+// onResume calls f each time when the program goes on after it was stopped (Ctrl-Z): the shell
+// has changed the terminal meanwhile. stop ends that.
+func onResume(f func()) (stop func()) {
+	resumed, ended := make(chan os.Signal, 1), make(chan struct{})
+	signal.Notify(resumed, syscall.SIGCONT)
+	go func() {
+		defer close(ended)
+		for range resumed {
+			f()
+		}
+	}()
+	return func() {
+		signal.Stop(resumed)
+		close(resumed)
+		<-ended
+	}
 }
 
 // echoOff makes a terminal deliver whole lines and show nothing of them.
