@@ -142,6 +142,26 @@ func TestSlowReaderIsCutOff(t *testing.T) {
 	other.expect(yes)
 }
 
+// TestSlowReaderIsCountedOnce lets the time for writing run out after a client was told that it
+// reads too slowly.
+func TestSlowReaderIsCountedOnce(t *testing.T) {
+	cfg := testConfig()
+	cfg.StallTime, cfg.OutboxBytes = time.Hour, 64<<10
+	s, l := startStation(t, cfg, nil)
+	dial(t, l)
+	f := s.session(t, 0)
+	event := &actors.Event{Bytes: []byte(`{"call":"newmessage","message":"` + strings.Repeat("x", 10<<10) + "\"}\n")}
+	for l.Stats().SlowReaders == 0 {
+		f.out.Push(event)
+	}
+	c := f.out.(*conn)
+	c.out.wrote.Store(l.now.Load() - 2*int64(cfg.StallTime))
+	l.check(c)
+	if n := l.Stats().SlowReaders; n != 1 {
+		t.Errorf("it was counted %d times", n)
+	}
+}
+
 func TestSlowReaderIsToldIfItReadsAfterAll(t *testing.T) {
 	cfg := testConfig()
 	cfg.OutboxBytes = 64 << 10

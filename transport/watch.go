@@ -60,7 +60,9 @@ func (l *Listener) check(c *conn) bool {
 	case l.late(c.out.wrote.Load(), l.cfg.StallTime), l.hogs(c):
 		c.out.wrote.Store(0) // it is counted only once
 		c.out.behind.Store(0)
-		c.isSlow()
+		if c.end.Load() != endSlow { // then it was counted when it was told
+			c.isSlow()
+		}
 		c.kill()
 	case c.end.Load() == endSlow && l.late(closing, min(lingerTime, l.cfg.StallTime)), l.late(closing, 4*l.cfg.StallTime):
 		c.kill()
