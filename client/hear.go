@@ -71,7 +71,9 @@ func (s *Subscription) take(conn *Conn, e Event) {
 
 // letIn takes in what came on the connection before the subscription was attached to it. Called
 // with the lock held. An end among that may be the end of an earlier subscription to the same
-// place, so the subscription attaches once more: that tells.
+// place, so the subscription attaches once more: that tells. The end of a channel of the server
+// may have come before the survey, which then found the next channel of that name. What it counted
+// there is dropped with the track, so the channels are counted again.
 func (s *Subscription) letIn(conn *Conn) {
 	came := s.early
 	s.early = early{}
@@ -83,6 +85,7 @@ func (s *Subscription) letIn(conn *Conn) {
 			came.missed = true
 			break
 		}
+		s.stale = s.stale || e.Kind == Unsubscribed
 		s.accept(e)
 	}
 	if came.missed {

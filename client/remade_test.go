@@ -195,6 +195,45 @@ func TestPushBeforeItIsFoundOut(t *testing.T) {
 	hear(t, s, "general", 0, "new0", "new1", "new2", "new3")
 }
 
+// TestEndBeforeTheSurvey tells of a channel's end while the subscription begins anew, before the
+// client finds the next channel of that name with a message of its own, which is not pushed.
+func TestEndBeforeTheSurvey(t *testing.T) {
+	told := false
+	f := newFake(t, func(a *asked) bool {
+		anew := func(i int) string { return fmt.Sprint("new", i) }
+		switch a.call() {
+		case "subscribe":
+			if a.n == 2 && !told {
+				told = true
+				a.say(`{"call":"unsubscribed","servername":"s","channel":"general","reason":"…","code":"channel_gone"}`)
+				a.push(0, anew(0))
+			}
+			return false
+		case "getserverchannels":
+			a.yes(`"channels":["general"]`)
+		case "getmessages", "getlatestmessages":
+			if a.n == 1 {
+				a.messages(func(int) string { return "old" }, 1)
+			} else {
+				a.messages(anew, 2)
+			}
+		default:
+			return false
+		}
+		return true
+	})
+	c := connect(t, f.addr(), quick())
+	s := subscribe(t, c, "s", "")
+	c.Reconnect()
+	e := next(t, s)
+	for ; e.Kind == client.Deleted; e = next(t, s) {
+	}
+	if e.Kind != client.Posted || e.Index != 0 || e.Text != "new0" {
+		t.Fatalf("heard %+v where the new channel begins", e)
+	}
+	hear(t, s, "general", 1, "new1")
+}
+
 // TestHeldOverReconnect has a push of the old channel held while its history is read, and lets
 // the client find another channel before anything was delivered.
 func TestHeldOverReconnect(t *testing.T) {
