@@ -35,7 +35,7 @@ func (c *Conn) doOriginal(ctx context.Context, r *protocol.Request) (*protocol.I
 		return nil, fmt.Errorf("%s: %w", r.Call.Value, ErrNotOffered)
 	}
 	r = c.forOriginal(r)
-	if len(protocol.AppendRequest(nil, r)) > originalRequest {
+	if wire := c.codec.Finish(protocol.AppendRequest(nil, r), 0); len(wire) > originalRequest {
 		return nil, &Refusal{Call: r.Call.Value, Code: TooLarge, Reason: protocol.Reason(string(TooLarge), 0)}
 	}
 	if r.Call.Value == "gettotalmessages" {
