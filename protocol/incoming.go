@@ -128,9 +128,13 @@ type IncomingReader struct {
 }
 
 // NewIncomingReader reads from wire, in the provider's text encoding. It also accepts what
-// the original may send: names that appear twice, and half surrogate pairs.
+// the original may send: names that appear twice, half surrogate pairs, and a byte order mark
+// before each answer.
 func NewIncomingReader(wire io.Reader, codec *Codec) *IncomingReader {
 	r := &IncomingReader{in: bounded{from: codec.reader(wire)}}
+	if !codec.ascii {
+		r.in.from = &unmarked{from: r.in.from}
+	}
 	r.json = jsontext.NewDecoder(&r.in, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	return r
 }
@@ -172,4 +176,36 @@ func (b *bounded) Read(p []byte) (int, error) {
 	n, err := b.from.Read(p[:min(len(p), b.left)])
 	b.left -= n
 	return n, err
+}
+
+// unmarked leaves out byte order marks outside of strings. JSON has no other place for them.
+type unmarked struct {
+	from    io.Reader
+	mark    int  // bytes of a mark that were left out
+	quoted  bool // inside of a string
+	escaped bool // the next byte does not end the string
+}
+
+// Read reads until something is left.
+func (u *unmarked) Read(p []byte) (int, error) {
+	for {
+		n, err := u.from.Read(p)
+		kept := 0
+		for _, c := range p[:n] {
+			if !u.quoted && c == byteOrderMark[u.mark] {
+				u.mark = (u.mark + 1) % len(byteOrderMark)
+				continue
+			}
+			if u.mark > 0 { // it was none; any reader of JSON takes offence at the first byte
+				c = byteOrderMark[0]
+			}
+			u.quoted = u.quoted != (c == '"' && !u.escaped)
+			u.escaped = c == '\\' && !u.escaped
+			p[kept] = c
+			kept++
+		}
+		if kept > 0 || n == 0 || err != nil {
+			return kept, err
+		}
+	}
 }
