@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
+	"math"
 	"net"
 	"net/netip"
 	"os"
@@ -38,7 +39,7 @@ type conn struct {
 
 	arrived  time.Duration // when the first bytes of the next request came, since the listener began; 0 unless somebody follows requests
 	opened   int64         // when the connection began; this and the next four on the listener's clock
-	begun    atomic.Int64  // when the unfinished request began; 0 for none
+	begun    atomic.Int64  // when the unfinished request began; 0 for none, unhurried while it waits for others
 	large    atomic.Int64  // when it took its turn as a large one; 0 for none
 	active   atomic.Int64  // when the last request came or was answered; only with IdleTime
 	closing  atomic.Int64  // when the reader stopped; 0 before
@@ -223,14 +224,19 @@ func (c *conn) limit(reached bool) int {
 	return cfg.RequestBytes
 }
 
-// untimed waits in the middle of a request, which does not count as time in which the request has
-// to be complete.
+// unhurried is a time of begun that is never long ago.
+const unhurried = math.MaxInt64
+
+// untimed waits with a request, which does not count as time in which the request has to be
+// complete, nor as idle time.
 func (c *conn) untimed(wait func()) {
-	begun, from := c.begun.Swap(0), c.shared.now.Load()
+	begun, from := c.begun.Swap(unhurried), c.shared.now.Load()
 	wait()
 	if begun != 0 {
-		c.begun.Store(begun + c.shared.now.Load() - from)
+		begun += c.shared.now.Load() - from
 	}
+	c.noteActive()
+	c.begun.Store(begun)
 }
 
 // noteLogin notes whether somebody is logged in, for the limits.

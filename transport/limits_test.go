@@ -223,10 +223,11 @@ func TestTimes(t *testing.T) {
 }
 
 // TestARequestUnderWayIsNotIdle: the idle time begins with the last answer, and not while a
-// request is only half there.
+// request is only half there, or waits for its turn.
 func TestARequestUnderWayIsNotIdle(t *testing.T) {
 	l := &Listener{cfg: testConfig()}
 	l.cfg.IdleTime, l.cfg.RequestTime = 10*time.Second, time.Minute
+	l.commons = l.newCommons()
 	c := &conn{shared: l, opened: 1}
 	c.greeted.Store(true)
 	at := func(seconds int64, idle bool) {
@@ -246,6 +247,20 @@ func TestARequestUnderWayIsNotIdle(t *testing.T) {
 	at(45, false)
 	c.begun.Store(0) // as if it had not come
 	at(45, true)
+	waits := func(int) bool {
+		at(l.now.Load()/int64(time.Second)+100, false)
+		return true
+	}
+	l.commons.large.open, l.commons.heavy.open = waits, waits
+	c.begun.Store(l.now.Load())
+	c.untimed(c.beginLarge)
+	at(150, false)
+	c.begun.Store(0) // it is complete
+	at(154, false)
+	c.admit(heavy, 0)
+	at(270, false)
+	c.answered(heavy, 0)
+	at(281, true)
 }
 
 // withEnoughTime tries a limit that is short, and longer ones as long as it was over before

@@ -76,15 +76,15 @@ func (l *Listener) check(c *conn) bool {
 
 // beyond reports whether a client has made the provider wait for too long.
 func (l *Listener) beyond(c *conn) bool {
-	switch {
-	case l.late(c.begun.Load(), l.cfg.RequestTime):
+	switch begun := c.begun.Load(); {
+	case l.late(begun, l.cfg.RequestTime):
 		return true
 	case l.late(c.large.Load(), tooSlow) && l.commons.large.wanted():
-		return c.begun.Load() != 0 // if it is complete, it waits for others
+		return begun != 0 && begun != unhurried // if it is complete, it waits for others
 	case !c.greeted.Load() && l.late(c.opened, l.cfg.LoginTime):
 		return c.quiet()
-	case l.cfg.IdleTime > 0 && l.late(max(c.opened, c.active.Load()), l.cfg.IdleTime):
-		return c.begun.Load() == 0 && c.quiet()
+	case l.cfg.IdleTime > 0 && begun == 0 && c.quiet(): // looked at before the time, which an answer sets anew
+		return l.late(max(c.opened, c.active.Load()), l.cfg.IdleTime)
 	}
 	return false
 }
