@@ -365,3 +365,31 @@ func judgeSlowReader(t *testing.T, l *Listener, c *conn, read func(n int)) {
 	}
 	read(slowPieces * piece)
 }
+
+// TestWhoHasHalfClosedMayTakeItsTime: it gets all of a large answer if it goes on reading. Only then
+// its time to close is over.
+func TestWhoHasHalfClosedMayTakeItsTime(t *testing.T) { synctest.Test(t, halfClosedReader) }
+
+func halfClosedReader(t *testing.T) {
+	l, c := newCrowd()
+	l.commons.unreadMost = 1 << 30
+	ours, theirs := net.Pipe()
+	c.socket = ours
+	c.closing.Store(l.now.Load())
+	c.backlog()
+	go c.flush()
+	synctest.Wait()
+	for range 2 * slowPieces {
+		l.now.Add(int64(l.cfg.StallTime))
+		if l.check(c) {
+			t.Fatal("cut off while it reads")
+		}
+		if _, err := io.CopyN(io.Discard, theirs, piece); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+	}
+	if !l.check(c) {
+		t.Error("it has as much time as it likes")
+	}
+}

@@ -64,7 +64,9 @@ func (l *Listener) check(c *conn) bool {
 			c.isSlow()
 		}
 		c.kill()
-	case c.end.Load() == endSlow && l.late(closing, min(lingerTime, l.cfg.StallTime)), l.late(closing, 4*l.cfg.StallTime):
+	case c.end.Load() == endSlow && l.late(closing, min(lingerTime, l.cfg.StallTime)):
+		c.kill()
+	case l.late(closing, 4*l.cfg.StallTime) && c.out.behind.Load() == 0: // a large answer may take longer
 		c.kill()
 	case closing == 0 && l.beyond(c):
 		c.cut(endTime)
