@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"io"
 	"net"
 	"slices"
 	"sync"
@@ -407,7 +408,7 @@ func (c *conn) write(b []byte) error {
 		if !c.awaitResume() {
 			return net.ErrClosed
 		}
-		n, err := c.socket.Write(b[:min(len(b), piece)])
+		n, err := c.socket.(io.Writer).Write(b[:min(len(b), piece)])
 		c.shared.wroteBytes(n)
 		if err != nil {
 			return err

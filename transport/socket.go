@@ -11,9 +11,9 @@ import (
 )
 
 // stream is what a connection needs of its socket, which is one of package net, one of TLS, or a
-// polled one.
+// polled one. The former two are also written by it; the flusher writes the latter.
 type stream interface {
-	io.ReadWriteCloser
+	io.ReadCloser
 	RemoteAddr() net.Addr
 	SetReadDeadline(t time.Time) error
 }
@@ -120,14 +120,4 @@ func (s *polled) wait() {
 	if !r.state.CompareAndSwap(waiting, held) {
 		<-r.bell
 	}
-}
-
-// Write writes what there is room for, for those who say goodbye.
-func (s *polled) Write(p []byte) (n int, err error) {
-	var failed error
-	err = s.raw.Write(func(fd uintptr) bool {
-		n, failed = syscall.Write(int(fd), p)
-		return true
-	})
-	return max(n, 0), errors.Join(err, failed)
 }
