@@ -366,8 +366,8 @@ func judgeSlowReader(t *testing.T, l *Listener, c *conn, read func(n int)) {
 	read(slowPieces * piece)
 }
 
-// TestWhoHasHalfClosedMayTakeItsTime: it gets all of a large answer if it goes on reading. Only then
-// its time to close is over.
+// TestWhoHasHalfClosedMayTakeItsTime: it gets all of a large answer if it goes on reading, and the
+// answer after it. Only then its time to close is over.
 func TestWhoHasHalfClosedMayTakeItsTime(t *testing.T) { synctest.Test(t, halfClosedReader) }
 
 func halfClosedReader(t *testing.T) {
@@ -389,6 +389,11 @@ func halfClosedReader(t *testing.T) {
 		}
 		synctest.Wait()
 	}
+	c.admitted(light, 0)
+	if l.check(c) {
+		t.Error("cut off while it waits for an answer")
+	}
+	c.answered(light, 0)
 	if !l.check(c) {
 		t.Error("it has as much time as it likes")
 	}

@@ -66,7 +66,7 @@ func (l *Listener) check(c *conn) bool {
 		c.kill()
 	case c.end.Load() == endSlow && l.late(closing, min(lingerTime, l.cfg.StallTime)):
 		c.kill()
-	case l.late(closing, 4*l.cfg.StallTime) && c.out.behind.Load() == 0: // a large answer may take longer
+	case l.late(closing, 4*l.cfg.StallTime) && c.out.behind.Load() == 0 && c.quiet(): // neither reads nor waits for an answer
 		c.kill()
 	case closing == 0 && l.beyond(c):
 		c.cut(endTime)
