@@ -27,6 +27,7 @@ func (a *storeActor) Receive(ctx actor.Context) {
 	}
 	c.inHand = ctx.Message()
 	a.handle(ctx)
+	c.inHand = done{} // a crash from here on has nothing to do with it
 	if c.followed != nil {
 		c.out, c.followed = c.followed.Unfollowed(), nil
 	}

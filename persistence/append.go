@@ -250,35 +250,47 @@ func (c *core) refuse(e *stream, seq uint64, to pid, err error) {
 
 // refuseWaiting gives up every event that is not on disk.
 func (c *core) refuseWaiting(err error) {
-	batches := c.waiting
 	if c.flying != nil {
-		batches = append([]*batch{c.flying}, batches...)
+		c.refused = append(c.refused, c.flying)
 		c.flying = nil
 	}
+	c.refused = append(c.refused, c.waiting...)
 	c.waiting, c.waitingRecords, c.waitingBytes = nil, 0, 0
-	c.refuseBatches(batches, err)
+	c.refuseBatches(err)
 }
 
-// refuseBatches rejects all events of these batches.
-func (c *core) refuseBatches(batches []*batch, err error) {
-	for _, b := range batches {
+// refuseBatches rejects all events of the batches that are given up. Each is noted before it is
+// told, so that a panic loses no other.
+func (c *core) refuseBatches(err error) {
+	for _, b := range c.refused {
 		b.dropFollowing()
 		for _, a := range b.acks {
-			if a.epoch == a.of.epoch || a.epoch != a.of.refused {
-				c.send(a.to, &Rejected{a.of.name, a.epoch, a.first, err})
-				a.of.refused = a.epoch
-			}
+			first := a.epoch == a.of.epoch || a.epoch != a.of.refused
 			if a.epoch == a.of.epoch {
 				a.of.epoch, a.of.next = 0, 0
 			}
+			if first {
+				a.of.refused = a.epoch
+				c.send(a.to, &Rejected{a.of.name, a.epoch, a.first, err})
+			}
 		}
 	}
-	for _, b := range batches { // after all are refused, since this may start recoveries
-		for _, a := range b.acks {
-			c.landed(a.of, b)
-		}
-		for _, d := range b.drops {
-			c.landed(d.of, b)
-		}
+	for ; len(c.refused) > 0; c.refused = c.refused[1:] { // after all are refused, since this may start recoveries
+		c.landAll(c.refused[0])
+	}
+	c.refused = nil
+}
+
+// landAll is landed for all streams of a batch that is given up.
+func (c *core) landAll(b *batch) {
+	for len(b.acks) > 0 {
+		e := b.acks[0].of
+		b.acks = b.acks[1:]
+		c.landed(e, b)
+	}
+	for len(b.drops) > 0 {
+		e := b.drops[0].of
+		b.drops = b.drops[1:]
+		c.landed(e, b)
 	}
 }

@@ -51,7 +51,8 @@ type core struct {
 	scratch        []byte     // of dataOf
 	waiting        []*batch   // the oldest is written next; only the last has room
 	spare          []*batch
-	waitingRecords int // in waiting and flying
+	refused        []*batch // given up, while their owners are being told
+	waitingRecords int      // in waiting and flying
 	waitingBytes   int
 	failure        error // why nothing can be written; nil when all is well
 	marked         bool  // the newest record is a mark

@@ -14,21 +14,25 @@ func (c *core) started() {
 	c.writeNext()
 }
 
+// done stands for a message that needs no answer any more.
+type done struct{}
+
 // restarted makes the state sound after a handler has panicked. Whoever waits for the message
 // that was being handled is answered, and what is not on disk is refused. If a batch was on disk
-// but only half noted, nothing is written any more.
+// but only half noted, nothing is written any more. If this panics too, it is called again, and
+// goes on with what is left.
 func (c *core) restarted() {
 	msg, answer := c.inHand, c.answer
-	c.inHand, c.answer = nil, nil
-	c.gathering = false
+	c.inHand, c.answer = done{}, nil
+	c.panicked, c.gathering = true, false
 	c.apologize(msg)
 	c.makeUp(answer)
-	c.panicked = true
 	if b := c.landing; b != nil {
+		b.forgetTold()
+		c.refused = append(c.refused, b)
 		c.poisoned, c.landing = true, nil
 		c.stopWriting(errPanicked)
-		b.forgetTold()
-		c.refuseBatches([]*batch{b}, unavailable(errPanicked))
+		c.refuseBatches(unavailable(errPanicked))
 	}
 	c.abandonAfterPanic()
 }
@@ -37,8 +41,8 @@ func (c *core) restarted() {
 // writer has done its job, since what is being written may become durable.
 func (c *core) abandonAfterPanic() {
 	if c.panicked && !c.writing {
-		c.panicked = false
 		c.refuseWaiting(unavailable(errPanicked))
+		c.panicked = false
 		c.writeNext()
 	}
 }

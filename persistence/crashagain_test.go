@@ -1,0 +1,132 @@
+package persistence
+
+import (
+	"errors"
+	"path"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"elemental/persistence/vfs/vfstest"
+)
+
+// unrefused is an owner who crashes whoever tells it that an event was refused.
+type unrefused struct{ told atomic.Int32 }
+
+func (u *unrefused) SendUserMessage(_ *actor.PID, msg any) {
+	if _, no := msg.(*Rejected); no {
+		u.told.Add(1)
+		panic("injected")
+	}
+}
+
+func (*unrefused) SendSystemMessage(*actor.PID, any) {}
+func (*unrefused) Stop(*actor.PID)                   {}
+
+// refusedTwo has events of a and of b wait for the disk when refuse makes the store give them up,
+// and the store crash while it tells a. b has to hear of it all the same, and a only once.
+func refusedTwo(t *testing.T, cfg Config, crashes int32, refuse func(w *world)) {
+	w := open(t, cfg)
+	w.mayCrash.Store(crashes)
+	u := &unrefused{}
+	to, _ := w.system.ProcessRegistry.Add(u, "unrefused")
+	a, b := w.mustRecover("a"), w.mustRecover("b")
+	w.store.mu.Lock()
+	w.store.core.quiet = func(func()) {} // the batch is collected until the next beat
+	w.store.mu.Unlock()
+	w.tell(&Append{Stream: "a", Epoch: a.Epoch, Event: event(1, `{"s":"a","n":1}`), ReplyTo: to})
+	w.post("b", b.Epoch, 0, 1)
+	refuse(w)
+	if no := hear[*Rejected](w); no.Stream != "b" || no.Seq != 1 || !errors.Is(no.Err, ErrUnavailable) {
+		t.Errorf("rejected: %+v", no)
+	}
+	time.Sleep(time.Second) // of the bubble: until the journal can be written
+	for _, s := range []Stream{"a", "b"} {
+		checkEvents(t, w.recover(s), 0)
+		w.write(s, 1)
+	}
+	if n := u.told.Load(); n != 1 {
+		t.Errorf("a was told %d times", n)
+	}
+	w.close()
+}
+
+// TestACrashAmongRefusals lets the store crash between the answers to a batch that could not be
+// written.
+func TestACrashAmongRefusals(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var full atomic.Bool
+		files := &vfstest.Faulty{FS: vfstest.NewMem()}
+		files.FailAt = func(op vfstest.Op, name string) error {
+			if op == vfstest.OpWrite && path.Dir(name) == journalFolder && full.CompareAndSwap(true, false) {
+				return syscall.EIO
+			}
+			return nil
+		}
+		refusedTwo(t, Config{FS: files}, 1, func(*world) { full.Store(true) })
+	})
+}
+
+// TestACrashAfterACrash lets the store crash once more while it makes good what a crash has left.
+func TestACrashAfterACrash(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		refusedTwo(t, Config{FS: vfstest.NewMem()}, 2, func(w *world) { w.tell((*Append)(nil)) })
+	})
+}
+
+// TestACrashWhileACrashIsTold lets the store crash when it tells an owner that its event is on
+// disk, and again when it tells that nothing is written any more because of that.
+func TestACrashWhileACrashIsTold(t *testing.T) {
+	w := open(t, Config{FS: vfstest.NewMem()})
+	w.mayCrash.Store(2)
+	w.store.Trouble(func(error) { panic("injected") })
+	to, _ := w.system.ProcessRegistry.Add(unheard{}, "unheard")
+	a, b := w.mustRecover("a"), w.mustRecover("b")
+	w.store.mu.Lock() // both are in one batch
+	w.tell(&Append{Stream: "a", Epoch: a.Epoch, Event: event(1, `{"s":"a","n":1}`), ReplyTo: to})
+	w.post("b", b.Epoch, 0, 1)
+	w.store.mu.Unlock()
+	if no := hear[*Rejected](w); no.Stream != "b" || no.Seq != 1 || !errors.Is(no.Err, ErrUnavailable) {
+		t.Errorf("rejected: %+v", no)
+	}
+	for _, s := range []Stream{"a", "b"} {
+		checkEvents(t, w.recover(s), 1)
+	}
+	w.close()
+}
+
+// TestACrashAfterAMessageIsNotItsOwn has the answer of a worker crash the store right after an
+// Append was handled, whose batch is on its way then.
+func TestACrashAfterAMessageIsNotItsOwn(t *testing.T) {
+	gate := newGate(vfstest.OpCreate, segmentFile(2))
+	gate.shut.Store(true)
+	w := open(t, Config{FS: &vfstest.Faulty{FS: vfstest.NewMem(), Before: gate.before}})
+	w.mayCrash.Store(1)
+	seq := w.write("a", 1)
+	w.tell(&checkpointDue{})
+	gate.await(t)
+	w.mustRecover("barrier")
+
+	c := w.store.core
+	w.store.mu.Lock() // the actor waits with the Append, while the answers come
+	w.post("a", w.epochs["a"], seq, 1)
+	close(gate.open)
+	for !c.inbox.has.Load() {
+		c.tasks.Wait()
+	}
+	c.inbox.post(itemsRead{nil, &ItemsRead{}, crashing{}})
+	w.store.mu.Unlock()
+	for {
+		switch m := hear[any](w).(type) {
+		case *Rejected:
+			t.Fatalf("it was on its way to the disk: %+v", m)
+		case *Committed:
+			w.close()
+			return
+		}
+	}
+}
