@@ -99,3 +99,34 @@ func TestATombstoneIsRemovedAfterARefusedUse(t *testing.T) {
 	})
 	w.close()
 }
+
+// TestATombstoneStaysWhileTheJournalFails has an event of a deleted stream refused, which may be on
+// disk all the same. Its owner leaves, and the process ends while nothing can be written.
+func TestATombstoneStaysWhileTheJournalFails(t *testing.T) {
+	var failing atomic.Bool
+	mem := vfstest.NewMem()
+	files := &vfstest.Faulty{FS: mem}
+	files.FailAt = func(op vfstest.Op, name string) error {
+		if failing.Load() && path.Dir(name) == journalFolder && op&(vfstest.OpSync|vfstest.OpCreate) != 0 {
+			return syscall.EIO
+		}
+		return nil
+	}
+	w := open(t, Config{FS: files})
+	seq := w.bury("gone", 2)
+	r := w.mustRecover("gone")
+	w.checkpoint() // it lets the journal go, and not the tombstone, as that has an owner
+	failing.Store(true)
+	w.post("gone", r.Epoch, seq, 1)
+	hear[*Rejected](w)
+	w.tell(&Release{Stream: "gone", Epoch: r.Epoch})
+	w.tell(&checkpointDue{})
+	checkEvents(t, w.recover("gone"), seq)
+	if err := w.stop(); err != nil {
+		t.Fatal(err)
+	}
+
+	w = open(t, Config{FS: mem})
+	checkEvents(t, w.recover("gone"), seq+1)
+	w.close()
+}

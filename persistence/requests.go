@@ -111,8 +111,8 @@ func (c *core) begin(e *stream, r request) {
 		c.beginSave(e, r.save)
 	case r.remove.old && c.needsOld(e):
 	case r.remove.tomb && !e.gone: // the stream has been used again
-	case r.remove.tomb && (e.next != 0 || e.pending > 0): // it may be used again at any time: the next checkpoint looks again
-		c.noteTomb(e)
+	case r.remove.tomb && (e.next != 0 || e.pending > 0 || c.failure != nil):
+		c.noteTomb(e) // it may be used again at any time, or an event that was refused may be on disk: the next checkpoint looks again
 	default:
 		if r.remove.tomb { // the next owner has to recover, which waits until the files are gone
 			e.known = false
