@@ -159,6 +159,9 @@ func (c *core) newPool(workers int) *pool {
 // onWritten goes on after the writer has done its job.
 func (c *core) onWritten(w written) {
 	c.writing = false
+	if w.err == nil {
+		c.landing = w.batch
+	}
 	if c.hangs {
 		c.hangs = false
 		c.log.Info("the write has ended", "after", time.Since(c.writeBegun), "err", w.err)
@@ -177,11 +180,11 @@ func (c *core) onWritten(w written) {
 		c.nextSeq += uint64(len(w.batch.recs))
 		c.marked = w.batch.recs[len(w.batch.recs)-1].of == nil
 		c.lastWrite = time.Now()
-		c.landing, c.flying = w.batch, nil
+		c.flying = nil
 		c.goOn()
 		c.committed(w.batch, live.number, at)
-		c.landing = nil
 	}
+	c.landing = nil
 	c.abandonAfterPanic()
 	c.startBeat()
 }

@@ -2,7 +2,9 @@ package persistence
 
 import (
 	"errors"
+	"log/slog"
 	"path"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -97,6 +99,52 @@ func TestACrashWhileACrashIsTold(t *testing.T) {
 		checkEvents(t, w.recover(s), 1)
 	}
 	w.close()
+}
+
+// crashingLog crashes whoever logs one message, once.
+type crashingLog struct {
+	at    string
+	armed atomic.Bool
+}
+
+func (l *crashingLog) Write(line []byte) (int, error) {
+	if strings.Contains(string(line), l.at) && l.armed.CompareAndSwap(true, false) {
+		panic("injected")
+	}
+	return len(line), nil
+}
+
+// TestACrashBeforeAWriteIsNoted lets the store crash when it has heard that a batch is on disk, and
+// has noted nothing of that. Nothing may be written behind that batch, or the folder is damaged.
+func TestACrashBeforeAWriteIsNoted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := &crashingLog{at: "the write has ended"}
+		log.armed.Store(true)
+		var slow atomic.Bool
+		mem := vfstest.NewMem()
+		files := &vfstest.Faulty{FS: mem, Before: func(op vfstest.Op, _ string) {
+			if op == vfstest.OpSync && slow.CompareAndSwap(true, false) {
+				time.Sleep(2 * writesLong)
+			}
+		}}
+		w := open(t, Config{FS: files, Log: slog.New(slog.NewTextHandler(log, nil))})
+		w.mayCrash.Store(1)
+		seq := w.write("a", 1)
+		slow.Store(true)
+		w.post("a", w.epochs["a"], seq, 1)
+		if no := hear[*Rejected](w); no.Seq != seq+1 || !errors.Is(no.Err, ErrUnavailable) {
+			t.Errorf("rejected: %+v", no)
+		}
+		r := w.mustRecover("a")
+		w.post("a", r.Epoch, r.Seq, 1)
+		hear[*Rejected](w)
+		w.close()
+
+		w = open(t, Config{FS: mem})
+		checkEvents(t, w.recover("a"), seq+1)
+		w.close()
+		time.Sleep(time.Second) // of the bubble: lets the dead letters' timer end
+	})
 }
 
 // TestACrashAfterAMessageIsNotItsOwn has the answer of a worker crash the store right after an
