@@ -251,10 +251,10 @@ func (c *core) refuse(e *stream, seq uint64, to pid, err error) {
 // refuseWaiting gives up every event that is not on disk.
 func (c *core) refuseWaiting(err error) {
 	if c.flying != nil {
-		c.refused = append(c.refused, c.flying)
+		c.givenUp = append(c.givenUp, c.flying)
 		c.flying = nil
 	}
-	c.refused = append(c.refused, c.waiting...)
+	c.givenUp = append(c.givenUp, c.waiting...)
 	c.waiting, c.waitingRecords, c.waitingBytes = nil, 0, 0
 	c.refuseBatches(err)
 }
@@ -262,7 +262,7 @@ func (c *core) refuseWaiting(err error) {
 // refuseBatches rejects all events of the batches that are given up. Each is noted before it is
 // told, so that a panic loses no other.
 func (c *core) refuseBatches(err error) {
-	for _, b := range c.refused {
+	for _, b := range c.givenUp {
 		b.dropFollowing()
 		for _, a := range b.acks {
 			first := a.epoch == a.of.epoch || a.epoch != a.of.refused
@@ -275,10 +275,10 @@ func (c *core) refuseBatches(err error) {
 			}
 		}
 	}
-	for ; len(c.refused) > 0; c.refused = c.refused[1:] { // after all are refused, since this may start recoveries
-		c.landAll(c.refused[0])
+	for ; len(c.givenUp) > 0; c.givenUp = c.givenUp[1:] { // after all are refused, since this may start recoveries
+		c.landAll(c.givenUp[0])
 	}
-	c.refused = nil
+	c.givenUp = nil
 }
 
 // landAll is landed for all streams of a batch that is given up.

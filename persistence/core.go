@@ -51,7 +51,7 @@ type core struct {
 	scratch        []byte     // of dataOf
 	waiting        []*batch   // the oldest is written next; only the last has room
 	spare          []*batch
-	refused        []*batch // given up, while their owners are being told
+	givenUp        []*batch // while their owners are being told
 	waitingRecords int      // in waiting and flying
 	waitingBytes   int
 	failure        error // why nothing can be written; nil when all is well

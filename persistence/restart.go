@@ -29,7 +29,7 @@ func (c *core) restarted() {
 	c.makeUp(answer)
 	if b := c.landing; b != nil {
 		b.forgetTold()
-		c.refused = append(c.refused, b)
+		c.givenUp = append(c.givenUp, b)
 		c.poisoned, c.landing = true, nil
 		c.stopWriting(errPanicked)
 		c.refuseBatches(unavailable(errPanicked))
