@@ -170,7 +170,7 @@ func (c *core) onWritten(w written) {
 	case w.err != nil:
 		c.fail(w.err)
 	case c.poisoned: // memory may not know what came before
-		c.fail(errPanicked)
+		c.fail(errPoisoned)
 	case w.open != nil:
 		c.opened(w)
 		c.writeNext()

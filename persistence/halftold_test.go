@@ -66,7 +66,7 @@ func TestACrashBetweenTheAnswersToABatch(t *testing.T) {
 		return !w.store.core.writing
 	})
 	w.post("b", w.epochs["b"], 1, 1)
-	if no := hear[*Rejected](w); !errors.Is(no.Err, ErrUnavailable) || w.store.Writable() {
+	if no := hear[*Rejected](w); !errors.Is(no.Err, ErrUnavailable) || !errors.Is(no.Err, errPoisoned) || w.store.Writable() {
 		t.Errorf("rejected: %+v; writable: %t", no, w.store.Writable())
 	}
 	w.close()

@@ -5,7 +5,10 @@ import (
 	"reflect"
 )
 
-var errPanicked = errors.New("persistence actor restarted")
+var (
+	errPanicked = errors.New("persistence actor restarted")
+	errPoisoned = errors.New("persistence crashed while it noted what is on disk: restart the provider")
+)
 
 // started starts the timers, and looks for answers whose wake was lost.
 func (c *core) started() {
@@ -31,7 +34,7 @@ func (c *core) restarted() {
 		b.forgetTold()
 		c.givenUp = append(c.givenUp, b)
 		c.poisoned, c.landing = true, nil
-		c.stopWriting(errPanicked)
+		c.stopWriting(errPoisoned)
 		c.refuseBatches(unavailable(errPanicked))
 	}
 	c.abandonAfterPanic()
