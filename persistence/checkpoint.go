@@ -227,7 +227,7 @@ func (c *core) noteTomb(e *stream) {
 
 // wantSnapshots asks for snapshots of the streams that keep closed segments from being deleted.
 func (c *core) wantSnapshots() {
-	c.wants = c.wants[:0]
+	c.wants = nil
 	for _, e := range c.dirty {
 		if _, asked := c.asked[e]; !asked && c.holdsSealed(e) {
 			c.wants = append(c.wants, e)
@@ -244,6 +244,7 @@ func (c *core) holdsSealed(e *stream) bool {
 func (c *core) ask() {
 	for len(c.wants) > 0 && len(c.asked) < askedAtOnce && c.keeper != nil {
 		e := c.wants[len(c.wants)-1]
+		c.wants[len(c.wants)-1] = nil
 		c.wants = c.wants[:len(c.wants)-1]
 		if !c.holdsSealed(e) {
 			continue

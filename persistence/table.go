@@ -113,6 +113,7 @@ func (c *core) cover(e *stream, seq uint64) {
 	if e.dirtyAt >= 0 {
 		last := c.dirty[len(c.dirty)-1]
 		c.dirty[e.dirtyAt], last.dirtyAt = last, e.dirtyAt
+		c.dirty[len(c.dirty)-1] = nil
 		c.dirty = c.dirty[:len(c.dirty)-1]
 		e.dirtyAt = -1
 	}
