@@ -6,7 +6,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+
+	"elemental/persistence/vfs"
+	"elemental/persistence/vfs/vfstest"
 )
 
 // lay writes files into a folder.
@@ -53,6 +57,45 @@ func TestOpenMakesAMissingFolder(t *testing.T) {
 		if info, err := os.Stat(name); err != nil || info.Mode().Perm() != 0o600 {
 			t.Errorf("file: %v, %v", info, err)
 		}
+	}
+}
+
+// TestALinkThatLeadsNowhereIsRefused and stays: the disk that it leads to may be missing just now, and
+// the next start must not begin anew in a folder of that name.
+func TestALinkThatLeadsNowhereIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	link, disk := filepath.Join(dir, "data"), filepath.Join(dir, "disk")
+	if err := os.Symlink(disk, link); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{link, link + "/", link + "/deep/er"} {
+		_, err := Open(Config{Dir: name, Log: quiet})
+		if !errors.As(err, new(*NotWritableError)) || !strings.Contains(err.Error(), "leads nowhere") {
+			t.Errorf("open of %s said %v", name, err)
+		}
+		if to, err := os.Readlink(link); to != disk {
+			t.Fatalf("after %s the link leads to %q: %v", name, to, err)
+		}
+	}
+	if err := os.Mkdir(disk, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	w := open(t, Config{Dir: link + "/deep/er"})
+	w.write("a", 1)
+	w.close()
+}
+
+func TestFoldersMadeInVainGo(t *testing.T) {
+	dir := t.TempDir()
+	full := func(real vfs.FS) vfs.FS {
+		return &vfstest.Faulty{FS: real, Of: vfstest.OpCreate, Fail: func(int) error { return syscall.ENOSPC }}
+	}
+	_, err := Open(Config{Dir: filepath.Join(dir, "new", "data"), Around: full, Log: quiet})
+	if !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("open said %v", err)
+	}
+	if left := tree(t, dir); len(left) != 1 {
+		t.Errorf("left behind: %v", left)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
 // FS is a data folder. Names are relative to it, separated by slashes.
@@ -57,36 +58,55 @@ type File interface {
 // Folder is the real FS, a folder that no name leads out of.
 type Folder struct {
 	root *os.Root
-	made string // the folder, if it was missing
+	made []string // it and its parents as far as they were missing, the innermost last
 }
 
 // OpenFolder opens the data folder, making it when it is missing.
 func OpenFolder(dir string) (*Folder, error) {
-	made := ""
-	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
-		made = dir
-		if err := makeFolder(dir); err != nil {
-			_ = os.Remove(dir) // as if it had not been tried
-			return nil, err
-		}
+	d := &Folder{}
+	err := d.make(dir)
+	if err == nil {
+		d.root, err = os.OpenRoot(dir)
 	}
-	root, err := os.OpenRoot(dir)
 	if err != nil {
+		d.Unmake()
 		return nil, err
 	}
-	return &Folder{root, made}, nil
+	return d, nil
 }
 
-// makeFolder makes dir durable in its parent: a synced file in a lost folder is lost.
-func makeFolder(dir string) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+// make makes dir durable in its parent, and that in its own: a synced file in a lost folder is lost.
+func (d *Folder) make(dir string) error {
+	info, err := os.Stat(dir)
+	if err == nil && !info.IsDir() { // to open a pipe would be to wait
+		return &fs.PathError{Op: "open", Path: dir, Err: errors.New("not a directory")}
+	}
+	parent := filepath.Dir(filepath.Clean(dir))
+	if !errors.Is(err, fs.ErrNotExist) || parent == dir {
 		return err
 	}
-	parent, err := os.Open(filepath.Dir(filepath.Clean(dir)))
+	if err := d.make(parent); err != nil {
+		return err
+	}
+	switch err := os.Mkdir(dir, 0o700); {
+	case err == nil:
+		d.made = append(d.made, dir)
+	case !errors.Is(err, fs.ErrExist):
+		return err
+	default: // made by another process just now; or what it is to lead to is missing, a disk perhaps
+		if _, err := os.Stat(dir); err != nil {
+			return fmt.Errorf("a link leads nowhere: %w", err)
+		}
+	}
+	return syncFolder(parent)
+}
+
+func syncFolder(dir string) error {
+	f, err := os.Open(dir)
 	if err != nil {
 		return err
 	}
-	return errors.Join(parent.Sync(), parent.Close())
+	return errors.Join(f.Sync(), f.Close())
 }
 
 func (d *Folder) Create(name string) (File, error) {
@@ -149,11 +169,10 @@ func (d *Folder) Lock() (io.Closer, error) {
 // Close lets the folder go.
 func (d *Folder) Close() error { return d.root.Close() }
 
-// Unmake removes the folder again, if OpenFolder made it and it is empty.
-// Called after Close.
+// Unmake removes what OpenFolder has made, as far as it is empty. Called after Close.
 func (d *Folder) Unmake() {
-	if d.made != "" {
-		_ = os.Remove(d.made)
+	for _, dir := range slices.Backward(d.made) {
+		_ = os.Remove(dir)
 	}
 }
 
