@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -23,39 +24,37 @@ const (
 // that clients may not show is worth a warning, not a refusal.
 func readIcon(folder string, log *slog.Logger) string {
 	path := filepath.Join(folder, iconName)
-	file, err := os.Open(path)
+	info, err := os.Stat(path) // first, since to open a pipe would be to wait
 	if errors.Is(err, fs.ErrNotExist) {
 		return ""
 	}
-	if err != nil {
-		log.Warn("the icon cannot be read", "error", err)
-		return ""
-	}
-	defer func() { _ = file.Close() }() // only read from
-	if info, err := file.Stat(); err != nil || !info.Mode().IsRegular() || info.Size() > iconBytesMax {
+	if err == nil && (!info.Mode().IsRegular() || info.Size() > iconBytesMax) {
 		log.Warn("the icon is no file of at most 1 MiB and is left out", "path", path)
 		return ""
 	}
-	content, err := os.ReadFile(path)
+	var content []byte
+	if err == nil {
+		content, err = os.ReadFile(path)
+	}
 	if err != nil {
 		log.Warn("the icon cannot be read", "error", err)
 		return ""
 	}
-	if err := checkIcon(file, len(content)); err != nil {
+	if err := checkIcon(content); err != nil {
 		log.Warn("clients may not show the icon", "path", path, "error", err)
 	}
 	return base64.StdEncoding.EncodeToString(content)
 }
 
-func checkIcon(file *os.File, size int) error {
-	picture, err := png.DecodeConfig(file)
+func checkIcon(content []byte) error {
+	picture, err := png.DecodeConfig(bytes.NewReader(content))
 	switch {
 	case err != nil:
 		return fmt.Errorf("it is no PNG picture: %w", err)
 	case picture.Width != iconSide || picture.Height != iconSide:
 		return fmt.Errorf("it is %d×%d, not %d×%d", picture.Width, picture.Height, iconSide, iconSide)
-	case size > iconBytesSeen:
-		return fmt.Errorf("its %d bytes are more than old clients read", size)
+	case len(content) > iconBytesSeen:
+		return fmt.Errorf("its %d bytes are more than old clients read", len(content))
 	}
 	return nil
 }
