@@ -22,7 +22,7 @@ type stream struct {
 	durable uint64 // sequence of the last durable event
 	covered uint64 // sequence of the last event in a verified snapshot
 	locs    []loc  // places of the durable events after covered
-	lastIn  uint32 // newest segment with an event of it
+	lastIn  uint32 // newest segment that may have an event of it
 
 	pending int    // batches with events of it that are not on disk yet
 	batch   *batch // the newest of them
@@ -68,6 +68,7 @@ func (c *core) entry(name Stream) (*stream, error) {
 		return nil, err
 	}
 	e := &stream{name: name, dirtyAt: -1, sweep: c.sweeps}
+	e.lastIn = c.live().number // it may have been here before, and was forgotten
 	c.table[name] = e
 	return e, nil
 }

@@ -393,3 +393,33 @@ func TestFolderIsFilledWhileItIsRemoved(t *testing.T) {
 	}
 	w.close()
 }
+
+// TestTombstoneOfAStreamThatWasForgotten saves one for events that an older snapshot covered, so that
+// nothing was in memory any more. It stays as long as a segment has those events: otherwise the next
+// life would begin at 1 in the same journal.
+func TestTombstoneOfAStreamThatWasForgotten(t *testing.T) {
+	m := vfstest.NewMem()
+	w := open(t, Config{FS: m})
+	w.write("users/a", 1) // keeps the segment
+	s := StreamOf("servers", "go")
+	seq := w.write(s, 2)
+	for _, gone := range []bool{false, true} {
+		if r := w.saveState(&SaveSnapshot{Stream: s, Seq: seq, State: stateAt(seq), Gone: gone}); r.Err != nil {
+			t.Fatal(r.Err)
+		}
+		w.tell(&Release{Stream: s, Epoch: w.epochs[s]})
+		w.mustRecover(s)
+	}
+	w.tell(&Release{Stream: s, Epoch: w.epochs[s]})
+	for range 3 {
+		w.checkpoint()
+		w.write("users/b", 1)
+	}
+	seq = w.write(s, 1)
+	w.close()
+	w = open(t, Config{FS: m})
+	if r := w.mustRecover(s); r.Seq != seq {
+		t.Errorf("recovered %+v", r)
+	}
+	w.close()
+}
