@@ -281,7 +281,7 @@ func (c *core) undo() {
 			return
 		}
 	}
-	_ = c.files.Remove(journalFolder) // if it is empty
+	_ = c.files.RemoveEmpty(journalFolder)
 }
 
 // keepTorn keeps what is cut off, for whoever wants to know.

@@ -74,23 +74,20 @@ func (d *disk) forgetDir(name string) {
 	}
 }
 
-// removeEmpty removes a folder and the parents it leaves empty.
+// removeEmpty removes a folder and the parents it leaves empty. It does not look what is in them:
+// there may be ten thousands of others.
 func (d *disk) removeEmpty(name string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for ; name != "."; name = path.Dir(name) {
-		names, err := d.List(name)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil || len(names) > 0 {
-			return err
-		}
 		delete(d.made, name)
-		if err := d.Remove(name); err != nil {
-			if names, listErr := d.List(name); listErr == nil && len(names) > 0 {
-				return nil // another stream's file came between
-			}
+		err := d.RemoveEmpty(name)
+		switch {
+		case errors.Is(err, fs.ErrExist):
+			return nil
+		case errors.Is(err, fs.ErrNotExist):
+			continue
+		case err != nil:
 			return err
 		}
 		if err := d.SyncDir(path.Dir(name)); err != nil {

@@ -2,7 +2,9 @@ package persistence
 
 import (
 	"errors"
+	"os"
 	"path"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -422,4 +424,43 @@ func TestTombstoneOfAStreamThatWasForgotten(t *testing.T) {
 		t.Errorf("recovered %+v", r)
 	}
 	w.close()
+}
+
+// TestRemovalDoesNotListOthers removes streams one after the other: none costs a look at all that
+// are beside it, and a link in the place of a folder stays.
+func TestRemovalDoesNotListOthers(t *testing.T) {
+	dir := t.TempDir()
+	lay(t, dir, map[string]string{"disk/README": ""})
+	if err := os.Symlink("disk", filepath.Join(dir, "servers")); err != nil {
+		t.Fatal(err)
+	}
+	real, err := vfs.OpenFolder(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := newDisk(&vfstest.Faulty{FS: real, Before: func(op vfstest.Op, name string) {
+		if op == vfstest.OpList && path.Base(name) != pagesFolder {
+			t.Errorf("%s was listed", name)
+		}
+	}})
+	channels := []Stream{StreamOf("servers", "go", "channels", "a", "1"), StreamOf("servers", "go", "channels", "b", "2")}
+	for _, s := range channels {
+		if err := d.inDir(streamDir(s), func() error { return d.writeState(streamDir(s), []byte("{}"), false) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, s := range channels {
+		if err := d.removeStream(s); err != nil {
+			t.Error(err)
+		}
+		if left, err := os.ReadDir(filepath.Join(dir, "servers/go/channels")); len(left) != 1-i {
+			t.Errorf("after %d removals: %v, %v", i+1, left, err)
+		}
+	}
+	if left, err := os.ReadDir(filepath.Join(dir, "servers")); err != nil || len(left) != 1 {
+		t.Errorf("after all removals: %v, %v", left, err)
+	}
+	if err := real.Close(); err != nil {
+		t.Error(err)
+	}
 }

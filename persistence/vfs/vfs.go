@@ -24,6 +24,9 @@ type FS interface {
 	Rename(from, to string) error
 	// Remove removes a file or an empty folder.
 	Remove(name string) error
+	// RemoveEmpty removes an empty folder; it fails with fs.ErrExist on one that is not empty, and
+	// on a link that somebody has put in its place.
+	RemoveEmpty(name string) error
 	// MkdirAll makes a folder and its parents.
 	MkdirAll(name string) error
 	// SyncDir makes the entries of a folder durable.
@@ -128,6 +131,17 @@ func (d *Folder) Open(name string) (File, error) {
 func (d *Folder) Rename(from, to string) error { return d.root.Rename(from, to) }
 func (d *Folder) Remove(name string) error     { return d.root.Remove(name) }
 func (d *Folder) MkdirAll(name string) error   { return d.root.MkdirAll(name, 0o700) }
+
+func (d *Folder) RemoveEmpty(name string) error {
+	info, err := d.root.Lstat(name)
+	if err == nil && !info.IsDir() {
+		err = &fs.PathError{Op: "remove", Path: name, Err: fs.ErrExist}
+	}
+	if err != nil {
+		return err
+	}
+	return d.root.Remove(name)
+}
 
 func (d *Folder) SyncDir(name string) error {
 	f, err := d.root.Open(name)

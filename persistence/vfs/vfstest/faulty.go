@@ -189,6 +189,10 @@ func (f *Faulty) Remove(name string) error {
 	return f.do(OpRemove, name, func() error { return f.FS.Remove(name) })
 }
 
+func (f *Faulty) RemoveEmpty(name string) error {
+	return f.do(OpRemove, name, func() error { return f.FS.RemoveEmpty(name) })
+}
+
 func (f *Faulty) MkdirAll(name string) error {
 	return f.do(OpMkdir, name, func() error { return f.FS.MkdirAll(name) })
 }

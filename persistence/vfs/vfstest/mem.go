@@ -246,6 +246,16 @@ func (m *Mem) Remove(name string) error {
 	return nil
 }
 
+func (m *Mem) RemoveEmpty(name string) error {
+	err := m.Remove(name)
+	if err != nil {
+		if names, listErr := m.List(name); listErr == nil && len(names) > 0 {
+			return fs.ErrExist
+		}
+	}
+	return err
+}
+
 func (m *Mem) MkdirAll(name string) error {
 	if err := m.mem.MkdirAll(name, 0o700); err != nil {
 		return err
