@@ -56,7 +56,8 @@ func (d *disk) openPage(of Stream, index uint64) (*openPage, error) {
 	if err != nil {
 		return nil, err
 	}
-	return p, d.pages.keep(p, removals)
+	d.pages.keep(p, removals)
+	return p, nil
 }
 
 func (d *disk) openPageOf(of Stream, index, count uint64) (*openPage, error) {
@@ -94,14 +95,13 @@ func (f *pageFiles) find(of Stream, index uint64) (p *openPage, hit, removals ui
 
 // keep leaves a file open, unless one was removed since find: it may have been this
 // one, and the name may be another's soon.
-func (f *pageFiles) keep(p *openPage, removals uint64) error {
+func (f *pageFiles) keep(p *openPage, removals uint64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.hit = p.count
 	if f.removals != removals || f.open[p.pageKey] != nil {
-		return nil
+		return
 	}
-	var err error
 	if len(f.open) >= maxOpenPages {
 		oldest := p
 		oldest.used = f.now + 1
@@ -110,43 +110,42 @@ func (f *pageFiles) keep(p *openPage, removals uint64) error {
 				oldest = other
 			}
 		}
-		err = f.drop(oldest)
+		f.drop(oldest)
 	}
 	if f.open == nil {
 		f.open = map[pageKey]*openPage{}
 	}
 	f.open[p.pageKey], p.kept, p.used = p, true, f.now
-	return err
 }
 
 // drop forgets a file; who reads it still may go on.
-func (f *pageFiles) drop(p *openPage) error {
+func (f *pageFiles) drop(p *openPage) {
 	if !p.kept {
-		return nil
+		return
 	}
 	p.kept = false
 	delete(f.open, p.pageKey)
-	if p.users > 0 {
-		return nil
+	p.closeUnused()
+}
+
+// closeUnused closes a file that nobody needs any more. Nothing was written to it, so it does not
+// matter whether that fails.
+func (p *openPage) closeUnused() {
+	if p.users == 0 && !p.kept {
+		_ = p.file.Close()
 	}
-	return p.file.Close()
 }
 
 // giveBack ends a use. A file that could not be read is not kept.
-func (f *pageFiles) giveBack(p *openPage, failed bool) error {
+func (f *pageFiles) giveBack(p *openPage, failed bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	p.users--
-	if p.kept && !failed {
-		return nil
+	if p.kept && failed {
+		f.drop(p)
+		return
 	}
-	if p.kept {
-		return f.drop(p)
-	}
-	if p.users > 0 {
-		return nil
-	}
-	return p.file.Close()
+	p.closeUnused()
 }
 
 // forgetFile is called when a file was replaced.
@@ -155,7 +154,7 @@ func (f *pageFiles) forgetFile(key pageKey) {
 	defer f.mu.Unlock()
 	f.removals++
 	if p := f.open[key]; p != nil {
-		_ = f.drop(p) // nothing was written to it
+		f.drop(p)
 	}
 }
 
@@ -166,18 +165,16 @@ func (f *pageFiles) forget(of Stream) {
 	f.removals++
 	for key, p := range f.open {
 		if key.of == of {
-			_ = f.drop(p) // nothing was written to it
+			f.drop(p)
 		}
 	}
 }
 
 // close closes all.
-func (f *pageFiles) close() error {
+func (f *pageFiles) close() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	var err error
 	for _, p := range f.open {
-		err = errors.Join(err, f.drop(p))
+		f.drop(p)
 	}
-	return err
 }

@@ -45,7 +45,8 @@ func (d *disk) readItems(of Stream, from, to uint64, maxBytes int) ([][]byte, er
 		end := min(to, p.first+p.count)
 		r.openPage, r.data = p, nil
 		err = r.read(from, end)
-		if err = errors.Join(err, d.pages.giveBack(p, err != nil)); err != nil {
+		d.pages.giveBack(p, err != nil)
+		if err != nil {
 			return nil, err
 		}
 		from = end
@@ -75,7 +76,8 @@ func (d *disk) readItemsNow(of Stream, from, to uint64, maxBytes int) ([][]byte,
 		end := min(to, p.first+p.count)
 		r.openPage, r.data = p, nil
 		found, err := r.direct(from, end)
-		if err = errors.Join(err, d.pages.giveBack(p, false)); err != nil || !found {
+		d.pages.giveBack(p, false)
+		if err != nil || !found {
 			return nil, false
 		}
 		from = end

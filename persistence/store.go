@@ -152,7 +152,8 @@ func (c *core) finish() error {
 		c.mark(b)
 		err = c.writer.write(b)
 	}
-	if err = errors.Join(err, c.writer.close(), c.files.pages.close()); err != nil {
+	c.files.pages.close()
+	if err = errors.Join(err, c.writer.close()); err != nil {
 		return fmt.Errorf("end of the journal: %w", err)
 	}
 	return nil
