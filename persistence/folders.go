@@ -76,17 +76,16 @@ func (d *disk) forgetDir(name string) {
 
 // removeEmpty removes a folder and the parents it leaves empty. It does not look what is in them:
 // there may be ten thousands of others.
-func (d *disk) removeEmpty(name string) error {
+func (d *disk) removeEmpty(dir string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for ; name != "."; name = path.Dir(name) {
+	for name := dir; name != "."; name = path.Dir(name) {
 		delete(d.made, name)
-		err := d.RemoveEmpty(name)
-		switch {
-		case errors.Is(err, fs.ErrExist):
-			return nil
+		switch err := d.RemoveEmpty(name); {
 		case errors.Is(err, fs.ErrNotExist):
 			continue
+		case errors.Is(err, fs.ErrExist) || err != nil && name != dir: // or a disk is mounted there
+			return nil
 		case err != nil:
 			return err
 		}

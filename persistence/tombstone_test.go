@@ -464,3 +464,25 @@ func TestRemovalDoesNotListOthers(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestAMountedDiskDoesNotHinderARemoval has one in the place of a folder above the stream's: the
+// system does not let it go, empty or not.
+func TestAMountedDiskDoesNotHinderARemoval(t *testing.T) {
+	s := StreamOf("servers", "go", "channels", "a", "1")
+	m := vfstest.NewMem()
+	d := newDisk(&vfstest.Faulty{FS: m, FailAt: func(op vfstest.Op, name string) error {
+		if op == vfstest.OpRemove && name == "servers/go/channels" {
+			return syscall.EBUSY
+		}
+		return nil
+	}})
+	if err := d.inDir(streamDir(s), func() error { return d.writeState(streamDir(s), []byte("{}"), false) }); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.removeStream(s); err != nil {
+		t.Error(err)
+	}
+	if left, err := m.List("servers/go/channels"); err != nil || len(left) > 0 {
+		t.Errorf("left: %v, %v", left, err)
+	}
+}
