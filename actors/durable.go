@@ -160,7 +160,7 @@ func (d *durable) judge(ctx actor.Context, msg any) {
 		return
 	}
 	if _, wanted := msg.(*saveNow); wanted {
-		d.save(ctx)
+		d.saveAnew(ctx) // the last snapshot may have been read only, and not be sure to be on disk
 		return
 	}
 	d.entity.command(ctx, msg)

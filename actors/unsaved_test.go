@@ -1,12 +1,14 @@
 package actors
 
 import (
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"elemental/persistence"
 	"elemental/persistence/vfs/vfstest"
@@ -73,4 +75,36 @@ func (g *guest) postUntilBusy(t *testing.T, p *Provider) (posted int64) {
 		}
 	}
 	return posted
+}
+
+// TestASnapshotThatMayNotBeOnDiskIsSavedAgain has the server read one of which the folder could not be
+// synced, by the process that saved it nor by its own. Nothing new comes, but the journal cannot let go
+// of its segment before there is another snapshot.
+func TestASnapshotThatMayNotBeOnDiskIsSavedAgain(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var sick atomic.Bool
+		sick.Store(true)
+		files := &vfstest.Faulty{FS: vfstest.NewMem(), FailAt: func(op vfstest.Op, name string) error {
+			if op == vfstest.OpSyncDir && name == "servers/s" && sick.Load() {
+				return syscall.EIO
+			}
+			return nil
+		}}
+		store := persistence.Config{FS: files, SnapshotInterval: time.Minute}
+		staying := func(cfg *Config) { cfg.Passivate = 0 }
+		p, stop := startStoppable(t, store, staying)
+		enter(t, p, "alice").ask(CreateServer{"s", ""})
+		time.Sleep(2 * time.Minute)
+		stop()
+		p = startNode(t, store, staying)
+		if reply := enter(t, p, "bob").ask(JoinServer{"s", "wrong"}); reply == (Done{}) {
+			t.Errorf("the server is not as it was: %v", reply)
+		}
+		sick.Store(false)
+		time.Sleep(10 * time.Minute)
+		synctest.Wait()
+		if names, err := files.List("journal"); err != nil || slices.Contains(names, "00000001.jsonl") {
+			t.Errorf("the journal has %v, %v", names, err)
+		}
+	})
 }

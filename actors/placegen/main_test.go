@@ -39,7 +39,7 @@ func TestEachPlaceIsAHandler(t *testing.T) {
 		`{"channel", "post"}: *{"actors/channel.go", N, "(*channel).onPost"}`,
 		`{"channel", "countMessages"}: *{"actors/channel.go", N, "(*channel).command"}`,
 		`{"channel", "Committed"}: *{"actors/durable.go", N, "(*durable).onCommitted"}`,
-		`{"channel", "saveNow"}: *{"actors/durable.go", N, "(*durable).save"}`,
+		`{"channel", "saveNow"}: *{"actors/durable.go", N, "(*durable).saveAnew"}`,
 		`{"persistence", "Append"}: *{"persistence/append.go", N, "(*core).append"}`,
 		`{"router", "publish"}: *{"actors/fanout.go", N, "(*router).onPublish"}`,
 		`{"user", "hashDone"}: *{"actors/user.go", N, "(*user).onHashDone"}`,
