@@ -255,36 +255,41 @@ func TestALoginIsJudgedByThePasswordOfNow(t *testing.T) {
 }
 
 // TestALostWordIsMadeUpFor crashes the handling of messages that nobody would
-// send again: the entity and the journal must stay reachable.
+// send again: the entity and the journal must stay reachable, at once and after an hour in which nothing happens.
 func TestALostWordIsMadeUpFor(t *testing.T) {
 	for name, lost := range map[string]string{
 		"rest": "*actors.rest", "gathering": "*persistence.gathering", "wake": "*persistence.wake",
 	} {
-		t.Run(name, func(t *testing.T) {
-			var armed atomic.Bool
-			fired := make(chan struct{})
-			p := startNode(t, persistence.Config{}, func(c *Config) {
-				c.Passivate = 40 * time.Millisecond
-				c.Fault = func(_ Kind, msg any) {
-					if fmt.Sprintf("%T", msg) == lost && armed.CompareAndSwap(true, false) {
-						close(fired)
-						panic("injected")
-					}
-				}
+		for _, rest := range []time.Duration{0, time.Hour} {
+			t.Run(fmt.Sprint(name, " and ", rest), func(t *testing.T) {
+				bubble(t, func(t *testing.T) { loseWord(t, lost, rest) })
 			})
-			alice := enter(t, p, "alice")
-			alice.ask(CreateServer{"s", ""})
-			armed.Store(true)
-			first := alice.ask(&Post{Server: "s", Channel: "general", Text: "x"})
-			<-fired
-			second := alice.ask(&Post{Server: "s", Channel: "general", Text: "x"})
-			if reply, ok := second.(*Posted); !ok {
-				t.Errorf("posts after the crash: %v, %v", first, reply)
+		}
+	}
+}
+
+func loseWord(t *testing.T, lost string, rest time.Duration) {
+	var armed atomic.Bool
+	fired := make(chan struct{})
+	p := startNode(t, persistence.Config{FS: vfstest.NewMem()}, func(c *Config) {
+		c.Fault = func(_ Kind, msg any) {
+			if fmt.Sprintf("%T", msg) == lost && armed.CompareAndSwap(true, false) {
+				close(fired)
+				panic("injected")
 			}
-			if _, ok := alice.ask(JoinedServers{}).(Servers); !ok {
-				t.Error("the user is not reachable")
-			}
-		})
+		}
+	})
+	alice := enter(t, p, "alice")
+	alice.ask(CreateServer{"s", ""})
+	armed.Store(true)
+	alice.ask(&Post{Server: "s", Channel: "general", Text: "x"})
+	<-fired
+	time.Sleep(rest)
+	if reply, ok := alice.ask(&Post{Server: "s", Channel: "general", Text: "x"}).(*Posted); !ok {
+		t.Errorf("a post after the crash: %v", reply)
+	}
+	if _, ok := alice.ask(JoinedServers{}).(Servers); !ok {
+		t.Error("the user is not reachable")
 	}
 }
 

@@ -12,6 +12,7 @@ var (
 
 // started starts the timers, and looks for answers whose wake was lost.
 func (c *core) started() {
+	c.gathering = false // the message that would end it may have been lost
 	c.startTimers()
 	c.drain()
 	c.writeNext()
