@@ -168,16 +168,17 @@ type (
 	}
 )
 
-// Outbox is the way from a session to its connection. The session calls its
-// methods; the router calls Push too. They never block and never fail: transport
+// Outbox is the way from a session to its connection. The session calls Answer and
+// Close, the router Push and Hold. They never block and never fail: transport
 // closes a connection that cannot take more.
 type Outbox interface {
 	// Answer hands over the reply to req: one of the replies above.
 	Answer(req *Request, reply any)
-	// Push hands over an event as the Encoder made it. An event that is pushed while a
-	// Subscribe is under way is written after the answer to that Subscribe. A Subscribe
-	// that still waits for earlier answers is not under way.
+	// Push hands over an event as the Encoder made it.
 	Push(*Event)
+	// Hold has what is pushed from here on written after the answer to the Subscribe that
+	// is under way, if there is one. What was pushed before is of earlier subscriptions.
+	Hold()
 	// Close ends the connection once everything handed over before is written.
 	Close()
 }

@@ -121,6 +121,8 @@ type slowOutbox struct {
 	stage *stage
 }
 
+func (slowOutbox) Hold() {}
+
 func (o slowOutbox) Push(event *Event) {
 	o.stage.said <- string(event.Bytes)
 	<-o.stage.hold

@@ -272,6 +272,7 @@ func (r *router) onAttach(m *attach) {
 	if s == nil || s.user != m.User {
 		return // it has logged out meanwhile
 	}
+	s.out.Hold()
 	if s.topics == nil {
 		s.topics = map[topic]*subscription{}
 	}

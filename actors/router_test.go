@@ -2,10 +2,14 @@ package actors
 
 import (
 	"fmt"
+	"net/netip"
 	"testing"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+
+	"elemental/persistence"
+	"elemental/persistence/vfs/vfstest"
 )
 
 // crowdOnStage is a router and many who are subscribed: all to their own channel of the server
@@ -108,4 +112,30 @@ func TestARefusedSubscriptionIsNone(t *testing.T) {
 	if word := hear(t, s.said); word != "actors.Done " {
 		t.Errorf("after a subscription: %s", word)
 	}
+}
+
+// holdingOutbox notes in its pushes when it is to hold them.
+type holdingOutbox struct{ *outbox }
+
+func (o holdingOutbox) Hold() { o.pushes <- "hold" }
+
+// TestPushesAreHeldFromASubscriptionOn: what comes before is of an earlier one, and must not come
+// after the answer.
+func TestPushesAreHeldFromASubscriptionOn(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		p := startNode(t, persistence.Config{FS: vfstest.NewMem()}, nil)
+		alice := enter(t, p, "alice")
+		alice.ask(CreateServer{"s", ""})
+		out := &outbox{answers: make(chan any, 9), pushes: make(chan string, 9)}
+		again := &guest{t, "alice", out, p.Connect(holdingOutbox{out}, netip.Addr{})}
+		again.ask(Login{"alice", "p"})
+		again.ask(Subscribe{"s", "general", true})
+		alice.ask(DeleteChannel{"s", "general"})
+		alice.ask(CreateChannel{"s", "general"})
+		again.ask(Subscribe{"s", "general", true})
+		alice.ask(&Post{Server: "s", Channel: "general", Text: "x"})
+		if heard := again.heard(); heard != "[hold unsubscribed channel_gone hold new x]" {
+			t.Errorf("handed over: %s", heard)
+		}
+	})
 }

@@ -31,12 +31,13 @@ type outbox struct {
 
 	changed     sync.Cond       // only the connection's reader waits for it
 	subscribing bool            // the oldest unanswered request is one to subscribe
+	holding     bool            // and events have to come after its answer
 	slack       int             // size of the largest answer since everything was written last
 	pending     int             // unanswered requests
 	asked       int             // their bytes
 	pages       int             // turns for large answers that one of them has
 	posts       int             // how many of pending are posts
-	held        []*actors.Event // events that have to come after the answer to a subscribe
+	held        []*actors.Event // those events
 	turns       int             // turns for sending ahead that posts among pending have
 
 	told  *telemetry.Writing // the last followed answer in due, which includes those before it
@@ -211,7 +212,7 @@ func (c *conn) push(event *actors.Event) (how class, overflow bool) {
 	case overflow:
 		c.sayDisconnected()
 		o.changed.Signal()
-	case o.subscribing:
+	case o.holding:
 		o.held = append(o.held, event)
 		o.heldBytes += len(event.Bytes)
 	default:
@@ -219,6 +220,13 @@ func (c *conn) push(event *actors.Event) (how class, overflow bool) {
 		c.add(event)
 	}
 	return c.begin(little), overflow
+}
+
+// Hold has events wait for the answer to a subscribe.
+func (c *conn) Hold() {
+	c.out.mu.Lock()
+	defer c.out.mu.Unlock()
+	c.out.holding = c.out.subscribing
 }
 
 // letGo appends the events that were held, under the mutex.

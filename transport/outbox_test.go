@@ -118,6 +118,7 @@ func TestPushesWaitForTheAnswerToASubscribe(t *testing.T) {
 	f := s.session(t, 0)
 	for i := range 2 {
 		req := f.request(t, i)
+		f.out.Hold()
 		for event := range n {
 			f.out.Push(&actors.Event{Bytes: fmt.Appendf(nil, "event %d.%d\n", i, event)})
 		}
@@ -132,7 +133,8 @@ func TestPushesWaitForTheAnswerToASubscribe(t *testing.T) {
 }
 
 // TestPushesDoNotWaitForALaterSubscribe: what is pushed before a logout comes before the logout's
-// answer, even if the client has sent a subscribe behind it.
+// answer, even if the client has sent a subscribe behind it. What is pushed while the router does
+// not know of a subscription comes before the answer to that subscribe.
 func TestPushesDoNotWaitForALaterSubscribe(t *testing.T) {
 	s, l := startStation(t, testConfig(), nil)
 	client := dial(t, l)
@@ -147,8 +149,11 @@ func TestPushesDoNotWaitForALaterSubscribe(t *testing.T) {
 	client.expect(`{"resp":true}`)
 	subscribe := f.request(t, 2)
 	f.request(t, 3) // what is behind a subscribe does not wait in the connection
+	f.out.Push(&actors.Event{Bytes: []byte("of an earlier subscription\n")})
+	f.out.Hold()
 	f.out.Push(&actors.Event{Bytes: []byte("of the subscription\n")})
 	f.out.Answer(subscribe, actors.Subscribed{})
+	client.expect("of an earlier subscription")
 	client.expect(`{"resp":true}`)
 	client.expect("of the subscription")
 }
@@ -162,6 +167,7 @@ func TestPushesThatWaitAreBounded(t *testing.T) {
 	client.send(`{"call":"subscribe","servername":"s","channel":"c"}`)
 	f := s.session(t, 0)
 	f.request(t, 0)
+	f.out.Hold()
 	event := &actors.Event{Bytes: []byte(strings.Repeat("e", 99) + "\n")}
 	for range cfg.OutboxBytes/len(event.Bytes) + 1 {
 		f.out.Push(event)

@@ -133,7 +133,7 @@ func (c *conn) answered(w weight, bytes int) {
 	case aPost:
 		o.posts--
 	case aSubscription:
-		if o.subscribing = false; !o.ended {
+		if o.subscribing, o.holding = false, false; !o.ended {
 			c.letGo()
 		}
 	}
@@ -158,7 +158,8 @@ func (c *conn) giveTurns() {
 func (c *conn) giveBack() {
 	c.out.mu.Lock()
 	defer c.out.mu.Unlock()
-	c.out.pending, c.out.asked, c.out.posts, c.out.subscribing = 0, 0, 0, false
+	c.out.pending, c.out.asked, c.out.posts = 0, 0, 0
+	c.out.subscribing, c.out.holding = false, false
 	c.giveTurns()
 }
 
