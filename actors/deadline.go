@@ -36,8 +36,7 @@ func (s *session) arm(ctx actor.Context, after time.Duration) {
 
 func (s *session) onOverdue(ctx actor.Context) {
 	if s.gone {
-		ctx.Stop(ctx.Self())
-		return
+		return // the timer was quicker than the end of the connection
 	}
 	s.armed = false
 	now := time.Now()
@@ -112,9 +111,9 @@ func (s *session) onClosed(ctx actor.Context) {
 	s.hangUp(ctx)
 	if s.timer != nil {
 		s.timer.Stop()
-		s.timer, s.armed = nil, false
 	}
-	s.arm(ctx, 2*s.node.cfg.Deadline) // some answers may never come, see forgetLost
+	root, self := ctx.ActorSystem().Root, ctx.Self()
+	s.timer = time.AfterFunc(2*s.node.cfg.Deadline, func() { root.Stop(self) }) // some answers may never come, see forgetLost
 	s.endAfterWork(ctx)
 }
 

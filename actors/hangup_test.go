@@ -67,6 +67,7 @@ func TestAHangUpIsForgotten(t *testing.T) {
 		s.Send(&Request{Command: Login{"alice", "p"}, Bytes: 10})
 		synctest.Wait()
 		s.Close()
+		p.node.system.Root.Send(s.pid, &overdue{}) // its timer may have been due just then
 		time.Sleep(2*p.node.cfg.Deadline - time.Second)
 		if n := p.Counters().InFlight; n != 1 {
 			t.Errorf("%d requests are under way", n)

@@ -151,7 +151,7 @@ var places = map[handler]Place{
 	{"session", "Stopping"}:            {"actors/session.go", 426, "(*session).onStopping"},
 	{"session", "answer"}:              {"actors/session.go", 381, "(*session).onAnswer"},
 	{"session", "askAgain"}:            {"actors/autosubscribe.go", 128, "(*session).onAskAgain"},
-	{"session", "closed"}:              {"actors/deadline.go", 108, "(*session).onClosed"},
+	{"session", "closed"}:              {"actors/deadline.go", 107, "(*session).onClosed"},
 	{"session", "connected"}:           {"actors/session.go", 87, "(*session).Receive"},
 	{"session", "overdue"}:             {"actors/deadline.go", 37, "(*session).onOverdue"},
 	{"session", "welcomed"}:            {"actors/autosubscribe.go", 140, "(*session).subscribeTo"},
