@@ -37,7 +37,7 @@ func warnOfFewFiles(wanted, fit int, log *slog.Logger) {
 func openFiles() (uint64, error) {
 	var limit syscall.Rlimit
 	err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit)
-	return limit.Cur, err
+	return uint64(limit.Cur), err //nolint:gosec,unconvert // an int64 on FreeBSD, never negative
 }
 
 // connectionsWithin is how many connections fit into a limit on open files: half of it if it is
