@@ -9,7 +9,7 @@ import (
 
 // Counters is what the store has done since its start, and its present state.
 type Counters struct {
-	Syncs, Failures uint64      // batches of the journal that became durable; failures
+	Syncs, Failures uint64      // batches of the journal that became durable; writes that failed, of batches and of new segments
 	Records, Bytes  uint64      // records and bytes in those batches
 	Sync            meter.Times // time of a batch's write and sync together
 	BatchRecords    [meter.SizeBuckets]uint64

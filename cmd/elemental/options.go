@@ -59,7 +59,7 @@ type options struct {
 	MaxUnread             size         `group:"limits" default:"256MiB" min:"64KiB" help:"Bytes that may wait for all clients to read them. Beyond that, clients with more than an equal share that do not read are disconnected."`
 	LoginTimeout          cli.Duration `group:"limits" default:"5m" min:"1ms" help:"Time in which a new connection has to log in."`
 	RequestTimeout        cli.Duration `group:"limits" default:"30s" min:"1ms" help:"Time in which a request has to be complete once it has begun."`
-	IdleTimeout           cli.Duration `group:"limits" default:"0" min:"0" help:"Idle time after which a connection is closed. 0 means never."`
+	IdleTimeout           cli.Duration `group:"limits" default:"0" min:"0" help:"Time without a request after which a connection is closed, even if events are sent to it. 0 means never."`
 	WriteTimeout          cli.Duration `group:"limits" default:"30s" min:"1ms" help:"Time in which a client has to read some of what it is sent."`
 	AnswerTimeout         cli.Duration `group:"limits" default:"10s" min:"1ms" help:"Time after which a client hears that the outcome of its request is unknown."`
 
