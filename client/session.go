@@ -16,8 +16,9 @@ func (c *Conn) Login(ctx context.Context, user, password string) (key string, er
 	return c.login(ctx, user, r)
 }
 
-// LoginByKey logs in with the key of an earlier login and returns the new key. The original
-// provider does not offer it: then the error is ErrNotOffered.
+// LoginByKey logs in with the key of an earlier login and returns the key to use from then on,
+// which is the same with today's provider. The original provider does not offer it: then the
+// error is ErrNotOffered.
 func (c *Conn) LoginByKey(ctx context.Context, user, key string) (newKey string, err error) {
 	if c.Original() {
 		return "", ErrNotOffered
