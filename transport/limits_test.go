@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"elemental/actors"
@@ -261,6 +262,34 @@ func TestARequestUnderWayIsNotIdle(t *testing.T) {
 	at(270, false)
 	c.answered(heavy, 0)
 	at(281, true)
+}
+
+// TestARequestBehindALargeAnswerIsNotIdle: a client reads a large answer for longer than the idle
+// time, and its next request waits for room.
+func TestARequestBehindALargeAnswerIsNotIdle(t *testing.T) { synctest.Test(t, requestWithoutRoom) }
+
+func requestWithoutRoom(t *testing.T) {
+	l, c := newCrowd()
+	l.cfg.IdleTime = 10 * time.Second
+	c.greeted.Store(true)
+	c.noteActive()
+	c.out.waiting = l.cfg.OutboxBytes + 1
+	go c.admit(light, 0)
+	synctest.Wait()
+	l.now.Add(int64(time.Minute))
+	if l.beyond(c) {
+		t.Error("idle, while its request waits")
+	}
+	c.fill(answered, func() { c.out.waiting = 0 })
+	synctest.Wait()
+	c.answered(light, 0)
+	if l.beyond(c) {
+		t.Error("idle, when it has the answer")
+	}
+	l.now.Add(int64(time.Minute))
+	if !l.beyond(c) {
+		t.Error("never idle again")
+	}
 }
 
 // withEnoughTime tries a limit that is short, and longer ones as long as it was over before

@@ -12,7 +12,7 @@ func (c *conn) admit(w weight, bytes int) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for !o.ended && c.mustWait(w, bytes) {
-		o.changed.Wait()
+		c.untimed(o.changed.Wait)
 	}
 	if line := c.line(w); line != nil && !o.ended {
 		o.mu.Unlock()
