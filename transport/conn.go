@@ -38,10 +38,11 @@ type conn struct {
 	out      outbox
 
 	arrived  time.Duration // when the first bytes of the next request came, since the listener began; 0 unless somebody follows requests
-	opened   int64         // when the connection began; this and the next four on the listener's clock
+	opened   int64         // when the connection began; this and the next five on the listener's clock
 	begun    atomic.Int64  // when the unfinished request began; 0 for none, unhurried while it waits for others
 	large    atomic.Int64  // when it took its turn as a large one; 0 for none
 	active   atomic.Int64  // when the last request came or was answered; only with IdleTime
+	told     atomic.Int64  // when the reader was told to stop; 0 before that
 	closing  atomic.Int64  // when the reader stopped; 0 before
 	loggedIn atomic.Bool
 	greeted  atomic.Bool // somebody has logged in once
@@ -288,6 +289,7 @@ func (c *conn) readSocket(p []byte) (int, error) {
 // cut stops the reader, for good.
 func (c *conn) cut(why uint32) {
 	if c.end.CompareAndSwap(endNone, why) {
+		c.told.Store(c.shared.now.Load())
 		c.interrupt(time.Unix(1, 0))
 		c.rouse()
 	}

@@ -1,6 +1,8 @@
 package transport
 
 import (
+	"io"
+	"net"
 	"net/netip"
 	"strings"
 	"testing"
@@ -289,6 +291,30 @@ func requestWithoutRoom(t *testing.T) {
 	l.now.Add(int64(time.Minute))
 	if !l.beyond(c) {
 		t.Error("never idle again")
+	}
+}
+
+// TestAReaderThatDoesNotHear: with TLS a client can make the reader write, and leave it no room.
+func TestAReaderThatDoesNotHear(t *testing.T) {
+	l, c := newCrowd()
+	ours, theirs := net.Pipe()
+	c.socket = ours
+	c.cut(endTime)
+	l.now.Add(int64(lingerTime))
+	if l.check(c) {
+		t.Error("closed before it had time to hear")
+	}
+	l.now.Add(1)
+	c.begun.Store(unhurried)
+	if l.check(c) {
+		t.Error("closed while it waits for others")
+	}
+	c.begun.Store(0)
+	if !l.check(c) {
+		t.Fatal("it has as much time as it likes")
+	}
+	if _, err := theirs.Read(make([]byte, 1)); err != io.EOF {
+		t.Errorf("its socket is not closed: %v", err)
 	}
 }
 

@@ -68,6 +68,8 @@ func (l *Listener) check(c *conn) bool {
 		c.kill()
 	case l.late(closing, 4*l.cfg.StallTime) && c.out.behind.Load() == 0 && c.quiet(): // neither reads nor waits for an answer
 		c.kill()
+	case closing == 0 && c.begun.Load() != unhurried && l.late(c.told.Load(), lingerTime): // its reader writes, as TLS sometimes has to
+		c.kill()
 	case closing == 0 && l.beyond(c):
 		c.cut(endTime)
 	default:

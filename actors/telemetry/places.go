@@ -89,7 +89,7 @@ var places = map[handler]Place{
 	{"provider", "Stopped"}:            {"actors/provider.go", 266, "(*provider).Receive"},
 	{"provider", "Stopping"}:           {"actors/provider.go", 266, "(*provider).Receive"},
 	{"provider", "Terminated"}:         {"actors/provider.go", 266, "(*provider).Receive"},
-	{"reader", ""}:                     {"transport/conn.go", 163, "(*conn).accept"},
+	{"reader", ""}:                     {"transport/conn.go", 164, "(*conn).accept"},
 	{"router", ""}:                     {"actors/router.go", 147, "(*router).Receive"},
 	{"router", "Restarting"}:           {"actors/router.go", 149, "(*router).Receive"},
 	{"router", "Started"}:              {"actors/router.go", 149, "(*router).Receive"},
