@@ -5,7 +5,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -80,7 +80,7 @@ func (w *World) atOnce(n int) int {
 func inParallel(ctx context.Context, n, hands int, tell func(done int64), do func(ctx context.Context, i int) error) error {
 	group, together := errgroup.WithContext(ctx)
 	group.SetLimit(hands)
-	var done atomic.Int64
+	done := counting(tell)
 	for i := range n {
 		if together.Err() != nil {
 			break
@@ -89,7 +89,7 @@ func inParallel(ctx context.Context, n, hands int, tell func(done int64), do fun
 			if err := do(together, i); err != nil {
 				return err
 			}
-			tell(done.Add(1))
+			done(1)
 			return nil
 		})
 	}
@@ -97,6 +97,19 @@ func inParallel(ctx context.Context, n, hands int, tell func(done int64), do fun
 		return err
 	}
 	return ctx.Err()
+}
+
+// counting counts what many do at once, and tells the sums in their order: the last one says how
+// a step has ended.
+func counting(tell func(done int64)) (count func(n int)) {
+	var mu sync.Mutex
+	done := int64(0)
+	return func(n int) {
+		mu.Lock()
+		defer mu.Unlock()
+		done += int64(n)
+		tell(done)
+	}
 }
 
 func (w *World) makeAccounts(ctx context.Context, d *wire.Dialer, users string, tell Tell) error {
@@ -250,11 +263,11 @@ func (w *World) makeHistory(ctx context.Context, d *wire.Dialer, book *check.Boo
 		}
 	}
 	total := int64(len(spots) * w.Plan.History)
-	var done atomic.Int64
+	count := counting(func(done int64) { tell("history", "messages", done, total) })
 	return inParallel(ctx, len(spots), w.atOnce(hands), func(int64) {}, func(ctx context.Context, i int) error {
 		at := spots[i]
 		lane := book.Channel(at.server.Name, at.channel).Lane()
-		return w.fill(ctx, d, book, lane, at.server.Owner, func() { tell("history", "messages", done.Add(1), total) })
+		return w.fill(ctx, d, book, lane, at.server.Owner, func() { count(1) })
 	})
 }
 

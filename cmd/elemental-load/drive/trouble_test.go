@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
+	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -123,5 +125,28 @@ func (f *troubled) prepares(t *testing.T) {
 	}
 	if got := book.Counts(); got.Acknowledged != 6 || got.Unsure > 0 != (f.code == outcomeUnknown) {
 		t.Errorf("%+v", got)
+	}
+}
+
+// TestToldInOrder: the last word of a step tells all that was done, and not what was done a moment
+// before by somebody who is told of late.
+func TestToldInOrder(t *testing.T) {
+	const n = 500
+	var mu sync.Mutex
+	var told, want []int64
+	tell := func(done int64) {
+		runtime.Gosched()
+		mu.Lock()
+		defer mu.Unlock()
+		told = append(told, done)
+	}
+	if err := inParallel(t.Context(), n, 8, tell, func(context.Context, int) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	for i := range int64(n) {
+		want = append(want, i+1)
+	}
+	if !slices.Equal(told, want) {
+		t.Errorf("told %v", told)
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"sync"
-	"sync/atomic"
 
 	"elemental/cmd/elemental-load/check"
 	"elemental/cmd/elemental-load/wire"
@@ -114,11 +113,10 @@ func CheckPrepared(ctx context.Context, w *World, b *check.Book, tell Tell) (*Ou
 func (w *World) verify(ctx context.Context, d *wire.Dialer, b *check.Book, totals map[*check.Channel]int64, history bool, tell Tell) error {
 	channels := used(b)
 	var all int64
-	var read atomic.Int64
 	for _, c := range channels {
 		all += totals[c]
 	}
-	done := func(n int) { tell("checking", "messages", read.Add(int64(n)), all) }
+	done := counting(func(read int64) { tell("checking", "messages", read, all) })
 	return inParallel(ctx, len(channels), w.atOnce(verifying), func(int64) {}, func(ctx context.Context, i int) error {
 		c := channels[i]
 		if !history {
