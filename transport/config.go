@@ -25,7 +25,7 @@ type Config struct {
 
 	RequestTime time.Duration // time to finish a request once begun
 	LoginTime   time.Duration // time from the connection's start to a login
-	IdleTime    time.Duration // longest time without a request under way; 0 for no limit
+	IdleTime    time.Duration // longest time without a request under way and an answer being written; 0 for no limit
 	StallTime   time.Duration // time in which a client must read some of what it is sent
 
 	Window      int // most requests of one connection under way

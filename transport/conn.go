@@ -41,7 +41,7 @@ type conn struct {
 	opened   int64         // when the connection began; this and the next five on the listener's clock
 	begun    atomic.Int64  // when the unfinished request began; 0 for none, unhurried while it waits for others
 	large    atomic.Int64  // when it took its turn as a large one; 0 for none
-	active   atomic.Int64  // when the last request came or was answered; only with IdleTime
+	active   atomic.Int64  // when the last request came, or an answer was made or written; only with IdleTime
 	told     atomic.Int64  // when the reader was told to stop; 0 before that
 	closing  atomic.Int64  // when the reader stopped; 0 before
 	loggedIn atomic.Bool

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"elemental/actors"
+	"elemental/protocol"
 )
 
 func TestSizeLimitRisesWithLogin(t *testing.T) {
@@ -287,6 +288,42 @@ func requestWithoutRoom(t *testing.T) {
 	c.answered(light, 0)
 	if l.beyond(c) {
 		t.Error("idle, when it has the answer")
+	}
+	l.now.Add(int64(time.Minute))
+	if !l.beyond(c) {
+		t.Error("never idle again")
+	}
+}
+
+// TestReadingAnAnswerIsNotIdle: the idle time begins when an answer is written, which may take long
+// if its client reads slowly.
+func TestReadingAnAnswerIsNotIdle(t *testing.T) { synctest.Test(t, slowlyRead) }
+
+func slowlyRead(t *testing.T) {
+	l, c := newCrowd()
+	var err error
+	if l.codec, err = protocol.FindCodec(protocol.DefaultEncoding); err != nil {
+		t.Fatal(err)
+	}
+	l.cfg.IdleTime, l.writers = 10*time.Second, newWriters()
+	defer l.writers.stop()
+	ours, theirs := net.Pipe()
+	c.socket = ours
+	c.greeted.Store(true)
+	c.noteActive()
+	c.admitted(light, 0)
+	c.Answer(&actors.Request{Command: actors.Ping{}}, actors.Done{})
+	synctest.Wait()
+	l.now.Add(int64(time.Minute))
+	if l.beyond(c) {
+		t.Error("idle, while it reads its answer")
+	}
+	if _, err = io.CopyN(io.Discard, theirs, int64(len(yes)+1)); err != nil {
+		t.Fatal(err)
+	}
+	synctest.Wait()
+	if l.beyond(c) {
+		t.Error("idle, when it has read its answer")
 	}
 	l.now.Add(int64(time.Minute))
 	if !l.beyond(c) {

@@ -386,7 +386,10 @@ func (c *conn) takeFollowed() (out *buffer, written *telemetry.Writing) {
 	}
 	out = o.due
 	if out == nil || o.dead {
-		o.slack = 0
+		if o.slack > 0 { // an answer was among it, and may have taken long
+			c.noteActive()
+			o.slack = 0
+		}
 		c.endWriting()
 		return nil, written
 	}

@@ -87,7 +87,7 @@ func (l *Listener) beyond(c *conn) bool {
 		return begun != 0 && begun != unhurried // if it is complete, it waits for others
 	case !c.greeted.Load() && l.late(c.opened, l.cfg.LoginTime):
 		return c.quiet()
-	case l.cfg.IdleTime > 0 && begun == 0 && c.quiet(): // looked at before the time, which an answer sets anew
+	case l.cfg.IdleTime > 0 && begun == 0 && c.idle(): // looked at before the time, which an answer sets anew
 		return l.late(max(c.opened, c.active.Load()), l.cfg.IdleTime)
 	}
 	return false
@@ -103,4 +103,11 @@ func (c *conn) quiet() bool {
 	c.out.mu.Lock()
 	defer c.out.mu.Unlock()
 	return c.out.pending == 0
+}
+
+// idle is quiet, with all answers written.
+func (c *conn) idle() bool {
+	c.out.mu.Lock()
+	defer c.out.mu.Unlock()
+	return c.out.pending == 0 && c.out.slack == 0
 }
