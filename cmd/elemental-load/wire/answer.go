@@ -25,9 +25,8 @@ type Answer struct {
 
 // Message is one message of an answer. Index is -1 if the provider did not tell it.
 type Message struct {
-	Text   string
-	Author string
-	Index  int64
+	Text  string
+	Index int64
 }
 
 // Kind says what an Event is about.
@@ -114,8 +113,6 @@ func message(raw []byte) Message {
 		switch string(m.key) {
 		case "message":
 			one.Text = string(text(m.value))
-		case "author":
-			one.Author = string(text(m.value))
 		case "index":
 			one.Index = number(m.value)
 		}

@@ -50,7 +50,7 @@ func TestParseAnswer(t *testing.T) {
 	if !a.OK || a.Index != 41 || a.Amount != 7 || a.Key != "kéy" || a.Name != `A "B"` || p.call != "" {
 		t.Errorf("%+v", a)
 	}
-	if len(a.Messages) != 2 || a.Messages[0] != (Message{"a,]}\n", "x", 3}) || a.Messages[1] != (Message{"b", "y", -1}) {
+	if len(a.Messages) != 2 || a.Messages[0] != (Message{"a,]}\n", 3}) || a.Messages[1] != (Message{"b", -1}) {
 		t.Errorf("%+v", a.Messages)
 	}
 }
