@@ -468,7 +468,7 @@ func (s *session) view() any {
 		v.From = s.from.String()
 	}
 	v.Flying = fewOf(s.flying, func(f flight) flightView {
-		return flightView{commandName(f.req), f.req.Bytes, millis(time.Since(f.begun)), f.admitted, f.reply != nil}
+		return flightView{commandName(f.req), f.req.Bytes, time.Since(f.begun).Milliseconds(), f.admitted, f.reply != nil}
 	})
 	v.Waiting = fewOf(s.waiting, commandName)
 	if s.auto != nil && s.auto.login != 0 {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 
@@ -86,6 +85,3 @@ func someOf[K cmp.Ordered, V, S any](table map[K]V, show func(K, V) S) few[S] {
 	}
 	return f
 }
-
-// millis is a duration in milliseconds, for people.
-func millis(d time.Duration) int64 { return d.Milliseconds() }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -82,7 +83,7 @@ func connect(ctx context.Context, address string, o Options, hear func(*Conn, Ev
 		wake:       make(chan struct{}, 1),
 		done:       make(chan struct{}),
 		readerDone: make(chan struct{}),
-		out:        append([]byte(nil), codec.Mark()...),
+		out:        slices.Clone(codec.Mark()),
 	}
 	c.Calls = Calls{do: c.do, original: c.Original}
 	go c.read()

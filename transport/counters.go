@@ -3,6 +3,7 @@ package transport
 import (
 	"cmp"
 	"errors"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -33,12 +34,7 @@ func (l *Listener) Counters() Counters {
 
 // Calls are the names of all calls, in order.
 func Calls() []string {
-	names := make([]string, 0, len(calls))
-	for name := range calls {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
+	return slices.Sorted(maps.Keys(calls))
 }
 
 // Connection is one connection, as Connections returns it.

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"runtime"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -225,7 +226,7 @@ func (l *Listener) turnAway(socket net.Conn) {
 }
 
 func (l *Listener) sayFull(socket net.Conn) {
-	text := append([]byte(nil), l.codec.Mark()...)
+	text := slices.Clone(l.codec.Mark())
 	start := len(text)
 	text = l.codec.Finish(appendRefusal(text, actors.Refused{Code: actors.TooManyConns}, nil), start)
 	if _, err := socket.Write(text); err == nil { // a new socket has room for a line
