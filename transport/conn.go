@@ -326,9 +326,7 @@ func drain(socket stream, wait time.Duration) {
 	if socket.SetReadDeadline(time.Now().Add(wait)) != nil {
 		return
 	}
-	if _, err := io.CopyN(io.Discard, socket, lingerBytes); err != nil {
-		return // its end, or the time: either way it is over
-	}
+	_, _ = io.CopyN(io.Discard, socket, lingerBytes) // its end, or the time: either way it is over
 }
 
 // closeNow closes a socket without the goodbye of TLS, which might have to wait for room.

@@ -246,7 +246,7 @@ func TestShutdownAnswersWhatIsUnderWay(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
-	if got := l.Stats(); got.Open != 0 {
+	if got := l.Counters(); got.Open != 0 {
 		t.Errorf("%+v", got)
 	}
 }

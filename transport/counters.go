@@ -18,17 +18,22 @@ import (
 
 // Counters is what a listener knows about its connections.
 type Counters struct {
-	Stats
-	Serving   bool  // connections are accepted
-	Unread    int64 // bytes that clients have not read yet
-	SentBytes int64 // 0 without Config.Inspect
+	Open        int   // connections now
+	Accepted    int64 // connections since the start
+	Refused     int64 // connections beyond a limit
+	SlowReaders int64 // connections ended because their client did not read
+	Serving     bool  // connections are accepted
+	Unread      int64 // bytes that clients have not read yet
+	SentBytes   int64 // 0 without Config.Inspect
 }
 
 // Counters returns the present counts. It may be called at any time.
 func (l *Listener) Counters() Counters {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	return Counters{
-		Stats: l.Stats(), Serving: l.serving.Load(),
-		Unread: max(l.commons.unread.Load(), 0), SentBytes: l.sentBytes.Load(),
+		Open: len(l.conns), Accepted: l.accepted, Refused: l.refused, SlowReaders: l.slow.Load(),
+		Serving: l.serving.Load(), Unread: max(l.commons.unread.Load(), 0), SentBytes: l.sentBytes.Load(),
 	}
 }
 

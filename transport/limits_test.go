@@ -138,7 +138,7 @@ func TestSlowReaderIsCutOff(t *testing.T) {
 		f, g = g, f
 	}
 	event := &actors.Event{Bytes: []byte(`{"call":"newmessage","message":"` + strings.Repeat("x", 10<<10) + "\"}\n")}
-	for l.Stats().SlowReaders == 0 {
+	for l.Counters().SlowReaders == 0 {
 		f.out.Push(event) // as much as the sockets take, and then the bound
 	}
 	s.until(t, "the slow session's end", func() bool { return f.closed })
@@ -155,13 +155,13 @@ func TestSlowReaderIsCountedOnce(t *testing.T) {
 	dial(t, l)
 	f := s.session(t, 0)
 	event := &actors.Event{Bytes: []byte(`{"call":"newmessage","message":"` + strings.Repeat("x", 10<<10) + "\"}\n")}
-	for l.Stats().SlowReaders == 0 {
+	for l.Counters().SlowReaders == 0 {
 		f.out.Push(event)
 	}
 	c := f.out.(*conn)
 	c.out.wrote.Store(l.now.Load() - 2*int64(cfg.StallTime))
 	l.check(c)
-	if n := l.Stats().SlowReaders; n != 1 {
+	if n := l.Counters().SlowReaders; n != 1 {
 		t.Errorf("it was counted %d times", n)
 	}
 }
@@ -173,7 +173,7 @@ func TestSlowReaderIsToldIfItReadsAfterAll(t *testing.T) {
 	c := dial(t, l)
 	f := s.session(t, 0)
 	event := &actors.Event{Bytes: []byte(`{"call":"newmessage","message":"` + strings.Repeat("x", 10<<10) + "\"}\n")}
-	for l.Stats().SlowReaders == 0 {
+	for l.Counters().SlowReaders == 0 {
 		f.out.Push(event)
 	}
 	last := ""
@@ -412,7 +412,7 @@ func TestConnectionLimits(t *testing.T) {
 				t.Fatal(err)
 			}
 			s.until(t, "the first session's end", func() bool { return f.closed })
-			if got := l.Stats(); got.Refused != 1 {
+			if got := l.Counters(); got.Refused != 1 {
 				t.Errorf("%+v", got)
 			}
 		})

@@ -54,14 +54,6 @@ type Listener struct {
 	stopOnce sync.Once
 }
 
-// Stats is what a listener has counted since its start.
-type Stats struct {
-	Open        int   // connections now
-	Accepted    int64 // connections in all
-	Refused     int64 // connections beyond a limit
-	SlowReaders int64 // connections ended because their client did not read
-}
-
 // Network is the network to listen in for a host. With "tcp", Go takes 0.0.0.0 for the addresses
 // of IPv6 too, to which whoever names it may not want to open a port.
 func Network(host string) string {
@@ -104,13 +96,6 @@ func Listen(cfg Config, log *slog.Logger) (*Listener, error) {
 
 // Addr is the address that the listener listens on.
 func (l *Listener) Addr() net.Addr { return l.socket.Addr() }
-
-// Stats may be called at any time.
-func (l *Listener) Stats() Stats {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return Stats{len(l.conns), l.accepted, l.refused, l.slow.Load()}
-}
 
 // Serve accepts connections for the provider until Shutdown, and then returns nil. When
 // accepting fails, for example because there are no file descriptors left, it pauses and tries
@@ -277,7 +262,7 @@ func (l *Listener) Shutdown(ctx context.Context) error {
 	case <-ended:
 	case <-ctx.Done():
 		err = ctx.Err()
-		l.log.Warn("clients are cut off that have not got or not read all their answers", "connections", l.Stats().Open)
+		l.log.Warn("clients are cut off that have not got or not read all their answers", "connections", l.Counters().Open)
 		l.each((*conn).kill)
 		<-ended
 	}

@@ -27,7 +27,7 @@ func TestUnreadOfAllIsBounded(t *testing.T) {
 	reader := dial(t, l)
 	good := s.session(t, deaf)
 	event := &actors.Event{Bytes: []byte(`{"call":"newmessage","message":"` + strings.Repeat("x", 10<<10) + "\"}\n")}
-	for l.Stats().SlowReaders == 0 {
+	for l.Counters().SlowReaders == 0 {
 		for i := range deaf {
 			s.session(t, i).out.Push(event)
 		}
@@ -51,16 +51,16 @@ func TestUnreadIsCountedDown(t *testing.T) {
 		c := dial(t, l)
 		f := s.session(t, i)
 		event := &actors.Event{Bytes: []byte(`{"call":"newmessage","message":"` + strings.Repeat("x", 10<<10) + "\"}\n")}
-		for l.Stats().SlowReaders == int64(i) {
+		for l.Counters().SlowReaders == int64(i) {
 			f.out.Push(event)
 		}
 		if err := c.conn.Close(); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for deadline := time.Now().Add(patienceOfTests); l.Stats().Open > 0 || l.commons.unread.Load() != 0; time.Sleep(time.Millisecond) { // a pace for looking
+	for deadline := time.Now().Add(patienceOfTests); l.Counters().Open > 0 || l.commons.unread.Load() != 0; time.Sleep(time.Millisecond) { // a pace for looking
 		if time.Now().After(deadline) {
-			t.Fatalf("%d bytes of %d connections are still counted", l.commons.unread.Load(), l.Stats().Open)
+			t.Fatalf("%d bytes of %d connections are still counted", l.commons.unread.Load(), l.Counters().Open)
 		}
 	}
 }
