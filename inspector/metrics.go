@@ -33,8 +33,13 @@ func (s *Server) metrics() http.Handler {
 // collector makes metrics from the counters.
 type collector struct{ server *Server }
 
+// described are all metrics of the collector.
+var described []*prometheus.Desc
+
 func describe(name, help string, labels ...string) *prometheus.Desc {
-	return prometheus.NewDesc("elemental_"+name, help, labels, nil)
+	desc := prometheus.NewDesc("elemental_"+name, help, labels, nil)
+	described = append(described, desc)
+	return desc
 }
 
 var (
@@ -82,16 +87,9 @@ var (
 	ownBytes   = describe("inspector_sent_bytes_total", "Bytes that the inspector has sent.")
 )
 
-var all = []*prometheus.Desc{
-	callsTotal, callTime, postsTotal, pushesTotal, inFlight, inFlightB, receivedB, sentB, open, accepted, turnedAway,
-	slowReaders, unread, syncsTotal, syncTime, batchRecords, recordsTotal, writtenB, failuresTotal, journalB, segments,
-	waitingRecs, waitingB, snapshots, snapshotB, pages, pageB, writable, alive, started, ended, passivated, restarts,
-	messages, state, happened, streamsNow, ownTime, ownBytes,
-}
-
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(to chan<- *prometheus.Desc) {
-	for _, desc := range all {
+	for _, desc := range described {
 		to <- desc
 	}
 }
