@@ -86,7 +86,7 @@ func lackOf(f object) (lacks []string) {
 	}{
 		"ok": {call, some}, "p50": {call, some}, "heap": {memory, 1}, "stacks": {memory, 1}, "messages": {channel, some},
 		"posts": {f, some}, "pushes": {f, some}, "syncs": {f, some}, "recordsPerSync": {f, 1}, "syncP50": {f, 1}, "syncP99": {f, 1},
-		"journalBytes": {f, 1}, "segments": {f, 1}, "connections": {f, 3}, "goroutines": {f, 1}, "sent": {f, 1}, "received": {f, 1}, "at": {f, 1e12},
+		"journalBytes": {f, 1}, "segments": {f, 1}, "connections": {f, 3}, "goroutines": {f, 1}, "at": {f, 1e12},
 	} {
 		if got, told := of.in[name].(float64); !told || got < of.least {
 			lacks = append(lacks, fmt.Sprintf("%s is %v", name, of.in[name]))

@@ -80,7 +80,6 @@ type (
 	kindFlow struct {
 		Alive      uint64  `json:"alive"`
 		Started    float64 `json:"started"`
-		Ended      float64 `json:"ended"`
 		Passivated float64 `json:"passivated"`
 		Restarts   float64 `json:"restarts"`
 		Messages   float64 `json:"messages"`
@@ -106,13 +105,9 @@ type (
 		JournalBytes   int64               `json:"journalBytes"`
 		SnapshotBytes  float64             `json:"snapshotBytes"` // bytes of snapshots and page files written
 		Segments       int                 `json:"segments"`
-		Writable       bool                `json:"writable"`
 		Connections    int                 `json:"connections"`
 		Accepted       float64             `json:"accepted"`
-		TurnedAway     float64             `json:"turnedAway"`
 		Unread         int64               `json:"unread"`
-		Sent           float64             `json:"sent"` // in bytes
-		Received       float64             `json:"received"`
 		InFlight       int64               `json:"inflight"`
 		Actors         map[string]kindFlow `json:"actors"`
 		Refused        map[string]float64  `json:"refused"` // by the code of the refusal
@@ -134,13 +129,10 @@ func (s *snapshot) flowSince(before *snapshot) flow {
 		At:          millis(s.at),
 		Posts:       rate(s.calls.Posts, before.calls.Posts),
 		Pushes:      rate(s.calls.Pushes, before.calls.Pushes),
-		Received:    rate(s.calls.RequestBytes, before.calls.RequestBytes),
 		InFlight:    s.calls.InFlight,
 		Connections: s.wire.Open,
 		Accepted:    float64(s.wire.Accepted-before.wire.Accepted) / span,
-		TurnedAway:  float64(s.wire.Refused-before.wire.Refused) / span,
 		Unread:      s.wire.Unread,
-		Sent:        float64(s.wire.SentBytes-before.wire.SentBytes) / span,
 		SlowReaders: float64(s.wire.SlowReaders-before.wire.SlowReaders) / span,
 		DeadLetters: rate(s.letters, before.letters),
 		Memory:      memoryFlow{s.process.resident, s.heap, s.stacks},
@@ -154,7 +146,7 @@ func (s *snapshot) flowSince(before *snapshot) flow {
 	for kind, now := range s.kinds {
 		then := before.kinds[kind]
 		f.Actors[string(kind)] = kindFlow{
-			now.Alive, rate(now.Started, then.Started), rate(now.Ended, then.Ended),
+			now.Alive, rate(now.Started, then.Started),
 			rate(now.Passivated, then.Passivated), rate(now.Restarts, then.Restarts), rate(now.Messages, then.Messages),
 		}
 	}
@@ -195,7 +187,7 @@ func (f *flow) diskSince(s, before *snapshot, rate rater) {
 	}
 	sync := now.Sync.Since(&then.Sync)
 	f.SyncP50, f.SyncP99 = micros(sync.Quantile(0.5)), micros(sync.Quantile(0.99))
-	f.JournalBytes, f.Segments, f.Writable = now.JournalBytes, now.Segments, now.Writable
+	f.JournalBytes, f.Segments = now.JournalBytes, now.Segments
 	f.SnapshotBytes = rate(now.SnapshotBytes+now.PageBytes, then.SnapshotBytes+then.PageBytes)
 }
 
