@@ -11,8 +11,8 @@ import (
 
 const hex = "0123456789abcdef"
 
-// AppendString appends s as a JSON string. What is not UTF-8 becomes U+FFFD.
-func AppendString(dst []byte, s string) []byte {
+// appendString appends s as a JSON string. What is not UTF-8 becomes U+FFFD.
+func appendString(dst []byte, s string) []byte {
 	dst = append(dst, '"')
 	start := len(dst)
 	dst = append(dst, s...)
@@ -97,7 +97,7 @@ func appendName(dst []byte, name string) []byte {
 
 // AppendText appends a string value. The name is a plain word.
 func AppendText(dst []byte, name, value string) []byte {
-	return AppendString(appendName(dst, name), value)
+	return appendString(appendName(dst, name), value)
 }
 
 // AppendInt appends an integer value.
@@ -112,7 +112,7 @@ func AppendTexts(dst []byte, name string, values []string) []byte {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = AppendString(dst, v)
+		dst = appendString(dst, v)
 	}
 	return EndList(dst)
 }

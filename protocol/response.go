@@ -43,7 +43,7 @@ func AppendRefusal(dst []byte, code, reason string, id []byte) []byte {
 // set.
 func AppendMessage(dst []byte, m *Message, withIndex bool) []byte {
 	dst = append(dst, `{"message":`...)
-	dst = AppendString(dst, m.Text)
+	dst = appendString(dst, m.Text)
 	dst = appendTimestamp(dst, m.Timestamp)
 	dst = AppendText(dst, "author", m.Author)
 	if withIndex {
@@ -60,7 +60,7 @@ func AppendPosted(dst []byte, index, timestamp int64) []byte {
 // AppendMember appends a member as an element of a list.
 func AppendMember(dst []byte, m Member) []byte {
 	dst = append(dst, `{"usernm":`...)
-	dst = AppendString(dst, m.User)
+	dst = appendString(dst, m.User)
 	dst = append(dst, `,"online":`...)
 	return append(strconv.AppendBool(dst, m.Online), '}')
 }

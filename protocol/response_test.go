@@ -16,7 +16,7 @@ func TestAppendString(t *testing.T) {
 		"": `""`, "plain": `"plain"`, "a\"b\\c/d": `"a\"b\\c/d"`, "\n\r\t\x00\x1f": `"\n\r\t\u0000\u001f"`,
 		"é😀\x7f": "\"é😀\x7f\"", "a\xffb": "\"a\uFFFDb\"", "\uFFFD": "\"\uFFFD\"",
 	} {
-		if got := string(AppendString(nil, s)); got != want {
+		if got := string(appendString(nil, s)); got != want {
 			t.Errorf("%q: got %s", s, got)
 		}
 	}
@@ -31,7 +31,7 @@ func TestAppendStringAnywhere(t *testing.T) {
 				odd := bytes.Clone(text[:size])
 				odd[at] = byte(c)
 				want := string(appendEscaped([]byte{'"'}, string(odd))) + `"`
-				if got := string(AppendString(nil, string(odd))); got != want {
+				if got := string(appendString(nil, string(odd))); got != want {
 					t.Fatalf("byte %d at %d of %d: %s, want %s", c, at, size, got, want)
 				}
 			}
@@ -179,7 +179,7 @@ func FuzzAppendString(f *testing.F) {
 	ascii := mustCodec(f, "ascii")
 	f.Fuzz(func(t *testing.T, s string) {
 		var got string
-		text := ascii.Finish(AppendString(nil, s), 0)
+		text := ascii.Finish(appendString(nil, s), 0)
 		want := string([]rune(s)) // each wrong byte is a U+FFFD
 		if err := json.Unmarshal(text, &got); err != nil || got != want || !isASCII(text) {
 			t.Fatalf("%q: %q, %v", s, got, err)

@@ -63,7 +63,7 @@ var ways = []string{"asked"}
 // parts are the types of the fields that handle messages for an actor.
 var parts = map[string]string{"kids": "children"}
 
-// besides are the places of what is no actor, by the kind that PlaceOf knows it by.
+// besides are the places of what is no actor, by the kind that placeOf knows it by.
 var besides = []struct{ kind, room, receiver, method string }{
 	{"reader", "transport", "conn", "accept"},
 	{"writer", "transport", "conn", "flushNow"},

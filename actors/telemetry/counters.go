@@ -14,7 +14,7 @@ import (
 // Counters is what was counted since the start. The numbers only grow, except those of what is
 // under way now. Without Options.Inspect there are only the latter.
 type Counters struct {
-	Calls         map[string]CallCount // by the name on the wire; those not in Options.Calls under OtherCalls
+	Calls         map[string]CallCount // by the name on the wire; those not in Options.Calls under "other"
 	Posts, Pushes uint64               // messages that were posted, and pushes that were sent for them
 	RequestBytes  uint64               // bytes of the requests that were answered
 
@@ -29,8 +29,8 @@ type CallCount struct {
 	Took    meter.Times       // from the begin of the request in its session to its answer, without those that are Untimed
 }
 
-// OtherCalls is the name under which all calls are counted that Options.Calls does not list.
-const OtherCalls = "other"
+// otherCalls is the name under which all calls are counted that Options.Calls does not list.
+const otherCalls = "other"
 
 // Untimed stands for the time of an answer that is not timed, because it says nothing about
 // how long a call takes.
@@ -49,7 +49,7 @@ type callCounter struct {
 }
 
 func newCounters(calls []string) *counters {
-	c := &counters{calls: map[string]*callCounter{OtherCalls: {}}}
+	c := &counters{calls: map[string]*callCounter{otherCalls: {}}}
 	for _, name := range calls {
 		c.calls[name] = &callCounter{}
 	}
@@ -59,7 +59,7 @@ func newCounters(calls []string) *counters {
 func (c *counters) answered(name, code string, took time.Duration, bytes int) {
 	call := c.calls[name]
 	if call == nil {
-		call = c.calls[OtherCalls]
+		call = c.calls[otherCalls]
 	}
 	if code != "" {
 		call.refuse(code)

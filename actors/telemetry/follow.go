@@ -225,7 +225,7 @@ func (w *Writing) After(before *Writing) *Writing {
 // writing begins the last hop.
 func (t *trace) writing(parent SpanID, reply any, code string) *Writing {
 	w := &Writing{of: t, hop: Hop{
-		Span: newSpanID(), Parent: parent, Where: "writer", Message: typeName(reply), Place: PlaceOf("writer", ""),
+		Span: newSpanID(), Parent: parent, Where: "writer", Message: typeName(reply), Place: placeOf("writer", ""),
 		Sent: Now(), Conn: t.conn, Call: t.call, Code: code,
 	}}
 	t.mu.Lock()
@@ -301,7 +301,7 @@ func (t *trace) finish(last *Hop) {
 // begin tells the first hop, the reader's, and sends the request to its session.
 func (t *trace) begin(root *actor.RootContext, to *actor.PID, r any, code string, read time.Time) {
 	h := Hop{
-		Span: t.root, Where: "reader", Message: typeName(r), Place: PlaceOf("reader", ""),
+		Span: t.root, Where: "reader", Message: typeName(r), Place: placeOf("reader", ""),
 		Begun: clock(read), Ended: Now(), Conn: t.conn, Call: t.call, Code: code,
 	}
 	if read.IsZero() {
@@ -345,10 +345,10 @@ type handler struct {
 	message string
 }
 
-// PlaceOf tells where an actor of this kind handles messages of this type, given without the
+// placeOf tells where an actor of this kind handles messages of this type, given without the
 // package: the method, or the case of a switch if that does everything. For an unknown type it
 // is Receive. For what is no actor, kind is "reader", "writer" or "hash".
-func PlaceOf(kind Kind, message string) Place {
+func placeOf(kind Kind, message string) Place {
 	if place, known := places[handler{kind, message}]; known {
 		return place
 	}

@@ -73,7 +73,7 @@ func (fs *followers) received(kind Kind, header actor.ReadonlyMessageHeader, who
 	}
 	message := typeName(msg)
 	return t.enter(Hop{
-		Parent: parent, Where: string(kind), Actor: who, Message: message, Place: PlaceOf(kind, message), Sent: sent,
+		Parent: parent, Where: string(kind), Actor: who, Message: message, Place: placeOf(kind, message), Sent: sent,
 	})
 }
 
@@ -138,7 +138,7 @@ type Housekeeping interface{ Housekeeping() }
 // done, which message asked for it, and when that was sent.
 func (s *Span) Part(where string, msg any, sent time.Time) *Span {
 	return s.of.enter(Hop{
-		Parent: s.hop.Span, Where: where, Message: typeName(msg), Place: PlaceOf(Kind(where), ""), Sent: sent,
+		Parent: s.hop.Span, Where: where, Message: typeName(msg), Place: placeOf(Kind(where), ""), Sent: sent,
 	})
 }
 

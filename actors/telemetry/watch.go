@@ -236,7 +236,7 @@ func (w *Watch) Take() Observation {
 	w.since = now
 	for _, t := range seen.types {
 		o.Types = append(o.Types, ObservedType{
-			Message: t.message, Place: PlaceOf(w.entry.tally.kind, t.message), Count: t.count,
+			Message: t.message, Place: placeOf(w.entry.tally.kind, t.message), Count: t.count,
 			Waited: t.waited.summary(), Handled: t.handled.summary(),
 		})
 	}

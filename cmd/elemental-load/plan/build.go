@@ -232,7 +232,7 @@ func (p *Plan) checkScenarios() error {
 			return fmt.Errorf("%s needs a user for each client: %d users for %d clients are too few", scenario.Name, p.Users, clients)
 		}
 		most := float64(clients) / max(scenario.Interval, 1e-9)
-		if peak := p.peak() * p.ShareOf(i); p.Model == Open && peak > most*1.0001 {
+		if peak := p.peak() * p.shareOf(i); p.Model == Open && peak > most*1.0001 {
 			return fmt.Errorf("%s: %.0f a second need %.0f clients, it has %d: each may ask every %v s",
 				scenario.Name, peak, math.Ceil(peak*scenario.Interval), clients, scenario.Interval)
 		}
@@ -263,7 +263,7 @@ func (p *Plan) Title() string {
 	for i, s := range p.Mix {
 		name := s.Scenario
 		if len(p.Mix) > 1 {
-			name = fmt.Sprintf("%s %.0f%%", name, p.ShareOf(i)*100)
+			name = fmt.Sprintf("%s %.0f%%", name, p.shareOf(i)*100)
 		}
 		names = append(names, name)
 	}

@@ -2,8 +2,8 @@ package plan
 
 import "math"
 
-// ShareOf is the share of a scenario of the mix, from 0 to 1. Part is its index.
-func (p *Plan) ShareOf(part int) float64 {
+// shareOf is the share of a scenario of the mix, from 0 to 1. Part is its index.
+func (p *Plan) shareOf(part int) float64 {
 	all := 0.0
 	for _, s := range p.Mix {
 		all += s.Weight
@@ -14,7 +14,7 @@ func (p *Plan) ShareOf(part int) float64 {
 // ClientsOf is how many clients a scenario of the mix has: its share of them, but at
 // least one.
 func (p *Plan) ClientsOf(part int) int {
-	return max(int(math.Round(float64(p.Clients)*p.ShareOf(part))), 1)
+	return max(int(math.Round(float64(p.Clients)*p.shareOf(part))), 1)
 }
 
 // ScheduleOf is the schedule of a scenario of the mix, for all processes together; waves
@@ -25,5 +25,5 @@ func (p *Plan) ScheduleOf(part int) *Schedule {
 	if scenario.Waves && len(p.Mix) > 1 && p.Model == Open {
 		return NewSchedule([]Stage{{For: p.Length(), From: scenario.Rate, To: scenario.Rate}}, 1)
 	}
-	return NewSchedule(p.Stages, p.ShareOf(part))
+	return NewSchedule(p.Stages, p.shareOf(part))
 }

@@ -166,7 +166,7 @@ func TestWhatMayHaveBeenSentIsToldInTheEnd(t *testing.T) {
 func checkUnsent(t *testing.T, u *user, want string) {
 	t.Helper()
 	var out bytes.Buffer
-	if err := u.m.tellUnsent(&out); !errors.Is(err, ErrUnsent) || out.String() != want {
+	if err := u.m.tellUnsent(&out); !errors.Is(err, errUnsent) || out.String() != want {
 		t.Errorf("%v, and told is\n%s, want\n%s", err, out.String(), want)
 	}
 }

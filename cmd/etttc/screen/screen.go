@@ -43,7 +43,7 @@ const framesPerSecond = 30
 
 // Run shows the screen until the user quits or ctx ends. Signals are left to the caller: a signal
 // that is to end the program has to end ctx. At the end Run writes to Out what was typed and not
-// sent. It returns ErrUnsent if some of that had been entered.
+// sent. It returns an error if some of that had been entered.
 func Run(ctx context.Context, c Config) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -85,17 +85,17 @@ func terminalState(file *os.File) (restore func(), err error) {
 	return func() { _ = term.Restore(int(file.Fd()), state) }, nil // the terminal may be gone
 }
 
-// ErrUnsent is the error of Run when messages were entered that the provider has not
+// errUnsent is the error of Run when messages were entered that the provider has not
 // acknowledged. The user has been told which.
-var ErrUnsent = errors.New("not every message was acknowledged")
+var errUnsent = errors.New("not every message was acknowledged")
 
 // tellUnsent writes what was typed and is not known to be sent, so that it is not lost. A draft
-// that was not entered is written too, but is no reason for ErrUnsent.
+// that was not entered is written too, but is no reason for errUnsent.
 func (m *model) tellUnsent(out io.Writer) error {
 	doubtful, not := m.unsent()
 	var result error
 	if len(doubtful)+len(not) > 0 {
-		result = ErrUnsent
+		result = errUnsent
 	}
 	if text := m.input.text; text != "" && !commands.IsCommand(text) {
 		not = append(not, text)
