@@ -19,10 +19,10 @@ import (
 // too, after growing pauses.
 type Client struct {
 	Calls
-	address string
-	o       Options
-	lag     atomic.Int64
-	known   atomic.Bool // what Original returns; false before the first connection
+	address    string
+	o          Options
+	lag        atomic.Int64
+	isOriginal atomic.Bool // false before the first connection
 
 	ctx    context.Context // ends at Close
 	cancel context.CancelFunc
@@ -110,7 +110,7 @@ func (c *Client) Lag() time.Duration { return time.Duration(c.lag.Load()) }
 
 // Original reports whether the provider is the original one, which has no pushes, no nonces and
 // none of the calls that were added later. It is false until the first connection is made.
-func (c *Client) Original() bool { return c.known.Load() }
+func (c *Client) Original() bool { return c.isOriginal.Load() }
 
 // Reconnect drops the connection, if there is one, and connects again without a pause. Calls made
 // after it wait for the new connection. After Close it does nothing.
@@ -193,7 +193,7 @@ func (c *Client) setConn(conn *Conn, away error) {
 	defer c.mu.Unlock()
 	c.conn, c.away = conn, away
 	if conn != nil {
-		c.known.Store(conn.Original())
+		c.isOriginal.Store(conn.Original())
 	}
 	close(c.changed)
 	c.changed = make(chan struct{})
