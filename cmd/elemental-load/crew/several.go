@@ -137,7 +137,7 @@ func (s *several) each(step func(*process) error) error {
 
 // stop tells all members to end what they are doing.
 func (s *several) stop() {
-	for _, p := range s.members { // that a member has ended is reported elsewhere
+	for _, p := range s.members {
 		_ = p.order(order{Stop: true}) // one that has ended is told of elsewhere
 	}
 }
