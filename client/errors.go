@@ -59,8 +59,7 @@ const (
 
 // CodeOf returns the code of the Refusal in err, or "" if there is none in it.
 func CodeOf(err error) Code {
-	var refusal *Refusal
-	if errors.As(err, &refusal) {
+	if refusal, is := errors.AsType[*Refusal](err); is {
 		return refusal.Code
 	}
 	return ""

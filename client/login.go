@@ -171,7 +171,7 @@ func (c *Client) resume(conn *Conn) (refused, err error) {
 		c.setCredentials(who)
 		return nil, nil
 	}
-	if refusal := new(Refusal); isDenied(err) && errors.As(err, &refusal) {
+	if refusal, is := errors.AsType[*Refusal](err); is && isDenied(err) {
 		c.forget(refusal)
 		return refusal, nil
 	}

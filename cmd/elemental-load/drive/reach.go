@@ -61,8 +61,7 @@ type refused struct{ call, code, reason string }
 func (r *refused) Error() string { return fmt.Sprintf("%s: %s", r.call, r.reason) }
 
 func codeOf(err error) string {
-	var r *refused
-	if errors.As(err, &r) {
+	if r, is := errors.AsType[*refused](err); is {
 		return r.code
 	}
 	return ""
@@ -139,7 +138,7 @@ func StillThere(ctx context.Context, w *World) error {
 		defer c.Close()
 		_, err = ask(c, &protocol.Request{Call: protocol.String("getprovidername")}, w.Reach.Timeout)
 	}
-	if no := new(refused); err == nil || errors.As(err, &no) || isLastWord(err) { // a full provider, for example
+	if _, no := errors.AsType[*refused](err); err == nil || no || isLastWord(err) { // a full provider, for example
 		return nil
 	}
 	return fmt.Errorf("the provider is not there any more: %w", err)

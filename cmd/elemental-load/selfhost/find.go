@@ -86,7 +86,7 @@ func isProgram(path string) error {
 // if there is no Go to build it with.
 func hasSource(ctx context.Context) error {
 	_, err := exec.CommandContext(ctx, "go", "list", "-find", programPath).Output()
-	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
+	if exit, is := errors.AsType[*exec.ExitError](err); is {
 		first, _, _ := strings.Cut(strings.TrimSpace(string(exit.Stderr)), "\n")
 		return fmt.Errorf("go list %s: %s", programPath, first)
 	}

@@ -114,8 +114,7 @@ func (d *Dialer) dialer() *net.Dialer {
 // shortened leaves out the addresses of an error, so that equal errors are counted
 // together.
 func shortened(err error) error {
-	var op *net.OpError
-	if errors.As(err, &op) {
+	if op, is := errors.AsType[*net.OpError](err); is {
 		return op.Err
 	}
 	return err
