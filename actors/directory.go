@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"errors"
 	"net/url"
 	"path"
 	"time"
@@ -221,8 +222,8 @@ func (c *children) start(ctx actor.Context, name string) *child {
 	}
 	props := c.node.props(c.kind, restartLater{}, made)
 	pid, err := ctx.SpawnNamed(props, url.PathEscape(name))
-	if err != nil {
-		panic(err) // two live children of one name: the table is wrong
+	if err != nil && !errors.Is(err, actor.ErrNameExists) { // a crash at its start made the table forget a child
+		panic(err)
 	}
 	kid := &child{pid: pid, used: c.now}
 	c.live[name] = kid
@@ -246,8 +247,8 @@ func (c *children) sweep(ctx actor.Context) {
 
 func (c *children) rest(ctx actor.Context, name string) {
 	if kid := c.live[name]; kid != nil && !kid.resting {
-		kid.resting = true
 		ctx.Send(kid.pid, &rest{name: name})
+		kid.resting = true // last: who counts as asked and was not would never answer
 	}
 }
 

@@ -1,0 +1,78 @@
+package actors
+
+import (
+	"testing"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"elemental/persistence"
+	"elemental/persistence/vfs/vfstest"
+)
+
+// Crashes in the midst of a handler, where another package's code is called. They must not leave
+// something half done that is never put right.
+
+// midway runs something that crashes at its first use of the context.
+func midway(t *testing.T, do func(actor.Context)) {
+	t.Helper()
+	defer func() {
+		if recover() == nil {
+			t.Error("no crash")
+		}
+	}()
+	do(nil)
+}
+
+// TestWhoCouldNotBeAskedToRestIsNotAsked: a child that never answers would get no message any more.
+func TestWhoCouldNotBeAskedToRestIsNotAsked(t *testing.T) {
+	kids := newChildren(nil, KindUser, nil)
+	kids.live["alice"] = &child{}
+	midway(t, func(ctx actor.Context) { kids.rest(ctx, "alice") })
+	if kids.live["alice"].resting {
+		t.Error("it counts as asked")
+	}
+}
+
+// forgetful is a parent whose table may forget a child, as if it had crashed while it started it.
+type forgetful struct{ kids children }
+
+type forget struct{}
+
+func (f *forgetful) Receive(ctx actor.Context) {
+	switch m := ctx.Message().(type) {
+	case forget:
+		clear(f.kids.live)
+	case addressed:
+		_, name := m.entity()
+		f.kids.deliver(ctx, name, m)
+	}
+}
+
+func TestAChildThatItsParentHasForgottenIsFoundAgain(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		p := startNode(t, persistence.Config{FS: vfstest.NewMem()}, nil)
+		users := func(name string) func() actor.Actor { return func() actor.Actor { return newUser(p.node, name) } }
+		parent := p.node.system.Root.Spawn(p.node.props(KindDirectory, nil, func() actor.Actor {
+			return &forgetful{newChildren(p.node, KindUser, users)}
+		}))
+		client := actor.NewFuture(p.node.system, time.Minute)
+		p.node.system.Root.Send(parent, &register{Caller: Caller{PID: client.PID()}, User: "alice", Password: "p"})
+		if reply, err := client.Result(); err != nil || reply.(*answer).Reply != (Done{}) {
+			t.Fatal(reply, err)
+		}
+		p.node.system.Root.Send(parent, forget{})
+		client = actor.NewFuture(p.node.system, time.Minute)
+		p.node.system.Root.Send(parent, &joinedServers{Caller{PID: client.PID()}, "alice"})
+		reply, err := client.Result()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, is := reply.(*answer).Reply.(Servers); !is {
+			t.Errorf("alice's list: %v", reply.(*answer).Reply)
+		}
+		if err := p.node.system.Root.StopFuture(parent).Wait(); err != nil {
+			t.Error(err)
+		}
+	})
+}
