@@ -17,11 +17,11 @@ func (s *session) depart(ctx actor.Context, f *flight, reply any) (waits bool) {
 	if !waits || s.user == "" {
 		return false
 	}
-	s.user, s.key = "", ""
-	s.endAuto()
-	s.node.record.Label(ctx.Self(), "")
 	f.after = reply
 	ctx.Send(s.node.router, &offline{s.id, s.caller(ctx, f.ref)})
+	s.user, s.key = "", "" // not before the router knows: after a crash it would never be told
+	s.endAuto()
+	s.node.record.Label(ctx.Self(), "")
 	return true
 }
 

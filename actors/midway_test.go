@@ -34,6 +34,16 @@ func TestWhoCouldNotBeAskedToRestIsNotAsked(t *testing.T) {
 	}
 }
 
+// TestASessionThatCrashesAtALogoutStillHasItsUser: at the session's end the router is told only of
+// a user that it has.
+func TestASessionThatCrashesAtALogoutStillHasItsUser(t *testing.T) {
+	s := &session{user: "alice"}
+	midway(t, func(ctx actor.Context) { s.depart(ctx, &flight{req: &Request{Command: Logout{}}}, Done{}) })
+	if s.user != "alice" {
+		t.Error("nobody tells the router that she has gone")
+	}
+}
+
 // forgetful is a parent whose table may forget a child, as if it had crashed while it started it.
 type forgetful struct{ kids children }
 
