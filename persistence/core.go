@@ -158,14 +158,8 @@ func (c *core) newPool(workers int) *pool {
 
 // onWritten goes on after the writer has done its job.
 func (c *core) onWritten(w written) {
-	c.writing = false
-	if w.err == nil {
-		c.landing = w.batch
-	}
-	if c.hangs {
-		c.hangs = false
-		c.log.Info("the write has ended", "after", time.Since(c.writeBegun), "err", w.err)
-	}
+	begun, hung := c.writeBegun, c.hangs
+	c.writing, c.hangs = false, false
 	switch {
 	case w.err != nil:
 		c.fail(w.err)
@@ -180,13 +174,16 @@ func (c *core) onWritten(w written) {
 		c.nextSeq += uint64(len(w.batch.recs))
 		c.marked = w.batch.recs[len(w.batch.recs)-1].of == nil
 		c.lastWrite = time.Now()
-		c.flying = nil
+		c.landing, c.flying = w.batch, nil
 		c.goOn()
 		c.committed(w.batch, live.number, at)
+		c.landing = nil
 	}
-	c.landing = nil
 	c.abandonAfterPanic()
 	c.startBeat()
+	if hung { // last: what became of the write is noted by now, whatever logging does
+		c.log.Info("the write has ended", "after", time.Since(begun), "err", w.err)
+	}
 }
 
 // goOn starts the next batch. It comes before the answers to the last one, so that those who

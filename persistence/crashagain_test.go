@@ -114,37 +114,50 @@ func (l *crashingLog) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// TestACrashBeforeAWriteIsNoted lets the store crash when it has heard that a batch is on disk, and
-// has noted nothing of that. Nothing may be written behind that batch, or the folder is damaged.
-func TestACrashBeforeAWriteIsNoted(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		log := &crashingLog{at: "the write has ended"}
-		log.armed.Store(true)
-		var slow atomic.Bool
-		mem := vfstest.NewMem()
-		files := &vfstest.Faulty{FS: mem, Before: func(op vfstest.Op, _ string) {
-			if op == vfstest.OpSync && slow.CompareAndSwap(true, false) {
-				time.Sleep(2 * writesLong)
-			}
-		}}
-		w := open(t, Config{FS: files, Log: slog.New(slog.NewTextHandler(log, nil))})
-		w.mayCrash.Store(1)
-		seq := w.write("a", 1)
-		slow.Store(true)
-		w.post("a", w.epochs["a"], seq, 1)
-		if no := hear[*Rejected](w); no.Seq != seq+1 || !errors.Is(no.Err, ErrUnavailable) {
-			t.Errorf("rejected: %+v", no)
-		}
-		r := w.mustRecover("a")
-		w.post("a", r.Epoch, r.Seq, 1)
-		hear[*Rejected](w)
-		w.close()
+// TestACrashWhenAWriteHasEnded lets the store crash when it logs that a slow write has ended, well or
+// not. It knows by then what became of the batch: otherwise the next one would be written behind it
+// with the same numbers, or to the file that has failed, and the folder would be damaged.
+func TestACrashWhenAWriteHasEnded(t *testing.T) {
+	for _, failure := range []error{nil, syscall.EIO} {
+		synctest.Test(t, func(t *testing.T) { crashWhenAWriteHasEnded(t, failure) })
+	}
+}
 
-		w = open(t, Config{FS: mem})
-		checkEvents(t, w.recover("a"), seq+1)
-		w.close()
-		time.Sleep(time.Second) // of the bubble: lets the dead letters' timer end
-	})
+func crashWhenAWriteHasEnded(t *testing.T, failure error) {
+	defer time.Sleep(time.Second) // of the bubble: lets the dead letters' timer end
+	log := &crashingLog{at: "the write has ended"}
+	log.armed.Store(true)
+	var slow atomic.Bool
+	mem := vfstest.NewMem()
+	files := &vfstest.Faulty{FS: mem, FailAt: func(op vfstest.Op, _ string) error {
+		if op == vfstest.OpSync && slow.CompareAndSwap(true, false) {
+			time.Sleep(2 * writesLong)
+			return failure
+		}
+		return nil
+	}}
+	w := open(t, Config{FS: files, Log: slog.New(slog.NewTextHandler(log, nil))})
+	w.mayCrash.Store(1)
+	seq := w.write("a", 1)
+	slow.Store(true)
+	w.post("a", w.epochs["a"], seq, 1)
+	if failure == nil {
+		seq++
+		w.until("a", seq)
+	} else if no := hear[*Rejected](w); no.Seq != seq+1 || !errors.Is(no.Err, ErrUnavailable) {
+		t.Errorf("rejected: %+v", no)
+	}
+	time.Sleep(time.Second) // of the bubble: until the journal can be written
+	checkEvents(t, w.recover("a"), seq)
+	seq = w.write("a", 1)
+	if log.armed.Load() {
+		t.Error("there was no crash")
+	}
+	w.close()
+
+	w = open(t, Config{FS: mem})
+	checkEvents(t, w.recover("a"), seq)
+	w.close()
 }
 
 // TestACrashAfterAMessageIsNotItsOwn has the answer of a worker crash the store right after an
