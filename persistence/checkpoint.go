@@ -291,7 +291,7 @@ func (c *core) removeSurplus() {
 
 func (c *core) onSegmentsRemoved(r segmentsRemoved) {
 	if r.err != nil {
-		c.log.Warn("journal segments not removed", "err", r.err)
 		c.surplus = append(c.surplus, r.names...)
+		c.log.Warn("journal segments not removed", "err", r.err)
 	}
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 
+	"elemental/persistence/vfs"
 	"elemental/persistence/vfs/vfstest"
 )
 
@@ -158,6 +159,53 @@ func crashWhenAWriteHasEnded(t *testing.T, failure error) {
 	w = open(t, Config{FS: mem})
 	checkEvents(t, w.recover("a"), seq)
 	w.close()
+}
+
+// TestACrashWhenAFailedRemovalIsLogged has the removals of segments and of a stream that has ended
+// fail once, and the store crash when it logs that. They are done all the same, later, and until
+// then nobody reads what is left of the stream.
+func TestACrashWhenAFailedRemovalIsLogged(t *testing.T) {
+	for at, what := range map[string]string{"files of an ended stream not removed": "a/" + stateFile, "journal segments not removed": segmentFile(1)} {
+		log := &crashingLog{at: at}
+		var sick atomic.Bool
+		mem := vfstest.NewMem()
+		files := &vfstest.Faulty{FS: mem, FailAt: func(op vfstest.Op, name string) error {
+			if op == vfstest.OpRemove && name == what && sick.CompareAndSwap(true, false) {
+				log.armed.Store(true)
+				return syscall.EIO
+			}
+			return nil
+		}}
+		w := open(t, Config{FS: files, Log: slog.New(slog.NewTextHandler(log, nil))})
+		w.mayCrash.Store(1)
+		seq := w.write("a", 1)
+		if r := w.saveState(&SaveSnapshot{Stream: "a", Seq: seq, State: stateAt(seq)}); r.Err != nil {
+			t.Fatal(r.Err)
+		}
+		sick.Store(true)
+		b := w.mustRecover("b")
+		w.tell(&Append{Stream: "b", Epoch: b.Epoch, Event: event(1, `{"s":"b","n":1}`), Drops: []Stream{"a"}, ReplyTo: w.owner})
+		w.until("b", 1)
+		if r := w.recover("a"); r.Err == nil && r.Seq > 0 {
+			t.Errorf("what is left of it was read: %+v", r)
+		}
+		for n := uint64(1); n < 4; n++ {
+			if r := w.saveState(&SaveSnapshot{Stream: "b", Seq: n, State: stateAt(n)}); r.Err != nil {
+				t.Fatal(r.Err)
+			}
+			w.checkpoint()
+			w.write("b", 1)
+			w.mustRecover("a")
+		}
+		w.passUntil(what+" is removed", func() bool {
+			there, err := vfs.Exists(mem, what)
+			return err == nil && !there
+		})
+		if w.crashes.Load() != 1 {
+			t.Errorf("%d crashes", w.crashes.Load())
+		}
+		w.close()
+	}
 }
 
 // TestACrashAfterAMessageIsNotItsOwn has the answer of a worker crash the store right after an

@@ -239,8 +239,8 @@ func (c *core) onSaved(s saved) {
 		c.noteTomb(e)
 		c.logSaved()
 	} else {
-		c.logUnsaved(e, s.err)
 		e.unsure = true // the file may have been renamed to the older one and be the only one left
+		c.logUnsaved(e, s.err)
 		if !errors.Is(s.err, ErrInvalid) {
 			s.err = unavailable(s.err)
 		}
@@ -301,7 +301,6 @@ func (c *core) onRemoved(r removed) {
 	e.busy = false
 	failed := r.err != nil && !errors.Is(r.err, fs.ErrNotExist)
 	if failed {
-		c.log.Warn("files of an ended stream not removed", "stream", string(e.name), "err", r.err)
 		if !slices.Contains(c.undone, e) {
 			c.undone = append(c.undone, e)
 		}
@@ -313,6 +312,9 @@ func (c *core) onRemoved(r removed) {
 	case r.segment > 0 && !failed:
 		c.unlearn(e) // it may have been read while it was dropped
 		c.segment(r.segment).needed--
+	}
+	if failed { // after that is noted, whatever logging does
+		c.log.Warn("files of an ended stream not removed", "stream", string(e.name), "err", r.err)
 	}
 	c.settled(e)
 }
