@@ -71,7 +71,7 @@ type storeView struct {
 	Requests  int  `json:"fileRequests"` // that wait for their stream's files
 	Wanted    int  `json:"snapshotsWanted"`
 	Asked     int  `json:"snapshotsAsked"`
-	Unsaved   bool `json:"unsaved"` // the newest snapshot could not be saved
+	Unsaved   bool `json:"unsaved"` // a snapshot could not be saved
 	Poisoned  bool `json:"poisoned"`
 	Tombs     int  `json:"tombstones"`
 	Undone    int  `json:"removalsThatFailed"`
@@ -95,7 +95,7 @@ func (a *storeActor) View() any {
 	v := storeView{
 		Writable: c.writable.Load(), Streams: len(c.table), Next: c.nextSeq, Segments: []segmentView{},
 		Gathering: c.gathering, Writing: c.writing, WaitingRecords: c.waitingRecords, WaitingBytes: c.waitingBytes,
-		Requests: c.requests, Wanted: len(c.wants), Asked: len(c.asked), Unsaved: c.unsaved, Poisoned: c.poisoned,
+		Requests: c.requests, Wanted: len(c.wants), Asked: len(c.asked), Unsaved: len(c.unsaved) > 0, Poisoned: c.poisoned,
 		Tombs: len(c.tombs), Undone: len(c.undone), OldStates: len(c.olds),
 	}
 	if c.failure != nil {

@@ -134,13 +134,14 @@ func newCore(cfg Config) *core {
 	files := &disk{FS: cfg.FS, indent: cfg.Indent, made: make(map[string]struct{}), counts: counts}
 	c := &core{
 		cfg: cfg, log: cfg.Log, files: files,
-		inbox:  &inbox{},
-		table:  make(map[Stream]*stream),
-		olds:   make(map[Stream]uint32),
-		asked:  make(map[*stream]time.Time),
-		writer: &writer{files: cfg.FS, counts: counts},
-		counts: counts,
-		marked: true,
+		inbox:   &inbox{},
+		table:   make(map[Stream]*stream),
+		olds:    make(map[Stream]uint32),
+		unsaved: make(map[*stream]bool),
+		asked:   make(map[*stream]time.Time),
+		writer:  &writer{files: cfg.FS, counts: counts},
+		counts:  counts,
+		marked:  true,
 	}
 	c.reads, c.writes = c.newPool(readers), c.newPool(writers)
 	return c

@@ -65,7 +65,7 @@ type core struct {
 
 	// checkpoints
 	keeper   pid
-	unsaved  bool                  // the newest snapshot could not be saved
+	unsaved  map[*stream]bool      // those whose newest snapshot could not be saved
 	rolling  bool                  // a new segment is wanted
 	wants    []*stream             // still to be asked for a snapshot
 	asked    map[*stream]time.Time // asked for one, and when

@@ -237,10 +237,10 @@ func (c *core) onSaved(s saved) {
 		e.covered, e.unsure = s.msg.Seq, false
 		e.gone = s.msg.Gone && e.covered == e.durable
 		c.noteTomb(e)
-		c.logSaved()
+		c.saved(e)
 	} else {
 		e.unsure = true // the file may have been renamed to the older one and be the only one left
-		c.logUnsaved(e, s.err)
+		c.notSaved(e, s.err)
 		if !errors.Is(s.err, ErrInvalid) {
 			s.err = unavailable(s.err)
 		}
@@ -250,22 +250,28 @@ func (c *core) onSaved(s saved) {
 	c.settled(e)
 }
 
-// logUnsaved logs that a snapshot was not saved. When the disk is in trouble, many fail at each
-// checkpoint; only the first one is logged.
-func (c *core) logUnsaved(e *stream, err error) {
-	switch {
-	case errors.Is(err, ErrInvalid):
+// notSaved notes that a snapshot could not be saved. When the disk is in trouble, many fail at
+// each checkpoint; only the first one is logged.
+func (c *core) notSaved(e *stream, err error) {
+	if errors.Is(err, ErrInvalid) {
 		c.log.Error("snapshot not saved", "stream", string(e.name), "err", err)
-	case !c.unsaved:
-		c.unsaved = true
+		return
+	}
+	first := len(c.unsaved) == 0
+	c.unsaved[e] = true
+	if first {
 		c.log.Error("snapshots cannot be saved; the journal keeps what is in them", "stream", string(e.name), "err", err)
 	}
 }
 
-func (c *core) logSaved() {
-	if c.unsaved {
-		c.unsaved = false
-		c.log.Info("snapshots can be saved again")
+// saved notes that a stream's snapshot is saved, or not wanted any more. On a nearly full disk
+// small snapshots are saved while large ones fail: it is over when none is left that failed.
+func (c *core) saved(e *stream) {
+	if c.unsaved[e] {
+		delete(c.unsaved, e)
+		if len(c.unsaved) == 0 {
+			c.log.Info("snapshots can be saved again")
+		}
 	}
 }
 

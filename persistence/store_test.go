@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -363,5 +364,43 @@ func TestAReadIsAnsweredWhereItsAnswerCrashes(t *testing.T) {
 		}
 	case <-time.After(patience):
 		t.Error("there is no answer")
+	}
+}
+
+// TestSnapshotTroubleIsToldOnce has a disk on which the snapshots of two streams cannot be saved,
+// while those of a third one can.
+func TestSnapshotTroubleIsToldOnce(t *testing.T) {
+	const begins, ends = "snapshots cannot be saved", "snapshots can be saved again"
+	var log bytes.Buffer
+	var full atomic.Bool
+	w := open(t, Config{Log: slog.New(slog.NewTextHandler(&log, nil)), FS: &vfstest.Faulty{
+		FS: vfstest.NewMem(),
+		FailAt: func(op vfstest.Op, name string) error {
+			if op == vfstest.OpCreate && full.Load() && !strings.HasPrefix(name, "small/") && strings.Contains(name, "state") {
+				return syscall.ENOSPC
+			}
+			return nil
+		},
+	}})
+	save := func(s Stream) error {
+		return w.saveState(&SaveSnapshot{Stream: s, Seq: w.write(s, 1), State: stateAt(1)}).Err
+	}
+	full.Store(true)
+	for range 3 {
+		for _, s := range []Stream{"large", "doomed", "small"} {
+			if err := save(s); (err == nil) != (s == "small") {
+				t.Fatalf("%s: %v", s, err)
+			}
+		}
+	}
+	full.Store(false)
+	if err := save("large"); err != nil {
+		t.Fatal(err)
+	}
+	w.tell(&Append{Stream: "owner", Epoch: w.mustRecover("owner").Epoch, Event: event(1, `{}`), Drops: []Stream{"doomed"}, ReplyTo: w.owner})
+	w.until("owner", 1)
+	w.close()
+	if text := log.String(); strings.Count(text, begins) != 1 || strings.Count(text, ends) != 1 {
+		t.Errorf("want one line each for the begin and the end of the trouble:\n%s", text)
 	}
 }

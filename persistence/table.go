@@ -78,6 +78,7 @@ func (c *core) forgetIfIdle(e *stream) {
 	idle := e.epoch == 0 && e.pending == 0 && !e.busy && len(e.queue) == 0
 	if idle && len(e.locs) == 0 && !e.gone && !e.broken && len(e.undone) == 0 {
 		delete(c.table, e.name)
+		c.saved(e)
 	}
 }
 

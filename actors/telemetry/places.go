@@ -80,7 +80,7 @@ var places = map[handler]Place{
 	{"persistence", "beat"}:            {"persistence/checkpoint.go", 61, "(*core).beat"},
 	{"persistence", "checkpointDue"}:   {"persistence/checkpoint.go", 107, "(*core).timedCheckpoint"},
 	{"persistence", "gathering"}:       {"persistence/append.go", 49, "(*core).onGathering"},
-	{"persistence", "sweepDue"}:        {"persistence/table.go", 144, "(*core).sweepIdle"},
+	{"persistence", "sweepDue"}:        {"persistence/table.go", 145, "(*core).sweepIdle"},
 	{"persistence", "wake"}:            {"persistence/core.go", 124, "(*core).drain"},
 	{"provider", ""}:                   {"actors/provider.go", 262, "(*provider).Receive"},
 	{"provider", "Restarting"}:         {"actors/provider.go", 266, "(*provider).Receive"},
