@@ -307,7 +307,7 @@ func (c *core) keepTail(t tail) error {
 			if err := vfs.WriteSynced(c.files, name, t.data); err != nil {
 				return err
 			}
-			c.log.Warn("what a crash has left half written in the journal is kept aside", "file", name, "bytes", len(t.data))
+			c.log.Warn("what was left half written in the journal is kept aside", "file", name, "bytes", len(t.data))
 			return c.files.SyncDir(journalFolder)
 		}
 		if err != nil || bytes.Equal(kept, t.data) {
