@@ -155,6 +155,9 @@ func (w *writer) write(b *batch) error {
 	}
 	b.frame()
 	b.note(&b.as.Begun)
+	if err := w.makeRoom(int64(len(b.lines))); err != nil {
+		return err
+	}
 	if _, err := w.live.Write(b.lines); err != nil {
 		return err
 	}
@@ -162,6 +165,19 @@ func (w *writer) write(b *batch) error {
 	w.clearWay(int64(len(b.lines)))
 	defer b.note(&b.as.Synced)
 	return w.live.Sync()
+}
+
+// makeRoom puts zeros where a batch will go that does not fit into those that are there. A full
+// disk then refuses these, and no part of a batch that is refused stays in the journal.
+func (w *writer) makeRoom(bytes int64) error {
+	if bytes <= w.room {
+		return nil
+	}
+	if err := w.live.Ahead(bytes); err != nil {
+		return err
+	}
+	w.room = bytes
+	return nil
 }
 
 // How many zeros are written ahead at a time: as many as there are bytes in the segment, but

@@ -404,3 +404,31 @@ func TestSnapshotTroubleIsToldOnce(t *testing.T) {
 		t.Errorf("want one line each for the begin and the end of the trouble:\n%s", text)
 	}
 }
+
+// TestRefusedForAFullDiskIsNotThere stops a store whose disk has no room for the second event of
+// a batch, so that no new segment cuts off the first one.
+func TestRefusedForAFullDiskIsNotThere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var full atomic.Bool
+		disk := &vfstest.Faulty{FS: vfstest.NewMem(), Short: true, FailAt: func(op vfstest.Op, _ string) error {
+			if full.Load() && op&(vfstest.OpCreate|vfstest.OpWrite|vfstest.OpAhead) != 0 {
+				return syscall.ENOSPC
+			}
+			return nil
+		}}
+		w := open(t, Config{FS: disk})
+		seq := w.write("a", 1)
+		epoch := w.mustRecover("a").Epoch
+		full.Store(true)
+		w.post("a", epoch, seq, 1)
+		w.tell(&Append{Stream: "a", Epoch: epoch, Event: event(seq+2, `"`+strings.Repeat("x", 4*leastAhead)+`"`), ReplyTo: w.owner})
+		if no := hear[*Rejected](w); no.Seq != seq+1 {
+			t.Fatalf("rejected %+v", no)
+		}
+		w.close()
+		full.Store(false)
+		w = open(t, Config{FS: disk})
+		checkEvents(t, w.recover("a"), seq)
+		w.close()
+	})
+}
