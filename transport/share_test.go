@@ -274,8 +274,10 @@ func TestAnEndedConnectionGivesItsTurnsBackOnce(t *testing.T) {
 	for n := range aheadFrom {
 		f.out.Answer(f.request(t, n), actors.Done{})
 	}
-	f.request(t, aheadFrom)  // it has a turn
-	f.out.(*conn).giveBack() // as at its end, which the session hears of later
+	f.request(t, aheadFrom) // it has a turn
+	c := f.out.(*conn)
+	c.kill() // so that it makes no further request
+	c.giveBack()
 	s.mu.Lock()
 	late := f.got[aheadFrom:]
 	s.mu.Unlock()
