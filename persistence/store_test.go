@@ -399,6 +399,11 @@ func TestSnapshotTroubleIsToldOnce(t *testing.T) {
 	}
 	w.tell(&Append{Stream: "owner", Epoch: w.mustRecover("owner").Epoch, Event: event(1, `{}`), Drops: []Stream{"doomed"}, ReplyTo: w.owner})
 	w.until("owner", 1)
+	w.passUntil("the files of what has ended are gone", func() bool {
+		w.store.mu.Lock()
+		defer w.store.mu.Unlock()
+		return w.store.core.table["doomed"] == nil
+	})
 	w.close()
 	if text := log.String(); strings.Count(text, begins) != 1 || strings.Count(text, ends) != 1 {
 		t.Errorf("want one line each for the begin and the end of the trouble:\n%s", text)
