@@ -10,23 +10,24 @@ import (
 	"time"
 
 	"github.com/charmbracelet/x/termios"
-	"github.com/creack/pty"
+	"github.com/containerd/console"
 	xterm "golang.org/x/term"
 
 	"elemental/cmd/elemental/providertest"
+	"elemental/cmd/etttc/terminaltest"
 )
 
 // terminal is the program in a terminal, with somebody who types.
 type terminal struct {
 	*running
-	keys *os.File
+	keys console.Console
 }
 
 func (h *house) startTerminal(args ...string) *terminal {
 	h.t.Helper()
 	cmd := h.command(args...)
 	r := &running{h: h, cmd: cmd, out: providertest.NewLines(), err: providertest.NewLines(), exited: make(chan struct{})}
-	keys, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: 24, Cols: 80})
+	keys, err := terminaltest.StartIn(cmd, 80, 24)
 	h.must(err)
 	term := &terminal{r, keys}
 	go func() {
@@ -77,7 +78,7 @@ func (term *terminal) question(question string) {
 
 func (term *terminal) press(keys string) {
 	term.h.t.Helper()
-	if _, err := term.keys.WriteString(keys); err != nil {
+	if _, err := term.keys.Write([]byte(keys)); err != nil {
 		term.h.t.Fatal(err)
 	}
 }
@@ -278,7 +279,7 @@ func TestDumbTerminal(t *testing.T) {
 func (term *terminal) checkCooked() {
 	h := term.h
 	h.t.Helper()
-	keys, screen, err := pty.Open()
+	keys, screen, err := terminaltest.Open(80, 24)
 	h.must(err)
 	defer func() { _, _ = keys.Close(), screen.Close() }()
 	want, err := xterm.GetState(int(keys.Fd()))

@@ -20,8 +20,10 @@ import (
 	"time"
 
 	"github.com/charmbracelet/x/ansi/sixel"
-	"github.com/creack/pty"
+	"github.com/containerd/console"
 	xterm "golang.org/x/term"
+
+	"elemental/cmd/etttc/terminaltest"
 )
 
 const patienceOfTests = 60 * time.Second
@@ -39,7 +41,7 @@ type terminal struct {
 	screen *os.File      // the side that the program uses
 	shown  chan []byte   // all that was written to the terminal, once it is closed
 	asked  chan struct{} // closed when the terminal was asked
-	keys   *os.File
+	keys   console.Console
 }
 
 func startTerminal(t *testing.T, answer string) *terminal {
@@ -50,11 +52,8 @@ func startTerminal(t *testing.T, answer string) *terminal {
 // startTerminalOver starts a terminal that is reached over a line on which an answer takes that long.
 func startTerminalOver(t *testing.T, line time.Duration, answer string) *terminal {
 	t.Helper()
-	keys, screen, err := pty.Open()
+	keys, screen, err := terminaltest.Open(40, 12)
 	if err != nil {
-		t.Fatal(err)
-	}
-	if err := pty.Setsize(keys, &pty.Winsize{Rows: 12, Cols: 40}); err != nil {
 		t.Fatal(err)
 	}
 	term := &terminal{screen: screen, shown: make(chan []byte, 1), asked: make(chan struct{}), keys: keys}

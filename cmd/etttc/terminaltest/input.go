@@ -6,13 +6,12 @@ import (
 	"unicode/utf8"
 
 	"github.com/charmbracelet/x/ansi"
-	"github.com/creack/pty"
 )
 
 // send sends input to the program.
 func (t *Terminal) send(text string) {
 	t.t.Helper()
-	if _, err := t.pty.WriteString(text); err != nil {
+	if _, err := t.pty.Write([]byte(text)); err != nil {
 		t.t.Fatalf("%v; the screen:\n%s", err, t.Screen())
 	}
 }
@@ -120,7 +119,7 @@ func (t *Terminal) Resize(cols, rows int) {
 	t.mu.Lock()
 	t.vt.Resize(cols, rows)
 	t.mu.Unlock()
-	if err := pty.Setsize(t.pty, &pty.Winsize{Cols: uint16(cols), Rows: uint16(rows)}); err != nil { //nolint:gosec // small
+	if err := resize(t.pty, cols, rows); err != nil {
 		t.t.Fatal(err)
 	}
 }

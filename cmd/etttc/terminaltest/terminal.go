@@ -17,7 +17,7 @@ import (
 
 	"github.com/charmbracelet/x/ansi"
 	"github.com/charmbracelet/x/vt"
-	"github.com/creack/pty"
+	"github.com/containerd/console"
 )
 
 // Patience is how long each wait lasts at most. It only decides how long a failing test takes.
@@ -28,7 +28,7 @@ const Patience = time.Minute
 type Terminal struct {
 	t     testing.TB
 	cmd   *exec.Cmd
-	pty   *os.File
+	pty   console.Console
 	light bool
 
 	exited chan struct{} // closed when the program has ended and all of its output has been read
@@ -79,7 +79,7 @@ func start(t testing.TB, light bool, cols, rows int, program string, args, env [
 		"GORACE=atexit_sleep_ms=0", // otherwise the race detector makes each exit wait for a second
 	}, env...)
 	var err error
-	if term.pty, err = pty.StartWithSize(term.cmd, &pty.Winsize{Cols: uint16(cols), Rows: uint16(rows)}); err != nil { //nolint:gosec // small
+	if term.pty, err = StartIn(term.cmd, cols, rows); err != nil {
 		t.Fatal(err)
 	}
 	go term.reply()
@@ -255,8 +255,13 @@ func (t *Terminal) Signal(sig os.Signal) {
 
 // close ends the program if it still runs, and looks for signs of trouble in its output.
 func (t *Terminal) close() {
-	_ = t.cmd.Process.Signal(syscall.SIGKILL) // fails only if the program has ended
-	<-t.exited
+	_ = syscall.Kill(-t.cmd.Process.Pid, syscall.SIGKILL) // also what a shell started; fails only if all have ended
+	select {
+	case <-t.exited:
+	case <-time.After(Patience):
+		t.t.Errorf("somebody still has the terminal %v after the program was killed", Patience)
+		return // reading it cannot be given up
+	}
 	_ = t.pty.Close()
 	if answers, ok := t.vt.InputPipe().(interface{ Close() error }); ok {
 		_ = answers.Close() // ends reply; the emulator's own Close would race with it
