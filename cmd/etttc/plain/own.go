@@ -20,7 +20,7 @@ type own struct {
 	changed *sync.Cond
 	flying  bool             // a post is under way, so it is not known yet whether a message is ours
 	unheard []client.Message // own posts that have not come back, in the order in which they will
-	ended   bool             // no more messages will come back
+	ended   bool             // nobody waits any more for messages to come back
 }
 
 func newOwn(user string) *own {
@@ -77,10 +77,11 @@ func same(mine, came client.Message) bool {
 	return mine.Index == came.Index && mine.Time.Equal(came.Time)
 }
 
-// end is called when no more messages will come back, so that nobody waits for them.
+// end is called when the subscription ends, so that nobody waits for messages. One that has come
+// already may still be asked about, so own posts are kept.
 func (o *own) end() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.ended, o.unheard = true, nil
+	o.ended = true
 	o.changed.Broadcast()
 }

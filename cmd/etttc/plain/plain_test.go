@@ -145,8 +145,22 @@ func TestOwnIsBounded(t *testing.T) {
 	o.is(client.Message{Index: 0, Author: "alice"})
 	<-begun
 	o.end()
-	if len(o.unheard) != 0 {
+	o.begin() // waits for nobody
+	kept := len(o.unheard)
+	if o.finish(client.Message{Index: mostUnheard, Author: "alice"}, true); len(o.unheard) != kept {
 		t.Error("posts are kept after the end")
+	}
+}
+
+// A message that came before the end is asked about after it, if a command ends the subscription at
+// that moment.
+func TestOwnAfterTheEnd(t *testing.T) {
+	o := newOwn("alice")
+	o.begin()
+	o.finish(client.Message{Index: 0, Author: "alice"}, true)
+	o.end()
+	if !o.is(client.Message{Index: 0, Author: "alice"}) {
+		t.Error("this program's own post is taken for another's")
 	}
 }
 
