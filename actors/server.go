@@ -388,9 +388,10 @@ func (s *server) replay(e persistence.Event) error {
 	return err
 }
 
-// recovered pays the debts that a crash may have left. If there is no such server, the actor
-// leaves.
+// recovered refuses those who wait for a change that turned out not to be on disk, and pays the
+// debts that a crash may have left. If there is no such server, the actor leaves.
 func (s *server) recovered(ctx actor.Context) {
+	s.refuseAskers(ctx, s.committed+1, OutcomeUnknown)
 	s.tick.start(ctx, s.node.sweepEvery())
 	s.spareChannels(ctx)
 	s.endAgain(ctx)

@@ -77,3 +77,68 @@ func refuseWhileReading(t *testing.T, full bool) {
 		t.Errorf("there are %v", reply)
 	}
 }
+
+// TestAChangeThatIsLostBehindARefusedOneIsNotDone has a change of membership on its way to a disk
+// that fails, when there is no room for another change of the same server behind it.
+func TestAChangeThatIsLostBehindARefusedOneIsNotDone(t *testing.T) {
+	for name, tt := range map[string]struct {
+		change  any
+		byAlice bool
+		members string // afterwards
+	}{
+		"join":   {JoinServer{"s", ""}, false, "[alice carol]"},
+		"leave":  {LeaveServer{"s"}, true, "[alice carol]"},
+		"delete": {DeleteServer{"s", ""}, true, "[alice carol]"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) { loseChange(t, tt.change, tt.byAlice, tt.members) })
+		})
+	}
+}
+
+func loseChange(t *testing.T, change any, byAlice bool, members string) {
+	var sick atomic.Bool
+	synced := make(chan struct{})
+	journal := func(op vfstest.Op, name string) bool {
+		return op == vfstest.OpSync && strings.HasPrefix(name, "journal/") && sick.Load()
+	}
+	files := &vfstest.Faulty{FS: vfstest.NewMem()}
+	files.Before = func(op vfstest.Op, name string) {
+		if journal(op, name) {
+			<-synced
+		}
+	}
+	files.FailAt = func(op vfstest.Op, name string) error {
+		if journal(op, name) {
+			return syscall.EIO
+		}
+		return nil
+	}
+	p := startNode(t, persistence.Config{FS: files, MaxWaitingRecords: 1}, nil)
+	alice, bob, carol := enter(t, p, "alice"), enter(t, p, "bob"), enter(t, p, "carol")
+	alice.ask(CreateServer{"s", ""})
+	carol.ask(JoinServer{"s", ""})
+	asker, other := bob, any(LeaveServer{"s"})
+	if byAlice {
+		asker = alice
+	}
+	if _, ends := change.(DeleteServer); ends {
+		other = CreateServer{"s", ""}
+	}
+	sick.Store(true)
+	asker.send(change)
+	synctest.Wait()
+	if reply := carol.ask(other); codeOf(reply) != Busy {
+		t.Fatalf("the change behind it: %v", reply)
+	}
+	begun := time.Now()
+	close(synced)
+	if reply := asker.hear(); codeOf(reply) != OutcomeUnknown || time.Since(begun) >= time.Second {
+		t.Errorf("heard %v after %v", reply, time.Since(begun))
+	}
+	sick.Store(false)
+	time.Sleep(time.Second) // in which the disk is tried again
+	if got := namesOf(carol.ask(ServerMembers{"s"}).(Members)); got != members {
+		t.Errorf("members %s", got)
+	}
+}
