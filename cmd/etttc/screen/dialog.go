@@ -18,6 +18,7 @@ type dialog struct {
 	refusal string // why what was entered before was refused, or ""
 
 	command *commands.Command // the command whose arguments are asked for; nil for the login
+	place   commands.Place    // where the command was entered
 	args    []string          // the arguments that the command had already
 
 	busy  bool      // the user is still typing something else, so the dialog takes no keys yet
@@ -85,8 +86,8 @@ func (d *dialog) paused(now time.Time) {
 	}
 }
 
-func argsDialog(c *commands.Command, args []string, missing []commands.Arg) *dialog {
-	d := &dialog{title: "/" + c.Name, command: c, args: args}
+func argsDialog(c *commands.Command, place commands.Place, args []string, missing []commands.Arg) *dialog {
+	d := &dialog{title: "/" + c.Name, command: c, place: place, args: args}
 	for _, arg := range missing {
 		if arg.Kind == commands.Secret {
 			d.fields = append(d.fields, newSecret(arg.Ask))
@@ -169,12 +170,21 @@ func (m *model) nextField() tea.Cmd {
 	if d.command == nil {
 		return m.loginFilled()
 	}
+	return m.argsFilled()
+}
+
+func (m *model) argsFilled() tea.Cmd {
+	d := m.dialog
 	args := d.args
 	for _, f := range d.fields {
 		args = append(args, f.Value())
 	}
+	from := d.place
+	if d.command.Moves {
+		from = m.at // who asks to go elsewhere goes there, also if the place was deleted meanwhile
+	}
 	m.dialog = nil
-	return m.runCommand(d.command, args)
+	return m.runCommand(d.command, d.place, args, from)
 }
 
 func (m *model) loginFilled() tea.Cmd {

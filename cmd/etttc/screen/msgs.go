@@ -77,7 +77,8 @@ type (
 	}
 	// retryMsg: the first message in the outbox may be tried again.
 	retryMsg struct{ id int64 }
-	// ranMsg tells what a command did. aside says that no other line waited for it.
+	// ranMsg tells what a command did. aside says that no other line waited for it. If it leads
+	// to another place, who is in the place at goes along.
 	ranMsg struct {
 		aside   bool
 		at      commands.Place

@@ -210,10 +210,11 @@ func (n *net) retry(id int64) tea.Cmd {
 	return tea.Tick(time.Second, func(time.Time) tea.Msg { return retryMsg{id} })
 }
 
-func (n *net) run(c *commands.Command, at commands.Place, args []string, aside bool) tea.Cmd {
+// run runs a command in a place, and adds what it did to the message ran.
+func (n *net) run(c *commands.Command, at commands.Place, args []string, ran ranMsg) tea.Cmd {
 	return n.within(commandTime, func(ctx context.Context) tea.Msg {
-		outcome, err := c.Run(ctx, n.who, at, args)
-		return ranMsg{aside, at, outcome, err}
+		ran.outcome, ran.err = c.Run(ctx, n.who, at, args)
+		return ran
 	})
 }
 

@@ -147,3 +147,36 @@ func TestPagesOfAProviderThatSendsFew(t *testing.T) {
 		}
 	}
 }
+
+// obedient starts a provider that does whatever it is asked to, and tells of the commands that
+// change something: the call, the server and the name.
+func obedient(t *testing.T) (addr string, wires <-chan string) {
+	t.Helper()
+	listener, err := stdnet.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listener.Close() })
+	changes := make(chan string, 8)
+	go func() {
+		conn, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		defer func() { _ = conn.Close() }()
+		for requests := json.NewDecoder(conn); ; {
+			var r struct {
+				Call, ServerName, Name string
+				ID                     json.Number
+			}
+			if requests.Decode(&r) != nil {
+				return
+			}
+			if strings.HasPrefix(r.Call, "create") || strings.HasPrefix(r.Call, "delete") {
+				changes <- r.Call + " " + r.ServerName + " " + r.Name
+			}
+			_, _ = fmt.Fprintf(conn, `{"resp":true,"servers":["fresh"],"channels":["general"],"id":%s}`, r.ID) // it does not matter if the client has gone
+		}
+	}()
+	return listener.Addr().String(), changes
+}

@@ -127,7 +127,7 @@ func (m *model) pump() tea.Cmd {
 		next := m.lines.waiting[0]
 		m.lines.waiting = slices.Clone(m.lines.waiting[1:])
 		if commands.IsCommand(next.text) {
-			cmds = append(cmds, m.command(next.text))
+			cmds = append(cmds, m.command(next))
 		} else {
 			cmds = append(cmds, m.say(next))
 		}

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	tea "charm.land/bubbletea/v2"
+
 	"elemental/client"
 	"elemental/cmd/etttc/commands"
 )
@@ -146,5 +148,61 @@ func TestChannelIsBoundedWhileItWaitsForHistory(t *testing.T) {
 	}
 	if n := len(u.sees("message 1000.").m.here().history.messages); n > mostKept {
 		t.Errorf("%d messages are held", n)
+	}
+}
+
+// does runs what Update has returned and gives the model the outcomes of commands.
+func (u *user) does(cmd tea.Cmd) {
+	if cmd == nil {
+		return
+	}
+	switch msg := cmd().(type) {
+	case tea.BatchMsg:
+		for _, each := range msg {
+			u.does(each)
+		}
+	case ranMsg:
+		u.gets(msg)
+	}
+}
+
+// A command that had to wait, or whose dialog was open, is done where it was entered, wherever the
+// user is by then.
+func TestCommandRunsWhereItWasEntered(t *testing.T) {
+	to, wires := obedient(t)
+	who, err := client.Dial(t.Context(), to, client.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(who.Close)
+	gone := unsubscribedMsg{"gophers", &client.Refusal{Code: client.ServerGone, Reason: "server was deleted"}}
+	there, fresh := commands.Place{Server: "rustaceans", Channel: "general"}, commands.Place{Server: "fresh", Channel: "general"}
+	for name, c := range map[string]struct {
+		enter func(u *user) tea.Msg // returns what makes the command run
+		wire  string
+		at    commands.Place // where the user is afterwards
+	}{
+		"it waited for another command": {func(u *user) tea.Msg {
+			u.types("/listchannels").presses("enter").types("/deletechannel news").presses("enter", "ctrl+n", "ctrl+n")
+			return ranMsg{at: general}
+		}, "deletechannel gophers news", there},
+		"its server was deleted while it asked": {func(u *user) tea.Msg {
+			u.types("/deletechannel").presses("enter").gets(gone).types("general")
+			return keyNamed("enter")
+		}, "deletechannel gophers general", there},
+		"it leads elsewhere": {func(u *user) tea.Msg {
+			u.types("/createserver").presses("enter").gets(gone).types("fresh").presses("enter")
+			return keyNamed("enter")
+		}, "createserver fresh ", fresh},
+	} {
+		t.Run(name, func(t *testing.T) {
+			u := alice(t, 80, 24).page(0)
+			u.m.net = &net{ctx: t.Context(), who: who}
+			_, cmd := u.m.Update(c.enter(u))
+			u.does(cmd)
+			if wire := <-wires; wire != c.wire || u.m.at != c.at {
+				t.Errorf("%q is sent, the user is in %v", wire, u.m.at)
+			}
+		})
 	}
 }

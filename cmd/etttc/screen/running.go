@@ -10,24 +10,26 @@ import (
 	"elemental/cmd/etttc/commands"
 )
 
-// command runs a command line. If arguments are missing, it opens a dialog that asks for them
-// first.
-func (m *model) command(text string) tea.Cmd {
-	c, args, err := commands.Parse(text)
+// command runs a command line, in the place where it was entered: the user may have gone elsewhere
+// while it waited. If arguments are missing, it opens a dialog that asks for them first.
+func (m *model) command(l line) tea.Cmd {
+	c, args, err := commands.Parse(l.text)
 	if err != nil {
 		m.tell(warns, commands.Explain(err))
 		return nil
 	}
-	if missing := c.Missing(args, m.at); len(missing) > 0 {
-		m.dialog = argsDialog(c, args, missing)
+	if missing := c.Missing(args, l.at); len(missing) > 0 {
+		m.dialog = argsDialog(c, l.at, args, missing)
 		return nil
 	}
-	return m.runCommand(c, args)
+	return m.runCommand(c, l.at, args, l.at)
 }
 
-func (m *model) runCommand(c *commands.Command, args []string) tea.Cmd {
+// runCommand runs a command in the place at. If it leads to another place, it takes along who is
+// in the place from by then.
+func (m *model) runCommand(c *commands.Command, at commands.Place, args []string, from commands.Place) tea.Cmd {
 	m.lines.running = "/" + c.Name
-	return m.net.run(c, m.at, args, false)
+	return m.net.run(c, at, args, ranMsg{at: from})
 }
 
 // doing reports whether one of these commands is under way. Then what it causes is no news to the
@@ -48,7 +50,7 @@ func (m *model) runAtOnce(text string) (tea.Cmd, bool) {
 	if err != nil || !atOnce[c.Name] {
 		return nil, false
 	}
-	return m.net.run(c, m.at, args, true), true
+	return m.net.run(c, m.at, args, ranMsg{at: m.at, aside: true}), true
 }
 
 // ran takes in the outcome of a command.
