@@ -111,6 +111,46 @@ func TestNobodyReads(t *testing.T) {
 	}
 }
 
+// A program whose output is not read for a while, though it could be, ends at the first signal.
+func TestSignalWhileNobodyReads(t *testing.T) {
+	h := newHouse(t)
+	bob := h.login("bob", bobPassword)
+	cmd := h.command(h.asAlice("--json", "--follow")...)
+	reader, writer, err := os.Pipe()
+	h.must(err)
+	defer func() { _ = reader.Close() }()
+	fill(t, writer)
+	cmd.Stdout = writer
+	r := h.startCommand(cmd)
+	r.write("hello")
+	sub, err := bob.SubscribeFrom(h.ctx(), "demo", "general", 0)
+	h.must(err)
+	<-sub.Events() // by now it prints
+	r.signal(syscall.SIGTERM)
+	if code := r.code(); code != 143 {
+		t.Errorf("exit code %d", code)
+	}
+}
+
+// fill fills a pipe.
+func fill(t *testing.T, pipe *os.File) {
+	t.Helper()
+	raw, err := pipe.SyscallConn()
+	if err == nil {
+		err = raw.Write(func(fd uintptr) bool {
+			for size := 64 << 10; size > 0; size /= 2 {
+				for full := error(nil); full == nil; { // it is not blocking yet
+					_, full = syscall.Write(int(fd), make([]byte, size))
+				}
+			}
+			return true
+		})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // After a signal, the post that is under way can still be acknowledged, if that comes soon.
 func TestSignalWaitsForPost(t *testing.T) {
 	h := newHouse(t)

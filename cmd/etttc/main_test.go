@@ -229,7 +229,10 @@ func (h *house) startCommand(cmd *exec.Cmd) *running {
 			h.t.Fatal(err)
 		}
 	}
-	cmd.Stdout, cmd.Stderr = r.out, r.err
+	if cmd.Stdout == nil {
+		cmd.Stdout = r.out
+	}
+	cmd.Stderr = r.err
 	h.must(cmd.Start())
 	go func() {
 		_ = cmd.Wait() // its result is in ProcessState

@@ -59,6 +59,9 @@ var errNobody = errors.New("nobody answers")
 // grace is how long a post that is under way may still take when the program is to end.
 const grace = 5 * time.Second
 
+// lastPrint is how long what is still to be printed may take when the program is to end.
+const lastPrint = time.Second
+
 // session is one run of the line mode.
 type session struct {
 	c           Config
@@ -102,9 +105,7 @@ func Run(ctx context.Context, c Config) error {
 	if who := s.toClose.Load(); who != nil {
 		who.Close()
 	}
-	told()
-	s.ask.hold.end()
-	return errors.Join(s.verdict(err), s.out.broken())
+	return errors.Join(s.verdict(err), s.printed(ctx, told))
 }
 
 func newSession(c Config) *session {
@@ -166,6 +167,28 @@ func (s *session) windUp(ctx context.Context) error {
 		return fmt.Errorf("%w; %w", cause, s.unacknowledged(line))
 	}
 	return cause
+}
+
+// printed waits until all is told and printed, and returns the first error of printing. When ctx
+// has ended it waits only up to lastPrint, since the reader of the output may have stopped reading.
+func (s *session) printed(ctx context.Context, told func()) error {
+	done := make(chan error, 1)
+	go func() {
+		told()
+		s.ask.hold.end()
+		done <- s.out.broken()
+	}()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(lastPrint):
+		return nil
+	}
 }
 
 // unacknowledged returns an error that says from which line on the input has to be given again.
