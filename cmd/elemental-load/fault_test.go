@@ -1,6 +1,9 @@
 package main_test
 
 import (
+	"encoding/json"
+	"io"
+	"net"
 	"strings"
 	"testing"
 
@@ -74,5 +77,40 @@ func TestNoFault(t *testing.T) {
 	}
 	if lost := operation(t, r, "connection"); lost.Failed != 1 {
 		t.Errorf("lost connections: %+v", lost)
+	}
+}
+
+// TestProviderCannotSteer: what a provider says cannot steer the terminal, also where the run
+// ends with it.
+func TestProviderCannotSteer(t *testing.T) {
+	t.Parallel()
+	socket, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = socket.Close() })
+	go refuseAll(socket, `"no\u001b]0;title\u0007\u001b[2J\u202e"`)
+	_, run := load(t, 1, "chat", "--address="+socket.Addr().String(), "--clients=2", "--plain")
+	if said := run.stderr.Text(); strings.ContainsAny(said, "\x1b\a\u202e") || !strings.Contains(said, "its name: no") {
+		t.Errorf("%q", said)
+	}
+}
+
+// refuseAll answers every request with that reason, in JSON.
+func refuseAll(socket net.Listener, reason string) {
+	for {
+		conn, err := socket.Accept()
+		if err != nil {
+			return
+		}
+		go func() {
+			defer func() { _ = conn.Close() }()
+			in := json.NewDecoder(conn)
+			for request := struct{}{}; in.Decode(&request) == nil; {
+				if _, err := io.WriteString(conn, `{"resp":false,"reason":`+reason+"}\n"); err != nil {
+					return
+				}
+			}
+		}()
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 
+	"elemental/client/visible"
 	"elemental/cmd/elemental-load/crew"
 	"elemental/cmd/internal/cli"
 )
@@ -44,7 +45,8 @@ func command(args []string) int {
 	return code
 }
 
-// complain prints an error, on one line.
+// complain prints an error, on one line. Words of the provider in it cannot control the
+// terminal.
 func complain(err error) {
-	fmt.Fprintln(os.Stderr, "elemental-load:", cli.OneLine(err))
+	fmt.Fprintln(os.Stderr, "elemental-load:", visible.Line(cli.OneLine(err)))
 }
