@@ -251,8 +251,11 @@ func (r *Result) generated() []string {
 // apart reports whether the uncorrected latencies differ from the corrected ones so much
 // that both are worth showing.
 func (o *Operation) apart() bool {
+	return o.Uncorrected.Count > 0 && (far(o.Corrected.P99, o.Uncorrected.P99) || far(o.Corrected.Max, o.Uncorrected.Max))
+}
+
+// far tells whether an uncorrected latency is far below the corrected one.
+func far(corrected, uncorrected float64) bool {
 	const tenth = 0.1
-	differ := func(corrected, uncorrected float64) bool { return corrected-uncorrected > tenth*corrected }
-	return o.Uncorrected.Count > 0 &&
-		(differ(o.Corrected.P99, o.Uncorrected.P99) || differ(o.Corrected.Max, o.Uncorrected.Max))
+	return corrected-uncorrected > tenth*corrected
 }

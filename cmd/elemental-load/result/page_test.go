@@ -31,7 +31,7 @@ func TestPageSaysEverything(t *testing.T) {
 		"9,000 300/s 36 4 corrected 17.7 ms 913 µs", "uncorrected 1.0 ms 893 µs 1.6 ms 1.9 ms 2.9 ms 6.0 ms 8.3 ms 12.8 ms", "login 0 0/s 0 0 corrected – –",
 		"busy, try again busy 36", "the connection ended before the answer 4", "9,558 of 9,560 acknowledged messages", "CPU 61.0% of a core", "in 99% of all cases less than",
 		"chat (weight 5), poll (weight 1)", "100/s to 360/s for 12s, then 360/s for 20s", "AMD EPYC 7B13, 2 cores", "each slows the other", "--mix chat=5,poll=1",
-		"The two differ (p99 702 ms and 2.9 ms", "Plots by uPlot", "Copyright (c) 2022 Leon Sorokin",
+		"p99 702 ms and 2.9 ms, max 1.0 s and 12.8 ms)", "Plots by uPlot", "Copyright (c) 2022 Leon Sorokin",
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("it does not say %q", want)
@@ -140,5 +140,33 @@ func TestCurves(t *testing.T) {
 	}
 	if last := p.OneIn[len(p.OneIn)-1]; last != 1000 || !slices.IsSorted(p.OneIn) {
 		t.Errorf("the curve goes to %v", last)
+	}
+}
+
+// The two curves are said to be the same only if they are, and the provider is blamed only for
+// what is known to be its fault.
+func TestCurvesAreExplained(t *testing.T) {
+	const own = "or for the generator itself, which was at most 217 ms late."
+	same := Latency{Count: 100, P50: 4, P90: 5, P95: 60, P99: 80, Max: 130}
+	later := func(l Latency, change func(*Latency)) Latency {
+		change(&l)
+		return l
+	}
+	for want, of := range map[string]struct {
+		model     plan.Model
+		corrected Latency
+	}{
+		"practically the same": {plan.Open, same},
+		"The two differ (p99 195 ms and 80.0 ms): what was due had to wait before it was sent: for the provider, for a free client or connection, " + own: {
+			plan.Open, later(same, func(l *Latency) { l.P99 = 195 })},
+		"The two differ (p50 5.6 ms and 4.0 ms, p90 13.1 ms and 5.0 ms, p95 82.9 ms and 60.0 ms): what was due had to wait": {
+			plan.Open, later(same, func(l *Latency) { l.P50, l.P90, l.P95 = 5.6, 13.1, 82.9 })},
+		"max 1.0 s and 130 ms): what was due had to wait": {plan.Closed, later(same, func(l *Latency) { l.Max = 1000 })},
+		"while the provider stalled, the clients waited":  {plan.Closed, later(same, func(l *Latency) { l.Max, l.Count = 1000, 300 })},
+	} {
+		r := &Result{Plan: plan.Plan{Model: of.model}, Generator: Generator{Late: Latency{Count: 1, Max: 217}}}
+		if got := r.saidOfCurves(&Operation{Corrected: of.corrected, Uncorrected: same}); !strings.Contains(got, want) {
+			t.Errorf("%q, wanted %q", got, want)
+		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 
@@ -192,20 +193,34 @@ func curve(h *hdrhistogram.Histogram, oneIn points) points {
 	return values
 }
 
-// saidOfCurves explains the two curves of an operation.
+// saidOfCurves explains the two curves of an operation. Only the requests that the closed
+// model has put in are known to be missing because of the provider: everything else that
+// was sent late may have waited for the generator itself.
 func (r *Result) saidOfCurves(o *Operation) string {
-	if o.Corrected.Count == 0 {
+	c, u := &o.Corrected, &o.Uncorrected
+	if c.Count == 0 {
 		return "Nothing was measured."
 	}
-	if !o.apart() {
+	var differ []string
+	add := func(name string, corrected, uncorrected float64) {
+		if u.Count > 0 && far(corrected, uncorrected) {
+			differ = append(differ, fmt.Sprintf("%s %s and %s", name, latency(corrected), latency(uncorrected)))
+		}
+	}
+	add("p50", c.P50, u.P50)
+	add("p90", c.P90, u.P90)
+	add("p95", c.P95, u.P95)
+	add("p99", c.P99, u.P99)
+	add("max", c.Max, u.Max)
+	if differ == nil {
 		return "Corrected and uncorrected are practically the same: hardly anything had to wait for something else before it could be sent."
 	}
-	figures := fmt.Sprintf("The two differ (p99 %s and %s, max %s and %s): ",
-		latency(o.Corrected.P99), latency(o.Uncorrected.P99), latency(o.Corrected.Max), latency(o.Uncorrected.Max))
-	if r.Plan.Model == plan.Closed {
+	figures := "The two differ (" + strings.Join(differ, ", ") + "): "
+	if r.Plan.Model == plan.Closed && c.Count > u.Count {
 		return figures + "while the provider stalled, the clients waited and sent nothing, so that one slow answer stands for many. " +
 			"The corrected curve has the requests that were missing put in; judge by it."
 	}
-	return figures + "while the provider stalled, what was due had to wait before it was sent. " +
+	return figures + fmt.Sprintf("what was due had to wait before it was sent: for the provider, for a free client or connection, "+
+		"or for the generator itself, which was at most %s late. ", latency(r.Generator.Late.Max)) +
 		"Corrected counts that wait, as a user would; uncorrected hides it."
 }
