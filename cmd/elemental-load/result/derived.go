@@ -108,13 +108,14 @@ const (
 	phaseEnd    = "end" // a last second that is cut short, and the wait for late answers
 )
 
+const leeway = 0.05 // in seconds: measured times never meet the plan exactly
+
 // phase is the phase that a second belongs to.
 func (r *Result) phase(second int) string {
-	const slack = 0.05 // in seconds: measured times never meet the plan exactly
 	switch {
-	case float64(second) < math.Ceil(r.Warmup-slack):
+	case float64(second) < math.Ceil(r.Warmup-leeway):
 		return phaseWarmup
-	case float64(second)+1 <= min(r.Warmup+r.Duration, r.Plan.Length().Seconds())+slack:
+	case float64(second)+1 <= min(r.Warmup+r.Duration, r.Plan.Length().Seconds())+leeway:
 		return phaseLoad
 	default:
 		return phaseEnd

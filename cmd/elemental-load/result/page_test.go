@@ -170,3 +170,29 @@ func TestCurvesAreExplained(t *testing.T) {
 		}
 	}
 }
+
+// A last second that was cut short is drawn with no rate, and a provider that has ended with
+// no memory and no CPU: they would look like a fall to nothing.
+func TestPlotsShowOnlyWhatIsKnown(t *testing.T) {
+	r := load(t, "steady")
+	r.Seconds = append(r.Seconds, Second{Second: 22, Scheduled: 1, Started: 1, Connections: 50, Operations: map[string]Slice{"post": {Done: 1, Max: 2}}})
+	p := must(r.plots())
+	last := len(p.Seconds) - 1
+	for name, line := range map[string]points{"due": p.Scheduled, "begun": p.Started, "post": p.Operations[0].Done, "delivered": p.Operations[1].Done, "CPU": p.CPU, "memory": p.Memory} {
+		if math.IsNaN(line[last-1]) || !math.IsNaN(line[last]) {
+			t.Errorf("%s ends with %v", name, line[last-1:])
+		}
+	}
+	if p.Operations[0].Max[last] != 2 || p.Connections[last] != 50 {
+		t.Errorf("what is known of it is not drawn: %v, %v", p.Operations[0].Max[last], p.Connections[last])
+	}
+	var csv strings.Builder
+	if err := writeSeconds(&csv, r); err != nil || !strings.Contains(csv.String(), "\n22,end,1,1,0,0,50,0,,,1,") {
+		t.Errorf("%v\n%s", err, csv.String())
+	}
+	r = load(t, "closed")
+	r.Seconds = append(r.Seconds, Second{Second: 10})
+	if p = must(r.plots()); p.Scheduled != nil || p.Failed != nil {
+		t.Errorf("drawn although there is nothing: %v, %v", p.Scheduled, p.Failed)
+	}
+}

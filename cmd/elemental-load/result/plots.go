@@ -130,9 +130,9 @@ func (r *Result) plotting(o *Operation, column func(func(stretch) float64) point
 	return p, nil
 }
 
-// unlessZero returns nil if every value is zero, since there is nothing to draw then.
+// unlessZero returns nil if every known value is zero, since there is nothing to draw then.
 func (p points) unlessZero() points {
-	if slices.ContainsFunc(p, func(v float64) bool { return v != 0 }) {
+	if slices.ContainsFunc(p, func(v float64) bool { return v != 0 && !math.IsNaN(v) }) {
 		return p
 	}
 	return nil

@@ -9,7 +9,7 @@ import (
 // writeSeconds writes seconds.csv, a line for each second of the run: the columns that
 // all operations share, then four columns for each operation. What is not known is left
 // empty, so that it is not taken for zero: the latencies if nothing was done, the
-// provider's figures if its process is not known.
+// provider's figures if its process is not known or has ended.
 func writeSeconds(w io.Writer, r *Result) error {
 	names := fileNames(r.Operations)
 	out := csv.NewWriter(w)
@@ -39,7 +39,7 @@ func secondsLine(r *Result, s Second) []string {
 	figure := func(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
 	line := []string{strconv.Itoa(s.Second), r.phase(s.Second), count(s.Scheduled), count(s.Started),
 		count(s.Refused), count(s.Failed), strconv.Itoa(s.Connections), figure(s.LoadCPU)}
-	if r.Provider == nil {
+	if !r.usageKnown(s) {
 		line = append(line, "", "")
 	} else {
 		line = append(line, figure(s.CPU), count(s.Memory))

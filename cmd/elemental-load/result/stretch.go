@@ -30,7 +30,8 @@ func (x *stretch) of(name string) stretchOf {
 
 // stretches divides the seconds into stretches of that length. The last one may be
 // shorter. Counts and CPU are the mean of the seconds, p50 and p99 their median, and max,
-// memory and connections their maximum.
+// memory and connections their maximum. Of what was scheduled, started and done, a second
+// that was cut short tells no rate.
 func (r *Result) stretches(seconds []Second, length int) []stretch {
 	var all []stretch
 	for several := range slices.Chunk(seconds, length) {
@@ -41,17 +42,14 @@ func (r *Result) stretches(seconds []Second, length int) []stretch {
 
 func (r *Result) stretch(seconds []Second) stretch {
 	of := func(combine func([]float64) float64, figure func(Second) float64) float64 {
-		values := make([]float64, len(seconds))
-		for i, s := range seconds {
-			values[i] = figure(s)
-		}
-		return combine(values)
+		return combined(seconds, combine, figure)
 	}
+	whole := r.whole(seconds)
 	x := stretch{
 		begin:       seconds[0].Second,
 		length:      len(seconds),
-		scheduled:   of(mean, func(s Second) float64 { return float64(s.Scheduled) }),
-		started:     of(mean, func(s Second) float64 { return float64(s.Started) }),
+		scheduled:   combined(whole, mean, func(s Second) float64 { return float64(s.Scheduled) }),
+		started:     combined(whole, mean, func(s Second) float64 { return float64(s.Started) }),
 		refused:     of(mean, func(s Second) float64 { return float64(s.Refused) }),
 		fails:       of(mean, func(s Second) float64 { return float64(s.Failed) }),
 		connections: of(slices.Max, func(s Second) float64 { return float64(s.Connections) }),
@@ -60,36 +58,54 @@ func (r *Result) stretch(seconds []Second) stretch {
 		memory:      math.NaN(),
 		operations:  map[string]stretchOf{},
 	}
-	if r.Provider != nil {
-		x.cpu = of(mean, func(s Second) float64 { return s.CPU })
-		x.memory = of(slices.Max, func(s Second) float64 { return float64(s.Memory) })
+	if there := slices.DeleteFunc(slices.Clone(seconds), func(s Second) bool { return !r.usageKnown(s) }); len(there) > 0 {
+		x.cpu = combined(there, mean, func(s Second) float64 { return s.CPU })
+		x.memory = combined(there, slices.Max, func(s Second) float64 { return float64(s.Memory) })
 	}
 	for _, o := range r.Operations {
-		x.operations[o.Name] = stretchOfSlices(seconds, o.Name)
+		one := stretchOfSlices(seconds, o.Name)
+		one.done = combined(whole, mean, func(s Second) float64 { return float64(s.Operations[o.Name].Done) })
+		x.operations[o.Name] = one
 	}
 	return x
 }
 
-// stretchOfSlices combines an operation's figures. Its latencies are only those of
-// seconds in which something was done.
+func combined(seconds []Second, combine func([]float64) float64, figure func(Second) float64) float64 {
+	values := make([]float64, len(seconds))
+	for i, s := range seconds {
+		values[i] = figure(s)
+	}
+	return combine(values)
+}
+
+// whole are the seconds that were over when the load was.
+func (r *Result) whole(seconds []Second) []Second {
+	return slices.DeleteFunc(slices.Clone(seconds), func(s Second) bool { return float64(s.Second)+1 > r.Warmup+r.Duration+leeway })
+}
+
+// usageKnown tells whether a second says what the provider's process used. It does not once
+// that process has ended.
+func (r *Result) usageKnown(s Second) bool { return r.Provider != nil && s.Memory > 0 }
+
+// stretchOfSlices combines an operation's latencies: those of seconds in which something was
+// done.
 func stretchOfSlices(seconds []Second, name string) stretchOf {
-	var done float64
 	var p50, p99, most []float64
 	for _, s := range seconds {
 		x := s.Operations[name]
 		if x.Done == 0 {
 			continue
 		}
-		done += float64(x.Done)
 		p50, p99, most = append(p50, x.P50), append(p99, x.P99), append(most, x.Max)
 	}
-	all := stretchOf{done: done / float64(len(seconds)), p50: median(p50), p99: median(p99), max: math.NaN()}
+	all := stretchOf{p50: median(p50), p99: median(p99), max: math.NaN()}
 	if len(most) > 0 {
 		all.max = slices.Max(most)
 	}
 	return all
 }
 
+// mean is NaN if there are no values.
 func mean(values []float64) float64 {
 	var sum float64
 	for _, v := range values {
