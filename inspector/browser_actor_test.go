@@ -1,10 +1,12 @@
 package inspector_test
 
 import (
+	"fmt"
 	"net/url"
 	"testing"
 
 	"elemental/inspector/chromiumtest"
+	"elemental/transport/housetest"
 )
 
 // The page does not show as present what no longer comes: first a type of message of
@@ -28,5 +30,28 @@ func TestPageOfAnActorThatEnds(t *testing.T) {
 	}
 	if hint := chromiumtest.Evaluate[string](v, `document.querySelector(".state-json").previousElementSibling.textContent`); hint != "" {
 		t.Errorf("beside the state that is not there: %q", hint)
+	}
+}
+
+// After the provider was started anew, the page tells of the actor that there is now: how
+// long it lives, and its state. So it does if the state could not be asked for meanwhile.
+func TestPageOfAnActorOfAnotherRun(t *testing.T) {
+	s := open(t, housetest.Settings{}, nil)
+	const title = `[...document.querySelectorAll(".tile")].at(-1).title`
+	ctx := browser(t)
+	v, failed := s.visit(ctx, "actor?id=provider/router", looks{}), s.visit(ctx, "tree", looks{})
+	v.Await(title + ` !== "" && document.querySelector(".state-json .json-line") !== null`)
+	first := chromiumtest.Evaluate[string](v, title)
+	if err := s.stop(); err != nil {
+		t.Fatal(err)
+	}
+	failed.Run(`location.hash = "#actor?id=provider/router"`)
+	failed.Await(`document.querySelector(".state-json")?.textContent.startsWith("Its state cannot be had")`)
+
+	other := housetest.New(t, housetest.Settings{Inspect: true})
+	s.replaced().Serve(other.Provider, other.Listener, other.Store)
+	for _, v := range []*tab{v, failed} {
+		v.Await(title + `.startsWith("Since ")`)
+		v.Await(fmt.Sprintf(title+` !== %q && document.querySelector(".state-json .json-line") !== null`, first))
 	}
 }

@@ -30,6 +30,7 @@ class ActorView {
 	private readonly crowd = h("div", { class: "crowded", role: "status" });
 	private shown = ""; // the restarts that are drawn
 	private gone = false; // as far as the page says
+	private old = false; // the next stream may be of another run of the provider, or the state could not be had
 	private actor: Actor | null = null;
 
 	constructor(private readonly page: Page, private readonly id: string) {
@@ -44,6 +45,10 @@ class ActorView {
 				h("section", { class: "panel" }, h("div", { class: "bar" }, h("h2", null, "State"), ask), this.asked, this.state)));
 		this.drawTick({ id, depth: 0, busy: 0, rate: 0, types: null, restarts: null }, false);
 		this.closer.add(page.stream.on("actor", (tick) => tick.id === this.id && this.take(tick)));
+		this.closer.add(page.stream.on("hello", () => {
+			if (this.old) void this.ask();
+			this.old = true;
+		}));
 		this.closer.every(5000, () => this.drawLife());
 		void this.ask();
 	}
@@ -83,6 +88,7 @@ class ActorView {
 	}
 
 	private drawTrouble(error: unknown): void {
+		this.old = true;
 		if (error instanceof Trouble && error.status === 404) {
 			this.gone = true;
 			this.actor = null;
