@@ -97,6 +97,22 @@ func TestPageTellsOfItsFirstGap(t *testing.T) {
 	v.Fine()
 }
 
+// A stream for another view that comes only after a while leaves a gap too.
+func TestPageTellsOfASlowChange(t *testing.T) {
+	s := withLab(t)
+	v := s.visit(browser(t), "tree", looks{})
+	v.Run(`const real = window.fetch; let held = true;
+		window.fetch = (...all) => held && all[0].startsWith("/events") ? new Promise((go) => { window.go = () => { held = false; go(real(...all)); }; }) : real(...all);
+		location.hash = "#flow";`)
+	v.Await(`window.go !== undefined && document.querySelector(".state").textContent === "connecting"`)
+	v.Run(fmt.Sprintf(later, 20_000))
+	v.Run(`window.go()`)
+	v.Await(live)
+	v.Run(`location.hash = "#feed"`)
+	v.Await(`document.querySelector(".feed-row[data-what=gap] .detail")?.textContent.startsWith("The page was not connected for 2")`)
+	v.Fine()
+}
+
 // If the provider was replaced while nobody saw the page, the page tells which one it is.
 func TestPageOfAProviderReplacedUnseen(t *testing.T) {
 	s := withLab(t)

@@ -15,6 +15,7 @@ export class FeedLog {
 	unseen = 0; // troubles since the feed was last looked at
 	private next = 0;
 	private lostAt = 0;
+	private listened = false; // there was a stream before
 	private readonly listeners = new Set<() => void>();
 
 	constructor(stream: Stream) {
@@ -48,8 +49,10 @@ export class FeedLog {
 	// gap says where the page did not listen, so that silence is not taken for
 	// peace. A stream that is opened anew at once is none.
 	private gap(stream: Stream): void {
-		if (stream.state === "waiting" || stream.state === "hidden") this.lostAt ||= Date.now();
-		if (stream.state !== "live" || this.lostAt === 0) return;
+		if (stream.state !== "live" && (stream.state !== "connecting" || this.listened)) this.lostAt ||= Date.now();
+		if (stream.state !== "live") return;
+		this.listened = true;
+		if (this.lostAt === 0) return;
 		const away = Date.now() - this.lostAt;
 		this.lostAt = 0;
 		if (away < 1000) return;
