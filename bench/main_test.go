@@ -5,6 +5,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"log"
 	"os"
 	"os/exec"
@@ -105,6 +106,21 @@ func TestUsage(t *testing.T) {
 		if code := command(strings.Fields(arguments), &out, &out); code != want.code || !strings.Contains(out.String(), want.says) {
 			t.Errorf("%s: %d, %s", arguments, code, out.String())
 		}
+	}
+}
+
+// TestNobodyReads: if the table cannot be printed, the file of --json has the turns all the
+// same.
+func TestNobodyReads(t *testing.T) {
+	reader, writer := io.Pipe()
+	_ = reader.Close()
+	file, progress := filepath.Join(t.TempDir(), "results.json"), bytes.Buffer{}
+	if code := command(tiny(t.TempDir(), "--rows", "name64", "--json", file), writer, &progress); code != exitTrouble {
+		t.Errorf("exit code %d\n%s", code, progress.String())
+	}
+	results, err := readResults(file)
+	if err != nil || len(results.Rows) != 1 || len(results.Rows[0].Contestants) == 0 {
+		t.Errorf("%+v, %v\n%s", results, err, progress.String())
 	}
 }
 

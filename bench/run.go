@@ -59,13 +59,11 @@ func (o *runOptions) run(ctx context.Context, stdout, stderr io.Writer) (err err
 			break
 		}
 	}
-	if _, failed := io.WriteString(stdout, found.markdown()); failed != nil {
-		return errors.Join(err, failed)
-	}
-	if o.JSON != "" {
+	if o.JSON != "" { // first, since a reader of the output that has gone may end the program
 		err = errors.Join(err, found.save(o.JSON))
 	}
-	return err
+	_, failed := io.WriteString(stdout, found.markdown())
+	return errors.Join(err, failed)
 }
 
 // chosen are the rows that were asked for, in the order of rows.
