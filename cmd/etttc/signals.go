@@ -44,7 +44,7 @@ func endBySignal(fullScreen bool) (ctx context.Context, stop func()) {
 		cancel(&signalError{<-signals})
 		second := &signalError{<-signals}
 		if fullScreen {
-			_, _ = io.WriteString(os.Stdout, leaveScreen) // if this fails, there is nobody to tell
+			clearScreen()
 		}
 		restore()
 		os.Exit(second.code())
@@ -52,6 +52,20 @@ func endBySignal(fullScreen bool) (ctx context.Context, stop func()) {
 	return ctx, func() {
 		signal.Stop(signals)
 		restore()
+	}
+}
+
+// clearScreen makes the terminal leave the full screen. It gives up after a second: a terminal at
+// the other end of a dead connection takes nothing any more.
+func clearScreen() {
+	left := make(chan struct{})
+	go func() {
+		_, _ = io.WriteString(os.Stdout, leaveScreen) // if this fails, there is nobody to tell
+		close(left)
+	}()
+	select {
+	case <-left:
+	case <-time.After(time.Second):
 	}
 }
 
