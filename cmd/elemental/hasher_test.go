@@ -29,7 +29,7 @@ func (p *provider) haltHashers(t *testing.T) (goOn func()) {
 	t.Helper()
 	halted := p.hashers(t)
 	for _, pid := range halted {
-		if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		if err := providertest.Halt(pid); err != nil {
 			t.Fatal(err)
 		}
 	}

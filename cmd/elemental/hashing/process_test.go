@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"elemental/actors"
+	"elemental/cmd/elemental/providertest"
 )
 
 // TestMain is also what a Process starts, since the program that runs is this one.
@@ -109,7 +110,7 @@ func TestAProcessThatIsLostIsStartedAgain(t *testing.T) {
 func TestAProcessThatHangsIsGivenUp(t *testing.T) {
 	p, log := started(t)
 	works(t, p)
-	if err := p.child.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+	if err := providertest.Halt(p.child.cmd.Process.Pid); err != nil {
 		t.Fatal(err)
 	}
 	p.limit = 10 * time.Millisecond

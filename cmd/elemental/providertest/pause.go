@@ -14,15 +14,23 @@ import (
 // On Linux it has halted when Pause returns.
 func (p *Provider) Pause() {
 	p.t.Helper()
-	p.Signal(syscall.SIGSTOP)
 	p.paused = true
+	p.must(Halt(p.Pid()))
+}
+
+// Halt halts a process until it gets SIGCONT. On Linux it has halted when Halt
+// returns: the signal alone lets it work on for a moment.
+func Halt(pid int) error {
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		return fmt.Errorf("halt process %d: %w", pid, err)
+	}
 	for deadline := time.Now().Add(Patience); ; time.Sleep(time.Millisecond) { // a pace for looking
-		state, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.Pid()))
+		state, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 		if err != nil || bytes.Contains(state, []byte(") T ")) {
-			return // halted, or a system that does not tell
+			return nil // halted, or a system that does not tell
 		}
 		if time.Now().After(deadline) {
-			p.t.Fatal("the provider does not halt")
+			return fmt.Errorf("process %d does not halt", pid)
 		}
 	}
 }
