@@ -266,8 +266,9 @@ func (c *children) stayed(ctx actor.Context, name string) {
 		return
 	}
 	kid.resting, kid.missing, kid.used = false, false, c.now
-	for _, each := range kid.backlog {
-		ctx, msg := telemetry.Taken(ctx, each)
+	for len(kid.backlog) > 0 {
+		ctx, msg := telemetry.Taken(ctx, kid.backlog[0])
+		kid.backlog = kid.backlog[1:] // before it is sent: after a crash it must not be sent again
 		ctx.Send(kid.pid, msg)
 	}
 	kid.backlog = nil

@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -31,6 +32,35 @@ func TestWhoCouldNotBeAskedToRestIsNotAsked(t *testing.T) {
 	midway(t, func(ctx actor.Context) { kids.rest(ctx, "alice") })
 	if kids.live["alice"].resting {
 		t.Error("it counts as asked")
+	}
+}
+
+// fallible is a context that crashes once it has sent a number of messages.
+type fallible struct {
+	actor.Context
+	left int
+	sent []any
+}
+
+func (c *fallible) Send(_ *actor.PID, msg any) {
+	c.sent = append(c.sent, msg)
+	if c.left--; c.left == 0 {
+		panic("injected")
+	}
+}
+
+func (*fallible) Self() *actor.PID { return nil }
+
+// TestWhatAChildHasBeenSentIsNotSentAgain: a post that was held back would be posted twice.
+func TestWhatAChildHasBeenSentIsNotSentAgain(t *testing.T) {
+	kids := newChildren(nil, KindServer, nil)
+	kids.live["s"] = &child{resting: true, backlog: []any{1, 2, 3}}
+	ctx := &fallible{left: 2}
+	d := &directory{kids: kids}
+	midway(t, func(actor.Context) { kids.stayed(ctx, "s") })
+	d.mend(ctx, &stayed{name: "s"})
+	if fmt.Sprint(ctx.sent) != "[1 2 3]" {
+		t.Errorf("it was sent %v", ctx.sent)
 	}
 }
 
