@@ -131,6 +131,8 @@ func TestNothingIsSwitched(t *testing.T) {
 func TestResize(t *testing.T) {
 	term := start(t, 80, 10, "load")
 	shows(term, "before", "a warning", loadAt80, "12,345/s  p99 3.21ms  0 errors  200 connections")
+	term.TellSize(40, 10)
+	shows(term, "before", "a warning", loadAt40, "12.3k/s  p99 3.21ms  err 0  conn 200")
 	term.Resize(40, 10)
 	shows(term, "before", "a warning", loadAt40, "12.3k/s  p99 3.21ms  err 0  conn 200")
 	term.Resize(100, 10)

@@ -119,6 +119,14 @@ func (t *Terminal) Resize(cols, rows int) {
 	t.mu.Lock()
 	t.vt.Resize(cols, rows)
 	t.mu.Unlock()
+	t.TellSize(cols, rows)
+}
+
+// TellSize tells the program a size, and leaves the terminal as it is. If the terminal is to become
+// narrower, that comes first for a program whose lines are not to wrap: it may be drawing for the
+// old size.
+func (t *Terminal) TellSize(cols, rows int) {
+	t.t.Helper()
 	if err := resize(t.pty, cols, rows); err != nil {
 		t.t.Fatal(err)
 	}
