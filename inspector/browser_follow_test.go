@@ -100,6 +100,21 @@ func TestPageTellsOfLostStations(t *testing.T) {
 	v.Fine()
 }
 
+// After a minute the page says how many of the requests have come, not that none has.
+func TestPageSaysHowManyRequestsCame(t *testing.T) {
+	s := withLab(t)
+	alice := s.Founder()
+	v := s.visit(browser(t), "follow?call=ping&count=5", looks{})
+	v.Run(`document.querySelector(".follow-form .primary").click()`)
+	v.Await(`document.querySelector(".follow-status").textContent.includes("5 to come")`)
+	alice.Yes(`{"call":"ping"}`)
+	alice.Yes(`{"call":"ping"}`)
+	v.Await(`document.querySelector(".follow-status").textContent.includes("3 to come")`)
+	v.Run(fmt.Sprintf(later, 61_000))
+	v.Await(`document.querySelector(".follow-status").textContent === "Only 2 of 5 requests came within a minute."`)
+	v.Fine()
+}
+
 // A connection that came long after the view was opened, and that is not among the first
 // hundreds, can be found by its user, picked with the keyboard, and followed. In the
 // fault lab it is stalled, for longer than a reader may be slow.

@@ -27,7 +27,7 @@ class Follow {
 	private readonly stage = h("div", { class: "stage panel" });
 	private early: string[] | null = null; // the ids of the followings whose requests came while the answer to the next one is awaited
 	private chosen = 0; // the key of the request that is drawn
-	private running: { id: string; until: number; left: number; stream: string } | null = null;
+	private running: { id: string; until: number; count: number; left: number; stream: string } | null = null;
 
 	constructor(private readonly page: Page, values: URLSearchParams) {
 		this.call = h("select", { id: "follow-call" }, option("", "any call"), page.about.calls.map((name) => option(name, name, name === values.get("call"))));
@@ -69,7 +69,7 @@ class Follow {
 			const body = { stream: this.page.stream.id, call: this.call.value || undefined, conn: this.conn.value ? Number(this.conn.value) : undefined, count };
 			const { id } = await post<{ id: string }>("/api/follow", body);
 			const left = count - this.early.filter((of) => of === id).length;
-			if (left > 0) this.running = { id, until: Date.now() + lasts, left, stream: this.page.stream.id };
+			if (left > 0) this.running = { id, until: Date.now() + lasts, count, left, stream: this.page.stream.id };
 		} catch (error) {
 			say(this.status, reason(error));
 		}
@@ -124,9 +124,11 @@ class Follow {
 	}
 
 	private gaveUp(lost = 0): void {
+		const { count, left } = this.running!;
 		this.running = null;
 		this.drawButton();
-		say(this.status, lost > 0 ? missing(lost) : "No such request came within a minute. Is there any traffic? See Flow.");
+		const none = "No such request came within a minute. Is there any traffic? See Flow.";
+		say(this.status, lost > 0 ? missing(lost) : left === count ? none : `Only ${count - left} of ${count} requests came within a minute.`);
 	}
 
 	private drawList(): void {
