@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"elemental/inspector"
 	"elemental/inspector/chromiumtest"
@@ -111,6 +112,27 @@ func TestPageTellsOfASlowChange(t *testing.T) {
 	v.Run(`location.hash = "#feed"`)
 	v.Await(`document.querySelector(".feed-row[data-what=gap] .detail")?.textContent.startsWith("The page was not connected for 2")`)
 	v.Fine()
+}
+
+// If the browser's clock is not the provider's, the page tells all the same how long a fault
+// is on, which can be ended, and how long actors live.
+func TestPageWithAnotherClock(t *testing.T) {
+	s := withLab(t)
+	ctx := browser(t)
+	for _, ahead := range []time.Duration{time.Hour, -time.Hour} {
+		v := s.visit(ctx, "fault", looks{})
+		v.Run(fmt.Sprintf(later, ahead.Milliseconds()))
+		v.Run(`const form = document.querySelector("[data-fault=delay]"); form.elements.seconds.value = 60; form.requestSubmit();`)
+		v.Await(`/^On for [1-6]?[0-9] s more[.] End it$/.test(document.querySelector("[data-fault=delay] .fault-state").textContent)`)
+		v.Run(`document.querySelector("[data-fault=delay] .fault-state button").click()`)
+		v.Await(`document.querySelector("[data-fault=delay] .fault-state").textContent === ""`)
+		v.Run(`location.hash = "#actor?id=provider/router"`)
+		v.Await(`/^[0-9]+ (s|min)$/.test([...document.querySelectorAll(".tile .figure")].at(-1)?.textContent) && document.querySelector(".state-json .json-line") !== null`)
+		if lives := chromiumtest.Evaluate[string](v, `[...document.querySelectorAll(".tile .figure")].at(-1).textContent`); lives == "0 s" && ahead < 0 {
+			t.Error("it lives for 0 s")
+		}
+		v.Fine()
+	}
 }
 
 // If the provider was replaced while nobody saw the page, the page tells which one it is.

@@ -1,6 +1,6 @@
 // The Actor: what one of them is, does, and knows.
 
-import { get, post, query, reason, Trouble } from "./api.ts";
+import { get, now, post, query, reason, Trouble } from "./api.ts";
 import type { Actor, ActorState, ActorTick, ActorType, Restart } from "./contract.ts";
 import { code, h, notice, say, set } from "./dom.ts";
 import { age, clock, count, duration, many, moment, percent, rate } from "./format.ts";
@@ -118,7 +118,7 @@ class ActorView {
 	private drawLife(): void {
 		if (!this.actor) return;
 		const { started, restarts } = this.actor;
-		this.life.show(age(Date.now() - started), restarts > 0 ? many(restarts, "restart") : "never restarted");
+		this.life.show(age(now() - started), restarts > 0 ? many(restarts, "restart") : "never restarted");
 		this.life.element.title = `Since ${moment(started)}`;
 	}
 

@@ -12,6 +12,20 @@ const words: Record<number, string> = {
 	404: "That is not there (any more).",
 };
 
+const agreed = 5000; // ms: clocks that are no further apart agree
+
+let ahead = 0; // ms by which this browser's clock is before the provider's
+
+// now is the time of the provider's clock, to which its moments belong.
+export function now(): number {
+	return Date.now() - ahead;
+}
+
+function compare(response: Response): void {
+	const off = Date.now() - Date.parse(response.headers.get("Date") ?? "");
+	if (Number.isFinite(off)) ahead = Math.abs(off) > agreed ? off : 0;
+}
+
 async function ask(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<Response> {
 	let response: Response;
 	try {
@@ -25,6 +39,7 @@ async function ask(method: string, path: string, body?: unknown, signal?: AbortS
 		if (signal?.aborted) throw cause;
 		throw new Trouble(0, words[0]!);
 	}
+	compare(response);
 	if (!response.ok) {
 		throw new Trouble(response.status, words[response.status] ?? (await said(response)));
 	}

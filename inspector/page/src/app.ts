@@ -1,7 +1,7 @@
 // The page: views by address, one stream, keys that work everywhere.
 
 import { actorView } from "./actor.ts";
-import { get, reason } from "./api.ts";
+import { get, now, reason } from "./api.ts";
 import type { About, Cost } from "./contract.ts";
 import { h, notice, say, set } from "./dom.ts";
 import { faultLabView } from "./faultlab.ts";
@@ -142,7 +142,7 @@ function keys(page: Page): void {
 
 // drawWhere says which provider this is.
 function drawWhere(about: About): void {
-	say(where, `${about.name} at ${about.address} · ${about.version} · up ${age(Date.now() - about.started)}`);
+	say(where, `${about.name} at ${about.address} · ${about.version} · up ${age(now() - about.started)}`);
 }
 
 // renew asks which provider this is now: after a lost connection it may be another run of it.

@@ -1,6 +1,6 @@
 // The Fault lab: do harm on purpose, and watch the actors come back.
 
-import { get, post, query, reason, remove } from "./api.ts";
+import { get, now, post, query, reason, remove } from "./api.ts";
 import { Chart } from "./chart.ts";
 import { ConnectionPicker } from "./connections.ts";
 import type { ActorPage, Fault, Flow } from "./contract.ts";
@@ -109,7 +109,7 @@ class FaultLab {
 		for (const [what, state] of this.on) {
 			if (what === "crash") continue;
 			const fault = this.faults.find((f) => f.what === what);
-			const left = fault ? Math.ceil((fault.until - Date.now()) / 1000) : 0;
+			const left = fault ? Math.ceil((fault.until - now()) / 1000) : 0;
 			state.closest(".fault")!.classList.toggle("on", left > 0);
 			if (left <= 0) {
 				if (state.classList.contains("running")) set(state);

@@ -1,6 +1,7 @@
 // What has happened since the page was opened. It is kept from view to view, so
 // that the feed is not empty when somebody comes to look.
 
+import { now } from "./api.ts";
 import type { Happening } from "./contract.ts";
 import type { Stream } from "./stream.ts";
 
@@ -56,7 +57,7 @@ export class FeedLog {
 		const away = Date.now() - this.lostAt;
 		this.lostAt = 0;
 		if (away < 1000) return;
-		this.add({ at: Date.now(), what: "gap", actor: "", kind: "", detail: `The page was not connected for ${Math.round(away / 1000)} s. What happened then is not here.` });
+		this.add({ at: now(), what: "gap", actor: "", kind: "", detail: `The page was not connected for ${Math.round(away / 1000)} s. What happened then is not here.` });
 	}
 
 	private tell(): void {

@@ -1,5 +1,6 @@
 // The supervision tree as a treegrid: rows that open, keys that walk them.
 
+import { now } from "./api.ts";
 import type { Actor } from "./contract.ts";
 import { h, say } from "./dom.ts";
 import { age, count } from "./format.ts";
@@ -198,7 +199,7 @@ export class TreeRows {
 		row.bar.style.transform = `scaleX(${depth > 0 ? Math.min(1, 0.08 + Math.log10(depth + 1) / 3) : 0})`;
 		row.depth.classList.toggle("zero", depth === 0);
 		say(row.restarts, actor.restarts ? count(actor.restarts) : "");
-		say(row.started, actor.started > 0 ? age(Date.now() - actor.started) : "");
+		say(row.started, actor.started > 0 ? age(now() - actor.started) : "");
 	}
 }
 
