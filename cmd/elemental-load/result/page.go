@@ -106,6 +106,9 @@ func (r *Result) cards() []card {
 	if o := r.main(); o != nil {
 		l := &o.Corrected
 		of := o.Name + ", corrected"
+		if o.Failed > 0 {
+			of += ", of those answered"
+		}
 		cards = append(cards,
 			card{"Done", rate(r.pace(o)), number(o.Done) + " " + nounOf(o.Name)},
 			card{"Half within", l.show(l.P50), "p50 of " + of},
