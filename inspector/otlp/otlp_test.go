@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -158,6 +159,43 @@ func TestEachHopIsASpan(t *testing.T) {
 	}
 	if found := housetest.Leaks(r.raw, secret, key); len(found) > 0 {
 		t.Errorf("secrets: %v", found)
+	}
+}
+
+// TestALongTraceSaysWhatIsMissing has a request pass more actors than a trace has spans for.
+func TestALongTraceSaysWhatIsMissing(t *testing.T) {
+	r := newReceiver(t)
+	h := housetest.New(t, housetest.Settings{})
+	alice := h.Founder()
+	const members = 100 // each is told that the server has ended, with some hops
+	for i := range members {
+		one := h.Dial()
+		name := fmt.Sprintf("member%d", i)
+		one.Yes(`{"call":"register","usernm":%q,"passwd":"pw"}`, name)
+		one.Yes(`{"call":"login","usernm":%q,"passwd":"pw"}`, name)
+		one.Yes(`{"call":"joinserver","servername":"s","serverpasswd":"spw"}`)
+		one.Close()
+	}
+	stop := start(t, h, r.URL, io.Discard)
+	var ends atomic.Int32
+	stopTelling := h.Provider.Follow(telemetry.Filter{Share: 1}, func(hop telemetry.Hop) {
+		if hop.Where == "writer" {
+			ends.Add(1)
+		}
+	})
+	defer stopTelling()
+	alice.Yes(`{"call":"deleteserver","servername":"s","serverpasswd":"spw"}`)
+	alice.Yes(`{"call":"ping"}`)
+	until(t, "the end of both", func() bool { return ends.Load() == 2 })
+	stop()
+	lost := map[string]string{}
+	for _, s := range r.spans {
+		if text(s.Attributes, "elemental.where") == "writer" {
+			lost[text(s.Attributes, "rpc.method")] = text(s.Attributes, "elemental.lost")
+		}
+	}
+	if n, err := strconv.Atoi(lost["deleteserver"]); err != nil || n < 1 || lost["ping"] != "" || len(lost) != 2 {
+		t.Errorf("the ends of %d spans say %v", len(r.spans), lost)
 	}
 }
 

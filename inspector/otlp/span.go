@@ -82,6 +82,9 @@ func attributesOf(h *telemetry.Hop) []attribute.KeyValue {
 	case "router":
 		all = append(all, attribute.Int("elemental.pushes", h.Pushes))
 	}
+	if h.Lost > 0 {
+		all = append(all, attribute.Int("elemental.lost", h.Lost))
+	}
 	if h.Code != "" {
 		all = append(all, semconv.ErrorTypeKey.String(h.Code), semconv.RPCResponseStatusCode(h.Code))
 	}
