@@ -203,6 +203,9 @@ func (c *core) learn(e *stream, r *recovery) {
 	default:
 		c.cover(e, seq)
 		e.durable = max(e.durable, seq)
+		if len(e.locs) == 0 { // what a failed save has left is sure to be on disk now
+			c.saved(e)
+		}
 	}
 	e.unsure = r.fallback || r.unsecured != nil || r.ignored
 	e.covered, e.known = seq, true

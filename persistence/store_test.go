@@ -437,3 +437,35 @@ func TestRefusedForAFullDiskIsNotThere(t *testing.T) {
 		w.close()
 	})
 }
+
+// TestASnapshotThatIsThereAllTheSameEndsTheTrouble has a save fail when the new snapshot is in its
+// place already. The next recovery finds it and syncs it: the trouble is over, and the next one is
+// told again.
+func TestASnapshotThatIsThereAllTheSameEndsTheTrouble(t *testing.T) {
+	const begins, ends = "snapshots cannot be saved", "snapshots can be saved again"
+	var log bytes.Buffer
+	var sick atomic.Bool
+	w := open(t, Config{Log: slog.New(slog.NewTextHandler(&log, nil)), FS: &vfstest.Faulty{
+		FS: vfstest.NewMem(),
+		FailAt: func(op vfstest.Op, name string) error {
+			if op == vfstest.OpSyncDir && (name == "a" || name == "b") && sick.CompareAndSwap(true, false) {
+				return syscall.EIO
+			}
+			return nil
+		},
+	}})
+	for _, s := range []Stream{"a", "b"} {
+		seq := w.write(s, 1)
+		sick.Store(true)
+		if r := w.saveState(&SaveSnapshot{Stream: s, Seq: seq, State: stateAt(seq)}); !errors.Is(r.Err, ErrUnavailable) {
+			t.Fatalf("saved: %+v", r)
+		}
+		if r := w.mustRecover(s); string(r.Snapshot) != string(stateAt(seq)) {
+			t.Fatalf("recovered: %+v", r)
+		}
+	}
+	w.close()
+	if text := log.String(); strings.Count(text, begins) != 2 || strings.Count(text, ends) != 2 {
+		t.Errorf("want two lines each for the begin and the end of the trouble:\n%s", text)
+	}
+}
