@@ -64,6 +64,30 @@ func TestWhatAChildHasBeenSentIsNotSentAgain(t *testing.T) {
 	}
 }
 
+// TestTheRouterGoesOnAfterACrashAtAPublish: it has noted that a message is to be pushed in turns, and
+// would wait for the next turn forever, with the messages of all channels.
+func TestTheRouterGoesOnAfterACrashAtAPublish(t *testing.T) {
+	s := newStage(t, time.Hour)
+	s.node.encoder = plainEncoder{}
+	r := newRouter(s.node).(*router)
+	const crowd = portion + 1
+	close(s.hold)
+	for id := range uint64(crowd) {
+		r.onOnline(&online{id, nil, slowOutbox{stage: s}, "bob"})
+		r.onAttach(&attach{id, "bob", t1.whole(), 0})
+	}
+	m := &publish{Poster: Caller{Session: crowd}, Topic: t1}
+	midway(t, func(ctx actor.Context) { r.onPublish(ctx, m) })
+	ctx := &fallible{}
+	for r.mend(ctx, m); len(ctx.sent) > 0; {
+		ctx.sent = ctx.sent[1:]
+		r.onFan(ctx)
+	}
+	if n := len(s.said); n != crowd {
+		t.Errorf("of %d it was pushed to %d", crowd, n)
+	}
+}
+
 // TestASessionThatCrashesAtALogoutStillHasItsUser: at the session's end the router is told only of
 // a user that it has.
 func TestASessionThatCrashesAtALogoutStillHasItsUser(t *testing.T) {

@@ -182,6 +182,7 @@ func (r *router) Receive(ctx actor.Context) {
 func (r *router) mend(ctx actor.Context, msg any) {
 	switch m := msg.(type) {
 	case *publish:
+		r.goOn(ctx)      // otherwise nobody would, if it is the only one that has to be pushed in turns
 		r.finish(ctx, m) // it is posted
 	case *fan:
 		ended := r.fanout.skip()
