@@ -88,6 +88,20 @@ func TestTheRouterGoesOnAfterACrashAtAPublish(t *testing.T) {
 	}
 }
 
+// TestACrashBeforeASqueezeDoesNotPreventTheNext: otherwise the limit of memory would hold no more.
+func TestACrashBeforeASqueezeDoesNotPreventTheNext(t *testing.T) {
+	n := &node{dir: &localDirectory{}}
+	n.state.most = -1
+	u := newUser(n, "alice")
+	midway(t, func(ctx actor.Context) { u.weigh(ctx) })
+	ctx := &fallible{}
+	u.account.Keys = make([]sessionKey, 1)
+	u.weigh(ctx)
+	if len(ctx.sent) != 2 {
+		t.Errorf("the two directories were sent %v", ctx.sent)
+	}
+}
+
 // TestASessionThatCrashesAtALogoutStillHasItsUser: at the session's end the router is told only of
 // a user that it has.
 func TestASessionThatCrashesAtALogoutStillHasItsUser(t *testing.T) {

@@ -77,11 +77,23 @@ func (d *durable) weigh(ctx actor.Context) {
 		return
 	}
 	if change > 0 && r.squeezing.CompareAndSwap(false, true) {
-		d.node.dir.Squeeze(ctx)
+		d.squeeze(ctx)
 	}
 	if now >= heavy {
 		d.leave(ctx)
 	}
+}
+
+// squeeze makes the directories squeeze. If it crashes first, the next one who grows tries again.
+func (d *durable) squeeze(ctx actor.Context) {
+	asked := false
+	defer func() {
+		if !asked {
+			d.node.state.squeezing.Store(false)
+		}
+	}()
+	d.node.dir.Squeeze(ctx)
+	asked = true
 }
 
 // leave asks the parent, once, to let the actor leave memory.
