@@ -94,6 +94,46 @@ func TestALargeRequestWaitsForTheAnswersBefore(t *testing.T) {
 	}
 }
 
+// TestWhoDoesNotReadHoldsNoLargeTurn: clients that leave their answers unread, each with a large
+// request behind them, as many as there are turns, keep nobody else from sending one.
+func TestWhoDoesNotReadHoldsNoLargeTurn(t *testing.T) {
+	cfg := testConfig()
+	cfg.OutboxBytes, cfg.StallTime, cfg.RequestTime = 64<<10, time.Hour, time.Hour
+	icon := strings.Repeat("aaaa", 256<<10) // more than the system takes for the client
+	_, l := startStation(t, cfg, func(r *actors.Request) any {
+		if _, is := r.Command.(actors.ProviderName); is {
+			return actors.ProviderInfo{Icon: icon}
+		}
+		return agreeable(r)
+	})
+	large := largeBegun + strings.Repeat("x", 20<<10) + `"}`
+	deaf := make([]*client, largeAtOnce)
+	for i := range deaf {
+		deaf[i] = dial(t, l)
+		deaf[i].send(loginCall + `{"call":"getprovidername"}` + large)
+	}
+	stuck := func() (all int) {
+		l.each(func(c *conn) {
+			if c.begun.Load() == unhurried {
+				all++
+			}
+		})
+		return all
+	}
+	for deadline := time.Now().Add(patienceOfTests); stuck() < largeAtOnce; time.Sleep(time.Millisecond) { // a pace for looking
+		if time.Now().After(deadline) {
+			t.Fatalf("%d clients wait", stuck())
+		}
+	}
+	other := dial(t, l)
+	other.send(loginCall + large)
+	other.line()
+	other.expect(yes)
+	deaf[0].line() // its login
+	deaf[0].line() // the icon
+	deaf[0].expect(yes)
+}
+
 // TestTheWindowHasBytes: many requests that are not large may not collect either.
 func TestTheWindowHasBytes(t *testing.T) {
 	const requests, size = 12, 15 << 10

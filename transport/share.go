@@ -138,11 +138,13 @@ func (t *turnstile) wanted() bool {
 	return t.waiting > 0
 }
 
-// beginLarge waits until the request that comes in may be a large one. Only the reader calls it.
+// beginLarge waits until the request that comes in may be a large one. Only the reader calls it. It
+// waits for the client to read first: nobody else may have to wait for that too.
 func (c *conn) beginLarge() {
 	if c.large.Load() != 0 {
 		return
 	}
+	c.waitRead()
 	c.shared.commons.large.enter(1)
 	c.large.Store(c.shared.now.Load())
 }

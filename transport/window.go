@@ -65,7 +65,7 @@ func (c *conn) mustWait(w weight, bytes int) bool {
 	if w != aPost && o.pending > 0 && o.asked+bytes > windowBytes {
 		return true
 	}
-	return o.pending >= c.window(w) || c.unread() > c.shared.cfg.OutboxBytes
+	return o.pending >= c.window(w) || c.stuffed() && c.large.Load() == 0 // a large request has waited for that before
 }
 
 // window is how many requests may be under way, the next one included.
@@ -165,6 +165,19 @@ func (c *conn) giveBack() {
 
 // unread is how many bytes wait for the client, under the mutex.
 func (c *conn) unread() int { return c.out.flight + c.out.waiting + c.out.heldBytes }
+
+// stuffed tells whether these are too many for another request, under the mutex.
+func (c *conn) stuffed() bool { return c.unread() > c.shared.cfg.OutboxBytes }
+
+// waitRead waits until the client has read enough, or the connection takes no more answers.
+func (c *conn) waitRead() {
+	o := &c.out
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for c.stuffed() && !o.ended {
+		o.changed.Wait()
+	}
+}
 
 // waitAnswered waits until no request is under way, or the connection takes no more answers.
 func (c *conn) waitAnswered() {
