@@ -53,9 +53,7 @@ func (s *Subscription) subscribe(ctx context.Context, conn *Conn) (from int64, e
 	if from, err = conn.Subscribe(ctx, s.at.server, s.at.channel); err != nil {
 		return -1, err
 	}
-	s.mu.Lock()
-	s.told = conn
-	s.mu.Unlock()
+	s.answered(conn)
 	if s.at.channel == "" {
 		from = -1
 	}

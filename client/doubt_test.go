@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -136,6 +137,9 @@ func TestConnectionsEndIsNoAnswer(t *testing.T) {
 		case a.call() == "subscribe" && a.n == 3:
 			a.yes("")
 			a.push(0, "still there")
+			return true
+		case a.n == 3 && strings.HasSuffix(a.call(), "messages"):
+			a.messages(func(int) string { return "still there" }, 1)
 			return true
 		}
 		return false

@@ -16,7 +16,7 @@ type early struct {
 	conn    *Conn
 	events  []Event
 	counted map[string]int // by channel: the place in events of the counted event for messages that found no room
-	missed  bool           // events were lost, since there was no room even for those
+	missed  bool           // events were lost, since there was no room even for those, or an end to a subscription of this place was dropped
 }
 
 // maxEarly limits how many events early keeps in full. Of further messages it only notes per
@@ -69,6 +69,21 @@ func (s *Subscription) take(conn *Conn, e Event) {
 	s.early.take(e)
 }
 
+// answered is called when the provider has answered subscribe. What came on the connection before
+// was for another subscription of this client. It is dropped if this one was not told of ends
+// meanwhile, since it may be of a channel that is gone; the survey, which follows, counts all that
+// is there. Only that there was an end to a subscription of this place is kept.
+func (s *Subscription) answered(conn *Conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.told == conn {
+		return
+	}
+	came := s.early
+	s.told, s.early = conn, early{conn: conn, counted: map[string]int{}}
+	s.early.missed = came.conn == conn && (came.missed || slices.ContainsFunc(came.events, s.isEnd))
+}
+
 // letIn takes in what came on the connection before the subscription was attached to it. Called
 // with the lock held. An end among that may be the end of an earlier subscription to the same
 // place, so the subscription attaches once more: that tells. The end of a channel of the server
@@ -89,7 +104,7 @@ func (s *Subscription) letIn(conn *Conn) {
 		s.accept(e)
 	}
 	if came.missed {
-		s.attached = nil
+		s.attached, s.told = nil, nil
 	}
 }
 

@@ -366,6 +366,7 @@ func TestSlowConsumerOfADeletedChannel(t *testing.T) {
 // TestEndOfAnEarlierSubscription tells a subscription that is about to begin of the end of the
 // channel that had its name before.
 func TestEndOfAnEarlierSubscription(t *testing.T) {
+	total := 0
 	f := newFake(t, func(a *asked) bool {
 		switch a.call() {
 		case "subscribe":
@@ -373,9 +374,10 @@ func TestEndOfAnEarlierSubscription(t *testing.T) {
 				a.say(`{"call":"unsubscribed","servername":"s","channel":"general","reason":"channel was deleted","code":"channel_gone"}`)
 			}
 			a.yes(`"amount":0`)
-		case "getlatestmessages":
-			a.messages(strconv.Itoa, 0)
+		case "getlatestmessages", "getmessages":
+			a.messages(func(int) string { return "in the new one" }, total)
 		case "getserverimage":
+			total = 1
 			a.push(0, "in the new one")
 			return false
 		default:
@@ -388,4 +390,33 @@ func TestEndOfAnEarlierSubscription(t *testing.T) {
 	_, err := c.Image(within(t), "s")
 	must(t, err)
 	hear(t, s, "general", 0, "in the new one")
+}
+
+// TestPushBeforeTheAnswer pushes a message for an earlier subscription before a new one to the
+// whole server is answered. Its channel may have ended since without this connection's being told,
+// so the message is not taken for one of the present channel.
+func TestPushBeforeTheAnswer(t *testing.T) {
+	f := newFake(t, func(a *asked) bool {
+		switch a.call() {
+		case "subscribe":
+			a.push(4, "old4")
+			return false
+		case "getserverchannels":
+			a.yes(`"channels":["general"]`)
+		case "getlatestmessages":
+			a.messages(func(i int) string { return fmt.Sprint("new", i) }, 3)
+		case "message":
+			for i := 3; i < 6; i++ {
+				a.push(i, fmt.Sprint("new", i))
+			}
+			return false
+		default:
+			return false
+		}
+		return true
+	})
+	c := connect(t, f.addr(), quick())
+	s := subscribe(t, c, "s", "")
+	post(t, c, "elsewhere", "general", "which makes it push")
+	hear(t, s, "general", 3, "new3", "new4", "new5")
 }
