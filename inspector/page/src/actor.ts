@@ -46,7 +46,7 @@ class ActorView {
 		this.drawTick({ id, depth: 0, busy: 0, rate: 0, types: null, restarts: null }, false);
 		this.closer.add(page.stream.on("actor", (tick) => tick.id === this.id && this.take(tick)));
 		this.closer.add(page.stream.on("hello", () => {
-			if (this.old) void this.ask();
+			if (this.old && !this.gone) void this.ask(); // of one that is gone a tick tells when it has come back
 			this.old = true;
 		}));
 		this.closer.every(5000, () => this.drawLife());
