@@ -131,7 +131,7 @@ func change(from, to float64) string {
 // summary says how one side differs from the base.
 func (c *comparison) summary(other *Side) {
 	s := sampled(c.base, other)
-	c.line(strong, fmt.Sprintf("%s against %s", other.heading(), c.base.heading()))
+	c.paragraph(strong, 0, fmt.Sprintf("%s against %s", other.Label, c.base.Label)) // whole: shortened, they may look the same
 	c.paragraph(dim, 0, s.said())
 	var same []string
 	known := false

@@ -48,6 +48,14 @@ func TestCompareByRuns(t *testing.T) {
 	}
 }
 
+// Folders whose names end alike are told apart.
+func TestCompareNamesItsSides(t *testing.T) {
+	base, other := several("old/after-the-change", 1, 1), several("new/after-the-change", 1, 1)
+	if got := compared(t, base, other); !strings.Contains(got, "\nnew/after-the-change against old/after-the-change\n") {
+		t.Error(got)
+	}
+}
+
 // Between sides of the same kind no difference beyond noise is found.
 func TestCompareFindsNoDifferenceInChance(t *testing.T) {
 	for _, n := range []int{1, 2, 5, 6} {
