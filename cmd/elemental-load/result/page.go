@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"regexp"
 	"strings"
 )
 
@@ -14,7 +15,7 @@ import (
 var reportFiles embed.FS
 
 var pageTemplate = template.Must(template.New("page.html").Funcs(template.FuncMap{
-	"number": number, "latency": latency, "join": strings.Join,
+	"number": number, "latency": latency, "join": strings.Join, "typed": typed,
 }).ParseFS(reportFiles, "report/page.html"))
 
 // page is the data for the template.
@@ -73,6 +74,20 @@ func writePage(w io.Writer, r *Result) error {
 		return err
 	}
 	return pageTemplate.Execute(w, p)
+}
+
+// plainArgument matches the arguments that a shell takes as they are.
+var plainArgument = regexp.MustCompile(`^[a-zA-Z0-9_@%+=:,./-]+$`)
+
+// typed is a command as it is typed into a shell: p99<20ms in it needs quotes.
+func typed(command []string) string {
+	words := make([]string, len(command))
+	for i, word := range command {
+		if words[i] = word; !plainArgument.MatchString(word) {
+			words[i] = "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+		}
+	}
+	return strings.Join(words, " ")
 }
 
 // embed puts the styles and scripts into the page.

@@ -2,6 +2,7 @@ package result
 
 import (
 	"encoding/json"
+	"html"
 	"math"
 	"reflect"
 	"regexp"
@@ -51,6 +52,15 @@ func TestPageStandsAlone(t *testing.T) {
 	}
 	if len(got) > 300<<10 {
 		t.Errorf("it has %d bytes", len(got))
+	}
+}
+
+// The command can be given again as it stands in the report.
+func TestPageTellsTheCommand(t *testing.T) {
+	r := load(t, "steady")
+	r.Command = []string{"elemental-load", "chat:7", "--expect", "p99<20ms", "--out", "it's mine"}
+	if got := html.UnescapeString(rendered(t, r)); !strings.Contains(got, `>elemental-load chat:7 --expect 'p99<20ms' --out 'it'\''s mine'<`) {
+		t.Error("it does not")
 	}
 }
 
