@@ -50,7 +50,8 @@ func command(args []string, stdout, stderr io.Writer) int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	context.AfterFunc(ctx, stop) // a second signal then ends the program at once, and its servers with it
+	signal.Ignore(syscall.SIGPIPE) // who reads no more must not keep it from removing what it has made
+	context.AfterFunc(ctx, stop)   // a second signal then ends the program at once, and its servers with it
 	switch parsed.Command() {
 	case "plot <results> <folder>":
 		err = chosen.Plot.run()

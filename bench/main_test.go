@@ -5,7 +5,6 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"io"
 	"log"
 	"os"
 	"os/exec"
@@ -109,18 +108,28 @@ func TestUsage(t *testing.T) {
 	}
 }
 
-// TestNobodyReads: if the table cannot be printed, the file of --json has the turns all the
-// same.
+// TestNobodyReads: if nobody reads the output, as after "head -1", the program leaves no folder
+// behind, and the file of --json has the turns all the same.
 func TestNobodyReads(t *testing.T) {
-	reader, writer := io.Pipe()
-	_ = reader.Close()
-	file, progress := filepath.Join(t.TempDir(), "results.json"), bytes.Buffer{}
-	if code := command(tiny(t.TempDir(), "--rows", "name64", "--json", file), writer, &progress); code != exitTrouble {
-		t.Errorf("exit code %d\n%s", code, progress.String())
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
 	}
+	_ = reader.Close()
+	dir, file := t.TempDir(), filepath.Join(t.TempDir(), "results.json")
+	cmd := exec.Command(os.Args[0], tiny(dir, "--rows", "name64", "--json", file)...)
+	cmd.Env = append(os.Environ(), asProgram+"=yes")
+	cmd.Stdout, cmd.Stderr = writer, writer
+	if err := cmd.Run(); cmd.ProcessState.ExitCode() != exitTrouble {
+		t.Errorf("it ended with %v", err)
+	}
+	_ = writer.Close()
 	results, err := readResults(file)
 	if err != nil || len(results.Rows) != 1 || len(results.Rows[0].Contestants) == 0 {
-		t.Errorf("%+v, %v\n%s", results, err, progress.String())
+		t.Errorf("%+v, %v", results, err)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
+		t.Errorf("it leaves %v (%v)", left, err)
 	}
 }
 
