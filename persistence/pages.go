@@ -78,17 +78,19 @@ func (d *disk) writePage(of Stream, p *Page) error {
 	for first := p.First; first < end; {
 		count := pageCount(first, end)
 		name := pageFile(of, first, count)
-		sum, err := d.writeItems(name+newSuffix, p, first, count)
-		if err == nil {
-			err = d.Rename(name+newSuffix, name)
-		}
+		fresh := name + newSuffix
+		sum, err := d.writeItems(fresh, p, first, count)
 		if err != nil {
 			return err
 		}
-		d.pages.forgetFile(pageKey{of, first, count})
-		if err := d.verifySum(name, sum); err != nil {
+		if err := d.verifySum(fresh, sum); err != nil { // before it replaces one that may be sound
+			d.giveBack(fresh)
 			return err
 		}
+		if err := d.Rename(fresh, name); err != nil {
+			return err
+		}
+		d.pages.forgetFile(pageKey{of, first, count})
 		first += count
 	}
 	return nil

@@ -281,6 +281,27 @@ func TestAPageIsReadBackWhenItIsWritten(t *testing.T) {
 	}
 }
 
+// TestASoundPageIsNotReplacedByADamagedOne writes a page again, and in a larger file, to a disk that
+// writes something else. A snapshot may rely on the one that is there.
+func TestASoundPageIsNotReplacedByADamagedOne(t *testing.T) {
+	m := vfstest.NewMem()
+	page := func(count int) []Page {
+		return []Page{{Items: several{count, func(i int) string { return fmt.Sprint(i) }}}}
+	}
+	if err := newDisk(m).writePages("s", page(PageItems)); err != nil {
+		t.Fatal(err)
+	}
+	for _, count := range []int{PageItems, 2 * PageItems} {
+		if err := newDisk(rotting{m}).writePages("s", page(count)); !errors.As(err, new(*DamageError)) {
+			t.Errorf("%d items: %v", count, err)
+		}
+		if items, err := newDisk(m).readItems("s", 0, PageItems, 0); err != nil || len(items) != PageItems {
+			t.Errorf("%d items: %d are read, %v", count, len(items), err)
+		}
+	}
+	checkNames(t, m, "s", pageFile("s", 0, PageItems))
+}
+
 // rotting is a disk that flips a bit of all that is written.
 type rotting struct{ vfs.FS }
 
