@@ -407,7 +407,8 @@ func (c *conn) endWriting() {
 	c.out.changed.Signal()
 }
 
-// piece is how much is written in one go. A client has StallTime to read each of them.
+// piece is how much is written in one go. A client has StallTime to read each of them, and what the
+// system waits for before it tells of room: a third of its buffer, or more.
 const piece = 64 << 10
 
 // write writes b, in one go unless it is large.
