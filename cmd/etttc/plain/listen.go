@@ -59,19 +59,34 @@ func (s *session) subscribe(ctx context.Context) (*hearing, error) {
 			h.sub, err = s.who.Subscribe(ctx, s.at.Server, s.at.Channel)
 			return err
 		}
-		page, err := s.who.Latest(ctx, s.at.Server, s.at.Channel, 0, -1)
-		if err != nil {
-			return err
-		}
-		h.tail = page.Total
-		if h.tail == 0 {
-			close(h.old)
-		}
-		h.sub, err = s.who.SubscribeFrom(ctx, s.at.Server, s.at.Channel, max(h.tail-int64(s.c.Tail), 0))
-		return err
+		return s.subscribeToTail(ctx, h)
 	})
 	h.own = newOwn(s.who.User())
 	return h, err
+}
+
+// subscribeToTail begins the subscription of h with the last Config.Tail messages. It counts again
+// when that has begun: a channel that was made anew before may be too short for those messages,
+// and then none is waited for.
+func (s *session) subscribeToTail(ctx context.Context, h *hearing) error {
+	before, err := s.who.Latest(ctx, s.at.Server, s.at.Channel, 0, -1)
+	if err != nil {
+		return err
+	}
+	from := max(before.Total-int64(s.c.Tail), 0)
+	if h.sub, err = s.who.SubscribeFrom(ctx, s.at.Server, s.at.Channel, from); err != nil {
+		return err
+	}
+	now, err := s.who.Latest(ctx, s.at.Server, s.at.Channel, 0, -1)
+	if err != nil {
+		h.sub.Close()
+		return err
+	}
+	if h.tail = min(before.Total, now.Total); h.tail <= from {
+		h.tail = 0
+		close(h.old)
+	}
+	return nil
 }
 
 // print prints the events until the subscription has ended.
