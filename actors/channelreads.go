@@ -126,12 +126,14 @@ func oneText(items [][]byte) string {
 	return all.String()
 }
 
+// replyMessages answers, unless there is too much text. A single message is never too much: it
+// may be longer than an answer may be now, if it was posted before the limits were lowered.
 func (c *channel) replyMessages(ctx actor.Context, caller Caller, reply Messages) {
 	bytes := 0
 	for _, m := range reply.List {
 		bytes += len(m.Text)
 	}
-	if bytes > c.node.cfg.AnswerBytes {
+	if bytes > c.node.cfg.AnswerBytes && len(reply.List) > 1 {
 		c.refuse(ctx, caller, TooManyMessages)
 		return
 	}
