@@ -73,21 +73,21 @@ func awaitReady(t *testing.T, address string, status int, word string, before ..
 	}
 }
 
-// heldUp launches a provider whose start waits for its icon, a pipe that nobody has
-// opened, until goOn is called.
+// heldUp launches a provider whose start waits for its journal, of which there is a first file
+// that was only begun: a pipe that nobody has opened, until goOn is called.
 func heldUp(t *testing.T, args ...string) (p *provider, goOn func()) {
 	t.Helper()
 	p = unstarted(t, filepath.Join(t.TempDir(), "data"))
-	if err := os.Mkdir(p.Dir, 0o700); err != nil {
+	begun := filepath.Join(p.Dir, "journal", "00000001.jsonl")
+	if err := os.MkdirAll(filepath.Dir(begun), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	icon := filepath.Join(p.Dir, "icon.png")
-	if err := syscall.Mkfifo(icon, 0o600); err != nil {
+	if err := syscall.Mkfifo(begun, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	p.Launch(on(p.Dir, args...)...)
 	return p, func() {
-		pipe, err := os.OpenFile(icon, os.O_RDWR, 0) // opens at once, which lets go who waits
+		pipe, err := os.OpenFile(begun, os.O_RDWR, 0) // opens at once, which lets go who waits
 		if err != nil {
 			t.Fatal(err)
 		}
