@@ -245,3 +245,25 @@ func (f whole) withoutJournalOf(t *testing.T, s Stream) files {
 	w.close()
 	return filesOf(t, m)
 }
+
+// TestASoundSnapshotIsNotReplacedByADamagedOne saves a tombstone without a new event to a disk that
+// writes something else. The journal need not have what is in the snapshot any more.
+func TestASoundSnapshotIsNotReplacedByADamagedOne(t *testing.T) {
+	m := vfstest.NewMem()
+	save := func(files vfs.FS, gone bool) error {
+		msg := &SaveSnapshot{Stream: "s", Seq: 3, State: stateAt(3), Gone: gone}
+		return saveJob{msg: msg}.do(newDisk(files)).(saved).err
+	}
+	if err := save(m, false); err != nil {
+		t.Fatal(err)
+	}
+	if err := save(rotting{m}, true); !errors.As(err, new(*DamageError)) {
+		t.Errorf("saved: %v", err)
+	}
+	if s, err := newDisk(m).readSnapshot("s", stateFile); err != nil || s == nil || s.Gone {
+		t.Errorf("read: %+v, %v", s, err)
+	}
+	if left, err := m.List("s"); err != nil || len(left) != 1 {
+		t.Errorf("files: %v, %v", left, err)
+	}
+}

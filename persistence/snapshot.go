@@ -143,9 +143,6 @@ func (j saveJob) do(d *disk) any {
 		return j.failed(fmt.Errorf("snapshot of %s: %w", j.msg.Stream, err))
 	}
 	d.counts.snapshot(len(data))
-	if err := d.verify(path.Join(dir, stateFile), data); err != nil {
-		return j.failed(err)
-	}
 	return saved{saveJob: j}
 }
 
@@ -153,6 +150,10 @@ func (j saveJob) do(d *disk) any {
 func (d *disk) writeState(dir string, data []byte, rotate bool) error {
 	state, fresh := path.Join(dir, stateFile), path.Join(dir, newStateFile)
 	if err := d.fresh(fresh, data); err != nil {
+		return err
+	}
+	if err := d.verify(fresh, data); err != nil { // before it replaces one that may be the only sound one
+		d.giveBack(fresh)
 		return err
 	}
 	if rotate {
