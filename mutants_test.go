@@ -185,7 +185,7 @@ var mutants = []mutant{
 	{
 		name: "state stays in memory however much it is",
 		file: "actors/residency.go", by: actorStates,
-		old: "		d.node.dir.Squeeze(ctx)\n",
+		old: "	d.node.dir.Squeeze(ctx)\n",
 		new: "",
 	},
 	{
