@@ -42,7 +42,7 @@ func (s *session) arrive(ctx actor.Context, f *flight, reply LoggedIn) (waits bo
 	if _, changed := f.req.Command.(ChangePassword); changed {
 		return false
 	}
-	ctx.Send(s.node.router, &online{Session: s.id, PID: ctx.Self(), Out: s.out, User: s.user})
+	ctx.Send(s.node.router, &online{Session: s.id, PID: ctx.Self(), Out: s.out, User: s.user, Ref: f.ref})
 	if !s.node.cfg.AutoSubscribe {
 		return false
 	}

@@ -59,3 +59,47 @@ func goWhileAMessageComes(t *testing.T, goes any) {
 		t.Errorf("ping: %v", reply)
 	}
 }
+
+// TestASubscriptionEndsWithTheLoginThatAskedForIt: the server comes to it when its client has been
+// told that the deadline has passed, has logged out, and is back on the same connection.
+func TestASubscriptionEndsWithTheLoginThatAskedForIt(t *testing.T) {
+	for name, ask := range map[string]Subscribe{"channel": {"s", "general", true}, "server": {"s", "", false}} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) { subscribeTooLate(t, ask) })
+		})
+	}
+}
+
+func subscribeTooLate(t *testing.T, ask Subscribe) {
+	goOn := make(chan struct{})
+	p := startNode(t, persistence.Config{FS: vfstest.NewMem()}, func(c *Config) {
+		c.Processors = 4
+		c.Fault = func(kind Kind, msg any) {
+			if _, is := msg.(*subscribe); is && kind == KindServer {
+				<-goOn
+			}
+		}
+	})
+	alice := enter(t, p, "alice")
+	alice.ask(CreateServer{"s", ""})
+	bob := enter(t, p, "alice")
+	if reply := bob.ask(ask); codeOf(reply) != OutcomeUnknown {
+		t.Fatalf("subscribed: %v", reply)
+	}
+	bob.ask(Logout{})
+	bob.login("p")
+	close(goOn)
+	synctest.Wait()
+	post := &Post{Server: "s", Channel: "general", Text: "x"}
+	alice.ask(post)
+	synctest.Wait()
+	if n := len(bob.out.pushes); n != 0 {
+		t.Errorf("%d were heard without a subscription", n)
+	}
+	bob.ask(ask)
+	alice.ask(post)
+	synctest.Wait()
+	if n := len(bob.out.pushes); n != 1 {
+		t.Errorf("%d were heard with one", n)
+	}
+}

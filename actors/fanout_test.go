@@ -24,9 +24,9 @@ func routerOnStage(t *testing.T) (*stage, *actor.PID) {
 func TestWhoSubscribesAnewHearsNothingFromBefore(t *testing.T) {
 	s, router := routerOnStage(t)
 	const crowd = 3*portion - 1
-	subscribe := func(id uint64) { s.tell(router, &attach{id, "bob", t1, 0}, &begin{id, t1}) }
+	subscribe := func(id uint64) { s.tell(router, &attach{id, "bob", t1, 0, 0}, &begin{id, t1}) }
 	for id := range uint64(crowd) {
-		s.tell(router, &online{id, nil, slowOutbox{stage: s}, "bob"})
+		s.tell(router, &online{id, nil, slowOutbox{stage: s}, "bob", 0})
 		subscribe(id)
 	}
 	poster := Caller{Session: crowd}
@@ -55,8 +55,8 @@ func TestWhoKeepsOneOfTwoSubscriptionsHears(t *testing.T) {
 	s, router := routerOnStage(t)
 	const crowd = 3*portion - 1
 	for id := range uint64(crowd) {
-		s.tell(router, &online{id, nil, slowOutbox{stage: s}, "bob"})
-		s.tell(router, &attach{id, "bob", t1.whole(), 0}, &attach{id, "bob", t1, 0}, &begin{id, t1})
+		s.tell(router, &online{id, nil, slowOutbox{stage: s}, "bob", 0})
+		s.tell(router, &attach{id, "bob", t1.whole(), 0, 0}, &attach{id, "bob", t1, 0, 0}, &begin{id, t1})
 	}
 	post := func(text string) {
 		message := NewMessage{Server: "s", Channel: "c", Message: Message{Text: text}}
@@ -89,9 +89,9 @@ func whoHasLeftIsLetGo(t *testing.T, topics []topic) {
 	r := newRouter(nil).(*router)
 	join := func(id uint64) weak.Pointer[outbox] {
 		out := &outbox{}
-		r.onOnline(&online{id, nil, out, "bob"})
+		r.onOnline(&online{id, nil, out, "bob", 0})
 		for _, to := range topics {
-			r.onAttach(&attach{id, "bob", to, 0})
+			r.onAttach(&attach{id, "bob", to, 0, 0})
 			r.onBegin(&begin{id, to})
 		}
 		return weak.Make(out)
@@ -135,7 +135,7 @@ func TestAChannelIsSilentAfterItsEnd(t *testing.T) {
 	s, router := routerOnStage(t)
 	const crowd = 3*portion - 1
 	for id := range uint64(crowd) {
-		s.tell(router, &online{id, nil, slowOutbox{stage: s}, "bob"}, &attach{id, "bob", t1.whole(), 0})
+		s.tell(router, &online{id, nil, slowOutbox{stage: s}, "bob", 0}, &attach{id, "bob", t1.whole(), 0, 0})
 	}
 	again := t1
 	again.incarnation++

@@ -77,7 +77,7 @@ func TestWhatHasEndedIsForgotten(t *testing.T) {
 		}
 		return heard
 	}
-	s.tell(router, &online{1, nil, slowOutbox{stage: s}, "bob"}, &attach{1, "bob", t1.whole(), 0})
+	s.tell(router, &online{1, nil, slowOutbox{stage: s}, "bob", 0}, &attach{1, "bob", t1.whole(), 0, 0})
 	s.tell(router, &revoke{Seq: 1, Topic: t1, Reason: ChannelGone, By: channel})
 	if heard := post(); fmt.Sprint(heard) != "[unsubscribed channel_gone]" {
 		t.Errorf("while its actor lives %q is heard", heard)

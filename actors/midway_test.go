@@ -73,8 +73,8 @@ func TestTheRouterGoesOnAfterACrashAtAPublish(t *testing.T) {
 	const crowd = portion + 1
 	close(s.hold)
 	for id := range uint64(crowd) {
-		r.onOnline(&online{id, nil, slowOutbox{stage: s}, "bob"})
-		r.onAttach(&attach{id, "bob", t1.whole(), 0})
+		r.onOnline(&online{id, nil, slowOutbox{stage: s}, "bob", 0})
+		r.onAttach(&attach{id, "bob", t1.whole(), 0, 0})
 	}
 	m := &publish{Poster: Caller{Session: crowd}, Topic: t1}
 	midway(t, func(ctx actor.Context) { r.onPublish(ctx, m) })

@@ -37,6 +37,7 @@ type (
 		PID     *actor.PID
 		Out     Outbox // exists only on this node, like the session and the router
 		User    string
+		Ref     uint64 // the login's number in the session
 	}
 	// offline: a session has no user any more. Its subscriptions end without
 	// unsubscribed events. The reply Done says that nothing of them is pushed from
@@ -45,14 +46,15 @@ type (
 		Session uint64
 		asker   Caller // a field, not embedded as in an asked: even after a crash the reply is Done
 	}
-	// attach subscribes a session, if User is still logged in on it. It comes from
-	// the server, as revoke does, so that neither overtakes the other. A
-	// subscription to a channel begins later, when the channel sends begin.
+	// attach subscribes a session, if User is logged in on it and has asked for that since
+	// the login. It comes from the server, as revoke does, so that neither overtakes the
+	// other. A subscription to a channel begins later, when the channel sends begin.
 	attach struct {
 		Session uint64
 		User    string
 		Topic   topic
 		Seq     uint64 // the server's last event: ends that are older do not concern it
+		Ref     uint64 // the session's number of what it asked
 	}
 	// begin comes from a channel: the attached session hears what is published from here on.
 	begin struct {
@@ -116,6 +118,7 @@ type subscriber struct {
 	pid     *actor.PID
 	out     Outbox
 	user    string
+	since   uint64 // the Ref of the login
 	topics  map[topic]*subscription
 }
 
@@ -240,7 +243,7 @@ func (r *router) onOnline(m *online) {
 		return // it logged in again; its subscriptions stay
 	}
 	r.forget(m.Session)
-	s := &subscriber{session: m.Session, pid: m.PID, out: m.Out, user: m.User}
+	s := &subscriber{session: m.Session, pid: m.PID, out: m.Out, user: m.User, since: m.Ref}
 	r.sessions[m.Session] = s
 	if r.users[m.User] == nil {
 		r.users[m.User] = map[uint64]*subscriber{}
@@ -270,7 +273,7 @@ func (r *router) forget(session uint64) {
 
 func (r *router) onAttach(m *attach) {
 	s := r.sessions[m.Session]
-	if s == nil || s.user != m.User {
+	if s == nil || s.user != m.User || m.Ref < s.since {
 		return // it has logged out meanwhile
 	}
 	s.out.Hold()

@@ -21,9 +21,9 @@ func crowdOnStage(t *testing.T, sessions uint64) (*stage, *router) {
 	r := newRouter(s.node).(*router)
 	for id := range sessions {
 		own := topic{"s", 1, fmt.Sprint("c", id), id + 2}
-		r.onOnline(&online{id, nil, slowOutbox{stage: s}, fmt.Sprint("user", id)})
+		r.onOnline(&online{id, nil, slowOutbox{stage: s}, fmt.Sprint("user", id), 0})
 		for _, to := range []topic{own, own.whole()}[:1+(id+2)/sessions] {
-			r.onAttach(&attach{id, fmt.Sprint("user", id), to, 0})
+			r.onAttach(&attach{id, fmt.Sprint("user", id), to, 0, 0})
 			r.onBegin(&begin{id, to})
 		}
 	}
@@ -102,13 +102,13 @@ func TestARefusedSubscriptionIsNone(t *testing.T) {
 			s.said <- fmt.Sprintf("%T %s", m.Reply, codeOf(m.Reply))
 		}
 	}))
-	s.tell(router, &online{1, nil, slowOutbox{stage: s}, "bob"})
+	s.tell(router, &online{1, nil, slowOutbox{stage: s}, "bob", 0})
 	unsubscribe := &detach{Caller{PID: asker, Session: 1}, "s", "c"}
-	s.tell(router, &attach{1, "bob", t1, 0}, unsubscribe)
+	s.tell(router, &attach{1, "bob", t1, 0, 0}, unsubscribe)
 	if word := hear(t, s.said); word != "*actors.refusal not_subscribed" {
 		t.Errorf("after a refusal: %s", word)
 	}
-	s.tell(router, &begin{1, t1}, &attach{1, "bob", t1, 0}, &begin{1, t1}, unsubscribe)
+	s.tell(router, &begin{1, t1}, &attach{1, "bob", t1, 0, 0}, &begin{1, t1}, unsubscribe)
 	if word := hear(t, s.said); word != "actors.Done " {
 		t.Errorf("after a subscription: %s", word)
 	}

@@ -69,10 +69,10 @@ func (s *server) onSubscribe(ctx actor.Context, m *subscribe) {
 	case code != "":
 		s.refuse(ctx, m.Caller, code)
 	case m.HasChannel:
-		s.say(ctx, s.node.router, &attach{Session: m.Session, User: m.User, Topic: s.topicOf(m.Channel, incarnation), Seq: s.seq})
+		s.say(ctx, s.node.router, &attach{Session: m.Session, User: m.User, Topic: s.topicOf(m.Channel, incarnation), Seq: s.seq, Ref: m.Ref})
 		s.say(ctx, ctx.Self(), &subscribeChannel{Caller: m.Caller, incarnation: incarnation})
 	default:
-		s.say(ctx, s.node.router, &attach{Session: m.Session, User: m.User, Topic: s.topic(), Seq: s.seq})
+		s.say(ctx, s.node.router, &attach{Session: m.Session, User: m.User, Topic: s.topic(), Seq: s.seq, Ref: m.Ref})
 		s.reply(ctx, m.Caller, Subscribed{})
 	}
 }
