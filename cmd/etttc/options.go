@@ -36,7 +36,7 @@ type options struct {
 	JSON    bool         `group:"lines" name:"json" help:"Print events as JSON lines: message, posted, deleted, refused, notice, status, image, wire. Implies --plain."`
 	Follow  bool         `group:"lines" help:"Go on printing when the input has ended."`
 	Tail    *int         `group:"lines" placeholder:"N" help:"Print the last N messages first. Default: 15 on a terminal, 0 otherwise."`
-	Literal bool         `group:"lines" help:"Post every line as it is: there are no commands. For input that others have a hand in."`
+	Literal bool         `group:"lines" help:"Post every line that is not empty as it is: there are no commands. For input that others have a hand in."`
 	Timeout cli.Duration `group:"lines" default:"60s" help:"Time in which the provider has to answer, and, when the input is no terminal, to come back after a loss."`
 
 	Raw     bool            `group:"other" help:"Show the JSON that goes over the wire, secrets masked."`
