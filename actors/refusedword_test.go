@@ -16,24 +16,9 @@ import (
 // user's journal refuses what the first hears of, and the list answers the second after that.
 func TestAWordThatIsRefusedIsOfItsAskerAlone(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		var sick atomic.Bool
 		var words atomic.Int32
-		synced, refused := make(chan struct{}), make(chan struct{})
-		journal := func(op vfstest.Op, name string) bool {
-			return op == vfstest.OpSync && strings.HasPrefix(name, "journal/") && sick.Load()
-		}
-		files := &vfstest.Faulty{FS: vfstest.NewMem()}
-		files.Before = func(op vfstest.Op, name string) {
-			if journal(op, name) {
-				<-synced
-			}
-		}
-		files.FailAt = func(op vfstest.Op, name string) error {
-			if journal(op, name) {
-				return syscall.EIO
-			}
-			return nil
-		}
+		files, sick, synced := failingJournal()
+		refused := make(chan struct{})
 		p := startNode(t, persistence.Config{FS: files}, func(c *Config) {
 			c.Processors = 4
 			c.Fault = func(kind Kind, msg any) {

@@ -96,13 +96,13 @@ func TestAChangeThatIsLostBehindARefusedOneIsNotDone(t *testing.T) {
 	}
 }
 
-func loseChange(t *testing.T, change any, byAlice bool, members string) {
-	var sick atomic.Bool
-	synced := make(chan struct{})
+// failingJournal is a disk whose syncs of the journal wait for synced and then fail, while it is
+// sick.
+func failingJournal() (files *vfstest.Faulty, sick *atomic.Bool, synced chan struct{}) {
+	files, sick, synced = &vfstest.Faulty{FS: vfstest.NewMem()}, &atomic.Bool{}, make(chan struct{})
 	journal := func(op vfstest.Op, name string) bool {
 		return op == vfstest.OpSync && strings.HasPrefix(name, "journal/") && sick.Load()
 	}
-	files := &vfstest.Faulty{FS: vfstest.NewMem()}
 	files.Before = func(op vfstest.Op, name string) {
 		if journal(op, name) {
 			<-synced
@@ -114,6 +114,11 @@ func loseChange(t *testing.T, change any, byAlice bool, members string) {
 		}
 		return nil
 	}
+	return files, sick, synced
+}
+
+func loseChange(t *testing.T, change any, byAlice bool, members string) {
+	files, sick, synced := failingJournal()
 	p := startNode(t, persistence.Config{FS: files, MaxWaitingRecords: 1}, nil)
 	alice, bob, carol := enter(t, p, "alice"), enter(t, p, "bob"), enter(t, p, "carol")
 	alice.ask(CreateServer{"s", ""})

@@ -78,8 +78,8 @@ func TestServersAreAskedTogether(t *testing.T) {
 	}
 }
 
-// stingy starts a provider with a channel of that many messages, of which it sends few at once.
-func stingy(t *testing.T, total, few int64) (addr string) {
+// served starts a provider that serves one connection.
+func served(t *testing.T, serve func(stdnet.Conn)) (addr string) {
 	t.Helper()
 	listener, err := stdnet.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -92,6 +92,15 @@ func stingy(t *testing.T, total, few int64) (addr string) {
 			return
 		}
 		defer func() { _ = conn.Close() }()
+		serve(conn)
+	}()
+	return listener.Addr().String()
+}
+
+// stingy starts a provider with a channel of that many messages, of which it sends few at once.
+func stingy(t *testing.T, total, few int64) (addr string) {
+	t.Helper()
+	return served(t, func(conn stdnet.Conn) {
 		for requests := json.NewDecoder(conn); ; {
 			r := struct {
 				Call          string
@@ -111,8 +120,7 @@ func stingy(t *testing.T, total, few int64) (addr string) {
 			}
 			_, _ = conn.Write([]byte(answer)) // it does not matter if the client has gone
 		}
-	}()
-	return listener.Addr().String()
+	})
 }
 
 // A provider may send fewer messages at once than a page has. Older and newer pages come all the
@@ -152,18 +160,8 @@ func TestPagesOfAProviderThatSendsFew(t *testing.T) {
 // change something: the call, the server and the name.
 func obedient(t *testing.T) (addr string, wires <-chan string) {
 	t.Helper()
-	listener, err := stdnet.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = listener.Close() })
 	changes := make(chan string, 8)
-	go func() {
-		conn, err := listener.Accept()
-		if err != nil {
-			return
-		}
-		defer func() { _ = conn.Close() }()
+	return served(t, func(conn stdnet.Conn) {
 		for requests := json.NewDecoder(conn); ; {
 			var r struct {
 				Call, ServerName, Name string
@@ -177,6 +175,5 @@ func obedient(t *testing.T) (addr string, wires <-chan string) {
 			}
 			_, _ = fmt.Fprintf(conn, `{"resp":true,"servers":["fresh"],"channels":["general"],"id":%s}`, r.ID) // it does not matter if the client has gone
 		}
-	}()
-	return listener.Addr().String(), changes
+	}), changes
 }
