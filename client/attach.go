@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"sync"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // finding is what the survey found out about a channel.
@@ -65,28 +67,22 @@ func (s *Subscription) subscribe(ctx context.Context, conn *Conn) (from int64, e
 func (s *Subscription) survey(ctx context.Context, conn *Conn, channels []string, from int64) (map[string]finding, error) {
 	const atOnce = 8
 	var mu sync.Mutex
-	var failed error
 	found := map[string]finding{}
-	places := make(chan struct{}, atOnce)
-	var looking sync.WaitGroup
+	var looking errgroup.Group
+	looking.SetLimit(atOnce)
 	for _, channel := range channels {
-		places <- struct{}{}
-		looking.Go(func() {
-			defer leave(places)
+		looking.Go(func() error {
 			f, err := s.findAgain(ctx, conn, channel, from)
+			if CodeOf(err) == NoSuchChannel && s.at.channel == "" {
+				return nil // deleted since the channels were listed
+			}
 			mu.Lock()
 			defer mu.Unlock()
-			switch {
-			case err == nil:
-				found[channel] = f
-			case CodeOf(err) == NoSuchChannel && s.at.channel == "": // deleted since the channels were listed
-			case failed == nil:
-				failed = err
-			}
+			found[channel] = f
+			return err
 		})
 	}
-	looking.Wait()
-	return found, failed
+	return found, looking.Wait()
 }
 
 // findAgain calls find and repeats it while the provider is busy. If one refusal made the survey
