@@ -4,10 +4,12 @@ import (
 	"cmp"
 	"context"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
+	"golang.org/x/sync/errgroup"
 
 	"elemental/client"
 	"elemental/cmd/etttc/commands"
@@ -126,36 +128,24 @@ func (n *net) list() tea.Cmd {
 		if err != nil {
 			return listedMsg{err: err}
 		}
-		found, errs := n.channelsOf(ctx, names)
-		var servers []server
-		for i, s := range found {
-			switch code := client.CodeOf(errs[i]); {
-			case code == client.NoSuchServer || code == client.NotInServer:
-			case errs[i] != nil:
-				return listedMsg{err: errs[i]}
-			default:
-				servers = append(servers, s)
-			}
+		servers := make([]server, len(names))
+		var asking errgroup.Group
+		asking.SetLimit(listAtOnce)
+		for i, name := range names {
+			asking.Go(func() error {
+				channels, err := n.who.Channels(ctx, name)
+				if code := client.CodeOf(err); code == client.NoSuchServer || code == client.NotInServer {
+					return nil
+				}
+				servers[i] = server{name, channels}
+				return err
+			})
 		}
-		return listedMsg{servers: servers}
+		if err := asking.Wait(); err != nil {
+			return listedMsg{err: err}
+		}
+		return listedMsg{servers: slices.DeleteFunc(servers, func(s server) bool { return s.name == "" })}
 	})
-}
-
-// channelsOf asks each of these servers for its channels.
-func (n *net) channelsOf(ctx context.Context, names []string) ([]server, []error) {
-	servers, errs := make([]server, len(names)), make([]error, len(names))
-	places := make(chan struct{}, listAtOnce)
-	var asking sync.WaitGroup
-	for i, name := range names {
-		places <- struct{}{}
-		asking.Go(func() {
-			defer func() { <-places }()
-			servers[i].name = name
-			servers[i].channels, errs[i] = n.who.Channels(ctx, name)
-		})
-	}
-	asking.Wait()
-	return servers, errs
 }
 
 // subscribe subscribes to a whole server. The subscription goes on after the command has ended.
