@@ -178,9 +178,9 @@ func (c *Client) post(ctx context.Context, r *protocol.Request, mine bool) (Mess
 		m = posted(r, in, user, on.Original())
 	}
 	for _, own := range underway {
-		own.ends(on, m, mine && err == nil, err != nil && isDoubtful(err))
+		own.ends(on, m, mine && err == nil, Doubtful(err))
 	}
-	if err == nil || isDoubtful(err) {
+	if err == nil || Doubtful(err) {
 		c.tellLate(underway, server, channel)
 	}
 	return m, err

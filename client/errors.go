@@ -80,6 +80,11 @@ var (
 	ErrNotOffered = errors.New("this provider does not offer that")
 )
 
+// Doubtful reports whether something may have been done although it ended in err.
+func Doubtful(err error) bool {
+	return errors.Is(err, ErrUncertain) || CodeOf(err) == OutcomeUnknown
+}
+
 // refusalOf turns an answer that refuses a call into its error.
 func refusalOf(call string, in *protocol.Incoming) *Refusal {
 	code := in.Code

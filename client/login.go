@@ -111,7 +111,7 @@ func (c *Client) ChangePassword(ctx context.Context, old, new string) error {
 		switch {
 		case err == nil:
 			c.setCredentials(credentials{who.user, key, []string{new}, time.Now()})
-		case errors.Is(err, ErrUncertain) || CodeOf(err) == OutcomeUnknown:
+		case Doubtful(err):
 			who.passwords = []string{new, old}
 			c.setCredentials(who)
 		}
@@ -135,7 +135,7 @@ func (c *Client) signing(ctx context.Context, call string, harmless bool, change
 			}
 			defer leave(c.signIn)
 			err := change(ctx, conn)
-			if isDoubtful(err) {
+			if Doubtful(err) {
 				conn.fail(errDoubt) // on the next connection it is certain
 			}
 			return err

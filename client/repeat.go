@@ -53,7 +53,7 @@ func (c *Client) persist(ctx context.Context, a attempt) error {
 		if !c.again(ctx, err, a.harmless(conn, tries)) {
 			return a.final(c.asClosed(err), doubt)
 		}
-		doubt = doubt || isDoubtful(err)
+		doubt = doubt || Doubtful(err)
 		if CodeOf(err) != "" && !pause(ctx, pauses.NextBackOff()) {
 			return a.final(err, doubt)
 		}
@@ -73,11 +73,6 @@ func (a attempt) final(err error, doubt bool) error {
 	return err
 }
 
-// isDoubtful reports whether something may have been done although it ended in err.
-func isDoubtful(err error) bool {
-	return errors.Is(err, ErrUncertain) || CodeOf(err) == OutcomeUnknown
-}
-
 // asClosed adds ErrClosed to an error that came because the client was closed.
 func (c *Client) asClosed(err error) error {
 	if c.ctx.Err() != nil && CodeOf(err) == "" {
@@ -94,7 +89,7 @@ func (c *Client) again(ctx context.Context, err error, harmless bool) bool {
 		return false
 	case CodeOf(err) == Busy || errors.Is(err, ErrLost):
 		return true
-	case CodeOf(err) == OutcomeUnknown || errors.Is(err, ErrUncertain):
+	case Doubtful(err):
 		return harmless
 	}
 	return false

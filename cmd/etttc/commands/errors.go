@@ -23,8 +23,7 @@ func (f *failure) Unwrap() error { return f.cause }
 // failed returns the outcome of a command that ended with an error of the client. If the answer
 // is missing, the command may have changed something all the same, so Changed is set.
 func failed(what string, cause error) (Outcome, error) {
-	unknown := errors.Is(cause, client.ErrUncertain) || client.CodeOf(cause) == client.OutcomeUnknown
-	return Outcome{Changed: unknown}, &failure{what, cause}
+	return Outcome{Changed: client.Doubtful(cause)}, &failure{what, cause}
 }
 
 // TryTLS is what to tell a user who did not ask for TLS when Unanswered is true.

@@ -178,7 +178,7 @@ func (m *model) posted(msg postedMsg) tea.Cmd {
 	m.outbox.sending = false
 	first := &m.outbox.posts[0]
 	if msg.err != nil && m.repeatable(msg.err) {
-		first.left, first.uncertain = false, first.uncertain || isUncertain(msg.err)
+		first.left, first.uncertain = false, first.uncertain || client.Doubtful(msg.err)
 		m.outbox.sending = true // stays true until it is tried again
 		return m.net.retry(first.id)
 	}
@@ -222,7 +222,7 @@ func (m *model) found(at commands.Place, posted []client.Message) {
 
 func (m *model) repeatable(err error) bool {
 	switch {
-	case isUncertain(err):
+	case client.Doubtful(err):
 		return !m.link.Original
 	case errors.Is(err, client.ErrClosed), errors.Is(err, context.Canceled):
 		return false
@@ -231,11 +231,6 @@ func (m *model) repeatable(err error) bool {
 	}
 	code := client.CodeOf(err)
 	return code == client.Busy || code == client.TooOften || code == client.NotLoggedIn && m.user != ""
-}
-
-// isUncertain reports whether something that ended in this error may have been done all the same.
-func isUncertain(err error) bool {
-	return errors.Is(err, client.ErrUncertain) || client.CodeOf(err) == client.OutcomeUnknown
 }
 
 // retry posts the first message in the outbox once more, under the same nonce.
