@@ -42,7 +42,7 @@ func gotoServer(ctx context.Context, c *client.Client, _ Place, args []string) (
 	if err != nil {
 		return failed("couldn't get list of channels", err)
 	}
-	channel := entrance(channels)
+	channel := Entrance(channels)
 	if channel == "" {
 		return moved("entered server, it has no channels", Place{Server: server}), nil
 	}
@@ -122,12 +122,12 @@ func arrival(ctx context.Context, c *client.Client, server string) Place {
 	if err != nil {
 		return Place{server, generalChannel}
 	}
-	return Place{server, entrance(channels)}
+	return Place{server, Entrance(channels)}
 }
 
-// entrance returns the channel to which a user comes first: "general", else the first one, or ""
+// Entrance returns the channel to which a user comes first: "general", else the first one, or ""
 // if there is none.
-func entrance(channels []string) string {
+func Entrance(channels []string) string {
 	switch {
 	case len(channels) == 0:
 		return ""

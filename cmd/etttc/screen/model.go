@@ -177,16 +177,9 @@ func (m *model) places() []commands.Place {
 	return all
 }
 
-// entrance returns the place to which a user comes first in a server: its channel "general", else
-// its first one, else none.
+// entrance returns the place to which a user comes first in a server.
 func (s *server) entrance() commands.Place {
-	at := commands.Place{Server: s.name}
-	if slices.Contains(s.channels, "general") {
-		at.Channel = "general"
-	} else if len(s.channels) > 0 {
-		at.Channel = s.channels[0]
-	}
-	return at
+	return commands.Place{Server: s.name, Channel: commands.Entrance(s.channels)}
 }
 
 // written returns a place as it is shown: "gophers/#general".
