@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"elemental/client"
 	"elemental/cmd/etttc/commands"
@@ -187,15 +188,8 @@ func mentions(text, name string) bool {
 func inWord(r rune) bool { return unicode.In(r, unicode.L, unicode.M, unicode.N) || r == '_' }
 
 func endsInWord(s string) bool {
-	return s != "" && strings.LastIndexFunc(s, inWord) == len(s)-lastSize(s)
+	last, _ := utf8.DecodeLastRuneInString(s)
+	return inWord(last)
 }
 
 func beginsWithWord(s string) bool { return strings.IndexFunc(s, inWord) == 0 }
-
-func lastSize(s string) int {
-	last := 0
-	for i := range s {
-		last = i
-	}
-	return len(s) - last
-}
