@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -61,10 +62,5 @@ func firstSecret(c *Command, rest string) int {
 }
 
 func hasSecret(c *Command) bool {
-	for _, arg := range c.Args {
-		if arg.Kind == Secret {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(c.Args, func(arg Arg) bool { return arg.Kind == Secret })
 }

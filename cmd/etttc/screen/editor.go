@@ -118,12 +118,10 @@ func (e *editor) key(name string) bool {
 		e.cursor = e.wordBefore()
 	case "ctrl+right", "alt+right", "alt+f":
 		e.cursor = e.wordAfter()
-	case "home":
+	case "home", "ctrl+a":
 		e.cursor = e.lineStart()
 	case "end", "ctrl+e":
 		e.cursor = e.lineEnd()
-	case "ctrl+a":
-		e.cursor = e.lineStart()
 	case "backspace", "shift+backspace", "ctrl+h":
 		e.remove(e.before())
 	case "delete":
@@ -156,10 +154,9 @@ func (e *editor) shown(secret func(at int) bool) shownText {
 	for at := 0; at < len(e.text); {
 		places = append(places, place{at, out.Len()})
 		size, _ := cells{}.cluster(e.text[at:])
-		switch {
-		case secret(at):
+		if secret(at) {
 			out.WriteByte('*')
-		default: // line breaks stay, and tabs become spaces
+		} else { // line breaks stay, and tabs become spaces
 			out.WriteString(visible.Text(e.text[at : at+size]))
 		}
 		at += size
