@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -94,12 +95,8 @@ func run(ctx context.Context, opts *options, m *memory) error {
 	if err := os.Unsetenv("TEA_TRACE"); err != nil {
 		return err
 	}
-	user := opts.User
-	if user == "" {
-		user = m.userAt(address)
-	}
 	return screen.Run(ctx, screen.Config{
-		Address: address, Options: wire, User: user, Password: password, Register: opts.Register,
+		Address: address, Options: wire, User: cmp.Or(opts.User, m.userAt(address)), Password: password, Register: opts.Register,
 		At: at, Raw: opts.Raw, Folder: opts.images(), LoggedIn: remember, In: os.Stdin, Out: os.Stdout,
 	})
 }
