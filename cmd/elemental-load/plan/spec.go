@@ -8,7 +8,6 @@ import (
 	"io"
 	"math"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -59,36 +58,25 @@ func ReadSpec(path string) (*Spec, error) {
 // Over returns below, with the values that s has in place of its own.
 func (s Spec) Over(below *Spec) Spec {
 	all := *below
-	take(&all.Scenarios, s.Scenarios, len(s.Scenarios) > 0)
-	take(&all.Model, s.Model, s.Model != "")
-	take(&all.Stages, s.Stages, len(s.Stages) > 0)
-	take(&all.Expect, s.Expect, len(s.Expect) > 0)
-	take(&all.Size, s.Size, s.Size != Range{})
-	all.Rate = cmp.Or(s.Rate, all.Rate)
-	for _, d := range []struct{ to, from **Duration }{
-		{&all.Duration, &s.Duration}, {&all.Ramp, &s.Ramp}, {&all.Warmup, &s.Warmup}, {&all.Think, &s.Think},
-	} {
-		*d.to = cmp.Or(*d.from, *d.to)
+	if len(s.Scenarios) > 0 {
+		all.Scenarios = s.Scenarios
 	}
-	for _, n := range []struct{ to, from **Count }{
-		{&all.Clients, &s.Clients}, {&all.Users, &s.Users}, {&all.Servers, &s.Servers},
-		{&all.Channels, &s.Channels}, {&all.History, &s.History}, {&all.Pipeline, &s.Pipeline},
-	} {
-		*n.to = cmp.Or(*n.from, *n.to)
+	if len(s.Expect) > 0 {
+		all.Expect = s.Expect
 	}
+	all.Model, all.Size, all.Rate = cmp.Or(s.Model, all.Model), cmp.Or(s.Size, all.Size), cmp.Or(s.Rate, all.Rate)
+	all.Duration, all.Ramp = cmp.Or(s.Duration, all.Duration), cmp.Or(s.Ramp, all.Ramp)
+	all.Warmup, all.Think = cmp.Or(s.Warmup, all.Warmup), cmp.Or(s.Think, all.Think)
+	all.Clients, all.Users = cmp.Or(s.Clients, all.Clients), cmp.Or(s.Users, all.Users)
+	all.Servers, all.Channels = cmp.Or(s.Servers, all.Servers), cmp.Or(s.Channels, all.Channels)
+	all.History, all.Pipeline = cmp.Or(s.History, all.History), cmp.Or(s.Pipeline, all.Pipeline)
 	switch {
 	case len(s.Stages) > 0: // the file's rate and times do not belong to them
-		all.Rate, all.Duration, all.Ramp = s.Rate, s.Duration, s.Ramp
+		all.Stages, all.Rate, all.Duration, all.Ramp = s.Stages, s.Rate, s.Duration, s.Ramp
 	case s.Rate != nil || s.Duration != nil: // the file's stages do not belong to that rate or duration
-		all.Stages = nil // the file's stages have another rate and length
+		all.Stages = nil
 	}
 	return all
-}
-
-func take[T any](to *T, from T, given bool) {
-	if given {
-		*to = from
-	}
 }
 
 // Mix is a list of scenarios and their weights. "chat" means "chat:1".
@@ -286,5 +274,5 @@ func names() string {
 	for _, s := range Scenarios {
 		all = append(all, s.Name)
 	}
-	return strings.Join(append(slices.Clone(all), Mixed), ", ")
+	return strings.Join(append(all, Mixed), ", ")
 }
