@@ -147,19 +147,12 @@ func (j *job) find(ctx context.Context) error {
 		return err
 	}
 	j.target = result.Target{Address: address, Started: o.SelfHost, TLS: o.TLS}
+	host, _, _ := net.SplitHostPort(address) // Resolve has done it too, without an error
 	j.reach = drive.Reach{
 		Address: resolved.String(), Sources: int(o.Sources), Timeout: time.Duration(o.Timeout), Outstanding: int(o.Outstanding),
-		TLS: o.TLS, CA: o.TLSCA, Insecure: o.TLSInsecure, ServerName: hostOf(address),
+		TLS: o.TLS, CA: o.TLSCA, Insecure: o.TLSInsecure, ServerName: host,
 	}
 	return j.probe(ctx, resolved)
-}
-
-func hostOf(address string) string {
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		return address
-	}
-	return host
 }
 
 func (j *job) probe(ctx context.Context, at netip.AddrPort) error {
@@ -191,11 +184,10 @@ func (j *job) probe(ctx context.Context, at netip.AddrPort) error {
 // advice is what may help if no provider answered.
 func (j *job) advice(err error) string {
 	const another = "start one there with `elemental`, name another with --address, or add --selfhost"
-	untrusted := new(tls.CertificateVerificationError)
 	switch {
 	case j.options.SelfHost:
 		return "it was started for this run: leave out what --providerarg says of TLS or encoding"
-	case errors.As(err, &untrusted):
+	case errors.As(err, new(*tls.CertificateVerificationError)):
 		return "--tlsca names the certificate to trust"
 	case j.options.TLS || errors.Is(err, syscall.ECONNREFUSED):
 		return another
@@ -265,9 +257,8 @@ func (j *job) provider() *measure.Process {
 		return nil
 	}
 	p := measure.Watch(pid)
-	if !p.Known() {
+	if p == nil {
 		j.notes = append(j.notes, fmt.Sprintf("What process %d uses could not be read.", pid))
-		return nil
 	}
 	return p
 }

@@ -105,9 +105,7 @@ func rank(name, main string) int {
 func (c *Collector) Before() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.provider != nil {
-		_, c.usage.MemoryBefore = c.provider.Sample()
-	}
+	_, c.usage.MemoryBefore = c.provider.Sample()
 }
 
 // Connected takes what a process has measured while it connected its clients.
@@ -119,9 +117,7 @@ func (c *Collector) Connected(i *Interval) {
 		c.before[name] += o.Done
 	}
 	c.total.Add(i)
-	if c.provider != nil {
-		_, c.usage.MemoryIdle = c.provider.Sample()
-	}
+	_, c.usage.MemoryIdle = c.provider.Sample()
 }
 
 // Open is how many connections were open before the load.
@@ -166,9 +162,7 @@ func (c *Collector) complete(second int, sum *Interval) {
 			}
 		}
 	}
-	if c.provider != nil {
-		s.CPU, s.Memory = c.provider.Sample()
-	}
+	s.CPU, s.Memory = c.provider.Sample()
 	c.seconds = append(c.seconds, s)
 	if time.Duration(second)*time.Second < c.plan.Warmup {
 		c.early.Add(sum)
@@ -316,7 +310,7 @@ func (c *Collector) fillUsage(r *result.Result) (err error) {
 	g.LateShare = float64(c.total.TooLate) / float64(max(h.TotalCount(), 1))
 	g.Behind = g.LateShare > muchLate && c.total.TooLate > fewLate
 	g.HeldBack, g.CPU, g.Memory = c.total.HeldBack, c.load.mean(), c.load.memory
-	if c.provider == nil || !c.provider.Known() {
+	if c.provider == nil {
 		return nil
 	}
 	var provider usage
@@ -331,7 +325,7 @@ func (c *Collector) fillUsage(r *result.Result) (err error) {
 		least = min(least, s.Memory)
 	}
 	u := c.usage
-	u.Pid, u.CPU, u.Memory = c.provider.Pid(), provider.mean(), max(provider.memory, u.MemoryIdle)
+	u.Pid, u.CPU, u.Memory = c.provider.proc.PID, provider.mean(), max(provider.memory, u.MemoryIdle)
 	u.PerConn = c.perConnection(least)
 	r.Provider = &u
 	return nil

@@ -278,13 +278,13 @@ func TestOutOfRange(t *testing.T) {
 // TestSelf measures this process, if the system tells what it uses.
 func TestSelf(t *testing.T) {
 	p := measure.Self()
-	if !p.Known() {
+	if p == nil {
 		t.Skip("this system does not tell what a process uses")
 	}
 	if _, memory := p.Sample(); memory < 1<<20 {
 		t.Errorf("this process has %d bytes", memory)
 	}
-	if measure.Watch(1 << 30).Known() {
+	if measure.Watch(1<<30) != nil {
 		t.Error("a process that is not there is known")
 	}
 }

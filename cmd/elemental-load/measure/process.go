@@ -7,41 +7,35 @@ import (
 	"github.com/prometheus/procfs"
 )
 
-// Process watches how much CPU and memory a process of this machine uses. On a system
-// without /proc all figures are 0.
+// Process watches how much CPU and memory a process of this machine uses. All figures of a nil
+// Process are 0.
 type Process struct {
 	proc procfs.Proc
-	ok   bool
 	used float64   // seconds of CPU time used until the last measurement
 	at   time.Time // when that was
 	cpu  float64   // result of the last measurement, in percent of one core
 }
 
-// Self watches this process.
+// Self watches this process. It is nil on a system without /proc.
 func Self() *Process { return Watch(os.Getpid()) }
 
-// Watch begins to watch the process with that number.
+// Watch begins to watch the process with that number. It is nil if there is no such process, or
+// the system does not tell what it uses.
 func Watch(pid int) *Process {
-	p := &Process{}
 	proc, err := procfs.NewProc(pid)
-	if err == nil {
-		p.proc, p.ok = proc, true
-		p.Sample()
+	if err != nil {
+		return nil
 	}
+	p := &Process{proc: proc}
+	p.Sample()
 	return p
 }
-
-// Known tells whether the process exists and the system tells what it uses.
-func (p *Process) Known() bool { return p.ok }
-
-// Pid is the process's number.
-func (p *Process) Pid() int { return p.proc.PID }
 
 // Sample returns the CPU use in percent of one core, and the resident memory in bytes.
 // CPU use is measured over at least half a second: a call sooner after the last
 // measurement returns that one again.
 func (p *Process) Sample() (cpu float64, memory int64) {
-	if !p.ok {
+	if p == nil {
 		return 0, 0
 	}
 	stat, err := p.proc.Stat()
