@@ -66,18 +66,13 @@ func Prepare(ctx context.Context, s Settings, tell Tell) (*World, error) {
 // hands is how many of the preparation's steps run at once.
 const hands = 16
 
-// atOnce is how many steps may run at once: n, or 1 for the original provider, which gets
-// confused when two requests change a file at the same time.
-func (w *World) atOnce(n int) int {
-	if w.Original {
-		return 1
-	}
-	return n
-}
-
 // inParallel calls do for 0 to n-1, at most hands of them at once, and tell after each
-// one. It stops at the first error.
-func inParallel(ctx context.Context, n, hands int, tell func(done int64), do func(ctx context.Context, i int) error) error {
+// one. It stops at the first error. The original provider gets one at a time: it is confused
+// when two requests change a file at the same time.
+func (w *World) inParallel(ctx context.Context, n, hands int, tell func(done int64), do func(ctx context.Context, i int) error) error {
+	if w.Original {
+		hands = 1
+	}
 	group, together := errgroup.WithContext(ctx)
 	group.SetLimit(hands)
 	done := counting(tell)
@@ -115,7 +110,7 @@ func counting(tell func(done int64)) (count func(n int)) {
 func (w *World) makeAccounts(ctx context.Context, d *wire.Dialer, users string, tell Tell) error {
 	w.Accounts = make([]Account, w.Plan.Users)
 	count := func(done int64) { tell("users", "users", done, int64(len(w.Accounts))) }
-	return inParallel(ctx, len(w.Accounts), w.atOnce(hands), count, func(ctx context.Context, i int) error {
+	return w.inParallel(ctx, len(w.Accounts), hands, count, func(ctx context.Context, i int) error {
 		w.Accounts[i].Name = fmt.Sprintf("%s-u%d", users, i)
 		once := func() error { return w.makeAccount(ctx, d, &w.Accounts[i]) }
 		return patiently(ctx, w.Reach.Timeout, isFull, once)
@@ -162,7 +157,7 @@ func (w *World) makeServers(ctx context.Context, d *wire.Dialer, book *check.Boo
 		}
 	}
 	count := func(done int64) { tell("servers", "servers", done, int64(len(spots))) }
-	err := inParallel(ctx, len(spots), w.atOnce(hands), count, func(ctx context.Context, i int) error {
+	err := w.inParallel(ctx, len(spots), hands, count, func(ctx context.Context, i int) error {
 		at := spots[i]
 		s := &w.Parts[at.part].Servers[at.server]
 		scenario := w.Plan.Mix[at.part].Scenario
@@ -201,7 +196,7 @@ func (w *World) makeMembers(ctx context.Context, d *wire.Dialer, tell Tell) erro
 		}
 	}
 	count := func(done int64) { tell("members", "members", done, int64(len(members))) }
-	return inParallel(ctx, len(members), w.atOnce(hands), count, func(ctx context.Context, i int) error {
+	return w.inParallel(ctx, len(members), hands, count, func(ctx context.Context, i int) error {
 		m := members[i]
 		account := w.Accounts[m.account]
 		c, err := w.visit(ctx, d, account)
@@ -264,7 +259,7 @@ func (w *World) makeHistory(ctx context.Context, d *wire.Dialer, book *check.Boo
 	}
 	total := int64(len(spots) * w.Plan.History)
 	count := counting(func(done int64) { tell("history", "messages", done, total) })
-	return inParallel(ctx, len(spots), w.atOnce(hands), func(int64) {}, func(ctx context.Context, i int) error {
+	return w.inParallel(ctx, len(spots), hands, func(int64) {}, func(ctx context.Context, i int) error {
 		at := spots[i]
 		lane := book.Channel(at.server.Name, at.channel).Lane()
 		return w.fill(ctx, d, book, lane, at.server.Owner, func() { count(1) })

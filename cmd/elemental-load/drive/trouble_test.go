@@ -140,7 +140,7 @@ func TestToldInOrder(t *testing.T) {
 		defer mu.Unlock()
 		told = append(told, done)
 	}
-	if err := inParallel(t.Context(), n, 8, tell, func(context.Context, int) error { return nil }); err != nil {
+	if err := (&World{}).inParallel(t.Context(), n, 8, tell, func(context.Context, int) error { return nil }); err != nil {
 		t.Fatal(err)
 	}
 	for i := range int64(n) {

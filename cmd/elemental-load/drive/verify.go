@@ -32,7 +32,7 @@ func (w *World) count(ctx context.Context, b *check.Book, total func(context.Con
 	channels := used(b)
 	totals := make(map[*check.Channel]int64, len(channels))
 	var mu sync.Mutex
-	err := inParallel(ctx, len(channels), w.atOnce(verifying), func(int64) {}, func(ctx context.Context, i int) error {
+	err := w.inParallel(ctx, len(channels), verifying, func(int64) {}, func(ctx context.Context, i int) error {
 		n, err := total(ctx, channels[i])
 		mu.Lock()
 		defer mu.Unlock()
@@ -117,7 +117,7 @@ func (w *World) verify(ctx context.Context, d *wire.Dialer, b *check.Book, total
 		all += totals[c]
 	}
 	done := counting(func(read int64) { tell("checking", "messages", read, all) })
-	return inParallel(ctx, len(channels), w.atOnce(verifying), func(int64) {}, func(ctx context.Context, i int) error {
+	return w.inParallel(ctx, len(channels), verifying, func(int64) {}, func(ctx context.Context, i int) error {
 		c := channels[i]
 		if !history {
 			c.FinishUnread()
@@ -210,7 +210,7 @@ func Remove(ctx context.Context, w *World, tell Tell) error {
 	d.Original = w.Original
 	servers := w.remains()
 	count := func(done int64) { tell("removing", "servers", done, int64(len(servers))) }
-	return inParallel(ctx, len(servers), w.atOnce(hands), count, func(ctx context.Context, i int) error {
+	return w.inParallel(ctx, len(servers), hands, count, func(ctx context.Context, i int) error {
 		owner := w.Accounts[servers[i].Owner]
 		c, err := w.visit(ctx, d, owner)
 		if err != nil {

@@ -82,7 +82,7 @@ func (w *Worker) Connect(ctx context.Context, tell Tell) (*measure.Interval, err
 		}
 	}
 	count := func(done int64) { tell("connections", "connections", done, int64(len(all))) }
-	err := inParallel(ctx, len(all), w.world.atOnce(connecting), count, func(ctx context.Context, i int) error {
+	err := w.world.inParallel(ctx, len(all), connecting, count, func(ctx context.Context, i int) error {
 		connect := func() error { return all[i].connect(ctx) }
 		if err := patiently(ctx, w.world.Reach.Timeout, isFull, connect); err != nil {
 			return fmt.Errorf("connecting client %d of %d: %w", i+1, len(all), err)
