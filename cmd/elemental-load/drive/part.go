@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"elemental/cmd/elemental-load/check"
@@ -24,22 +25,15 @@ type part struct {
 	all      int            // how many act, counted over all processes
 	schedule *plan.Schedule // of all processes together
 	free     chan struct{}  // has a token when an action has ended, so that acquire looks for a free client again
-	cut      cuts
-}
 
-// cuts counts the slow readers that the provider has disconnected.
-type cuts struct {
-	mu           sync.Mutex
-	told, untold int // with and without a reason from the provider
+	told, untold atomic.Int64 // slow readers that the provider has disconnected, with and without a reason
 }
 
 func (p *part) noteCut(cause error) {
-	p.cut.mu.Lock()
-	defer p.cut.mu.Unlock()
 	if isLastWord(cause) {
-		p.cut.told++
+		p.told.Add(1)
 	} else {
-		p.cut.untold++
+		p.untold.Add(1)
 	}
 }
 
@@ -325,8 +319,6 @@ func (p *part) slowReaders() (slow SlowReaders) {
 			slow.All++
 		}
 	}
-	p.cut.mu.Lock()
-	defer p.cut.mu.Unlock()
-	slow.Told, slow.Untold = p.cut.told, p.cut.untold
+	slow.Told, slow.Untold = int(p.told.Load()), int(p.untold.Load())
 	return slow
 }
