@@ -172,7 +172,7 @@ func (w *Worker) Check(ctx context.Context, history bool, tell Tell) (*Outcome, 
 	default:
 		o.Notes = append(o.Notes, fmt.Sprintf("Pushes were still coming %v after the load; whether the last ones come was not waited for.", longest))
 	}
-	w.hangUp()
+	w.Close()
 	if err == nil {
 		err = w.world.verify(ctx, w.dialer, w.book, totals, history, tell)
 	}
@@ -184,8 +184,8 @@ func (w *Worker) Check(ctx context.Context, history bool, tell Tell) (*Outcome, 
 	return o, err
 }
 
-// hangUp closes all connections and ends all reconnecting.
-func (w *Worker) hangUp() {
+// Close closes all connections and ends all reconnecting.
+func (w *Worker) Close() {
 	w.leave()
 	w.closeAll() // so that a client that is connecting again does not wait for an answer
 	w.tasks.Wait()
@@ -197,9 +197,6 @@ func (w *Worker) closeAll() {
 		c.Close()
 	}
 }
-
-// Close closes whatever is still open.
-func (w *Worker) Close() { w.hangUp() }
 
 // wakeSlow makes the slow readers read again.
 func (w *Worker) wakeSlow() {
@@ -248,8 +245,7 @@ func (w *Worker) awaitPushes(ctx context.Context, totals map[*check.Channel]int6
 }
 
 func isLastWord(cause error) bool {
-	var word *wire.Ended
-	return errors.As(cause, &word)
+	return errors.As(cause, new(*wire.Ended))
 }
 
 // used lists the channels in which the book has something to judge.
