@@ -19,9 +19,8 @@ import (
 // connects again.
 type client struct {
 	part   *part
-	number int // within the scenario, counted over all processes
+	number int // within the scenario, counted over all processes; also picks the recorder's shard
 	rank   int // among those of them that act
-	turn   int // picks the recorder's shard, so that clients rarely wait for each other there
 	me     Account
 	server *Server        // the server it uses; nil in scenarios without servers
 	home   *check.Channel // the channel of that server it uses; nil in scenarios without servers
@@ -162,7 +161,7 @@ func (c *client) dial(ctx context.Context, l *link) (*wire.Conn, error) {
 		return nil, err
 	}
 	w.watch.add(l, conn)
-	w.rec.Done(c.turn, opConnect, begun, begun, time.Now())
+	w.rec.Done(c.number, opConnect, begun, begun, time.Now())
 	return conn, nil
 }
 
@@ -176,12 +175,12 @@ func (l *link) Heard(e *wire.Event) {
 		w.strays.Add(1)
 	case e.Kind == wire.Unsubscribed:
 		stream.Stop()
-		w.rec.Refused(l.c.turn, opSubscribe, e.Code, "the subscription has ended")
+		w.rec.Refused(l.c.number, opSubscribe, e.Code, "the subscription has ended")
 		l.conn.End(errDeaf) // ends the connection, so that the client connects and subscribes again
 	case string(e.Channel) == l.c.home.Name:
 		stamp, ok := stream.Pushed(e.Index, e.Text)
 		if start := w.began(); ok && !start.IsZero() && !l.c.slow {
-			w.rec.Done(l.c.turn, opDelivered, start.Add(stamp.Due), start.Add(stamp.Sent), e.At)
+			w.rec.Done(l.c.number, opDelivered, start.Add(stamp.Due), start.Add(stamp.Sent), e.At)
 		}
 	default:
 		w.strays.Add(1)
@@ -212,7 +211,7 @@ func (l *link) Ended(cause error) {
 	case c.slow:
 		c.part.noteCut(cause)
 	default:
-		w.rec.Failed(c.turn, opConnection, cause)
+		w.rec.Failed(c.number, opConnection, cause)
 		c.comeBack()
 	}
 }
@@ -280,9 +279,9 @@ func (c *client) judge(operation string, due time.Time, a *wire.Answer) {
 	case a.Err != nil:
 		c.failed(operation, a.Err)
 	case !a.OK: // a reason without a code is this provider's own; the protocol has no name for it
-		rec.Refused(c.turn, operation, cmp.Or(a.Code, "other"), cmp.Or(a.Reason, "no reason was given"))
+		rec.Refused(c.number, operation, cmp.Or(a.Code, "other"), cmp.Or(a.Reason, "no reason was given"))
 	default:
-		rec.Done(c.turn, operation, due, a.Sent, a.At)
+		rec.Done(c.number, operation, due, a.Sent, a.At)
 	}
 }
 
@@ -297,6 +296,6 @@ func (c *client) waitsForPlace(err error) bool {
 // to come back.
 func (c *client) failed(operation string, cause error) {
 	if w := c.part.w; w.life.Err() == nil && !c.waitsForPlace(cause) {
-		w.rec.Failed(c.turn, operation, cause)
+		w.rec.Failed(c.number, operation, cause)
 	}
 }

@@ -95,7 +95,7 @@ func (p *part) channels() [][]*check.Channel {
 // newClient makes a client. Its user, server and channel follow from its number alone.
 func (p *part) newClient(number int, channels [][]*check.Channel) *client {
 	at, account := p.w.world.home(p.number, number)
-	c := &client{part: p, number: number, turn: number, me: p.w.world.Accounts[account]}
+	c := &client{part: p, number: number, me: p.w.world.Accounts[account]}
 	c.slow = p.name == "slow" && !p.scenario.acts(number)
 	if servers := p.w.world.Parts[p.number].Servers; len(servers) > 0 {
 		c.server = &servers[at]
@@ -166,9 +166,9 @@ const overtime = time.Second
 // perform does one action and records that it started and finished. Late is how long
 // after it was due it starts.
 func (p *part) perform(c *client, due time.Time, late time.Duration, blame measure.Blame) {
-	p.w.rec.Started(c.turn, p.number, late, blame)
+	p.w.rec.Started(c.number, p.number, late, blame)
 	p.scenario.act(c, due)
-	p.w.rec.Finished(c.turn, p.number)
+	p.w.rec.Finished(c.number, p.number)
 }
 
 // acquire takes a slot and finds a client for action k. Waited tells whether it had to
@@ -290,7 +290,7 @@ func (p *part) loop(ctx context.Context, clock plainClock, start time.Time, c *c
 		}
 	}
 	if !due.IsZero() {
-		p.w.rec.Failed(c.turn, p.main, errAway)
+		p.w.rec.Failed(c.number, p.main, errAway)
 	}
 }
 

@@ -81,7 +81,7 @@ func (c *client) postOn(l *link, due time.Time) {
 func (c *client) must(operation string) *link {
 	l := c.online()
 	if l == nil {
-		c.part.w.rec.Failed(c.turn, operation, errAway)
+		c.part.w.rec.Failed(c.number, operation, errAway)
 	}
 	return l
 }
@@ -155,7 +155,7 @@ func (c *client) catchUp(l *link, total int64) {
 	for i, m := range messages {
 		stamp, ok := c.home.Saw(begin+int64(i), []byte(m.Text))
 		if start := w.began(); ok && !start.IsZero() {
-			w.rec.Done(c.turn, opSeen, start.Add(stamp.Due), start.Add(stamp.Sent), time.Now())
+			w.rec.Done(c.number, opSeen, start.Add(stamp.Due), start.Add(stamp.Sent), time.Now())
 		}
 	}
 	c.place.Store(begin + int64(len(messages))) // messages that had no answer are read the next time
@@ -233,11 +233,11 @@ func (c *client) wave(due time.Time) {
 	for _, one := range c.part.clients {
 		all.Go(func() {
 			if one.again() != nil {
-				one.part.w.rec.Failed(one.turn, opReturn, errNoReturn)
+				one.part.w.rec.Failed(one.number, opReturn, errNoReturn)
 				one.comeBack()
 				return
 			}
-			one.part.w.rec.Done(one.turn, opReturn, due, dropped, time.Now())
+			one.part.w.rec.Done(one.number, opReturn, due, dropped, time.Now())
 			one.chat(time.Now())
 		})
 	}
