@@ -13,8 +13,8 @@ var dist embed.FS
 var Files = must(fs.Sub(dist, "dist"))
 
 func must(files fs.FS, err error) fs.FS {
-	if err != nil { // cannot happen, since the folder is embedded under this name
-		panic(err) // the folder is embedded under this name
+	if err != nil {
+		panic(err) // cannot happen, since the folder is embedded under this name
 	}
 	return files
 }

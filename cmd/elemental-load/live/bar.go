@@ -108,7 +108,7 @@ func (b bar) track(p Progress, width int) string {
 	}
 	done, known := share(p)
 	if !known {
-		return name + separation + of // rounded down, so that 100% means all is done
+		return name + separation + of
 	}
 	percent := fmt.Sprintf("%3d%%", int(100*done)) // rounded down: all is done at 100% alone
 	room := width - ansi.StringWidth(name+percent+of) - 3*len(separation)

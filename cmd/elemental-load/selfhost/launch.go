@@ -35,7 +35,7 @@ func (p *Provider) terminate() {
 }
 
 // kill kills the provider and waits until it has ended, for at most killPatience.
-func (p *Provider) kill() error { // it may have ended just now
+func (p *Provider) kill() error {
 	_ = signalKill(p.cmd.Process) // it may have ended just now
 	select {
 	case <-p.exited:
