@@ -159,7 +159,7 @@ func (c *Client) PostOnce(ctx context.Context, server, channel, text, nonce stri
 // caller chose the nonce, another text may have been posted under it, so the subscriptions read
 // the message from the history instead.
 func (c *Client) post(ctx context.Context, r *protocol.Request, mine bool) (Message, error) {
-	server, channel, user := clean(r.ServerName.Value), clean(r.Channel.Value), c.User()
+	server, channel, user := protocol.Cleaned(r.ServerName.Value), protocol.Cleaned(r.Channel.Value), c.User()
 	var underway []*ownPost
 	c.eachAt(server, channel, func(s *Subscription) { underway = append(underway, s.postBegins(channel)) })
 	var in *protocol.Incoming

@@ -124,8 +124,8 @@ func postRequest(server, channel, text, nonce string) *protocol.Request {
 // posted returns the message as it stands in the channel, made from a post and its answer.
 func posted(r *protocol.Request, in *protocol.Incoming, author string, original bool) Message {
 	m := Message{
-		Server: clean(r.ServerName.Value), Channel: clean(r.Channel.Value), Index: -1,
-		Author: clean(author), Text: string([]rune(r.Msg.Value)), // bytes that are no UTF-8 are sent as U+FFFD
+		Server: protocol.Cleaned(r.ServerName.Value), Channel: protocol.Cleaned(r.Channel.Value), Index: -1,
+		Author: protocol.Cleaned(author), Text: string([]rune(r.Msg.Value)), // bytes that are no UTF-8 are sent as U+FFFD
 	}
 	if !original {
 		m.Index, m.Time = in.Index, time.UnixMicro(int64(in.Time))
@@ -133,20 +133,12 @@ func posted(r *protocol.Request, in *protocol.Incoming, author string, original 
 	return m
 }
 
-// clean returns a name in the one form that the provider keeps names in.
-func clean(name string) string {
-	if one, valid := protocol.CleanName(name); valid {
-		return one
-	}
-	return name
-}
-
 // known returns a name as the provider writes it; the original one takes names as they are.
 func (c *Conn) known(name string) string {
 	if c.Original() {
 		return name
 	}
-	return clean(name)
+	return protocol.Cleaned(name)
 }
 
 // Ping asks the provider to answer. It needs no login.

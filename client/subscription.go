@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"elemental/protocol"
 )
 
 // Kind says what an Event is about.
@@ -61,7 +63,7 @@ type Subscription struct {
 // Subscribe begins a subscription with what is posted from now on. With channel "" it is to the
 // whole server. ctx is for the beginning only, not for the life of the subscription.
 func (c *Client) Subscribe(ctx context.Context, server, channel string) (*Subscription, error) {
-	return c.subscribe(ctx, place{clean(server), clean(channel)}, -1)
+	return c.subscribe(ctx, place{protocol.Cleaned(server), protocol.Cleaned(channel)}, -1)
 }
 
 // SubscribeFrom begins a subscription to one channel with the message of that index, so that
@@ -71,7 +73,7 @@ func (c *Client) SubscribeFrom(ctx context.Context, server, channel string, inde
 	if channel == "" || index < 0 {
 		return nil, fmt.Errorf("subscribe: from %d in channel %q of %q: it takes a channel and an index", index, channel, server)
 	}
-	return c.subscribe(ctx, place{clean(server), clean(channel)}, index)
+	return c.subscribe(ctx, place{protocol.Cleaned(server), protocol.Cleaned(channel)}, index)
 }
 
 func (c *Client) subscribe(ctx context.Context, at place, from int64) (*Subscription, error) {

@@ -36,6 +36,14 @@ func CleanName(name string) (string, bool) {
 	return name, visible
 }
 
+// Cleaned returns a name as CleanName does, or as it is if it cannot be a name.
+func Cleaned(name string) string {
+	if clean, valid := CleanName(name); valid {
+		return clean
+	}
+	return name
+}
+
 // allowed reports whether a character may be part of a name. Categories that
 // are left out (control, format, private, unassigned, separators) are refused.
 func allowed(r rune) bool {

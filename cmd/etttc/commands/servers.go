@@ -143,18 +143,10 @@ func listed(names []string, written string) (string, bool) {
 	if slices.Contains(names, written) {
 		return written, true
 	}
-	if clean := normal(written); slices.Contains(names, clean) {
+	if clean := protocol.Cleaned(written); slices.Contains(names, clean) {
 		return clean, true
 	}
 	return written, false
-}
-
-// normal returns a name in the form that providers give to it.
-func normal(written string) string {
-	if clean, valid := protocol.CleanName(written); valid {
-		return clean
-	}
-	return written
 }
 
 // same reports whether the user meant that name by what they wrote.
@@ -179,7 +171,7 @@ func moved(line string, to Place) Outcome {
 // gone returns the outcome when the user has left or deleted a server. If they were in it, they
 // are nowhere afterwards.
 func gone(line string, at Place, server string) Outcome {
-	out := Outcome{Lines: []string{line}, Gone: normal(server), Changed: true}
+	out := Outcome{Lines: []string{line}, Gone: protocol.Cleaned(server), Changed: true}
 	if same(at.Server, server) {
 		out.Goto = &Place{}
 	}
