@@ -76,8 +76,7 @@ func (c *Conn) Subscribe(ctx context.Context, server, channel string) (amount in
 
 // Unsubscribe ends a subscription that Subscribe made.
 func (c *Conn) Unsubscribe(ctx context.Context, server, channel string) error {
-	_, err := c.do(ctx, topic("unsubscribe", server, channel))
-	return err
+	return c.send(ctx, topic("unsubscribe", server, channel))
 }
 
 func topic(call, server, channel string) *protocol.Request {

@@ -203,8 +203,7 @@ func (s *Subscription) rest(due <-chan time.Time) {
 // so, it has waited a little before the next attempt. An error that came because the subscription
 // was closed is not why it ends.
 func (s *Subscription) survives(err error) bool {
-	switch code := CodeOf(err); {
-	case errors.Is(err, ErrNotOffered), code != "" && !passing[code]:
+	if code := CodeOf(err); errors.Is(err, ErrNotOffered) || code != "" && !passing[code] {
 		return false
 	}
 	const retry = 200 * time.Millisecond

@@ -92,11 +92,10 @@ func (c *Conn) silence() time.Duration {
 
 // readable returns the cause of a failed read without what the layers above have added to it.
 func readable(err error) error {
-	var wire *net.OpError
-	switch {
-	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return errEnded
-	case errors.As(err, &wire):
+	}
+	if wire, is := errors.AsType[*net.OpError](err); is {
 		return wire
 	}
 	return err
