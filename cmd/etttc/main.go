@@ -122,8 +122,7 @@ func (e *usageError) Unwrap() error { return e.error }
 // finish prints the error that ended the run, if that was not told yet, and returns the exit
 // code.
 func finish(ctx context.Context, err error) int {
-	var ended *signalError
-	bySignal := errors.As(context.Cause(ctx), &ended)
+	ended, bySignal := errors.AsType[*signalError](context.Cause(ctx))
 	known := err == nil || errors.Is(err, plain.ErrRefused) || bySignal && err.Error() == ended.Error()
 	if !known {
 		complain(err)
@@ -135,17 +134,14 @@ func finish(ctx context.Context, err error) int {
 }
 
 func codeOf(err error) int {
-	var usage *usageError
-	var refusal *client.Refusal
-	var mistake *commands.UsageError
 	switch {
 	case err == nil:
 		return exitOK
-	case errors.As(err, &usage) || errors.Is(err, plain.ErrUsage):
+	case errors.As(err, new(*usageError)) || errors.Is(err, plain.ErrUsage):
 		return exitUsage
 	case errors.Is(err, plain.ErrLogin):
 		return exitLogin
-	case errors.Is(err, plain.ErrRefused) || errors.As(err, &refusal) || errors.As(err, &mistake):
+	case errors.Is(err, plain.ErrRefused) || errors.As(err, new(*client.Refusal)) || errors.As(err, new(*commands.UsageError)):
 		return exitRefused
 	}
 	return exitTrouble
