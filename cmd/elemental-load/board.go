@@ -76,9 +76,8 @@ func (b *board) show(elapsed time.Duration) {
 func (b *board) second(s result.Second) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	all := int64(0)
 	for _, o := range s.Operations {
-		all += o.Done
+		b.latest.Done += o.Done
 	}
 	if time.Duration(s.Second+1)*time.Second <= b.length { // the last second may be cut short: its figures would mislead
 		b.latest.Rate = float64(s.Operations[b.main].Done)
@@ -87,7 +86,6 @@ func (b *board) second(s result.Second) {
 	b.done += s.Operations[b.main].Done
 	b.latest.Errors += s.Refused + s.Failed
 	b.latest.Connections = s.Connections
-	b.latest.Done += all
 }
 
 // coloured tells whether colours are wanted in the output to f: it is a terminal, and
