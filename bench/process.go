@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"net"
@@ -173,7 +174,7 @@ func (p *process) talk(requests ...string) (answer string, err error) {
 	if err := conn.SetDeadline(time.Now().Add(providertest.Patience)); err != nil {
 		return "", err
 	}
-	lines := newLineReader(conn)
+	lines := bufio.NewReader(conn)
 	for _, request := range requests {
 		if _, err := io.WriteString(conn, request); err != nil {
 			return "", err

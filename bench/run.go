@@ -110,13 +110,10 @@ type lab struct {
 	undo    []func()          // to be called at the end of the current row
 }
 
-func (l *lab) open() error {
-	var err error
-	if l.dir, err = os.MkdirTemp(l.options.Dir, "elemental-bench-"); err != nil {
-		return err
-	}
+func (l *lab) open() (err error) {
 	l.built = map[string]string{}
-	return nil
+	l.dir, err = os.MkdirTemp(l.options.Dir, "elemental-bench-")
+	return err
 }
 
 func (l *lab) close() error {

@@ -1,15 +1,12 @@
 package main
 
 import (
-	"bufio"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net"
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
 	"elemental/bench/crowd"
@@ -73,8 +70,6 @@ func postJSON(channel string) string { return postTo(server, channel) }
 func subscribeJSON() string {
 	return request("subscribe", "servername", server, "channel", channel)
 }
-
-func newLineReader(conn net.Conn) *bufio.Reader { return bufio.NewReader(conn) }
 
 func succeeded(answer string) bool {
 	_, kind := crowd.Lines([]byte(answer))
@@ -221,9 +216,9 @@ func (l *lab) startRedis() (*subject, error) {
 func postRedis(channel string) string {
 	words := []string{"XADD", channel, "*", "author", "alice", "message", text}
 	var b strings.Builder
-	b.WriteString("*" + strconv.Itoa(len(words)) + "\r\n")
+	fmt.Fprintf(&b, "*%d\r\n", len(words))
 	for _, word := range words {
-		_, _ = io.WriteString(&b, "$"+strconv.Itoa(len(word))+"\r\n"+word+"\r\n") // cannot fail, since it writes into memory
+		fmt.Fprintf(&b, "$%d\r\n%s\r\n", len(word), word)
 	}
 	return b.String()
 }
