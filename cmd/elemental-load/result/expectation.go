@@ -15,13 +15,10 @@ type Expectation struct {
 	text        string
 	operation   string // "" for the main operation, or for the whole run
 	uncorrected bool
-	figure      string
+	figure      figure
 	operator    string
 	value       float64 // in milliseconds, in bytes, or as it was given
 }
-
-// String is the expectation as it was given.
-func (e Expectation) String() string { return e.text }
 
 // Operation is the operation that is meant; "" for the main one, or for the whole run.
 func (e Expectation) Operation() string { return e.operation }
@@ -94,36 +91,35 @@ func parseExpectation(text string) (Expectation, error) {
 	if e.operator == "" {
 		return Expectation{}, fmt.Errorf("the operator is one of %s", strings.Join(operators, " "))
 	}
-	what, err := e.subject(strings.TrimSpace(text[:at]))
-	if err != nil {
-		return Expectation{}, err
+	err := e.subject(strings.TrimSpace(text[:at]))
+	if err == nil {
+		e.value, err = e.figure.parse(strings.TrimSpace(text[at+len(e.operator):]))
 	}
-	e.value, err = what.parse(strings.TrimSpace(text[at+len(e.operator):]))
 	return e, err
 }
 
 // subject reads the part before the operator.
-func (e *Expectation) subject(text string) (figure, error) {
+func (e *Expectation) subject(text string) error {
 	at := slices.IndexFunc(figures, func(f figure) bool { return text == f.name || strings.HasSuffix(text, "."+f.name) })
 	if at < 0 {
-		return figure{}, fmt.Errorf("there is no figure %q; there are %s", text, figureNames())
+		return fmt.Errorf("there is no figure %q; there are %s", text, figureNames())
 	}
 	what := figures[at]
-	e.figure = what.name
+	e.figure = what
 	e.operation = strings.TrimSuffix(strings.TrimSuffix(text, what.name), ".")
 	if before, found := strings.CutSuffix("."+e.operation, ".uncorrected"); found {
 		e.uncorrected, e.operation = true, strings.TrimPrefix(before, ".")
 	}
 	if strings.HasPrefix(text, ".") || strings.HasSuffix(e.operation, ".") {
-		return figure{}, fmt.Errorf("before a dot stands an operation, as in post.p99")
+		return fmt.Errorf("before a dot stands an operation, as in post.p99")
 	}
 	if e.uncorrected && what.kind != aTime {
-		return figure{}, fmt.Errorf("%s is no latency: there is nothing uncorrected about it", what.name)
+		return fmt.Errorf("%s is no latency: there is nothing uncorrected about it", what.name)
 	}
 	if e.operation != "" && !what.ofOperations {
-		return figure{}, fmt.Errorf("%s is of the whole run, not of an operation", what.name)
+		return fmt.Errorf("%s is of the whole run, not of an operation", what.name)
 	}
-	return what, nil
+	return nil
 }
 
 func figureNames() string {

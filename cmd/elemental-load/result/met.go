@@ -38,20 +38,15 @@ func (e Expectation) holds(v float64) bool {
 
 // show writes a measured value for people.
 func (e Expectation) show(v float64) string {
-	for _, f := range figures {
-		if f.name != e.figure {
-			continue
-		}
-		switch f.kind {
-		case aTime:
-			return latency(v)
-		case aSize:
-			return size(v)
-		case aRate:
-			return rate(v)
-		case aPercent:
-			return cores(v)
-		}
+	switch e.figure.kind {
+	case aTime:
+		return latency(v)
+	case aSize:
+		return size(v)
+	case aRate:
+		return rate(v)
+	case aPercent:
+		return cores(v)
 	}
 	return number(int64(v))
 }
@@ -65,7 +60,7 @@ func (e Expectation) measured(r *Result) (float64, error) {
 		return 0, errors.New("nothing was measured")
 	}
 	o := e.of(r)
-	switch e.figure {
+	switch e.figure.name {
 	case "rate":
 		return r.pace(o), nil
 	case "done":
@@ -107,13 +102,13 @@ func (e Expectation) latency(r *Result, o *Operation) (float64, error) {
 		without += r.notBegun()
 	}
 	// Not l.Count: the closed model has put requests into it that were never sent.
-	if answered := float64(o.Done) / float64(o.Done+without); answered < shares[e.figure] {
+	if answered := float64(o.Done) / float64(o.Done+without); answered < shares[e.figure.name] {
 		return 0, fmt.Errorf("%s %s had no answer", number(without), nounOf(o.Name))
 	}
 	return map[string]float64{
 		"p50": l.P50, "p90": l.P90, "p95": l.P95, "p99": l.P99, "p99.9": l.P999, "p99.99": l.P9999,
 		"max": l.Max, "mean": l.Mean, "min": l.Min,
-	}[e.figure], nil
+	}[e.figure.name], nil
 }
 
 // shares says for how many of all operations the time must be known to know a figure; for
@@ -127,7 +122,7 @@ func (e Expectation) ofRun(r *Result) (v float64, known bool, err error) {
 	if e.operation != "" {
 		return 0, false, nil
 	}
-	switch e.figure {
+	switch e.figure.name {
 	case "errors":
 		return float64(r.refused() + r.failed()), true, nil
 	case "refused":
@@ -144,7 +139,7 @@ func (e Expectation) ofRun(r *Result) (v float64, known bool, err error) {
 		}
 		return 0, true, nil
 	case "cpu", "memory", "memoryperconn":
-		v, err := r.Provider.figure(e.figure)
+		v, err := r.Provider.figure(e.figure.name)
 		return v, true, err
 	}
 	return 0, false, nil

@@ -10,14 +10,10 @@ import (
 // number writes a count with commas between the thousands: "12,345".
 func number(n int64) string {
 	text := strconv.FormatInt(n, 10)
-	sign := ""
-	if n < 0 {
-		sign, text = "-", text[1:]
-	}
-	for at := len(text) - 3; at > 0; at -= 3 {
+	for at := len(text) - 3; at > 0 && text[at-1] != '-'; at -= 3 {
 		text = text[:at] + "," + text[at:]
 	}
-	return sign + text
+	return text
 }
 
 // decimal writes one digit after the point below a hundred, and none above.
