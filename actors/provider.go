@@ -167,10 +167,7 @@ func (p *Provider) Connect(out Outbox, from netip.Addr) *Session {
 }
 
 // HasIcon tells whether the answer to ProviderName has an icon.
-func (p *Provider) HasIcon() bool {
-	info, _ := p.node.info.(ProviderInfo)
-	return info.Icon != ""
-}
+func (p *Provider) HasIcon() bool { return p.node.cfg.Icon != "" }
 
 // Followed tells whether anybody follows requests. If so, transport notes when each one
 // arrived. It may be called on nil.

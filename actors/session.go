@@ -142,11 +142,10 @@ func (s *session) follow(ctx actor.Context, req *Request) {
 func (s *session) beginWaiting(ctx actor.Context, req *Request) {
 	ctx = telemetry.Within(ctx, nil)
 	if span := s.spans[req]; span != nil {
-		if again := span.Again(); again != nil {
-			defer again.Leave()
-			span, s.spans[req] = again, again
-		}
-		ctx = telemetry.Within(ctx, span)
+		again := span.Again()
+		defer again.Leave()
+		s.spans[req] = again
+		ctx = telemetry.Within(ctx, again)
 	}
 	s.begin(ctx, req)
 }

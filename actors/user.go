@@ -335,16 +335,15 @@ func (u *user) hashed(ctx actor.Context, h hashing, m *hashDone) {
 }
 
 func (u *user) finishRegister(ctx actor.Context, m *register, hash string) {
-	if u.account.Exists { // two registered at the same time; whose password was hashed first has the name
+	switch {
+	case u.account.Exists: // two registered at the same time; whose password was hashed first has the name
 		u.refuse(ctx, m.Caller, UserExists)
-		return
-	}
-	if !u.writable() {
+	case !u.writable():
 		u.refuse(ctx, m.Caller, StorageDown)
-		return
+	default:
+		u.commit(ctx, "registered", registered{Password: hash})
+		u.reply(ctx, m.Caller, Done{})
 	}
-	u.commit(ctx, "registered", registered{Password: hash})
-	u.reply(ctx, m.Caller, Done{})
 }
 
 func (u *user) finishLogin(ctx actor.Context, m *login, match bool) {

@@ -149,7 +149,7 @@ func (e *entry) close() (crashed *Restart) {
 	}
 	for msg := range e.Messages() {
 		if m, ok := msg.(*Inspection); ok {
-			m.refuse(ErrNoActor)
+			m.Show(nil, ErrNoActor)
 		}
 	}
 	if n := len(e.crashes); n > 0 {

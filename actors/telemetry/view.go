@@ -30,8 +30,6 @@ func (m *Inspection) Show(state any, err error) {
 	}
 }
 
-func (m *Inspection) refuse(err error) { m.Show(nil, err) }
-
 // ErrCrashing means that the actor has not gone on yet since the last Crash.
 var ErrCrashing = errors.New("it has not gone on since the last crash")
 
