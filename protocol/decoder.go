@@ -64,6 +64,7 @@ type frame struct {
 	scratch []byte
 	request Request
 	members int
+	nested  bool // it has read an object inside of a request
 }
 
 var frames = sync.Pool{New: newFrame}
@@ -126,7 +127,7 @@ func (d *Decoder) Close() {
 	d.in.shrink()
 }
 
-// release gives the frame back, unless a big request has made it large.
+// release gives the frame back, unless a request has made it large.
 func (d *Decoder) release() {
 	f := d.frame
 	d.frame = nil
@@ -137,10 +138,11 @@ func (d *Decoder) release() {
 	frames.Put(f)
 }
 
-// swollen tells whether a big request has made a frame large.
+// swollen tells whether a request has made a frame large. The JSON decoder keeps the names of a
+// nested object until another one begins at the same depth.
 func (f *frame) swollen() bool {
 	const most = 32 << 10
-	return f != nil && (f.request.Bytes > most || cap(f.scratch) > most)
+	return f != nil && (f.request.Bytes > most || cap(f.scratch) > most || f.nested)
 }
 
 // object decodes the members of a request.
@@ -234,6 +236,7 @@ func (f *frame) skip(d *Decoder) error {
 		if (kind == '{' || kind == '[') && f.json.StackDepth() >= d.depth {
 			return ErrTooDeep
 		}
+		f.nested = f.nested || kind == '{'
 		if kind == '"' && f.atName() {
 			if f.members++; f.members > maxMembers {
 				return ErrTooLarge

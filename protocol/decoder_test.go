@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"reflect"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -300,6 +301,41 @@ func TestHalfARequestHoldsLittleAfterABigOne(t *testing.T) {
 	if held {
 		t.Error("the big request's frame is held")
 	}
+}
+
+// TestHalfARequestHoldsNoNamesOfThoseBefore: the JSON decoder keeps the names of an object until another
+// one begins as deep inside a request. Many requests, each with its names at another depth, would fill
+// megabytes.
+func TestHalfARequestHoldsNoNamesOfThoseBefore(t *testing.T) {
+	const deepest, most = 32, 256 << 10
+	var stream strings.Builder
+	for depth := deepest; depth > 1; depth-- {
+		stream.WriteString(strings.Repeat(`{"in":`, depth-1) + `{"":0`)
+		for i := range maxMembers - depth {
+			fmt.Fprintf(&stream, `,"%d":0`, i)
+		}
+		stream.WriteString(strings.Repeat("}", depth))
+	}
+	before, during := heapInUse(), uint64(0)
+	rest := glance{strings.NewReader(`ng"}`), func() { during = max(during, heapInUse()) }}
+	d := newTestDecoder(t, io.MultiReader(iotest.DataErrReader(strings.NewReader(stream.String()+`{"call":"pi`)), rest))
+	for range deepest {
+		if _, err := d.Next(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if during > before+most {
+		t.Errorf("%d bytes are in use while the rest of a request is awaited", during-before)
+	}
+	runtime.KeepAlive(d)
+}
+
+// heapInUse is how many bytes of the heap are in use.
+func heapInUse() uint64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
 }
 
 // TestAFailedRequestLeavesNoLargeFrame: what a client has begun and broken off is not in the memory
