@@ -38,15 +38,21 @@ type guild struct {
 	Incarnation uint64           `json:"incarnation"`
 	Owner       string           `json:"owner"`
 	Password    string           `json:"password"`
-	Members     []string         `json:"users"` // in the order of joining
+	Members     []memberName     `json:"users"` // filled in only for the snapshot, like Channels and Owed
 	Channels    []channelCreated `json:"channels"`
 	Image       string           `json:"img,omitempty"`
-	Owed        []debt           `json:"owed,omitempty"` // filled in only for the snapshot
+	Owed        []debt           `json:"owed,omitempty"`
 
-	members map[string]struct{} // the same as Members, for the check that every post makes
-	named   map[string]uint64   // incarnations of Channels by name, likewise
-	owed    map[membership]bool // users whose list does not follow yet; the value says whether they are members
+	members  ordered[memberName]     // in the order of joining
+	channels ordered[channelCreated] // in that of their incarnations
+	owed     map[membership]bool     // users whose list does not follow yet; the value says whether they are members
 }
+
+type memberName string
+
+func (m memberName) called() string { return string(m) }
+
+func (c channelCreated) called() string { return c.Channel }
 
 // membership is a user's relation to one incarnation of the server, member or not.
 type membership struct {
@@ -61,7 +67,7 @@ type debt struct {
 }
 
 func newGuild() guild {
-	return guild{members: map[string]struct{}{}, named: map[string]uint64{}, owed: map[membership]bool{}}
+	return guild{owed: map[membership]bool{}}
 }
 
 func (g *guild) apply(event any) {
@@ -73,20 +79,17 @@ func (g *guild) apply(event any) {
 	case memberJoined:
 		g.join(e.User)
 	case memberLeft:
-		g.Members = slices.DeleteFunc(g.Members, func(name string) bool { return name == e.User })
-		delete(g.members, e.User)
+		g.members.remove(e.User)
 		g.owe(e.User, false)
 	case channelCreated:
-		g.Channels = append(g.Channels, e)
-		g.named[e.Channel] = e.Incarnation
+		g.channels.put(e)
 	case channelDeleted:
-		g.Channels = slices.DeleteFunc(g.Channels, func(c channelCreated) bool { return c == channelCreated(e) })
-		delete(g.named, e.Channel)
+		g.channels.remove(e.Channel)
 	case imageSet:
 		g.Image = e.Image
 	case serverDeleted:
-		for _, name := range g.Members {
-			g.owe(name, false)
+		for _, name := range g.members.all() {
+			g.owe(string(name), false)
 		}
 		owed := g.owed
 		*g = newGuild()
@@ -96,12 +99,11 @@ func (g *guild) apply(event any) {
 
 // weight is roughly the memory that it takes, together with the server's actor.
 func (g *guild) weight() int {
-	return 4<<10 + len(g.Image) + 128*len(g.Members) + 160*len(g.Channels) + 96*len(g.owed)
+	return 4<<10 + len(g.Image) + 128*g.members.len() + 160*g.channels.len() + 96*len(g.owed)
 }
 
 func (g *guild) join(name string) {
-	g.Members = append(g.Members, name)
-	g.members[name] = struct{}{}
+	g.members.put(memberName(name))
 	g.owe(name, true)
 }
 
@@ -113,19 +115,16 @@ func (g *guild) owe(name string, member bool) {
 // of is a user's membership of the server as it is now.
 func (g *guild) of(name string) membership { return membership{name, g.Incarnation} }
 
-func (g *guild) isMember(name string) bool {
-	_, is := g.members[name]
-	return is
-}
+func (g *guild) isMember(name string) bool { return g.members.has(name) }
 
 // channel returns the incarnation of the channel with that name, 0 if there is none.
-func (g *guild) channel(name string) uint64 { return g.named[name] }
+func (g *guild) channel(name string) uint64 { return g.channels.get(name).Incarnation }
 
 // made finds a channel by its incarnation; nil if there is none. Incarnations grow.
 func (g *guild) made(incarnation uint64) *channelCreated {
 	by := func(c channelCreated, wanted uint64) int { return cmp.Compare(c.Incarnation, wanted) }
-	if i, found := slices.BinarySearchFunc(g.Channels, incarnation, by); found {
-		return &g.Channels[i]
+	if i, found := slices.BinarySearchFunc(g.channels.list, incarnation, by); found && !g.channels.hole(i) {
+		return &g.channels.list[i]
 	}
 	return nil
 }

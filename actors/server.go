@@ -1,8 +1,6 @@
 package actors
 
 import (
-	"slices"
-
 	"github.com/asynkron/protoactor-go/actor"
 
 	"elemental/persistence"
@@ -284,8 +282,8 @@ func (s *server) onChannels(ctx actor.Context, m *serverChannels) {
 		s.refuse(ctx, m.Caller, code)
 		return
 	}
-	names := make([]string, len(s.guild.Channels))
-	for i, c := range s.guild.Channels {
+	names := make([]string, s.guild.channels.len())
+	for i, c := range s.guild.channels.all() {
 		names[i] = c.Channel
 	}
 	s.reply(ctx, m.Caller, Channels{Names: names})
@@ -296,7 +294,11 @@ func (s *server) onMembers(ctx actor.Context, m *serverMembers) {
 		s.refuse(ctx, m.Caller, code)
 		return
 	}
-	s.say(ctx, s.node.router, &whoIsOnline{Caller: m.Caller, Owner: s.guild.Owner, Users: slices.Clone(s.guild.Members)})
+	names := make([]string, s.guild.members.len())
+	for i, name := range s.guild.members.all() {
+		names[i] = string(name)
+	}
+	s.say(ctx, s.node.router, &whoIsOnline{Caller: m.Caller, Owner: s.guild.Owner, Users: names})
 }
 
 // may tells whether a change can be made. If not, because of code or because nothing can be
@@ -362,17 +364,17 @@ func (s *server) restore(snapshot []byte) error {
 	if err != nil {
 		return err
 	}
-	saved.members, saved.named, saved.owed = s.guild.members, s.guild.named, s.guild.owed
+	saved.owed = s.guild.owed
 	for _, name := range saved.Members {
-		saved.members[name] = struct{}{}
+		saved.members.put(name)
 	}
 	for _, c := range saved.Channels {
-		saved.named[c.Channel] = c.Incarnation
+		saved.channels.put(c)
 	}
 	for _, d := range saved.Owed {
 		saved.owed[d.membership] = d.Member
 	}
-	saved.Owed = nil
+	saved.Members, saved.Channels, saved.Owed = nil, nil, nil
 	s.guild = saved
 	return nil
 }
@@ -419,6 +421,7 @@ func (s *server) stopping(ctx actor.Context) {
 
 func (s *server) snapshot(save *persistence.SaveSnapshot) {
 	state := s.guild
+	state.Members, state.Channels = s.guild.members.all(), s.guild.channels.all()
 	for who, member := range s.guild.owed {
 		state.Owed = append(state.Owed, debt{who, member})
 	}
@@ -461,8 +464,8 @@ func (s *server) view() any {
 	return serverView{
 		Durable: s.common(), Name: s.name, Exists: g.Exists, Incarnation: g.Incarnation, Owner: g.Owner,
 		Locked:  g.Password != "",
-		Members: fewOf(g.Members, func(name string) string { return name }),
-		Channels: fewOf(g.Channels, func(c channelCreated) serverChannelView {
+		Members: fewOf(g.members.all(), memberName.called),
+		Channels: fewOf(g.channels.all(), func(c channelCreated) serverChannelView {
 			return serverChannelView{c.Channel, c.Incarnation, s.actorOf(c.Incarnation) != nil}
 		}),
 		Awake: s.kids.view(), ImageBytes: len(g.Image), Owed: s.owedView(),

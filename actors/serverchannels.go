@@ -105,7 +105,7 @@ func (s *server) warnChannel(ctx actor.Context, incarnation uint64) {
 
 // spareChannels tells the channels that they go on, after a deletion that the journal refused.
 func (s *server) spareChannels(ctx actor.Context) {
-	for _, c := range s.guild.Channels {
+	for _, c := range s.guild.channels.all() {
 		if pid := s.actorOf(c.Incarnation); pid != nil {
 			ctx.Send(pid, &spared{})
 		}

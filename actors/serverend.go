@@ -11,24 +11,25 @@ import (
 
 // remove deletes the server. The same event ends its channels' streams.
 func (s *server) remove(ctx actor.Context, caller Caller) {
+	members, channels := s.guild.members.all(), s.guild.channels.all()
 	was, topic := s.guild, s.topic()
-	drops := make([]persistence.Stream, len(was.Channels))
-	for i, c := range was.Channels {
+	drops := make([]persistence.Stream, len(channels))
+	for i, c := range channels {
 		drops[i] = s.channelStream(c.Channel, c.Incarnation)
 		s.warnChannel(ctx, c.Incarnation)
 	}
 	s.commit(ctx, "serverDeleted", serverDeleted{}, drops...)
 	s.say(ctx, s.node.router, &revoke{Topic: topic, Seq: s.seq, Reason: ServerGone})
-	for _, c := range was.Channels {
+	for _, c := range channels {
 		s.retire(ctx, c.Incarnation, NoSuchServer)
 	}
-	if len(was.Members) == 0 {
+	if len(members) == 0 {
 		s.reply(ctx, caller, Done{})
 		return
 	}
-	s.closing[caller] = len(was.Members)
-	for _, name := range was.Members {
-		d := debt{was.of(name), false}
+	s.closing[caller] = len(members)
+	for _, name := range members {
+		d := debt{was.of(string(name)), false}
 		s.askers[d] = append(s.askers[d], asker{caller, s.seq, s.tellInTurn(d)})
 	}
 	s.tellSome(ctx)

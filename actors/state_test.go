@@ -138,8 +138,8 @@ func TestAServersChannelsAreFound(t *testing.T) {
 				t.Errorf("channel %d is %v, want %s", want, made, name)
 			}
 		}
-		if g.made(9) != nil || g.made(10) != nil || len(g.Channels) != 20 {
-			t.Errorf("deleted ones are among %v", g.Channels)
+		if g.made(9) != nil || g.made(10) != nil || g.channels.len() != 20 || len(g.channels.all()) != 20 {
+			t.Errorf("deleted ones are among %v", g.channels.all())
 		}
 	}
 }
@@ -158,8 +158,8 @@ func TestAUsersListFollowsTheNewestIncarnation(t *testing.T) {
 	if a.news(&membershipChanged{Server: "s", Incarnation: 5, Member: true}) {
 		t.Error("what is known is news")
 	}
-	if len(a.Servers) != 1 {
-		t.Errorf("listed %v", a.Servers)
+	if a.servers.len() != 1 {
+		t.Errorf("listed %v", a.servers.all())
 	}
 }
 

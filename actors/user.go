@@ -91,9 +91,13 @@ type account struct {
 	Exists        bool         `json:"exists"`
 	Password      string       `json:"password"`
 	TimesLoggedIn int          `json:"timesloggedin"`
-	Servers       []joined     `json:"joinedservers"`
+	Servers       []joined     `json:"joinedservers"` // filled in only for the snapshot
 	Keys          []sessionKey `json:"keys"`
+
+	servers ordered[joined]
 }
+
+func (j joined) called() string { return j.Server }
 
 type sessionKey struct {
 	Hash string `json:"hash"`
@@ -116,13 +120,11 @@ func (a *account) apply(event any) {
 		a.Password = e.Password
 		a.Keys = []sessionKey{{Hash: e.Key, Used: e.At}}
 	case joined:
-		if i := a.find(e.Server); i >= 0 {
-			a.Servers[i] = e
-		} else {
-			a.Servers = append(a.Servers, e)
-		}
+		a.servers.put(e)
 	case left:
-		a.Servers = slices.DeleteFunc(a.Servers, func(s joined) bool { return s == joined(e) })
+		if a.servers.get(e.Server) == joined(e) {
+			a.servers.remove(e.Server)
+		}
 	}
 }
 
@@ -133,10 +135,6 @@ func (a *account) useKey(hash string, at int64) {
 		a.Keys = slices.Delete(a.Keys, 0, len(a.Keys)-maxKeys+1)
 	}
 	a.Keys = append(a.Keys, sessionKey{Hash: hash, Used: at})
-}
-
-func (a *account) find(server string) int {
-	return slices.IndexFunc(a.Servers, func(s joined) bool { return s.Server == server })
 }
 
 // checkKey tells why a session key is refused; "" if it is valid. The clock may have been
@@ -156,11 +154,11 @@ func (a *account) checkKey(hash string, now time.Time, lifetime time.Duration) C
 
 // news tells whether a change of membership changes this list.
 func (a *account) news(m *membershipChanged) bool {
-	i := a.find(m.Server)
+	known := a.servers.get(m.Server).Incarnation // 0 without one: incarnations begin at 1
 	if m.Member {
-		return i < 0 || a.Servers[i].Incarnation < m.Incarnation
+		return known < m.Incarnation
 	}
-	return i >= 0 && a.Servers[i].Incarnation == m.Incarnation
+	return known == m.Incarnation
 }
 
 type user struct {
@@ -272,8 +270,8 @@ func (u *user) onChangePassword(ctx actor.Context, m *changePassword) {
 }
 
 func (u *user) onJoinedServers(ctx actor.Context, m *joinedServers) {
-	names := make([]string, len(u.account.Servers))
-	for i, s := range u.account.Servers {
+	names := make([]string, u.account.servers.len())
+	for i, s := range u.account.servers.all() {
 		names[i] = s.Server
 	}
 	u.reply(ctx, m.Caller, Servers{Names: names})
@@ -379,7 +377,7 @@ func (u *user) finishChangePassword(ctx actor.Context, m *changePassword, matche
 func (u *user) called() string { return u.name }
 
 // weight is roughly the memory of the actor, its keys, and its list of servers.
-func (u *user) weight() int { return 2<<10 + 128*len(u.account.Keys) + 128*len(u.account.Servers) }
+func (u *user) weight() int { return 2<<10 + 128*len(u.account.Keys) + 128*u.account.servers.len() }
 
 func (u *user) idle() bool { return u.settled() && len(u.hashing) == 0 }
 
@@ -412,6 +410,10 @@ func (u *user) stopping(actor.Context) {}
 
 func (u *user) restore(snapshot []byte) (err error) {
 	u.account, err = decode[account](snapshot)
+	for _, s := range u.account.Servers {
+		u.account.servers.put(s)
+	}
+	u.account.Servers = nil
 	return err
 }
 
@@ -433,7 +435,11 @@ func (u *user) leaveIfNobody(ctx actor.Context) {
 	}
 }
 
-func (u *user) snapshot(s *persistence.SaveSnapshot) { s.State = mustJSON(u.account) }
+func (u *user) snapshot(s *persistence.SaveSnapshot) {
+	state := u.account
+	state.Servers = u.account.servers.all()
+	s.State = mustJSON(state)
+}
 
 // userEvents reads each event type of a user's stream.
 var userEvents = map[string]func([]byte) (any, error){
@@ -465,6 +471,6 @@ func (u *user) view() any {
 	return userView{
 		Durable: u.common(), Name: u.name, Exists: u.account.Exists, TimesLoggedIn: u.account.TimesLoggedIn,
 		Keys: len(u.account.Keys), Hashing: len(u.hashing),
-		Servers: fewOf(u.account.Servers, func(j joined) joinedView { return joinedView(j) }),
+		Servers: fewOf(u.account.servers.all(), func(j joined) joinedView { return joinedView(j) }),
 	}
 }
