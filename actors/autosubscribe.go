@@ -68,7 +68,7 @@ func (s *session) askFor(ctx actor.Context, servers ...string) {
 		s.lastRef++
 		auto.open[s.lastRef] = server
 		if me := s.caller(ctx, s.lastRef); server == "" {
-			s.node.dir.Tell(ctx, &joinedServers{me, s.user})
+			s.node.dir.Tell(ctx, &joinedServers{me, s.user, true})
 		} else {
 			s.node.dir.Tell(ctx, &subscribe{me, s.user, Subscribe{Server: server}})
 		}

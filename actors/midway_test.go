@@ -141,7 +141,7 @@ func TestAChildThatItsParentHasForgottenIsFoundAgain(t *testing.T) {
 		}
 		p.node.system.Root.Send(parent, forget{})
 		client = actor.NewFuture(p.node.system, time.Minute)
-		p.node.system.Root.Send(parent, &joinedServers{Caller{PID: client.PID()}, "alice"})
+		p.node.system.Root.Send(parent, &joinedServers{Caller: Caller{PID: client.PID()}, User: "alice"})
 		reply, err := client.Result()
 		if err != nil {
 			t.Fatal(err)

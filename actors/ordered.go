@@ -7,6 +7,7 @@ package actors
 type ordered[T named] struct {
 	list []T            // with holes: removed ones, which are not in at
 	at   map[string]int // the place in list, by name
+	text int            // bytes of the names
 }
 
 type named interface{ called() string }
@@ -14,7 +15,19 @@ type named interface{ called() string }
 // fewHoles is how many holes a list may have, however short it is.
 const fewHoles = 32
 
+// aroundName is roughly how many bytes an answer has around each name.
+const aroundName = 32
+
 func (o *ordered[T]) len() int { return len(o.at) }
+
+// fits tells whether an answer of so many bytes may contain the list and more names.
+func (o *ordered[T]) fits(most int, more ...string) bool {
+	size := o.text + aroundName*(len(o.at)+len(more))
+	for _, name := range more {
+		size += len(name)
+	}
+	return size <= most
+}
 
 func (o *ordered[T]) has(name string) bool {
 	_, is := o.at[name]
@@ -39,11 +52,16 @@ func (o *ordered[T]) put(v T) {
 		o.at = map[string]int{}
 	}
 	o.at[v.called()] = len(o.list)
+	o.text += len(v.called())
 	o.list = append(o.list, v)
 }
 
 func (o *ordered[T]) remove(name string) {
+	if !o.has(name) {
+		return
+	}
 	delete(o.at, name)
+	o.text -= len(name)
 	if len(o.list) > 2*len(o.at)+fewHoles {
 		o.all()
 	}

@@ -42,6 +42,7 @@ const (
 	BeginAfterEnd     Code = "begin_after_end"
 	OutOfRange        Code = "out_of_range"
 	TooManyMessages   Code = "too_many_messages"
+	ListTooLong       Code = "list_too_long"
 	InvalidImage      Code = "invalid_image"
 	NotInServerImage  Code = "not_in_server_image"
 	NoImage           Code = "no_image"

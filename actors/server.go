@@ -282,6 +282,10 @@ func (s *server) onChannels(ctx actor.Context, m *serverChannels) {
 		s.refuse(ctx, m.Caller, code)
 		return
 	}
+	if !s.guild.channels.fits(s.node.cfg.AnswerBytes) {
+		s.refuse(ctx, m.Caller, ListTooLong)
+		return
+	}
 	names := make([]string, s.guild.channels.len())
 	for i, c := range s.guild.channels.all() {
 		names[i] = c.Channel
@@ -292,6 +296,10 @@ func (s *server) onChannels(ctx actor.Context, m *serverChannels) {
 func (s *server) onMembers(ctx actor.Context, m *serverMembers) {
 	if code := s.guild.checkMember(m.User); code != "" {
 		s.refuse(ctx, m.Caller, code)
+		return
+	}
+	if !s.guild.members.fits(s.node.cfg.AnswerBytes) {
+		s.refuse(ctx, m.Caller, ListTooLong)
 		return
 	}
 	names := make([]string, s.guild.members.len())

@@ -40,7 +40,11 @@ func (s *server) toChannel(ctx actor.Context, incarnation uint64, msg any) {
 func kidName(incarnation uint64) string { return strconv.FormatUint(incarnation, 10) }
 
 func (s *server) onCreateChannel(ctx actor.Context, m *createChannel) {
-	if !s.may(ctx, m.Caller, s.guild.checkCreateChannel(m)) {
+	code := s.guild.checkCreateChannel(m)
+	if code == "" && !s.guild.channels.fits(s.node.cfg.AnswerBytes, m.Channel) {
+		code = ListTooLong
+	}
+	if !s.may(ctx, m.Caller, code) {
 		return
 	}
 	s.commit(ctx, "channelCreated", channelCreated{m.Channel, s.next()})

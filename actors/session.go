@@ -307,7 +307,7 @@ func (s *session) startAsUser(ctx actor.Context, command any, wrong Code, me Cal
 		}
 		return s.tell(ctx, &changePassword{me, s.user, c.Password, c.New}, NoSuchUser)
 	case JoinedServers:
-		return s.tell(ctx, &joinedServers{me, s.user}, NoSuchUser)
+		return s.tell(ctx, &joinedServers{Caller: me, User: s.user}, NoSuchUser)
 	case Unsubscribe:
 		if c.Server == "" || c.HasChannel && c.Channel == "" {
 			return Refused{Code: NotSubscribed} // no such name can be

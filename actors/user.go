@@ -43,6 +43,7 @@ type (
 	joinedServers struct { // from a session; Servers
 		Caller
 		User string
+		Auto bool // the session subscribes to them by itself: no client gets the list
 	}
 	// membershipChanged comes from a server once its own event is on disk, and again
 	// from time to time until membershipNoted says that it is on disk here too.
@@ -270,6 +271,10 @@ func (u *user) onChangePassword(ctx actor.Context, m *changePassword) {
 }
 
 func (u *user) onJoinedServers(ctx actor.Context, m *joinedServers) {
+	if !m.Auto && !u.account.servers.fits(u.node.cfg.AnswerBytes) {
+		u.refuse(ctx, m.Caller, ListTooLong)
+		return
+	}
 	names := make([]string, u.account.servers.len())
 	for i, s := range u.account.servers.all() {
 		names[i] = s.Server

@@ -45,6 +45,7 @@ var reasons = map[string]string{
 	"begin_after_end":          "begin is greater than end",
 	"out_of_range":             "end or begin is less than 0",
 	"too_many_messages":        "requesting too many messages",
+	"list_too_long":            "list is too long",
 	"invalid_image":            "invalid image",
 	"not_in_server_image":      "not in the server",
 	"no_image":                 "server has no image",

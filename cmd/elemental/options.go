@@ -50,7 +50,7 @@ type options struct {
 	MaxImage              size         `group:"limits" default:"512KiB" min:"0" help:"Bytes of a server's image, as base64."`
 	MaxMessage            size         `group:"limits" default:"16KiB" min:"1" help:"Bytes of one message's text."`
 	MaxAnswerMessages     int          `group:"limits" default:"10000" min:"1" max:"65536" help:"Messages in one answer."`
-	MaxAnswer             size         `group:"limits" default:"8MiB" min:"1KiB" help:"Bytes of text in one answer."`
+	MaxAnswer             size         `group:"limits" default:"8MiB" min:"1KiB" help:"Bytes of text in one answer, also of names in a list."`
 	Window                int          `group:"limits" default:"64" min:"1" help:"Unanswered requests of one connection."`
 	WindowTogether        int          `group:"limits" default:"0" min:"0" help:"Unanswered messages of all connections that send ahead of their answers, while others ask too; 64 times as many while they are alone. 0 means 6 for each processor."`
 	MaxInFlight           int          `group:"limits" default:"50000" min:"1" help:"Unanswered requests of all connections."`
