@@ -21,7 +21,8 @@ import (
 // TestADeletedChannelDoesNotBeginAnew lets a channel's actor start, for what
 // somebody asks, only when its deletion is on its way to the journal: it finds
 // no stream any more. An empty channel is not what was asked for, and an event
-// of nobody's would keep the journal from ever getting shorter.
+// of nobody's would keep the journal from ever getting shorter. Persistence, which
+// wants a snapshot from the start on, gets none: nobody would remove its file.
 func TestADeletedChannelDoesNotBeginAnew(t *testing.T) {
 	for _, deletion := range []any{DeleteChannel{"s", "general"}, DeleteServer{"s", ""}} {
 		for _, asks := range []any{
@@ -42,6 +43,7 @@ func deleteMeanwhile(t *testing.T, deletion, asks any) {
 	stop()
 
 	asked, dropped, recovered := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	var saves atomic.Int32
 	p, stop := startStoppable(t, persistence.Config{FS: files}, func(c *Config) {
 		c.FaultAfter = func(kind Kind, msg any) {
 			if _, is := msg.(*persistence.Recovered); is && kind == KindChannel {
@@ -62,6 +64,10 @@ func deleteMeanwhile(t *testing.T, deletion, asks any) {
 				if len(m.Drops) > 0 {
 					close(dropped)
 				}
+			case *persistence.SaveSnapshot:
+				if strings.HasPrefix(string(m.Stream), "servers/s/channels/") {
+					saves.Add(1)
+				}
 			case *actor.Started:
 				if kind == KindChannel {
 					await(t, dropped)
@@ -81,6 +87,9 @@ func deleteMeanwhile(t *testing.T, deletion, asks any) {
 	stop()
 	if n := strings.Count(journalText(t, files), "late"); n != 0 {
 		t.Errorf("the journal has %d events of nobody's", n)
+	}
+	if n := saves.Load(); n != 0 {
+		t.Errorf("%d snapshots of nobody's", n)
 	}
 }
 

@@ -359,9 +359,10 @@ func (d *durable) save(ctx actor.Context) {
 	}
 }
 
-// saveAnew is save even if no event has come since the last snapshot.
+// saveAnew is save even if no event has come since the last snapshot. A stream without events has
+// nothing to save: it may be that of a channel that was deleted meanwhile, and is gone.
 func (d *durable) saveAnew(ctx actor.Context) {
-	if d.phase != ready || d.saving != 0 {
+	if d.phase != ready || d.saving != 0 || d.seq == 0 {
 		return
 	}
 	s := &persistence.SaveSnapshot{Stream: d.stream, Epoch: d.epoch, Seq: d.seq, ReplyTo: ctx.Self()}
