@@ -107,11 +107,14 @@ func (s *server) warnChannel(ctx actor.Context, incarnation uint64) {
 	}
 }
 
-// spareChannels tells the channels that they go on, after a deletion that the journal refused.
+// spareChannels tells the channels that they go on, after a deletion that the journal refused. Those
+// whose deletion is on disk after all end now: that they are to retire was taken back with the refusal.
 func (s *server) spareChannels(ctx actor.Context) {
-	for _, c := range s.guild.channels.all() {
-		if pid := s.actorOf(c.Incarnation); pid != nil {
-			ctx.Send(pid, &spared{})
+	for id, kid := range s.kids.live {
+		if incarnation, _ := strconv.ParseUint(id, 10, 64); s.guild.made(incarnation) != nil {
+			ctx.Send(kid.pid, &spared{})
+		} else {
+			ctx.Send(kid.pid, &retire{})
 		}
 	}
 }

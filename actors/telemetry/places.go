@@ -132,7 +132,7 @@ var places = map[handler]Place{
 	{"server", "membershipRefused"}:    {"actors/membership.go", 116, "(*server).onRefused"},
 	{"server", "post"}:                 {"actors/serverchannels.go", 19, "(*server).forward"},
 	{"server", "rest"}:                 {"actors/server.go", 336, "(*server).onRest"},
-	{"server", "saveChannel"}:          {"actors/serverchannels.go", 138, "(*server).onSaveChannel"},
+	{"server", "saveChannel"}:          {"actors/serverchannels.go", 141, "(*server).onSaveChannel"},
 	{"server", "saveNow"}:              {"actors/durable.go", 364, "(*durable).saveAnew"},
 	{"server", "serverChannels"}:       {"actors/server.go", 280, "(*server).onChannels"},
 	{"server", "serverMembers"}:        {"actors/server.go", 296, "(*server).onMembers"},
