@@ -35,11 +35,14 @@
 //   - Decide, remember, speak. A handler checks a command against the state and
 //     makes one event. Only apply changes state, live and in replay. What the
 //     actor says waits for the journal; what happens then is speech alone and
-//     changes no durable state.
-//   - An actor of another domain is reached by kind and name (Directory), never
-//     by a PID that somebody kept. All messages for a durable actor pass through
-//     its parent, so that it can leave memory without losing one.
-//   - Messages are immutable plain data.
+//     changes no durable state. The one exception: a server forgets what it owes a
+//     user without an event. After a restart it tells that again, which does no harm.
+//   - Users and servers are reached by kind and name (Directory), channels through
+//     their server, never by a PID that somebody kept. All that others want of a
+//     durable actor passes through its parent, so that it can leave memory without
+//     losing a message. Only the answers to its own questions come to its PID, and
+//     it stays until it has them.
+//   - Messages are never changed after they are sent.
 //   - Nothing blocks in a Receive: no file, no socket, no hash, no future.
 //   - Work is admitted before it is sent (gate). That bounds the mailboxes.
 //
