@@ -68,7 +68,7 @@ func (s *server) tellSome(ctx actor.Context) {
 		}
 		s.sayWord(ctx, w.debt, w.word)
 		if w.Member {
-			s.say(ctx, s.node.router, &memberWelcome{Server: s.name, User: w.User})
+			s.say(ctx, s.node.router, &memberWelcome{Topic: s.topic(), User: w.User})
 		}
 	}
 }
@@ -164,5 +164,5 @@ func (s *server) refuseAskers(ctx actor.Context, seq uint64, code Code) {
 // begins in between finds the server in the list.
 func (s *server) welcome(ctx actor.Context, caller Caller, name string) {
 	s.tellThenReply(ctx, caller, debt{s.guild.of(name), true})
-	s.say(ctx, s.node.router, &memberWelcome{Server: s.name, User: name})
+	s.say(ctx, s.node.router, &memberWelcome{Topic: s.topic(), User: name})
 }

@@ -98,9 +98,12 @@ type (
 		Owner string
 		Users []string
 	}
-	// memberWelcome says that a user has joined a server. The router passes it on to
-	// the user's sessions, which may subscribe by themselves.
-	memberWelcome struct{ Server, User string }
+	// memberWelcome says that a user has joined a server, perhaps again and again. The router
+	// passes it on to the user's sessions, which may subscribe by themselves.
+	memberWelcome struct {
+		Topic topic
+		User  string
+	}
 )
 
 type router struct {
@@ -120,6 +123,8 @@ type subscriber struct {
 	user    string
 	since   uint64 // the Ref of the login
 	topics  map[topic]*subscription
+
+	declined map[topic]uint64 // see decline
 }
 
 // audience is all subscriptions to a topic, by session, also those that have not begun.
@@ -209,6 +214,7 @@ func (r *router) mend(ctx actor.Context, msg any) {
 		r.Receive(ctx)
 	case *revoke:
 		r.noteEnd(ctx, m)
+		r.forgetDeclined(m)
 		for _, s := range r.sessions {
 			if r.concerns(m, s) {
 				r.hangUp(ctx, s)
@@ -277,6 +283,7 @@ func (r *router) onAttach(m *attach) {
 		return // it has logged out meanwhile
 	}
 	s.out.Hold()
+	delete(s.declined, m.Topic)
 	if s.topics == nil {
 		s.topics = map[topic]*subscription{}
 	}
@@ -341,6 +348,7 @@ func (r *router) onDetach(ctx actor.Context, m *detach) {
 			if t.server == m.Server && t.channel == m.Channel {
 				subscribed = subscribed || sub.began != 0 // otherwise the channel has refused it
 				r.leave(s, t)
+				r.decline(s, t, sub.told)
 			}
 		}
 	}
@@ -353,6 +361,7 @@ func (r *router) onDetach(ctx actor.Context, m *detach) {
 
 func (r *router) onRevoke(ctx actor.Context, m *revoke) {
 	r.noteEnd(ctx, m)
+	r.forgetDeclined(m)
 	server := r.servers[m.Topic.whole()]
 	switch {
 	case server == nil: // nobody has to be told
@@ -428,15 +437,6 @@ func (r *router) onWhoIsOnline(ctx actor.Context, m *whoIsOnline) {
 		members[i] = Member{User: name, Online: len(r.users[name]) > 0}
 	}
 	m.answer(ctx, Members{Owner: m.Owner, Members: members})
-}
-
-func (r *router) onMemberWelcome(ctx actor.Context, m *memberWelcome) {
-	if !r.node.cfg.AutoSubscribe {
-		return
-	}
-	for _, s := range r.users[m.User] {
-		ctx.Send(s.pid, &welcomed{server: m.Server})
-	}
 }
 
 // routerView is the router's view.

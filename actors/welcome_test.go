@@ -51,3 +51,73 @@ func (d *slowWord) Tell(ctx actor.SenderContext, msg addressed) {
 	}
 	d.Directory.Tell(ctx, msg)
 }
+
+// TestWhoHasUnsubscribedIsNotSubscribedAgain: a server that starts again tells its members' sessions
+// once more that they have joined, but a session that has unsubscribed from it stays so. It is
+// subscribed again when its user joins anew, when it asks for that, and when it logs in.
+func TestWhoHasUnsubscribedIsNotSubscribedAgain(t *testing.T) {
+	crash := func(p *Provider, _ *guest) {
+		if err := p.Crash("provider/servers/s"); err != nil {
+			panic(err)
+		}
+	}
+	for name, tt := range map[string]struct {
+		then  func(p *Provider, bob *guest)
+		heard string
+	}{
+		"the server has left memory": {func(*Provider, *guest) { time.Sleep(time.Hour) }, "[]"},
+		"the server has crashed":     {crash, "[]"},
+		"its user leaves and joins": {func(p *Provider, bob *guest) {
+			bob.ask(LeaveServer{"s"})
+			bob.ask(JoinServer{"s", ""})
+			crash(p, bob)
+		}, "[new x]"},
+		"it subscribes": {func(p *Provider, bob *guest) {
+			bob.ask(Subscribe{Server: "s"})
+			crash(p, bob)
+		}, "[new x]"},
+		"it logs in": {func(_ *Provider, bob *guest) { bob.ask(Login{"bob", "p"}) }, "[new x]"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				p := startNode(t, persistence.Config{FS: vfstest.NewMem()}, func(c *Config) {
+					c.AutoSubscribe, c.Inspect = true, true
+				})
+				alice, bob := enter(t, p, "alice"), enter(t, p, "bob")
+				alice.ask(CreateServer{"s", ""})
+				bob.ask(JoinServer{"s", ""})
+				synctest.Wait()
+				if reply := bob.ask(Unsubscribe{Server: "s"}); reply != (Done{}) {
+					t.Fatal(reply)
+				}
+				tt.then(p, bob)
+				synctest.Wait()
+				alice.ask(ServerChannels{"s"}) // the server is awake
+				synctest.Wait()
+				alice.ask(&Post{Server: "s", Channel: "general", Text: "x"})
+				if heard := bob.heard(); heard != tt.heard {
+					t.Errorf("heard %s, want %s", heard, tt.heard)
+				}
+			})
+		})
+	}
+}
+
+// TestAServerMadeAgainIsNotUnsubscribedFrom: what a session has unsubscribed from is the former one,
+// even if nothing of that is left and the new one has its number.
+func TestAServerMadeAgainIsNotUnsubscribedFrom(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		p := startNode(t, persistence.Config{FS: vfstest.NewMem(), SnapshotInterval: time.Minute}, func(c *Config) { c.AutoSubscribe = true })
+		alice, bob := enter(t, p, "alice"), enter(t, p, "bob")
+		for range 2 {
+			alice.ask(CreateServer{"s", ""})
+			bob.ask(JoinServer{"s", ""})
+			synctest.Wait()
+			if reply := bob.ask(Unsubscribe{Server: "s"}); reply != (Done{}) {
+				t.Fatal(reply)
+			}
+			alice.ask(DeleteServer{"s", ""})
+			time.Sleep(time.Hour)
+		}
+	})
+}
