@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/go-json-experiment/json"
+
 	"elemental/protocol"
 )
 
@@ -239,7 +241,11 @@ func (c *Calls) Image(ctx context.Context, server string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	image, err := base64.StdEncoding.DecodeString(in.Image)
+	var text string
+	if err := json.Unmarshal(in.Image, &text); err != nil {
+		return nil, fmt.Errorf("getserverimage: %w", err)
+	}
+	image, err := base64.StdEncoding.DecodeString(text)
 	if err != nil {
 		return nil, fmt.Errorf("getserverimage: %w", err)
 	}

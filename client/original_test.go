@@ -193,21 +193,45 @@ func TestOriginalNumber(t *testing.T) {
 	p := startOriginal(t)
 	alice := member(t, p.Addr, "alice", "s", quick())
 	s := subscribe(t, alice, "s", "general")
+	sendRaw(t, p, `{"call":"message","servername":"s","channel":"general","usernm":"alice","msg":{"a":[5]}}`)
+	e := next(t, s)
+	if e.Index != 0 || strings.ReplaceAll(e.Text, " ", "") != `{"a":[5]}` {
+		t.Errorf("heard %+v", e)
+	}
+}
+
+// sendRaw sends alice's requests to the original as they are.
+func sendRaw(t *testing.T, p *originaltest.Provider, requests ...string) {
+	t.Helper()
 	wire, err := net.Dial("tcp", p.Addr)
 	must(t, err)
 	defer func() { _ = wire.Close() }()
 	answer := make([]byte, 4096)
-	for _, request := range []string{
-		`{"call":"login","usernm":"alice","passwd":"pw-alice"}`,
-		`{"call":"message","servername":"s","channel":"general","usernm":"alice","msg":{"a":[5]}}`,
-	} {
+	login := `{"call":"login","usernm":"alice","passwd":"pw-alice"}`
+	for _, request := range append([]string{login}, requests...) {
 		_, err = wire.Write([]byte(request))
 		must(t, err)
 		_, err = wire.Read(answer)
 		must(t, err)
 	}
-	e := next(t, s)
-	if e.Index != 0 || strings.ReplaceAll(e.Text, " ", "") != `{"a":[5]}` {
-		t.Errorf("heard %+v", e)
+}
+
+// TestOriginalImage asks for images that are no texts, which the original accepts. They do not
+// end the connection.
+func TestOriginalImage(t *testing.T) {
+	t.Parallel()
+	p := startOriginal(t)
+	member(t, p.Addr, "alice", "s", quick())
+	c, err := client.Connect(within(t), p.Addr, quick(), nil)
+	must(t, err)
+	defer c.Close()
+	_, err = c.Login(within(t), "alice", "pw-alice")
+	must(t, err)
+	for _, image := range []string{"5", "true", `{"a":1}`, `"no base64"`} {
+		sendRaw(t, p, `{"call":"setserverimage","servername":"s","img":`+image+`}`)
+		if got, err := c.Image(within(t), "s"); err == nil {
+			t.Errorf("%s: got %q", image, got)
+		}
+		must(t, c.Ping(within(t)))
 	}
 }

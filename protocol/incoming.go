@@ -49,7 +49,7 @@ type Incoming struct {
 	Name     string           `json:"name"`
 	Welcome  string           `json:"welcome"`
 	Icon     string           `json:"icon"`
-	Image    string           `json:"img"`
+	Image    jsontext.Value   `json:"img"` // the original sends whatever was set, not only texts
 
 	Message string `json:"message"` // with the event newmessage
 	Author  string `json:"author"`
