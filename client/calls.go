@@ -235,9 +235,13 @@ func (c *Calls) SetImage(ctx context.Context, server string, image []byte) error
 	return c.send(ctx, r)
 }
 
-// Image returns the bytes of a server's image file. Only members may ask.
+// Image returns the bytes of a server's image file. Only members may ask. The code of the Refusal
+// is NoImage if the server has none.
 func (c *Calls) Image(ctx context.Context, server string) ([]byte, error) {
 	in, err := c.do(ctx, inServer("getserverimage", server))
+	if CodeOf(err) == incorrectValues && c.original() {
+		return nil, errNoImage // the original takes an image that was never set for a missing value of the request
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -245,12 +249,18 @@ func (c *Calls) Image(ctx context.Context, server string) ([]byte, error) {
 	if err := json.Unmarshal(in.Image, &text); err != nil {
 		return nil, fmt.Errorf("getserverimage: %w", err)
 	}
+	if text == "" {
+		return nil, errNoImage // the original lets the owner set an empty one
+	}
 	image, err := base64.StdEncoding.DecodeString(text)
 	if err != nil {
 		return nil, fmt.Errorf("getserverimage: %w", err)
 	}
 	return image, nil
 }
+
+// errNoImage is what this project's provider answers itself.
+var errNoImage = &Refusal{Call: "getserverimage", Code: NoImage, Reason: protocol.Reason(string(NoImage), 0)}
 
 // Provider asks for the provider's name, welcome and icon. It needs no login.
 func (c *Calls) Provider(ctx context.Context) (Provider, error) {

@@ -52,9 +52,10 @@ const (
 	ChannelGone        Code = "channel_gone"
 	ServerGone         Code = "server_gone"
 
-	tooDeep   Code = "too_deep"
-	malformed Code = "malformed_json"
-	timedOut  Code = "timed_out"
+	incorrectValues Code = "incorrect_values"
+	tooDeep         Code = "too_deep"
+	malformed       Code = "malformed_json"
+	timedOut        Code = "timed_out"
 )
 
 // CodeOf returns the code of the Refusal in err, or "" if there is none in it.

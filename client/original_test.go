@@ -216,8 +216,8 @@ func sendRaw(t *testing.T, p *originaltest.Provider, requests ...string) {
 	}
 }
 
-// TestOriginalImage asks for images that are no texts, which the original accepts. They do not
-// end the connection.
+// TestOriginalImage asks for images that are none, which the original accepts. They do not end
+// the connection.
 func TestOriginalImage(t *testing.T) {
 	t.Parallel()
 	p := startOriginal(t)
@@ -227,6 +227,15 @@ func TestOriginalImage(t *testing.T) {
 	defer c.Close()
 	_, err = c.Login(within(t), "alice", "pw-alice")
 	must(t, err)
+	if _, err = c.Image(within(t), "s"); client.CodeOf(err) != client.NoImage {
+		t.Errorf("before one was set: %v", err)
+	}
+	for _, image := range []string{`""`, "null"} {
+		sendRaw(t, p, `{"call":"setserverimage","servername":"s","img":`+image+`}`)
+		if _, err = c.Image(within(t), "s"); client.CodeOf(err) != client.NoImage {
+			t.Errorf("%s: %v", image, err)
+		}
+	}
 	for _, image := range []string{"5", "true", `{"a":1}`, `"no base64"`} {
 		sendRaw(t, p, `{"call":"setserverimage","servername":"s","img":`+image+`}`)
 		if got, err := c.Image(within(t), "s"); err == nil {
