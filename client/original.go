@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"elemental/protocol"
 )
 
@@ -45,12 +47,17 @@ func (c *Conn) doOriginal(ctx context.Context, r *protocol.Request) (*protocol.I
 }
 
 // forOriginal returns the request as the original provider wants it: with the user's name and
-// without a nonce.
+// without a nonce. A new password has to stand between the quotes of a JSON string: the original
+// puts it there as it is.
 func (c *Conn) forOriginal(r *protocol.Request) *protocol.Request {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	named := *r
 	named.Nonce = protocol.Text{}
+	if r.Call.Value == "register" {
+		quoted, _ := jsontext.AppendQuote(nil, r.Passwd.Value) // what is not Unicode is replaced, as in every request
+		named.Passwd = protocol.String(string(quoted[1 : len(quoted)-1]))
+	}
 	if named.Usernm.Is == protocol.Absent && c.user != "" {
 		named.Usernm = protocol.String(c.user)
 	}

@@ -244,3 +244,20 @@ func TestOriginalImage(t *testing.T) {
 		must(t, c.Ping(within(t)))
 	}
 }
+
+// TestOriginalPassword registers with passwords that the original reads as JSON, and logs in with
+// them.
+func TestOriginalPassword(t *testing.T) {
+	t.Parallel()
+	p := startOriginal(t)
+	c, err := client.Connect(within(t), p.Addr, quick(), nil)
+	must(t, err)
+	defer c.Close()
+	for i, password := range []string{`a"b`, `a\b`, `a\tb`, "a\tb", `\u0041`, "<é😀>/"} {
+		user := fmt.Sprint("user", i)
+		must(t, c.Register(within(t), user, password))
+		if _, err = c.Login(within(t), user, password); err != nil {
+			t.Errorf("%q: %v", password, err)
+		}
+	}
+}
