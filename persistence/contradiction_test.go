@@ -1,0 +1,88 @@
+package persistence
+
+import (
+	"bytes"
+	"errors"
+	"hash/crc32"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// withHeader changes the header of the newest segment, checksum and all.
+func (f files) withHeader(t *testing.T, change func(h *header)) files {
+	t.Helper()
+	name := segmentFile(3)
+	h := headerOf(t, f[name])
+	change(&h)
+	line, err := headerLine(&h, h.Previous.Seq+1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := bytes.Cut(f[name], []byte{'\n'})
+	return f.with(name, slices.Concat(line, rest))
+}
+
+// TestHeadersThatAreSoundAndWrong gives the newest segment a header that has its right checksum, but
+// is not of this program, or does not fit the other segments, as after a copy of single files.
+func TestHeadersThatAreSoundAndWrong(t *testing.T) {
+	sound, _ := small(t)
+	for what, change := range map[string]func(h *header){
+		"not a journal header": func(h *header) { h.Format = "other" },
+		"version 2":            func(h *header) { h.Version = 2 },
+		"not the expected one": func(h *header) { // one record less counts
+			before := sound[segmentFile(2)][:h.Previous.Bytes-1]
+			h.Previous.Bytes = int64(bytes.LastIndexByte(before, '\n')) + 1
+		},
+	} {
+		changed := sound.withHeader(t, change)
+		m := changed.put(t)
+		err := readAll(t, m, nil, nil)
+		if err == nil || !strings.Contains(err.Error(), what) {
+			t.Errorf("%s: %v", what, err)
+		}
+		checkRefusal(t, err, m, changed, what)
+	}
+}
+
+// TestAStreamOfWhichTheJournalHasAnEventTwice is not served, neither with nor without the second one.
+func TestAStreamOfWhichTheJournalHasAnEventTwice(t *testing.T) {
+	sound, counts := small(t)
+	name := segmentFile(3)
+	lines := bytes.SplitAfter(trim(sound[name]), []byte{'\n'})
+	for i, line := range lines {
+		if bytes.Contains(line, []byte(`"stream":"users/alice","seq":6`)) {
+			line = bytes.Replace(bytes.TrimSuffix(line, []byte{'\n'}), []byte(`"seq":6`), []byte(`"seq":5`), 1)
+			lines[i] = append(fixCRC(line), '\n')
+		}
+	}
+	m := sound.with(name, bytes.Join(lines, nil)).put(t)
+	if err := readAll(t, m, []Stream{"users/alice", "servers/go"}, func(r *Recovered) {
+		if r.Stream == "servers/go" {
+			checkEvents(t, r, counts[r.Stream])
+		} else if !errors.As(r.Err, new(*DamageError)) {
+			t.Errorf("recovered up to %d, %v", r.Seq, r.Err)
+		}
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestASnapshotOfANewerProgram is neither read nor passed over for the older one.
+func TestASnapshotOfANewerProgram(t *testing.T) {
+	f := wholeFolder(t)
+	s := Stream("users/alice")
+	name := path.Join(streamDir(s), stateFile)
+	data := bytes.Replace(f.files[name], []byte(`"version": 1`), []byte(`"version": 2`), 1)
+	at := crcAt(data)
+	putHex(data[at:at+8], crc32.Checksum(data[at+8:], castagnoli))
+	m := f.files.with(name, data).put(t)
+	if err := readAll(t, m, []Stream{s}, func(r *Recovered) {
+		if !errors.As(r.Err, new(*VersionError)) {
+			t.Errorf("recovered up to %d, %v", r.Seq, r.Err)
+		}
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
