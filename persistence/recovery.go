@@ -95,7 +95,7 @@ func (s *scan) findHead(files vfs.FS, numbers []uint32) (*found, error) {
 		if err == nil {
 			return s.cutHead(h, first, data)
 		}
-		if errors.As(err, new(*VersionError)) || wasBegun(data) {
+		if wasBegun(data) { // by a newer program, perhaps
 			return nil, err
 		}
 		if len(data) > 0 {
