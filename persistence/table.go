@@ -141,11 +141,11 @@ func (c *core) segment(number uint32) *segment {
 
 func (c *core) live() *segment { return c.segments[len(c.segments)-1] }
 
-// sweepIdle forgets streams that have no owner and were not used for long.
+// sweepIdle forgets idle streams that were not used for long.
 func (c *core) sweepIdle() {
 	c.sweeps++
 	for _, e := range c.table {
-		if e.epoch == 0 && c.sweeps-e.sweep > idleSweeps && len(e.queue) == 0 && e.pending == 0 {
+		if c.sweeps-e.sweep > idleSweeps {
 			c.forgetIfIdle(e)
 		}
 	}
