@@ -70,7 +70,7 @@ func (c *core) beat() {
 		c.writeNext()
 	case c.failure != nil:
 		c.roll()
-	case !c.marked && len(c.waiting) == 0 && now.Sub(c.lastWrite) >= markAfter:
+	case !c.marked && now.Sub(c.lastWrite) >= markAfter:
 		b := c.filling()
 		c.mark(b)
 		c.writeNext()

@@ -147,7 +147,12 @@ func TestSilenceIsMarked(t *testing.T) {
 		m := vfstest.NewMem()
 		w := open(t, Config{FS: m})
 		w.write("a", 1)
-		time.Sleep(2 * time.Second)
+		time.Sleep(markAfter - time.Millisecond)
+		synctest.Wait()
+		if bytes.Contains(filesOf(t, m)[segmentFile(1)], []byte(markBody)) {
+			t.Error("marked too soon")
+		}
+		time.Sleep(time.Second)
 		synctest.Wait()
 		marked := filesOf(t, m)[segmentFile(1)]
 		if bytes.Count(marked, []byte(markBody)) != 2 {
