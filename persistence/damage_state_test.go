@@ -267,3 +267,24 @@ func TestASoundSnapshotIsNotReplacedByADamagedOne(t *testing.T) {
 		t.Errorf("files: %v, %v", left, err)
 	}
 }
+
+// TestADamagedSnapshotOfANameThatIsUsedAgain has a journal with the events of an earlier life of the
+// stream, and with its end: only those of the present life count.
+func TestADamagedSnapshotOfANameThatIsUsedAgain(t *testing.T) {
+	m := vfstest.NewMem()
+	w := open(t, Config{FS: m})
+	w.write("a", 5)
+	r := w.mustRecover("parent")
+	w.tell(&Append{Stream: "parent", Epoch: r.Epoch, Event: event(1, `{}`), Drops: []Stream{"a"}, ReplyTo: w.owner})
+	w.until("parent", 1)
+	seq := w.write("a", 3)
+	if r := w.saveState(&SaveSnapshot{Stream: "a", Seq: seq, State: stateAt(seq)}); r.Err != nil || seq != 3 {
+		t.Fatalf("saved at %d: %v", seq, r.Err)
+	}
+	w.close()
+	f := filesOf(t, m)
+	name := path.Join("a", stateFile)
+	w = open(t, Config{FS: f.with(name, bytes.ToUpper(f[name])).put(t)})
+	checkEvents(t, w.recover("a"), 3)
+	w.close()
+}
