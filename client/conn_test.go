@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"elemental/client"
@@ -87,6 +89,41 @@ func TestConnEnds(t *testing.T) {
 	}
 	if _, err := c.Provider(within(t)); !errors.Is(err, client.ErrLost) {
 		t.Errorf("a call on it: %v", err)
+	}
+}
+
+// TestCloseWaitsForWhoHears closes a connection while its hear function is being called.
+func TestCloseWaitsForWhoHears(t *testing.T) {
+	f := newFake(t, func(a *asked) bool {
+		a.yes("")
+		a.push(0, "x")
+		return true
+	})
+	hearing, goOn := make(chan struct{}), make(chan struct{})
+	var heard atomic.Bool
+	c := connectOne(t, f.addr(), client.Options{}, func(client.Event) {
+		close(hearing)
+		<-goOn
+		for range 1000 { // whoever does not wait comes first
+			runtime.Gosched()
+		}
+		heard.Store(true)
+	})
+	closed := make(chan bool)
+	<-hearing
+	go func() {
+		c.Close()
+		closed <- heard.Load()
+	}()
+	<-c.Done()
+	select {
+	case <-closed:
+		t.Error("closed while it is being called")
+		close(goOn)
+	case goOn <- struct{}{}:
+		if !<-closed {
+			t.Error("closed before its call ended")
+		}
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 // knows of them only by their answers.
 
 // TestPostWaitsWhileSubscribing subscribes while a post is refused for the moment: it is posted
-// afterwards, and delivered.
+// afterwards, and delivered, also where a subscription was there before.
 func TestPostWaitsWhileSubscribing(t *testing.T) {
 	var total atomic.Int64
 	var open atomic.Bool
@@ -45,6 +45,7 @@ func TestPostWaitsWhileSubscribing(t *testing.T) {
 	})
 	c := connect(t, f.addr(), quick())
 	must(t, c.Login(within(t), "a", "pw"))
+	early := subscribe(t, c, "s", "general")
 	posted := make(chan error, 1)
 	go func() {
 		_, err := c.Post(within(t), "s", "general", "own")
@@ -54,6 +55,7 @@ func TestPostWaitsWhileSubscribing(t *testing.T) {
 	s, all := subscribe(t, c, "s", "general"), subscribe(t, c, "s", "")
 	open.Store(true)
 	must(t, <-posted)
+	hear(t, early, "general", 0, "own")
 	hear(t, s, "general", 0, "own")
 	hear(t, all, "general", 0, "own")
 }
