@@ -266,6 +266,32 @@ func TestKeyDeniedAtRenewal(t *testing.T) {
 	}
 }
 
+// TestLogoutWhoseAnswerIsLost logs out once more on the next connection, where the key is no good any
+// more and nobody is logged in. That is what was wanted.
+func TestLogoutWhoseAnswerIsLost(t *testing.T) {
+	f := newFake(t, func(a *asked) bool {
+		switch {
+		case a.call() == "login":
+			a.yes(`"key":"k"`)
+		case a.call() == "logout" && a.n == 1:
+			_ = a.conn.Close()
+		case a.call() == "logout":
+			a.say(`{"resp":false,"reason":"not logged in","code":"not_logged_in","id":%v}`, a.values["id"])
+		case a.n > 1 && a.values["key"] != nil:
+			a.say(`{"resp":false,"reason":"key is incorrect","code":"wrong_key","id":%v}`, a.values["id"])
+		default:
+			return false
+		}
+		return true
+	})
+	c := connect(t, f.addr(), quick())
+	must(t, c.Login(within(t), "a", "pw"))
+	must(t, c.Logout(within(t)))
+	if c.User() != "" || c.Key() != "" {
+		t.Errorf("%q is still logged in with key %q", c.User(), c.Key())
+	}
+}
+
 // TestPausesGrow checks that the pauses between attempts grow, and differ from client to client.
 func TestPausesGrow(t *testing.T) {
 	p := providertest.Start(t, program)

@@ -369,3 +369,25 @@ func TestClosedWhileItBeginsAnew(t *testing.T) {
 		}
 	}
 }
+
+// TestAChannelThatIsDeletedWhileItIsListed is in the list of a server's channels, and gone when the
+// subscription to the server looks at it.
+func TestAChannelThatIsDeletedWhileItIsListed(t *testing.T) {
+	f := newFake(t, func(a *asked) bool {
+		switch {
+		case a.call() == "getserverchannels":
+			a.yes(`"channels":["gone","general"]`)
+		case a.values["channel"] == "gone":
+			a.say(`{"resp":false,"reason":"channel does not exist","code":"no_such_channel","id":%v}`, a.values["id"])
+		case a.call() == "getlatestmessages" || a.call() == "getmessages":
+			a.messages(func(int) string { return "x" }, 1)
+			a.push(1, "y")
+		default:
+			return false
+		}
+		return true
+	})
+	c := connect(t, f.addr(), quick())
+	must(t, c.Login(within(t), "a", "pw"))
+	hear(t, subscribe(t, c, "s", ""), "general", 1, "y")
+}
