@@ -292,14 +292,16 @@ func TestLogoutWhoseAnswerIsLost(t *testing.T) {
 	}
 }
 
-// TestPausesGrow checks that the pauses between attempts grow, and differ from client to client.
+// TestPausesGrow checks that the pauses between attempts grow, and differ from client to client. After
+// a reconnect that the client itself wanted they are short again.
 func TestPausesGrow(t *testing.T) {
 	p := providertest.Start(t, program)
 	const first, most = time.Millisecond, 64 * time.Millisecond
 	var all [2][]time.Duration
+	var clients [2]*client.Client
 	heard := [2]states{make(states, 1000), make(states, 1000)}
 	for i := range heard {
-		connect(t, p.Addr, client.Options{MinDelay: first, MaxDelay: most, Status: heard[i].hear})
+		clients[i] = connect(t, p.Addr, client.Options{MinDelay: first, MaxDelay: most, Status: heard[i].hear})
 	}
 	p.Stop()
 	for i := range heard {
@@ -312,5 +314,17 @@ func TestPausesGrow(t *testing.T) {
 	}
 	if slices.Equal(all[0], all[1]) {
 		t.Errorf("both clients paused %v", all[0])
+	}
+	p.Start()
+	for i := range heard {
+		heard[i].until(t, client.Online)
+		clients[i].Reconnect()
+		heard[i].until(t, client.Online)
+	}
+	p.Stop()
+	for i := range heard {
+		if again := heard[i].until(t, client.Offline).Pause; again > 2*first {
+			t.Errorf("the first pause is %v now", again)
+		}
 	}
 }
