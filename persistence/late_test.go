@@ -148,3 +148,18 @@ func TestARecoveryDoesNotWaitForManyRemovals(t *testing.T) {
 		}
 	}
 }
+
+// TestAFormerOwnersReleaseIsNotItsSuccessors comes after the next Recover of the stream, and once for a
+// stream that nobody knows.
+func TestAFormerOwnersReleaseIsNotItsSuccessors(t *testing.T) {
+	w := open(t, Config{FS: vfstest.NewMem()})
+	w.tell(&Recover{Stream: "a", Ref: 1, ReplyTo: w.owner})
+	former := hear[*Recovered](w)
+	w.tell(&Recover{Stream: "a", Ref: 2, ReplyTo: w.owner})
+	present := hear[*Recovered](w)
+	w.tell(&Release{Stream: "a", Epoch: former.Epoch, Ref: 1})
+	w.tell(&Release{Stream: "unknown", Epoch: former.Epoch, Ref: 1})
+	w.post("a", present.Epoch, 0, 1)
+	w.until("a", 1)
+	w.close()
+}
