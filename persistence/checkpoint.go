@@ -32,18 +32,26 @@ func (c *core) startTimers() {
 
 func (c *core) stopTimers() {
 	for _, t := range []*time.Timer{c.timers.beat, c.timers.checkpoint, c.timers.sweep} {
-		if t != nil {
-			t.Stop()
-		}
+		stopTimer(t)
 	}
 	c.timers = timers{}
 }
 
+func stopTimer(t *time.Timer) {
+	if t != nil {
+		t.Stop()
+	}
+}
+
+// startSweeper stops the one that may run: after a crash, the message of the one before may still come.
 func (c *core) startSweeper() {
+	stopTimer(c.timers.sweep)
 	c.timers.sweep = time.AfterFunc(sweepEvery, func() { c.inbox.tell(&sweepDue{}) })
 }
 
+// startCheckpointTimer is like startSweeper.
 func (c *core) startCheckpointTimer() {
+	stopTimer(c.timers.checkpoint)
 	if c.cfg.SnapshotInterval > 0 {
 		c.timers.checkpoint = time.AfterFunc(c.cfg.SnapshotInterval, func() { c.inbox.tell(&checkpointDue{}) })
 	}

@@ -70,3 +70,24 @@ func TestAStreamWithoutAnOwnerLeavesMemory(t *testing.T) {
 		time.Sleep(time.Second)
 	})
 }
+
+// TestACrashBeforeATimersMessage lets the store crash while the message of a timer waits for it.
+// That begins no second row of sweeps beside that of the restart.
+func TestACrashBeforeATimersMessage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := open(t, Config{FS: vfstest.NewMem()})
+		w.mayCrash.Store(1)
+		w.tell((*Recover)(nil))
+		w.tell(&sweepDue{})
+		time.Sleep(10*sweepEvery + time.Second)
+		synctest.Wait()
+		w.store.mu.Lock()
+		sweeps := w.store.core.sweeps
+		w.store.mu.Unlock()
+		if sweeps != 11 {
+			t.Errorf("%d sweeps", sweeps)
+		}
+		w.close()
+		time.Sleep(time.Second)
+	})
+}
