@@ -122,6 +122,17 @@ func TestUnlikeSidesAreTold(t *testing.T) {
 	}
 }
 
+func TestAPortOfARunIsNoDifference(t *testing.T) {
+	for _, started := range []bool{true, false} {
+		one, other := several("one", 1, 1), several("other", 1, 1)
+		one.Runs[0].Target.Started, other.Runs[0].Target.Started = started, started
+		other.Runs[0].Target.Address = "127.0.0.1:41001"
+		if got := compared(t, one, other); strings.Contains(got, "their targets differ: address") == started {
+			t.Errorf("providers were started for the runs: %v\n%s", started, got)
+		}
+	}
+}
+
 func TestCompareNeedsTwoSides(t *testing.T) {
 	for _, sides := range [][]Side{nil, {several("one", 1, 1)}, {several("one", 1, 1), {Label: "empty"}}} {
 		if err := Compare(&strings.Builder{}, sides, false); err == nil {
