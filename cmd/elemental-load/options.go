@@ -46,7 +46,7 @@ type runOptions struct {
 	TLSInsecure bool          `group:"target" help:"Trust any certificate."`
 	Timeout     plan.Duration `group:"target" default:"30s" help:"Give a connection up that owes an answer for so long."`
 
-	File     string         `group:"load" short:"f" placeholder:"FILE" help:"Scenario file (YAML or JSON). Options go before it."`
+	File     string         `group:"load" short:"f" placeholder:"FILE" help:"Scenario file (YAML or JSON). Options override it."`
 	Model    string         `group:"load" placeholder:"open|closed" help:"open: send on schedule (default). closed: each client sends when it is answered."`
 	Rate     *plan.Number   `group:"load" placeholder:"N" help:"Actions a second, of all scenarios together."`
 	Duration *plan.Duration `group:"load" placeholder:"TIME" help:"Length of the load (10s)."`
