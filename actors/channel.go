@@ -2,6 +2,7 @@ package actors
 
 import (
 	"strconv"
+	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 
@@ -107,6 +108,7 @@ type channel struct {
 	reads   map[uint64]reading // answers that wait for pages; not saved
 	pages   int64              // messages in pages once the snapshot under way is saved; not saved
 	ends    bool               // about to be deleted: requests are refused; not saved
+	told    time.Time          // when the log last heard of messages that cannot be read; not saved
 }
 
 // newChannel returns the function that makes a channel's actor; id is its incarnation. It

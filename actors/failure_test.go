@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -62,7 +63,7 @@ func startNode(t *testing.T, store persistence.Config, change func(*Config)) *Pr
 // startStoppable starts a provider that the test may stop before its end.
 func startStoppable(t *testing.T, store persistence.Config, change func(*Config)) (p *Provider, stop func()) {
 	t.Helper()
-	log := slog.New(slog.DiscardHandler)
+	log := cmp.Or(store.Log, slog.New(slog.DiscardHandler))
 	store.Log = log
 	if store.FS == nil {
 		store.Dir = t.TempDir()

@@ -3,6 +3,7 @@ package actors
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"slices"
 	"strings"
@@ -237,9 +238,38 @@ func TestTheFeedTellsOfWhatCannotBeRead(t *testing.T) {
 	})
 }
 
-func hearOfDamage(t *testing.T, place string, ask any, problem string) {
-	const channel = "provider/servers/s/1"
-	var sick atomic.Bool
+// TestWhatCannotBeReadDoesNotFloodTheLog: it is told again from time to time, but not for each
+// request of a client that has many.
+func TestWhatCannotBeReadDoesNotFloodTheLog(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var lines atomic.Int64
+		log := slog.New(slog.NewTextHandler(writerFunc(func(line []byte) (int, error) {
+			if strings.Contains(string(line), "cannot read old messages") {
+				lines.Add(1)
+			}
+			return len(line), nil
+		}), nil))
+		_, alice, sick := damaged(t, "servers/s/channels/general/1/pages.d/", log)
+		sick.Store(true)
+		for told := range int64(2) {
+			for range 100 {
+				if reply := alice.ask(GetMessages{"s", "general", 0, 10, true, true}); reply != (Refused{Code: StorageDown}) {
+					t.Fatalf("the answer is %v", reply)
+				}
+			}
+			if n := lines.Load(); n != told+1 {
+				t.Errorf("the log has %d lines about %d hundred requests", n, told+1)
+			}
+			time.Sleep(2 * time.Second)
+		}
+	})
+}
+
+// damaged is a provider with a channel that is not in memory, and of whose files those in place
+// cannot be read while sick is true.
+func damaged(t *testing.T, place string, log *slog.Logger) (p *Provider, alice *guest, sick *atomic.Bool) {
+	t.Helper()
+	sick = new(atomic.Bool)
 	files := &vfstest.Faulty{FS: vfstest.NewMem()}
 	files.FailAt = func(op vfstest.Op, name string) error {
 		if sick.Load() && op&vfstest.Reads != 0 && strings.HasPrefix(name, place) {
@@ -247,14 +277,20 @@ func hearOfDamage(t *testing.T, place string, ask any, problem string) {
 		}
 		return nil
 	}
-	p := startNode(t, persistence.Config{FS: files}, func(c *Config) { c.Inspect, c.Passivate = true, time.Minute })
-	alice := enter(t, p, "alice")
+	p = startNode(t, persistence.Config{FS: files, Log: log}, func(c *Config) { c.Inspect, c.Passivate = true, time.Minute })
+	alice = enter(t, p, "alice")
 	alice.ask(CreateServer{"s", ""})
 	for range 2 * persistence.PageItems {
 		alice.ask(&Post{Server: "s", Channel: "general", Text: "x"})
 	}
 	p.node.dir.Tell(p.node.system.Root, &saveChannel{Server: "s", Incarnation: 1})
 	time.Sleep(time.Hour) // it leaves memory
+	return p, alice, sick
+}
+
+func hearOfDamage(t *testing.T, place string, ask any, problem string) {
+	const channel = "provider/servers/s/1"
+	p, alice, sick := damaged(t, place, nil)
 	var e ear
 	defer p.Feed(e.hear)()
 	sick.Store(true)
