@@ -31,7 +31,7 @@ func (l *hashLine) add(job hashJob) (gone hashJob, full bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	where := job.work.From
-	if l.waiting >= l.most+l.idle {
+	if l.waiting-l.idle >= l.most { // not most+idle: most may be the greatest number there is
 		longest := l.longest()
 		if len(l.lines[longest]) <= len(l.lines[where])+1 {
 			return job, true

@@ -2,10 +2,22 @@ package actors
 
 import (
 	"fmt"
+	"math"
 	"net/netip"
 	"slices"
 	"testing"
 )
+
+// TestHashLineWithoutEnd: with the greatest number as its limit, there is always room.
+func TestHashLineWithoutEnd(t *testing.T) {
+	l := newHashLine(math.MaxInt)
+	l.idle = 2 // workers that wait for a job
+	for ref := range uint64(10) {
+		if _, full := l.add(hashJob{work: &hashWork{Ref: ref, From: netip.MustParseAddr("10.0.0.1")}}); full {
+			t.Errorf("job %d is refused", ref)
+		}
+	}
+}
 
 // TestHashLineIsFair fills the line from one address and then asks from others:
 // they find room, and are served in turn.
