@@ -379,7 +379,7 @@ func TestEndOfAnEarlierSubscription(t *testing.T) {
 		case "getserverimage":
 			total = 1
 			a.push(0, "in the new one")
-			return false
+			a.yes(`"img":"aGk="`)
 		default:
 			return false
 		}
