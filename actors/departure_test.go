@@ -103,3 +103,43 @@ func subscribeTooLate(t *testing.T, ask Subscribe) {
 		t.Errorf("%d were heard with one", n)
 	}
 }
+
+// TestASubscriptionIsNotLaterThanItsEnd: the server comes to it when its client has been told that the
+// deadline has passed, and has unsubscribed, to be on the safe side.
+func TestASubscriptionIsNotLaterThanItsEnd(t *testing.T) {
+	for name, ask := range map[string]Subscribe{"channel": {"s", "general", true}, "server": {"s", "", false}} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				goOn := make(chan struct{})
+				p := startNode(t, persistence.Config{FS: vfstest.NewMem()}, func(c *Config) {
+					c.Processors = 4
+					c.Fault = func(kind Kind, msg any) {
+						if _, is := msg.(*subscribe); is && kind == KindServer {
+							<-goOn
+						}
+					}
+				})
+				alice, bob := enter(t, p, "alice"), enter(t, p, "bob")
+				alice.ask(CreateServer{"s", ""})
+				bob.ask(JoinServer{"s", ""})
+				if reply := bob.ask(ask); reply != (Refused{Code: OutcomeUnknown}) {
+					t.Fatalf("subscribed: %v", reply)
+				}
+				if reply := bob.ask(Unsubscribe(ask)); reply != (Refused{Code: NotSubscribed}) {
+					t.Fatalf("unsubscribed: %v", reply)
+				}
+				close(goOn)
+				post := &Post{Server: "s", Channel: "general", Text: "x"}
+				alice.ask(post)
+				if heard := bob.heard(); heard != "[]" {
+					t.Errorf("who has unsubscribed heard %s", heard)
+				}
+				bob.ask(ask)
+				alice.ask(post)
+				if heard := bob.heard(); heard != "[new x]" {
+					t.Errorf("who has subscribed again heard %s", heard)
+				}
+			})
+		})
+	}
+}

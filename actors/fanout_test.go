@@ -36,7 +36,7 @@ func TestWhoSubscribesAnewHearsNothingFromBefore(t *testing.T) {
 	s.tell(router, message("first"))
 	heard := map[string]int{hear(t, s.said): 1} // the first third is just being sent
 	for id := range uint64(crowd) {
-		s.tell(router, &detach{Caller{Session: id}, "s", "c"})
+		s.tell(router, &detach{Caller{Session: id}, "s", "c", false})
 		subscribe(id)
 	}
 	s.tell(router, message("second"))
@@ -65,7 +65,7 @@ func TestWhoKeepsOneOfTwoSubscriptionsHears(t *testing.T) {
 	post("first")
 	heard := map[string]int{hear(t, s.said): 1}
 	for id := range uint64(crowd) {
-		s.tell(router, &detach{Caller{Session: id}, "s", ""})
+		s.tell(router, &detach{Caller{Session: id}, "s", "", false})
 	}
 	post("last")
 	close(s.hold)

@@ -46,8 +46,8 @@ type (
 		Session uint64
 		asker   Caller // a field, not embedded as in an asked: even after a crash the reply is Done
 	}
-	// attach subscribes a session, if User is logged in on it and has asked for that since
-	// the login. It comes from the server, as revoke does, so that neither overtakes the
+	// attach subscribes a session, if User is logged in on it, has asked for that since the
+	// login, and has not unsubscribed since. It comes from the server, as revoke does, so that neither overtakes the
 	// other. A subscription to a channel begins later, when the channel sends begin.
 	attach struct {
 		Session uint64
@@ -66,6 +66,7 @@ type (
 	detach struct {
 		Caller
 		Server, Channel string
+		Late            bool // something that the session asked before may still be done
 	}
 	// revoke ends subscriptions and tells the clients. It ends those to the topic, and
 	// if that is a whole server, those to its channels too; only those of User, if one
@@ -125,6 +126,7 @@ type subscriber struct {
 	topics  map[topic]*subscription
 
 	declined map[topic]uint64 // see decline
+	late     []*detach        // the last of those that are Late, see outdated
 }
 
 // audience is all subscriptions to a topic, by session, also those that have not begun.
@@ -279,8 +281,8 @@ func (r *router) forget(session uint64) {
 
 func (r *router) onAttach(m *attach) {
 	s := r.sessions[m.Session]
-	if s == nil || s.user != m.User || m.Ref < s.since {
-		return // it has logged out meanwhile
+	if s == nil || s.user != m.User || m.Ref < s.since || s.outdated(m) {
+		return // it has logged out or unsubscribed meanwhile
 	}
 	s.out.Hold()
 	delete(s.declined, m.Topic)
@@ -338,24 +340,6 @@ func (r *router) leave(s *subscriber, t topic) {
 	}
 	if len(server.subs)+len(server.channels) == 0 {
 		delete(r.servers, t.whole())
-	}
-}
-
-func (r *router) onDetach(ctx actor.Context, m *detach) {
-	subscribed := false
-	if s := r.sessions[m.Session]; s != nil {
-		for t, sub := range s.topics {
-			if t.server == m.Server && t.channel == m.Channel {
-				subscribed = subscribed || sub.began != 0 // otherwise the channel has refused it
-				r.leave(s, t)
-				r.decline(s, t, sub.told)
-			}
-		}
-	}
-	if subscribed {
-		m.answer(ctx, Done{})
-	} else {
-		m.refuse(ctx, NotSubscribed)
 	}
 }
 

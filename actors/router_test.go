@@ -103,7 +103,7 @@ func TestARefusedSubscriptionIsNone(t *testing.T) {
 		}
 	}))
 	s.tell(router, &online{1, nil, slowOutbox{stage: s}, "bob", 0})
-	unsubscribe := &detach{Caller{PID: asker, Session: 1}, "s", "c"}
+	unsubscribe := &detach{Caller{PID: asker, Session: 1}, "s", "c", false}
 	s.tell(router, &attach{1, "bob", t1, 0, 0}, unsubscribe)
 	if word := hear(t, s.said); word != "*actors.refusal not_subscribed" {
 		t.Errorf("after a refusal: %s", word)
