@@ -245,11 +245,10 @@ func (m *model) retry(msg retryMsg) tea.Cmd {
 // the user is still where they entered it. Otherwise it is in the history of the input.
 func (m *model) refused(l line, why string) tea.Cmd {
 	text := "not posted: " + why
-	switch {
-	case m.input.text == "" && l.at == m.at:
+	if m.input.text == "" && l.at == m.at {
 		m.input.set(l.text)
 		text += " (the text is in the input again)"
-	default:
+	} else {
 		text += " (↑ brings the text back: " + m.cells.cut(visible.Line(l.text), 30) + ")"
 	}
 	at := l.at
