@@ -2,6 +2,7 @@ package actors
 
 import (
 	"errors"
+	"math"
 	"strings"
 	"time"
 
@@ -99,7 +100,7 @@ func (c *channel) unreadable(ctx actor.Context, err error) {
 // to six times, control characters) can exceed this though it is short enough; the client has
 // to ask for fewer messages then. A single message can always be read.
 func (c *channel) itemBytes(n int64) int {
-	if n == 1 {
+	if n == 1 || c.node.cfg.AnswerBytes > math.MaxInt/4 { // twice that is no number
 		return 0
 	}
 	return 2*c.node.cfg.AnswerBytes + 512*int(n)
