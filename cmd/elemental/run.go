@@ -78,7 +78,7 @@ func start(opts *options, log *slog.Logger, console *console) (*daemon, error) {
 	if d.listener, err = transport.Listen(wire, log); err != nil {
 		return nil, err
 	}
-	if err = d.openInspector(opts, log); err != nil {
+	if err = d.openInspector(opts); err != nil {
 		return nil, errors.Join(err, d.stop(time.Duration(opts.StopTimeout)))
 	}
 	storage := opts.storage(log)
@@ -91,7 +91,7 @@ func start(opts *options, log *slog.Logger, console *console) (*daemon, error) {
 		d.provider, err = actors.Start(cfg, d.store, encoder, log)
 	}
 	if err == nil {
-		err = d.trace(opts, log)
+		err = d.trace(opts)
 	}
 	if err != nil {
 		return nil, errors.Join(err, d.stop(time.Duration(opts.StopTimeout)))
@@ -101,11 +101,11 @@ func start(opts *options, log *slog.Logger, console *console) (*daemon, error) {
 
 // openInspector opens the inspector's port, if there is to be one. Until inspect is called, the
 // inspector answers that the provider is starting.
-func (d *daemon) openInspector(opts *options, log *slog.Logger) (err error) {
+func (d *daemon) openInspector(opts *options) (err error) {
 	if opts.Admin == "" {
 		return nil
 	}
-	cfg, err := opts.inspector(log)
+	cfg, err := opts.inspector(d.log)
 	if err != nil {
 		return err
 	}
@@ -118,9 +118,9 @@ func (d *daemon) openInspector(opts *options, log *slog.Logger) (err error) {
 }
 
 // trace starts to send traces, with --otlp.
-func (d *daemon) trace(opts *options, log *slog.Logger) (err error) {
+func (d *daemon) trace(opts *options) (err error) {
 	if opts.OTLP != "" {
-		d.untrace, err = otlp.Start(context.Background(), opts.OTLP, float64(opts.TraceSample), d.provider, log)
+		d.untrace, err = otlp.Start(context.Background(), opts.OTLP, opts.TraceSample, d.provider, d.log)
 	}
 	return err
 }
