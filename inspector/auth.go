@@ -1,11 +1,9 @@
 package inspector
 
 import (
-	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
-	"encoding/base64"
 	"net"
 	"net/http"
 	"net/netip"
@@ -33,12 +31,7 @@ func newDoor(token string, at net.Addr) *door {
 		d.name += "-" + port
 	}
 	if token != "" {
-		d.token = hashed(token)
-		key := make([]byte, sha256.Size)
-		_, _ = rand.Read(key) // never fails
-		sum := hmac.New(sha256.New, key)
-		sum.Write(d.token)
-		d.cookie = base64.RawURLEncoding.EncodeToString(sum.Sum(nil))
+		d.token, d.cookie = hashed(token), rand.Text()
 	}
 	return d
 }
@@ -121,7 +114,7 @@ func (d *door) try(w http.ResponseWriter, r *http.Request, token string, wellFor
 	if wellFormed && d.right(token) {
 		return true
 	}
-	from := remote(r)
+	from := addressOf(r.RemoteAddr)
 	if !d.wrong.mayTry(from) {
 		w.Header().Set("Retry-After", "2")
 		fail(w, http.StatusTooManyRequests, "too many wrong tokens")
@@ -194,8 +187,6 @@ func ownHost(host string) bool {
 	return err == nil && addr.Unmap().IsLoopback()
 }
 
-func remote(r *http.Request) netip.Addr { return addressOf(r.RemoteAddr) }
-
 // addressOf is the address that limits count for an address with a port: an IPv4 address,
 // or the first 64 bits of an IPv6 address.
 func addressOf(text string) netip.Addr {
@@ -237,7 +228,11 @@ func (t *wrongTries) note(from netip.Addr) {
 	if t.until == nil || len(t.until) >= mostAddress {
 		t.forget(now)
 	}
-	t.until[from] = later(t.until[from], now).Add(tryEvery)
+	until := t.until[from]
+	if until.Before(now) {
+		until = now
+	}
+	t.until[from] = until.Add(tryEvery)
 }
 
 // forget makes room: it drops the addresses whose time is over, and also some others if
@@ -250,11 +245,4 @@ func (t *wrongTries) forget(now time.Time) {
 		}
 	}
 	t.until = kept
-}
-
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
 }
