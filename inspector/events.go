@@ -45,12 +45,10 @@ type hub struct {
 }
 
 func newHub(s *Server) *hub {
-	h := &hub{
-		server: s, streams: map[string]*stream{}, follows: map[string]*following{},
+	return &hub{
+		server: s, sampler: &sampler{server: s}, streams: map[string]*stream{}, follows: map[string]*following{},
 		quit: make(chan struct{}), costs: costAt{at: time.Now()},
 	}
-	h.sampler = &sampler{server: s}
-	return h
 }
 
 // stream is one page that looks.
@@ -208,49 +206,32 @@ func (o *streamWriter) write(event []byte) bool {
 // play writes events until the client goes, does not read in time, or all streams are
 // ended.
 func (s *Server) play(out *streamWriter, st *stream, watches watches, gone <-chan struct{}) {
-	alive := time.NewTicker(keepAlive)
-	defer alive.Stop()
-	watched, costs := ticks(len(watches) > 0, actorEvery), ticks(st.topics.cost, costEvery)
-	defer watched.stop()
-	defer costs.stop()
+	alive := time.Tick(keepAlive)
+	var watched, costs <-chan time.Time // nil if the stream does not want it
+	if len(watches) > 0 {
+		watched = time.Tick(actorEvery)
+	}
+	if st.topics.cost {
+		costs = time.Tick(costEvery)
+	}
 	ok := true
 	for ok {
 		select {
 		case e := <-st.queue:
 			ok = out.write(e)
-		case <-watched.C:
+		case <-watched:
 			for _, w := range watches {
 				ok = ok && out.write(w.look(s))
 			}
-		case <-costs.C:
+		case <-costs:
 			ok = out.write(event("cost", s.hub.cost()))
-		case <-alive.C:
+		case <-alive:
 			ok = out.write([]byte(": still here\n\n"))
 		case <-gone:
 			return
 		case <-s.hub.quit:
 			return
 		}
-	}
-}
-
-// ticker is a time.Ticker, or none: then its channel never has anything.
-type ticker struct {
-	C  <-chan time.Time
-	of *time.Ticker
-}
-
-func ticks(wanted bool, every time.Duration) ticker {
-	if !wanted {
-		return ticker{}
-	}
-	t := time.NewTicker(every)
-	return ticker{t.C, t}
-}
-
-func (t ticker) stop() {
-	if t.of != nil {
-		t.of.Stop()
 	}
 }
 
