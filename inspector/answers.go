@@ -108,11 +108,10 @@ func body(w http.ResponseWriter, r *http.Request, into any) bool {
 	if err == nil {
 		err = strictly(text, into)
 	}
-	var large *http.MaxBytesError
 	switch {
 	case err == nil:
 		return true
-	case errors.As(err, &large):
+	case errors.As(err, new(*http.MaxBytesError)):
 		fail(w, http.StatusRequestEntityTooLarge, "too much")
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		fail(w, http.StatusRequestTimeout, "the body came too slowly")

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -38,7 +39,6 @@ type Config struct {
 // Server serves the inspector at its address.
 type Server struct {
 	cfg     Config
-	log     *slog.Logger
 	socket  *bounded
 	http    *http.Server
 	started time.Time
@@ -107,7 +107,7 @@ func Listen(cfg Config) (*Server, error) {
 		return nil, fmt.Errorf("listen for the inspector: %w", err)
 	}
 	s := &Server{
-		cfg: cfg, log: cfg.Log, socket: &bounded{Listener: socket, most: connections, share: fromOne},
+		cfg: cfg, socket: &bounded{Listener: socket, most: connections, share: fromOne},
 		started: time.Now(), door: newDoor(cfg.Token, socket.Addr()), served: make(chan error, 1),
 		scan: newScans(scansAtOnce, scanWait), ask: newScans(asksAtOnce, scanWait),
 	}
@@ -117,7 +117,7 @@ func Listen(cfg Config) (*Server, error) {
 		Handler:           s.handler(),
 		ReadHeaderTimeout: headerTime, ReadTimeout: requestTime, IdleTimeout: idleTime,
 		MaxHeaderBytes: headerBytes, ConnContext: with,
-		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+		ErrorLog: slog.NewLogLogger(cfg.Log.Handler(), slog.LevelDebug),
 	}
 	go func() { s.served <- s.http.Serve(s.socket) }()
 	return s, nil
@@ -161,7 +161,7 @@ func (s *Server) Stop(ctx context.Context) error {
 		err = errors.Join(err, served)
 	}
 	if s.happ.stop != nil {
-		s.happ.end()
+		s.happ.stop()
 	}
 	if err != nil {
 		return fmt.Errorf("stop the inspector: %w", err)
@@ -284,21 +284,10 @@ var happens = [...]string{"panic", "restart", "stopped", "deadletter", "busy", "
 
 func (h *happenings) listen(provider *actors.Provider) {
 	h.stop = provider.Feed(func(what telemetry.Happening) {
-		for i, word := range happens {
-			if word == what.What {
-				h.counts[i].Add(uint64(max(what.More, 1))) //nolint:gosec // not negative
-			}
+		if i := slices.Index(happens[:], what.What); i >= 0 {
+			h.counts[i].Add(uint64(max(what.More, 1))) //nolint:gosec // not negative
 		}
 	})
 }
 
-func (h *happenings) end() { h.stop() }
-
-func (h *happenings) of(word string) uint64 {
-	for i := range happens {
-		if happens[i] == word {
-			return h.counts[i].Load()
-		}
-	}
-	return 0
-}
+func (h *happenings) of(word string) uint64 { return h.counts[slices.Index(happens[:], word)].Load() }
