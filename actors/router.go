@@ -117,30 +117,11 @@ type router struct {
 	fanout   fanout
 }
 
-type subscriber struct {
-	session uint64
-	pid     *actor.PID
-	out     Outbox
-	user    string
-	since   uint64 // the Ref of the login
-	topics  map[topic]*subscription
-
-	declined map[topic]uint64 // see decline
-	late     []*detach        // the last of those that are Late, see outdated
-}
-
 // audience is all subscriptions to a topic, by session, also those that have not begun.
 type audience struct {
 	subs     map[uint64]*subscription
 	list     []hearer            // the same as a list; nil after a change
 	channels map[topic]*audience // of a server: the audiences of its channels
-}
-
-// subscription is that of one subscriber to one topic.
-type subscription struct {
-	of    *subscriber
-	began uint64 // the stamp of its beginning; 0 before it and after the end
-	told  uint64 // the server's event up to which no end concerns it any more
 }
 
 func newRouter(n *node) actor.Actor {
@@ -238,8 +219,8 @@ func (r *router) concerns(m *revoke, s *subscriber) bool {
 	if m.User != "" && m.User != s.user {
 		return false
 	}
-	for t := range s.topics {
-		if t.whole() == m.Topic.whole() {
+	for sub := range s.in(m.Topic.server) {
+		if sub.topic.whole() == m.Topic.whole() {
 			return true
 		}
 	}
@@ -269,8 +250,8 @@ func (r *router) forget(session uint64) {
 	if s == nil {
 		return
 	}
-	for t := range s.topics {
-		r.leave(s, t)
+	for sub := range s.all() {
+		r.leave(sub)
 	}
 	delete(r.sessions, session)
 	delete(r.users[s.user], session)
@@ -286,12 +267,9 @@ func (r *router) onAttach(m *attach) {
 	}
 	s.out.Hold()
 	delete(s.declined, m.Topic)
-	if s.topics == nil {
-		s.topics = map[topic]*subscription{}
-	}
-	if _, known := s.topics[m.Topic]; !known {
-		sub, a := &subscription{of: s, told: m.Seq}, r.audience(m.Topic)
-		s.topics[m.Topic], a.subs[s.session], a.list = sub, sub, nil
+	if s.find(m.Topic) == nil {
+		a := r.audience(m.Topic)
+		a.subs[s.session], a.list = s.add(m.Topic, m.Seq), nil
 	}
 	if m.Topic == m.Topic.whole() {
 		r.begin(s, m.Topic)
@@ -322,15 +300,16 @@ func (r *router) onBegin(m *begin) {
 
 // begin begins a subscription, if it is attached.
 func (r *router) begin(s *subscriber, t topic) {
-	if sub := s.topics[t]; sub != nil && sub.began == 0 {
+	if sub := s.find(t); sub != nil && sub.began == 0 {
 		r.stamp++
 		sub.began = r.stamp
 	}
 }
 
-func (r *router) leave(s *subscriber, t topic) {
-	s.topics[t].began = 0 // deliveries that are on their way look at it
-	delete(s.topics, t)
+func (r *router) leave(sub *subscription) {
+	s, t := sub.of, sub.topic
+	sub.began = 0 // deliveries that are on their way look at it
+	s.remove(sub)
 	a := r.audience(t)
 	delete(a.subs, s.session)
 	a.list = nil
@@ -343,6 +322,23 @@ func (r *router) leave(s *subscriber, t topic) {
 	}
 }
 
+func (r *router) onDetach(ctx actor.Context, m *detach) {
+	subscribed := false
+	if s := r.sessions[m.Session]; s != nil {
+		s.noteLate(m)
+		for sub := range s.named(m.Server, m.Channel) {
+			subscribed = subscribed || sub.began != 0 // otherwise the channel has refused it
+			r.leave(sub)
+			r.decline(sub)
+		}
+	}
+	if subscribed {
+		m.answer(ctx, Done{})
+	} else {
+		m.refuse(ctx, NotSubscribed)
+	}
+}
+
 func (r *router) onRevoke(ctx actor.Context, m *revoke) {
 	r.noteEnd(ctx, m)
 	r.forgetDeclined(m)
@@ -351,9 +347,9 @@ func (r *router) onRevoke(ctx actor.Context, m *revoke) {
 	case server == nil: // nobody has to be told
 	case m.User != "":
 		for _, s := range r.users[m.User] {
-			for t, sub := range s.topics {
-				if t.whole() == m.Topic {
-					r.end(m, t, sub)
+			for sub := range s.in(m.Topic.server) {
+				if sub.topic.whole() == m.Topic {
+					r.end(m, sub.topic, sub)
 				}
 			}
 		}
@@ -396,7 +392,7 @@ func (r *router) onSilent(m *silent) {
 func (r *router) tellChannelGone(server *audience, m *revoke) {
 	event := r.node.encoder.EncodeUnsubscribed(&Unsubscribed{Server: m.Topic.server, Channel: m.Topic.channel, Reason: m.Reason})
 	for _, sub := range server.subs {
-		if _, too := sub.of.topics[m.Topic]; !too && sub.told < m.Seq {
+		if sub.of.find(m.Topic) == nil && sub.told < m.Seq {
 			sub.of.out.Push(event)
 		}
 		sub.told = max(sub.told, m.Seq)
@@ -410,7 +406,7 @@ func (r *router) end(m *revoke, t topic, subs ...*subscription) {
 	for _, sub := range subs {
 		if sub.told < m.Seq {
 			sub.of.out.Push(event)
-			r.leave(sub.of, t)
+			r.leave(sub)
 		}
 	}
 }
@@ -452,7 +448,7 @@ type laneView struct {
 
 func (r *router) view() any {
 	v := routerView{Users: len(r.users), Topics: few[topicView]{First: []topicView{}}}
-	v.Sessions = someOf(r.sessions, func(id uint64, s *subscriber) onlineView { return onlineView{id, s.user, len(s.topics)} })
+	v.Sessions = someOf(r.sessions, func(id uint64, s *subscriber) onlineView { return onlineView{id, s.user, s.count} })
 	for t, server := range r.servers {
 		v.addTopic(t, server)
 		for t, channel := range server.channels {

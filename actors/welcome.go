@@ -17,15 +17,15 @@ func (r *router) onMemberWelcome(ctx actor.Context, m *memberWelcome) {
 }
 
 // decline notes that a client has unsubscribed from a server. A server that starts again says that
-// its members have joined, and must not undo that. told is that of the subscription.
-func (r *router) decline(s *subscriber, t topic, told uint64) {
-	if !r.node.cfg.AutoSubscribe || t != t.whole() {
+// its members have joined, and must not undo that.
+func (r *router) decline(sub *subscription) {
+	if !r.node.cfg.AutoSubscribe || sub.topic != sub.topic.whole() {
 		return
 	}
-	if s.declined == nil {
-		s.declined = map[topic]uint64{}
+	if sub.of.declined == nil {
+		sub.of.declined = map[topic]uint64{}
 	}
-	s.declined[t] = told
+	sub.of.declined[sub.topic] = sub.told
 }
 
 // forgetDeclined is called at the end of a membership or server: who joins anew is subscribed anew.
