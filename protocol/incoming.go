@@ -37,19 +37,19 @@ type Incoming struct {
 	Code   string         `json:"code"`
 	ID     jsontext.Value `json:"id"` // as the request had it
 
-	Key      string           `json:"key"`
-	Index    int64            `json:"index"`
-	Time     Micros           `json:"timestamp"`
-	Amount   int64            `json:"amount"`
-	Messages IncomingMessages `json:"messages"`
-	Servers  []string         `json:"servers"`
-	Channels []string         `json:"channels"`
-	Owner    string           `json:"owner"`
-	Members  []IncomingMember `json:"members"`
-	Name     string           `json:"name"`
-	Welcome  string           `json:"welcome"`
-	Icon     string           `json:"icon"`
-	Image    jsontext.Value   `json:"img"` // the original sends whatever was set, not only texts
+	Key      string                        `json:"key"`
+	Index    int64                         `json:"index"`
+	Time     Micros                        `json:"timestamp"`
+	Amount   int64                         `json:"amount"`
+	Messages IncomingList[IncomingMessage] `json:"messages"`
+	Servers  IncomingList[string]          `json:"servers"`
+	Channels IncomingList[string]          `json:"channels"`
+	Owner    string                        `json:"owner"`
+	Members  IncomingList[IncomingMember]  `json:"members"`
+	Name     string                        `json:"name"`
+	Welcome  string                        `json:"welcome"`
+	Icon     string                        `json:"icon"`
+	Image    jsontext.Value                `json:"img"` // the original sends whatever was set, not only texts
 
 	Message string `json:"message"` // with the event newmessage
 	Author  string `json:"author"`
@@ -81,25 +81,27 @@ func (l *Loose) UnmarshalJSON(b []byte) error {
 	return err
 }
 
-// IncomingMessages is a list of limited length, so that a small answer cannot use much
-// memory.
-type IncomingMessages []IncomingMessage
+// IncomingList is a list of limited length, so that a small answer cannot use much memory.
+type IncomingList[T any] []T
 
-// The most messages that one answer may have. Our provider sends at most 10,000, unless
-// it is configured otherwise.
-const maxMessages = 1 << 18
+// The most elements that a list may have. Our provider sends at most 10,000 messages and some
+// 254,000 names, unless it is configured otherwise.
+const maxList = 1 << 18
 
-// UnmarshalJSONFrom reads a list, element by element.
-func (m *IncomingMessages) UnmarshalJSONFrom(d *jsontext.Decoder) error {
-	if token, err := d.ReadToken(); err != nil || token.Kind() != '[' {
+// UnmarshalJSONFrom reads a list, element by element. null is an empty one.
+func (l *IncomingList[T]) UnmarshalJSONFrom(d *jsontext.Decoder) error {
+	switch token, err := d.ReadToken(); {
+	case err != nil || token.Kind() != '[' && token.Kind() != 'n':
 		return errors.Join(err, errNoList)
+	case token.Kind() == 'n':
+		return nil
 	}
 	for d.PeekKind() != ']' {
-		var one IncomingMessage
+		var one T
 		if err := json.UnmarshalDecode(d, &one); err != nil {
 			return err
 		}
-		if *m = append(*m, one); len(*m) > maxMessages {
+		if *l = append(*l, one); len(*l) > maxList {
 			return errTooLong
 		}
 	}
@@ -107,7 +109,7 @@ func (m *IncomingMessages) UnmarshalJSONFrom(d *jsontext.Decoder) error {
 	return err
 }
 
-var errNoList = errors.New("messages: not a list")
+var errNoList = errors.New("not a list")
 
 // IncomingMember is an element of Incoming.Members.
 type IncomingMember struct {

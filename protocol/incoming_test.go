@@ -11,7 +11,10 @@ import (
 func TestHostileAnswers(t *testing.T) {
 	codec := mustCodec(t, "ascii")
 	for what, wire := range map[string]string{
-		"many messages": `{"resp":true,"messages":[` + strings.Repeat("{},", maxMessages) + `{}]}`,
+		"many messages": `{"resp":true,"messages":[` + strings.Repeat("{},", maxList) + `{}]}`,
+		"many members":  `{"resp":true,"members":[` + strings.Repeat("{},", maxList) + `{}]}`,
+		"many servers":  `{"resp":true,"servers":[` + strings.Repeat(`"",`, maxList) + `""]}`,
+		"many channels": `{"resp":true,"channels":[` + strings.Repeat(`"",`, maxList) + `""]}`,
 		"no list":       `{"resp":true,"messages":7}`,
 		"no end":        `{"resp":true,"name":"` + strings.Repeat("x", maxIncoming),
 	} {
