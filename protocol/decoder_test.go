@@ -112,9 +112,10 @@ func TestDepthIsExact(t *testing.T) {
 	}
 }
 
-// TestMemberLimitIsExact: members count in nested objects too, the objects themselves do not.
+// TestMemberLimitIsExact: members count in nested objects too, the objects themselves and the strings
+// of a list do not.
 func TestMemberLimitIsExact(t *testing.T) {
-	nested := `{"x":[` + strings.Repeat(`{"a":1},{},`, maxMembers-2) + `[]],"y":%s}`
+	nested := `{"x":[` + strings.Repeat(`{"a":"s"},{},"s","s",`, maxMembers-2) + `[]],"y":%s}`
 	for last, want := range map[string]error{`{}`: io.EOF, `{"a":1}`: ErrTooLarge} {
 		d := NewDecoder(strings.NewReader(fmt.Sprintf(nested, last)), DecoderConfig{Codec: mustCodec(t, "ascii"), Depth: 5, Limit: noLimit})
 		if _, err := all(d); err != want {
