@@ -243,3 +243,56 @@ func TestRefusedForNow(t *testing.T) {
 		hear(t, s, "general", int64(i), strconv.Itoa(i))
 	}
 }
+
+// TestRefusedAfterDoubt posts with a nonce, of which the provider does not know the outcome, and
+// refuses the same post the next time: the first one may be there all the same.
+func TestRefusedAfterDoubt(t *testing.T) {
+	var posts atomic.Int64
+	f := newFake(t, func(a *asked) bool {
+		if a.call() != "message" {
+			return false
+		}
+		code := "outcome_unknown"
+		if posts.Add(1) > 1 {
+			code = "not_in_server"
+		}
+		a.say(`{"resp":false,"reason":"…","code":%q,"id":%v}`, code, a.values["id"])
+		return true
+	})
+	_, err := connect(t, f.addr(), quick()).Post(within(t), "s", "general", "hello")
+	if !errors.Is(err, client.ErrUncertain) || posts.Load() != 2 {
+		t.Errorf("%d posts: %v", posts.Load(), err)
+	}
+}
+
+// TestLoginRefusedForNow lets the login on a new connection be refused for the moment. The client is
+// not online before it is logged in again.
+func TestLoginRefusedForNow(t *testing.T) {
+	f := newFake(t, func(a *asked) bool {
+		switch {
+		case a.call() == "login" && a.n == 1:
+			a.yes(`"key":"k"`)
+		case a.values["key"] != nil && a.n == 2:
+			a.say(`{"resp":false,"reason":"busy, try again","code":"busy","id":%v}`, a.values["id"])
+		case a.values["key"] != nil:
+			a.yes(`"key":"k2"`)
+		default:
+			return false
+		}
+		return true
+	})
+	heard := make(states, 100)
+	o := quick()
+	o.Status = heard.hear
+	c := connect(t, f.addr(), o)
+	must(t, c.Login(within(t), "a", "pw"))
+	heard.until(t, client.Online)
+	c.Reconnect()
+	if status := heard.until(t, client.Offline); client.CodeOf(status.Err) != client.Busy {
+		t.Errorf("offline: %v", status.Err)
+	}
+	heard.until(t, client.Online)
+	if c.Key() != "k2" {
+		t.Errorf("online with key %q", c.Key())
+	}
+}
