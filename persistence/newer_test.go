@@ -46,29 +46,6 @@ func TestHeadersThatAreSoundAndWrong(t *testing.T) {
 	}
 }
 
-// TestAStreamOfWhichTheJournalHasAnEventTwice is not served, neither with nor without the second one.
-func TestAStreamOfWhichTheJournalHasAnEventTwice(t *testing.T) {
-	sound, counts := small(t)
-	name := segmentFile(3)
-	lines := bytes.SplitAfter(trim(sound[name]), []byte{'\n'})
-	for i, line := range lines {
-		if bytes.Contains(line, []byte(`"stream":"users/alice","seq":6`)) {
-			line = bytes.Replace(bytes.TrimSuffix(line, []byte{'\n'}), []byte(`"seq":6`), []byte(`"seq":5`), 1)
-			lines[i] = append(fixCRC(line), '\n')
-		}
-	}
-	m := sound.with(name, bytes.Join(lines, nil)).put(t)
-	if err := readAll(t, m, []Stream{"users/alice", "servers/go"}, func(r *Recovered) {
-		if r.Stream == "servers/go" {
-			checkEvents(t, r, counts[r.Stream])
-		} else if !errors.As(r.Err, new(*DamageError)) {
-			t.Errorf("recovered up to %d, %v", r.Seq, r.Err)
-		}
-	}); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // TestASnapshotOfANewerProgram is neither read nor passed over for the older one.
 func TestASnapshotOfANewerProgram(t *testing.T) {
 	f := wholeFolder(t)
