@@ -104,7 +104,7 @@ func TestCloseWaitsForWhoHears(t *testing.T) {
 	c := connectOne(t, f.addr(), client.Options{}, func(client.Event) {
 		close(hearing)
 		<-goOn
-		for range 1000 { // whoever does not wait comes first
+		for range 100_000 { // whoever does not wait comes first
 			runtime.Gosched()
 		}
 		heard.Store(true)
