@@ -57,6 +57,28 @@ func TestWhoHangsUpHasNoMoreUnderWay(t *testing.T) {
 	})
 }
 
+// TestAHangUpEndsWhatIsAnsweredAtOnce: posts whose answers wait for that of an earlier one are not under
+// way any more, and one that was not admitted never was.
+func TestAHangUpEndsWhatIsAnsweredAtOnce(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		p := startNode(t, persistence.Config{FS: vfstest.NewMem()}, func(c *Config) { c.InFlightRequests = 2 })
+		alice := enter(t, p, "alice")
+		p.node.dir = nobody{}
+		for _, claimed := range []string{"", "bob", ""} { // is on its way, refused, and one too many
+			alice.session.Send(&Request{Command: &Post{Server: "s", Channel: "c"}, Claimed: claimed, Bytes: 10})
+		}
+		synctest.Wait()
+		if n := p.Counters().InFlight; n != 2 {
+			t.Fatalf("%d requests are under way before", n)
+		}
+		alice.session.Close()
+		synctest.Wait()
+		if n := p.Counters().InFlight; n != 1 {
+			t.Errorf("%d requests are under way after", n)
+		}
+	})
+}
+
 // TestAHangUpIsForgotten when nobody answers any more: a mailbox is lost with its actor.
 func TestAHangUpIsForgotten(t *testing.T) {
 	bubble(t, func(t *testing.T) {
