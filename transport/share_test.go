@@ -400,3 +400,31 @@ func halfClosedReader(t *testing.T) {
 		t.Error("it has as much time as it likes")
 	}
 }
+
+// TestLargeAnswersWaitForWhoDoesNotRead: nobody gets one while too much is unread, and everybody when
+// that is over, though no answer is under way whose end would tell of it.
+func TestLargeAnswersWaitForWhoDoesNotRead(t *testing.T) {
+	cfg := testConfig()
+	cfg.UnreadBytes = 1 << 20
+	s, l := startStation(t, cfg, nil)
+	t.Cleanup(s.hangUp)
+	deaf, other := dial(t, l), dial(t, l)
+	deaf.send(`{"call":"ping"}`)
+	f := s.session(t, 0)
+	f.out.Answer(f.request(t, 0), actors.Servers{Names: []string{strings.Repeat("x", 16<<20)}})
+	other.send(`{"call":"getjoinedservers"}`)
+	f = s.session(t, 1)
+	for asked := false; !asked && !l.commons.heavy.wanted(); time.Sleep(time.Millisecond) { // a pace for looking
+		s.mu.Lock()
+		asked = len(f.got) > 0
+		s.mu.Unlock()
+		if asked && l.commons.unread.Load() > 1<<20 { // otherwise whoever does not read was cut off by now
+			t.Fatal("a large answer is made meanwhile")
+		}
+	}
+	if err := deaf.conn.Close(); err != nil {
+		t.Fatal(err)
+	}
+	f.out.Answer(f.request(t, 0), actors.Servers{})
+	other.expect(`{"resp":true,"servers":[]}`)
+}
