@@ -261,9 +261,6 @@ func (c *conn) Read(p []byte) (int, error) {
 	if first {
 		c.arrives()
 	}
-	if err == io.ErrUnexpectedEOF {
-		return n, io.EOF // TLS without its goodbye
-	}
 	if err != nil && errors.Is(err, os.ErrDeadlineExceeded) {
 		switch c.end.Load() {
 		case endTime:

@@ -10,6 +10,7 @@ import (
 	"encoding/pem"
 	"log/slog"
 	"math/big"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -69,6 +70,23 @@ func hello(t *testing.T, l *Listener) string {
 	c.closeWrite()
 	c.expectEnd()
 	return name
+}
+
+// TestTLSWithoutAGoodbye: the client ends its side of the connection below TLS, between two requests.
+// It gets its answer, and is not told that it broke off a request.
+func TestTLSWithoutAGoodbye(t *testing.T) {
+	_, l := tlsStation(t)
+	conn, err := tls.Dial("tcp", l.Addr().String(), &tls.Config{InsecureSkipVerify: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := newClient(t, conn)
+	c.send(`{"call":"ping"}`)
+	if err := conn.NetConn().(*net.TCPConn).CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	c.expect(yes)
+	c.expectEnd()
 }
 
 func TestTLSFollowsItsFiles(t *testing.T) {
