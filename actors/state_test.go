@@ -70,8 +70,15 @@ func TestTrimmedHistoryServesTheRest(t *testing.T) {
 }
 
 func TestASnapshotRestoresTheHistory(t *testing.T) {
+	restoreHistory(t, 20)
+	restoreHistory(t, 0) // the time of the last message, at least, has to be known
+}
+
+// restoreHistory has a full page and some more messages.
+func restoreHistory(t *testing.T, more int) {
+	t.Helper()
 	c := &channel{history: newHistory()}
-	for i := range persistence.PageItems + 20 {
+	for i := range persistence.PageItems + more {
 		e := c.history.next(&post{Author: "alice", Post: &Post{Text: "m", Nonce: fmt.Sprint(i % 30)}}, int64(1000+i))
 		c.history.apply(e)
 	}
