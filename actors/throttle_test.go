@@ -32,11 +32,22 @@ func TestTheTableOfWrongPasswordsIsBounded(t *testing.T) {
 	who := attempt{KindUser, "alice", "b"}
 	th.begin(who, later)
 	th.settle(who, guessedRight, later)
+	before := len(th.tallies)
 	for i := range maxTallies {
 		th.begin(attempt{KindUser, fmt.Sprint(i), "c"}, later)
 	}
-	if n := len(th.tallies); n > maxTallies {
-		t.Errorf("%d are remembered", n)
+	if n := len(th.tallies) - before; n > th.perAddress+1 {
+		t.Errorf("%d guesses that were refused are remembered", n)
+	}
+	for i := range maxTallies / 4 {
+		who := attempt{KindUser, "bob", fmt.Sprint(i)}
+		th.begin(who, later)
+		th.settle(who, guessedWrong, later)
+	}
+	for i := range maxTallies / 4 {
+		if f := th.tallies[attempt{KindUser, "bob", fmt.Sprint(i)}]; f == nil || f.wrong != 1 {
+			t.Fatal("one that counts is forgotten before those that do not any more")
+		}
 	}
 }
 
