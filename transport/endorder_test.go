@@ -49,3 +49,17 @@ func TestTheEndOfAnEarlierSubscriptionComesFirst(t *testing.T) {
 		t.Errorf("at last comes %v", got)
 	}
 }
+
+// TestALoginAsTheSameUserEndsNoSubscription, by password and by key.
+func TestALoginAsTheSameUserEndsNoSubscription(t *testing.T) {
+	h := housetest.New(t, housetest.Settings{})
+	alice, bob := h.Founder(), h.Login("alice")
+	bob.Yes(`{"call":"subscribe","servername":"s","channel":"general"}`)
+	key := bob.Yes(`{"call":"login","usernm":"alice","passwd":"pw"}`)["key"]
+	bob.Yes(`{"call":"login","usernm":"alice","key":%q}`, key)
+	alice.Yes(`{"call":"message","servername":"s","channel":"general","msg":"x"}`)
+	bob.Write(`{"call":"ping"}`) // is answered after the push, if there is one
+	if got := bob.Next(); got["call"] != "newmessage" {
+		t.Errorf("no push, but %v", got)
+	}
+}
