@@ -307,6 +307,23 @@ func TestARequestUnderWayIsNotIdle(t *testing.T) {
 	at(281, true)
 }
 
+// TestALoginUnderWayIsInTime: the time to the first login does not end a connection whose login is under
+// way; a password may have to wait for others.
+func TestALoginUnderWayIsInTime(t *testing.T) {
+	l := &Listener{cfg: testConfig()}
+	l.commons = l.newCommons()
+	c := &conn{shared: l, opened: 1}
+	c.admitted(light, 0)
+	l.now.Store(int64(2 * l.cfg.LoginTime))
+	if l.beyond(c) {
+		t.Error("cut off while its login is under way")
+	}
+	c.answered(light, 0)
+	if !l.beyond(c) {
+		t.Error("it has as much time as it likes")
+	}
+}
+
 // TestARequestBehindALargeAnswerIsNotIdle: a client reads a large answer for longer than the idle
 // time, and its next request waits for room.
 func TestARequestBehindALargeAnswerIsNotIdle(t *testing.T) { synctest.Test(t, requestWithoutRoom) }
