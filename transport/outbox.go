@@ -216,7 +216,6 @@ func (c *conn) push(event *actors.Event) (how class, overflow bool) {
 		o.held = append(o.held, event)
 		o.heldBytes += len(event.Bytes)
 	default:
-		c.letGo()
 		c.add(event)
 	}
 	return c.begin(little), overflow
@@ -437,9 +436,6 @@ func (c *conn) finish(code actors.Code) {
 	o := &c.out
 	refused := actors.Refused{Code: code}
 	c.fill(answered, func() {
-		if !o.ended {
-			c.letGo()
-		}
 		if code != "" && !o.ended {
 			out := c.room()
 			start := len(out.b)
