@@ -9,6 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/asynkron/protoactor-go/actor"
+
 	"elemental/persistence"
 	"elemental/persistence/vfs/vfstest"
 )
@@ -145,5 +147,28 @@ func loseChange(t *testing.T, change any, byAlice bool, members string) {
 	time.Sleep(time.Second) // in which the disk is tried again
 	if got := namesOf(carol.ask(ServerMembers{"s"}).(Members)); got != members {
 		t.Errorf("members %s", got)
+	}
+}
+
+// TestAServerThatCannotBeReadIsNotBuried: its state is empty then, as that of a deleted server, and it looks
+// now and then whether it is one. Its snapshot may be one that another version can read.
+func TestAServerThatCannotBeReadIsNotBuried(t *testing.T) {
+	d := newDisk(t, nil)
+	root := d.n.system.Root
+	d.n.disk = root.Spawn(actor.PropsFromFunc(func(ctx actor.Context) {
+		switch m := ctx.Message().(type) {
+		case *persistence.Recover:
+			ctx.Send(m.ReplyTo, &persistence.Recovered{Stream: m.Stream, Ref: m.Ref, Epoch: 1, Seq: 5, Snapshot: []byte(`"?"`)})
+		case *persistence.SaveSnapshot, *answer:
+			d.seen <- m
+		}
+	}))
+	s := root.Spawn(d.n.props(KindServer, nil, func() actor.Actor { return newServer(d.n, "s") }))
+	for range 2 { // by the second answer the server has come to the sweep
+		root.Send(s, &serverChannels{Caller: Caller{PID: d.n.disk}, User: "alice"})
+		if got, is := (<-d.seen).(*answer); !is || !isRefused(got.Reply, StorageDown) {
+			t.Errorf("an unreadable server says %v", got)
+		}
+		root.Send(s, &sweep{})
 	}
 }
