@@ -122,7 +122,7 @@ func failingJournal() (files *vfstest.Faulty, sick *atomic.Bool, synced chan str
 func loseChange(t *testing.T, change any, byAlice bool, members string) {
 	files, sick, synced := failingJournal()
 	p := startNode(t, persistence.Config{FS: files, MaxWaitingRecords: 1}, nil)
-	alice, bob, carol := enter(t, p, "alice"), enter(t, p, "bob"), enter(t, p, "carol")
+	alice, bob, carol, reader := enter(t, p, "alice"), enter(t, p, "bob"), enter(t, p, "carol"), enter(t, p, "carol")
 	alice.ask(CreateServer{"s", ""})
 	carol.ask(JoinServer{"s", ""})
 	asker, other := bob, any(LeaveServer{"s"})
@@ -135,6 +135,8 @@ func loseChange(t *testing.T, change any, byAlice bool, members string) {
 	sick.Store(true)
 	asker.send(change)
 	synctest.Wait()
+	reader.send(ServerMembers{"s"}) // which the router answers, when the change is on disk
+	synctest.Wait()
 	if reply := carol.ask(other); codeOf(reply) != Busy {
 		t.Fatalf("the change behind it: %v", reply)
 	}
@@ -142,6 +144,9 @@ func loseChange(t *testing.T, change any, byAlice bool, members string) {
 	close(synced)
 	if reply := asker.hear(); codeOf(reply) != OutcomeUnknown || time.Since(begun) >= time.Second {
 		t.Errorf("heard %v after %v", reply, time.Since(begun))
+	}
+	if reply := reader.hear(); codeOf(reply) == "" || time.Since(begun) >= time.Second {
+		t.Errorf("who asks for the members heard %v after %v", reply, time.Since(begun))
 	}
 	sick.Store(false)
 	time.Sleep(time.Second) // in which the disk is tried again
