@@ -35,11 +35,18 @@ func TestIcon(t *testing.T) {
 		{"right", picture(t, 64), ""},
 		{"too big", picture(t, 65), "65×65"},
 		{"no picture", []byte("hello"), "no PNG"},
+		{"much more than the picture", append(picture(t, 64), make([]byte, iconBytesSeen)...), "old clients"},
+		{"the most that is sent", make([]byte, iconBytesMax), "no PNG"},
+		{"more than is sent", make([]byte, iconBytesMax+1), "left out"},
 	} {
 		writeFile(t, filepath.Join(p.Dir, "icon.png"), string(row.content))
 		p.Start()
-		if icon := p.dial().must("getprovidername")["icon"]; icon != base64.StdEncoding.EncodeToString(row.content) {
-			t.Errorf("%s: the icon is %v", row.name, icon)
+		want := any(base64.StdEncoding.EncodeToString(row.content))
+		if len(row.content) > iconBytesMax {
+			want = nil
+		}
+		if icon := p.dial().must("getprovidername")["icon"]; icon != want {
+			t.Errorf("%s: the icon is %.40v", row.name, icon)
 		}
 		p.Stop()
 		if said := strings.Contains(p.Stderr.Text(), "icon"); said != (row.warning != "") || !strings.Contains(p.Stderr.Text(), row.warning) {
