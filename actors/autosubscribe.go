@@ -58,6 +58,19 @@ func (auto *autoSubscription) awaits(ref uint64) bool {
 	return is
 }
 
+// asks tells whether the answer to that is open.
+func (auto *autoSubscription) asks(to Subscribe) bool {
+	if auto == nil {
+		return false
+	}
+	for _, server := range auto.open {
+		if to == (Subscribe{Server: server}) {
+			return true
+		}
+	}
+	return false
+}
+
 // askFor asks for servers, a few at a time.
 func (s *session) askFor(ctx actor.Context, servers ...string) {
 	auto := s.auto

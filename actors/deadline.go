@@ -15,6 +15,7 @@ import (
 type orphan struct {
 	bytes int
 	since time.Time
+	to    Subscribe // if it is one
 }
 
 // maxOrphans is how many of them a session may have before it stops beginning others.
@@ -64,8 +65,19 @@ func (s *session) makeOrphan(f *flight) {
 	if s.orphans == nil {
 		s.orphans = map[uint64]orphan{}
 	}
-	s.orphans[f.ref] = orphan{f.req.Bytes, time.Now()}
+	to, _ := f.req.Command.(Subscribe)
+	s.orphans[f.ref] = orphan{f.req.Bytes, time.Now(), to}
 	f.admitted = false
+}
+
+// mayStill tells whether a subscription may still begin that no request waits for.
+func (s *session) mayStill(subscribe Subscribe) bool {
+	for _, work := range s.orphans {
+		if work.to == subscribe {
+			return true
+		}
+	}
+	return s.auto.asks(subscribe)
 }
 
 // orphanDone takes an orphan off the gate, because its answer has come. Other numbers are

@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"fmt"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -105,7 +106,7 @@ func subscribeTooLate(t *testing.T, ask Subscribe) {
 }
 
 // TestASubscriptionIsNotLaterThanItsEnd: the server comes to it when its client has been told that the
-// deadline has passed, and has unsubscribed, to be on the safe side.
+// deadline has passed, and has unsubscribed, to be on the safe side, from this and much else.
 func TestASubscriptionIsNotLaterThanItsEnd(t *testing.T) {
 	for name, ask := range map[string]Subscribe{"channel": {"s", "general", true}, "server": {"s", "", false}} {
 		t.Run(name, func(t *testing.T) {
@@ -127,6 +128,9 @@ func TestASubscriptionIsNotLaterThanItsEnd(t *testing.T) {
 				}
 				if reply := bob.ask(Unsubscribe(ask)); reply != (Refused{Code: NotSubscribed}) {
 					t.Fatalf("unsubscribed: %v", reply)
+				}
+				for i := range 2 * maxOrphans {
+					bob.ask(Unsubscribe{"s", fmt.Sprint(i), true})
 				}
 				close(goOn)
 				post := &Post{Server: "s", Channel: "general", Text: "x"}

@@ -66,7 +66,7 @@ type (
 	detach struct {
 		Caller
 		Server, Channel string
-		Late            bool // something that the session asked before may still be done
+		Late            bool // the session has asked for it before, and that may still be done
 	}
 	// revoke ends subscriptions and tells the clients. It ends those to the topic, and
 	// if that is a whole server, those to its channels too; only those of User, if one

@@ -312,7 +312,7 @@ func (s *session) startAsUser(ctx actor.Context, command any, wrong Code, me Cal
 		if c.Server == "" || c.HasChannel && c.Channel == "" {
 			return Refused{Code: NotSubscribed} // no such name can be
 		}
-		ctx.Send(s.node.router, &detach{me, c.Server, c.Channel, len(s.orphans) > 0})
+		ctx.Send(s.node.router, &detach{me, c.Server, c.Channel, s.mayStill(Subscribe(c))})
 		return nil
 	default:
 		return s.startAtServer(ctx, command, wrong, me)

@@ -196,7 +196,7 @@ func TestASessionGivesUpOnAnswersThatNeverCome(t *testing.T) {
 			t.Fatal("the gate is full")
 		}
 		s.makeOrphan(&flight{ref: ref, req: &Request{Bytes: 1}})
-		s.orphans[ref] = orphan{1, time.Now().Add(-age)}
+		s.orphans[ref] = orphan{bytes: 1, since: time.Now().Add(-age)}
 	}
 	for ref := range uint64(maxOrphans) {
 		keep(ref, 3*n.cfg.Deadline)

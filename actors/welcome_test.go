@@ -121,3 +121,29 @@ func TestAServerMadeAgainIsNotUnsubscribedFrom(t *testing.T) {
 		}
 	})
 }
+
+// TestWhoUnsubscribesWhileItIsSubscribedByItself: the server comes to what the session asks by itself only
+// when its client has unsubscribed.
+func TestWhoUnsubscribesWhileItIsSubscribedByItself(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		goOn := make(chan struct{})
+		p := startNode(t, persistence.Config{FS: vfstest.NewMem()}, func(c *Config) {
+			c.AutoSubscribe, c.Processors = true, 4
+			c.Fault = func(kind Kind, msg any) {
+				if m, is := msg.(*subscribe); is && kind == KindServer && m.User == "bob" {
+					<-goOn
+				}
+			}
+		})
+		alice, bob := enter(t, p, "alice"), enter(t, p, "bob")
+		alice.ask(CreateServer{"s", ""})
+		bob.ask(JoinServer{"s", ""})
+		synctest.Wait()
+		bob.ask(Unsubscribe{Server: "s"})
+		close(goOn)
+		alice.ask(&Post{Server: "s", Channel: "general", Text: "x"})
+		if heard := bob.heard(); heard != "[]" {
+			t.Errorf("who has unsubscribed heard %s", heard)
+		}
+	})
+}
