@@ -105,3 +105,29 @@ func (s *manyServers) connect(t *testing.T) *guest {
 	alice.send(Login{"alice", "p"})
 	return alice
 }
+
+// TestListsThatAreTooLongNow: --maxanswer was lowered. Clients cannot have the lists, but a session that
+// subscribes by itself still knows the servers.
+func TestListsThatAreTooLongNow(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		disk := persistence.Config{FS: vfstest.NewMem()}
+		p, stop := startStoppable(t, disk, nil)
+		alice, bob := enter(t, p, "alice"), enter(t, p, "bob")
+		alice.ask(CreateServer{"s", ""})
+		bob.ask(JoinServer{"s", ""})
+		p.node.dir.Tell(p.node.system.Root, &saveNow{KindServer, "s"}) // otherwise it would say once more that bob has joined
+		synctest.Wait()
+		stop()
+		p = startNode(t, disk, func(c *Config) { c.AutoSubscribe, c.AnswerBytes = true, 1 })
+		alice, bob = enter(t, p, "alice"), enter(t, p, "bob")
+		for _, list := range []any{JoinedServers{}, ServerChannels{"s"}, ServerMembers{"s"}} {
+			if reply := bob.ask(list); reply != (Refused{Code: ListTooLong}) {
+				t.Errorf("%T: %v", list, reply)
+			}
+		}
+		alice.ask(&Post{Server: "s", Channel: "general", Text: "x"})
+		if heard := bob.heard(); heard != "[new x]" {
+			t.Errorf("heard %s", heard)
+		}
+	})
+}
