@@ -262,8 +262,12 @@ func (r *router) forget(session uint64) {
 
 func (r *router) onAttach(m *attach) {
 	s := r.sessions[m.Session]
-	if s == nil || s.user != m.User || m.Ref < s.since || s.outdated(m) {
-		return // it has logged out or unsubscribed meanwhile
+	if s == nil || s.user != m.User || m.Ref < s.since {
+		return // it has logged out meanwhile
+	}
+	if s.outdated(m) {
+		r.decline(&subscription{of: s, topic: m.Topic, told: m.Seq})
+		return
 	}
 	s.out.Hold()
 	delete(s.declined, m.Topic)

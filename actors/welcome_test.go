@@ -128,7 +128,7 @@ func TestWhoUnsubscribesWhileItIsSubscribedByItself(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		goOn := make(chan struct{})
 		p := startNode(t, persistence.Config{FS: vfstest.NewMem()}, func(c *Config) {
-			c.AutoSubscribe, c.Processors = true, 4
+			c.AutoSubscribe, c.Inspect, c.Processors = true, true, 4
 			c.Fault = func(kind Kind, msg any) {
 				if m, is := msg.(*subscribe); is && kind == KindServer && m.User == "bob" {
 					<-goOn
@@ -141,9 +141,20 @@ func TestWhoUnsubscribesWhileItIsSubscribedByItself(t *testing.T) {
 		synctest.Wait()
 		bob.ask(Unsubscribe{Server: "s"})
 		close(goOn)
-		alice.ask(&Post{Server: "s", Channel: "general", Text: "x"})
+		post := &Post{Server: "s", Channel: "general", Text: "x"}
+		alice.ask(post)
 		if heard := bob.heard(); heard != "[]" {
 			t.Errorf("who has unsubscribed heard %s", heard)
+		}
+		if err := p.Crash("provider/servers/s"); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		alice.ask(ServerChannels{"s"}) // the server is awake
+		synctest.Wait()
+		alice.ask(post)
+		if heard := bob.heard(); heard != "[]" {
+			t.Errorf("after a crash, who has unsubscribed heard %s", heard)
 		}
 	})
 }
