@@ -194,7 +194,7 @@ func TestACrashWhenAFailedRemovalIsLogged(t *testing.T) {
 				t.Fatal(r.Err)
 			}
 			w.checkpoint()
-			w.write("b", 1)
+			w.writeBesideCrash("b")
 			w.mustRecover("a")
 		}
 		w.passUntil(what+" is removed", func() bool {
@@ -205,6 +205,24 @@ func TestACrashWhenAFailedRemovalIsLogged(t *testing.T) {
 			t.Errorf("%d crashes", w.crashes.Load())
 		}
 		w.close()
+	}
+}
+
+// writeBesideCrash writes one event. A crash refuses it if it waits to be written just then.
+func (w *world) writeBesideCrash(s Stream) {
+	w.t.Helper()
+	r := w.mustRecover(s)
+	w.post(s, r.Epoch, r.Seq, 1)
+	for {
+		switch m := hear[any](w).(type) {
+		case *Committed:
+			if m.Stream == s && m.Seq > r.Seq {
+				return
+			}
+		case *Rejected:
+			r = w.mustRecover(s)
+			w.post(s, r.Epoch, r.Seq, 1)
+		}
 	}
 }
 
