@@ -408,10 +408,11 @@ func TestLargeAnswersWaitForWhoDoesNotRead(t *testing.T) {
 	cfg.UnreadBytes = 1 << 20
 	s, l := startStation(t, cfg, nil)
 	t.Cleanup(s.hangUp)
-	deaf, other := dial(t, l), dial(t, l)
+	deaf := dial(t, l)
 	deaf.send(`{"call":"ping"}`)
 	f := s.session(t, 0)
 	f.out.Answer(f.request(t, 0), actors.Servers{Names: []string{strings.Repeat("x", 16<<20)}})
+	other := dial(t, l) // now, since sessions begin in any order
 	other.send(`{"call":"getjoinedservers"}`)
 	f = s.session(t, 1)
 	for asked := false; !asked && !l.commons.heavy.wanted(); time.Sleep(time.Millisecond) { // a pace for looking
