@@ -47,6 +47,7 @@ type conn struct {
 	loggedIn atomic.Bool
 	greeted  atomic.Bool // somebody has logged in once
 	end      atomic.Uint32
+	from     netip.Addr // the client's address as limits count it
 }
 
 // Why a connection is ended from outside its reader. The first cause counts.
@@ -72,7 +73,7 @@ const (
 )
 
 func newConn(shared *Listener, socket stream) *conn {
-	c := &conn{shared: shared, socket: socket, log: shared.requestLog, opened: shared.now.Load()}
+	c := &conn{shared: shared, socket: socket, from: remote(socket), log: shared.requestLog, opened: shared.now.Load()}
 	c.out.changed.L = &c.out.mu
 	c.look()
 	c.values.imageBytes = shared.cfg.ImageBytes
@@ -91,7 +92,7 @@ func (c *conn) serve() (ended bool) {
 	ended = true // also after a panic
 	defer func() { c.survive(recover(), ended) }()
 	if c.session == nil {
-		c.session = c.shared.connect(c, remote(c.socket))
+		c.session = c.shared.connect(c, c.from)
 		c.seen.began(c.session)
 	}
 	err := c.readRequests()

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -46,7 +47,6 @@ func (l *Listener) newCommons() *commons {
 	}
 	s.ahead.open = func(under int) bool { return under < s.together() }
 	s.large.open = func(under int) bool { return under < largeAtOnce }
-	s.heavy.changed.L, s.ahead.changed.L, s.large.changed.L = &s.heavy.mu, &s.ahead.mu, &s.large.mu
 	return s
 }
 
@@ -72,32 +72,64 @@ func (s *commons) look(shut bool) {
 	s.large.look(shut)
 }
 
-// turnstile lets a limited number of requests pass at a time, in the order in which they came.
+// turnstile lets a limited number of requests pass at a time. Addresses take turns, and requests of
+// one address pass in the order in which they came. So who has many connections makes those at
+// other addresses wait for few of them.
 type turnstile struct {
 	open func(under int) bool // tells whether the next may pass when so many are under way; under mu
 
-	mu      sync.Mutex // held for a moment
-	changed sync.Cond  // readers of connections wait for it
-	under   int        // turns that are taken
-	waiting int        // readers that wait
-	shut    bool       // everybody may pass
+	mu    sync.Mutex // held for a moment
+	under int        // turns that are taken
+	lines map[netip.Addr][]*waiter
+	turns []netip.Addr // of the lines; the first is next
+	shut  bool         // everybody may pass
+}
+
+// waiter is the reader of a connection that waits for n turns.
+type waiter struct {
+	n    int
+	pass chan struct{} // closed when it has them
 }
 
 // enter waits for n turns.
-func (t *turnstile) enter(n int) {
+func (t *turnstile) enter(n int, from netip.Addr) {
+	if t.try(n) {
+		return
+	}
+	w := &waiter{n, make(chan struct{})}
+	t.add(w, from)
+	<-w.pass
+}
+
+func (t *turnstile) add(w *waiter, from netip.Addr) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if !t.shut && (t.waiting > 0 || !t.open(t.under)) {
-		t.waiting++
-		t.changed.Wait()
-		for !t.shut && !t.open(t.under) {
-			t.changed.Wait()
-		}
-		t.waiting--
+	if t.lines == nil {
+		t.lines = map[netip.Addr][]*waiter{}
 	}
-	t.under += n
-	if t.waiting > 0 && t.open(t.under) {
-		t.changed.Signal()
+	if len(t.lines[from]) == 0 {
+		t.turns = append(t.turns, from)
+	}
+	t.lines[from] = append(t.lines[from], w)
+	t.next()
+}
+
+// next lets those pass who may, under the mutex.
+func (t *turnstile) next() {
+	for len(t.turns) > 0 && (t.shut || t.open(t.under)) {
+		from := t.turns[0]
+		t.turns = t.turns[1:]
+		line := t.lines[from]
+		w := line[0]
+		line[0] = nil
+		if line = line[1:]; len(line) > 0 {
+			t.lines[from] = line
+			t.turns = append(t.turns, from)
+		} else {
+			delete(t.lines, from)
+		}
+		t.under += w.n
+		close(w.pass)
 	}
 }
 
@@ -105,7 +137,7 @@ func (t *turnstile) enter(n int) {
 func (t *turnstile) try(n int) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.waiting > 0 || !t.open(t.under) {
+	if len(t.turns) > 0 || !t.open(t.under) {
 		return false
 	}
 	t.under += n
@@ -117,25 +149,22 @@ func (t *turnstile) leave(n int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.under -= n
-	t.changed.Signal()
+	t.next()
 }
 
+// look makes those who wait look again.
 func (t *turnstile) look(shut bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	switch t.shut = t.shut || shut; {
-	case t.shut:
-		t.changed.Broadcast()
-	case t.waiting > 0 && t.open(t.under):
-		t.changed.Signal()
-	}
+	t.shut = t.shut || shut
+	t.next()
 }
 
 // wanted tells whether somebody waits for a turn.
 func (t *turnstile) wanted() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.waiting > 0
+	return len(t.turns) > 0
 }
 
 // beginLarge waits until the request that comes in may be a large one. Only the reader calls it. It
@@ -145,7 +174,7 @@ func (c *conn) beginLarge() {
 		return
 	}
 	c.waitRead()
-	c.shared.commons.large.enter(1)
+	c.shared.commons.large.enter(1, c.from)
 	c.large.Store(c.shared.now.Load())
 }
 

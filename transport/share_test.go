@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -169,13 +170,13 @@ func TestTurnsAreInOrder(t *testing.T) { synctest.Test(t, turnsInOrder) }
 
 func turnsInOrder(t *testing.T) {
 	s := &turnstile{open: func(under int) bool { return under < 2 }}
-	s.changed.L = &s.mu
-	s.enter(1)
-	s.enter(1)
+	here := netip.MustParseAddr("192.0.2.1")
+	s.enter(1, here)
+	s.enter(1, here)
 	passed := make(chan int, 10)
 	for i := range 10 {
 		go func() {
-			s.enter(1)
+			s.enter(1, here)
 			passed <- i
 		}()
 		synctest.Wait()
@@ -183,23 +184,93 @@ func turnsInOrder(t *testing.T) {
 	if s.try(1) {
 		t.Error("somebody passed before those who wait")
 	}
-	s.leave(2)
 	for i := range 10 {
+		s.leave(1)
+		synctest.Wait()
 		if got := <-passed; got != i {
 			t.Errorf("%d passed, %d was before", got, i)
 		}
-		synctest.Wait()
 		if s.under != 2 {
 			t.Errorf("%d have their turn", s.under)
-		}
-		if i%2 == 1 {
-			s.leave(2)
 		}
 	}
 	s.look(true)
 	for range 5 {
-		s.enter(1) // nobody waits at the end
+		s.enter(1, here) // nobody waits at the end
 	}
+}
+
+// TestAddressesTakeTurns lets a crowd wait, and later others at two addresses. Each of them waits
+// for one of the crowd, and for the others' one.
+func TestAddressesTakeTurns(t *testing.T) { synctest.Test(t, addressesTakeTurns) }
+
+func addressesTakeTurns(t *testing.T) {
+	s := &turnstile{open: func(under int) bool { return under < 1 }}
+	s.enter(1, netip.Addr{})
+	passed := make(chan string, 10)
+	for _, who := range []string{"192.0.2.1", "192.0.2.1", "192.0.2.1", "192.0.2.1", "2001:db8::", "192.0.2.2", "192.0.2.2"} {
+		go func() {
+			s.enter(1, netip.MustParseAddr(who))
+			passed <- who
+		}()
+		synctest.Wait()
+	}
+	for _, who := range []string{"192.0.2.1", "2001:db8::", "192.0.2.2", "192.0.2.1", "192.0.2.2", "192.0.2.1", "192.0.2.1"} {
+		s.leave(1)
+		if got := <-passed; got != who {
+			t.Errorf("it is the turn of %s, want %s", got, who)
+		}
+	}
+	if s.wanted() {
+		t.Error("somebody waits")
+	}
+}
+
+// TestACrowdDelaysItsOwnAddress has a crowd ask for large answers. Somebody at another address, who asks
+// last, waits for one of the crowd.
+func TestACrowdDelaysItsOwnAddress(t *testing.T) {
+	const crowd = heavyAtOnce + 10
+	s, l := startStation(t, testConfig(), nil)
+	t.Cleanup(s.hangUp)
+	ask := func(from string, n int) {
+		dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
+		conn, err := dialer.Dial("tcp", l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.session(t, n)
+		newClient(t, conn).send(`{"call":"getjoinedservers"}`)
+	}
+	wait := func(from string, n int) {
+		for deadline := time.Now().Add(patienceOfTests); ; time.Sleep(time.Millisecond) { // a pace for looking
+			l.commons.heavy.mu.Lock()
+			now := len(l.commons.heavy.lines[netip.MustParseAddr(from)])
+			l.commons.heavy.mu.Unlock()
+			if now == n {
+				return
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("%d of %s wait, not %d", now, from, n)
+			}
+		}
+	}
+	for i := range crowd {
+		ask("127.0.0.1", i)
+	}
+	wait("127.0.0.1", crowd-heavyAtOnce)
+	ask("127.0.0.2", crowd)
+	wait("127.0.0.2", 1)
+	answered := 0
+	for _, f := range s.sessions[:crowd] {
+		s.mu.Lock()
+		asked := len(f.got) > 0
+		s.mu.Unlock()
+		if asked && answered < 2 {
+			f.out.Answer(f.request(t, 0), actors.Servers{})
+			answered++
+		}
+	}
+	s.session(t, crowd).request(t, 0)
 }
 
 // TestLargeAnswersTakeTurns asks for more large answers than are made at a time.

@@ -16,7 +16,7 @@ func (c *conn) admit(w weight, bytes int) bool {
 	}
 	if line := c.line(w); line != nil && !o.ended {
 		o.mu.Unlock()
-		c.untimed(func() { line.enter(max(w.pages(), 1)) })
+		c.untimed(func() { line.enter(max(w.pages(), 1), c.from) })
 		o.mu.Lock()
 		c.took(w)
 	}
