@@ -18,7 +18,7 @@ type Config struct {
 
 	CertFile, KeyFile string // of TLS, both or none; read again when they change
 
-	LoginRequestBytes int // most bytes of one request before login
+	LoginRequestBytes int // most bytes of one request before login, and of one with a password
 	RequestBytes      int // most bytes of one request after login
 	Depth             int // deepest nesting in a request
 	ImageBytes        int // most bytes of a server's image as base64

@@ -153,6 +153,9 @@ func (c *conn) readRequests() error {
 			return err
 		}
 		req := c.values.translate(r)
+		if r.Bytes > c.shared.cfg.LoginRequestBytes && isHashed(req.Command) {
+			return protocol.ErrTooLarge // while it waits to be hashed, others' requests would have no room
+		}
 		if !c.admit(c.shared.weightOf(req.Command), req.Bytes) {
 			return errEnded
 		}

@@ -79,3 +79,35 @@ func TestStrangersCannotAskForManyIcons(t *testing.T) {
 		}
 	}
 }
+
+// TestWithAPasswordARequestIsNotLarge: it may wait for long to be hashed, and a few that are large would
+// leave no room to the requests of others meanwhile. So the limit is that before the login.
+func TestWithAPasswordARequestIsNotLarge(t *testing.T) {
+	h := housetest.New(t, housetest.Settings{})
+	h.Founder()
+	limit := transport.DefaultConfig().LoginRequestBytes
+	for _, call := range []string{
+		`"register","usernm":"carol","passwd":"x"`,
+		`"login","usernm":"alice","passwd":"x"`,
+		`"changepasswd","passwd":"x","newpasswd":"y"`,
+		`"createserver","servername":"t","serverpasswd":"x"`,
+		`"joinserver","servername":"s","serverpasswd":"x"`,
+		`"deleteserver","servername":"s","serverpasswd":"x"`,
+	} {
+		line := h.Login("alice")
+		start := `{"call":` + call + `,"more":"`
+		line.Write(`{"call":"ping"}`)
+		line.Write(start + strings.Repeat("x", limit+1-len(start)-2) + `"}`)
+		if answer := line.Next(); answer["resp"] != true {
+			t.Errorf("%s: what came before was answered %v", call, answer)
+		}
+		if answer := line.Next(); answer["code"] != "too_large" {
+			t.Errorf("%s: answered %v", call, answer)
+		}
+	}
+	line := h.Login("alice")
+	start := `{"call":"login","usernm":"alice","passwd":"`
+	if answer := line.Ask("%s", start+strings.Repeat("x", limit-len(start)-2)+`"}`); answer["code"] != "wrong_password" {
+		t.Errorf("at the limit: answered %v", answer)
+	}
+}

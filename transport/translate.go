@@ -163,6 +163,15 @@ func latestMessages(v *values) any {
 	return get
 }
 
+// isHashed tells whether a password of the command has to be hashed.
+func isHashed(command any) bool {
+	switch command.(type) {
+	case actors.Register, actors.Login, actors.ChangePassword, actors.CreateServer, actors.JoinServer, actors.DeleteServer:
+		return true
+	}
+	return false
+}
+
 // values reads the values of a request and remembers what is wrong with them.
 type values struct {
 	*protocol.Request

@@ -45,7 +45,7 @@ type options struct {
 	MaxConnections        int          `group:"limits" default:"16384" min:"1" help:"Connections at the same time."`
 	MaxConnectionsAddress int          `group:"limits" default:"0" min:"0" help:"Connections from one address at the same time. 0 means no such limit."`
 	MaxRequest            size         `group:"limits" default:"1MiB" min:"64" help:"Bytes of one request after login."`
-	MaxRequestBeforeLogin size         `group:"limits" default:"16KiB" min:"64" help:"Bytes of one request before login."`
+	MaxRequestBeforeLogin size         `group:"limits" default:"16KiB" min:"64" help:"Bytes of one request before login, and of one with a password."`
 	MaxDepth              int          `group:"limits" default:"32" min:"1" help:"Nesting depth of a request."`
 	MaxImage              size         `group:"limits" default:"512KiB" min:"0" help:"Bytes of a server's image, as base64."`
 	MaxMessage            size         `group:"limits" default:"16KiB" min:"1" help:"Bytes of one message's text."`
