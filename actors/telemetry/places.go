@@ -89,7 +89,7 @@ var places = map[handler]Place{
 	{"provider", "Stopped"}:            {"actors/provider.go", 263, "(*provider).Receive"},
 	{"provider", "Stopping"}:           {"actors/provider.go", 263, "(*provider).Receive"},
 	{"provider", "Terminated"}:         {"actors/provider.go", 263, "(*provider).Receive"},
-	{"reader", ""}:                     {"transport/conn.go", 164, "(*conn).accept"},
+	{"reader", ""}:                     {"transport/conn.go", 168, "(*conn).accept"},
 	{"router", ""}:                     {"actors/router.go", 138, "(*router).Receive"},
 	{"router", "Restarting"}:           {"actors/router.go", 140, "(*router).Receive"},
 	{"router", "Started"}:              {"actors/router.go", 140, "(*router).Receive"},
