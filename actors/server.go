@@ -101,7 +101,7 @@ type server struct {
 	closing    map[Caller]int           // how many members a deleteServer still waits for; not saved
 	tick       ticker                   // not saved
 	endsUnsaid bool                     // a crash or a refusal may have swallowed ends of subscriptions; not saved
-	buried     uint64                   // sequence of the last tombstone handed over; not saved
+	buried     uint64                   // sequence of the last tombstone handed over or read; not saved
 	repeat     []revoke                 // those ends, found in the replay, to be said again; not saved
 }
 
@@ -325,9 +325,10 @@ func (s *server) called() string { return s.name }
 
 func (s *server) weight() int { return s.guild.weight() }
 
-// idle: a server that cannot be read stays if nobody else knows that ends are unsaid.
+// idle: a server that cannot be read stays if nobody else knows that ends are unsaid, and one
+// that is over until its tombstone is saved.
 func (s *server) idle() bool {
-	if s.phase == broken && s.endsUnsaid {
+	if s.phase == broken && s.endsUnsaid || s.unburied() {
 		return false
 	}
 	return s.settled() && len(s.hashing) == 0 && len(s.guild.owed) == 0 && len(s.askers) == 0 && len(s.kids.live) == 0
@@ -383,7 +384,9 @@ func (s *server) restore(snapshot []byte) error {
 		saved.owed[d.membership] = d.Member
 	}
 	saved.Members, saved.Channels, saved.Owed = nil, nil, nil
-	s.guild = saved
+	if s.guild = saved; s.over() { // it was saved as a tombstone, see snapshot
+		s.buried = s.saved
+	}
 	return nil
 }
 

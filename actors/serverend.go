@@ -53,9 +53,15 @@ func (s *server) over() bool { return !s.guild.Exists && len(s.guild.owed) == 0 
 // was saved while the server still owed somebody a word, and no event follows that would
 // make a new one.
 func (s *server) bury(ctx actor.Context) {
-	if s.over() && s.saved == s.seq && s.seq > 0 && s.buried != s.seq {
+	if s.unburied() {
 		s.saveAnew(ctx)
 	}
+}
+
+// unburied tells whether only the tombstone is missing. Nobody else would ask for it: the
+// journal needs none.
+func (s *server) unburied() bool {
+	return s.phase == ready && s.over() && s.saved == s.seq && s.seq > 0 && s.buried != s.seq
 }
 
 func (s *server) onSnapshotSaved(ctx actor.Context, m *persistence.SnapshotSaved) {
