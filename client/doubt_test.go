@@ -157,7 +157,10 @@ func TestFailedSubscription(t *testing.T) {
 	var pushes atomic.Int32
 	unsubscribed := make(chan struct{}, 10)
 	o := quick()
+	ctx := untilSent(t, "subscribe", &o)
+	sends := o.Trace
 	o.Trace = func(traffic client.Traffic) {
+		sends(traffic)
 		if bytes.Contains(traffic.JSON, []byte("newmessage")) {
 			pushes.Add(1)
 		}
@@ -167,7 +170,7 @@ func TestFailedSubscription(t *testing.T) {
 	}
 	bob := member(t, p.Addr, "bob", "s", o)
 	p.Pause()
-	if _, err := bob.Subscribe(giveUp(t), "s", "general"); err == nil {
+	if _, err := bob.Subscribe(ctx, "s", "general"); err == nil {
 		t.Fatal("a halted provider answered")
 	}
 	p.Resume()
