@@ -373,12 +373,21 @@ func TestPostsOfOneBatchAreFollowedApart(t *testing.T) {
 	}
 }
 
-// TestARequestThatWaitsInItsSessionIsFollowed sends one behind another that is not of its kind.
+// TestARequestThatWaitsInItsSessionIsFollowed sends one behind another that is not of its kind. The
+// disk waits until the session has both.
 func TestARequestThatWaitsInItsSessionIsFollowed(t *testing.T) {
-	h := housetest.New(t, housetest.Settings{})
+	disk := newStuckDisk()
+	h := housetest.New(t, housetest.Settings{FS: disk, Actor: longPatience})
 	alice := h.Founder()
 	alice.Yes(post, "the channel is awake")
 	told := follow(t, h, telemetry.Filter{Share: 1})
+	came := atomic.Int32{}
+	h.Strike(func(kind actors.Kind, msg any) {
+		if _, is := msg.(*actors.Request); is && kind == actors.KindSession && came.Add(1) == 2 {
+			disk.hold(false)
+		}
+	})
+	disk.hold(true)
 	alice.Write(fmt.Sprintf(post, "hello") + `{"call":"gettotalmessages","servername":"s","channel":"general"}`)
 	alice.Next()
 	alice.Next()
