@@ -28,6 +28,27 @@ func TestAnOlderWordPaysNoDebt(t *testing.T) {
 	}
 }
 
+// TestASlowAnswerPaysItsDebt: a user comes to each word of a server only when the server has said it again.
+func TestASlowAnswerPaysItsDebt(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		c := &census{live: map[Kind]int{}, told: map[string]int{}}
+		p := startNode(t, persistence.Config{FS: vfstest.NewMem()}, func(cfg *Config) {
+			cfg.Passivate = time.Minute
+			cfg.Fault = func(kind Kind, msg any) {
+				if _, is := msg.(*membershipChanged); is && kind == KindUser {
+					time.Sleep(cfg.Passivate / 2)
+				}
+				c.note(kind, msg)
+			}
+		})
+		enter(t, p, "alice").send(CreateServer{"s", ""})
+		time.Sleep(time.Hour)
+		if c.durable() != 0 {
+			t.Error("a debt is not paid")
+		}
+	})
+}
+
 // changesAtOnce has three changes of membership wait for the server at once, and the user's list
 // confirm the first before it hears of the others; it crashes at the last.
 type changesAtOnce struct {

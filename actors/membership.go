@@ -120,11 +120,17 @@ func (s *server) onRefused(ctx actor.Context, m *membershipRefused) {
 	})
 }
 
-// payDebts tells the users again whose list does not follow yet.
+// payDebts tells the users again whose list does not follow yet. A word that is not answered keeps its
+// number: with another one each time, no answer that takes longer than a sweep would pay.
 func (s *server) payDebts(ctx actor.Context) {
 	s.untold = nil
 	for who, member := range s.guild.owed {
-		s.tellInTurn(debt{who, member})
+		d := debt{who, member}
+		if word, said := s.lastWord[who]; said {
+			s.untold = append(s.untold, laterWord{d, word})
+		} else {
+			s.tellInTurn(d)
+		}
 	}
 	s.tellSome(ctx)
 	for d := range s.askers {
