@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -73,4 +74,46 @@ func TestAChannelThatIsRefusedKeepsNothing(t *testing.T) {
 			t.Errorf("after a restart the new channel has %v", reply.List)
 		}
 	})
+}
+
+// TestWhatIsNotOnDiskYetDoesNotExistForOthers posts to what is being made while the disk is slow.
+func TestWhatIsNotOnDiskYetDoesNotExistForOthers(t *testing.T) {
+	for name, tt := range map[string]struct {
+		creation any
+		to       Post
+		want     Code
+	}{
+		"channel": {CreateChannel{"s", "x"}, Post{Server: "s", Channel: "x"}, NoSuchChannel},
+		"server":  {CreateServer{"t", ""}, Post{Server: "t", Channel: "general"}, NoSuchServer},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				var slow atomic.Bool
+				goOn, files := make(chan struct{}), &vfstest.Faulty{FS: vfstest.NewMem()}
+				files.Before = func(op vfstest.Op, name string) {
+					if op == vfstest.OpSync && strings.HasPrefix(name, "journal/") && slow.Load() {
+						<-goOn
+					}
+				}
+				p := startNode(t, persistence.Config{FS: files}, nil)
+				alice, other := enter(t, p, "alice"), enter(t, p, "alice")
+				alice.ask(CreateServer{"s", ""})
+				slow.Store(true)
+				alice.send(tt.creation)
+				synctest.Wait()
+				other.send(&tt.to)
+				synctest.Wait()
+				close(goOn)
+				if reply := alice.hear(); reply != (Done{}) {
+					t.Fatalf("creation: %v", reply)
+				}
+				if reply := other.hear(); codeOf(reply) != tt.want {
+					t.Errorf("a post before that: %v", reply)
+				}
+				if reply := other.ask(&tt.to); codeOf(reply) != "" {
+					t.Errorf("a post after that: %v", reply)
+				}
+			})
+		})
+	}
 }
