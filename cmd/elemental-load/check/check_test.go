@@ -161,8 +161,9 @@ func TestForeign(t *testing.T) {
 	text := d.posts(l, 0, 1)[0]
 	unsent := string(d.book.AppendText(nil, check.Stamp{Lane: l.ID, Number: 7}, 120))
 	other := strings.Replace(text, "load-abc", "load-xyz", 1)
-	d.history(text, unsent, text[:len(text)-1], text+"x", other, "hello", "")
-	d.want("foreign IIIIII")
+	odd := strings.Replace(text, " 3000 ", " 30x0 ", 1)
+	d.history(text, unsent, text[:len(text)-1], text+"x", other, odd, "hello", "")
+	d.want("foreign IIIIIII")
 }
 
 // TestAnotherProcess: posts of another process of the run are not judged here.
