@@ -142,18 +142,19 @@ func TestSizeLimitIsExact(t *testing.T) {
 }
 
 func TestSizeLimitMayRise(t *testing.T) {
-	limit, asked := 30, 0
-	d := NewDecoder(strings.NewReader(`{"call":"login"}{"msg":"`+strings.Repeat("x", 100)+`"}`), DecoderConfig{
+	asked := 0
+	large := `{"msg":"` + strings.Repeat("x", 100) + `"}`
+	d := NewDecoder(strings.NewReader(`{"call":"login"}`+large+`{"call":"ping"}`+large), DecoderConfig{
 		Codec: mustCodec(t, "ascii"), Depth: 5,
 		Limit: func(reached bool) int {
-			if reached {
-				asked++
-				limit = 1000
+			if !reached {
+				return 30
 			}
-			return limit
+			asked++
+			return 1000
 		},
 	})
-	if got, err := all(d); len(got) != 2 || err != io.EOF || asked != 1 {
+	if got, err := all(d); len(got) != 4 || err != io.EOF || asked != 2 {
 		t.Errorf("%d requests, %v, asked %d times", len(got), err, asked)
 	}
 }
