@@ -60,6 +60,14 @@ func TestValidPassword(t *testing.T) {
 	}
 }
 
+func TestValidNonce(t *testing.T) {
+	for n, want := range map[int]bool{0: true, 64: true, 65: false} {
+		if ValidNonce(strings.Repeat("é", n)) != want {
+			t.Errorf("%d characters", n)
+		}
+	}
+}
+
 func TestValidImage(t *testing.T) {
 	for n := 1; n < 20; n++ {
 		image := base64.StdEncoding.EncodeToString([]byte(strings.Repeat("\xff\x3e", n)))
