@@ -26,7 +26,9 @@ func second(n int, took time.Duration) *measure.Interval {
 		r.Done(i, "post", epoch, epoch.Add(time.Millisecond), epoch.Add(time.Millisecond+took))
 		r.Finished(i, 0)
 	}
-	return r.Take()
+	taken := r.Take()
+	taken.CPU, taken.Memory = 25, 2<<20
+	return taken
 }
 
 // sent is an interval as it arrives at another process.
@@ -110,7 +112,7 @@ func TestTwoProcesses(t *testing.T) {
 	if p := r.Parts[0]; p.Scheduled != 400 || p.Started != 400 || p.Done != 400 {
 		t.Errorf("%+v", p)
 	}
-	if !near(r.Generator.Late.P99, 1) || r.Generator.Behind {
+	if g := r.Generator; !near(g.Late.P99, 1) || g.Behind || g.CPU != 50 || g.Memory != 4<<20 {
 		t.Errorf("%+v", r.Generator)
 	}
 }
