@@ -257,3 +257,25 @@ func TestACrashAfterAMessageIsNotItsOwn(t *testing.T) {
 		}
 	}
 }
+
+// unencodable is the data of an event that crashes who encodes it.
+type unencodable struct{}
+
+func (unencodable) Append([]byte) []byte { panic("injected") }
+
+// TestACrashOverAnEventRefusesIt: its owner would wait for ever. Others may go on.
+func TestACrashOverAnEventRefusesIt(t *testing.T) {
+	w := open(t, Config{FS: vfstest.NewMem()})
+	w.mayCrash.Store(1)
+	w.write("b", 1)
+	r := w.mustRecover("a")
+	w.tell(&Append{Stream: "a", Epoch: r.Epoch, Event: event(1, ""), Value: unencodable{}, ReplyTo: w.owner})
+	if no := hear[*Rejected](w); no.Stream != "a" || no.Epoch != r.Epoch || no.Seq != 1 || !errors.Is(no.Err, ErrUnavailable) {
+		t.Errorf("rejected: %+v", no)
+	}
+	for _, s := range []Stream{"a", "b"} {
+		w.mustRecover(s)
+		w.write(s, 1)
+	}
+	w.close()
+}
