@@ -157,6 +157,22 @@ func TestAnItemIsFoundAmongDamage(t *testing.T) {
 	}
 }
 
+// TestAPageInThePlaceOfAnotherIsNotServed: it is whole, but its items are others.
+func TestAPageInThePlaceOfAnotherIsNotServed(t *testing.T) {
+	m := vfstest.NewMem()
+	d := newDisk(m)
+	items := made(func(i int) string { return fmt.Sprint(i) })
+	if err := d.writePages("s", []Page{{Items: items}, {First: PageItems, Items: items}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Rename(pageFile("s", 0, PageItems), pageFile("s", PageItems, PageItems)); err != nil {
+		t.Fatal(err)
+	}
+	if items, err := d.readItems("s", PageItems, PageItems+1, 0); !errors.As(err, new(*DamageError)) {
+		t.Errorf("%q, %v", items, err)
+	}
+}
+
 // TestPagesOfOtherSizes has the same items in files of several sizes, as after
 // crashes between pages and snapshot, and runs that go over them.
 func TestPagesOfOtherSizes(t *testing.T) {
@@ -362,6 +378,9 @@ func TestFewPageFilesStayOpen(t *testing.T) {
 		for i := range streams {
 			if _, err := d.readItems(name(i), uint64(round), 9, 0); err != nil {
 				t.Fatal(err)
+			}
+			if _, read := d.readItemsNow(name(i), uint64(round), 9, 0); !read {
+				t.Fatal("items of an open file take a wait")
 			}
 			if n := files.open.Load(); n > maxOpenPages {
 				t.Fatalf("%d files are open", n)
