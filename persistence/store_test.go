@@ -240,7 +240,7 @@ func TestDataOverSeveralLinesIsCompacted(t *testing.T) {
 	w := open(t, Config{Dir: t.TempDir()})
 	defer w.close()
 	r := w.mustRecover("a")
-	w.tell(&Append{Stream: "a", Epoch: r.Epoch, Event: event(1, "{\n  \"a\": 1\n}\n"), ReplyTo: w.owner})
+	w.tell(&Append{Stream: "a", Epoch: r.Epoch, Event: event(1, "\n{\n  \"a\": 1\n}\n"), ReplyTo: w.owner})
 	w.until("a", 1)
 	if r = w.mustRecover("a"); string(r.Events[0].Data) != `{"a":1}` {
 		t.Errorf("data came back as %q", r.Events[0].Data)
