@@ -3,6 +3,7 @@ package persistence
 import (
 	"math/rand/v2"
 	"path"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -21,6 +22,7 @@ func TestNamesStayReadable(t *testing.T) {
 		{[]string{"users", "con"}, "users/%63on"},
 		{[]string{"users", "lpt1"}, "users/%6cpt1"},
 		{[]string{"users", "a/b"}, "users/a%2fb"},
+		{[]string{"users", "a%2Fb"}, "users/a%252%46b"},
 		{[]string{"users", "state.json"}, "users/state%2ejson"},
 		{[]string{"journal"}, "%6aournal"},
 		{[]string{"users", "é"}, "users/%c3%a9"},
@@ -46,7 +48,9 @@ func TestNamesNeverCollide(t *testing.T) {
 			for range 1 + rng.IntN(4) {
 				parts = append(parts, pieces[rng.IntN(len(pieces))]+pieces[rng.IntN(len(pieces))]+pieces[rng.IntN(len(pieces))])
 			}
-			s = StreamOf(parts...)
+			if s = StreamOf(parts...); !slices.Equal(s.Parts(), parts) {
+				t.Fatalf("%q is of %q, and of %q", s, parts, s.Parts())
+			}
 		}
 		dir := streamDir(s)
 		if other, ok := seen[strings.ToLower(dir)]; ok && other != s {
