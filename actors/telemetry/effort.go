@@ -98,7 +98,8 @@ type nothing struct{}
 // the request.
 func followedHop() time.Duration {
 	var fs followers
-	who := &follower{Filter: Filter{Count: effortRequests}, hop: func(Hop) {}}
+	who, hop := &follower{Filter: Filter{Count: effortRequests}}, func(Hop) {}
+	who.hop.Store(&hop)
 	who.left.Store(effortRequests)
 	fs.change(func([]*follower) []*follower { return []*follower{who} })
 	var msg any = &nothing{}

@@ -37,9 +37,8 @@ const (
 // follower is one call of Follow.
 type follower struct {
 	Filter
-	hop  func(Hop)
-	left atomic.Int64 // requests still to be chosen, without Share
-	gone atomic.Bool
+	hop  atomic.Pointer[func(Hop)] // nil when it has stopped: requests that are remembered must not keep what it holds
+	left atomic.Int64              // requests still to be chosen, without Share
 }
 
 // Follow calls hop for each hop of the requests that f selects, until stop is called. It does
@@ -50,11 +49,12 @@ type follower struct {
 // followed at the same time, and of each at most 256 hops are told besides the last one,
 // which says how many were left out. Calls of hop may still be under way when stop returns.
 func (l Look) Follow(f Filter, hop func(Hop)) (stop func()) {
-	all, who := &l.of.followers, &follower{Filter: f, hop: hop}
+	all, who := &l.of.followers, &follower{Filter: f}
+	who.hop.Store(&hop)
 	who.left.Store(int64(max(f.Count, 1)))
 	all.change(func(now []*follower) []*follower { return append(now, who) })
 	return sync.OnceFunc(func() {
-		who.gone.Store(true)
+		who.hop.Store(nil)
 		all.change(func(now []*follower) []*follower {
 			return slices.DeleteFunc(now, func(other *follower) bool { return other == who })
 		})
@@ -122,7 +122,7 @@ func (fs *followers) choose(conn uint64, call string) *trace {
 	var to []*follower
 	some := false
 	for _, f := range *all {
-		if !f.gone.Load() && f.wants(conn, call) {
+		if f.hop.Load() != nil && f.wants(conn, call) {
 			to = append(to, f)
 			some = some || f.Share == 0
 		}
@@ -194,8 +194,8 @@ func (t *trace) tell(h Hop) {
 	h.Trace = t.id
 	t.counted()
 	for _, f := range t.to {
-		if !f.gone.Load() {
-			f.hop(h)
+		if hop := f.hop.Load(); hop != nil {
+			(*hop)(h)
 		}
 	}
 }

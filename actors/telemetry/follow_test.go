@@ -3,10 +3,12 @@ package telemetry
 import (
 	"log/slog"
 	"regexp"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+	"weak"
 
 	"github.com/asynkron/protoactor-go/actor"
 
@@ -110,6 +112,25 @@ func TestSoManyAreFollowedAtATime(t *testing.T) {
 	}
 	if stopTwo(); len(fs.traces) != 0 {
 		t.Errorf("%d are remembered for nobody", len(fs.traces))
+	}
+}
+
+// TestWhoHasStoppedIsNotKeptInMemory while somebody else follows, and requests of both are remembered.
+func TestWhoHasStoppedIsNotKeptInMemory(t *testing.T) {
+	r, p := recording(t)
+	defer p.Follow(Filter{Share: 1}, func(Hop) {})()
+	held := func() weak.Pointer[Hop] {
+		last := new(Hop)
+		stop := p.Follow(Filter{}, func(h Hop) { *last = h })
+		r.followers.choose(1, "")
+		r.followers.hungUp(1, &nothing{}, "")
+		if stop(); last.Where != "writer" || len(r.followers.traces) != 1 {
+			t.Errorf("it heard %+v", last)
+		}
+		return weak.Make(last)
+	}()
+	if runtime.GC(); held.Value() != nil {
+		t.Error("what it holds is in memory")
 	}
 }
 
