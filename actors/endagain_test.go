@@ -120,6 +120,12 @@ func TestAnEndIsToldOnce(t *testing.T) {
 				t.Errorf("%s heard %s after the crash", g.name, heard)
 			}
 		}
+		alice.ask(DeleteChannel{"s", "general"}) // bob is subscribed to it and to the whole server
+		for _, g := range []*guest{bob, carol} {
+			if heard := g.heard(); heard != "[unsubscribed channel_gone]" {
+				t.Errorf("%s heard %s at the end", g.name, heard)
+			}
+		}
 	})
 }
 
