@@ -89,6 +89,12 @@ func TestNothingIsLeftOfAServerThatHasEnded(t *testing.T) {
 			if told := len(s.said); len(r.servers) != 0 || told != sessions+2 && told != 0 {
 				t.Errorf("%d servers are left, %d ends were told", len(r.servers), told)
 			}
+			for id := range uint64(sessions) {
+				r.forget(id)
+			}
+			if len(r.sessions)+len(r.users) != 0 {
+				t.Errorf("%d sessions and %d users are left", len(r.sessions), len(r.users))
+			}
 		})
 	}
 }
