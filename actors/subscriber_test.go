@@ -82,3 +82,15 @@ func TestAnEndLooksAtNoOtherSubscription(t *testing.T) {
 		t.Errorf("%d are left", s.count)
 	}
 }
+
+// TestFewLateEndsAreRemembered: a client may unsubscribe any number of times while one subscription
+// of its is late.
+func TestFewLateEndsAreRemembered(t *testing.T) {
+	s := &subscriber{}
+	for ref := range uint64(2 * maxOrphans) {
+		s.noteLate(&detach{Caller: Caller{Ref: ref}, Server: "s", Late: true})
+	}
+	if n := len(s.late); n != maxOrphans || s.late[n-1].Ref != 2*maxOrphans-1 {
+		t.Errorf("%d are remembered, the last is %d", n, s.late[n-1].Ref)
+	}
+}
