@@ -158,3 +158,31 @@ func TestWhoUnsubscribesWhileItIsSubscribedByItself(t *testing.T) {
 		}
 	})
 }
+
+// TestAWelcomeThatACrashSwallowsIsSaidAgain: a session that subscribes by itself hears the server that its
+// user has joined, though the server has crashed when it was about to say so.
+func TestAWelcomeThatACrashSwallowsIsSaidAgain(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var armed atomic.Bool
+		p := startNode(t, persistence.Config{FS: vfstest.NewMem()}, func(c *Config) {
+			c.AutoSubscribe = true
+			c.Fault = func(kind Kind, msg any) {
+				if _, is := msg.(*persistence.Committed); is && kind == KindServer && armed.CompareAndSwap(true, false) {
+					panic("injected")
+				}
+			}
+		})
+		alice, bob := enter(t, p, "alice"), enter(t, p, "bob")
+		alice.ask(CreateServer{"s", ""})
+		armed.Store(true)
+		if reply := bob.ask(JoinServer{"s", ""}); reply != (Refused{Code: OutcomeUnknown}) {
+			t.Fatalf("at the crash: %v", reply)
+		}
+		alice.ask(ServerChannels{"s"}) // the server is awake
+		synctest.Wait()
+		alice.ask(&Post{Server: "s", Channel: "general", Text: "x"})
+		if heard := bob.heard(); heard != "[new x]" {
+			t.Errorf("heard %s", heard)
+		}
+	})
+}
