@@ -143,3 +143,22 @@ func TestASubscriptionBegunLateIsAnswered(t *testing.T) {
 		t.Errorf("%+v", reply)
 	}
 }
+
+// TestWhoIsHeavyLeavesAtOnce: when too much is in memory, a server with a large image does not stay until
+// it was idle for a moment.
+func TestWhoIsHeavyLeavesAtOnce(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		p := startNode(t, persistence.Config{FS: vfstest.NewMem()}, func(c *Config) { c.StateBytes = 1 })
+		alice := enter(t, p, "alice")
+		alice.ask(CreateServer{"s", ""})
+		image := strings.Repeat("x", heavy)
+		alice.ask(SetServerImage{"s", image})
+		synctest.Wait()
+		if used := p.node.state.used.Load(); used >= heavy {
+			t.Errorf("%d bytes are in memory", used)
+		}
+		if reply := alice.ask(GetServerImage{"s"}); reply != (Image{Image: image}) {
+			t.Error("the image is lost")
+		}
+	})
+}
