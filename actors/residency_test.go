@@ -162,3 +162,21 @@ func TestWhoIsHeavyLeavesAtOnce(t *testing.T) {
 		}
 	})
 }
+
+// TestNobodyStaysInMemory: who guesses keys of users that do not exist fills no memory with them.
+func TestNobodyStaysInMemory(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		p := startNode(t, persistence.Config{FS: vfstest.NewMem()}, nil)
+		alice := enter(t, p, "alice")
+		before := p.node.state.used.Load()
+		for i := range 10 {
+			if reply := alice.ask(LoginByKey{fmt.Sprint("nobody", i), "k"}); codeOf(reply) != NoSuchUser {
+				t.Fatal(reply)
+			}
+		}
+		synctest.Wait()
+		if used := p.node.state.used.Load(); used != before {
+			t.Errorf("%d bytes are in memory, before there were %d", used, before)
+		}
+	})
+}
