@@ -77,7 +77,7 @@ func (c *channel) onItemsRead(ctx actor.Context, m *persistence.ItemsRead) {
 		c.refuse(ctx, r.caller, TooManyMessages)
 		return
 	default:
-		c.unreadable(ctx, err)
+		c.unreadableItems(ctx, err)
 		c.refuse(ctx, r.caller, StorageDown)
 		return
 	}
@@ -85,10 +85,10 @@ func (c *channel) onItemsRead(ctx actor.Context, m *persistence.ItemsRead) {
 	c.replyMessages(ctx, r.caller, r.reply)
 }
 
-// unreadable tells of messages that cannot be read. A client may ask for them thousands of times
-// a second, so the log hears of them as rarely as of a stream that cannot be read.
-func (c *channel) unreadable(ctx actor.Context, err error) {
-	if now := time.Now(); now.Sub(c.told) >= retryBroken {
+// unreadableItems tells of messages that cannot be read. A client may ask for them thousands of
+// times a second, so the log hears of them as rarely as of a stream that cannot be read.
+func (c *channel) unreadableItems(ctx actor.Context, err error) {
+	if now := time.Now(); now.Sub(c.told) >= tellBroken {
 		c.told = now
 		c.node.log.Error("cannot read old messages", "actor", ctx.Self().Id, "err", err)
 	}

@@ -29,6 +29,7 @@ type durable struct {
 	phase  phase
 
 	brokeAt    time.Time // when the phase became broken
+	lamented   time.Time // when the log last heard of that; zero once the stream could be read
 	recoverRef uint64    // of the last Recover
 	epoch      uint64    // of this activation, from Recovered
 	seq        uint64    // of the last event that was decided
@@ -193,6 +194,9 @@ func (d *durable) refuseBroken(ctx actor.Context, msg any) {
 // retryBroken is the least time between two recoveries of a stream that cannot be read.
 const retryBroken = time.Second
 
+// tellBroken is the least time between two lines of the log about what one actor cannot read.
+const tellBroken = time.Minute
+
 func (d *durable) recover(ctx actor.Context) {
 	d.phase = recovering
 	d.entity.reset()
@@ -206,14 +210,14 @@ func (d *durable) restored(ctx actor.Context, m *persistence.Recovered) {
 	}
 	d.phase = ready
 	if err := d.load(m); err != nil {
-		d.node.log.Error("cannot recover", "actor", ctx.Self().Id, "err", err)
-		d.node.record.Unreadable(ctx.Self(), d.kind, err)
+		d.unreadable(ctx, err)
 		d.entity.reset()
 		d.phase, d.brokeAt = broken, time.Now()
 		d.takeBack(ctx, 0, OutcomeUnknown)
 		d.entity.abandoned(ctx)
 	}
 	if d.phase == ready {
+		d.lamented = time.Time{}
 		d.settleUnsent(ctx)
 		d.entity.recovered(ctx)
 	}
@@ -225,6 +229,16 @@ func (d *durable) restored(ctx actor.Context, m *persistence.Recovered) {
 	if len(d.backlog) == 0 {
 		d.backlog = nil // its memory would keep all that has been in it
 	}
+}
+
+// unreadable tells that the stream cannot be read. On a dead disk none can, and each is tried
+// every second as long as somebody asks.
+func (d *durable) unreadable(ctx actor.Context, err error) {
+	if now := time.Now(); now.Sub(d.lamented) >= tellBroken {
+		d.lamented = now
+		d.node.log.Error("cannot recover", "actor", ctx.Self().Id, "stream", string(d.stream), "err", err)
+	}
+	d.node.record.Unreadable(ctx.Self(), d.kind, err)
 }
 
 // load rebuilds the state. It turns a panic into an error: a restart would only repeat it.

@@ -238,31 +238,49 @@ func TestTheFeedTellsOfWhatCannotBeRead(t *testing.T) {
 	})
 }
 
-// TestWhatCannotBeReadDoesNotFloodTheLog: it is told again from time to time, but not for each
-// request of a client that has many.
+// TestWhatCannotBeReadDoesNotFloodTheLog: it is told again once a minute, but not for each
+// request of a client that has many, nor each time that it is tried.
 func TestWhatCannotBeReadDoesNotFloodTheLog(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		var lines atomic.Int64
-		log := slog.New(slog.NewTextHandler(writerFunc(func(line []byte) (int, error) {
-			if strings.Contains(string(line), "cannot read old messages") {
-				lines.Add(1)
-			}
-			return len(line), nil
-		}), nil))
-		_, alice, sick := damaged(t, "servers/s/channels/general/1/pages.d/", log)
-		sick.Store(true)
-		for told := range int64(2) {
-			for range 100 {
-				if reply := alice.ask(GetMessages{"s", "general", 0, 10, true, true}); reply != (Refused{Code: StorageDown}) {
+	const folder = "servers/s/channels/general/1/"
+	for _, each := range []struct {
+		name, place string
+		ask         any
+		line        string
+	}{
+		{"state", folder, &Post{Server: "s", Channel: "general", Text: "x"}, "cannot recover"},
+		{"old messages", folder + "pages.d/", GetMessages{"s", "general", 0, 10, true, true}, "cannot read old messages"},
+	} {
+		t.Run(each.name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) { countLines(t, each.place, each.ask, each.line) })
+		})
+	}
+}
+
+func countLines(t *testing.T, place string, ask any, words string) {
+	var lines, others atomic.Int64
+	log := slog.New(slog.NewTextHandler(writerFunc(func(line []byte) (int, error) {
+		if strings.Contains(string(line), words) && strings.Contains(string(line), "s/channels/general/1") {
+			lines.Add(1)
+		} else {
+			others.Add(1)
+		}
+		return len(line), nil
+	}), nil))
+	_, alice, sick := damaged(t, place, log)
+	sick.Store(true)
+	for minute := range int64(2) {
+		for range 20 { // the actor stays in memory
+			for range 10 {
+				if reply := alice.ask(ask); reply != (Refused{Code: StorageDown}) {
 					t.Fatalf("the answer is %v", reply)
 				}
 			}
-			if n := lines.Load(); n != told+1 {
-				t.Errorf("the log has %d lines about %d hundred requests", n, told+1)
-			}
-			time.Sleep(2 * time.Second)
+			time.Sleep(3*time.Second + time.Millisecond)
 		}
-	})
+		if lines.Load() != minute+1 || others.Load() != 0 {
+			t.Errorf("the log has %d lines in minute %d, and %d others", lines.Load(), minute, others.Load())
+		}
+	}
 }
 
 // damaged is a provider with a channel that is not in memory, and of whose files those in place

@@ -164,8 +164,6 @@ func (c *core) onRecovery(r recovery) {
 		if r.snapshot != nil {
 			answer.Snapshot = r.snapshot.State
 		}
-	} else {
-		c.log.Error("stream cannot be read", "stream", string(e.name), "err", r.err)
 	}
 	if r.epoch == e.epoch {
 		e.next = e.durable + 1
