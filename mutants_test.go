@@ -72,13 +72,13 @@ var mutants = []mutant{
 		name: "snapshot renamed without a sync",
 		file: "persistence/snapshot.go", by: powerCuts,
 		old: "	if err := d.fresh(fresh, data); err != nil {\n		return err\n	}\n",
-		new: "	f, err := d.Create(fresh)\n	if err != nil {\n		return err\n	}\n	if _, err = f.Write(data); err != nil {\n		return err\n	}\n	if err = f.Close(); err != nil {\n		return err\n	}\n",
+		new: "	f, no := d.Create(fresh)\n	if no != nil {\n		return no\n	}\n	if _, no = f.Write(data); no != nil {\n		return no\n	}\n	if no = f.Close(); no != nil {\n		return no\n	}\n",
 	},
 	{
 		name: "snapshot without a synced name",
 		file: "persistence/snapshot.go", by: powerCuts,
-		old: "	if err := d.Rename(fresh, state); err != nil {\n		return err\n	}\n	return d.SyncDir(dir)\n",
-		new: "	return d.Rename(fresh, state)\n",
+		old: "		d.giveBack(fresh)\n		return err\n	}\n	return d.SyncDir(dir)\n",
+		new: "		d.giveBack(fresh)\n		return err\n	}\n	return nil\n",
 	},
 	{
 		name: "snapshot believed that was only read",

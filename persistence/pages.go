@@ -83,11 +83,11 @@ func (d *disk) writePage(of Stream, p *Page) error {
 		if err != nil {
 			return err
 		}
-		if err := d.verifySum(fresh, sum); err != nil { // before it replaces one that may be sound
-			d.giveBack(fresh)
-			return err
+		if err = d.verifySum(fresh, sum); err == nil { // before it replaces one that may be sound
+			err = d.Rename(fresh, name)
 		}
-		if err := d.Rename(fresh, name); err != nil {
+		if err != nil {
+			d.giveBack(fresh)
 			return err
 		}
 		d.pages.forgetFile(pageKey{of, first, count})

@@ -334,10 +334,10 @@ func (f rottingFile) Write(p []byte) (int, error) {
 	return f.File.Write(p)
 }
 
-// TestAFullDiskGetsBackWhatWasBegun has no room for a snapshot and its pages, at the write
-// or at the sync: none of their files stays to take the journal's.
+// TestAFullDiskGetsBackWhatWasBegun has no room for a snapshot and its pages, at the write,
+// at the sync or for the name: none of their files stays to take the journal's.
 func TestAFullDiskGetsBackWhatWasBegun(t *testing.T) {
-	for _, full := range []vfstest.Op{vfstest.OpWrite, vfstest.OpSync} {
+	for _, full := range []vfstest.Op{vfstest.OpWrite, vfstest.OpSync, vfstest.OpRename} {
 		mem := vfstest.NewMem()
 		files := &vfstest.Faulty{FS: mem, Short: true}
 		files.FailAt = func(op vfstest.Op, _ string) error {

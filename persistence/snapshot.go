@@ -152,16 +152,15 @@ func (d *disk) writeState(dir string, data []byte, rotate bool) error {
 	if err := d.fresh(fresh, data); err != nil {
 		return err
 	}
-	if err := d.verify(fresh, data); err != nil { // before it replaces one that may be the only sound one
+	err := d.verify(fresh, data) // before it replaces one that may be the only sound one
+	if err == nil && rotate {
+		err = ignoreMissing(d.Rename(state, path.Join(dir, oldStateFile)))
+	}
+	if err == nil {
+		err = d.Rename(fresh, state)
+	}
+	if err != nil {
 		d.giveBack(fresh)
-		return err
-	}
-	if rotate {
-		if err := ignoreMissing(d.Rename(state, path.Join(dir, oldStateFile))); err != nil {
-			return err
-		}
-	}
-	if err := d.Rename(fresh, state); err != nil {
 		return err
 	}
 	return d.SyncDir(dir)
