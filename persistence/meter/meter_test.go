@@ -37,6 +37,9 @@ func TestBuckets(t *testing.T) {
 			t.Errorf("bucket %d ends at %v, the one before at %v", i, meter.Bound(i), meter.Bound(i-1))
 		}
 	}
+	if last := meter.Bound(meter.Buckets - 1); last != math.MaxInt64 {
+		t.Errorf("the last bucket ends at %v", last)
+	}
 }
 
 func TestQuantiles(t *testing.T) {
