@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -81,6 +82,12 @@ func TestOptionsGoBefore(t *testing.T) {
 	}
 	if want := []plan.Stage{{For: 4 * second, From: 20, To: 20}}; !reflect.DeepEqual(p.Stages, want) {
 		t.Errorf("stages %+v", p.Stages)
+	}
+	if !slices.Equal(over.Expect, file.Expect) {
+		t.Errorf("expectations %q", over.Expect)
+	}
+	if over := (plan.Spec{Expect: []string{"done>0"}}).Over(file); len(over.Expect) != 1 {
+		t.Errorf("expectations %q", over.Expect)
 	}
 }
 
