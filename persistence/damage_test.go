@@ -263,14 +263,17 @@ func TestTornHeaderIsSkipped(t *testing.T) {
 			delete(after, formatFile)
 		}
 		for size := range after[newest] {
-			torn := after.with(newest, after[newest][:size])
-			err := readAll(t, torn.put(t), []Stream{"users/alice"}, func(r *Recovered) {
+			m := after.with(newest, after[newest][:size]).put(t)
+			err := readAll(t, m, []Stream{"users/alice"}, func(r *Recovered) {
 				if name == "old" {
 					checkEvents(t, r, counts[r.Stream])
 				}
 			})
 			if err != nil {
 				t.Fatalf("%s, header cut at %d: %v", name, size, err)
+			}
+			if kept, is := filesOf(t, m)[strings.TrimSuffix(newest, segmentSuffix)+tornSuffix]; is && len(kept) == 0 {
+				t.Fatalf("%s, header cut at %d: nothing is kept aside as if it were something", name, size)
 			}
 		}
 	}
