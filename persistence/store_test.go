@@ -11,6 +11,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/asynkron/protoactor-go/actor"
+
 	"elemental/persistence/vfs/vfstest"
 )
 
@@ -283,6 +285,27 @@ func TestTooMuchWaitingIsBusy(t *testing.T) {
 			}
 		default:
 		}
+	}
+}
+
+// told keeps what a store without an actor tells.
+type told []any
+
+func (o *told) Send(_ *actor.PID, msg any) { *o = append(*o, msg) }
+
+func TestTooManyRequestsAreBusy(t *testing.T) {
+	c, err := boot(Config{FS: vfstest.NewMem()}.withDefaults().quiet())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out told
+	c.out, c.requests = &out, maxRequests
+	c.receive(&Recover{Stream: "a", ReplyTo: &actor.PID{}})
+	if len(out) != 1 || !errors.Is(out[0].(*Recovered).Err, ErrBusy) || len(c.table) > 0 {
+		t.Errorf("told %+v", out)
+	}
+	if err := c.finish(); err != nil {
+		t.Error(err)
 	}
 }
 
