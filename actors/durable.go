@@ -36,6 +36,7 @@ type durable struct {
 	committed  uint64    // of the last event that is on disk
 	saved      uint64    // of the last snapshot that is on disk
 	saving     uint64    // of the snapshot that is on its way, 0 for none
+	unsaved    int       // bytes of the events that the last snapshot does not have; posts are not counted
 
 	weight    int64 // as counted in the node's residency
 	uncounted bool  // not counted there any more
@@ -258,7 +259,9 @@ func (d *durable) load(m *persistence.Recovered) (err error) {
 			return fmt.Errorf("snapshot of %s: %w", m.Stream, err)
 		}
 	}
+	d.unsaved = 0
 	for _, event := range m.Events {
+		d.unsaved += len(event.Data)
 		if err := d.entity.replay(event); err != nil {
 			return fmt.Errorf("event %d of %s: %w", event.Seq, m.Stream, err)
 		}
@@ -279,7 +282,14 @@ func (d *durable) record(ctx actor.Context, eventType string, data []byte, drops
 		Drops:   drops,
 		ReplyTo: ctx.Self(),
 	})
+	if d.unsaved += len(data); d.unsaved > max(mostReplayed, int(d.weight)) {
+		d.save(ctx)
+	}
 }
+
+// mostReplayed limits how many bytes of events are read again, besides the state, each time the actor
+// comes into memory. Beyond it the actor saves itself between two checkpoints, as channels do.
+const mostReplayed = 4 << 20
 
 // recordLater is record for data that persistence encodes when it puts it into a batch. The
 // message is made in the memory that in points to.
@@ -381,7 +391,7 @@ func (d *durable) saveAnew(ctx actor.Context) {
 	}
 	s := &persistence.SaveSnapshot{Stream: d.stream, Epoch: d.epoch, Seq: d.seq, ReplyTo: ctx.Self()}
 	d.entity.snapshot(s)
-	d.saving = d.seq
+	d.saving, d.unsaved = d.seq, 0
 	d.say(ctx, d.node.disk, s)
 }
 

@@ -108,3 +108,42 @@ func TestASnapshotThatMayNotBeOnDiskIsSavedAgain(t *testing.T) {
 		}
 	})
 }
+
+// TestAServerIsNotReadForLong sets its image again and again, which is the longest of its events. Whoever
+// makes it come into memory later does not read all of them.
+func TestAServerIsNotReadForLong(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var read atomic.Int64
+		p := startNode(t, persistence.Config{FS: vfstest.NewMem()}, func(cfg *Config) {
+			cfg.StateBytes = 1 // whoever has nothing to do leaves
+			cfg.Fault = func(kind Kind, msg any) {
+				if m, is := msg.(*persistence.Recovered); is && kind == KindServer {
+					n := len(m.Snapshot)
+					for _, event := range m.Events {
+						n += len(event.Data)
+					}
+					read.Store(int64(n))
+				}
+			}
+		})
+		alice := enter(t, p, "alice")
+		alice.ask(CreateServer{"s", ""})
+		const size, times = 512 << 10, 50
+		image := strings.Repeat("AAAA", size/4)
+		for range times {
+			if reply := alice.ask(SetServerImage{"s", image}); reply != (Done{}) {
+				t.Fatal(reply)
+			}
+			synctest.Wait()
+			if n := read.Load(); n > mostReplayed+3*size {
+				t.Fatalf("%d bytes are read", n)
+			}
+		}
+		if reply := alice.ask(GetServerImage{"s"}); reply != (Image{image}) {
+			t.Errorf("%.100v", reply)
+		}
+		if read.Load() < size {
+			t.Error("it has never left")
+		}
+	})
+}
