@@ -132,6 +132,7 @@ func isLegacy(files vfs.FS) (bool, error) {
 func newCore(cfg Config) *core {
 	counts := newCounts(&cfg)
 	files := &disk{FS: cfg.FS, indent: cfg.Indent, made: make(map[string]struct{}), counts: counts}
+	files.pages.most = cfg.OpenPages
 	c := &core{
 		cfg: cfg, log: cfg.Log, files: files,
 		inbox:   &inbox{},

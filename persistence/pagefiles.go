@@ -12,6 +12,7 @@ import (
 // pageFiles are the page files read lately, still open: to find a file by its name
 // costs several times what it costs to read a few items. Workers share them.
 type pageFiles struct {
+	most     int // of those that are open and not in use
 	mu       sync.Mutex
 	open     map[pageKey]*openPage
 	now      uint64 // uses so far
@@ -102,7 +103,7 @@ func (f *pageFiles) keep(p *openPage, removals uint64) {
 	if f.removals != removals || f.open[p.pageKey] != nil {
 		return
 	}
-	if len(f.open) >= maxOpenPages {
+	if len(f.open) >= f.most {
 		oldest := p
 		oldest.used = f.now + 1
 		for _, other := range f.open {

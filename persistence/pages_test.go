@@ -96,7 +96,9 @@ func TestItemsAreFoundInAnyPage(t *testing.T) {
 	}
 }
 
-func newDisk(files vfs.FS) *disk { return &disk{FS: files, made: make(map[string]struct{})} }
+func newDisk(files vfs.FS) *disk {
+	return &disk{FS: files, made: make(map[string]struct{}), pages: pageFiles{most: maxOpenPages}}
+}
 
 func checkNames(t *testing.T, files vfs.FS, of Stream, want ...string) {
 	t.Helper()
@@ -364,9 +366,16 @@ func TestAFullDiskGetsBackWhatWasBegun(t *testing.T) {
 
 // TestFewPageFilesStayOpen reads many pages of many streams.
 func TestFewPageFilesStayOpen(t *testing.T) {
+	for wanted, most := range map[int]int{0: maxOpenPages, 7: 7} {
+		readMany(t, wanted, most)
+	}
+}
+
+func readMany(t *testing.T, wanted, most int) {
+	t.Helper()
 	m := vfstest.NewMem()
 	files := &openFiles{FS: m}
-	d := newDisk(files)
+	d := newCore(Config{FS: files, OpenPages: wanted}.withDefaults()).files
 	name := func(i int) Stream { return Stream(fmt.Sprintf("s%d", i)) }
 	const streams = maxOpenPages + 20
 	for i := range streams {
@@ -382,12 +391,12 @@ func TestFewPageFilesStayOpen(t *testing.T) {
 			if _, read := d.readItemsNow(name(i), uint64(round), 9, 0); !read {
 				t.Fatal("items of an open file take a wait")
 			}
-			if n := files.open.Load(); n > maxOpenPages {
+			if n := files.open.Load(); n > int64(most) {
 				t.Fatalf("%d files are open", n)
 			}
 		}
 	}
-	checkOpen(t, d, maxOpenPages)
+	checkOpen(t, d, most)
 	d.pages.close()
 	if n := files.open.Load(); n != 0 {
 		t.Errorf("%d files are open at the end", n)

@@ -25,6 +25,8 @@ type Config struct {
 	MaxWaitingRecords int
 	MaxWaitingBytes   int
 
+	OpenPages int // page files that stay open after they were read, at most; 0 for 128
+
 	// FS replaces the real file system under Dir, for tests.
 	FS vfs.FS
 	// Around, if set, wraps the real file system, to harm it on purpose.
@@ -44,6 +46,7 @@ func (cfg Config) withDefaults() Config {
 	cfg.SegmentBytes = cmp.Or(cfg.SegmentBytes, 64<<20)
 	cfg.MaxWaitingRecords = cmp.Or(cfg.MaxWaitingRecords, 1<<18)
 	cfg.MaxWaitingBytes = cmp.Or(cfg.MaxWaitingBytes, 64<<20)
+	cfg.OpenPages = cmp.Or(cfg.OpenPages, maxOpenPages)
 	cfg.Log = cmp.Or(cfg.Log, slog.Default())
 	return cfg
 }

@@ -41,6 +41,14 @@ func TestFewOpenFiles(t *testing.T) {
 	p.Stop()
 }
 
+func TestPagesWithin(t *testing.T) {
+	for files, want := range map[uint64]int{100: 16, 256: 42, 768: 128, 1024: 128, 1 << 63: 128} {
+		if got := pagesWithin(files); got != want {
+			t.Errorf("of %d open files %d are for pages, want %d", files, got, want)
+		}
+	}
+}
+
 func TestConnectionsWithin(t *testing.T) {
 	for files, want := range map[uint64]uint64{0: 1, 1: 1, 100: 50, 768: 384, 1024: 640, 1 << 63: 1<<63 - filesBesides} {
 		if got := connectionsWithin(files); got != want {

@@ -40,6 +40,22 @@ func openFiles() (uint64, error) {
 	return uint64(limit.Cur), err //nolint:gosec,unconvert // an int64 on FreeBSD, never negative
 }
 
+// openPages is how many page files may stay open; 0 if that is not known.
+func openPages() int {
+	limit, err := openFiles()
+	if err != nil {
+		return 0
+	}
+	return pagesWithin(limit)
+}
+
+// pagesWithin is a third of what a limit on open files leaves besides the connections. If clients
+// could make more stay open by what they read, there would be none left for the journal.
+func pagesWithin(files uint64) int {
+	const share = 3
+	return int(min(files-min(files, connectionsWithin(files)), filesBesides) / share) //nolint:gosec // at most 128
+}
+
 // connectionsWithin is how many connections fit into a limit on open files: half of it if it is
 // very low.
 func connectionsWithin(files uint64) uint64 {

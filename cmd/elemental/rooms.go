@@ -25,6 +25,7 @@ func (o *options) storage(log *slog.Logger) persistence.Config {
 		Indent:           o.JSONFileIndent,
 		SnapshotInterval: time.Duration(o.SnapshotInterval),
 		SegmentBytes:     int64(o.SegmentSize),
+		OpenPages:        openPages(),
 		Log:              log,
 		Inspect:          o.inspects(),
 	}
