@@ -177,3 +177,33 @@ func TestAServerThatCannotBeReadIsNotBuried(t *testing.T) {
 		root.Send(s, &sweep{})
 	}
 }
+
+// TestWhatCannotBeReplayedIsNotShown: a channel with an event that this version does not know, or that
+// does not fit to those before it, is refused. It must not show, or go on from, what it could read.
+func TestWhatCannotBeReplayedIsNotShown(t *testing.T) {
+	message := func(index int64) []byte { e := posted{Index: index, Author: "a", Text: "x"}; return e.Append(nil) }
+	for name, event := range map[string]persistence.Event{
+		"an unknown type":     {Type: "edited", Version: 1, Data: message(1)},
+		"another version":     {Type: "posted", Version: 2, Data: message(1)},
+		"behind a lost event": {Type: "posted", Version: 1, Data: message(2)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDisk(t, nil)
+			root := d.n.system.Root
+			d.n.disk = root.Spawn(actor.PropsFromFunc(func(ctx actor.Context) {
+				switch m := ctx.Message().(type) {
+				case *persistence.Recover:
+					event.Seq = 2
+					first := persistence.Event{Seq: 1, Type: "posted", Version: 1, Data: message(0)}
+					ctx.Send(m.ReplyTo, &persistence.Recovered{Ref: m.Ref, Epoch: 1, Seq: 2, Events: []persistence.Event{first, event}})
+				case *answer:
+					d.seen <- m
+				}
+			}))
+			root.Send(root.Spawn(channelProps(d)), &countMessages{Caller: Caller{PID: d.n.disk}})
+			if reply := (<-d.seen).(*answer).Reply; !isRefused(reply, StorageDown) {
+				t.Errorf("heard %v", reply)
+			}
+		})
+	}
+}
