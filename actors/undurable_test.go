@@ -207,3 +207,36 @@ func TestWhatCannotBeReplayedIsNotShown(t *testing.T) {
 		})
 	}
 }
+
+// TestWhoWaitsBehindARefusedEventHearsOfABrokenDisk: the journal refuses a post, and the channel cannot be
+// read afterwards. Whether the post before is on disk is not known, and its author hears that at once.
+func TestWhoWaitsBehindARefusedEventHearsOfABrokenDisk(t *testing.T) {
+	d := newDisk(t, nil)
+	root := d.n.system.Root
+	var again error
+	d.n.disk = root.Spawn(actor.PropsFromFunc(func(ctx actor.Context) {
+		switch m := ctx.Message().(type) {
+		case *persistence.Recover:
+			ctx.Send(m.ReplyTo, &persistence.Recovered{Ref: m.Ref, Epoch: 1, Err: again})
+			again = persistence.ErrUnavailable
+		case *persistence.Append:
+			if m.Event.Seq == 2 {
+				ctx.Send(m.ReplyTo, &persistence.Rejected{Epoch: 1, Seq: 2, Err: persistence.ErrBusy})
+			}
+		case *answer:
+			d.seen <- m
+		}
+	}))
+	c := root.Spawn(channelProps(d))
+	for ref := uint64(1); ref <= 2; ref++ {
+		root.Send(c, &post{Caller: Caller{PID: d.n.disk, Ref: ref}, Author: "a", Post: &Post{Text: "x"}})
+	}
+	for _, want := range []answer{{Ref: 2, Reply: Busy}, {Ref: 1, Reply: OutcomeUnknown}, {Ref: 3, Reply: StorageDown}} {
+		if got := (<-d.seen).(*answer); got.Ref != want.Ref || codeOf(got.Reply) != want.Reply {
+			t.Fatalf("heard %v of %d, want %v of %d", got.Reply, got.Ref, want.Reply, want.Ref)
+		}
+		if want.Ref == 2 {
+			root.Send(c, &countMessages{Caller: Caller{PID: d.n.disk, Ref: 3}})
+		}
+	}
+}
