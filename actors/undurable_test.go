@@ -240,3 +240,44 @@ func TestWhoWaitsBehindARefusedEventHearsOfABrokenDisk(t *testing.T) {
 		}
 	}
 }
+
+// TestAPasswordThatWasHashedBeforeTheDiskFailed: whoever waits for it is told that nothing can be kept now.
+func TestAPasswordThatWasHashedBeforeTheDiskFailed(t *testing.T) {
+	for name, command := range map[string]any{
+		"register": Register{"carol", "p"}, "login": Login{"alice", "p"}, "change": ChangePassword{"p", "q"},
+		"create": CreateServer{"t", "p"}, "join": JoinServer{"s", "p"}, "delete": DeleteServer{"s", "p"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				files, sick, synced := failingJournal()
+				p := startNode(t, persistence.Config{FS: files}, nil)
+				alice, bob, other := enter(t, p, "alice"), enter(t, p, "bob"), enter(t, p, "dave")
+				alice.ask(CreateServer{"s", "p"})
+				work := make(chan *hashWork, 1)
+				root := p.node.system.Root
+				p.node.passwords = root.Spawn(actor.PropsFromFunc(func(ctx actor.Context) {
+					if w, ok := ctx.Message().(*hashWork); ok {
+						work <- w
+					}
+				}))
+				defer root.Stop(p.node.passwords)
+				asker := alice
+				if _, joins := command.(JoinServer); joins {
+					asker = bob
+				}
+				asker.send(command)
+				w := <-work
+				sick.Store(true)
+				close(synced)
+				if reply := other.ask(Logout{}); codeOf(reply) != StorageDown {
+					t.Fatalf("the disk fails: %v", reply)
+				}
+				root.Send(w.ReplyTo, &hashDone{Ref: w.Ref, Match: true, Hash: "h"})
+				if reply := asker.hear(); reply != (Refused{Code: StorageDown}) {
+					t.Errorf("heard %v", reply)
+				}
+				sick.Store(false)
+			})
+		})
+	}
+}
