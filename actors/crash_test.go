@@ -2,6 +2,7 @@ package actors
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/netip"
 	"strings"
@@ -416,6 +417,38 @@ func TestACrashDuringARecovery(t *testing.T) {
 				if reply := g.hear(); codeOf(reply) != "" {
 					t.Fatalf("post: %v", reply)
 				}
+			}
+		}
+	})
+}
+
+// TestWhoseEndCrashesItsParentComesBack has a user, a server and a channel leave memory, and each parent
+// crash as it hears of that.
+func TestWhoseEndCrashesItsParentComesBack(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var armed atomic.Bool
+		var crashes atomic.Int32
+		p := startNode(t, persistence.Config{FS: vfstest.NewMem()}, func(c *Config) {
+			c.Fault = func(kind Kind, msg any) {
+				_, ends := msg.(*actor.Terminated)
+				if ends && armed.Load() && (kind == KindDirectory || kind == KindServer) {
+					crashes.Add(1)
+					panic("injected")
+				}
+			}
+		})
+		alice := enter(t, p, "alice")
+		alice.ask(CreateServer{"s", ""})
+		alice.ask(&Post{Server: "s", Channel: "general", Text: "x"})
+		armed.Store(true)
+		time.Sleep(time.Hour)
+		armed.Store(false)
+		if n := crashes.Load(); n != 3 {
+			t.Fatalf("%d crashes", n)
+		}
+		for _, ask := range []any{JoinedServers{}, ServerChannels{"s"}, CountMessages{"s", "general"}} {
+			if reply := alice.ask(ask); codeOf(reply) != "" {
+				t.Errorf("%T: %v", ask, reply)
 			}
 		}
 	})
