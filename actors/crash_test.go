@@ -453,3 +453,30 @@ func TestWhoseEndCrashesItsParentComesBack(t *testing.T) {
 		}
 	})
 }
+
+// TestASessionThatCrashesAtItsEndHangsUp: its client is not left alone, and its user is not online.
+func TestASessionThatCrashesAtItsEndHangsUp(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var armed atomic.Bool
+		p := startNode(t, persistence.Config{FS: vfstest.NewMem()}, func(c *Config) {
+			c.Fault = func(kind Kind, msg any) {
+				_, asks := msg.(*Request)
+				_, ends := msg.(*actor.Stopping)
+				if kind == KindSession && (asks || ends) && armed.Load() {
+					panic("injected")
+				}
+			}
+		})
+		alice, bob := enter(t, p, "alice"), enter(t, p, "bob")
+		bob.ask(CreateServer{"s", ""})
+		alice.ask(JoinServer{"s", ""})
+		armed.Store(true)
+		alice.send(Ping{})
+		synctest.Wait()
+		armed.Store(false)
+		members, _ := bob.ask(ServerMembers{"s"}).(Members)
+		if got := fmt.Sprint(members.Members); !alice.out.closed.Load() || got != "[{bob true} {alice false}]" {
+			t.Errorf("the connection is closed: %v; members %s", alice.out.closed.Load(), got)
+		}
+	})
+}
