@@ -313,3 +313,33 @@ func crashAtTheEnd(t *testing.T, kind Kind, end any, bobs bool, want Code) {
 		t.Errorf("bob heard %q", event)
 	}
 }
+
+// TestAMemberWhoJoinsWaitsForHisList: the server tells the list again from time to time, and only the list's
+// answer counts.
+func TestAMemberWhoJoinsWaitsForHisList(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var slow atomic.Bool
+		goOn := make(chan struct{})
+		p := startNode(t, persistence.Config{FS: vfstest.NewMem()}, func(c *Config) {
+			c.Processors, c.Passivate = 4, 4*time.Second
+			c.Fault = func(kind Kind, msg any) {
+				if _, is := msg.(*membershipChanged); is && kind == KindUser && slow.Load() {
+					<-goOn
+				}
+			}
+		})
+		alice, bob := enter(t, p, "alice"), enter(t, p, "bob")
+		alice.ask(CreateServer{"s", ""})
+		bob.ask(JoinServer{"s", ""})
+		slow.Store(true)
+		bob.send(JoinServer{"s", ""})
+		time.Sleep(5 * time.Second)
+		if n := len(bob.out.answers); n != 0 {
+			t.Errorf("heard %v before", bob.hear())
+		}
+		close(goOn)
+		if reply := bob.hear(); reply != (Done{}) {
+			t.Errorf("heard %v", reply)
+		}
+	})
+}
