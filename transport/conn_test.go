@@ -176,7 +176,7 @@ func TestEndInsideRequest(t *testing.T) {
 func TestResetEndsTheSession(t *testing.T) {
 	s, l := startStation(t, testConfig(), nil)
 	c := dial(t, l)
-	c.send(`{"call":"ping"}`)
+	c.send(`{"call":"getjoinedservers"}`)
 	f := s.session(t, 0)
 	f.request(t, 0)
 	if err := c.conn.(*net.TCPConn).SetLinger(0); err != nil {
@@ -186,6 +186,13 @@ func TestResetEndsTheSession(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.until(t, "the session's end", func() bool { return f.closed })
+	l.running.Wait()
+	l.commons.heavy.mu.Lock()
+	under := l.commons.heavy.under // nobody else could have a large answer
+	l.commons.heavy.mu.Unlock()
+	if under != 0 {
+		t.Errorf("%d turns are held", under)
+	}
 	f.out.Answer(f.got[0], actors.Done{}) // too late, and harmless
 }
 
