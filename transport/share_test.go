@@ -43,6 +43,23 @@ func TestUnreadOfAllIsBounded(t *testing.T) {
 	reader.expect(yes)
 }
 
+// TestWhoHasMuchUnreadStaysWhileThereIsRoom: more than a client's share matters only when there is too
+// much of all.
+func TestWhoHasMuchUnreadStaysWhileThereIsRoom(t *testing.T) {
+	s := &commons{unreadMost: 1000}
+	s.connections.Store(100)
+	for _, tt := range []struct {
+		all  int64
+		own  int
+		much bool
+	}{{1000, 1000, false}, {1001, 11, true}, {1001, 10, false}} {
+		s.unread.Store(tt.all)
+		if s.crowded(tt.own) != tt.much {
+			t.Errorf("%d bytes of %d are too much: %v", tt.own, tt.all, !tt.much)
+		}
+	}
+}
+
 // TestUnreadIsCountedDown wants nothing left of the count when all have gone.
 func TestUnreadIsCountedDown(t *testing.T) {
 	cfg := testConfig()
