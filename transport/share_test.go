@@ -489,6 +489,23 @@ func halfClosedReader(t *testing.T) {
 	}
 }
 
+// TestWhoWasTooSlowMayNotTakeItsTime: a client that was told so may read the rest, but not a little at a time
+// for as long as it likes.
+func TestWhoWasTooSlowMayNotTakeItsTime(t *testing.T) {
+	l, c := newCrowd()
+	c.socket, _ = net.Pipe()
+	c.end.Store(endSlow)
+	c.closing.Store(l.now.Load())
+	l.now.Add(int64(min(lingerTime, l.cfg.StallTime)))
+	if l.check(c) {
+		t.Error("cut off at once")
+	}
+	l.now.Add(1)
+	if !l.check(c) || !c.out.dead {
+		t.Error("it is still there")
+	}
+}
+
 // TestLargeAnswersWaitForWhoDoesNotRead: nobody gets one while too much is unread, and everybody when
 // that is over, though no answer is under way whose end would tell of it.
 func TestLargeAnswersWaitForWhoDoesNotRead(t *testing.T) {
