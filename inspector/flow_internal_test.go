@@ -1,6 +1,7 @@
 package inspector
 
 import (
+	"runtime/metrics"
 	"testing"
 	"time"
 
@@ -23,5 +24,15 @@ func TestNoAnswerIsLostBetweenTwoLooks(t *testing.T) {
 	}
 	if _, there := f.Calls["ping"]; there {
 		t.Error("a call that nobody made is told")
+	}
+}
+
+// Pauses are told of since the look before, not since the start.
+func TestPausesAreThoseBetweenTwoLooks(t *testing.T) {
+	pauses := func(counts ...uint64) *snapshot {
+		return &snapshot{gcPauses: &metrics.Float64Histogram{Counts: counts, Buckets: []float64{0, 1e-6, 2e-6, 3e-6}}}
+	}
+	if us := pauses(500, 98, 2).flowSince(pauses(500, 0, 0)).GC.PauseP99; us != 3 {
+		t.Errorf("%v microseconds", us)
 	}
 }
