@@ -63,3 +63,32 @@ func TestASnapshotOfANewerProgram(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// TestRecordsThatAreSoundAndWrong has one more record at the end of the journal, which nothing proves
+// durable: of a kind that is not known here, or an event of which the stream has another already.
+func TestRecordsThatAreSoundAndWrong(t *testing.T) {
+	sound, counts := small(t)
+	with := func(body []byte) files {
+		data := trim(sound[segmentFile(3)])
+		_, next, _ := soundPrefix(data, headerOf(t, data).Previous.Seq+1)
+		return sound.with(segmentFile(3), appendFrame(slices.Clone(data), next, next-1, body))
+	}
+	newer := with([]byte(`{"new":true}`))
+	m := newer.put(t)
+	err := readAll(t, m, nil, nil)
+	if err == nil || !strings.Contains(err.Error(), "unknown kind of record") {
+		t.Errorf("of a newer program: %v", err)
+	}
+	checkRefusal(t, err, m, newer, "of a newer program")
+
+	again := with([]byte(`{"stream":"users/alice","seq":1,"type":"t","version":1,"data":{}}`))
+	if err := readAll(t, again.put(t), []Stream{"users/alice", "servers/go"}, func(r *Recovered) {
+		if r.Stream != "users/alice" {
+			checkEvents(t, r, counts[r.Stream])
+		} else if !errors.As(r.Err, new(*DamageError)) {
+			t.Errorf("recovered up to %d, %v", r.Seq, r.Err)
+		}
+	}); err != nil {
+		t.Error(err)
+	}
+}
