@@ -72,6 +72,9 @@ func TestHashesElsewhere(t *testing.T) {
 		t.Errorf("it was not another process\n%s", log)
 	}
 	works(t, p)
+	if _, asked := p.ask(question{With: cheap, Password: "password"}); !asked {
+		t.Error("its answer does not count: all is hashed here too")
+	}
 }
 
 // TestSignalsAreForTheProvider: what asks the provider to stop does not take the
