@@ -133,13 +133,15 @@ func (f *lossyFile) Close() error { return errors.Join(f.flush(), f.File.Close()
 func TestAFailedSyncIsNotTriedAgain(t *testing.T) {
 	mem := vfstest.NewMem()
 	disk := &lossy{FS: mem}
-	w := open(t, Config{FS: disk})
+	w := open(t, Config{FS: disk, Inspect: true})
 	seq := w.write("a", 2)
 	r := w.mustRecover("a")
 	disk.fail.Store(true)
 	w.post("a", r.Epoch, seq, 1)
 	if answer, done := hear[any](w).(*Committed); done {
 		seq = answer.Seq
+	} else if n := w.store.Counters().Failures; n != 1 {
+		t.Errorf("%d failures are counted", n)
 	}
 	cut := mem.PowerCut(0, 1)
 	w.close()
