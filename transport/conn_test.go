@@ -297,7 +297,7 @@ func TestManyConnectionsAtOnce(t *testing.T) {
 func TestUTF16BothWays(t *testing.T) {
 	cfg := testConfig()
 	cfg.Encoding = "utf-16"
-	_, l := startStation(t, cfg, agreeable)
+	s, l := startStation(t, cfg, agreeable)
 	c := dial(t, l)
 	wide := func(mark bool, text string) []byte {
 		var out []byte
@@ -316,6 +316,17 @@ func TestUTF16BothWays(t *testing.T) {
 		if _, err := io.ReadFull(c.in, got); err != nil || !bytes.Equal(got, want) {
 			t.Fatalf("got %q, %v", got, err)
 		}
+	}
+	out := s.session(t, 0).out.(*conn)
+	read := out.stall()
+	push := wide(false, "{}\n")
+	out.Push(&actors.Event{Bytes: push})
+	out.Answer(&actors.Request{}, actors.Done{}) // a piece of its own behind the push, without a mark
+	read()
+	want := append(push, wide(false, yes+"\n")...)
+	got := make([]byte, len(want))
+	if _, err := io.ReadFull(c.in, got); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("got %q, %v", got, err)
 	}
 }
 
