@@ -182,6 +182,9 @@ func (s *server) parental(ctx actor.Context, msg any) {
 		s.kids.vacate(ctx, m)
 	case *actor.Terminated:
 		s.kids.terminated(ctx, m.Who)
+		if len(s.kids.live) == 0 && s.saved == s.seq { // the tombstone may have been saved before
+			s.leaveIfGone(ctx)
+		}
 	case *rest:
 		s.onRest(ctx, m)
 	default:

@@ -75,3 +75,34 @@ func TestATombstoneThatIsReadKeepsNobody(t *testing.T) {
 		}
 	})
 }
+
+// TestADeletedServerLeavesAfterItsLastChannel has a channel that takes longer to end than its deleted
+// server takes to save its tombstone.
+func TestADeletedServerLeavesAfterItsLastChannel(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		files, c := vfstest.NewMem(), &census{live: map[Kind]int{}, told: map[string]int{}}
+		p := startNode(t, persistence.Config{FS: files, SnapshotInterval: time.Minute}, func(cfg *Config) {
+			cfg.Passivate = 10 * time.Hour
+			cfg.Fault = func(kind Kind, msg any) {
+				if _, is := msg.(*retire); is {
+					time.Sleep(10 * time.Minute)
+				}
+				c.note(kind, msg)
+			}
+		})
+		alice := enter(t, p, "alice")
+		alice.ask(CreateServer{"s", ""})
+		alice.ask(&Post{Server: "s", Channel: "general", Text: "x"})
+		alice.ask(DeleteServer{"s", ""})
+		time.Sleep(20 * time.Minute)
+		synctest.Wait()
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if n := c.live[KindServer]; n != 0 {
+			t.Errorf("%d servers stay in memory", n)
+		}
+		if there, err := vfs.Exists(files, "servers/s"); there || err != nil {
+			t.Errorf("the files of the server are there: %v, %v", there, err)
+		}
+	})
+}
