@@ -147,3 +147,30 @@ func TestAServerIsNotReadForLong(t *testing.T) {
 		}
 	})
 }
+
+// TestALargeServerIsNotSavedEachTime has a server in memory whose image alone is larger than the events
+// that may come between two snapshots. They wait until they are as large as the server.
+func TestALargeServerIsNotSavedEachTime(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var saves atomic.Int32
+		files := &vfstest.Faulty{FS: vfstest.NewMem(), FailAt: func(op vfstest.Op, name string) error {
+			if op == vfstest.OpCreate && strings.HasPrefix(name, "servers/s/") {
+				saves.Add(1)
+			}
+			return nil
+		}}
+		p := startNode(t, persistence.Config{FS: files}, nil)
+		alice := enter(t, p, "alice")
+		alice.ask(CreateServer{"s", ""})
+		image := strings.Repeat("x", mostReplayed)
+		for i, want := range []int32{1, 1, 2} { // the first one makes it large
+			if reply := alice.ask(SetServerImage{"s", image}); reply != (Done{}) {
+				t.Fatal(reply)
+			}
+			synctest.Wait()
+			if n := saves.Load(); n != want {
+				t.Errorf("after image %d there were %d snapshots, not %d", i+1, n, want)
+			}
+		}
+	})
+}
