@@ -29,7 +29,7 @@ type durable struct {
 	phase  phase
 
 	brokeAt    time.Time // when the phase became broken
-	lamented   time.Time // when the log last heard of that; zero once the stream could be read
+	toldBroken time.Time // when the log last heard of that; zero once the stream could be read
 	recoverRef uint64    // of the last Recover
 	epoch      uint64    // of this activation, from Recovered
 	seq        uint64    // of the last event that was decided
@@ -218,7 +218,7 @@ func (d *durable) restored(ctx actor.Context, m *persistence.Recovered) {
 		d.entity.abandoned(ctx)
 	}
 	if d.phase == ready {
-		d.lamented = time.Time{}
+		d.toldBroken = time.Time{}
 		d.settleUnsent(ctx)
 		d.entity.recovered(ctx)
 	}
@@ -235,8 +235,8 @@ func (d *durable) restored(ctx actor.Context, m *persistence.Recovered) {
 // unreadable tells that the stream cannot be read. On a dead disk none can, and each is tried
 // every second as long as somebody asks.
 func (d *durable) unreadable(ctx actor.Context, err error) {
-	if now := time.Now(); now.Sub(d.lamented) >= tellBroken {
-		d.lamented = now
+	if now := time.Now(); now.Sub(d.toldBroken) >= tellBroken {
+		d.toldBroken = now
 		d.node.log.Error("cannot recover", "actor", ctx.Self().Id, "stream", string(d.stream), "err", err)
 	}
 	d.node.record.Unreadable(ctx.Self(), d.kind, err)
