@@ -47,6 +47,9 @@ func TestPagesWithin(t *testing.T) {
 			t.Errorf("of %d open files %d are for pages, want %d", files, got, want)
 		}
 	}
+	if got := new(options).storage(nil).OpenPages; got == 0 || got != openPages() {
+		t.Errorf("the storage may keep %d open, not %d", got, openPages())
+	}
 }
 
 func TestConnectionsWithin(t *testing.T) {
