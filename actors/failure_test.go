@@ -189,20 +189,25 @@ func TestASubscriptionDoesNotOutliveTheMembership(t *testing.T) {
 	}
 }
 
-// TestAPasswordIsJudgedByTheServerItWasMeantFor lets a join be hashed while the
-// server is deleted and made again with another password.
-func TestAPasswordIsJudgedByTheServerItWasMeantFor(t *testing.T) {
-	p := startNode(t, persistence.Config{}, nil)
-	alice, bob := enter(t, p, "alice"), enter(t, p, "bob")
-	work := make(chan *hashWork, 8)
+// holdHashes takes the work of the passwords actor, which is done only once it is passed on.
+func holdHashes(t *testing.T, p *Provider) (work chan *hashWork, pass func(*hashWork)) {
+	work = make(chan *hashWork, 8)
 	root, passwords := p.node.system.Root, p.node.passwords
 	p.node.passwords = root.Spawn(actor.PropsFromFunc(func(ctx actor.Context) {
 		if w, ok := ctx.Message().(*hashWork); ok {
 			work <- w
 		}
 	}))
-	defer root.Stop(p.node.passwords)
-	pass := func(w *hashWork) { root.Send(passwords, w) }
+	t.Cleanup(func() { root.Stop(p.node.passwords) })
+	return work, func(w *hashWork) { root.Send(passwords, w) }
+}
+
+// TestAPasswordIsJudgedByTheServerItWasMeantFor lets a join be hashed while the
+// server is deleted and made again with another password.
+func TestAPasswordIsJudgedByTheServerItWasMeantFor(t *testing.T) {
+	p := startNode(t, persistence.Config{}, nil)
+	alice, bob := enter(t, p, "alice"), enter(t, p, "bob")
+	work, pass := holdHashes(t, p)
 	alice.send(CreateServer{"s", "old"})
 	pass(<-work)
 	alice.hear()
@@ -221,20 +226,44 @@ func TestAPasswordIsJudgedByTheServerItWasMeantFor(t *testing.T) {
 	}
 }
 
+// TestWhoHadAServerDoesNotDeleteTheNextOne lets a deletion and a join be compared while the server is
+// deleted, and for the deletion also made again, by another owner and with the same password.
+func TestWhoHadAServerDoesNotDeleteTheNextOne(t *testing.T) {
+	p := startNode(t, persistence.Config{}, nil)
+	alice, again, bob := enter(t, p, "alice"), enter(t, p, "alice"), enter(t, p, "bob")
+	work, pass := holdHashes(t, p)
+	alice.send(CreateServer{"s", "p"})
+	pass(<-work)
+	alice.hear()
+	alice.send(DeleteServer{"s", "p"})
+	deletion := <-work
+	bob.send(JoinServer{"s", "p"})
+	join := <-work
+	again.send(DeleteServer{"s", "p"})
+	pass(<-work)
+	again.hear()
+	pass(join)
+	if reply := bob.hear(); reply != (Refused{Code: NoSuchServer}) {
+		t.Errorf("join of a server that is deleted: %v", reply)
+	}
+	bob.send(CreateServer{"s", "p"})
+	pass(<-work)
+	bob.hear()
+	pass(deletion)
+	if reply := alice.hear(); reply != (Refused{Code: NotOwnerDelete}) {
+		t.Errorf("deletion by the former owner: %v", reply)
+	}
+	if reply := bob.ask(ServerChannels{"s"}); codeOf(reply) != "" {
+		t.Errorf("the next server: %v", reply)
+	}
+}
+
 // TestALoginIsJudgedByThePasswordOfNow lets a login be compared while the user
 // registers: the right password is not told to be wrong.
 func TestALoginIsJudgedByThePasswordOfNow(t *testing.T) {
 	p := startNode(t, persistence.Config{}, nil)
 	alice := enter(t, p, "alice")
-	work := make(chan *hashWork, 8)
-	root, passwords := p.node.system.Root, p.node.passwords
-	p.node.passwords = root.Spawn(actor.PropsFromFunc(func(ctx actor.Context) {
-		if w, ok := ctx.Message().(*hashWork); ok {
-			work <- w
-		}
-	}))
-	defer root.Stop(p.node.passwords)
-	pass := func(w *hashWork) { root.Send(passwords, w) }
+	work, pass := holdHashes(t, p)
 	early := &guest{t: t, out: &outbox{answers: make(chan any, 8), pushes: make(chan string, 8)}}
 	early.session = p.Connect(early.out, netip.Addr{})
 	early.send(Login{"bob", "p"})

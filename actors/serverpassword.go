@@ -7,7 +7,8 @@ import (
 )
 
 // This file is what a server does with its password. Creating, joining and deleting
-// it go through the hash workers, and are checked again when the hash is there. A
+// it go through the hash workers. If the server has another password when the hash is
+// there, because it was deleted or made again meanwhile, the command begins again. A
 // server without a password needs none of that. That this is faster is no secret:
 // anybody can find out by joining it.
 
@@ -41,7 +42,7 @@ func (s *server) onHashDone(ctx actor.Context, m *hashDone) {
 	case m.Refused != "":
 		s.refuse(ctx, h.command.(asked).from(), m.Refused)
 	case h.compare != "" && h.compare != s.guild.Password:
-		s.command(ctx, h.command) // begin again with the present password
+		s.command(ctx, h.command) // begin again with the present password, or find no server
 	default:
 		s.hashed(ctx, h.command, m)
 	}
@@ -77,10 +78,9 @@ func (s *server) finishCreate(ctx actor.Context, m *createServer, hash string) {
 // firstChannel is made with each server.
 const firstChannel = "general"
 
+// finishJoin goes on when the password was compared. The server is the one that was asked, see onHashDone.
 func (s *server) finishJoin(ctx actor.Context, m *joinServer, match bool) {
 	switch {
-	case !s.guild.Exists:
-		s.refuse(ctx, m.Caller, NoSuchServer)
 	case !match:
 		s.refuse(ctx, m.Caller, WrongServerPasswd)
 	case s.guild.isMember(m.User): // nothing changes, but the user's list may lag behind
@@ -91,12 +91,9 @@ func (s *server) finishJoin(ctx actor.Context, m *joinServer, match bool) {
 	}
 }
 
+// finishDelete is like finishJoin: onDelete has compared the owner, who never changes.
 func (s *server) finishDelete(ctx actor.Context, m *deleteServer, match bool) {
 	switch {
-	case !s.guild.Exists:
-		s.refuse(ctx, m.Caller, NoSuchServer)
-	case s.guild.Owner != m.User:
-		s.refuse(ctx, m.Caller, NotOwnerDelete)
 	case !match:
 		s.refuse(ctx, m.Caller, WrongServerPasswd)
 	case s.may(ctx, m.Caller, ""):

@@ -124,7 +124,7 @@ var places = map[handler]Place{
 	{"server", "deleteServer"}:         {"actors/server.go", 240, "(*server).onDelete"},
 	{"server", "getImage"}:             {"actors/server.go", 270, "(*server).onGetImage"},
 	{"server", "getMessages"}:          {"actors/serverchannels.go", 19, "(*server).forward"},
-	{"server", "hashDone"}:             {"actors/serverpassword.go", 33, "(*server).onHashDone"},
+	{"server", "hashDone"}:             {"actors/serverpassword.go", 34, "(*server).onHashDone"},
 	{"server", "joinServer"}:           {"actors/server.go", 219, "(*server).onJoin"},
 	{"server", "latestMessages"}:       {"actors/serverchannels.go", 19, "(*server).forward"},
 	{"server", "leaveServer"}:          {"actors/server.go", 231, "(*server).onLeave"},
