@@ -7,7 +7,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// secretNames are the names of values that no log may contain, in requests and answers.
+// secretNames are the names of the values that no log may contain, in requests and answers. All of
+// them are texts of a Request.
 var secretNames = map[string]bool{"passwd": true, "key": true, "serverpasswd": true, "newpasswd": true}
 
 // appendMasked appends a JSON object in which secrets are replaced by stars and long texts

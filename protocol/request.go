@@ -140,8 +140,8 @@ func AppendRequest(dst []byte, r *Request) []byte {
 // are cut.
 func AppendMasked(dst []byte, r *Request) []byte {
 	masked := *r
-	for _, secret := range []*Text{&masked.Passwd, &masked.Key, &masked.ServerPasswd, &masked.NewPasswd} {
-		if secret.Is == Given {
+	for name := range secretNames {
+		if secret := masked.text([]byte(name)); secret.Is == Given {
 			secret.Value = Mask
 		}
 	}
