@@ -242,17 +242,23 @@ func TestCaseVariantsSpoil(t *testing.T) {
 	}
 }
 
+// TestRequestThereAndBack writes and reads a request with all values that there are.
 func TestRequestThereAndBack(t *testing.T) {
 	r := Request{
 		ID: []byte("3"), Call: String("x"), Usernm: String("é\n"), Passwd: String("p"), Key: String(""), ServerName: String("s"),
 		ServerPasswd: String("sp"), Name: String("n"), Channel: String("c"), Msg: String("\"m\\"), Nonce: String("o"),
 		Img: String("i"), NewPasswd: String("np"), Begin: Int(1), End: Int(-2), Count: Int(3), Before: Int(math.MaxInt64),
 	}
+	for field, value := range reflect.ValueOf(r).Fields() {
+		if value.IsZero() && field.Name != "Bytes" && field.Name != "Spoiled" { // those are not on the wire
+			t.Errorf("give %s a value here too", field.Name)
+		}
+	}
 	text := AppendRequest(nil, &r)
 	got, err := newTestDecoder(t, bytes.NewReader(text)).Next()
 	r.Bytes = len(text)
 	if err != nil || !reflect.DeepEqual(*got, r) {
-		t.Errorf("%v\n%s\n%+v", err, text, got)
+		t.Errorf("%v; does valueNames have them all?\n%s\n%+v", err, text, got)
 	}
 	if got := string(AppendRequest(nil, &Request{})); got != "{}" {
 		t.Error(got)
