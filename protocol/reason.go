@@ -89,18 +89,3 @@ func CodeOf(reason string) string {
 	}
 	return ""
 }
-
-// calls are the names of all calls, so that decoding one allocates no string.
-var calls = func() map[string]string {
-	known := map[string]string{}
-	for _, name := range []string{
-		"register", "login", "logout", "changepasswd",
-		"createserver", "joinserver", "leaveserver", "deleteserver", "getserverchannels", "getservermembers",
-		"setserverimage", "getserverimage", "createchannel", "deletechannel",
-		"message", "getmessages", "getlatestmessages", "gettotalmessages",
-		"subscribe", "unsubscribe", "getjoinedservers", "getprovidername", "ping",
-	} {
-		known[name] = name
-	}
-	return known
-}()

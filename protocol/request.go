@@ -69,6 +69,21 @@ var valueNames = [...]string{
 	"msg", "nonce", "img", "newpasswd", "begin", "end", "count", "before",
 }
 
+// calls are the names of all calls, so that decoding one allocates no string.
+var calls = func() map[string]string {
+	known := map[string]string{}
+	for _, name := range []string{
+		"register", "login", "logout", "changepasswd",
+		"createserver", "joinserver", "leaveserver", "deleteserver", "getserverchannels", "getservermembers",
+		"setserverimage", "getserverimage", "createchannel", "deletechannel",
+		"message", "getmessages", "getlatestmessages", "gettotalmessages",
+		"subscribe", "unsubscribe", "getjoinedservers", "getprovidername", "ping",
+	} {
+		known[name] = name
+	}
+	return known
+}()
+
 // text returns the string value of that name, or nil.
 func (r *Request) text(name []byte) *Text {
 	switch string(name) {
