@@ -39,7 +39,7 @@ func TestTheExamplesOfTheManual(t *testing.T) {
 	}
 	for call := range calls {
 		if !shown[call] {
-			t.Errorf("no example for %s", call)
+			t.Errorf("docs/protocol.md has no example of %s", call)
 		}
 	}
 }

@@ -346,7 +346,7 @@ func dryRun(t *testing.T) (found []handled, counts map[handled]int) {
 	defer s.mu.Unlock()
 	for is := range wanted {
 		if s.seen[is] == 0 {
-			t.Errorf("%v is handled, and never happened", is)
+			t.Errorf("%v is handled, and never happened: let the conversation cause it (conversation_test.go)", is)
 		}
 	}
 	for is := range s.seen {

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"unsafe"
 
 	"elemental/actors"
 	"elemental/protocol"
@@ -184,7 +185,7 @@ func TestEveryCodeHasAReason(t *testing.T) {
 		if text, ok := n.(*ast.BasicLit); ok && text.Kind == token.STRING {
 			code, err := strconv.Unquote(text.Value)
 			if err != nil || protocol.Reason(code, 0) == code {
-				t.Errorf("no reason for %s", text.Value)
+				t.Errorf("no reason for %s in protocol/reason.go", text.Value)
 			}
 			found++
 		}
@@ -192,5 +193,16 @@ func TestEveryCodeHasAReason(t *testing.T) {
 	})
 	if found < 40 {
 		t.Errorf("only %d codes found", found)
+	}
+}
+
+// TestEveryCallHasItsNameOnce: decoding a request makes no new string of the name of its call.
+func TestEveryCallHasItsNameOnce(t *testing.T) {
+	for name := range calls {
+		text := `{"call":"` + name + `"}`
+		one, other := decode(t, text).Call.Value, decode(t, text).Call.Value
+		if unsafe.StringData(one) != unsafe.StringData(other) {
+			t.Errorf("%s is missing in the calls of protocol/request.go", name)
+		}
 	}
 }

@@ -2,7 +2,10 @@ package main
 
 import (
 	"maps"
+	"slices"
 	"testing"
+
+	"elemental/transport"
 )
 
 // calls is every call with values of the right types, all required.
@@ -34,6 +37,17 @@ var calls = []struct {
 	{"getserverimage", map[string]any{"servername": "gophers"}, false},
 	{"subscribe", map[string]any{"servername": "gophers"}, false},
 	{"unsubscribe", map[string]any{"servername": "gophers"}, false},
+}
+
+func TestEveryCallIsTried(t *testing.T) {
+	var tried []string
+	for _, call := range calls {
+		tried = append(tried, call.name)
+	}
+	slices.Sort(tried)
+	if all := transport.Calls(); !slices.Equal(tried, all) {
+		t.Errorf("calls has\n%v\nand there are\n%v", tried, all)
+	}
 }
 
 // pairsOf turns values into request's pairs.
