@@ -16,8 +16,8 @@ import (
 // survive a restart. The newest messages are in memory; older ones are read from
 // pages on disk.
 
-// The commands. They come from sessions; the server checks and forwards them. The
-// comment behind each names the reply.
+// The commands. Unless they say otherwise, they come from sessions; the server checks and
+// forwards them. The comment behind each names the reply.
 type (
 	post struct { // Posted
 		Caller

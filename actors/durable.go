@@ -36,7 +36,7 @@ type durable struct {
 	committed  uint64    // of the last event that is on disk
 	saved      uint64    // of the last snapshot that is on disk
 	saving     uint64    // of the snapshot that is on its way, 0 for none
-	unsaved    int       // bytes of the events that the last snapshot does not have; posts are not counted
+	unsaved    int       // bytes of the events that the last snapshot does not have; channels do not use it, see saveWhenLarge
 
 	weight    int64 // as counted in the node's residency
 	uncounted bool  // not counted there any more

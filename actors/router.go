@@ -47,8 +47,9 @@ type (
 		asker   Caller // a field, not embedded as in an asked: even after a crash the reply is Done
 	}
 	// attach subscribes a session, if User is logged in on it, has asked for that since the
-	// login, and has not unsubscribed since. It comes from the server, as revoke does, so that neither overtakes the
-	// other. A subscription to a channel begins later, when the channel sends begin.
+	// login, and has not unsubscribed since. It comes from the server, as revoke does, so that
+	// neither overtakes the other. A subscription to a channel begins later, when the channel
+	// sends begin.
 	attach struct {
 		Session uint64
 		User    string

@@ -12,8 +12,8 @@ import (
 // restart except password hashing under way. A restart stops the channels, which start
 // again when somebody needs them.
 
-// The commands, all from sessions. The comment behind each names the reply, which goes out
-// once what it says is on disk.
+// The commands, from sessions unless they say otherwise. The comment behind each names the
+// reply, which goes out once what it says is on disk.
 type (
 	createServer struct { // Done, once the owner's list names it too
 		Caller
@@ -101,8 +101,8 @@ type server struct {
 	closing    map[Caller]int           // how many members a deleteServer still waits for; not saved
 	tick       ticker                   // not saved
 	endsUnsaid bool                     // a crash or a refusal may have swallowed ends of subscriptions; not saved
-	buried     uint64                   // sequence of the last tombstone handed over or read; not saved
 	repeat     []revoke                 // those ends, found in the replay, to be said again; not saved
+	buried     uint64                   // sequence of the last tombstone handed over or read; not saved
 }
 
 // makeServer returns the function that makes a server's actor, at its start and at each restart.
