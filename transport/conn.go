@@ -289,19 +289,14 @@ func (c *conn) readSocket(p []byte) (int, error) {
 
 // cut stops the reader, for good.
 func (c *conn) cut(why uint32) {
-	if c.end.CompareAndSwap(endNone, why) {
-		c.told.Store(c.shared.now.Load())
-		c.interrupt(time.Unix(1, 0))
-		c.rouse()
+	if !c.end.CompareAndSwap(endNone, why) {
+		return
 	}
-}
-
-// interrupt ends reading at a time. It can only fail on a closed socket, where reading has
-// ended anyway.
-func (c *conn) interrupt(at time.Time) {
-	if err := c.socket.SetReadDeadline(at); err != nil {
+	c.told.Store(c.shared.now.Load())
+	if err := c.socket.SetReadDeadline(time.Unix(1, 0)); err != nil { // it is closed: reading has ended anyway
 		c.shared.log.Debug("deadline of a connection", "error", err)
 	}
+	c.rouse()
 }
 
 // linger ends our side of the connection and lets the client read the last answer. Closing a
