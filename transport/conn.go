@@ -75,7 +75,7 @@ const (
 func newConn(shared *Listener, socket stream) *conn {
 	c := &conn{shared: shared, socket: socket, from: remote(socket), log: shared.requestLog, opened: shared.now.Load()}
 	c.out.changed.L = &c.out.mu
-	c.look()
+	c.seen = newSeen(c)
 	c.values.imageBytes = shared.cfg.ImageBytes
 	if c.log != nil {
 		c.name = socket.RemoteAddr().String()

@@ -65,12 +65,14 @@ type seen struct {
 	resumed  sync.Cond // whoever writes a stalled connection waits for it; uses the outbox's mutex
 }
 
-// look begins to record.
-func (c *conn) look() {
-	if c.shared.cfg.Inspect {
-		c.seen = &seen{from: c.socket.RemoteAddr().String(), since: time.Now()}
-		c.seen.resumed.L = &c.out.mu
+// newSeen begins to record, with Config.Inspect.
+func newSeen(c *conn) *seen {
+	if !c.shared.cfg.Inspect {
+		return nil
 	}
+	s := &seen{from: c.socket.RemoteAddr().String(), since: time.Now()}
+	s.resumed.L = &c.out.mu
+	return s
 }
 
 // began notes the session of a connection.
