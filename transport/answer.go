@@ -97,59 +97,6 @@ func wireMessage(m *actors.Message, index int64) protocol.Message {
 	return protocol.Message{Text: m.Text, Author: m.Author, Timestamp: m.Timestamp, Index: index}
 }
 
-// weight is how much a request may cost other connections.
-type weight int
-
-const (
-	light weight = iota
-	aPost        // posts to a channel travel together
-	aSubscription
-	aPage // its answer may be as large as a few messages; a connection has one such request under way at a time
-	heavy // its answer may be large; likewise, and it counts as much as heavyPages of aPage
-)
-
-// pageMessages is how many messages count as a few.
-const pageMessages = 20
-
-func (l *Listener) weightOf(command any) weight {
-	switch c := command.(type) {
-	case actors.GetMessages:
-		return weightOfMessages(c.End - c.Begin)
-	case actors.LatestMessages:
-		return weightOfMessages(c.Count)
-	case actors.ProviderName:
-		if l.icon {
-			return aPage
-		}
-	case actors.GetServerImage,
-		actors.JoinedServers, actors.ServerChannels, actors.ServerMembers:
-		return heavy
-	case *actors.Post:
-		return aPost
-	case actors.Subscribe:
-		return aSubscription
-	}
-	return light
-}
-
-func weightOfMessages(count int64) weight {
-	if count <= pageMessages {
-		return aPage
-	}
-	return heavy
-}
-
-// pages is how many of the turns for large answers such a request takes.
-func (w weight) pages() int {
-	switch w {
-	case aPage:
-		return 1
-	case heavy:
-		return heavyPages
-	}
-	return 0
-}
-
 // Encoder makes the bytes of events in one text encoding, for all connections. It implements
 // actors.Encoder.
 type Encoder struct{ codec *protocol.Codec }
