@@ -20,7 +20,7 @@ const (
 	journalFormat  = "elemental-journal"
 	journalVersion = 1
 
-	batchBytes     = 4 << 20  // most bytes in one write, except for a single bigger event
+	batchBytes     = 4 << 20  // with so many bytes a batch takes no more events
 	maxEventBytes  = 64 << 20 // most bytes of one event's data
 	maxStreamBytes = 4096     // most bytes of a stream's name
 )
