@@ -79,14 +79,14 @@ func TestAConnectionKeepsNoOtherInMemory(t *testing.T) {
 func TestAPollerWritesWhatIsDueOnAnothersConnections(t *testing.T) {
 	l := &Listener{}
 	for range 4 {
-		l.pollers = append(l.pollers, &poller{all: l.write, flusher: newFlusher()})
+		l.pollers = append(l.pollers, &poller{write: l.write, flusher: newFlusher()})
 	}
 	for _, p := range l.pollers {
 		for how := range classes {
 			p.flusher.hand(&conn{}, how)
 		}
 	}
-	for l.pollers[0].all(false) {
+	for l.pollers[0].write(false) {
 		t.Log("more")
 	}
 	for i, p := range l.pollers {

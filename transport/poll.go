@@ -76,7 +76,7 @@ func (c *conn) rouse() {
 
 // poller reads many connections, in one goroutine.
 type poller struct {
-	all func(busy bool) bool // Listener.write, since actors' turns also fill the outboxes of other pollers' connections
+	write func(busy bool) bool // Listener.write, since actors' turns also fill the outboxes of other pollers' connections
 
 	set     pollSet
 	flusher *flusher
@@ -120,8 +120,8 @@ func (p *poller) run() {
 		if p.flusher.crowded() {
 			turns.Call()
 		}
-		more = p.all(due) || due || more
-		more = more || !turns.End() || p.all(false)
+		more = p.write(due) || due || more
+		more = more || !turns.End() || p.write(false)
 	}
 	if turns := p.flusher.given.Load(); turns != nil {
 		turns.Leave()
@@ -230,7 +230,7 @@ func (l *Listener) startPollers() {
 		if p == nil {
 			break
 		}
-		p.all = l.write
+		p.write = l.write
 		l.pollers = append(l.pollers, p)
 	}
 	for _, p := range l.pollers {

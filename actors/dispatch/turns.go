@@ -21,7 +21,8 @@ type Turns struct {
 // Turns makes the Turns of a maker.
 //
 // write writes some of what actors have said to the outside, and reports whether there is
-// more. Whoever gives turns calls it, on any goroutine, until Stop. busy means that turns
+// more. It is the same one for all makers. Whoever gives turns calls it, on any goroutine,
+// until Stop. busy means that turns
 // are due, so more may still be said to the same receivers.
 //
 // call is called after End when turns are due again: the goroutine must come soon and Begin.
