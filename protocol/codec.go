@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -180,6 +181,41 @@ func (c *Codec) reader(wire io.Reader) io.Reader {
 		return wire
 	}
 	return &transcoder{wire: wire, to: c.enc.NewDecoder()}
+}
+
+// requestReader is as reader, but fails with ErrMalformed at what is no character of the
+// encoding. What came before it is read.
+func (c *Codec) requestReader(wire io.Reader) io.Reader {
+	if c.enc == nil {
+		return wire // the JSON decoder refuses what is not UTF-8
+	}
+	replacement, _ := (&encoding.Encoder{Transformer: c.encoder()}).String("\uFFFD") // "" in most encodings
+	return &transcoder{wire: wire, to: strict{c.enc.NewDecoder(), replacement}}
+}
+
+// strict decodes the characters one by one. A decoder writes U+FFFD for what is none, which
+// can be told from a U+FFFD of the text only by what it was made from.
+type strict struct {
+	transform.Transformer
+	replacement string // U+FFFD in the encoding
+}
+
+// Transform returns ErrMalformed when src begins with what is no character.
+func (s strict) Transform(dst, src []byte, atEOF bool) (out, used int, err error) {
+	for end := 1; end <= len(src); end++ {
+		d, n, err := s.Transformer.Transform(dst[out:], src[used:end], atEOF && end == len(src))
+		if n == 0 && err == transform.ErrShortSrc && end < len(src) {
+			continue // a character of more bytes
+		}
+		if bytes.HasPrefix(dst[out:out+d], []byte("\uFFFD")) && string(src[used:used+n]) != s.replacement {
+			return out, used, ErrMalformed
+		}
+		if out, used = out+d, used+n; err != nil {
+			return out, used, err
+		}
+		end = used
+	}
+	return out, used, nil
 }
 
 // transcoder decodes what it reads. It uses little memory, since idle connections have one too.

@@ -52,7 +52,7 @@ type Decoder struct {
 // NewDecoder returns a decoder for the requests that come from wire.
 func NewDecoder(wire io.Reader, cfg DecoderConfig) *Decoder {
 	d := &Decoder{depth: cfg.Depth}
-	d.in = source{wire: cfg.Codec.reader(wire), ask: cfg.Limit, begun: cfg.Begun}
+	d.in = source{wire: cfg.Codec.requestReader(wire), ask: cfg.Limit, begun: cfg.Begun}
 	return d
 }
 

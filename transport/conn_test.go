@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"elemental/actors"
+	"elemental/protocol"
 )
 
 const loginCall = `{"call":"login","usernm":"alice","passwd":"secret"}`
@@ -292,6 +293,36 @@ func TestManyConnectionsAtOnce(t *testing.T) {
 		})
 	}
 	all.Wait()
+}
+
+// In every encoding text is strict: what is no character would otherwise become U+FFFD, and
+// names and passwords that differ the same.
+func TestWhatIsNoCharacterIsMalformed(t *testing.T) {
+	const before, ping, name, end = `{"call":"ping","id":1}`, `{"call":"ping","x":"`, "a\uFFFDb", `"}`
+	for encoding, bad := range map[string]string{
+		"utf-8": "\xff", "cp1252": "\x81", "shift_jis": "\xff", "gbk": "\xff", "gb18030": "\xff", "big5": "\xff", "euc-kr": "\xff",
+		"utf-16": "\x00\xd8", "utf-16-be": "\xdc\x00", "utf-32": "\x00\x00\x11\x00",
+	} {
+		cfg := testConfig()
+		cfg.Encoding = encoding
+		_, l := startStation(t, cfg, agreeable)
+		c := dial(t, l)
+		wire := func(text string) string {
+			codec, err := protocol.FindCodec(encoding)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return string(codec.Finish([]byte(text), 0))
+		}
+		answer := wire(`{"resp":true,"id":1}` + "\n")
+		c.send(wire(before+ping+name+end+before+ping) + bad + wire(end+before))
+		c.closeWrite()
+		got, err := io.ReadAll(c.in)
+		want := answer + wire(yes+"\n") + answer + wire(malformed+"\n")
+		if mark := map[string]string{"utf-16": "\xff\xfe", "utf-32": "\xff\xfe\x00\x00"}[encoding]; err != nil || string(got) != mark+want {
+			t.Errorf("%s: got %q, %v, want %q", encoding, got, err, want)
+		}
+	}
 }
 
 func TestUTF16BothWays(t *testing.T) {
