@@ -213,7 +213,8 @@ func (f *fanout) turn() {
 }
 
 // skip gives up the pushes of a turn that has crashed: clients notice the gap by the next
-// message's index. If the delivery was at its end, it is returned, to be concluded.
+// message's index. If the delivery was at its end, it is returned, to be concluded: in its lane
+// it would be concluded again at each turn, however often that crashes.
 func (f *fanout) skip() (ended *delivery) {
 	if len(f.turns) == 0 {
 		return nil

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"elemental/actors"
+	"elemental/actors/telemetry"
 	"elemental/transport/housetest"
 )
 
@@ -137,4 +138,23 @@ func TestACrashOverAMessageThatNobodyHears(t *testing.T) {
 		t.Error("there was no crash")
 	}
 	alice.Yes(`{"call":"message","servername":"s","channel":"general","msg":"third"}`)
+}
+
+// TestACrashAtTheEndOfAFanOutIsNotRepeated has somebody follow a post who panics when it has been handed
+// to all. That is tried once more, and given up: the router does not crash forever.
+func TestACrashAtTheEndOfAFanOutIsNotRepeated(t *testing.T) {
+	h, alice, _ := hall(t, housetest.Settings{Actor: func(cfg *actors.Config) { cfg.Deadline = 200 * time.Millisecond }})
+	var crashes atomic.Int32
+	stop := h.Provider.Follow(telemetry.Filter{Call: "message"}, func(hop telemetry.Hop) {
+		if hop.Where == "router" {
+			crashes.Add(1)
+			panic("injected")
+		}
+	})
+	defer stop()
+	answer := alice.Ask(`{"call":"message","servername":"s","channel":"general","msg":"m"}`)
+	if answer["code"] != "outcome_unknown" || crashes.Load() != 2 {
+		t.Errorf("%v after %d crashes", answer, crashes.Load())
+	}
+	alice.Yes(`{"call":"message","servername":"s","channel":"general","msg":"m"}`)
 }
