@@ -22,8 +22,7 @@ type Turns struct {
 //
 // write writes some of what actors have said to the outside, and reports whether there is
 // more. It is the same one for all makers. Whoever gives turns calls it, on any goroutine,
-// until Stop. busy means that turns
-// are due, so more may still be said to the same receivers.
+// until Stop. busy means that turns are due, so more may still be said to the same receivers.
 //
 // call is called after End when turns are due again: the goroutine must come soon and Begin.
 // It is called on any goroutine, with locks of the scheduler held, so it must not wait nor
