@@ -9,6 +9,7 @@ import (
 	"os"
 	"reflect"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/alecthomas/kong"
 	"github.com/goccy/go-yaml/ast"
@@ -49,6 +50,9 @@ func readConfig(path string) ([]fileValue, error) {
 	if err != nil {
 		return nil, fmt.Errorf("config file: %w", err)
 	}
+	if err := checkUTF8(text); err != nil {
+		return nil, fmt.Errorf("config file %s%w", path, err)
+	}
 	file, err := parser.ParseBytes(bytes.TrimPrefix(text, []byte("\ufeff")), 0) // the mark that some editors put first
 	if err != nil {
 		return nil, fmt.Errorf("config file %s: %s", path, firstLine(err.Error()))
@@ -65,6 +69,16 @@ func readConfig(path string) ([]fileValue, error) {
 		values = append(values, found...)
 	}
 	return values, nil
+}
+
+// checkUTF8 refuses a text with other bytes, by line. The YAML parser would put U+FFFD in their place.
+func checkUTF8(text []byte) error {
+	for n, line := range bytes.Split(text, []byte("\n")) {
+		if !utf8.Valid(line) {
+			return fmt.Errorf(":%d: it is not UTF-8", n+1)
+		}
+	}
+	return nil
 }
 
 func documentValues(body ast.Node) ([]fileValue, error) {

@@ -179,6 +179,10 @@ func TestBadOptions(t *testing.T) {
 		{config: "port: \"1\n", mention: []string{"elemental.yaml"}},
 		{config: `{"port": 1, "Host": "x"}`, mention: []string{"elemental.yaml:1", "Host"}},
 		{config: "config: other.yaml\n", mention: []string{"elemental.yaml:1", "config"}},
+		{args: "--providername caf\xe9", mention: []string{"--providername", "UTF-8"}},
+		{args: "--config caf\xe9", mention: []string{"--config", "UTF-8"}},
+		{config: "port: 0\nprovidername: caf\xe9\n", mention: []string{"elemental.yaml:2", "UTF-8"}},
+		{config: "\xff\xfep\x00o\x00r\x00t\x00", mention: []string{"elemental.yaml:1", "UTF-8"}},
 		{config: "\ufeffport: many\n", mention: []string{"elemental.yaml:1: port", "many"}},
 	} {
 		args := strings.Fields(row.args)
@@ -201,6 +205,7 @@ func TestBadVariables(t *testing.T) {
 		"ELEMENTAL_PORT=many":     {"--port", "ELEMENTAL_PORT="},
 		"ELEMENTAL_CONFIG=":       {"ELEMENTAL_CONFIG", "empty"},
 		"ELEMENTAL_LOGFORMAT=xml": {"--logformat", "ELEMENTAL_LOGFORMAT=", "text, json"},
+		"ELEMENTAL_TLSCERT=\xe9":  {"--tlscert", "ELEMENTAL_TLSCERT=", "UTF-8"},
 		"ELEMENTAL_LOGLEVEL=loud": {"--loglevel", "ELEMENTAL_LOGLEVEL=", "debug, info, warn, error"},
 	} {
 		t.Run(variable, func(t *testing.T) {
@@ -382,4 +387,10 @@ func TestLogForms(t *testing.T) {
 	if text := strings.TrimSpace(quiet.Stderr.Text()); text != "" {
 		t.Errorf("logged below the level: %s", text)
 	}
+}
+
+// TestFolderWhoseNameIsNotText is refused. With its bytes exchanged, the name would be that of another folder.
+func TestFolderWhoseNameIsNotText(t *testing.T) {
+	root := t.TempDir()
+	startRefused(t, 2, []string{"--storagepath", `caf\xe9`, "UTF-8"}, root, on(filepath.Join(root, "caf\xe9"))...)
 }

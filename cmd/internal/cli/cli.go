@@ -16,7 +16,7 @@ import (
 // New returns the parser of a program's command line. It fills the struct that options points
 // to. On the command line an option has its field's name in lower case; in the environment it
 // has the program's name, an underscore and the field's name, in upper case. Numbers are
-// decimal. --help ends the program.
+// decimal, and texts are UTF-8. --help ends the program.
 func New(program, description string, options any, groups []kong.Group, more ...kong.Option) (*kong.Kong, error) {
 	return kong.New(options, append([]kong.Option{
 		kong.Name(program),
@@ -24,6 +24,7 @@ func New(program, description string, options any, groups []kong.Group, more ...
 		kong.FlagNamer(strings.ToLower),
 		kong.DefaultEnvars(strings.TrimSuffix(variables(program), "_")),
 		kong.KindMapper(reflect.Int, kong.MapperFunc(wholeNumber)),
+		kong.KindMapper(reflect.String, kong.MapperFunc(plainText)),
 		kong.ExplicitGroups(groups),
 		kong.ValueFormatter(func(value *kong.Value) string { return value.Help }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110, NoExpandSubcommands: true}),

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/alecthomas/kong"
 )
@@ -23,6 +24,21 @@ func wholeNumber(ctx *kong.DecodeContext, target reflect.Value) error {
 		return fmt.Errorf("%q is no whole number such as 10", text)
 	}
 	target.SetInt(int64(number))
+	return nil
+}
+
+// plainText reads a text, which has to be UTF-8. kong would put U+FFFD in place of other bytes, and
+// so name another folder than the one that is meant.
+func plainText(ctx *kong.DecodeContext, target reflect.Value) error {
+	token, err := ctx.Scan.PopValue("string")
+	if err != nil {
+		return err
+	}
+	text := fmt.Sprint(token.Value)
+	if !utf8.ValidString(text) {
+		return fmt.Errorf("%q is not UTF-8", text)
+	}
+	target.SetString(text)
 	return nil
 }
 
