@@ -15,11 +15,12 @@ import (
 	"elemental/cmd/internal/cli"
 )
 
-// The exit codes.
+// The exit codes. 2 is that of the Go runtime after a crash, so a mistake has another one: what
+// restarts the provider has to tell them apart.
 const (
 	exitOK      = 0
-	exitTrouble = 1 // could not start, or could not stop cleanly
-	exitUsage   = 2 // a mistake in the options or the config file
+	exitTrouble = 1  // could not start, or could not stop cleanly
+	exitUsage   = 64 // a mistake in the options or the config file: EX_USAGE of sysexits(3)
 )
 
 func main() {

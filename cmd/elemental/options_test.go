@@ -192,7 +192,7 @@ func TestBadOptions(t *testing.T) {
 		}
 		t.Run(row.args+row.config, func(t *testing.T) {
 			root := t.TempDir()
-			startRefused(t, 2, row.mention, root, append(args, "--storagepath", filepath.Join(root, "data"))...)
+			startRefused(t, exitUsage, row.mention, root, append(args, "--storagepath", filepath.Join(root, "data"))...)
 		})
 	}
 }
@@ -211,12 +211,12 @@ func TestBadVariables(t *testing.T) {
 		t.Run(variable, func(t *testing.T) {
 			p := unstarted(t, "")
 			p.Env = []string{variable}
-			refuses(t, p, 2, mention, t.TempDir())
+			refuses(t, p, exitUsage, mention, t.TempDir())
 		})
 	}
 	p := unstarted(t, "")
 	p.Env = []string{"ELEMENTAL_PORT=6000"}
-	refuses(t, p, 2, []string{"--port: 65536"}, t.TempDir(), "--port", "65536")
+	refuses(t, p, exitUsage, []string{"--port: 65536"}, t.TempDir(), "--port", "65536")
 	if strings.Contains(p.Stderr.Text(), "ELEMENTAL") {
 		t.Errorf("the variable is blamed for the flag's value: %s", p.Stderr.Text())
 	}
@@ -225,7 +225,7 @@ func TestBadVariables(t *testing.T) {
 // TestEmptyNames of files and folders are told as such.
 func TestEmptyNames(t *testing.T) {
 	for _, option := range []string{"--config", "--storagepath"} {
-		startRefused(t, 2, []string{option, "empty"}, t.TempDir(), option, "")
+		startRefused(t, exitUsage, []string{option, "empty"}, t.TempDir(), option, "")
 	}
 }
 
@@ -392,5 +392,5 @@ func TestLogForms(t *testing.T) {
 // TestFolderWhoseNameIsNotText is refused. With its bytes exchanged, the name would be that of another folder.
 func TestFolderWhoseNameIsNotText(t *testing.T) {
 	root := t.TempDir()
-	startRefused(t, 2, []string{"--storagepath", `caf\xe9`, "UTF-8"}, root, on(filepath.Join(root, "caf\xe9"))...)
+	startRefused(t, exitUsage, []string{"--storagepath", `caf\xe9`, "UTF-8"}, root, on(filepath.Join(root, "caf\xe9"))...)
 }

@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"elemental/cmd/elemental/providertest"
 )
 
 // TestStopUnderLoad stops the provider while clients post: it ends without waiting for any
@@ -160,5 +162,25 @@ func TestStopIsGivenUp(t *testing.T) {
 	p.Start()
 	if got := p.history("alice", "gophers", "general"); len(got) != 100 {
 		t.Errorf("%d messages stand after a stop that was given up", len(got))
+	}
+}
+
+// TestACrashIsNoMistake: who starts the provider again unless its options are wrong, as the unit in
+// the manual has systemd do it, starts it again after a crash.
+func TestACrashIsNoMistake(t *testing.T) {
+	p := startProvider(t)
+	p.Signal(syscall.SIGABRT) // the Go runtime ends it as it does after a panic or without memory
+	if code := p.Wait(); code == 0 || code == exitUsage {
+		t.Errorf("a crash has the exit code %d, a mistake in the options %d", code, exitUsage)
+	}
+	p.Stderr = providertest.NewLines() // it is no clean log, and is not held against the program
+	manual, err := os.ReadFile("../../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{fmt.Sprintf("RestartPreventExitStatus=%d\n", exitUsage), fmt.Sprintf("\n| %d | a mistake in the options", exitUsage)} {
+		if !strings.Contains(string(manual), line) {
+			t.Errorf("the manual does not say %q", line)
+		}
 	}
 }
