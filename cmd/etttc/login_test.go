@@ -171,18 +171,20 @@ func (h *house) checkFolder(folder string) {
 	}
 }
 
-// Ctrl-C during a question for a password leaves the terminal with its echo.
+// Ctrl-C or Ctrl-\ during a question for a password leaves the terminal with its echo.
 func TestInterruptedQuestion(t *testing.T) {
 	h := newHouse(t)
-	term := h.startTerminal(h.p.Addr, "--plain", "--user", "alice")
-	term.answer("password: ", "wrong")
-	term.waitOut("login failed, password is incorrect")
-	term.question("password: ")
-	term.press("\x03")
-	if code := term.code(); code != 130 {
-		t.Errorf("exit code %d", code)
+	for key, code := range map[string]int{"\x03": 130, "\x1c": 131} {
+		term := h.startTerminal(h.p.Addr, "--plain", "--user", "alice")
+		term.answer("password: ", "wrong")
+		term.waitOut("login failed, password is incorrect")
+		term.question("password: ")
+		term.press(key)
+		if got := term.code(); got != code {
+			t.Errorf("exit code %d after %q", got, key)
+		}
+		term.checkCooked()
 	}
-	term.checkCooked()
 }
 
 // The answer to a question for a password is hidden also after Ctrl-Z: the shell has given the

@@ -173,7 +173,7 @@ func (h *house) finish(cmd *exec.Cmd) result {
 	var out, err bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &err
 	h.must(cmd.Start())
-	timer := time.AfterFunc(patience, func() { _ = cmd.Process.Signal(syscall.SIGQUIT) })
+	timer := time.AfterFunc(patience, func() { _ = cmd.Process.Signal(syscall.SIGABRT) })
 	defer timer.Stop()
 	_ = cmd.Wait() // its result is in ProcessState
 	r := result{out.String(), err.String(), cmd.ProcessState.ExitCode()}
@@ -271,7 +271,7 @@ func (r *running) code() int {
 	select {
 	case <-r.exited:
 	case <-time.After(patience):
-		_ = r.cmd.Process.Signal(syscall.SIGQUIT) // this makes it print where it hangs
+		_ = r.cmd.Process.Signal(syscall.SIGABRT) // this makes it print where it hangs
 		<-r.exited
 		r.h.t.Fatalf("the program has not ended:\n%s", r.err.Text())
 	}

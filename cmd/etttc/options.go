@@ -54,7 +54,7 @@ var groups = []kong.Group{
 const description = "The terminal client of an elemental provider.\n\n" +
 	"Each option is also an environment variable (ETTTC_USER). Host and user of the last login at a terminal are remembered, the password never is.\n\n" +
 	"Exit codes: 0 fine; 1 trouble, the provider cannot be reached or was lost; 2 a mistake in the options; 3 the login was refused; " +
-	"4 a post or command was refused; 130 ended by Ctrl-C, 143 by SIGTERM, 129 by the end of the terminal, 141 since nobody reads the output any more.\n\n" +
+	"4 a post or command was refused; 130 ended by Ctrl-C, 131 by Ctrl-\\, 143 by SIGTERM, 129 by the end of the terminal, 141 since nobody reads the output any more.\n\n" +
 	"Example: echo hello | etttc --plain --user alice --passwordfile secret --server demo --channel general"
 
 // parseOptions reads the command line and the environment. The error is a mistake of the user, in

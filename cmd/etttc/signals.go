@@ -28,15 +28,15 @@ func (e *signalError) code() int {
 // shows the cursor, and turns off the mouse and bracketed paste.
 const leaveScreen = "\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?2004l\x1b[?1049l\x1b[?25h"
 
-// endBySignal returns a context that ends at the first SIGINT, SIGTERM or SIGHUP (the terminal
-// was closed). A second signal ends the program at once. In both cases the terminal gets back the
+// endBySignal returns a context that ends at the first SIGINT, SIGTERM, SIGQUIT (Ctrl-\) or SIGHUP
+// (the terminal was closed). A second signal ends the program at once. In both cases the terminal gets back the
 // state it had at the start, with its echo, even if the program was asking for a password. stop
 // ends this handling and restores the terminal too.
 func endBySignal(fullScreen bool) (ctx context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	restore := terminalState(os.Stdin)
 	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGQUIT)
 	if !signal.Ignored(syscall.SIGHUP) { // under nohup the program goes on
 		signal.Notify(signals, syscall.SIGHUP)
 	}
