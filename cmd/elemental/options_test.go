@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -393,4 +394,19 @@ func TestLogForms(t *testing.T) {
 func TestFolderWhoseNameIsNotText(t *testing.T) {
 	root := t.TempDir()
 	startRefused(t, exitUsage, []string{"--storagepath", `caf\xe9`, "UTF-8"}, root, on(filepath.Join(root, "caf\xe9"))...)
+}
+
+// TestHostInBrackets is taken too: --admin, clients and the start line have it in brackets.
+func TestHostInBrackets(t *testing.T) {
+	if probe, err := net.Listen("tcp", "[::1]:0"); err != nil {
+		t.Skip("there is no IPv6 here: ", err)
+	} else if err := probe.Close(); err != nil {
+		t.Fatal(err)
+	}
+	p := startProvider(t, "--host", "[::1]")
+	if !strings.HasPrefix(p.Addr, "[::1]:") {
+		t.Errorf("it listens at %s", p.Addr)
+	}
+	p.dial().must("getprovidername")
+	p.Stop()
 }

@@ -97,7 +97,7 @@ func besides(log *slog.Logger) func(actors.Argon2id) actors.Hasher {
 
 func (o *options) wire(console io.Writer) transport.Config {
 	cfg := transport.Config{
-		Host:              o.Host,
+		Host:              strings.Trim(o.Host, "[]"), // as people write IPv6 addresses elsewhere
 		Port:              o.Port,
 		Encoding:          o.Encoding,
 		CertFile:          o.TLSCert,
