@@ -251,7 +251,7 @@ func TestSourcesAreUsed(t *testing.T) {
 }
 
 func TestTooManyFiles(t *testing.T) {
-	if err := wire.CheckFiles(1 << 40); err == nil || !strings.Contains(err.Error(), "--workers") || !strings.Contains(err.Error(), "ulimit") {
+	if err := wire.CheckFiles(1 << 30); err == nil || !strings.Contains(err.Error(), "--workers") || !strings.Contains(err.Error(), "ulimit") {
 		t.Errorf("%v", err)
 	}
 	if err := wire.CheckFiles(10); err != nil {
