@@ -78,6 +78,18 @@ func TestRefusal(t *testing.T) {
 	}
 }
 
+// A provider without codes is understood by its sentences, and only by whole ones.
+func TestCodeOfASentence(t *testing.T) {
+	for reason, want := range map[string]string{
+		Reason("busy", 0): "busy", Reason("too_often", 0.75): "too_often", "": "", "unheard of": "",
+		"requesting too many times, only request every day": "", "back in 5 seconds": "",
+	} {
+		if got := CodeOf(reason); got != want {
+			t.Errorf("%q: %q", reason, got)
+		}
+	}
+}
+
 // TestClientReads reads every kind of answer and event back, in every encoding.
 func TestClientReads(t *testing.T) {
 	m := Message{Text: "ж\"😀", Author: "é", Timestamp: 1586562444123456, Index: 8}
