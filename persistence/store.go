@@ -81,19 +81,25 @@ func Open(cfg Config) (*Store, error) {
 	if s.lock, err = cfg.FS.Lock(); errors.Is(err, vfs.ErrLocked) {
 		return nil, errors.Join(&LockedError{cfg.Dir}, s.letGo())
 	} else if err != nil {
-		return nil, errors.Join(&NotWritableError{cfg.Dir, err}, s.letGo())
+		return nil, s.abandon(&NotWritableError{cfg.Dir, err})
 	}
 	if s.core, err = boot(cfg); err != nil {
 		if errors.As(err, new(*DamageError)) || errors.As(err, new(*VersionError)) {
 			err = fmt.Errorf("data folder %s: %w", cfg.Dir, err) // these name a file inside it
 		}
-		err = errors.Join(err, s.letGo())
-		if s.owned != nil {
-			s.owned.Unmake()
-		}
-		return nil, err
+		return nil, s.abandon(err)
 	}
 	return s, nil
+}
+
+// abandon lets a folder go that cannot be used, and removes what Open has made of it. It is not
+// for one that another process has locked: that one is in use.
+func (s *Store) abandon(why error) error {
+	why = errors.Join(why, s.letGo())
+	if s.owned != nil {
+		s.owned.Unmake()
+	}
+	return why
 }
 
 // letGo unlocks the folder.

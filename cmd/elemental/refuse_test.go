@@ -114,16 +114,40 @@ func TestFolderNotWritable(t *testing.T) {
 	if err := os.Mkdir(dir, 0o500); err != nil {
 		t.Fatal(err)
 	}
-	if probe, err := os.Create(filepath.Join(dir, "probe")); err == nil {
-		if err := errors.Join(probe.Close(), os.Remove(probe.Name())); err != nil {
-			t.Fatal(err)
-		}
-		p.Wrapper = []string{"setpriv", "--bounding-set=-dac_override,-dac_read_search"} // root, for whom modes count
-		if out, err := exec.Command(p.Wrapper[0], p.Wrapper[1], "true").CombinedOutput(); err != nil {
-			t.Skipf("this user may write everywhere, and cannot give that up (setpriv): %v %s", err, out)
-		}
-	}
+	p.Wrapper = heedingModes(t, dir)
 	refuses(t, p, 1, []string{dir, "permission denied"}, root, on(dir)...)
+}
+
+// TestFolderMadeUnusable: a folder that the umask leaves without use is not left behind, where the
+// next start would fail too, whatever its umask is.
+func TestFolderMadeUnusable(t *testing.T) {
+	root := t.TempDir()
+	probe := filepath.Join(t.TempDir(), "probe")
+	if err := os.Mkdir(probe, 0o500); err != nil {
+		t.Fatal(err)
+	}
+	p := unstarted(t, "")
+	p.Wrapper = append([]string{"sh", "-c", `umask 0177; exec "$@"`, "sh"}, heedingModes(t, probe)...)
+	dir := filepath.Join(root, "data")
+	refuses(t, p, 1, []string{dir, "permission denied"}, root, on(dir)...)
+}
+
+// heedingModes is a command that runs a program for which modes count, also for root. dir is one
+// that its user may not write. It is empty for who has no such rights.
+func heedingModes(t *testing.T, dir string) []string {
+	t.Helper()
+	probe, err := os.Create(filepath.Join(dir, "probe"))
+	if err != nil {
+		return nil
+	}
+	if err := errors.Join(probe.Close(), os.Remove(probe.Name())); err != nil {
+		t.Fatal(err)
+	}
+	wrapper := []string{"setpriv", "--bounding-set=-dac_override,-dac_read_search"}
+	if out, err := exec.Command(wrapper[0], wrapper[1], "true").CombinedOutput(); err != nil {
+		t.Skipf("this user may write everywhere, and cannot give that up (setpriv): %v %s", err, out)
+	}
+	return wrapper
 }
 
 // TestReadOnlyFileSystem is the like of TestFolderNotWritable that also holds for root.
