@@ -88,8 +88,11 @@ func (b *board) second(s result.Second) {
 	b.latest.Connections = s.Connections
 }
 
-// coloured tells whether colours are wanted in the output to f: it is a terminal, and
-// NO_COLOR is not set.
-func coloured(f *os.File) bool {
-	return os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && term.IsTerminal(int(f.Fd()))
+// capable tells whether f is a terminal that knows escape sequences.
+func capable(f *os.File) bool {
+	return os.Getenv("TERM") != "dumb" && term.IsTerminal(int(f.Fd()))
 }
+
+// coloured tells whether colours are wanted in the output to f: it is such a terminal, and
+// NO_COLOR is not set.
+func coloured(f *os.File) bool { return os.Getenv("NO_COLOR") == "" && capable(f) }

@@ -13,6 +13,7 @@ import (
 
 	"elemental/cmd/elemental-load/result"
 	"elemental/cmd/elemental/providertest"
+	"elemental/cmd/etttc/terminaltest"
 )
 
 // TestInterrupted: a signal ends the run early. It cleans up and keeps its results.
@@ -470,5 +471,18 @@ func TestSmallAnswers(t *testing.T) {
 	clean(t, r)
 	if !r.Checked.History || r.Checked.Found < 8 {
 		t.Errorf("%+v", r.Checked)
+	}
+}
+
+// TestDumbTerminal: a terminal that cannot move its cursor gets plain lines, without a bar.
+func TestDumbTerminal(t *testing.T) {
+	t.Parallel()
+	args := []string{"--selfhost", "--provider", provider, "--providerarg=--hashmemory=64", "--clients=2", "--rate=20", "--duration=1s"}
+	term := terminaltest.Start(t, 80, 24, program, args, []string{"TERM=dumb"})
+	if code := term.Wait(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	if said := term.Output(); strings.Contains(said, "\x1b") || !strings.Contains(said, "load done: ") {
+		t.Errorf("it says %q", said)
 	}
 }

@@ -12,8 +12,6 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/term"
-
 	"elemental/client"
 	"elemental/cmd/elemental-load/check"
 	"elemental/cmd/elemental-load/crew"
@@ -62,8 +60,8 @@ type job struct {
 func (j *job) run() (int, error) {
 	work, stop := signals(j.abandon)
 	defer stop()
-	terminal := term.IsTerminal(int(os.Stderr.Fd())) && !j.options.Plain
-	j.display = live.New(os.Stderr, terminal, coloured(os.Stderr))
+	bar := capable(os.Stderr) && !j.options.Plain
+	j.display = live.New(os.Stderr, bar, coloured(os.Stderr))
 	defer j.display.Close()
 	j.name, j.started = drive.RunName(), time.Now()
 	j.book = check.New(j.name, 0)
