@@ -1,6 +1,7 @@
 package check_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -60,6 +61,18 @@ func (d *desk) want(violations ...string) {
 	if strings.Join(got, ", ") != strings.Join(violations, ", ") {
 		d.t.Errorf("found %q, wanted %q", got, violations)
 	}
+}
+
+// says expects a report with this example.
+func (d *desk) says(example string) {
+	d.t.Helper()
+	reports := d.book.Reports()
+	for _, r := range reports {
+		if slices.Contains(r.Examples, example) {
+			return
+		}
+	}
+	d.t.Errorf("%q is not in %+v", example, reports)
 }
 
 func TestAllIsWell(t *testing.T) {
@@ -354,6 +367,7 @@ func TestNonsenseIndex(t *testing.T) {
 	s.Begin(0)
 	s.Pushed(1<<60, []byte(text))
 	d.want("misplaced III")
+	d.says("gophers/general: a push tells index 1152921504606846976 where 0 was due")
 }
 
 // TestPushedThenLost: a pushed message was on disk, so it must be in the history,
@@ -444,6 +458,7 @@ func TestShort(t *testing.T) {
 	d := newDesk(t)
 	d.c.Short(0, 5, 3)
 	d.want("lost I")
+	d.says("gophers/general: 3 messages were answered for 0 up to 5")
 }
 
 // TestHistoryOfAnotherChannel: in a history, a text that was posted in another channel is
