@@ -37,6 +37,9 @@ func TestRamp(t *testing.T) {
 	if level := s.Level(2500 * time.Millisecond); level != 25 {
 		t.Errorf("at 2.5 s the level is %v", level)
 	}
+	if at, more := s.At(0); at != 0 || !more {
+		t.Errorf("the first action is due at %v (%v), not at once", at, more)
+	}
 	if at, _ := s.At(125); (at - 5*second).Abs() > time.Millisecond {
 		t.Errorf("the 126th action is due at %v, where half of the time is over", at)
 	}
