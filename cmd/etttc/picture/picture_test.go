@@ -223,6 +223,17 @@ func TestShowOverASlowLine(t *testing.T) {
 	}
 }
 
+// A terminal that says that its characters have no size is taken for a usual one.
+func TestShowInCharactersWithoutSize(t *testing.T) {
+	for _, size := range []string{"0;10", "20;0", "0;0"} {
+		term := startTerminal(t, strings.Replace(kittyTerminal, "20;10", size, 1))
+		if line, shown, err := Show(term.screen, term.screen, pngOf(t, drawing(64, 64)), t.TempDir(), "demo"); err != nil || !shown {
+			t.Fatalf("%s: %q, %v", size, line, err)
+		}
+		checkDrawing(t, kittyImage(t, term.end(t)), 64, 64)
+	}
+}
+
 // Terminals that cannot show images: one says so, one does not answer.
 func TestShowSaves(t *testing.T) {
 	image := pngOf(t, drawing(8, 8))
@@ -251,7 +262,7 @@ func TestShowSavesWhatIsNoImage(t *testing.T) {
 			t.Fatal(err)
 		}
 		path, found := strings.CutPrefix(line, "this image cannot be shown; saved to ")
-		if !found {
+		if !found || filepath.Dir(path) != dir || !strings.HasPrefix(filepath.Base(path), "server-"+name) {
 			t.Errorf("%s: %s", name, line)
 		}
 		checkFile(t, path, file)
