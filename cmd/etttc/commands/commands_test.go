@@ -276,6 +276,19 @@ func TestCannotBeDone(t *testing.T) {
 	}
 }
 
+// An image may be given by its path in the user's home folder.
+func TestImageInTheHomeFolder(t *testing.T) {
+	home := t.TempDir()
+	t.Setenv("HOME", home)
+	t.Setenv("USERPROFILE", home)
+	if err := os.WriteFile(filepath.Join(home, "logo.gif"), []byte("GIF89a"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if image, err := readImage("~/logo.gif"); err != nil || string(image) != "GIF89a" {
+		t.Errorf("%q, %v", image, err)
+	}
+}
+
 // If a command may have been done, the lists may have changed.
 func TestFailedMayHaveChanged(t *testing.T) {
 	for _, c := range []struct {
