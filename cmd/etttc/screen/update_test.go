@@ -108,6 +108,9 @@ func TestLeavingAChannelKeepsTheMarkOfWhatWasNotSeen(t *testing.T) {
 func TestWheelScrolls(t *testing.T) {
 	u := alice(t, 80, 24).page(100, numbered(0, 100)...)
 	u.gets(tea.MouseWheelMsg{Button: tea.MouseWheelUp}).seesNot("message 99.").sees("message 98.")
+	for _, sideways := range []tea.MouseButton{tea.MouseWheelLeft, tea.MouseWheelRight} {
+		u.gets(tea.MouseWheelMsg{Button: sideways}).seesNot("message 99.").sees("message 98.")
+	}
 	u.gets(tea.MouseWheelMsg{Button: tea.MouseWheelDown}).sees("message 99.")
 }
 
