@@ -255,6 +255,7 @@ func TestJSONTimes(t *testing.T) {
 
 func FuzzJSON(f *testing.F) {
 	f.Add("hello")
+	f.Add("\uffff\U00010000")
 	f.Add("\x1b[31m\u202e\U000E0041\u0085\x7f\xff\"\\u0000")
 	f.Fuzz(func(t *testing.T, text string) {
 		var out bytes.Buffer
