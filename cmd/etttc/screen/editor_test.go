@@ -19,6 +19,8 @@ func TestEditing(t *testing.T) {
 		{"home left", "one two|\nthree"},
 		{"home left backspace", "one tw|\nthree"},
 		{"home backspace", "one two|three"},
+		{"left left end", "one two\nthree|"},
+		{"home left ctrl+a ctrl+e", "one two|\nthree"},
 		{"ctrl+left ctrl+left", "one |two\nthree"},
 		{"ctrl+left ctrl+left ctrl+right", "one two|\nthree"},
 		{"ctrl+w", "one two\n|"},
@@ -100,6 +102,8 @@ func TestEditorIsBounded(t *testing.T) {
 	if !e.insert(strings.Repeat("x", longestInput)) || e.insert("y") || len(e.text) != longestInput {
 		t.Errorf("%d bytes", len(e.text))
 	}
+	u := alice(t, 80, 24).page(0).gets(tea.PasteMsg{Content: strings.Repeat("x", longestInput)}).seesNot("the input is full")
+	u.types("y").sees("the input is full").seesNot("y\n")
 }
 
 // However long the text is, only the part of the cursor's row before the cursor is measured.

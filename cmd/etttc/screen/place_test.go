@@ -112,7 +112,7 @@ func TestChannelsNobodyLooksAtAreBounded(t *testing.T) {
 	if held := u.flood("news", 1000); held > keptBytes {
 		t.Errorf("%d bytes are held", held)
 	}
-	u.sees("999+").presses("ctrl+n")
+	u.sees(" 999+ ").presses("ctrl+n")
 	if r := u.m.here(); r.loading != newestPage || r.history.end() != 1000 {
 		t.Errorf("page %v is asked for after %d", r.loading, r.history.end())
 	}
