@@ -355,6 +355,7 @@ func TestReadersDisagree(t *testing.T) {
 	s.Pushed(0, []byte(one))
 	d.c.Saw(0, []byte(two))
 	d.want("misplaced I")
+	d.says("gophers/general at 0: post 0 of lane 1, and post 1 of lane 1 (read)")
 }
 
 // TestNonsenseIndex: an index that is far too large takes no memory.
