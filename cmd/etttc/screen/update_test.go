@@ -74,13 +74,13 @@ func TestUnreadAndMentions(t *testing.T) {
 	u := alice(t, 80, 24).page(0).posted(in("news", 7, "malice"), in("news", 8, "x"))
 	u.sees("#news      2").seesNot("@")
 	u.posted(in("news", 9, "Alice, look")).sees("#news     @3")
-	u.posted(in("general", 0, "seen at once")).sees("seen at once", "#general     │")
+	u.posted(in("general", 0, "seen at once")).sees("seen at once", "#general     │").seesNot("─ new ─")
 	u.presses("alt+a").sees("▸ #news     ", "─ new ─", "Alice, look").seesNot("@3")
 	u.page(10, in("news", 6, "before"), in("news", 7, "malice")).sees("before")
 	if screen := u.screen(); strings.Index(screen, "before") > strings.Index(screen, "─ new ─") {
 		t.Errorf("the unread line is not after what was read:\n%s", screen)
 	}
-	u.presses("ctrl+p", "ctrl+n").seesNot("─ new ─")
+	u.presses("ctrl+p", "ctrl+n").seesNot("─ new ─").presses("alt+a").sees("gophers/#news") // nothing is unread
 }
 
 func TestMovingBetweenChannels(t *testing.T) {
