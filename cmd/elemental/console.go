@@ -52,7 +52,8 @@ func (c *console) close() {
 	c.log.close()
 }
 
-// shorten cuts long texts; the handlers quote what is not plain.
+// shorten cuts long texts; the handlers quote what is not plain. A stack stays whole: it is the
+// provider's own, and its beginning is the same after every crash.
 func shorten(_ []string, attr slog.Attr) slog.Attr {
 	text := attr.Value.String()
 	if attr.Value.Kind() == slog.KindAny {
@@ -60,7 +61,7 @@ func shorten(_ []string, attr slog.Attr) slog.Attr {
 			text = err.Error()
 		}
 	}
-	if len(text) <= longestLogValue || attr.Value.Kind() == slog.KindGroup {
+	if len(text) <= longestLogValue || attr.Key == "stack" || attr.Value.Kind() == slog.KindGroup {
 		return attr
 	}
 	cut := longestLogValue

@@ -80,3 +80,15 @@ func ended(p *provider) bool {
 		return false
 	}
 }
+
+// TestStacksAreLoggedWhole: whoever finds a crash in the log sees where it was.
+func TestStacksAreLoggedWhole(t *testing.T) {
+	stack := strings.Repeat("somewhere.go:1 ", 1000) + "the end"
+	for _, format := range []string{"text", "json"} {
+		var log strings.Builder
+		newLogger(&options{LogFormat: format}, &log).Error("actor panicked", "reason", stack, "stack", stack)
+		if text := log.String(); strings.Count(text, stack) != 1 || strings.Count(text, "…") != 1 {
+			t.Errorf("%s: %s", format, text)
+		}
+	}
+}
