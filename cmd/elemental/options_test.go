@@ -259,6 +259,17 @@ func TestUnknownVariableIsNamed(t *testing.T) {
 	p.Stop()
 }
 
+// TestLongValuesAreCutInTheLog: between characters, and with a sign that something was there.
+func TestLongValuesAreCutInTheLog(t *testing.T) {
+	p := unstarted(t, filepath.Join(t.TempDir(), "data"))
+	p.Env = []string{"ELEMENTAL_X" + strings.Repeat("é", 150) + "=1"}
+	p.Start()
+	p.WaitLog("a warning", func(line string) bool {
+		return strings.HasSuffix(line, "name=ELEMENTAL_X"+strings.Repeat("é", 94)+"…")
+	})
+	p.Stop()
+}
+
 // run runs the program to its end and gives its standard output.
 func run(t *testing.T, args ...string) string {
 	t.Helper()
