@@ -25,7 +25,7 @@ func unknown(name string) error {
 func nearest(name string) string {
 	const mostSlips = 2
 	name = strings.ToLower(name)
-	if name == "" || len(name) > 2*len("deletechannel") {
+	if len(name) > 2*len("deletechannel") {
 		return ""
 	}
 	best, fewest, begin := "", mostSlips+1, []string{}
