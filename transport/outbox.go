@@ -35,7 +35,7 @@ type outbox struct {
 	slack       int             // size of the largest answer since everything was written last
 	pending     int             // unanswered requests
 	asked       int             // their bytes
-	pages       int             // turns for large answers that one of them has
+	pages       int             // turns for heavy requests that one of them has
 	posts       int             // how many of pending are posts
 	held        []*actors.Event // those events
 	turns       int             // turns for sending ahead that posts among pending have

@@ -18,13 +18,13 @@ type commons struct {
 	polite      atomic.Int64 // the last request of a client that waits for its answers
 	together    func() int   // how many posts may be sent ahead now
 	ahead       turnstile    // for posts of clients that do not wait for their answers
-	heavy       turnstile    // for requests whose answers may be large
+	heavy       turnstile    // for large images, and for requests whose answers may be large, until the answer
 	large       turnstile    // for large requests, from when they are large until the session has them
 }
 
 // How many requests of a kind may be under way at the same time.
 const (
-	heavyAtOnce = 8  // with large answers
+	heavyAtOnce = 8  // with large answers, or with images: a batch of the journal has room for so many
 	largeAtOnce = 32 // larger than strangers may send
 	heavyPages  = 16 // a large answer counts as much as so many requests for a few messages
 	aheadEach   = 6  // sent ahead, for each processor; with more, other clients would wait noticeably longer

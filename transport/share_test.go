@@ -197,19 +197,7 @@ func TestACrowdDelaysItsOwnAddress(t *testing.T) {
 		s.session(t, n)
 		newClient(t, conn).send(`{"call":"getjoinedservers"}`)
 	}
-	wait := func(from string, n int) {
-		for deadline := time.Now().Add(patienceOfTests); ; time.Sleep(time.Millisecond) { // a pace for looking
-			l.commons.heavy.mu.Lock()
-			now := len(l.commons.heavy.lines[netip.MustParseAddr(from)])
-			l.commons.heavy.mu.Unlock()
-			if now == n {
-				return
-			}
-			if time.Now().After(deadline) {
-				t.Fatalf("%d of %s wait, not %d", now, from, n)
-			}
-		}
-	}
+	wait := func(from string, n int) { waitInLine(t, &l.commons.heavy, from, n) }
 	for i := range crowd {
 		ask("127.0.0.1", i)
 	}
@@ -229,24 +217,43 @@ func TestACrowdDelaysItsOwnAddress(t *testing.T) {
 	s.session(t, crowd).request(t, 0)
 }
 
-// TestLargeAnswersTakeTurns asks for more large answers than are made at a time.
-// The others wait, also behind one whose client has gone, and then all come.
-func TestLargeAnswersTakeTurns(t *testing.T) {
-	s, l := startStation(t, testConfig(), nil)
+// waitInLine waits until n connections from an address wait for their turn.
+func waitInLine(t *testing.T, turns *turnstile, from string, n int) {
+	t.Helper()
+	for deadline := time.Now().Add(patienceOfTests); ; time.Sleep(time.Millisecond) { // a pace for looking
+		turns.mu.Lock()
+		now := len(turns.lines[netip.MustParseAddr(from)])
+		turns.mu.Unlock()
+		if now == n {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%d of %s wait, not %d", now, from, n)
+		}
+	}
+}
+
+// TestLargeRequestsAndAnswersTakeTurns: large answers that are made, and large images that are stored,
+// while others wait for the disk behind them.
+func TestLargeRequestsAndAnswersTakeTurns(t *testing.T) {
+	takeTurns(t, `{"call":"getjoinedservers"}`)
+	takeTurns(t, `{"call":"setserverimage","servername":"s","img":"`+strings.Repeat("QUJD", windowBytes/4+1)+`"}`)
+}
+
+// takeTurns makes a request on more connections than may have one at a time. The others wait, also
+// behind one whose client has gone, and then all are answered.
+func takeTurns(t *testing.T, request string) {
+	cfg := testConfig()
+	cfg.LoginRequestBytes = cfg.RequestBytes
+	s, l := startStation(t, cfg, nil)
 	t.Cleanup(s.hangUp)
 	clients := make([]*client, heavyAtOnce+3)
 	for i := range clients {
 		clients[i] = dial(t, l)
 		s.session(t, i)
-		clients[i].send(`{"call":"getjoinedservers"}`)
+		clients[i].send(request)
 	}
-	asked := func() (n int) {
-		for _, f := range s.sessions {
-			n += len(f.got)
-		}
-		return n
-	}
-	s.until(t, "those whose turn it is", func() bool { return asked() == heavyAtOnce })
+	waitInLine(t, &l.commons.heavy, "127.0.0.1", len(clients)-heavyAtOnce)
 	if err := clients[0].conn.Close(); err != nil { // it may have had its turn, or not yet
 		t.Fatal(err)
 	}

@@ -13,7 +13,7 @@ const (
 	aPost        // posts to a channel travel together
 	aSubscription
 	aPage // its answer may be as large as a few messages; a connection has one such request under way at a time
-	heavy // its answer may be large; likewise, and it counts as much as heavyPages of aPage
+	heavy // it is large itself, or its answer may be; likewise, and it counts as much as heavyPages of aPage
 )
 
 // pageMessages is how many messages count as a few.
@@ -28,6 +28,10 @@ func (l *Listener) weightOf(command any) weight {
 	case actors.ProviderName:
 		if l.icon {
 			return aPage
+		}
+	case actors.SetServerImage:
+		if len(c.Image) > windowBytes {
+			return heavy
 		}
 	case actors.GetServerImage,
 		actors.JoinedServers, actors.ServerChannels, actors.ServerMembers:
@@ -47,7 +51,7 @@ func weightOfMessages(count int64) weight {
 	return heavy
 }
 
-// pages is how many of the turns for large answers such a request takes.
+// pages is how many of the turns for heavy requests such a request takes.
 func (w weight) pages() int {
 	switch w {
 	case aPage:
@@ -59,9 +63,9 @@ func (w weight) pages() int {
 }
 
 // admit waits until the connection may have one more request under way: the window has a place
-// and the client reads its answers. A post that is sent ahead, and a request that may have a
-// large answer, also wait for their turn among the connections; the latter and a Subscribe wait
-// for all requests before them too. admit reports false if the connection has ended.
+// and the client reads its answers. A post that is sent ahead, a large image, and a request that
+// may have a large answer also wait for their turn among the connections; all but the post, and a
+// Subscribe, wait for all requests before them too. admit reports false if the connection has ended.
 func (c *conn) admit(w weight, bytes int) bool {
 	o := &c.out
 	o.mu.Lock()
