@@ -35,7 +35,7 @@ type outbox struct {
 	slack       int             // size of the largest answer since everything was written last
 	pending     int             // unanswered requests
 	asked       int             // their bytes
-	pages       int             // turns for heavy requests that one of them has
+	alone       weight          // of the one that has turns and is under way alone; light for none
 	posts       int             // how many of pending are posts
 	held        []*actors.Event // those events
 	turns       int             // turns for sending ahead that posts among pending have

@@ -18,18 +18,20 @@ type commons struct {
 	polite      atomic.Int64 // the last request of a client that waits for its answers
 	together    func() int   // how many posts may be sent ahead now
 	ahead       turnstile    // for posts of clients that do not wait for their answers
-	heavy       turnstile    // for large images, and for requests whose answers may be large, until the answer
+	heavy       turnstile    // for requests whose answers may be large
+	images      turnstile    // for large images, until they are on disk
 	large       turnstile    // for large requests, from when they are large until the session has them
 }
 
 // How many requests of a kind may be under way at the same time.
 const (
-	heavyAtOnce = 8  // with large answers, or with images: a batch of the journal has room for so many
-	largeAtOnce = 32 // larger than strangers may send
-	heavyPages  = 16 // a large answer counts as much as so many requests for a few messages
-	aheadEach   = 6  // sent ahead, for each processor; with more, other clients would wait noticeably longer
-	aheadAlone  = 64 // times as many while nobody else asks
-	aheadShare  = 4  // one connection may have a quarter of them, so that a slow channel delays nobody else
+	heavyAtOnce  = 8  // with large answers
+	imagesAtOnce = 2  // with large images: posts wait for the disk behind them
+	largeAtOnce  = 32 // larger than strangers may send
+	heavyPages   = 16 // a large answer counts as much as so many requests for a few messages
+	aheadEach    = 6  // sent ahead, for each processor; with more, other clients would wait noticeably longer
+	aheadAlone   = 64 // times as many while nobody else asks
+	aheadShare   = 4  // one connection may have a quarter of them, so that a slow channel delays nobody else
 )
 
 func (l *Listener) newCommons() *commons {
@@ -46,6 +48,7 @@ func (l *Listener) newCommons() *commons {
 		return together
 	}
 	s.ahead.open = func(under int) bool { return under < s.together() }
+	s.images.open = func(under int) bool { return under < imagesAtOnce } // who waits has a turn in large too, so not for clients to read
 	s.large.open = func(under int) bool { return under < largeAtOnce }
 	return s
 }
@@ -69,6 +72,7 @@ func (s *commons) crowded(bytes int) bool {
 func (s *commons) look(shut bool) {
 	s.ahead.look(shut)
 	s.heavy.look(shut)
+	s.images.look(shut)
 	s.large.look(shut)
 }
 

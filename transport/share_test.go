@@ -236,24 +236,26 @@ func waitInLine(t *testing.T, turns *turnstile, from string, n int) {
 // TestLargeRequestsAndAnswersTakeTurns: large answers that are made, and large images that are stored,
 // while others wait for the disk behind them.
 func TestLargeRequestsAndAnswersTakeTurns(t *testing.T) {
-	takeTurns(t, `{"call":"getjoinedservers"}`)
-	takeTurns(t, `{"call":"setserverimage","servername":"s","img":"`+strings.Repeat("QUJD", windowBytes/4+1)+`"}`)
+	takeTurns(t, heavyAtOnce, func(s *commons) *turnstile { return &s.heavy }, `{"call":"getjoinedservers"}`)
+	takeTurns(t, imagesAtOnce, func(s *commons) *turnstile { return &s.images }, largeImage)
 }
+
+var largeImage = `{"call":"setserverimage","servername":"s","img":"` + strings.Repeat("QUJD", windowBytes/4+1) + `"}`
 
 // takeTurns makes a request on more connections than may have one at a time. The others wait, also
 // behind one whose client has gone, and then all are answered.
-func takeTurns(t *testing.T, request string) {
+func takeTurns(t *testing.T, atOnce int, line func(*commons) *turnstile, request string) {
 	cfg := testConfig()
 	cfg.LoginRequestBytes = cfg.RequestBytes
 	s, l := startStation(t, cfg, nil)
 	t.Cleanup(s.hangUp)
-	clients := make([]*client, heavyAtOnce+3)
+	clients := make([]*client, atOnce+3)
 	for i := range clients {
 		clients[i] = dial(t, l)
 		s.session(t, i)
 		clients[i].send(request)
 	}
-	waitInLine(t, &l.commons.heavy, "127.0.0.1", len(clients)-heavyAtOnce)
+	waitInLine(t, line(l.commons), "127.0.0.1", len(clients)-atOnce)
 	if err := clients[0].conn.Close(); err != nil { // it may have had its turn, or not yet
 		t.Fatal(err)
 	}
@@ -479,4 +481,19 @@ func TestLargeAnswersWaitForWhoDoesNotRead(t *testing.T) {
 	}
 	f.out.Answer(f.request(t, 0), actors.Servers{})
 	other.expect(`{"resp":true,"servers":[]}`)
+}
+
+// TestLargeImagesWaitForNobodyToRead: while too much is unread they go on. Otherwise a few of them would have
+// all turns of large requests, and large posts wait for who does not read too.
+func TestLargeImagesWaitForNobodyToRead(t *testing.T) {
+	cfg := testConfig()
+	cfg.LoginRequestBytes = cfg.RequestBytes
+	s, l := startStation(t, cfg, nil)
+	t.Cleanup(s.hangUp)
+	l.commons.unread.Add(int64(cfg.UnreadBytes) + 1) // nobody will read it
+	c := dial(t, l)
+	c.send(largeImage)
+	f := s.session(t, 0)
+	f.out.Answer(f.request(t, 0), actors.Done{})
+	c.expect(yes)
 }

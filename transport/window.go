@@ -12,8 +12,9 @@ const (
 	light weight = iota
 	aPost        // posts to a channel travel together
 	aSubscription
-	aPage // its answer may be as large as a few messages; a connection has one such request under way at a time
-	heavy // it is large itself, or its answer may be; likewise, and it counts as much as heavyPages of aPage
+	aPage   // its answer may be as large as a few messages; a connection has one such request under way at a time
+	heavy   // its answer may be large; likewise, and it counts as much as heavyPages of aPage
+	anImage // it is large itself; likewise, with turns of its own
 )
 
 // pageMessages is how many messages count as a few.
@@ -31,7 +32,7 @@ func (l *Listener) weightOf(command any) weight {
 		}
 	case actors.SetServerImage:
 		if len(c.Image) > windowBytes {
-			return heavy
+			return anImage
 		}
 	case actors.GetServerImage,
 		actors.JoinedServers, actors.ServerChannels, actors.ServerMembers:
@@ -51,10 +52,10 @@ func weightOfMessages(count int64) weight {
 	return heavy
 }
 
-// pages is how many of the turns for heavy requests such a request takes.
+// pages is how many turns such a request takes, if a connection may have one at a time.
 func (w weight) pages() int {
 	switch w {
-	case aPage:
+	case aPage, anImage:
 		return 1
 	case heavy:
 		return heavyPages
@@ -131,7 +132,7 @@ func (c *conn) mustWait(w weight, bytes int) bool {
 func (c *conn) window(w weight) int {
 	most := c.shared.cfg.Window
 	switch {
-	case w.pages() > 0 || c.out.pages > 0:
+	case w.pages() > 0 || c.out.alone.pages() > 0:
 		return 1
 	case w == aSubscription: // pushes wait for its answer, but not for the answers before it
 		return 1
@@ -148,6 +149,8 @@ func (c *conn) sendsAhead() bool { return c.shared.lately(c.out.ahead.Load()) }
 func (c *conn) line(w weight) *turnstile {
 	s := c.shared.commons
 	switch {
+	case w == anImage:
+		return &s.images
 	case w.pages() > 0:
 		return &s.heavy
 	case w == aPost && c.sendsAhead():
@@ -172,8 +175,8 @@ func (c *conn) admitted(w weight, bytes int) {
 
 // took notes that the request has taken its turn.
 func (c *conn) took(w weight) {
-	if pages := w.pages(); pages > 0 {
-		c.out.pages = pages
+	if w.pages() > 0 {
+		c.out.alone = w
 	} else {
 		c.out.turns++
 	}
@@ -202,9 +205,9 @@ func (c *conn) answered(w weight, bytes int) {
 // giveTurns gives back the turns that no request under way needs any more.
 func (c *conn) giveTurns() {
 	o := &c.out
-	if o.pages > 0 {
-		c.shared.commons.heavy.leave(o.pages)
-		o.pages = 0
+	if pages := o.alone.pages(); pages > 0 {
+		c.line(o.alone).leave(pages)
+		o.alone = light
 	}
 	if n := o.turns - o.posts; n > 0 {
 		o.turns -= n

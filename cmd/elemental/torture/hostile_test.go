@@ -259,6 +259,27 @@ func hotChannel(l *load, n int) {
 	}
 }
 
+// largeImages set den's image, on many connections and without a pause.
+func largeImages(l *load, n int) {
+	request := ask("setserverimage", "servername", "den", "img", strings.Repeat("QUJD", 128<<10)) // the longest
+	for range n {
+		c := l.enter(true)
+		if c == nil {
+			continue
+		}
+		l.all.Go(func() {
+			defer func() { _ = c.Close() }()
+			for l.pause(0) {
+				if _, err := c.call(request); err != nil {
+					l.noteError(err)
+					return
+				}
+				l.note("stored")
+			}
+		})
+	}
+}
+
 // countAnswers notes answers without looking into them more than needed.
 func (l *load) countAnswers(c *line) {
 	good := 0

@@ -72,6 +72,7 @@ var attacks = []attack{
 	{"a byte a second", 50, 300, slowSenders, []string{"taking too long", "cut"}, true, 0, nil},
 	{"pipelining without reading", 4, 20, deafPipeliners, []string{"cut"}, true, 0, nil},
 	{"a hot channel", 4, 40, hotChannel, []string{"posted"}, false, 0, nil},
+	{"large images", 150, 200, largeImages, []string{"stored"}, false, 0, nil},
 	{"wrong passwords of known users", 100, 500, loginFlood(true),
 		[]string{"password is incorrect", "too many login attempts", busy, late}, false, 0, nil},
 	{"wrong passwords of unknown users", 100, 500, loginFlood(false),
