@@ -401,6 +401,12 @@ func TestLogForms(t *testing.T) {
 	}
 }
 
+// TestMissingValue: what an option is to be is not guessed when the command line ends with its name.
+func TestMissingValue(t *testing.T) {
+	root := t.TempDir()
+	startRefused(t, exitUsage, []string{"--host: its value is missing"}, root, append(on(filepath.Join(root, "data")), "--host")...)
+}
+
 // TestFolderWhoseNameIsNotText is refused. With its bytes exchanged, the name would be that of another folder.
 func TestFolderWhoseNameIsNotText(t *testing.T) {
 	root := t.TempDir()

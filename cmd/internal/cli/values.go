@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"reflect"
@@ -33,6 +34,9 @@ func plainText(ctx *kong.DecodeContext, target reflect.Value) error {
 	token, err := ctx.Scan.PopValue("string")
 	if err != nil {
 		return err
+	}
+	if token.IsEOL() { // the option is the last word of the command line
+		return errors.New("its value is missing")
 	}
 	text := fmt.Sprint(token.Value)
 	if !utf8.ValidString(text) {
