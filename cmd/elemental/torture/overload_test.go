@@ -73,7 +73,7 @@ var attacks = []attack{
 	{"a byte a second", 50, 300, slowSenders, []string{"taking too long", "cut"}, true, 0, nil, 2},
 	{"pipelining without reading", 4, 20, deafPipeliners, []string{"cut"}, true, 0, nil, 2},
 	{"a hot channel", 4, 40, hotChannel, []string{"posted"}, false, 0, nil, 2},
-	{"large images", 20, 200, largeImages, []string{"stored"}, false, 0, nil, 100}, // they fill the disk; without turns it was 700
+	{"large images", 20, 200, largeImages, []string{"stored"}, false, 0, nil, 100}, // they fill the disk; without turns it was 180
 	{"wrong passwords of known users", 100, 500, loginFlood(true),
 		[]string{"password is incorrect", "too many login attempts", busy, late}, false, 0, nil, 2},
 	{"wrong passwords of unknown users", 100, 500, loginFlood(false),
