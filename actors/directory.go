@@ -12,8 +12,8 @@ import (
 )
 
 // Directory reaches users and servers by kind and name. On one node it stands for the two
-// directory actors; on several nodes it could be a cluster. Nobody else keeps the PID of such
-// an actor.
+// directory actors; on several nodes it would also choose the node. Nobody else keeps the PID
+// of such an actor.
 type Directory interface {
 	// Tell sends msg to the entity that it names. The entity is started if it is not
 	// in memory. Messages from one sender to one entity keep their order.
