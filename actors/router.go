@@ -1,9 +1,6 @@
 package actors
 
 import (
-	"maps"
-	"slices"
-
 	"github.com/asynkron/protoactor-go/actor"
 )
 
@@ -79,6 +76,8 @@ type (
 		Reason Code
 		By     *actor.PID // the actor of a channel that ends, if there is one
 	}
+	// endMore is what the router sends to itself while more subscriptions end with a server.
+	endMore struct{ of *revoke }
 	// silent is what the router sends to itself when the actor of an ended channel has
 	// stopped. All that the actor has sent is handled by then.
 	silent struct{ who *actor.PID }
@@ -114,6 +113,7 @@ type router struct {
 	users    map[string]map[uint64]*subscriber
 	servers  map[topic]*audience  // those who are subscribed to anything in a server
 	ended    map[topic]*actor.PID // ended channels whose actors may still have sent something
+	ending   []*revoke            // ends of servers of which not all subscribers have been told
 	stamp    uint64               // counts messages and beginnings of subscriptions, to compare which came first
 	fanout   fanout
 }
@@ -155,6 +155,8 @@ func (r *router) Receive(ctx actor.Context) {
 		r.onDetach(ctx, m)
 	case *revoke:
 		r.onRevoke(ctx, m)
+	case *endMore:
+		r.onEndMore(ctx, m)
 	case *actor.Terminated:
 		ctx.Send(ctx.Self(), &silent{m.Who}) // Terminated comes before what the actor has sent; silent comes after it
 	case *silent:
@@ -199,11 +201,10 @@ func (r *router) mend(ctx actor.Context, msg any) {
 	case *revoke:
 		r.noteEnd(ctx, m)
 		r.forgetDeclined(m)
-		for _, s := range r.sessions {
-			if r.concerns(m, s) {
-				r.hangUp(ctx, s)
-			}
-		}
+		r.hangUpConcerned(ctx, m)
+	case *endMore:
+		r.hangUpConcerned(ctx, m.of)
+		r.onEndMore(ctx, m)
 	}
 }
 
@@ -213,19 +214,6 @@ func (r *router) hangUp(ctx actor.Context, s *subscriber) {
 		ctx.Send(s.pid, &closed{})
 		r.forget(s.session)
 	}
-}
-
-// concerns tells whether a session is subscribed to anything in the server of a revoke.
-func (r *router) concerns(m *revoke, s *subscriber) bool {
-	if m.User != "" && m.User != s.user {
-		return false
-	}
-	for sub := range s.in(m.Topic.server) {
-		if sub.topic.whole() == m.Topic.whole() {
-			return true
-		}
-	}
-	return false
 }
 
 func (r *router) onOnline(m *online) {
@@ -270,6 +258,7 @@ func (r *router) onAttach(m *attach) {
 		r.decline(&subscription{of: s, topic: m.Topic, told: m.Seq})
 		return
 	}
+	r.endFormer(s, m.Topic.server)
 	s.out.Hold()
 	delete(s.declined, m.Topic)
 	if s.find(m.Topic) == nil {
@@ -341,78 +330,6 @@ func (r *router) onDetach(ctx actor.Context, m *detach) {
 		m.answer(ctx, Done{})
 	} else {
 		m.refuse(ctx, NotSubscribed)
-	}
-}
-
-func (r *router) onRevoke(ctx actor.Context, m *revoke) {
-	r.noteEnd(ctx, m)
-	r.forgetDeclined(m)
-	server := r.servers[m.Topic.whole()]
-	switch {
-	case server == nil: // nobody has to be told
-	case m.User != "":
-		for _, s := range r.users[m.User] {
-			for sub := range s.in(m.Topic.server) {
-				if sub.topic.whole() == m.Topic {
-					r.end(m, sub.topic, sub)
-				}
-			}
-		}
-	case m.Topic.channel != "":
-		r.fanout.silence(m.Topic)
-		r.tellChannelGone(server, m)
-		r.end(m, m.Topic, server.channels[m.Topic].all()...)
-	default:
-		for t, channel := range server.channels {
-			r.end(m, t, channel.all()...)
-		}
-		r.end(m, m.Topic, server.all()...)
-	}
-}
-
-// all is a list of the subscriptions; the audience may be nil.
-func (a *audience) all() []*subscription {
-	if a == nil {
-		return nil
-	}
-	return slices.Collect(maps.Values(a.subs))
-}
-
-// noteEnd notes that a channel has ended, so that nobody hears what its actor still publishes:
-// it may learn only now that the last posts are on disk.
-func (r *router) noteEnd(ctx actor.Context, m *revoke) {
-	if m.By != nil {
-		r.ended[m.Topic] = m.By
-		ctx.Watch(m.By)
-	}
-}
-
-func (r *router) onSilent(m *silent) {
-	maps.DeleteFunc(r.ended, func(_ topic, by *actor.PID) bool { return by.Equal(m.who) })
-}
-
-// tellChannelGone tells those who are subscribed to the whole server that a channel has
-// ended, since another one of the same name may be made. Whoever is subscribed to the
-// channel as well hears of it only once, as the end of that subscription.
-func (r *router) tellChannelGone(server *audience, m *revoke) {
-	event := r.node.encoder.EncodeUnsubscribed(&Unsubscribed{Server: m.Topic.server, Channel: m.Topic.channel, Reason: m.Reason})
-	for _, sub := range server.subs {
-		if sub.of.find(m.Topic) == nil && sub.told < m.Seq {
-			sub.of.out.Push(event)
-		}
-		sub.told = max(sub.told, m.Seq)
-	}
-}
-
-// end ends subscriptions to a topic. Each is told before it is taken away: after a crash in
-// between, mend finds the session by it.
-func (r *router) end(m *revoke, t topic, subs ...*subscription) {
-	event := r.node.encoder.EncodeUnsubscribed(&Unsubscribed{Server: t.server, Channel: t.channel, Reason: m.Reason})
-	for _, sub := range subs {
-		if sub.told < m.Seq {
-			sub.of.out.Push(event)
-			r.leave(sub)
-		}
 	}
 }
 

@@ -99,6 +99,7 @@ type server struct {
 	lastWord   map[membership]uint64    // of the membershipChanged that are not answered; not saved
 	untold     []laterWord              // words that wait for the answers to others; not saved
 	closing    map[Caller]int           // how many members a deleteServer still waits for; not saved
+	retiring   []channelCreated         // channels that are to end next; not saved
 	tick       ticker                   // not saved
 	endsUnsaid bool                     // a crash or a refusal may have swallowed ends of subscriptions; not saved
 	repeat     []revoke                 // those ends, found in the replay, to be said again; not saved
@@ -158,6 +159,8 @@ func (s *server) command(ctx actor.Context, msg any) {
 		s.onHashDone(ctx, m)
 	case *saveChannel:
 		s.onSaveChannel(ctx, m)
+	case *retireAll:
+		s.onRetireAll(ctx, m)
 	case *persistence.SnapshotSaved:
 		s.onSnapshotSaved(ctx, m)
 		s.leaveIfGone(ctx)
@@ -182,6 +185,7 @@ func (s *server) parental(ctx actor.Context, msg any) {
 		s.kids.vacate(ctx, m)
 	case *actor.Terminated:
 		s.kids.terminated(ctx, m.Who)
+		s.retireNext(ctx)
 		if len(s.kids.live) == 0 && s.saved == s.seq { // the tombstone may have been saved before
 			s.leaveIfGone(ctx)
 		}

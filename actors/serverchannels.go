@@ -59,7 +59,7 @@ func (s *server) onDeleteChannel(ctx actor.Context, m *deleteChannel) {
 	s.warnChannel(ctx, gone)
 	s.commit(ctx, "channelDeleted", channelDeleted{m.Channel, gone}, s.channelStream(m.Channel, gone))
 	s.say(ctx, s.node.router, &revoke{Topic: s.topicOf(m.Channel, gone), Seq: s.seq, Reason: ChannelGone, By: s.actorOf(gone)})
-	s.retire(ctx, gone, NoSuchChannel)
+	s.retire(ctx, gone)
 	s.reply(ctx, m.Caller, Done{})
 }
 
@@ -119,15 +119,21 @@ func (s *server) spareChannels(ctx actor.Context) {
 	}
 }
 
-// retire ends a channel's actor, if there is one, once its deletion is on disk. Requests that
-// the server holds back, because it has asked the channel to rest, are refused with why: the
-// channel may end without seeing them.
-func (s *server) retire(ctx actor.Context, incarnation uint64, why Code) {
+// retire ends a channel's actor, if there is one, once its deletion is on disk.
+func (s *server) retire(ctx actor.Context, incarnation uint64) {
+	if pid := s.actorOf(incarnation); pid != nil {
+		s.say(ctx, pid, &retire{})
+		s.refuseHeld(ctx, incarnation, NoSuchChannel)
+	}
+}
+
+// refuseHeld refuses the requests that the server holds back because it has asked the channel to
+// rest: it may end without seeing them.
+func (s *server) refuseHeld(ctx actor.Context, incarnation uint64, why Code) {
 	kid := s.kids.live[kidName(incarnation)]
 	if kid == nil {
 		return
 	}
-	s.say(ctx, kid.pid, &retire{})
 	kid.backlog = slices.DeleteFunc(kid.backlog, func(each any) bool {
 		ctx, msg := telemetry.Taken(ctx, each)
 		m, waits := msg.(asked)

@@ -20,8 +20,9 @@ func (s *server) remove(ctx actor.Context, caller Caller) {
 	}
 	s.commit(ctx, "serverDeleted", serverDeleted{}, drops...)
 	s.say(ctx, s.node.router, &revoke{Topic: topic, Seq: s.seq, Reason: ServerGone})
+	s.say(ctx, ctx.Self(), &retireAll{channels})
 	for _, c := range channels {
-		s.retire(ctx, c.Incarnation, NoSuchServer)
+		s.refuseHeld(ctx, c.Incarnation, NoSuchServer)
 	}
 	if len(members) == 0 {
 		s.reply(ctx, caller, Done{})
@@ -33,6 +34,31 @@ func (s *server) remove(ctx actor.Context, caller Caller) {
 		s.askers[d] = append(s.askers[d], asker{caller, s.seq, s.tellInTurn(d)})
 	}
 	s.tellSome(ctx)
+}
+
+// retireAll comes from the server itself when the end of its channels is on disk.
+type retireAll struct{ channels []channelCreated }
+
+// retiringAtOnce is how many channels end at a time, so that everybody else has a turn in between.
+const retiringAtOnce = 64
+
+// onRetireAll ends the actors of channels. Whenever one has stopped, the next one begins.
+func (s *server) onRetireAll(ctx actor.Context, m *retireAll) {
+	s.retiring = append(s.retiring, m.channels...)
+	for range retiringAtOnce {
+		s.retireNext(ctx)
+	}
+}
+
+func (s *server) retireNext(ctx actor.Context) {
+	for len(s.retiring) > 0 {
+		pid := s.actorOf(s.retiring[0].Incarnation)
+		if s.retiring = s.retiring[1:]; pid != nil {
+			ctx.Send(pid, &retire{})
+			return
+		}
+	}
+	s.retiring = nil
 }
 
 // confirm answers a caller who asked for a change of membership, when the user has noted it. A

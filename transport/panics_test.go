@@ -302,6 +302,7 @@ var notStruck = map[handled]string{
 	{actors.KindProvider, "*actor.Started"}:           "ends the start: TestACrashAtTheStartIsAnError in actors",
 	{actors.KindProvider, "*actor.Restarting"}:        "it is resumed, never restarted",
 	{actors.KindRouter, "*actors.fan"}:                "needs a crowd: TestACrashInAFanOut",
+	{actors.KindRouter, "*actors.endMore"}:            "needs a crowd: TestACrashInTheEndOfALargeServer in actors",
 	{actors.KindSession, "*actors.askAgain"}:          "needs a failing disk: TestWhatIsLackingIsAskedForAgain in actors",
 	{actors.KindServer, "*actors.vacant"}:             "only a channel that leaves early sends it: large, or started for a checkpoint alone",
 	{actors.KindServer, "*actors.membershipRefused"}:  "needs a failing disk: TestWhoWaitsForAUsersListHearsOfItsTrouble in actors",

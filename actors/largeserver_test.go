@@ -1,0 +1,168 @@
+package actors
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"elemental/persistence"
+	"elemental/persistence/vfs/vfstest"
+)
+
+// holdTellingOutbox also tells when it is to hold what is pushed.
+type holdTellingOutbox struct{ slowOutbox }
+
+func (o holdTellingOutbox) Hold() { o.stage.said <- "hold" }
+
+// manySubscribed is a router and a session that is subscribed to the server s and to many channels
+// of it, of whose end the router has just begun to tell: it waits at the first word.
+func manySubscribed(t *testing.T, session *actor.PID) (*stage, *actor.PID) {
+	s, router := routerOnStage(t)
+	old := topic{server: "s", serverIncarnation: 1}
+	s.tell(router, &online{1, session, slowOutbox{stage: s}, "bob", 0}, &attach{1, "bob", old, 0, 0})
+	for i := range uint64(2 * endsAtOnce) {
+		channel := topic{"s", 1, fmt.Sprint("c", i), i + 2}
+		s.tell(router, &attach{1, "bob", channel, 0, 0}, &begin{1, channel})
+	}
+	s.tell(router, &revoke{Seq: 9000, Topic: old, Reason: ServerGone})
+	if word := hear(t, s.said); !strings.HasPrefix(word, "unsubscribed") {
+		t.Fatalf("at the end of a server: %s", word)
+	}
+	return s, router
+}
+
+// TestNobodyWaitsForTheEndOfALargeServer asks the router something while it ends subscriptions.
+func TestNobodyWaitsForTheEndOfALargeServer(t *testing.T) {
+	s, router := manySubscribed(t, nil)
+	asker := s.node.system.Root.Spawn(actor.PropsFromFunc(func(ctx actor.Context) {
+		if _, is := ctx.Message().(*answer); is {
+			s.said <- "answer"
+		}
+	}))
+	s.tell(router, &whoIsOnline{Caller: Caller{PID: asker}})
+	close(s.hold)
+	told, before := 1, 0
+	for answered := false; !answered || told <= 2*endsAtOnce; {
+		if hear(t, s.said) == "answer" {
+			answered, before = true, told
+		} else {
+			told++
+		}
+	}
+	if before > 2*endsAtOnce {
+		t.Error("the answer came after all the ends")
+	}
+}
+
+// TestOldEndsComeBeforeANewSubscription deletes a server, makes one of that name, and subscribes
+// to it while ends of the old one are still to be told.
+func TestOldEndsComeBeforeANewSubscription(t *testing.T) {
+	s, router := manySubscribed(t, nil)
+	again := topic{"s", 9001, "c0", 9001}
+	s.tell(router,
+		&online{2, nil, holdTellingOutbox{slowOutbox{stage: s}}, "carol", 0}, // she has nothing to hear of
+		&attach{2, "carol", again, 9001, 0}, &begin{2, again},
+		&attach{1, "bob", again, 9001, 0}, &begin{1, again},
+		&publish{Topic: again, NewMessage: NewMessage{Server: "s", Channel: "c0", Message: Message{Text: "x"}}})
+	close(s.hold)
+	heard := map[string]int{}
+	for told := 1; heard["new x"] < 2; {
+		word := hear(t, s.said)
+		if heard[word]++; strings.HasPrefix(word, "unsubscribed") {
+			told++
+		}
+		if word == "new x" && told != 2*endsAtOnce+1 {
+			t.Fatalf("%d ends came before the first message of the new channel", told)
+		}
+	}
+	if heard["hold"] != 1 {
+		t.Errorf("carol's pushes were held %d times", heard["hold"])
+	}
+}
+
+// TestACrashInTheEndOfALargeServer crashes the router between two portions. The session could
+// not know what it is subscribed to, so its connection ends, and it hears nothing more.
+func TestACrashInTheEndOfALargeServer(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var struck sync.Once
+		p := startNode(t, persistence.Config{FS: vfstest.NewMem()}, func(c *Config) {
+			c.Fault = func(_ Kind, msg any) {
+				if _, is := msg.(*endMore); is {
+					struck.Do(func() { panic("injected") })
+				}
+			}
+		})
+		alice, bob := enter(t, p, "alice"), enter(t, p, "bob")
+		alice.ask(CreateServer{"s", ""})
+		bob.ask(JoinServer{"s", ""})
+		makeChannels(alice, 2*endsAtOnce, func(name string) { bob.ask(Subscribe{"s", name, true}) })
+		if reply := alice.ask(DeleteServer{"s", ""}); reply != (Done{}) {
+			t.Errorf("deletion: %v", reply)
+		}
+		synctest.Wait()
+		if !bob.out.closed.Load() {
+			t.Error("the connection of who was to be told goes on")
+		}
+		if told := strings.Count(bob.heard(), "unsubscribed"); told != endsAtOnce {
+			t.Errorf("%d were told before the crash", told)
+		}
+		carol := enter(t, p, "carol")
+		carol.ask(CreateServer{"s", ""})
+		if reply := carol.ask(Subscribe{"s", "general", true}); codeOf(reply) != "" {
+			t.Errorf("a new server of that name: %v", reply)
+		}
+	})
+}
+
+// makeChannels makes channels of the server s, and does something with each.
+func makeChannels(owner *guest, count int, each func(name string)) {
+	for i := range count {
+		name := fmt.Sprint("c", i)
+		owner.ask(CreateChannel{"s", name})
+		each(name)
+	}
+}
+
+// TestNobodyWaitsForTheChannelsOfALargeServer has all of them in memory, and asks something when
+// their end begins.
+func TestNobodyWaitsForTheChannelsOfALargeServer(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		c := &census{live: map[Kind]int{}, told: map[string]int{}}
+		channels := func() int {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			return c.live[KindChannel]
+		}
+		var p *Provider
+		var left atomic.Int32
+		p = startNode(t, persistence.Config{FS: vfstest.NewMem()}, func(cfg *Config) {
+			cfg.Processors, cfg.Fault = 1, c.note
+			cfg.FaultAfter = func(kind Kind, msg any) {
+				switch msg.(type) {
+				case *retireAll:
+					p.node.dir.Tell(p.node.system.Root, &serverChannels{User: "alice", Server: "s"})
+				case *serverChannels:
+					left.Store(int32(channels()))
+				}
+			}
+		})
+		alice := enter(t, p, "alice")
+		alice.ask(CreateServer{"s", ""})
+		makeChannels(alice, 4*retiringAtOnce, func(name string) { alice.ask(&Post{Server: "s", Channel: name, Text: "x"}) })
+		if reply := alice.ask(DeleteServer{"s", ""}); reply != (Done{}) {
+			t.Errorf("deletion: %v", reply)
+		}
+		synctest.Wait()
+		if left.Load() == 0 {
+			t.Error("the answer came after all channels had ended")
+		}
+		if n := channels(); n != 0 {
+			t.Errorf("%d channels live on", n)
+		}
+	})
+}
