@@ -178,7 +178,7 @@ func (c *census) note(kind Kind, msg any) {
 	case "*actor.Started":
 		c.live[kind]++
 		c.most = max(c.most, c.live[KindUser]+c.live[KindServer]+c.live[KindChannel])
-	case "*actor.Stopped":
+	case "*actor.Stopped", "*actor.Restarting":
 		c.live[kind]--
 	}
 	c.told[name]++

@@ -155,6 +155,8 @@ type children struct {
 	live map[string]*child
 	now  int  // sweeps so far
 	shut bool // the parent stops
+
+	unused []string // who is to be asked to rest next
 }
 
 // child is a child in memory. When it has not been used for a while or is vacant, it is asked to
@@ -238,10 +240,32 @@ func (c *children) sweep(ctx actor.Context) {
 	if c.node.cfg.Passivate <= 0 {
 		return
 	}
+	c.restUnused(ctx, c.now-sweepsToRest)
+}
+
+// restingAtOnce is how many children are asked to rest at a time. Many may become idle at the same
+// time, and everybody else would wait for them.
+const restingAtOnce = 64
+
+// restUnused asks those to rest that have not been used since a sweep: some now, and another one
+// whenever one has answered or ended.
+func (c *children) restUnused(ctx actor.Context, since int) {
+	c.unused = nil
 	for name, kid := range c.live {
-		if c.now-kid.used > sweepsToRest {
-			c.rest(ctx, name)
+		if !kid.resting && kid.used < since {
+			c.unused = append(c.unused, name)
 		}
+	}
+	for range restingAtOnce {
+		c.restNext(ctx)
+	}
+}
+
+func (c *children) restNext(ctx actor.Context) {
+	if len(c.unused) > 0 {
+		name := c.unused[0]
+		c.unused = c.unused[1:]
+		c.rest(ctx, name)
 	}
 }
 
@@ -272,6 +296,7 @@ func (c *children) stayed(ctx actor.Context, name string) {
 		ctx.Send(kid.pid, msg)
 	}
 	kid.backlog = nil
+	c.restNext(ctx)
 }
 
 // terminated forgets a child that has stopped. If messages arrived for it meanwhile, it is
@@ -290,6 +315,7 @@ func (c *children) terminated(ctx actor.Context, who *actor.PID) {
 		ctx, msg := telemetry.Taken(ctx, each)
 		c.deliver(ctx, name, msg)
 	}
+	c.restNext(ctx)
 }
 
 // directoryView is a directory's view.

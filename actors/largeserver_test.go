@@ -2,11 +2,12 @@ package actors
 
 import (
 	"fmt"
+	"reflect"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 
@@ -21,10 +22,10 @@ func (o holdTellingOutbox) Hold() { o.stage.said <- "hold" }
 
 // manySubscribed is a router and a session that is subscribed to the server s and to many channels
 // of it, of whose end the router has just begun to tell: it waits at the first word.
-func manySubscribed(t *testing.T, session *actor.PID) (*stage, *actor.PID) {
+func manySubscribed(t *testing.T) (*stage, *actor.PID) {
 	s, router := routerOnStage(t)
 	old := topic{server: "s", serverIncarnation: 1}
-	s.tell(router, &online{1, session, slowOutbox{stage: s}, "bob", 0}, &attach{1, "bob", old, 0, 0})
+	s.tell(router, &online{1, nil, slowOutbox{stage: s}, "bob", 0}, &attach{1, "bob", old, 0, 0})
 	for i := range uint64(2 * endsAtOnce) {
 		channel := topic{"s", 1, fmt.Sprint("c", i), i + 2}
 		s.tell(router, &attach{1, "bob", channel, 0, 0}, &begin{1, channel})
@@ -36,33 +37,30 @@ func manySubscribed(t *testing.T, session *actor.PID) (*stage, *actor.PID) {
 	return s, router
 }
 
-// TestNobodyWaitsForTheEndOfALargeServer asks the router something while it ends subscriptions.
+// TestNobodyWaitsForTheEndOfALargeServer posts to another server while the router ends subscriptions.
 func TestNobodyWaitsForTheEndOfALargeServer(t *testing.T) {
-	s, router := manySubscribed(t, nil)
-	asker := s.node.system.Root.Spawn(actor.PropsFromFunc(func(ctx actor.Context) {
-		if _, is := ctx.Message().(*answer); is {
-			s.said <- "answer"
-		}
-	}))
-	s.tell(router, &whoIsOnline{Caller: Caller{PID: asker}})
+	s, router := manySubscribed(t)
+	another := topic{"another", 1, "c", 1}
+	s.tell(router,
+		&online{2, nil, slowOutbox{stage: s}, "carol", 0}, &attach{2, "carol", another, 0, 0}, &begin{2, another},
+		&publish{Topic: another, NewMessage: NewMessage{Server: "another", Channel: "c", Message: Message{Text: "x"}}})
 	close(s.hold)
-	told, before := 1, 0
-	for answered := false; !answered || told <= 2*endsAtOnce; {
-		if hear(t, s.said) == "answer" {
-			answered, before = true, told
-		} else {
-			told++
-		}
+	told := 1
+	for hear(t, s.said) != "new x" {
+		told++
 	}
-	if before > 2*endsAtOnce {
-		t.Error("the answer came after all the ends")
+	if told > 2*endsAtOnce {
+		t.Error("the message came after all the ends")
+	}
+	for ; told <= 2*endsAtOnce; told++ {
+		hear(t, s.said)
 	}
 }
 
 // TestOldEndsComeBeforeANewSubscription deletes a server, makes one of that name, and subscribes
 // to it while ends of the old one are still to be told.
 func TestOldEndsComeBeforeANewSubscription(t *testing.T) {
-	s, router := manySubscribed(t, nil)
+	s, router := manySubscribed(t)
 	again := topic{"s", 9001, "c0", 9001}
 	s.tell(router,
 		&online{2, nil, holdTellingOutbox{slowOutbox{stage: s}}, "carol", 0}, // she has nothing to hear of
@@ -128,41 +126,68 @@ func makeChannels(owner *guest, count int, each func(name string)) {
 	}
 }
 
-// TestNobodyWaitsForTheChannelsOfALargeServer has all of them in memory, and asks something when
-// their end begins.
+// TestNobodyWaitsForTheChannelsOfALargeServer has many in memory, and asks the server something when
+// all of them are about to leave it: because the server is deleted, or because they are idle. Some
+// may say that they stay.
 func TestNobodyWaitsForTheChannelsOfALargeServer(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		c := &census{live: map[Kind]int{}, told: map[string]int{}}
-		channels := func() int {
-			c.mu.Lock()
-			defer c.mu.Unlock()
-			return c.live[KindChannel]
-		}
-		var p *Provider
-		var left atomic.Int32
-		p = startNode(t, persistence.Config{FS: vfstest.NewMem()}, func(cfg *Config) {
-			cfg.Processors, cfg.Fault = 1, c.note
-			cfg.FaultAfter = func(kind Kind, msg any) {
-				switch msg.(type) {
-				case *retireAll:
-					p.node.dir.Tell(p.node.system.Root, &serverChannels{User: "alice", Server: "s"})
-				case *serverChannels:
-					left.Store(int32(channels()))
-				}
-			}
+	idle := func(*guest) { time.Sleep(DefaultConfig().Passivate * 13 / 10) } // until one sweep finds them idle
+	deleted := func(owner *guest) { owner.ask(DeleteServer{"s", ""}) }
+	for name, tt := range map[string]struct {
+		ends func(owner *guest)
+		by   any // what makes the server end them
+		stay int
+	}{
+		"deleted":             {deleted, &retireAll{}, 0},
+		"idle":                {idle, &sweep{}, 0},
+		"idle, and some stay": {idle, &sweep{}, restingAtOnce},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) { askAmongEnds(t, tt.ends, reflect.TypeOf(tt.by), tt.stay) })
 		})
-		alice := enter(t, p, "alice")
-		alice.ask(CreateServer{"s", ""})
-		makeChannels(alice, 4*retiringAtOnce, func(name string) { alice.ask(&Post{Server: "s", Channel: name, Text: "x"}) })
-		if reply := alice.ask(DeleteServer{"s", ""}); reply != (Done{}) {
-			t.Errorf("deletion: %v", reply)
+	}
+}
+
+func askAmongEnds(t *testing.T, end func(*guest), by reflect.Type, stay int) {
+	const many = 4 * max(retiringAtOnce, restingAtOnce)
+	c := &census{live: map[Kind]int{}, told: map[string]int{}}
+	channels := func() int {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		return c.live[KindChannel]
+	}
+	var p *Provider
+	remain, answered, waited := stay, 0, 0 // with some of the channels in memory, and when all have left
+	p = startNode(t, persistence.Config{FS: vfstest.NewMem()}, func(cfg *Config) {
+		cfg.Processors = 1
+		cfg.Fault = func(kind Kind, msg any) {
+			c.note(kind, msg)
+			if _, is := msg.(*rest); is && kind == KindChannel && stay > 0 {
+				stay--
+				panic("injected") // it stays
+			}
 		}
-		synctest.Wait()
-		if left.Load() == 0 {
-			t.Error("the answer came after all channels had ended")
-		}
-		if n := channels(); n != 0 {
-			t.Errorf("%d channels live on", n)
+		cfg.FaultAfter = func(kind Kind, msg any) {
+			switch left := channels(); {
+			case kind != KindServer:
+			case reflect.TypeOf(msg) == by && left == many:
+				p.node.dir.Tell(p.node.system.Root, &serverChannels{User: "alice", Server: "s"})
+			case reflect.TypeOf(msg) != reflect.TypeFor[*serverChannels]():
+			case left == 0:
+				waited++
+			case left < many:
+				answered++
+			}
 		}
 	})
+	alice := enter(t, p, "alice")
+	alice.ask(CreateServer{"s", ""})
+	makeChannels(alice, many, func(name string) { alice.ask(&Post{Server: "s", Channel: name, Text: "x"}) })
+	end(alice)
+	synctest.Wait()
+	if answered+remain == 0 || waited != 0 {
+		t.Errorf("%d answers came while the channels ended, %d after that", answered, waited)
+	}
+	if n := channels(); n != remain {
+		t.Errorf("%d channels live on", n)
+	}
 }

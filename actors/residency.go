@@ -114,14 +114,12 @@ func (d *durable) unweigh() {
 // squeeze asks children to rest that were not used since the squeeze before.
 func (c *children) squeeze(ctx actor.Context) {
 	c.now++
-	for name, kid := range c.live {
-		if c.kind == KindServer {
+	if c.kind == KindServer {
+		for _, kid := range c.live {
 			ctx.Send(kid.pid, &squeeze{}) // its channels first: it cannot leave before them
 		}
-		if c.now-kid.used > 1 {
-			c.rest(ctx, name)
-		}
 	}
+	c.restUnused(ctx, c.now-1)
 }
 
 // onSqueeze squeezes, and comes again as long as the sum is too much.
