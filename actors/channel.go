@@ -276,14 +276,6 @@ func (c *channel) weight() int { return c.history.weight() }
 
 func (c *channel) idle() bool { return c.settled() && len(c.reads) == 0 }
 
-func (c *channel) onRest(ctx actor.Context) {
-	if c.idle() {
-		ctx.Stop(ctx.Self())
-		return
-	}
-	ctx.Send(ctx.Parent(), &stayed{name: c.id})
-}
-
 // rejected refuses the reads that may contain messages that the journal refused.
 func (c *channel) rejected(ctx actor.Context, seq uint64, code Code) {
 	for ref, r := range c.reads {

@@ -104,6 +104,15 @@ func (d *durable) leave(ctx actor.Context) {
 	}
 }
 
+// onRest answers the parent. A server has its own.
+func (d *durable) onRest(ctx actor.Context) {
+	if d.entity.idle() {
+		ctx.Stop(ctx.Self())
+		return
+	}
+	ctx.Send(ctx.Parent(), &stayed{name: d.entity.called()})
+}
+
 // unweigh takes the actor's weight out of the sum, at its end or restart.
 func (d *durable) unweigh() {
 	d.uncounted = true

@@ -386,14 +386,6 @@ func (u *user) weight() int { return 2<<10 + 128*len(u.account.Keys) + 128*u.acc
 
 func (u *user) idle() bool { return u.settled() && len(u.hashing) == 0 }
 
-func (u *user) onRest(ctx actor.Context) {
-	if u.idle() {
-		ctx.Stop(ctx.Self())
-		return
-	}
-	ctx.Send(ctx.Parent(), &stayed{name: u.name})
-}
-
 // commit applies an event and gives it to the journal.
 func (u *user) commit(ctx actor.Context, eventType string, event any) {
 	u.account.apply(event)
