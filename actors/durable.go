@@ -188,7 +188,7 @@ func (d *durable) refuseBroken(ctx actor.Context, msg any) {
 	case asked:
 		m.from().refuse(ctx, StorageDown)
 	case *membershipChanged: // a server waits for the answer, and perhaps somebody for the server's
-		d.node.dir.Tell(ctx, &membershipRefused{m.noted()})
+		d.node.dir.Tell(ctx, &membershipRefused{membershipNoted(*m)})
 	}
 }
 

@@ -63,13 +63,8 @@ type (
 		User string
 		Subscribe
 	}
-	// membershipNoted is a user's answer to membershipChanged.
-	membershipNoted struct {
-		Server, User string
-		Incarnation  uint64
-		Member       bool
-		Word         uint64
-	}
+	// membershipNoted is a user's answer to membershipChanged: the same, sent back.
+	membershipNoted membershipChanged
 	// membershipRefused is the answer when the journal refused the user's event, or when the
 	// user's account cannot be read. The server sends membershipChanged again from time to
 	// time; whoever waits is answered now.

@@ -51,7 +51,7 @@ type (
 		User, Server string
 		Incarnation  uint64
 		Member       bool
-		Word         uint64 // the message's number; membershipNoted returns it
+		Word         uint64 // the message's number
 	}
 )
 
@@ -290,13 +290,7 @@ func (u *user) onMembershipChanged(ctx actor.Context, m *membershipChanged) {
 			u.commit(ctx, "left", left{m.Server, m.Incarnation})
 		}
 	}
-	noted := m.noted()
-	u.say(ctx, nil, &noted)
-}
-
-// noted is the answer to m.
-func (m *membershipChanged) noted() membershipNoted {
-	return membershipNoted{Server: m.Server, User: m.User, Incarnation: m.Incarnation, Member: m.Member, Word: m.Word}
+	u.say(ctx, nil, (*membershipNoted)(m))
 }
 
 // hash gives work to the hash workers and remembers the command that it is for.
