@@ -133,8 +133,7 @@ func (s *session) askLater(ctx actor.Context, server string) {
 	if auto.timer != nil {
 		return
 	}
-	root, self := ctx.ActorSystem().Root, ctx.Self()
-	auto.timer = time.AfterFunc(auto.pause, func() { root.Send(self, &askAgain{}) })
+	auto.timer = sendLater(ctx, auto.pause, &askAgain{})
 	auto.pause = min(2*auto.pause, longestPause)
 }
 

@@ -31,8 +31,7 @@ func (s *session) arm(ctx actor.Context, after time.Duration) {
 		s.timer.Reset(after)
 		return
 	}
-	root, self := ctx.ActorSystem().Root, ctx.Self()
-	s.timer = time.AfterFunc(after, func() { root.Send(self, &overdue{}) })
+	s.timer = sendLater(ctx, after, &overdue{})
 }
 
 func (s *session) onOverdue(ctx actor.Context) {

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net/url"
 	"path"
-	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 
@@ -52,9 +51,8 @@ func (d *localDirectory) Squeeze(ctx actor.SenderContext) {
 type directory struct {
 	node *node
 	kids children
-	tick ticker
 
-	nextSqueeze *time.Timer
+	sweeps, squeezes ticker
 }
 
 func newDirectory(n *node, kind Kind, make maker) actor.Actor {
@@ -64,7 +62,7 @@ func newDirectory(n *node, kind Kind, make maker) actor.Actor {
 func (d *directory) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *actor.Started:
-		d.tick.start(ctx, d.node.sweepEvery())
+		d.sweeps.start(ctx, d.node.sweepEvery(), &sweep{})
 	case *actor.Stopping, *actor.Restarting:
 		d.close(ctx)
 	case *actor.Stopped:
@@ -73,7 +71,7 @@ func (d *directory) Receive(ctx actor.Context) {
 		d.kids.deliver(ctx, name, m)
 	case *sweep:
 		d.kids.sweep(ctx)
-		d.tick.again(ctx)
+		d.sweeps.again(ctx)
 	case *squeeze:
 		d.onSqueeze(ctx)
 	case *stayed:
@@ -94,7 +92,7 @@ func (d *directory) mend(ctx actor.Context, msg any) {
 	case *actor.Stopping, *actor.Restarting:
 		d.close(ctx)
 	case *sweep:
-		d.tick.again(ctx)
+		d.sweeps.again(ctx)
 	case *squeeze:
 		d.squeezeAgain(ctx)
 	case *stayed:
@@ -108,10 +106,8 @@ func (d *directory) mend(ctx actor.Context, msg any) {
 
 // close stops the timers; no child is started any more.
 func (d *directory) close(ctx actor.Context) {
-	d.tick.stop()
-	if d.nextSqueeze != nil {
-		d.nextSqueeze.Stop()
-	}
+	d.sweeps.stop()
+	d.squeezes.stop()
 	d.kids.close(ctx)
 }
 

@@ -195,8 +195,7 @@ func answerForCrashed(ctx actor.Context, msg any) {
 	case *hashWork:
 		ctx.Send(m.ReplyTo, &hashDone{Ref: m.Ref, Refused: Busy})
 	case *persistence.Attach: // without a keeper the journal would grow for ever
-		root, self := ctx.ActorSystem().Root, ctx.Self()
-		time.AfterFunc(attachAgain, func() { root.Send(self, m) })
+		sendLater(ctx, attachAgain, m)
 	}
 }
 

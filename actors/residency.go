@@ -142,9 +142,5 @@ func (d *directory) squeezeAgain(ctx actor.Context) {
 		d.node.state.squeezing.Store(false)
 		return
 	}
-	if d.nextSqueeze != nil {
-		d.nextSqueeze.Stop()
-	}
-	root, self := ctx.ActorSystem().Root, ctx.Self()
-	d.nextSqueeze = time.AfterFunc(squeezeEvery, func() { root.Send(self, &squeeze{}) })
+	d.squeezes.start(ctx, squeezeEvery, &squeeze{})
 }

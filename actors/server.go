@@ -95,7 +95,7 @@ type server struct {
 	untold     []laterWord              // words that wait for the answers to others; not saved
 	closing    map[Caller]int           // how many members a deleteServer still waits for; not saved
 	retiring   []channelCreated         // channels that are to end next; not saved
-	tick       ticker                   // not saved
+	sweeps     ticker                   // not saved
 	endsUnsaid bool                     // a crash or a refusal may have swallowed ends of subscriptions; not saved
 	repeat     []revoke                 // those ends, found in the replay, to be said again; not saved
 	buried     uint64                   // sequence of the last tombstone handed over or read; not saved
@@ -173,7 +173,7 @@ func (s *server) parental(ctx actor.Context, msg any) {
 		s.kids.sweep(ctx)
 		s.payDebts(ctx)
 		s.bury(ctx)
-		s.tick.again(ctx)
+		s.sweeps.again(ctx)
 	case *stayed:
 		s.kids.stayed(ctx, m.name)
 	case *vacant:
@@ -407,7 +407,7 @@ func (s *server) replay(e persistence.Event) error {
 // debts that a crash may have left. If there is no such server, the actor leaves.
 func (s *server) recovered(ctx actor.Context) {
 	s.refuseAskers(ctx, s.committed+1, OutcomeUnknown)
-	s.tick.start(ctx, s.node.sweepEvery())
+	s.sweeps.start(ctx, s.node.sweepEvery(), &sweep{})
 	s.spareChannels(ctx)
 	s.endAgain(ctx)
 	s.payDebts(ctx)
@@ -428,7 +428,7 @@ func (s *server) abandoned(ctx actor.Context) {
 }
 
 func (s *server) stopping(ctx actor.Context) {
-	s.tick.stop()
+	s.sweeps.stop()
 	s.kids.close(ctx)
 }
 

@@ -6,16 +6,17 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 )
 
-// ticker sends its owner one sweep for each call of start or again. The owner calls again
+// ticker sends its owner one message for each call of start or again. The owner calls again
 // when it has handled the last one, so a busy owner is not flooded. Before start it does nothing:
-// a restarted owner may hear a sweep of its former life first.
+// a restarted owner may hear a message of its former life first.
 type ticker struct {
 	every time.Duration
+	msg   any
 	timer *time.Timer
 }
 
-func (t *ticker) start(ctx actor.Context, every time.Duration) {
-	t.every = every
+func (t *ticker) start(ctx actor.Context, every time.Duration, msg any) {
+	t.every, t.msg = every, msg
 	t.again(ctx)
 }
 
@@ -24,12 +25,17 @@ func (t *ticker) again(ctx actor.Context) {
 		return
 	}
 	t.stop()
-	root, self := ctx.ActorSystem().Root, ctx.Self()
-	t.timer = time.AfterFunc(t.every, func() { root.Send(self, &sweep{}) })
+	t.timer = sendLater(ctx, t.every, t.msg)
 }
 
 func (t *ticker) stop() {
 	if t.timer != nil {
 		t.timer.Stop()
 	}
+}
+
+// sendLater sends an actor a message of its own after a while.
+func sendLater(ctx actor.Context, after time.Duration, msg any) *time.Timer {
+	root, self := ctx.ActorSystem().Root, ctx.Self()
+	return time.AfterFunc(after, func() { root.Send(self, msg) })
 }
