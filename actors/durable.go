@@ -43,9 +43,10 @@ type durable struct {
 	leaving   bool  // has asked to leave memory, and nothing has come since
 	use       use   // why it is in memory
 
-	unsent  []utterance // said, waiting for the journal; in order
-	backlog []any       // commands that arrived while recovering; the gate bounds them as it bounds all requests
-	inHand  any         // a command that had to wait, while it is handled at last: if that crashes, mend answers it
+	hashing map[uint64]hashing // of users and servers: commands that wait for the hash workers, by the Ref of the work
+	unsent  []utterance        // said, waiting for the journal; in order
+	backlog []any              // commands that arrived while recovering; the gate bounds them as it bounds all requests
+	inHand  any                // a command that had to wait, while it is handled at last: if that crashes, mend answers it
 }
 
 // entity is what differs between the durable actors.

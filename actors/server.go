@@ -88,17 +88,16 @@ type server struct {
 	durable
 	name       string
 	guild      guild
-	kids       children                 // channels by incarnation; not saved
-	hashing    map[uint64]serverHashing // not saved
-	askers     map[debt][]asker         // who waits for a debt to be paid; not saved
-	lastWord   map[membership]uint64    // of the membershipChanged that are not answered; not saved
-	untold     []laterWord              // words that wait for the answers to others; not saved
-	closing    map[Caller]int           // how many members a deleteServer still waits for; not saved
-	retiring   []channelCreated         // channels that are to end next; not saved
-	sweeps     ticker                   // not saved
-	endsUnsaid bool                     // a crash or a refusal may have swallowed ends of subscriptions; not saved
-	repeat     []revoke                 // those ends, found in the replay, to be said again; not saved
-	buried     uint64                   // sequence of the last tombstone handed over or read; not saved
+	kids       children              // channels by incarnation; not saved
+	askers     map[debt][]asker      // who waits for a debt to be paid; not saved
+	lastWord   map[membership]uint64 // of the membershipChanged that are not answered; not saved
+	untold     []laterWord           // words that wait for the answers to others; not saved
+	closing    map[Caller]int        // how many members a deleteServer still waits for; not saved
+	retiring   []channelCreated      // channels that are to end next; not saved
+	sweeps     ticker                // not saved
+	endsUnsaid bool                  // a crash or a refusal may have swallowed ends of subscriptions; not saved
+	repeat     []revoke              // those ends, found in the replay, to be said again; not saved
+	buried     uint64                // sequence of the last tombstone handed over or read; not saved
 }
 
 // makeServer returns the function that makes a server's actor, at its start and at each restart.
@@ -112,7 +111,7 @@ func makeServer(n *node, name string) func() actor.Actor {
 }
 
 func newServer(n *node, name string) *server {
-	s := &server{name: name, hashing: map[uint64]serverHashing{}, askers: map[debt][]asker{}, lastWord: map[membership]uint64{}, closing: map[Caller]int{}}
+	s := &server{name: name, askers: map[debt][]asker{}, lastWord: map[membership]uint64{}, closing: map[Caller]int{}}
 	s.durable = durable{node: n, kind: KindServer, entity: s, stream: persistence.StreamOf("servers", name)}
 	s.kids = newChildren(n, KindChannel, s.newChannel)
 	return s
@@ -211,7 +210,7 @@ func (s *server) onCreate(ctx actor.Context, m *createServer) {
 	case m.Password == "": // open to all: there is nothing to hash
 		s.finishCreate(ctx, m, "")
 	default:
-		s.hash(ctx, m, hashWork{Password: m.Password})
+		s.hash(ctx, hashing{command: m, first: true}, hashWork{Password: m.Password})
 	}
 }
 
@@ -224,7 +223,7 @@ func (s *server) onJoin(ctx actor.Context, m *joinServer) {
 		s.finishJoin(ctx, m, m.Password == "")
 		return
 	}
-	s.compare(ctx, m, m.Caller, m.Password)
+	s.compare(ctx, m, m.Password)
 }
 
 func (s *server) onLeave(ctx actor.Context, m *leaveServer) {
@@ -245,7 +244,7 @@ func (s *server) onDelete(ctx actor.Context, m *deleteServer) {
 	case s.guild.Password == "":
 		s.finishDelete(ctx, m, m.Password == "")
 	default:
-		s.compare(ctx, m, m.Caller, m.Password)
+		s.compare(ctx, m, m.Password)
 	}
 }
 
@@ -420,10 +419,7 @@ func (s *server) rejected(ctx actor.Context, seq uint64, code Code) {
 }
 
 func (s *server) abandoned(ctx actor.Context) {
-	for _, h := range s.hashing {
-		h.command.(asked).from().refuse(ctx, Busy)
-	}
-	clear(s.hashing)
+	s.refuseHashing(ctx)
 	s.refuseAskers(ctx, 0, OutcomeUnknown)
 }
 

@@ -1,57 +1,26 @@
 package actors
 
-import (
-	"github.com/asynkron/protoactor-go/actor"
+import "github.com/asynkron/protoactor-go/actor"
 
-	"elemental/actors/telemetry"
-)
-
-// This file is what a server does with its password. Creating, joining and deleting
-// it go through the hash workers. If the server has another password when the hash is
-// there, because it was deleted or made again meanwhile, the command begins again. A
-// server without a password needs none of that. That this is faster is no secret:
-// anybody can find out by joining it.
-
-func (s *server) hash(ctx actor.Context, command any, work hashWork) {
-	work.Ref, work.ReplyTo, work.From = s.node.ref(), ctx.Self(), command.(asked).from().From
-	s.hashing[work.Ref] = serverHashing{command, work.Compare}
-	ctx.Send(s.node.passwords, &work)
-}
+// This file is what a server does with its password. Creating, joining and deleting it go through
+// the hash workers, unless it has none. That this is faster is no secret: anybody can find out by
+// joining it.
 
 // compare has a password compared with the server's. Wrong passwords are counted.
-func (s *server) compare(ctx actor.Context, command any, who Caller, password string) {
-	s.hash(ctx, command, hashWork{
-		Password: password, Compare: s.guild.Password, Attempt: attempt{KindServer, s.name, who.From.String()},
+func (s *server) compare(ctx actor.Context, command asked, password string) {
+	s.hash(ctx, hashing{command: command, compare: s.guild.Password}, hashWork{
+		Password: password, Compare: s.guild.Password, Attempt: attempt{KindServer, s.name, command.from().From.String()},
 	})
 }
 
-// serverHashing is a command that waits for the hash workers.
-type serverHashing struct {
-	command any
-	compare string // the hash that the password is compared with; the server may have another by then
-}
-
 func (s *server) onHashDone(ctx actor.Context, m *hashDone) {
-	h, ours := s.hashing[m.Ref]
-	if !ours {
-		return // asked before a restart
+	if s.takeHash(ctx, m, s.guild.Password, s.hashed) {
+		s.leaveIfGone(ctx)
 	}
-	delete(s.hashing, m.Ref)
-	s.inHand = telemetry.Aside(ctx, h.command)
-	switch {
-	case m.Refused != "":
-		s.refuse(ctx, h.command.(asked).from(), m.Refused)
-	case h.compare != "" && h.compare != s.guild.Password:
-		s.command(ctx, h.command) // begin again with the present password, or find no server
-	default:
-		s.hashed(ctx, h.command, m)
-	}
-	s.inHand = nil
-	s.leaveIfGone(ctx)
 }
 
-func (s *server) hashed(ctx actor.Context, command any, m *hashDone) {
-	switch c := command.(type) {
+func (s *server) hashed(ctx actor.Context, h hashing, m *hashDone) {
+	switch c := h.command.(type) {
 	case *createServer:
 		s.finishCreate(ctx, c, m.Hash)
 	case *joinServer:

@@ -7,7 +7,6 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 
-	"elemental/actors/telemetry"
 	"elemental/persistence"
 )
 
@@ -166,25 +165,10 @@ type user struct {
 	durable
 	name    string
 	account account
-	hashing map[uint64]hashing // not saved
-}
-
-// hashing is a command that waits for the hash workers.
-type hashing struct {
-	command any
-	compare string // the hash that the password is compared with; the account may have another by then
-	matched bool   // changePassword: the old password was right, the new one is being hashed
-}
-
-// outdated tells whether a password was compared with a hash that is not the account's any
-// more: the password was changed, or the user has only just registered.
-func (h *hashing) outdated(a *account) bool {
-	_, registers := h.command.(*register)
-	return !registers && h.compare != a.Password
 }
 
 func newUser(n *node, name string) *user {
-	u := &user{name: name, hashing: map[uint64]hashing{}}
+	u := &user{name: name}
 	u.durable = durable{node: n, kind: KindUser, entity: u, stream: persistence.StreamOf("users", name)}
 	return u
 }
@@ -225,7 +209,7 @@ func (u *user) onRegister(ctx actor.Context, m *register) {
 	case !u.writable():
 		u.refuse(ctx, m.Caller, StorageDown)
 	default:
-		u.hash(ctx, hashing{command: m}, hashWork{Password: m.Password})
+		u.hash(ctx, hashing{command: m, first: true}, hashWork{Password: m.Password})
 	}
 }
 
@@ -293,31 +277,10 @@ func (u *user) onMembershipChanged(ctx actor.Context, m *membershipChanged) {
 	u.say(ctx, nil, (*membershipNoted)(m))
 }
 
-// hash gives work to the hash workers and remembers the command that it is for.
-func (u *user) hash(ctx actor.Context, h hashing, work hashWork) {
-	work.Ref, work.ReplyTo, work.From = u.node.ref(), ctx.Self(), h.command.(asked).from().From
-	u.hashing[work.Ref] = h
-	ctx.Send(u.node.passwords, &work)
-}
-
 func (u *user) onHashDone(ctx actor.Context, m *hashDone) {
-	h, ours := u.hashing[m.Ref]
-	if !ours {
-		return // asked before a restart
+	if u.takeHash(ctx, m, u.account.Password, u.hashed) {
+		u.leaveIfNobody(ctx)
 	}
-	delete(u.hashing, m.Ref)
-	u.inHand = telemetry.Aside(ctx, h.command)
-	caller := h.command.(asked).from()
-	switch {
-	case m.Refused != "":
-		u.refuse(ctx, caller, m.Refused)
-	case h.outdated(&u.account):
-		u.command(ctx, h.command) // begin again with the present password
-	default:
-		u.hashed(ctx, h, m)
-	}
-	u.inHand = nil
-	u.leaveIfNobody(ctx)
 }
 
 func (u *user) hashed(ctx actor.Context, h hashing, m *hashDone) {
@@ -390,12 +353,7 @@ func (u *user) reset() { u.account = account{} }
 
 func (u *user) rejected(actor.Context, uint64, Code) {}
 
-func (u *user) abandoned(ctx actor.Context) {
-	for _, h := range u.hashing {
-		h.command.(asked).from().refuse(ctx, Busy)
-	}
-	clear(u.hashing)
-}
+func (u *user) abandoned(ctx actor.Context) { u.refuseHashing(ctx) }
 
 func (u *user) stopping(actor.Context) {}
 
