@@ -246,7 +246,7 @@ const mostUnsaved = 16 << 20
 func (c *channel) saveWhenLarge(ctx actor.Context) {
 	h := &c.history
 	if c.saving == 0 && h.fullPages() > 0 && (h.total%persistence.MaxPageItems == 0 ||
-		h.total-h.paged >= unsavedMessages || h.recentBytes >= unsavedBytes) {
+		h.total-h.paged >= unsavedMessages || h.unpagedBytes >= unsavedBytes) {
 		c.save(ctx)
 	}
 }
@@ -369,7 +369,7 @@ func (c *channel) view() any {
 	}
 	return channelView{
 		Durable: c.common(), Server: c.topic.server, Channel: c.topic.channel, Incarnation: c.topic.incarnation,
-		Total: h.total, Paged: h.paged, InMemoryOf: h.base, TextBytes: h.text, Nonces: len(h.nonces),
+		Total: h.total, Paged: h.paged, InMemoryOf: h.base, TextBytes: h.recentBytes, Nonces: len(h.nonces),
 		Reading: len(c.reads), Ends: c.ends, Newest: newest,
 	}
 }

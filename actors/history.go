@@ -24,8 +24,8 @@ type history struct {
 	total, base, paged int64
 	last               int64     // timestamp of the newest message
 	recent             []Message // recent[0] has index base; entries never change, so runs of it may be shared
-	recentBytes        int       // bytes of text of those that are in no page yet
-	text               int       // bytes of text of all in recent
+	recentBytes        int       // bytes of text of those
+	unpagedBytes       int       // the same of those that are in no page yet
 	nonces             map[nonce]place
 	nonceOrder         []nonce // oldest first
 }
@@ -45,7 +45,7 @@ func (h *history) apply(e posted) {
 	}
 	h.recent = append(h.recent, Message{Text: e.Text, Author: e.Author, Timestamp: e.Timestamp})
 	h.recentBytes += len(e.Text)
-	h.text += len(e.Text)
+	h.unpagedBytes += len(e.Text)
 	h.total++
 	h.last = e.Timestamp
 	if e.Nonce != "" {
@@ -80,7 +80,7 @@ func (h *history) fullPages() int64 {
 	return (h.total - h.paged) / persistence.PageItems * persistence.PageItems
 }
 
-func (h *history) unsaved() int { return h.recentBytes + 64*int(h.total-h.paged) }
+func (h *history) unsaved() int { return h.unpagedBytes + 64*int(h.total-h.paged) }
 
 // trim forgets the messages that are in pages, except those of the last page.
 func (h *history) trim(paged int64) {
@@ -92,7 +92,7 @@ func (h *history) trim(paged int64) {
 	kept := h.recent[base-h.base:]
 	h.recent = append(make([]Message, 0, len(kept)+int(base-h.base)), kept...) // as many may come again
 	h.base = base
-	h.recentBytes, h.text = textBytes(h.recent[h.paged-base:]), textBytes(h.recent)
+	h.recentBytes, h.unpagedBytes = textBytes(h.recent), textBytes(h.recent[h.paged-base:])
 }
 
 func textBytes(list []Message) (n int) {
@@ -103,7 +103,7 @@ func textBytes(list []Message) (n int) {
 }
 
 // weight is roughly the memory that it takes, together with the channel's actor.
-func (h *history) weight() int { return 2<<10 + h.text + 64*len(h.recent) + 160*len(h.nonces) }
+func (h *history) weight() int { return 2<<10 + h.recentBytes + 64*len(h.recent) + 160*len(h.nonces) }
 
 // posted is the event of a message, without its nonce.
 func (m *Message) posted(index int64) posted {
