@@ -168,12 +168,15 @@ type (
 	}
 )
 
-// Outbox is the way from a session to its connection. The session calls Answer and
-// Close, the router Push and Hold. They never block and never fail: transport
+// Outbox is the way from a session to its connection. The session calls Answer, AnswerFollowed
+// and Close, the router Push and Hold. They never block and never fail: transport
 // closes a connection that cannot take more.
 type Outbox interface {
 	// Answer hands over the reply to req: one of the replies above.
 	Answer(req *Request, reply any)
+	// AnswerFollowed is Answer for a followed request. It tells w when the writing of the
+	// answer begins, and when it has ended or will never happen.
+	AnswerFollowed(req *Request, reply any, w *telemetry.Writing)
 	// Push hands over an event as the Encoder made it.
 	Push(*Event)
 	// Hold has what is pushed from here on written after the answer to the Subscribe that
@@ -181,14 +184,6 @@ type Outbox interface {
 	Hold()
 	// Close ends the connection once everything handed over before is written.
 	Close()
-}
-
-// FollowedOutbox is an Outbox that can tell when an answer is written.
-type FollowedOutbox interface {
-	Outbox
-	// AnswerFollowed is Answer for a followed request. It tells w when the writing of the
-	// answer begins, and when it has ended or will never happen.
-	AnswerFollowed(req *Request, reply any, w *telemetry.Writing)
 }
 
 // Event is the bytes that a client reads of a push. All connections that are sent it

@@ -37,6 +37,11 @@ func (o *outbox) Push(event *Event)            { o.pushes <- string(event.Bytes)
 func (o *outbox) Hold()                        {}
 func (o *outbox) Close()                       { o.closed.Store(true) }
 
+func (o *outbox) AnswerFollowed(_ *Request, reply any, w *telemetry.Writing) {
+	o.answers <- reply
+	w.Ended()
+}
+
 type plainEncoder struct{}
 
 func (plainEncoder) EncodeNewMessage(m *NewMessage) *Event {

@@ -163,13 +163,7 @@ func (s *session) answer(ctx actor.Context, req *Request, reply any) {
 	if here := telemetry.SpanOf(ctx); span.Joins(here) {
 		span = here
 	}
-	w := span.Writing(reply, string(codeOf(reply)))
-	if knows, ok := s.out.(FollowedOutbox); ok {
-		knows.AnswerFollowed(req, reply, w)
-		return
-	}
-	s.out.Answer(req, reply)
-	w.Ended()
+	s.out.AnswerFollowed(req, reply, span.Writing(reply, string(codeOf(reply))))
 }
 
 func (s *session) handOver(ctx actor.Context) {
