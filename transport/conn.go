@@ -244,16 +244,17 @@ func (c *conn) untimed(wait func()) {
 	c.begun.Store(begun)
 }
 
-// noteLogin notes whether somebody is logged in, for the limits.
+// noteLogin notes whether somebody is logged in, for the limits and the inspector.
 func (c *conn) noteLogin(req *actors.Request, reply any) {
-	c.seen.noteUser(req, reply)
-	switch reply.(type) {
+	switch r := reply.(type) {
 	case actors.LoggedIn:
 		c.loggedIn.Store(true)
 		c.greeted.Store(true)
+		c.seen.noteUser(r.User)
 	case actors.Done:
-		if _, ok := req.Command.(actors.Logout); ok {
+		if _, out := req.Command.(actors.Logout); out {
 			c.loggedIn.Store(false)
+			c.seen.noteUser("")
 		}
 	}
 }

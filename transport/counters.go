@@ -10,8 +10,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"elemental/actors"
 )
 
 // This file is what the inspector sees of connections. It is recorded only with Config.Inspect.
@@ -219,17 +217,9 @@ func (l *Listener) wroteBytes(n int) {
 	}
 }
 
-// noteUser notes who is logged in.
-func (s *seen) noteUser(req *actors.Request, reply any) {
-	if s == nil {
-		return
-	}
-	switch r := reply.(type) {
-	case actors.LoggedIn:
-		s.user.Store(&r.User)
-	case actors.Done:
-		if _, out := req.Command.(actors.Logout); out {
-			s.user.Store(nil)
-		}
+// noteUser notes who is logged in; "" for nobody.
+func (s *seen) noteUser(name string) {
+	if s != nil {
+		s.user.Store(&name)
 	}
 }
