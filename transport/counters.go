@@ -202,8 +202,8 @@ func (s *seen) ended() {
 	}
 }
 
-// isSlow counts and reports a connection that is ended because its client does not read.
-func (c *conn) isSlow() {
+// noteSlow counts and reports a connection that is ended because its client does not read.
+func (c *conn) noteSlow() {
 	c.shared.slow.Add(1)
 	if c.seen != nil && c.shared.provider != nil {
 		c.shared.provider.Happened("slow-reader", text(c.seen.session.Load()), "its client does not read")

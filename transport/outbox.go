@@ -165,6 +165,9 @@ func (c *conn) put(piece *buffer) {
 	piece.recycle()
 }
 
+// putText appends a line of UTF-8, under the mutex.
+func (c *conn) putText(line []byte) { c.put(&buffer{b: c.shared.codec.Finish(line, 0)}) }
+
 // urgency is how soon an answer is written. Clients that send ahead of their answers come after
 // those that wait for theirs.
 func (c *conn) urgency() class {
@@ -193,7 +196,7 @@ func (c *conn) Push(event *actors.Event) {
 	how, overflow := c.push(event)
 	c.hand(how)
 	if overflow {
-		c.isSlow()
+		c.noteSlow()
 		c.cut(endSlow)
 	}
 }
@@ -257,11 +260,7 @@ func (c *conn) Close() {
 // sayDisconnected appends the last event for a client that does not read, under the mutex.
 func (c *conn) sayDisconnected() {
 	code := string(actors.SlowReader)
-	out := c.room()
-	start := len(out.b)
-	out.b = protocol.AppendDisconnected(out.b, code, protocol.Reason(code, 0))
-	out.b = c.shared.codec.Finish(out.b, start)
-	c.out.waiting += len(out.b) - start
+	c.putText(protocol.AppendDisconnected(nil, code, protocol.Reason(code, 0)))
 	c.out.ended = true
 }
 
@@ -437,10 +436,7 @@ func (c *conn) finish(code actors.Code) {
 	refused := actors.Refused{Code: code}
 	c.fill(answered, func() {
 		if code != "" && !o.ended {
-			out := c.room()
-			start := len(out.b)
-			out.b = c.shared.codec.Finish(appendRefusal(out.b, refused, nil), start)
-			o.waiting += len(out.b) - start
+			c.putText(appendRefusal(nil, refused, nil))
 			c.log.answered(c.name, &actors.Request{}, refused)
 		}
 		o.ended = true

@@ -61,7 +61,7 @@ func (l *Listener) check(c *conn) bool {
 		c.out.wrote.Store(0) // it is counted only once
 		c.out.behind.Store(0)
 		if c.end.Load() != endSlow { // then it was counted when it was told
-			c.isSlow()
+			c.noteSlow()
 		}
 		c.kill()
 	case c.end.Load() == endSlow && l.late(closing, min(lingerTime, l.cfg.StallTime)):
