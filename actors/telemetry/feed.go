@@ -37,7 +37,7 @@ func newFeed(system *actor.ActorSystem, codes []string) *feed {
 }
 
 // heard tells whether somebody listens.
-func (f *feed) heard() bool { return f != nil && f.listeners.Load() != nil }
+func (f *feed) heard() bool { return f.listeners.Load() != nil }
 
 func (f *feed) tell(what, who string, kind Kind, detail string) {
 	if f.heard() {
@@ -53,36 +53,6 @@ func (f *feed) pass(h Happening) {
 	h.At = time.Now()
 	for _, l := range *listeners {
 		l.hear(h)
-	}
-}
-
-// refused tells of a request that was refused, see Recorder.Refused.
-func (f *feed) refused(code string, kind Kind, by *actor.PID, call string) {
-	s := f.refusals[code]
-	if s == nil || !f.heard() {
-		return
-	}
-	detail := code
-	if call != "" {
-		detail += ": " + call
-	}
-	s.tell(Happening{What: "busy", Actor: by.Id, Kind: kind, Detail: detail})
-}
-
-// storage tells that the journal cannot be written or, if err is nil, that it can be written
-// again.
-func (f *feed) storage(who string, err error) {
-	detail := "written again"
-	if err != nil {
-		detail = err.Error()
-	}
-	f.tell("storage", who, KindPersistence, detail)
-}
-
-// unreadable tells that something of an actor cannot be read from disk.
-func (f *feed) unreadable(who *actor.PID, kind Kind, err error) {
-	if f.heard() {
-		f.damages.tell(Happening{What: "storage", Actor: who.Id, Kind: kind, Detail: "cannot be read: " + err.Error()})
 	}
 }
 

@@ -94,17 +94,33 @@ func (r *Recorder) Happened(what, who string, kind Kind, detail string) {
 // no fault of its sender: by which actor, and which call it was. Of many in a second, only
 // the first is told by itself.
 func (r *Recorder) Refused(code string, kind Kind, by *actor.PID, call string) {
-	r.feed.refused(code, kind, by, call)
+	s := r.feed.refusals[code]
+	if s == nil || !r.feed.heard() {
+		return
+	}
+	detail := code
+	if call != "" {
+		detail += ": " + call
+	}
+	s.tell(Happening{What: "busy", Actor: by.Id, Kind: kind, Detail: detail})
 }
 
 // Storage tells the feed that the journal cannot be written or, if err is nil, that it can be
 // written again; who is the ID of persistence.
-func (r *Recorder) Storage(who string, err error) { r.feed.storage(who, err) }
+func (r *Recorder) Storage(who string, err error) {
+	detail := "written again"
+	if err != nil {
+		detail = err.Error()
+	}
+	r.feed.tell("storage", who, KindPersistence, detail)
+}
 
 // Unreadable tells the feed that something of an actor cannot be read from disk. Of many in a
 // second, only the first few are told by themselves.
 func (r *Recorder) Unreadable(who *actor.PID, kind Kind, err error) {
-	r.feed.unreadable(who, kind, err)
+	if r.feed.heard() {
+		r.feed.damages.tell(Happening{What: "storage", Actor: who.Id, Kind: kind, Detail: "cannot be read: " + err.Error()})
+	}
 }
 
 // Following tells whether anybody follows requests.
