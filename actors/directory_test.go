@@ -57,7 +57,7 @@ func TestAParentThatStopsStartsNoChild(t *testing.T) {
 	select {
 	case <-first.stopping:
 		system.Root.Send(parent, &joinedServers{Caller: Caller{PID: probe.PID()}, User: "second"})
-		if reply, err := probe.Result(); err != nil || !isRefused(reply.(*answer).Reply, Busy) {
+		if reply, err := probe.Result(); err != nil || codeOf(reply.(*answer).Reply) != Busy {
 			t.Errorf("the second child's asker heard %v, %v", reply, err)
 		}
 		close(first.mayStop)

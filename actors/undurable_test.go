@@ -171,7 +171,7 @@ func TestAServerThatCannotBeReadIsNotBuried(t *testing.T) {
 	s := root.Spawn(d.n.props(KindServer, nil, func() actor.Actor { return newServer(d.n, "s") }))
 	for range 2 { // by the second answer the server has come to the sweep
 		root.Send(s, &serverChannels{Caller: Caller{PID: d.n.disk}, User: "alice"})
-		if got, is := (<-d.seen).(*answer); !is || !isRefused(got.Reply, StorageDown) {
+		if got, is := (<-d.seen).(*answer); !is || codeOf(got.Reply) != StorageDown {
 			t.Errorf("an unreadable server says %v", got)
 		}
 		root.Send(s, &sweep{})
@@ -201,7 +201,7 @@ func TestWhatCannotBeReplayedIsNotShown(t *testing.T) {
 				}
 			}))
 			root.Send(root.Spawn(channelProps(d)), &countMessages{Caller: Caller{PID: d.n.disk}})
-			if reply := (<-d.seen).(*answer).Reply; !isRefused(reply, StorageDown) {
+			if reply := (<-d.seen).(*answer).Reply; codeOf(reply) != StorageDown {
 				t.Errorf("heard %v", reply)
 			}
 		})
