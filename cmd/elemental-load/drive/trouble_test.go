@@ -15,6 +15,7 @@ import (
 
 	"elemental/cmd/elemental-load/check"
 	"elemental/cmd/elemental-load/plan"
+	"elemental/cmd/elemental-load/wire"
 	"elemental/protocol"
 )
 
@@ -148,5 +149,23 @@ func TestToldInOrder(t *testing.T) {
 	}
 	if !slices.Equal(told, want) {
 		t.Errorf("told %v", told)
+	}
+}
+
+// TestHungUpOn: a client that is about to connect again when the worker hangs up has
+// failed at nothing.
+func TestHungUpOn(t *testing.T) {
+	p := paced(nil, 1, 1, nil)
+	p.w.life, p.w.leave = context.WithCancel(context.Background())
+	for _, failures := range []int64{1, 0} {
+		p.actors[0].judge(opLogin, epoch, &wire.Answer{Err: wire.ErrClosed})
+		p.actors[0].failed(opConnect, context.Canceled)
+		taken := p.w.rec.Take()
+		for _, operation := range []string{opLogin, opConnect} {
+			if o := taken.Operations[operation]; (o != nil) != (failures > 0) {
+				t.Errorf("%s: %+v, wanted %d failures", operation, o, failures)
+			}
+		}
+		p.w.leave()
 	}
 }
