@@ -15,19 +15,11 @@ import (
 // program is the path of the real provider.
 var program string
 
-func TestMain(m *testing.M) { os.Exit(buildAndRun(m)) }
-
-func buildAndRun(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "faultytest-*")
-	if err == nil {
-		defer func() { _ = os.RemoveAll(dir) }()
+func TestMain(m *testing.M) {
+	os.Exit(providertest.Main(m, func(dir string) (err error) {
 		program, err = providertest.Build(dir, "elemental/cmd/elemental")
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return m.Run()
+		return err
+	}))
 }
 
 // chat is a server with an owner, who posts, and a member, who gets the pushes. Both

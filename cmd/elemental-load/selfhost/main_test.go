@@ -29,21 +29,11 @@ func TestMain(m *testing.M) {
 	if way := os.Getenv(asLoadTester); way != "" {
 		os.Exit(loadTester(way))
 	}
-	os.Exit(testAll(m))
-}
-
-func testAll(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "selfhost-*")
-	if err == nil {
-		defer func() { _ = os.RemoveAll(dir) }()
+	os.Exit(providertest.Main(m, func(dir string) (err error) {
 		program, err = providertest.Build(dir, "elemental/cmd/elemental")
-	}
-	// Without this, the race detector makes each exit wait a second.
-	if err = errors.Join(err, os.Setenv("GORACE", "atexit_sleep_ms=0")); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return m.Run()
+		// Without this, the race detector makes each exit wait a second.
+		return errors.Join(err, os.Setenv("GORACE", "atexit_sleep_ms=0"))
+	}))
 }
 
 // The ways in which the small load tester starts its provider.

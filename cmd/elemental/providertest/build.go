@@ -8,10 +8,27 @@ package providertest
 
 import (
 	"fmt"
+	"os"
 	"os/exec"
 	"path"
 	"path/filepath"
+	"testing"
 )
+
+// Main is for a TestMain: it has prepare build in a new folder what the tests need, runs the tests,
+// and returns the exit code.
+func Main(m *testing.M, prepare func(dir string) error) int {
+	dir, err := os.MkdirTemp("", "elemental-test")
+	if err == nil {
+		defer func() { _ = os.RemoveAll(dir) }()
+		err = prepare(dir)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return m.Run()
+}
 
 // Build builds the program of the package pkg (an import path, or "." for the
 // one in the working directory) in dir, with the race detector, and returns the

@@ -2,7 +2,6 @@ package torture
 
 import (
 	"bufio"
-	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -32,7 +31,10 @@ func TestMain(m *testing.M) {
 	if order := os.Getenv(misbehavingEnv); order != "" {
 		os.Exit(misbehave(order))
 	}
-	os.Exit(buildAndRun(m))
+	os.Exit(providertest.Main(m, func(dir string) (err error) {
+		program, err = providertest.Build(dir, "elemental/cmd/elemental")
+		return err
+	}))
 }
 
 // startPart starts this program, by a command, for a part that the variable names.
@@ -52,20 +54,6 @@ func startPart(t *testing.T, cmd *exec.Cmd, variable string) (in io.WriteCloser,
 		t.Fatal(err)
 	}
 	return in, bufio.NewReader(pipe)
-}
-
-func buildAndRun(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "elemental-torture")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	if program, err = providertest.Build(dir, "elemental/cmd/elemental"); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return m.Run()
 }
 
 // long is whether the long forms were asked for.

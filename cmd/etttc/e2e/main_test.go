@@ -18,22 +18,13 @@ import (
 // The built programs.
 var etttc, elemental string
 
-func TestMain(m *testing.M) { os.Exit(buildAndRun(m)) }
-
-func buildAndRun(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "e2e-test")
-	if err == nil {
-		defer func() { _ = os.RemoveAll(dir) }()
-		etttc, err = providertest.Build(dir, "elemental/cmd/etttc")
-	}
-	if err == nil {
-		elemental, err = providertest.Build(dir, "elemental/cmd/elemental")
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return m.Run()
+func TestMain(m *testing.M) {
+	os.Exit(providertest.Main(m, func(dir string) (err error) {
+		if etttc, err = providertest.Build(dir, "elemental/cmd/etttc"); err == nil {
+			elemental, err = providertest.Build(dir, "elemental/cmd/elemental")
+		}
+		return err
+	}))
 }
 
 // passwordOf returns passwords of users and servers that differ from all else on a screen.

@@ -1,7 +1,6 @@
 package history
 
 import (
-	"fmt"
 	"os"
 	"sync"
 	"testing"
@@ -17,16 +16,8 @@ var program = sync.OnceValues(func() (string, error) { return providertest.Build
 
 var built string // the folder of it
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
-
-func run(m *testing.M) int {
-	var err error
-	if built, err = os.MkdirTemp("", "elemental-history"); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer func() { _ = os.RemoveAll(built) }()
-	return m.Run()
+func TestMain(m *testing.M) {
+	os.Exit(providertest.Main(m, func(dir string) error { built = dir; return nil }))
 }
 
 // rounds is how often a loop test loops: more with ELEMENTAL_LONG=1.
