@@ -38,9 +38,9 @@ func (d *dial) now() time.Time        { return time.Now().Add(time.Duration(d.se
 func (d *dial) turn(by time.Duration) { d.set.Add(int64(by)) }
 
 // login returns the session's new key.
-func (g *guest) login(password string) string {
+func (g *guest) login() string {
 	g.t.Helper()
-	reply, ok := g.ask(Login{g.name, password}).(LoggedIn)
+	reply, ok := g.ask(Login{g.name, "p"}).(LoggedIn)
 	if !ok {
 		g.t.Fatalf("login: %v", reply)
 	}
@@ -107,7 +107,7 @@ func TestKeysWhenTheClockIsSet(t *testing.T) {
 					set := func(c *Config) { c.Now = clock.now }
 					p, stop := startStoppable(t, persistence.Config{FS: files}, set)
 					alice := enter(t, p, "alice")
-					key := alice.login("p")
+					key := alice.login()
 					clock.turn(tt.step)
 					time.Sleep(tt.rest)
 					if restart {
@@ -119,7 +119,7 @@ func TestKeysWhenTheClockIsSet(t *testing.T) {
 					if refused, _ := reply.(Refused); refused.Code != tt.want {
 						t.Errorf("heard %v, want %q", reply, tt.want)
 					}
-					if _, ok := alice.ask(LoginByKey{"alice", alice.login("p")}).(LoggedIn); !ok {
+					if _, ok := alice.ask(LoginByKey{"alice", alice.login()}).(LoggedIn); !ok {
 						t.Error("a new key is not accepted")
 					}
 				})
@@ -155,7 +155,7 @@ func TestPausesDoNotFollowTheClock(t *testing.T) {
 				if _, ok := alice.ask(count).(Amount); !ok {
 					t.Error("the count's pause does not end")
 				}
-				alice.login("p")
+				alice.login()
 			})
 		})
 	}
@@ -219,7 +219,7 @@ func TestADayOfIdleness(t *testing.T) {
 			alice.ask(&Post{Server: "s", Channel: "general", Text: fmt.Sprint(i)})
 		}
 		bob.ask(Subscribe{"s", "general", true})
-		key := alice.login("p")
+		key := alice.login()
 
 		c.in(1)
 		early, size := c.in(1), bytesOf(t, files)

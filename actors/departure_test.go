@@ -88,7 +88,7 @@ func subscribeTooLate(t *testing.T, ask Subscribe) {
 		t.Fatalf("subscribed: %v", reply)
 	}
 	bob.ask(Logout{})
-	bob.login("p")
+	bob.login()
 	close(goOn)
 	synctest.Wait()
 	post := &Post{Server: "s", Channel: "general", Text: "x"}
