@@ -80,7 +80,7 @@ func TestWhatEndsAKey(t *testing.T) {
 				}
 			}
 		}
-		kept, left := other.login(), alice.login("p")
+		kept, left := other.login(), alice.login()
 		alice.ask(Logout{})
 		want[kept], want[left] = nil, Refused{Code: WrongKey}
 		check("after a logout")
@@ -89,7 +89,7 @@ func TestWhatEndsAKey(t *testing.T) {
 		want[kept] = Refused{Code: WrongKey}
 		check("after a logout of a session that came by key")
 
-		before, own := other.login(), alice.login("p")
+		before, own := other.login(), alice.login()
 		reply, ok := alice.ask(ChangePassword{"p", "new"}).(LoggedIn)
 		if !ok {
 			t.Fatalf("change of the password: %v", reply)
