@@ -106,11 +106,7 @@ func TestALostWordIsSaidAgain(t *testing.T) {
 	var armed atomic.Bool
 	p := startNode(t, persistence.Config{}, func(c *Config) {
 		c.Passivate, c.Deadline = 20*time.Millisecond, time.Minute
-		c.Fault = func(kind Kind, msg any) {
-			if _, word := msg.(*membershipChanged); word && kind == KindUser && armed.CompareAndSwap(true, false) {
-				panic("injected")
-			}
-		}
+		c.Fault = crashes[*membershipChanged](KindUser, once(&armed))
 	})
 	alice := enter(t, p, "alice")
 	alice.ask(CreateServer{"s", ""})
@@ -150,11 +146,7 @@ func TestWhatDoesNotExistLeavesMemoryAtOnce(t *testing.T) {
 		var armed atomic.Bool
 		p := startNode(t, persistence.Config{FS: vfstest.NewMem()}, func(c *Config) {
 			c.Inspect = true
-			c.Fault = func(kind Kind, msg any) {
-				if _, is := msg.(*hashWork); is && kind == KindPasswords && armed.Load() {
-					panic("injected")
-				}
-			}
+			c.Fault = crashes[*hashWork](KindPasswords, armed.Load)
 		})
 		alice := enter(t, p, "alice")
 		stranger := enterRefused(t, p)

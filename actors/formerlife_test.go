@@ -91,11 +91,7 @@ func TestAnotherReadsMessagesAnswerNothing(t *testing.T) {
 				close(saved)
 			}
 		}
-		c.Fault = func(kind Kind, msg any) {
-			if _, is := msg.(*countMessages); is && kind == KindChannel && armed.CompareAndSwap(true, false) {
-				panic("injected")
-			}
-		}
+		c.Fault = crashes[*countMessages](KindChannel, once(&armed))
 	})
 	alice, bob, carol := enter(t, p, "alice"), enter(t, p, "alice"), enter(t, p, "alice")
 	alice.ask(CreateServer{"s", ""})

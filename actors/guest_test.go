@@ -121,3 +121,17 @@ func (g *guest) ask(command any) any {
 	g.send(command)
 	return g.hear()
 }
+
+// crashes makes actors of a kind panic at messages of a type, whenever when says so.
+func crashes[T any](kind Kind, when func() bool) func(Kind, any) {
+	return func(at Kind, msg any) {
+		if _, is := msg.(T); is && at == kind && when() {
+			panic("injected")
+		}
+	}
+}
+
+// once says so one time after it was armed.
+func once(armed *atomic.Bool) func() bool {
+	return func() bool { return armed.CompareAndSwap(true, false) }
+}

@@ -72,13 +72,7 @@ func TestAServerWithManyMembersTellsAFewAtATime(t *testing.T) {
 func TestAWordThatHasToWaitIsNotSaidTooLate(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		var armed atomic.Bool
-		p := startNode(t, persistence.Config{FS: vfstest.NewMem()}, func(c *Config) {
-			c.Fault = func(kind Kind, msg any) {
-				if _, word := msg.(*membershipChanged); word && kind == KindUser && armed.Load() {
-					panic("injected")
-				}
-			}
-		})
+		p := startNode(t, persistence.Config{FS: vfstest.NewMem()}, func(c *Config) { c.Fault = crashes[*membershipChanged](KindUser, armed.Load) })
 		enter(t, p, "alice").ask(CreateServer{"s", ""})
 		armed.Store(true)
 		users := join(t, p, "s", 2*mostTold)

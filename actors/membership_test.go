@@ -166,13 +166,7 @@ func TestUsersListsHealAtTheStart(t *testing.T) {
 func cutBetween(t *testing.T, before []any, change any, byAlice bool) *vfstest.Mem {
 	files := vfstest.NewMem()
 	var armed atomic.Bool
-	p, stop := startStoppable(t, persistence.Config{FS: files}, func(c *Config) {
-		c.Fault = func(kind Kind, msg any) {
-			if _, ok := msg.(*membershipChanged); ok && kind == KindUser && armed.Load() {
-				panic("injected")
-			}
-		}
-	})
+	p, stop := startStoppable(t, persistence.Config{FS: files}, func(c *Config) { c.Fault = crashes[*membershipChanged](KindUser, armed.Load) })
 	alice, bob := enter(t, p, "alice"), enter(t, p, "bob")
 	alice.ask(CreateServer{"s", ""})
 	for _, command := range before {

@@ -166,11 +166,7 @@ func TestAWelcomeThatACrashSwallowsIsSaidAgain(t *testing.T) {
 		var armed atomic.Bool
 		p := startNode(t, persistence.Config{FS: vfstest.NewMem()}, func(c *Config) {
 			c.AutoSubscribe = true
-			c.Fault = func(kind Kind, msg any) {
-				if _, is := msg.(*persistence.Committed); is && kind == KindServer && armed.CompareAndSwap(true, false) {
-					panic("injected")
-				}
-			}
+			c.Fault = crashes[*persistence.Committed](KindServer, once(&armed))
 		})
 		alice, bob := enter(t, p, "alice"), enter(t, p, "bob")
 		alice.ask(CreateServer{"s", ""})
