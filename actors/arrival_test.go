@@ -1,7 +1,6 @@
 package actors
 
 import (
-	"net/netip"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -42,8 +41,7 @@ func TestASubscriptionThatIsToldBusyEndsTheConnection(t *testing.T) {
 				}
 			}
 		})
-		out := &outbox{answers: make(chan any, 9), pushes: make(chan string, 9)}
-		alice := &guest{t, "alice", out, p.Connect(out, netip.Addr{})}
+		alice := connect(t, p, "alice")
 		alice.send(Login{"alice", "p"})
 		synctest.Wait()
 		if !crashed.Load() || !alice.out.closed.Load() {

@@ -2,7 +2,6 @@ package actors
 
 import (
 	"fmt"
-	"net/netip"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -99,9 +98,7 @@ func TestALoginThatHangsUpAsksNoMore(t *testing.T) {
 
 // connect logs alice in and does not wait for the answer.
 func (s *manyServers) connect(t *testing.T) *guest {
-	t.Helper()
-	out := &outbox{answers: make(chan any, 1<<12), pushes: make(chan string, 1<<12)}
-	alice := &guest{t, "alice", out, s.p.Connect(out, netip.Addr{})}
+	alice := connect(t, s.p, "alice")
 	alice.send(Login{"alice", "p"})
 	return alice
 }

@@ -37,16 +37,6 @@ type dial struct{ set atomic.Int64 }
 func (d *dial) now() time.Time        { return time.Now().Add(time.Duration(d.set.Load())) }
 func (d *dial) turn(by time.Duration) { d.set.Add(int64(by)) }
 
-// login returns the session's new key.
-func (g *guest) login() string {
-	g.t.Helper()
-	reply, ok := g.ask(Login{g.name, "p"}).(LoggedIn)
-	if !ok {
-		g.t.Fatalf("login: %v", reply)
-	}
-	return reply.Key
-}
-
 // TestMessagesKeepTheirOrderWhenTheClockIsSet posts while the clock is set a day
 // back and forth, also while the channel is not in memory and while the provider
 // does not run.

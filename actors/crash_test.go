@@ -114,7 +114,7 @@ func TestACrashAtTheWordOfAnEnd(t *testing.T) {
 				alice, other := enter(t, p, "alice"), enter(t, p, "bob")
 				alice.ask(CreateServer{"s", ""})
 				other.ask(JoinServer{"s", ""})
-				out := &outbox{answers: make(chan any, 9), pushes: make(chan string, 9)}
+				out := newOutbox()
 				bob := &guest{t, "bob", out, p.Connect(brokenOutbox{out, func() { panic("injected") }}, netip.Addr{})}
 				bob.ask(Login{"bob", "p"})
 				bob.ask(Subscribe{"s", "general", true})
@@ -152,7 +152,7 @@ func TestACrashInTheLastPortion(t *testing.T) {
 		var pushes atomic.Int32
 		crowd := make([]*guest, portion+1)
 		for i := range crowd {
-			out := &outbox{answers: make(chan any, 9), pushes: make(chan string, 9)}
+			out := newOutbox()
 			broken := brokenOutbox{out, func() {
 				if pushes.Add(1) == portion+1 {
 					panic("injected")
@@ -330,8 +330,7 @@ func TestACrashInARestartIsAnsweredAtOnce(t *testing.T) {
 				}
 			}
 		})
-		out := &outbox{answers: make(chan any, 1), pushes: make(chan string, 1)}
-		alice := &guest{t, "alice", out, p.Connect(out, netip.Addr{})}
+		alice := connect(t, p, "alice")
 		asked := time.Now()
 		if reply := alice.ask(Register{"alice", "p"}); reply != (Refused{Code: Busy}) || time.Since(asked) >= p.node.cfg.Deadline {
 			t.Errorf("heard %v after %v", reply, time.Since(asked))
@@ -404,10 +403,9 @@ func TestACrashDuringARecovery(t *testing.T) {
 		guests := []*guest{enter(t, p, "alice")}
 		guests[0].ask(CreateServer{"s", ""})
 		for len(guests) < 10 {
-			guests = append(guests, &guest{t: t, out: &outbox{answers: make(chan any, 9), pushes: make(chan string, 9)}})
-			g := guests[len(guests)-1]
-			g.session = p.Connect(g.out, netip.Addr{})
-			g.ask(Login{"alice", "p"})
+			g := connect(t, p, "alice")
+			g.login()
+			guests = append(guests, g)
 		}
 		for range 20 {
 			for _, g := range guests {

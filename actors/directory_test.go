@@ -149,7 +149,7 @@ func TestWhatDoesNotExistLeavesMemoryAtOnce(t *testing.T) {
 			c.Fault = crashes[*hashWork](KindPasswords, armed.Load)
 		})
 		alice := enter(t, p, "alice")
-		stranger := enterRefused(t, p)
+		stranger := connect(t, p, "")
 		for i, ask := range []any{LoginByKey{"nobody", "k"}, Login{"nobody", "p"}, Login{"nobody else", "p"}, Register{"late", "p"}} {
 			armed.Store(i == 3)
 			if reply := stranger.ask(ask); codeOf(reply) == "" {

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -136,7 +135,7 @@ func TestTheFeedIsSparing(t *testing.T) {
 		p := inspected(t, func(c *Config) { c.InFlightRequests = 0 })
 		var e ear
 		stop := p.Feed(e.hear)
-		alice := enterRefused(t, p)
+		alice := connect(t, p, "")
 		for range 1000 {
 			alice.session.Send(&Request{Call: "ping", Command: Ping{}})
 			alice.hear()
@@ -213,14 +212,6 @@ func TestTheFeedTellsOfAllRefusedWork(t *testing.T) {
 		time.Sleep(time.Minute)
 		expect(t, &e)
 	})
-}
-
-// enterRefused connects where nobody is let through.
-func enterRefused(t *testing.T, p *Provider) *guest {
-	out := &outbox{answers: make(chan any, 1<<12), pushes: make(chan string, 1<<12)}
-	g := &guest{t: t, out: out}
-	g.session = p.Connect(out, netip.Addr{})
-	return g
 }
 
 // TestTheFeedTellsOfWhatCannotBeRead of one channel, while all else goes on.

@@ -92,15 +92,23 @@ func startStoppable(t *testing.T, store persistence.Config, change func(*Config)
 	return p, stop
 }
 
+// enter connects a user, who registers and logs in.
 func enter(t *testing.T, p *Provider, user string) *guest {
 	t.Helper()
-	out := &outbox{answers: make(chan any, 1<<12), pushes: make(chan string, 1<<12)}
-	g := &guest{t, user, out, p.Connect(out, netip.Addr{})}
+	g := connect(t, p, user)
 	g.ask(Register{user, "p"})
-	if reply, ok := g.ask(Login{user, "p"}).(LoggedIn); !ok {
-		t.Fatalf("login: %v", reply)
-	}
+	g.login()
 	return g
+}
+
+// connect connects somebody who is not logged in.
+func connect(t *testing.T, p *Provider, user string) *guest {
+	out := newOutbox()
+	return &guest{t, user, out, p.Connect(out, netip.Addr{})}
+}
+
+func newOutbox() *outbox {
+	return &outbox{answers: make(chan any, 1<<12), pushes: make(chan string, 1<<12)}
 }
 
 func (g *guest) send(command any) { g.session.Send(&Request{Command: command, Bytes: 10}) }
@@ -120,6 +128,16 @@ func (g *guest) ask(command any) any {
 	g.t.Helper()
 	g.send(command)
 	return g.hear()
+}
+
+// login returns the session's new key.
+func (g *guest) login() string {
+	g.t.Helper()
+	reply, ok := g.ask(Login{g.name, "p"}).(LoggedIn)
+	if !ok {
+		g.t.Fatalf("login: %v", reply)
+	}
+	return reply.Key
 }
 
 // crashes makes actors of a kind panic at messages of a type, whenever when says so.

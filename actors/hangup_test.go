@@ -83,8 +83,7 @@ func TestAHangUpEndsWhatIsAnsweredAtOnce(t *testing.T) {
 func TestAHangUpIsForgotten(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		p := startNode(t, persistence.Config{FS: vfstest.NewMem()}, nil)
-		out := &outbox{answers: make(chan any, 1), pushes: make(chan string, 1)}
-		s := p.Connect(out, netip.Addr{})
+		s := p.Connect(newOutbox(), netip.Addr{})
 		p.node.dir = nobody{}
 		s.Send(&Request{Command: Login{"alice", "p"}, Bytes: 10})
 		synctest.Wait()
@@ -138,8 +137,7 @@ func hangUpDuringLogin(t *testing.T, last func(msg any) bool) {
 		alice.ask(CreateServer{server, ""})
 	}
 	armed.Store(true)
-	out := &outbox{answers: make(chan any, 1), pushes: make(chan string, 1)}
-	other := p.Connect(out, netip.Addr{})
+	other := p.Connect(newOutbox(), netip.Addr{})
 	other.Send(&Request{Command: Login{"alice", "p"}, Bytes: 10})
 	<-came
 	other.Close()
@@ -160,8 +158,7 @@ func hangUpDuringLogin(t *testing.T, last func(msg any) bool) {
 func TestAStopDoesNotWaitForWhoHasHungUp(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		p, stop := startStoppable(t, persistence.Config{FS: vfstest.NewMem()}, func(c *Config) { c.Deadline = time.Minute })
-		out := &outbox{answers: make(chan any, 1), pushes: make(chan string, 1)}
-		s := p.Connect(out, netip.Addr{})
+		s := p.Connect(newOutbox(), netip.Addr{})
 		p.node.dir = nobody{}
 		s.Send(&Request{Command: Login{"alice", "p"}, Bytes: 10})
 		s.Close()

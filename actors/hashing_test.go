@@ -1,7 +1,6 @@
 package actors
 
 import (
-	"net/netip"
 	"testing"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -86,8 +85,7 @@ func TestALoginIsJudgedByThePasswordOfNow(t *testing.T) {
 	p := startNode(t, persistence.Config{}, nil)
 	alice := enter(t, p, "alice")
 	work, pass := holdHashes(t, p)
-	early := &guest{t: t, out: &outbox{answers: make(chan any, 8), pushes: make(chan string, 8)}}
-	early.session = p.Connect(early.out, netip.Addr{})
+	early := connect(t, p, "bob")
 	early.send(Login{"bob", "p"})
 	login := <-work
 	alice.send(Register{"bob", "p"})

@@ -1,7 +1,6 @@
 package actors
 
 import (
-	"net/netip"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -54,11 +53,8 @@ func newLackingSite(t *testing.T, sick string) *lackingSite {
 
 func (s *lackingSite) enter(t *testing.T) *guest {
 	t.Helper()
-	out := &outbox{answers: make(chan any, 9), pushes: make(chan string, 9)}
-	alice := &guest{t, "alice", out, s.p.Connect(out, netip.Addr{})}
-	if reply, ok := alice.ask(Login{"alice", "p"}).(LoggedIn); !ok {
-		t.Fatalf("login: %v", reply)
-	}
+	alice := connect(t, s.p, "alice")
+	alice.login()
 	return alice
 }
 

@@ -3,7 +3,6 @@ package actors
 import (
 	"errors"
 	"fmt"
-	"net/netip"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -124,8 +123,7 @@ func TestACrashThatIsDueIsNotForgotten(t *testing.T) {
 // enterAtLast is enter where an actor that crashes may refuse at first.
 func enterAtLast(t *testing.T, p *Provider, user string) *guest {
 	t.Helper()
-	out := &outbox{answers: make(chan any, 1<<12), pushes: make(chan string, 1<<12)}
-	g := &guest{t, user, out, p.Connect(out, netip.Addr{})}
+	g := connect(t, p, user)
 	for range 10 {
 		g.ask(Register{user, "p"})
 		if _, in := g.ask(Login{user, "p"}).(LoggedIn); in {

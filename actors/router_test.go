@@ -132,7 +132,7 @@ func TestPushesAreHeldFromASubscriptionOn(t *testing.T) {
 		p := startNode(t, persistence.Config{FS: vfstest.NewMem()}, nil)
 		alice := enter(t, p, "alice")
 		alice.ask(CreateServer{"s", ""})
-		out := &outbox{answers: make(chan any, 9), pushes: make(chan string, 9)}
+		out := newOutbox()
 		again := &guest{t, "alice", out, p.Connect(holdingOutbox{out}, netip.Addr{})}
 		again.ask(Login{"alice", "p"})
 		again.ask(Subscribe{"s", "general", true})

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"log/slog"
 	"math"
-	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -103,8 +102,7 @@ func TestWhatEndsAKey(t *testing.T) {
 		check("out of memory meanwhile")
 		stop()
 		p, _ = startStoppable(t, persistence.Config{FS: files}, nil)
-		other = &guest{t: t, name: "alice", out: &outbox{answers: make(chan any, 1<<12), pushes: make(chan string, 1<<12)}}
-		other.session = p.Connect(other.out, netip.Addr{})
+		other = connect(t, p, "alice")
 		check("in the next life")
 	})
 }
