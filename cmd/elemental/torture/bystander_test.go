@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -204,6 +203,3 @@ func harm(before, during, after stretch) (answer, push float64) {
 	ratio := func(a, b, c time.Duration) float64 { return float64(b) / (float64(a+c) / 2) }
 	return ratio(before.Answer.P99, during.Answer.P99, after.Answer.P99), ratio(before.Push.P99, during.Push.P99, after.Push.P99)
 }
-
-// passwordOf is the password that the helpers give a user or a server.
-func passwordOf(name string) string { return "pw-" + strings.ToLower(name) }

@@ -75,16 +75,20 @@ func (l *line) send(text string) error {
 // hear reads the next answer or event.
 func (l *line) hear() (heard, error) { return l.hearWithin(patience) }
 
-func (l *line) hearWithin(d time.Duration) (heard, error) {
-	var h heard
-	if err := l.SetReadDeadline(time.Now().Add(d)); err != nil {
-		return h, err
+func (l *line) hearWithin(d time.Duration) (h heard, err error) {
+	err = l.read(&h, d)
+	return h, err
+}
+
+func (l *line) read(into any, within time.Duration) error {
+	if err := l.SetReadDeadline(time.Now().Add(within)); err != nil {
+		return err
 	}
 	text, err := l.in.ReadBytes('\n')
 	if err != nil {
-		return h, err
+		return err
 	}
-	return h, json.Unmarshal(text, &h)
+	return json.Unmarshal(text, into)
 }
 
 // call asks, and takes a refusal for an error. Events before the answer are dropped.
@@ -112,9 +116,9 @@ func login(addr, user string) (*line, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err = l.call(ask("register", "usernm", user, "passwd", passwordOf(user))); err != nil && !errors.Is(err, errRefused) {
+	if _, err = l.call(ask("register", "usernm", user, "passwd", passwordFor(user))); err != nil && !errors.Is(err, errRefused) {
 		return nil, err
 	}
-	_, err = l.call(ask("login", "usernm", user, "passwd", passwordOf(user)))
+	_, err = l.call(ask("login", "usernm", user, "passwd", passwordFor(user)))
 	return l, err
 }

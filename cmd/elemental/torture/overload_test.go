@@ -38,7 +38,7 @@ func newScene(t *testing.T, program string, args ...string) *scene {
 		if err != nil {
 			t.Fatalf("%s: %v", user, err)
 		}
-		again, err := c.call(ask("login", "usernm", user, "passwd", passwordOf(user)))
+		again, err := c.call(ask("login", "usernm", user, "passwd", passwordFor(user)))
 		if err != nil {
 			t.Fatalf("%s: %v", user, err)
 		}
@@ -251,7 +251,7 @@ func (s *scene) enter(t *testing.T) time.Duration {
 	begun := time.Now()
 	c, err := dialLine(s.Addr)
 	if err == nil {
-		_, err = c.call(ask("login", "usernm", "listener", "passwd", passwordOf("listener")))
+		_, err = c.call(ask("login", "usernm", "listener", "passwd", passwordFor("listener")))
 		_ = c.Close()
 	}
 	if err != nil {

@@ -1,19 +1,13 @@
 package torture
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
-	"time"
 )
 
-// talker is one raw connection. Unlike the client library it repeats nothing by
-// itself, and may send before it has heard. It belongs to one goroutine.
-type talker struct {
-	conn net.Conn
-	in   *json.Decoder
-}
+// talker is a line whose answers are looked at closely. Unlike the client library it repeats
+// nothing by itself, and may send before it has heard. It belongs to one goroutine.
+type talker struct{ *line }
 
 // said is an answer or a push, as far as these tests look at them.
 type said struct {
@@ -42,35 +36,18 @@ type refusal struct{ call, code string }
 func (r refusal) Error() string { return fmt.Sprintf("%s: refused: %s", r.call, r.code) }
 
 func dialTalker(addr string) (*talker, error) {
-	conn, err := net.Dial("tcp", addr)
-	if err != nil {
-		return nil, err
-	}
-	return &talker{conn, json.NewDecoder(conn)}, nil
+	l, err := dialLine(addr)
+	return &talker{l}, err
 }
 
-func (c *talker) close() { _ = c.conn.Close() }
+func (c *talker) close() { _ = c.Close() }
 
 // send sends a request of pairs: send("message", "msg", "hi", …).
-func (c *talker) send(call string, pairs ...any) error {
-	values := map[string]any{"call": call}
-	for i := 0; i+1 < len(pairs); i += 2 {
-		values[pairs[i].(string)] = pairs[i+1]
-	}
-	text, err := json.Marshal(values)
-	if err != nil {
-		return err
-	}
-	_ = c.conn.SetWriteDeadline(time.Now().Add(patience))
-	_, err = c.conn.Write(text)
-	return err
-}
+func (c *talker) send(call string, pairs ...any) error { return c.line.send(ask(call, pairs...)) }
 
 // next is the next answer or push.
-func (c *talker) next() (said, error) {
-	var s said
-	_ = c.conn.SetReadDeadline(time.Now().Add(patience))
-	err := c.in.Decode(&s)
+func (c *talker) next() (s said, err error) {
+	err = c.read(&s, patience)
 	return s, err
 }
 
