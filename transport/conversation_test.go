@@ -162,7 +162,7 @@ func (c *conversation) part() {
 func (c *conversation) keys() {
 	c.t.Helper()
 	second := *c.bob
-	second.conn, second.pushes, second.heard = nil, nil, nil
+	second.line, second.pushes, second.heard = nil, nil, nil
 	second.must(second.call("ping"))
 	until(c.t, "logout", func() bool {
 		c.ended = second.key
@@ -229,12 +229,12 @@ func (c *conversation) pushed(from, to *talker, text string) {
 		text := fmt.Sprint(text, i)
 		to.must(to.call("ping"))
 		c.say(from, "general", text)
-		for to.conn != nil && !to.hears(text) {
+		for to.line != nil && !to.hears(text) {
 			if got := to.next(); got != nil {
 				to.pushes = append(to.pushes, got)
 			}
 		}
-		if to.conn != nil {
+		if to.line != nil {
 			return
 		}
 	}

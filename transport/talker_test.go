@@ -1,12 +1,8 @@
 package transport_test
 
 import (
-	"bufio"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"net"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -24,8 +20,7 @@ type talker struct {
 	pws  []string // the newest last; which of them holds, a lost answer leaves open
 	key  string   // of the last login
 
-	conn   net.Conn
-	in     *bufio.Reader
+	line   *housetest.Line  // nil without a connection
 	pushes []map[string]any // of this connection
 	heard  []map[string]any // of those before
 }
@@ -88,7 +83,7 @@ func (c *talker) must(request map[string]any, done ...string) map[string]any {
 // ask asks once; nil when there is no connection (any more).
 func (c *talker) ask(request map[string]any) map[string]any {
 	c.t.Helper()
-	if c.conn == nil && !c.connect() {
+	if c.line == nil && !c.connect() {
 		return nil
 	}
 	c.send(request)
@@ -101,8 +96,8 @@ func (c *talker) send(request map[string]any) {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	if c.conn != nil {
-		if _, err := c.conn.Write(text); err != nil {
+	if c.line != nil {
+		if _, err := c.line.Conn.Write(text); err != nil {
 			c.hangUp()
 		}
 	}
@@ -111,11 +106,7 @@ func (c *talker) send(request map[string]any) {
 // connect dials and logs in, where there is somebody.
 func (c *talker) connect() bool {
 	c.t.Helper()
-	conn, err := net.Dial("tcp", c.h.Addr)
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	c.conn, c.in = conn, bufio.NewReader(conn)
+	c.line = c.h.Dial()
 	if c.name == "" {
 		return true
 	}
@@ -150,31 +141,20 @@ func (c *talker) answer() map[string]any {
 
 func (c *talker) next() map[string]any {
 	c.t.Helper()
-	if c.conn == nil {
+	if c.line == nil {
 		return nil
 	}
-	if err := c.conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
-		c.t.Fatal(err)
-	}
-	line, err := c.in.ReadBytes('\n')
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		c.t.Fatalf("%s waits for an answer in vain", c.name)
-	}
-	if err != nil {
+	got := c.line.Next()
+	if got == nil {
 		c.hangUp()
-		return nil
-	}
-	var got map[string]any
-	if err := json.Unmarshal(line, &got); err != nil {
-		c.t.Fatalf("%q: %v", line, err)
 	}
 	return got
 }
 
 func (c *talker) hangUp() {
-	if c.conn != nil {
-		_ = c.conn.Close()
-		c.conn = nil
+	if c.line != nil {
+		_ = c.line.Conn.Close()
+		c.line = nil
 		c.heard = append(c.heard, append(c.pushes, nil)...)
 		c.pushes = nil
 	}
