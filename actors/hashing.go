@@ -1,6 +1,8 @@
 package actors
 
 import (
+	"cmp"
+
 	"github.com/asynkron/protoactor-go/actor"
 
 	"elemental/actors/telemetry"
@@ -25,6 +27,15 @@ func (d *durable) hash(ctx actor.Context, h hashing, work hashWork) {
 	work.Ref, work.ReplyTo, work.From = d.node.ref(), ctx.Self(), h.command.from().From
 	d.hashing[work.Ref] = h
 	ctx.Send(d.node.passwords, &work)
+}
+
+// compare has a password compared with the hash of the owner's, "" if there is none: that takes as
+// long. Wrong passwords are counted.
+func (d *durable) compare(ctx actor.Context, command asked, password, hash string) {
+	d.hash(ctx, hashing{command: command, compare: hash}, hashWork{
+		Password: password, Compare: cmp.Or(hash, d.node.pool.dummy),
+		Attempt: attempt{d.kind, d.entity.called(), command.from().From.String()},
+	})
 }
 
 // takeHash goes on with the command that a hash is for; password is the owner's present one. It

@@ -223,7 +223,7 @@ func (s *server) onJoin(ctx actor.Context, m *joinServer) {
 		s.finishJoin(ctx, m, m.Password == "")
 		return
 	}
-	s.compare(ctx, m, m.Password)
+	s.compare(ctx, m, m.Password, s.guild.Password)
 }
 
 func (s *server) onLeave(ctx actor.Context, m *leaveServer) {
@@ -244,7 +244,7 @@ func (s *server) onDelete(ctx actor.Context, m *deleteServer) {
 	case s.guild.Password == "":
 		s.finishDelete(ctx, m, m.Password == "")
 	default:
-		s.compare(ctx, m, m.Password)
+		s.compare(ctx, m, m.Password, s.guild.Password)
 	}
 }
 

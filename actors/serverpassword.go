@@ -6,13 +6,6 @@ import "github.com/asynkron/protoactor-go/actor"
 // the hash workers, unless it has none. That this is faster is no secret: anybody can find out by
 // joining it.
 
-// compare has a password compared with the server's. Wrong passwords are counted.
-func (s *server) compare(ctx actor.Context, command asked, password string) {
-	s.hash(ctx, hashing{command: command, compare: s.guild.Password}, hashWork{
-		Password: password, Compare: s.guild.Password, Attempt: attempt{KindServer, s.name, command.from().From.String()},
-	})
-}
-
 func (s *server) onHashDone(ctx actor.Context, m *hashDone) {
 	if s.takeHash(ctx, m, s.guild.Password, s.hashed) {
 		s.leaveIfGone(ctx)

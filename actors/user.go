@@ -214,13 +214,7 @@ func (u *user) onRegister(ctx actor.Context, m *register) {
 }
 
 func (u *user) onLogin(ctx actor.Context, m *login) {
-	compare := u.account.Password
-	if !u.account.Exists {
-		compare = u.node.pool.dummy // as slow as a real one
-	}
-	u.hash(ctx, hashing{command: m, compare: u.account.Password}, hashWork{
-		Password: m.Password, Compare: compare, Attempt: attempt{KindUser, m.User, m.From.String()},
-	})
+	u.compare(ctx, m, m.Password, u.account.Password)
 }
 
 func (u *user) onLoginByKey(ctx actor.Context, m *loginByKey) {
@@ -249,9 +243,7 @@ func (u *user) onLogout(ctx actor.Context, m *logout) {
 }
 
 func (u *user) onChangePassword(ctx actor.Context, m *changePassword) {
-	u.hash(ctx, hashing{command: m, compare: u.account.Password}, hashWork{
-		Password: m.Password, Compare: u.account.Password, Attempt: attempt{KindUser, m.User, m.From.String()},
-	})
+	u.compare(ctx, m, m.Password, u.account.Password)
 }
 
 func (u *user) onJoinedServers(ctx actor.Context, m *joinedServers) {
