@@ -111,10 +111,9 @@ type channel struct {
 	told    time.Time          // when the log last heard of messages that cannot be read; not saved
 }
 
-// newChannel returns the function that makes a channel's actor; id is its incarnation. It
-// returns nil if the server has no such channel; it may have been deleted while messages for
-// it were held back. The function is used again at each restart, on the channel's own
-// goroutine, so it must not read the server's state: it holds copies.
+// newChannel returns the function that makes a channel's actor; id is its incarnation. It returns
+// nil if there is no such channel (any more). The function is used again at each restart, on the
+// channel's own goroutine, so it must not read the server's state: it holds copies.
 func (s *server) newChannel(id string) func() actor.Actor {
 	incarnation, err := strconv.ParseUint(id, 10, 64)
 	made := s.guild.made(incarnation)

@@ -95,10 +95,9 @@ func (c *channel) unreadableItems(ctx actor.Context, err error) {
 	c.node.record.Unreadable(ctx.Self(), c.kind, err)
 }
 
-// itemBytes limits how many bytes an answer of n messages may read from pages; 0 is no limit.
-// The bytes are text in JSON and the fields around it. Text that JSON makes much longer (up
-// to six times, control characters) can exceed this though it is short enough; the client has
-// to ask for fewer messages then. A single message can always be read.
+// itemBytes limits how many bytes of JSON an answer of n messages may read from pages; 0 is no
+// limit. Text that JSON makes up to six times as long (control characters) can exceed it: the
+// client has to ask for fewer messages then. A single message can always be read.
 func (c *channel) itemBytes(n int64) int {
 	if n == 1 || c.node.cfg.AnswerBytes > math.MaxInt/4 { // twice that is no number
 		return 0

@@ -115,10 +115,9 @@ func (d *directory) close(ctx actor.Context) {
 type (
 	// sweep is what a parent's own timer sends: look for idle children.
 	sweep struct{}
-	// rest asks a child to stop if it has nothing to do. From then on the parent holds
-	// back what arrives for the child. The answer is stayed, or the child's end. A server
-	// sends rest to itself once more (again), so that it is handled after everything
-	// else that the server has sent to itself.
+	// rest asks a child to stop if it has nothing to do; the parent holds back what arrives
+	// meanwhile. The answer is stayed, or the child's end. A server sends rest to itself once
+	// more (again), to handle it after everything else that it has sent to itself.
 	rest struct {
 		name  string
 		again bool

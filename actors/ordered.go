@@ -1,9 +1,8 @@
 package actors
 
-// ordered is a list of things with different names, in the order in which they came: the members
-// of a server, its channels, the servers of a user. A client may make it as long as it likes, and
-// all its changes are made again when its actor comes into memory. So finding, adding and removing
-// take the same time whatever the length.
+// ordered is a list of things with different names, in the order in which they came. A client may
+// make it as long as it likes, and its actor makes all changes again when it comes into memory. So
+// finding, adding and removing take the same time whatever the length.
 type ordered[T named] struct {
 	list []T            // with holes: removed ones, which are not in at
 	at   map[string]int // the place in list, by name

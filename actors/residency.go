@@ -9,10 +9,9 @@ import (
 	"elemental/persistence"
 )
 
-// residency limits the memory that users, servers and channels take together.
-// Each of them counts its own weight. When the sum is too much, those that nobody
-// has used for a moment leave memory, and a heavy one leaves as soon as it has
-// nothing to do.
+// residency limits the memory that users, servers and channels take together. Each of them counts
+// its own weight. When the sum is too much, those that nobody has used for a moment leave memory,
+// and a heavy one leaves as soon as it has nothing to do.
 type residency struct {
 	most      int64
 	used      atomic.Int64 // bytes, roughly

@@ -97,10 +97,9 @@ type pageReader struct {
 	most  int // of bytes, 0 for no bound
 }
 
-// read reads the items from ≤ index < to. Their place is found by what the lines
-// on the way say of themselves; when that leads to anything but the sound lines
-// looked for, the lines are counted from the file's beginning. What is served is
-// checked in any case.
+// read reads the items from ≤ index < to. They are found by what the lines on the way say of
+// themselves or, when that does not lead to sound lines, by counting from the file's beginning.
+// What is served is checked in any case.
 func (r *pageReader) read(from, to uint64) error {
 	items, bytes := r.items, r.bytes
 	if found, err := r.direct(from, to); found || err != nil {

@@ -21,10 +21,9 @@ func (c *core) started() {
 // done stands for a message that needs no answer any more.
 type done struct{}
 
-// restarted makes the state sound after a handler has panicked. Whoever waits for the message
-// that was being handled is answered, and what is not on disk is refused. If a batch was on disk
-// but only half noted, nothing is written any more. If this panics too, it is called again, and
-// goes on with what is left.
+// restarted makes the state sound after a handler has panicked: whoever waits for its message is
+// answered, and what is not on disk is refused. If a batch on disk was only half noted, nothing is
+// written any more. If this panics too, it is called again and goes on with what is left.
 func (c *core) restarted() {
 	msg, answer := c.inHand, c.answer
 	c.inHand, c.answer = done{}, nil

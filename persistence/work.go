@@ -15,10 +15,9 @@ type job interface {
 	failed(reason error) any // the answer if do has panicked
 }
 
-// pool runs jobs on at most limit goroutines; other jobs wait in line. Removals have a line of
-// their own, and so have jobs that somebody waits for. The lines take turns, so that nobody's
-// snapshot waits behind many removals, and no recovery behind the snapshots of all others. Only
-// the actor adds jobs.
+// pool runs jobs on at most limit goroutines. Other jobs wait in three lines that take turns, so
+// that nobody's snapshot waits behind many removals, and no job that somebody waits for behind the
+// snapshots of all others. Only the actor adds jobs.
 type pool struct {
 	limit int
 	spawn func(work func()) // runs work on a goroutine

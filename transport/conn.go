@@ -210,10 +210,9 @@ func farewell(err error) (code actors.Code, lost bool) {
 	return "", true
 }
 
-// limit tells the decoder how many bytes the next request may have: at first as many as that of a
-// stranger. When they are reached, it waits for the answers before: one of them may be to a login,
-// and the session may not collect large requests behind others. Then it waits for a turn, since few
-// large requests may come in at a time.
+// limit tells the decoder how many bytes the next request may have. Beyond those of a stranger it
+// waits for the answers before, since one may be to a login and the session may not collect large
+// requests behind others, and for a turn, since few large requests may come in at a time.
 func (c *conn) limit(reached bool) int {
 	cfg := &c.shared.cfg
 	if !reached {

@@ -63,10 +63,9 @@ func (w weight) pages() int {
 	return 0
 }
 
-// admit waits until the connection may have one more request under way: the window has a place
-// and the client reads its answers. A post that is sent ahead, a large image, and a request that
-// may have a large answer also wait for their turn among the connections; all but the post, and a
-// Subscribe, wait for all requests before them too. admit reports false if the connection has ended.
+// admit waits until the window has a place for one more request and the client reads its answers.
+// A large image, what may have a large answer, and a Subscribe wait for all requests before them;
+// the former two, and posts sent ahead, for a turn too. It reports false if the connection has ended.
 func (c *conn) admit(w weight, bytes int) bool {
 	o := &c.out
 	o.mu.Lock()
