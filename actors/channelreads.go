@@ -4,7 +4,6 @@ import (
 	"errors"
 	"math"
 	"strings"
-	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 
@@ -77,22 +76,12 @@ func (c *channel) onItemsRead(ctx actor.Context, m *persistence.ItemsRead) {
 		c.refuse(ctx, r.caller, TooManyMessages)
 		return
 	default:
-		c.unreadableItems(ctx, err)
+		c.unreadable(ctx, &c.told, "cannot read old messages", err)
 		c.refuse(ctx, r.caller, StorageDown)
 		return
 	}
 	r.reply.List = append(older, r.reply.List...)
 	c.replyMessages(ctx, r.caller, r.reply)
-}
-
-// unreadableItems tells of messages that cannot be read. A client may ask for them thousands of
-// times a second, so the log hears of them as rarely as of a stream that cannot be read.
-func (c *channel) unreadableItems(ctx actor.Context, err error) {
-	if now := time.Now(); now.Sub(c.told) >= tellBroken {
-		c.told = now
-		c.node.log.Error("cannot read old messages", "actor", ctx.Self().Id, "err", err)
-	}
-	c.node.record.Unreadable(ctx.Self(), c.kind, err)
 }
 
 // itemBytes limits how many bytes of JSON an answer of n messages may read from pages; 0 is no

@@ -212,7 +212,7 @@ func (d *durable) restored(ctx actor.Context, m *persistence.Recovered) {
 	}
 	d.phase = ready
 	if err := d.load(m); err != nil {
-		d.unreadable(ctx, err)
+		d.unreadable(ctx, &d.toldBroken, "cannot recover", err)
 		d.entity.reset()
 		d.phase, d.brokeAt = broken, time.Now()
 		d.takeBack(ctx, 0, OutcomeUnknown)
@@ -233,12 +233,12 @@ func (d *durable) restored(ctx actor.Context, m *persistence.Recovered) {
 	}
 }
 
-// unreadable tells that the stream cannot be read. On a dead disk none can, and each is tried
-// every second as long as somebody asks.
-func (d *durable) unreadable(ctx actor.Context, err error) {
-	if now := time.Now(); now.Sub(d.toldBroken) >= tellBroken {
-		d.toldBroken = now
-		d.node.log.Error("cannot recover", "actor", ctx.Self().Id, "stream", string(d.stream), "err", err)
+// unreadable tells of what cannot be read; told is when the log last heard of it. On a dead disk that
+// is everything, and clients may ask for it thousands of times a second.
+func (d *durable) unreadable(ctx actor.Context, told *time.Time, what string, err error) {
+	if now := time.Now(); now.Sub(*told) >= tellBroken {
+		*told = now
+		d.node.log.Error(what, "actor", ctx.Self().Id, "stream", string(d.stream), "err", err)
 	}
 	d.node.record.Unreadable(ctx.Self(), d.kind, err)
 }
