@@ -98,7 +98,7 @@ func (c *client) logIn(conn *wire.Conn) error {
 	world := c.part.w.world
 	err := problem("login", c.ask(conn, opLogin, time.Now(), world.login(c.me)))
 	const pause = 100 * time.Millisecond // between tries; they stop at the latest when arrive ends the connection
-	for passing[codeOf(err)] && (plainClock{}).Until(c.part.w.life, time.Now().Add(pause)) == nil {
+	for passing[codeOf(err)] && sleep(c.part.w.life, pause) == nil {
 		err = problem("login", c.ask(conn, opLogin, time.Now(), world.login(c.me)))
 	}
 	if keyIsOld(err) {
@@ -232,7 +232,7 @@ func (c *client) comeBack() {
 func (c *client) keepTrying() {
 	pauses := backoff.NewExponentialBackOff()
 	pauses.InitialInterval, pauses.MaxInterval = 100*time.Millisecond, 5*time.Second
-	for life := c.part.w.life; !c.isBack() && (plainClock{}).Until(life, time.Now().Add(pauses.NextBackOff())) == nil; {
+	for life := c.part.w.life; !c.isBack() && sleep(life, pauses.NextBackOff()) == nil; {
 		c.arriving.Lock()
 		if c.online() == nil {
 			_ = c.connect(life) // the error is recorded there; the loop tries again

@@ -39,3 +39,8 @@ func (plainClock) Until(ctx context.Context, moment time.Time) error {
 
 // Close does nothing, since there is nothing to free.
 func (plainClock) Close() {}
+
+// sleep waits for a while, or until the context ends; then it returns the context's error.
+func sleep(ctx context.Context, d time.Duration) error {
+	return plainClock{}.Until(ctx, time.Now().Add(d))
+}

@@ -238,8 +238,7 @@ func (p *part) release(c *client) {
 // closed is the closed model: each client begins its next action when its last one is
 // over.
 func (p *part) closed(ctx context.Context, start time.Time) {
-	clock := plainClock{}
-	if clock.Until(ctx, start) != nil {
+	if (plainClock{}).Until(ctx, start) != nil {
 		return
 	}
 	lanes := max(p.w.world.Plan.Pipeline, 1)
@@ -250,7 +249,7 @@ func (p *part) closed(ctx context.Context, start time.Time) {
 	var loops sync.WaitGroup
 	for _, c := range p.actors {
 		for range lanes {
-			loops.Go(func() { p.loop(ctx, clock, start, c, pause) })
+			loops.Go(func() { p.loop(ctx, start, c, pause) })
 		}
 	}
 	loops.Wait()
@@ -263,7 +262,7 @@ const idle = 20 * time.Millisecond
 // while the load is for fewer clients, and while the client is not connected. The action
 // that it was about to do then, or that had no answer when the connection was lost, stays
 // due. If the load ends before it is done, it has failed.
-func (p *part) loop(ctx context.Context, clock plainClock, start time.Time, c *client, pause time.Duration) {
+func (p *part) loop(ctx context.Context, start time.Time, c *client, pause time.Duration) {
 	var due time.Time // when the action that waits for the connection was due; zero if none waits
 	for ctx.Err() == nil {
 		now := time.Now()
@@ -278,7 +277,7 @@ func (p *part) loop(ctx context.Context, clock plainClock, start time.Time, c *c
 			due = now
 		}
 		if !works || p.away(c) {
-			_ = clock.Until(ctx, now.Add(idle)) // an ended context is seen by the loop
+			_ = sleep(ctx, idle) // an ended context is seen by the loop
 			continue
 		}
 		p.perform(c, due, 0, measure.Nobody)
@@ -286,7 +285,7 @@ func (p *part) loop(ctx context.Context, clock plainClock, start time.Time, c *c
 			due = time.Time{}
 		}
 		if pause > 0 {
-			_ = clock.Until(ctx, time.Now().Add(pause)) // an ended context is seen by the loop
+			_ = sleep(ctx, pause) // likewise
 		}
 	}
 	if !due.IsZero() {

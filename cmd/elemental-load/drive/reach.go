@@ -111,7 +111,7 @@ func patiently(ctx context.Context, timeout time.Duration, passes func(error) bo
 		if err == nil || !passes(err) || time.Since(begun) > timeout {
 			return err
 		}
-		if err := (plainClock{}).Until(ctx, time.Now().Add(pauses.NextBackOff())); err != nil {
+		if err := sleep(ctx, pauses.NextBackOff()); err != nil {
 			return err
 		}
 	}

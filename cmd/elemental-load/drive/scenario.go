@@ -185,7 +185,7 @@ func (c *client) storm(due time.Time) {
 	conn, err := c.dial(w.life, l)
 	if err != nil {
 		c.failed(opRegister, errAway)
-		_ = (plainClock{}).Until(w.life, time.Now().Add(idle)) // the closed model has no other pause
+		_ = sleep(w.life, idle) // the closed model has no other pause
 		return
 	}
 	defer conn.Close()

@@ -123,7 +123,9 @@ func (w *World) verify(ctx context.Context, d *wire.Dialer, b *check.Book, total
 			c.FinishUnread()
 			return nil
 		}
-		return w.readAll(ctx, d, c, done)
+		return w.asOwner(ctx, d, c, func(visit *wire.Conn, owner Account) error {
+			return w.readAll(ctx, visit, owner, c, done)
+		})
 	})
 }
 
@@ -136,13 +138,7 @@ func (w *World) portion(most int64) int64 {
 
 // readAll reads all of a channel. It counts the messages again: a post of a connection
 // that was cut may have been stored and pushed since the first count.
-func (w *World) readAll(ctx context.Context, d *wire.Dialer, c *check.Channel, done func(n int)) error {
-	return w.asOwner(ctx, d, c, func(visit *wire.Conn, owner Account) error {
-		return w.readAs(ctx, visit, owner, c, done)
-	})
-}
-
-func (w *World) readAs(ctx context.Context, visit *wire.Conn, owner Account, c *check.Channel, done func(n int)) error {
+func (w *World) readAll(ctx context.Context, visit *wire.Conn, owner Account, c *check.Channel, done func(n int)) error {
 	total, err := w.total(ctx, visit, owner, c)
 	if err != nil {
 		return err

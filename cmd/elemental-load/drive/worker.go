@@ -236,7 +236,7 @@ func (w *Worker) awaitPushes(ctx context.Context, totals map[*check.Channel]int6
 		if behind == 0 || same >= looks {
 			return true
 		}
-		_ = (plainClock{}).Until(ctx, time.Now().Add(look)) // an ended context is seen by the loop
+		_ = sleep(ctx, look) // an ended context is seen by the loop
 		if same%asking == asking-1 && StillThere(ctx, w.world) != nil {
 			same = 0
 		}
