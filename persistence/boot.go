@@ -243,8 +243,10 @@ func (c *core) beginRun(s *scan, h *header, known bool) error {
 	if err := c.files.makeDir(journalFolder); err != nil {
 		return err
 	}
-	if err := c.keepTorn(s.torn); err != nil {
-		return err
+	for _, t := range s.torn {
+		if err := c.keepTail(t); err != nil {
+			return err
+		}
 	}
 	if _, err := c.writer.begin(h, s.next, s.again); err != nil {
 		return err
@@ -286,16 +288,7 @@ func (c *core) undo() {
 	_ = c.files.RemoveEmpty(journalFolder)
 }
 
-// keepTorn keeps what is cut off, for whoever wants to know.
-func (c *core) keepTorn(torn []tail) error {
-	for _, t := range torn {
-		if err := c.keepTail(t); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
+// keepTail keeps what is cut off, for whoever wants to know.
 func (c *core) keepTail(t tail) error {
 	for i := 0; ; i++ {
 		name := fmt.Sprintf("%s/%08d%s", journalFolder, t.segment, tornSuffix)
