@@ -64,14 +64,14 @@ func (p *inspected) text(t *testing.T, path string) (status int, text string) {
 }
 
 func TestInspectorOfTheProgram(t *testing.T) {
-	p := inspect(t, nil)
+	p := inspect(t, nil, "--providername", "HOME")
 	p.dial().must("getprovidername")
 	for path, want := range map[string]string{
 		"/":                    "<html",
 		"/live":                "ok",
 		"/ready":               "ok",
 		"/metrics":             `elemental_calls_total{call="getprovidername",code="ok"} 1`,
-		"/api/about":           `"name":"LOCALPROVIDER"`,
+		"/api/about":           `"name":"HOME"`,
 		"/api/search?q=router": `"provider/router"`,
 	} {
 		if status, text := p.text(t, path); status != http.StatusOK || !strings.Contains(text, want) {

@@ -3,14 +3,17 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"elemental/actors"
+	"elemental/persistence"
 	"elemental/transport"
 )
 
@@ -123,6 +126,44 @@ func TestDefaultsAreTheActors(t *testing.T) {
 func TestDefaultsAreTheTransports(t *testing.T) {
 	if got, want := parsed(t).wire(nil), transport.DefaultConfig(); !reflect.DeepEqual(got, want) {
 		t.Errorf("transport\n got %+v\nwant %+v", got, want)
+	}
+}
+
+// An option that is set has an effect, and each its own: all values differ from the defaults
+// and from one another.
+func TestOptionsReachTheRooms(t *testing.T) {
+	const second = time.Second
+	opts := parsed(t, strings.Fields(`--port 6000 --host [::1] --encoding utf-8 --providername HOME --storagepath data --jsonfileindent 4
+		--sendotherusersdata --providernameinconsole me --tlscert cert --tlskey key --providerwelcome hello --hideusers
+		--keylifetime 101s --countinterval 102s --loginfailures 103 --loginfailuresaddress 104 --loginpause 105s
+		--maxconnections 106 --maxconnectionsaddress 107 --maxrequest 10800 --maxrequestbeforelogin 10900 --maxdepth 110
+		--maximage 111 --maxmessage 112 --maxanswermessages 113 --maxanswer 11400 --window 115 --windowtogether 116
+		--maxinflight 117 --maxinflightbytes 11800 --maxoutbox 11900 --maxunread 120000 --logintimeout 121s
+		--requesttimeout 122s --idletimeout 123s --writetimeout 124s --answertimeout 125s --maxstate 12600000
+		--passivate 127s --snapshotinterval 128s --segmentsize 12900 --hashmemory 130 --hashtime 131 --hashworkers 132
+		--hashqueue 133 --logrequests --admin 127.0.0.1:0`)...)
+	domain := actors.Config{
+		Name: "HOME", Welcome: "hello", Icon: "icon", AutoSubscribe: true, HideUsers: true, KeyLifetime: 101 * second,
+		CountInterval: 102 * second, LoginFailures: 103, LoginFailuresAddress: 104, LoginPause: 105 * second,
+		MessageBytes: 112, AnswerMessages: 113, AnswerBytes: 11400, InFlightRequests: 117, InFlightBytes: 11800,
+		Deadline: 125 * second, StateBytes: 12600000, Passivate: 127 * second,
+		HashMemory: 130, HashTime: 131, HashWorkers: 132, HashQueue: 133, Inspect: true, Calls: transport.Calls(),
+	}
+	if got := opts.domain("icon"); !reflect.DeepEqual(got, domain) {
+		t.Errorf("actors\n got %+v\nwant %+v", got, domain)
+	}
+	wire := transport.Config{
+		Port: 6000, Host: "::1", Encoding: "utf-8", CertFile: "cert", KeyFile: "key", ConsoleName: "me", RequestLog: io.Discard,
+		Connections: 106, PerAddress: 107, RequestBytes: 10800, LoginRequestBytes: 10900, Depth: 110, ImageBytes: 111,
+		Window: 115, Together: 116, OutboxBytes: 11900, UnreadBytes: 120000,
+		LoginTime: 121 * second, RequestTime: 122 * second, IdleTime: 123 * second, StallTime: 124 * second, Inspect: true,
+	}
+	if got := opts.wire(io.Discard); !reflect.DeepEqual(got, wire) {
+		t.Errorf("transport\n got %+v\nwant %+v", got, wire)
+	}
+	storage := persistence.Config{Dir: "data", Indent: 4, SnapshotInterval: 128 * second, SegmentBytes: 12900, OpenPages: openPages(), Inspect: true}
+	if got := opts.storage(nil); !reflect.DeepEqual(got, storage) {
+		t.Errorf("persistence\n got %+v\nwant %+v", got, storage)
 	}
 }
 
