@@ -76,6 +76,23 @@ func (p *provider) loadUntil(t *testing.T, sig syscall.Signal) []string {
 	return acked
 }
 
+// TestHangup: it stops when the terminal is closed from which it was started, but not under nohup.
+func TestHangup(t *testing.T) {
+	p := startProvider(t)
+	p.Signal(syscall.SIGHUP)
+	if code := p.Wait(); code != 0 {
+		t.Errorf("exit code %d\n%s", code, p.Stderr.Text())
+	}
+	p.Wrapper = []string{"sh", "-c", `trap "" HUP; exec "$0" "$@"`}
+	p.Start()
+	p.Signal(syscall.SIGHUP)
+	p.join("alice")
+	p.Stop()
+	if strings.Contains(p.Stderr.Text(), "hangup") {
+		t.Errorf("under nohup:\n%s", p.Stderr.Text())
+	}
+}
+
 // TestStopWithIdleAndStalledConnections has nobody hold up the stop.
 func TestStopWithIdleAndStalledConnections(t *testing.T) {
 	p := startProvider(t)
