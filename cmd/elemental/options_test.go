@@ -167,6 +167,29 @@ func TestOptionsReachTheRooms(t *testing.T) {
 	}
 }
 
+// TestLimitsMayBeEqual: what another limit allows just fits.
+func TestLimitsMayBeEqual(t *testing.T) {
+	parsed(t, strings.Fields("--maxmessage 2KiB --maxanswer 2KiB --maxoutbox 20KiB --maxrequest 1GiB --maxinflightbytes 1GiB")...)
+	parsed(t, strings.Fields("--maxmessage 1GiB --maxrequest 1KiB --maxoutbox 16KiB")...) // no message is longer than its request
+	startRefused(t, exitUsage, []string{"--maxoutbox"}, t.TempDir(), "--maxmessage", "2KiB", "--maxoutbox", "19KiB")
+}
+
+// TestForms that people write values and config files in.
+func TestForms(t *testing.T) {
+	if opts := parsed(t, "--otlp", "https://collector:4318"); opts.OTLP == "" {
+		t.Error("a collector with TLS is not taken")
+	}
+	file := filepath.Join(t.TempDir(), "elemental.yaml")
+	for text, want := range map[string]string{
+		"# nothing\n": parsed(t).ProviderWelcome, "---\nproviderwelcome: hi\n---\n": "hi", "providerwelcome: |\n  hi\n  you\n": "hi\nyou\n",
+	} {
+		writeFile(t, file, text)
+		if got := parsed(t, "--config", file).ProviderWelcome; got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}
+
 func TestBadOptions(t *testing.T) {
 	t.Parallel()
 	file, short := filepath.Join(t.TempDir(), "elemental.yaml"), filepath.Join(t.TempDir(), "token")
@@ -194,7 +217,10 @@ func TestBadOptions(t *testing.T) {
 		{args: "--maxmessage 9223372036854775807", mention: []string{"--maxoutbox", "--maxmessage"}},
 		{args: "--maxanswer 8KiB", mention: []string{"--maxanswer", "8KiB", "--maxmessage", "16KiB"}},
 		{args: "--maxinflightbytes 512KiB", mention: []string{"--maxinflightbytes", "512KiB", "--maxrequest", "1MiB"}},
+		{args: "--maxrequest 9999999999GiB", mention: []string{"--maxrequest", "9999999999GiB", "16KiB"}},
+		{args: "--maxrequest=-9999999999GiB", mention: []string{"--maxrequest", "-9999999999GiB", "16KiB"}},
 		{args: "--tlscert cert.pem", mention: []string{"--tlskey"}},
+		{args: "--tlskey key.pem", mention: []string{"--tlscert"}},
 		{args: "--loglevel loud", mention: []string{"--loglevel", "loud"}},
 		{args: "--admin 5006", mention: []string{"--admin", "5006"}},
 		{args: "--admin :5006", mention: []string{"--admin", "token", "127.0.0.1"}},
@@ -205,6 +231,7 @@ func TestBadOptions(t *testing.T) {
 		{args: "--faultlab", mention: []string{"--faultlab", "--admin,"}},
 		{args: "--admintokenfile options_test.go", mention: []string{"--admintokenfile", "--admin,"}},
 		{args: "--otlp collector:4318", mention: []string{"--otlp", "http://"}},
+		{args: "--otlp http://", mention: []string{"--otlp", "http://"}},
 		{args: "--otlp http://me:secret@collector:4318", mention: []string{"--otlp", "OTEL_EXPORTER_OTLP_HEADERS"}},
 		{args: "--tracesample 1.5", mention: []string{"--tracesample", "1.5"}},
 		{args: "--tracesample=-0.1", mention: []string{"--tracesample"}},
