@@ -55,7 +55,7 @@ class Feed {
 	}
 
 	private filter(): void {
-		keep({ what: [...this.chosen].join(" "), q: this.search.value.trim() });
+		keep(this.element, { what: [...this.chosen].join(" "), q: this.search.value.trim() });
 		this.list.filter((entry) => this.passes(entry));
 		this.drawChips();
 	}

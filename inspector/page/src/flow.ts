@@ -75,7 +75,7 @@ class FlowView {
 
 	private choose(call: string): void {
 		this.chosen = call;
-		keep({ call: call === "message" ? "" : call });
+		keep(this.element, { call: call === "message" ? "" : call });
 		this.latency.change(latency(call));
 		this.latency.show(remembered());
 	}

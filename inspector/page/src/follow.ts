@@ -64,7 +64,7 @@ class Follow {
 			say(this.status, "Choose a connection from the list, or leave the field empty.");
 			return;
 		}
-		keep({ conn: this.conn.value, call: this.call.value, count: count === 1 ? "" : count });
+		keep(this.element, { conn: this.conn.value, call: this.call.value, count: count === 1 ? "" : count });
 		try {
 			const body = { stream: this.page.stream.id, call: this.call.value || undefined, conn: this.conn.value ? Number(this.conn.value) : undefined, count };
 			const { id } = await post<{ id: string }>("/api/follow", body);

@@ -23,8 +23,10 @@ const pause = 250; // ms: browsers refuse to write an address more often than so
 
 let due: Values = {}, timer = 0;
 
-// keep writes values into the address without a step in the history, soon.
-export function keep(values: Values): void {
+// keep writes values of a view into the address without a step in the history, soon. If the
+// view was left meanwhile, the address is another one's.
+export function keep(view: HTMLElement, values: Values): void {
+	if (!view.isConnected) return;
 	due = { ...due, ...values };
 	timer ||= window.setTimeout(write, pause);
 }

@@ -86,7 +86,7 @@ class Tree {
 	}
 
 	private again(): void {
-		keep({ q: this.search.value.trim(), kind: this.kind, sort: this.order.value === "name" ? "" : this.order.value });
+		keep(this.element, { q: this.search.value.trim(), kind: this.kind, sort: this.order.value === "name" ? "" : this.order.value });
 		const open = this.outline.opened();
 		this.outline = this.makeOutline();
 		this.rows.use(this.outline);
@@ -117,7 +117,7 @@ class Tree {
 		const size = this.outline.size();
 		this.empty.hidden = size > 0 || !this.outline.loaded;
 		if (!this.empty.hidden) set(this.empty, notice("No actor of that name", "Names of users, servers and channels are searched, and ids such as ", code("conn/7"), "."));
-		if (!this.flat()) keep({ open: this.outline.opened().slice(0, 40).join(" ") });
+		if (!this.flat()) keep(this.element, { open: this.outline.opened().slice(0, 40).join(" ") });
 		this.drawTotal();
 	}
 
@@ -132,7 +132,7 @@ class Tree {
 
 	private moved(actor: Actor | undefined): void {
 		this.picture.mark(actor?.id ?? "");
-		keep({ at: actor?.id });
+		keep(this.element, { at: actor?.id });
 	}
 
 	private hovered(id: string): void {
