@@ -149,6 +149,32 @@ func TestPageOfAProviderReplacedUnseen(t *testing.T) {
 	v.Await(live + ` && document.querySelector(".whereabouts").textContent.includes("newer")`)
 }
 
+// What comes late for a view that was left is not in the address of the next one.
+func TestPageKeepsAddressesApart(t *testing.T) {
+	s := withLab(t)
+	v := s.visit(browser(t), "follow", looks{})
+	v.Run(`const real = window.fetch;
+		window.fetch = (...all) => !all[0].startsWith("/api/tree") ? real(...all) : new Promise((go) => {
+			window.go = async () => {
+				const text = await (await real(...all)).text();
+				go(new Response(text));
+				setTimeout(() => { window.gone = true; });
+			};
+		});
+		location.hash = "#tree";`)
+	v.Await(`window.go !== undefined`)
+	v.Run(`location.hash = "#flow"`)
+	v.Await(`document.querySelector("main").dataset.view === "flow"`)
+	v.Run(`window.go()`)
+	v.Await(`window.gone && document.querySelector(".flow-view select option") !== null`)
+	v.Run(`const choice = document.querySelector(".flow-view select"); choice.append(new Option("ping")); choice.value = "ping"; choice.dispatchEvent(new Event("change"));`)
+	v.Await(`location.hash.includes("call=ping")`)
+	if hash := chromiumtest.Evaluate[string](v, `location.hash`); hash != "#flow?call=ping" {
+		t.Errorf("the address of the flow is %s", hash)
+	}
+	v.Fine()
+}
+
 // The flow does not forget which calls came before another view was looked at.
 func TestPageKeepsTheFlowsCalls(t *testing.T) {
 	s := withLab(t)
