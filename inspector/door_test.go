@@ -37,8 +37,12 @@ func TestNobodyComesInWithoutTheToken(t *testing.T) {
 			t.Errorf("%s without a token: %s %s", path, answer.Status, text)
 		}
 	}
+	elsewhere := func(r *http.Request) { // as from another machine, which knows this one by some name
+		bearer(token)(r)
+		r.Host = "chat.example:5006"
+	}
 	for path := range routes {
-		if answer, _ := s.ask(http.MethodGet, path, "", bearer(token)); answer.StatusCode != http.StatusOK {
+		if answer, _ := s.ask(http.MethodGet, path, "", elsewhere); answer.StatusCode != http.StatusOK {
 			t.Errorf("%s with the token: %s", path, answer.Status)
 		}
 	}
@@ -129,11 +133,15 @@ func TestCookieOfTheToken(t *testing.T) {
 		t.Fatalf("cookies: %v", cookies)
 	}
 	c := cookies[0]
-	if !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || c.Path != "/" || strings.Contains(c.Value, token) {
+	if !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || c.Path != "/" || c.Secure || strings.Contains(c.Value, token) {
 		t.Errorf("cookie: %v", c)
 	}
 	if answer, _ := s.ask(http.MethodGet, "/", "", func(r *http.Request) { r.AddCookie(c) }); answer.StatusCode != http.StatusOK {
 		t.Errorf("the page with the cookie: %s", answer.Status)
+	}
+	proxied, _ := s.ask(http.MethodGet, "/?token="+token, "", func(r *http.Request) { r.Header.Set("X-Forwarded-Proto", "https") })
+	if all := proxied.Cookies(); len(all) != 1 || !all[0].Secure {
+		t.Errorf("cookies through a proxy with TLS: %v", all)
 	}
 	if answer, _ := s.ask(http.MethodGet, "/?token=wrong", "", nil); answer.StatusCode != http.StatusUnauthorized || len(answer.Cookies()) != 0 {
 		t.Errorf("a wrong token: %s %v", answer.Status, answer.Cookies())
@@ -178,7 +186,8 @@ func TestOtherSitesAreKeptOut(t *testing.T) {
 		{"POST", "/api/follow", set("Origin", "https://chat.example", "Sec-Fetch-Site", "same-origin"), 400}, // behind a proxy that sends its own Host
 		{"DELETE", "/api/follow?id=x", set("Origin", "https://chat.example"), 403},
 		{"GET", "/api/about", set("Origin", "http://evil.example", "Sec-Fetch-Site", "same-site"), 403},
-		{"POST", "/api/follow", set(), 400}, // not a browser
+		{"POST", "/api/follow", set("Host", "127.0.0.1:1", "Origin", "https://127.0.0.1:1"), 400}, // an old browser, behind a proxy with TLS
+		{"POST", "/api/follow", set(), 400},                                                       // not a browser
 		{"GET", "/events?topics=flow", set("Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "no-cors"), 403},
 		{"GET", "/debug/pprof/profile", set("Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "no-cors"), 403},
 		{"GET", "/debug/pprof/profile", set("Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate"), 403},
@@ -209,6 +218,7 @@ func TestWhereItMayListen(t *testing.T) {
 		{"5006", "", false},
 		{"127.0.0.1:99999", "", false},
 		{":5006", token, true},
+		{":5006", "sixteen letters.", true},
 		{"127.0.0.1:5006", "short", false},
 	} {
 		err := inspector.Check(inspector.Config{Addr: row.addr, Token: row.token})
