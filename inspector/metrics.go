@@ -11,7 +11,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"elemental/actors"
+	"elemental/actors/telemetry"
+	"elemental/persistence"
 	"elemental/persistence/meter"
+	"elemental/transport"
 )
 
 // This file has what Prometheus reads: the current counters of the provider's other
@@ -123,14 +126,15 @@ func (g gathering) times(desc *prometheus.Desc, t *meter.Times, labels ...string
 func (c *collector) Collect(to chan<- prometheus.Metric) {
 	defer c.server.cost.working(time.Now())
 	g := gathering(to)
-	g.domain(c.server)
-	g.wire(c.server)
-	g.disk(c.server)
+	g.domain(c.server.provider.Counters())
+	g.actors(c.server.provider.KindCounts())
+	g.happenings(&c.server.happ)
+	g.wire(c.server.listener.Counters())
+	g.disk(c.server.store.Counters())
 	g.own(c.server)
 }
 
-func (g gathering) domain(s *Server) {
-	now := s.provider.Counters()
+func (g gathering) domain(now telemetry.Counters) {
 	for name, call := range now.Calls {
 		for _, code := range []actors.Code{actors.Busy, actors.OutcomeUnknown, actors.StorageDown} {
 			if _, is := call.Answers[string(code)]; !is {
@@ -148,7 +152,10 @@ func (g gathering) domain(s *Server) {
 	g.gauge(inFlight, float64(now.InFlight))
 	g.gauge(inFlightB, float64(now.InFlightBytes))
 	g.gauge(state, float64(now.StateBytes))
-	for kind, n := range s.provider.KindCounts() {
+}
+
+func (g gathering) actors(kinds map[actors.Kind]telemetry.KindCount) {
+	for kind, n := range kinds {
 		g.gauge(alive, float64(n.Alive), string(kind))
 		g.counter(started, float64(n.Started), string(kind))
 		g.counter(ended, float64(n.Ended), string(kind))
@@ -156,8 +163,11 @@ func (g gathering) domain(s *Server) {
 		g.counter(restarts, float64(n.Restarts), string(kind))
 		g.counter(messages, float64(n.Messages), string(kind))
 	}
+}
+
+func (g gathering) happenings(all *happenings) {
 	for i, word := range happens {
-		g.counter(happened, float64(s.happ.counts[i].Load()), word)
+		g.counter(happened, float64(all.counts[i].Load()), word)
 	}
 }
 
@@ -168,8 +178,7 @@ func outcome(code string) string {
 	return code
 }
 
-func (g gathering) wire(s *Server) {
-	now := s.listener.Counters()
+func (g gathering) wire(now transport.Counters) {
 	g.gauge(open, float64(now.Open))
 	g.counter(accepted, float64(now.Accepted))
 	g.counter(turnedAway, float64(now.Refused))
@@ -178,8 +187,7 @@ func (g gathering) wire(s *Server) {
 	g.counter(sentB, float64(now.SentBytes))
 }
 
-func (g gathering) disk(s *Server) {
-	now := s.store.Counters()
+func (g gathering) disk(now persistence.Counters) {
 	g.counter(syncsTotal, float64(now.Syncs))
 	g.times(syncTime, &now.Sync)
 	buckets, below := map[float64]uint64{}, uint64(0)
