@@ -366,23 +366,28 @@ const (
 func (s *Server) treeNow() treeNow {
 	now := treeNow{Kinds: map[string]int{}, Lives: map[string]lives{}, Deepest: []actorInfo{}, Changed: []string{}}
 	s.provider.Actors(func(a telemetry.ActorInfo) bool {
-		now.Count++
-		now.Kinds[string(a.Kind)]++
-		if a.Depth == 0 {
-			return true
-		}
-		if len(now.Changed) < mostChanged {
-			now.Changed = append(now.Changed, a.ID)
-		}
-		if n := len(now.Deepest); n < mostDeepest || now.Deepest[n-1].Depth < a.Depth {
-			at, _ := slices.BinarySearchFunc(now.Deepest, a.Depth, func(o actorInfo, depth int) int { return cmp.Compare(depth, o.Depth) })
-			now.Deepest = slices.Insert(now.Deepest, at, told(&a))
-			now.Deepest = now.Deepest[:min(len(now.Deepest), mostDeepest)]
-		}
+		now.add(&a)
 		return true
 	})
 	for kind, c := range s.provider.KindCounts() {
 		now.Lives[string(kind)] = lives{c.Started, c.Passivated, c.Restarts}
 	}
 	return now
+}
+
+// add counts an actor, and lists it if messages wait for it.
+func (now *treeNow) add(a *telemetry.ActorInfo) {
+	now.Count++
+	now.Kinds[string(a.Kind)]++
+	if a.Depth == 0 {
+		return
+	}
+	if len(now.Changed) < mostChanged {
+		now.Changed = append(now.Changed, a.ID)
+	}
+	if n := len(now.Deepest); n < mostDeepest || now.Deepest[n-1].Depth < a.Depth {
+		at, _ := slices.BinarySearchFunc(now.Deepest, a.Depth, func(o actorInfo, depth int) int { return cmp.Compare(depth, o.Depth) })
+		now.Deepest = slices.Insert(now.Deepest, at, told(a))
+		now.Deepest = now.Deepest[:min(len(now.Deepest), mostDeepest)]
+	}
 }
