@@ -6,10 +6,26 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"elemental/transport/housetest"
 )
+
+// A stream on which nothing happens says from time to time that it lives: the page takes
+// silence for a loss.
+func TestAQuietStreamTellsThatItLives(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &Server{}
+		s.hub = newHub(s)
+		page, gone := lazyPage{ResponseRecorder: httptest.NewRecorder()}, make(chan struct{})
+		time.AfterFunc(40*time.Second, func() { close(gone) })
+		s.play(newStreamWriter(page, slowClient, &s.cost), &stream{}, nil, gone)
+		if said := page.Body.String(); said != strings.Repeat(": still here\n\n", 2) {
+			t.Errorf("in 40 s it says %q", said)
+		}
+	})
+}
 
 // firstEvents is a page that does something as soon as it sees an event.
 type firstEvents struct {

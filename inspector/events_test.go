@@ -128,7 +128,7 @@ func TestActorIsWatched(t *testing.T) {
 		}
 		return a["id"] == channel && a["rate"].(float64) > 0 && post != nil
 	})
-	if post["rate"].(float64) <= 0 || post["count"].(float64) < 1 || post["handleP99"].(float64) < post["handleP50"].(float64) ||
+	if post["waitP99"].(float64) <= 0 || post["max"].(float64) < post["handleP50"].(float64) || post["rate"].(float64) <= 0 || post["count"].(float64) < 1 || post["handleP99"].(float64) < post["handleP50"].(float64) ||
 		post["place"] == nil {
 		t.Errorf("seen: %v", seen)
 	}
@@ -169,6 +169,9 @@ func TestFeedTellsHowMany(t *testing.T) {
 		}
 		return told == posts
 	})
+	if counted := s.happenings("busy"); counted != posts {
+		t.Errorf("%v are counted", counted)
+	}
 }
 
 // crowdAround lets so many watch an actor that nobody else can, until leaves is called.
@@ -404,7 +407,9 @@ func TestFollowIsBounded(t *testing.T) {
 	if answer, text := s.ask(http.MethodDelete, "/api/follow?id="+last, "", nil); answer.StatusCode != http.StatusOK {
 		t.Errorf("%s %s", answer.Status, text)
 	}
-	page.until("followed", "of the one that was ended", func(f object) bool { return f["id"] == last })
+	if f := page.next("followed"); f["id"] != last || f["left"] != 20.0 { // no more than that, of 99
+		t.Errorf("the one that was ended: %v", f)
+	}
 	eventually(t, "it is gone", func() bool {
 		answer, _ := s.ask(http.MethodDelete, "/api/follow?id="+last, "", nil)
 		return answer.StatusCode == http.StatusNotFound
@@ -461,6 +466,14 @@ func TestFeedIsBounded(t *testing.T) {
 	if got := s.happenings("slow-reader"); got < flood {
 		t.Errorf("%v were counted", got)
 	}
+	later := func() { s.Provider.Happened("slow-reader", "", "later") }
+	later()
+	page.until("feed", "of what comes later", func(h object) bool {
+		if h["what"] == "more" { // it may still be one of too many
+			later()
+		}
+		return h["detail"] == "later"
+	})
 }
 
 func (s *site) happenings(what string) float64 {

@@ -32,6 +32,26 @@ func TestTheVeryNextRequestIsFollowed(t *testing.T) {
 	}
 }
 
+// Only what was asked for is followed: this call, and on this connection.
+func TestOnlyWhatIsWantedIsFollowed(t *testing.T) {
+	s := open(t, housetest.Settings{}, nil)
+	alice, bob := s.channel()
+	page := s.look("")
+	answer, text := s.ask(http.MethodPost, "/api/follow", fmt.Sprintf(`{"stream":%q,"conn":2,"call":"ping"}`, page.id), nil)
+	if answer.StatusCode != http.StatusOK {
+		t.Fatalf("%s %s", answer.Status, text)
+	}
+	bob.Yes(`{"call":"ping"}`)
+	alice.Yes(`{"call":"getprovidername"}`)
+	alice.Yes(`{"call":"ping"}`)
+	if request := page.next("request"); request["call"] != "ping" || request["conn"] != 2.0 {
+		t.Errorf("%v on connection %v", request["call"], request["conn"])
+	}
+	if f := page.next("followed"); f["left"] != 0.0 {
+		t.Errorf("without a number, one is followed: %v", f)
+	}
+}
+
 // clocked has the times of a post, as its sender sees them.
 type clocked struct{ sent, answered, told time.Time }
 

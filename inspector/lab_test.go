@@ -81,6 +81,9 @@ func TestFullDisk(t *testing.T) {
 	alice, _ := s.channel()
 	page := s.look("feed")
 	s.fault(`{"what":"budget","bytes":600,"seconds":60}`)
+	if on := s.faults(); len(on) != 1 || on[0].(object)["bytes"] != 600.0 {
+		t.Errorf("what is on: %v", on)
+	}
 	posted := 0
 	for posted <= 10 {
 		answer := alice.Ask(post, "as long as there is room")
@@ -141,6 +144,28 @@ func TestStalledConnection(t *testing.T) {
 	}
 	eventually(t, "the fault is over", func() bool { return len(s.faults()) == 0 })
 	bob.Yes(`{"call":"ping"}`)
+}
+
+// One connection is stalled at a time: another one takes its place. To stall the same one
+// again makes it last longer.
+func TestAnotherConnectionIsStalled(t *testing.T) {
+	s := withLab(t)
+	alice, bob := s.channel()
+	for _, conn := range []int{4, 4, 3} {
+		s.fault(`{"what":"stall","conn":%d,"seconds":60}`, conn)
+		for _, c := range s.object("/api/connections")["connections"].([]any) {
+			if stalled := c.(object)["stalled"] == true; stalled != (c.(object)["id"] == float64(conn)) {
+				t.Errorf("after %d was stalled: %v", conn, c)
+			}
+		}
+	}
+	if on := s.faults(); len(on) != 1 || on[0].(object)["conn"] != 3.0 {
+		t.Errorf("what is on: %v", on)
+	}
+	alice.Yes(post, "hello")
+	if m := bob.Next(); m["message"] != "hello" {
+		t.Errorf("bob, who is not stalled any more, hears %v", m)
+	}
 }
 
 // For a stalled connection the limits hold as for a client that does not read.

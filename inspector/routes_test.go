@@ -61,8 +61,17 @@ func TestTreeShowsTheLivingActors(t *testing.T) {
 	if got := s.object("/api/tree?kind=user&limit=1&offset=1"); got["total"] != 2.0 || !slices.Equal(named(got), []string{"provider/users/bob"}) {
 		t.Errorf("a part of the users: %v", got)
 	}
-	if got := s.object("/api/tree?parent=conn"); got["total"].(float64) < 2 {
-		t.Errorf("sessions: %v", got)
+	group := s.object("/api/tree")["actors"].([]any)[1].(object)
+	if got := s.object("/api/tree?parent=conn"); got["total"].(float64) < 2 || got["total"] != group["children"] {
+		t.Errorf("sessions: %v of %v", got, group)
+	}
+	for _, part := range []string{"offset=9", "limit=0", "limit=-1"} {
+		if got := s.object("/api/tree?kind=user&" + part); got["total"] != 2.0 || len(named(got)) != 0 {
+			t.Errorf("none of the users, with %s: %v", part, got)
+		}
+	}
+	if got := named(s.object("/api/tree?kind=user&offset=-1")); len(got) != 2 {
+		t.Errorf("users from before the first: %v", got)
 	}
 	if got := named(s.object("/api/search?q=ALI")); !slices.Contains(got, "provider/users/alice") {
 		t.Errorf("search: %v", got)
@@ -173,6 +182,9 @@ func TestConnectionsAreSearched(t *testing.T) {
 	if got := s.object("/api/connections?search=127&offset=20&limit=5"); len(got["connections"].([]any)) != 2 || got["total"] != 22.0 {
 		t.Errorf("the last of all: %v", got)
 	}
+	if got := s.object("/api/connections?search=127&offset=99"); len(got["connections"].([]any)) != 0 || got["total"] != 22.0 {
+		t.Errorf("beyond the last: %v", got)
+	}
 }
 
 func TestLiveAndReady(t *testing.T) {
@@ -234,9 +246,18 @@ func TestHeadersOfAllAnswers(t *testing.T) {
 		}
 		h := answer.Header
 		if !strings.HasPrefix(h.Get("Content-Security-Policy"), "default-src 'self';") || h.Get("X-Content-Type-Options") != "nosniff" ||
+			h.Get("Cross-Origin-Opener-Policy") != "same-origin" || h.Get("Cross-Origin-Resource-Policy") != "same-origin" ||
 			h.Get("Referrer-Policy") != "no-referrer" || h.Get("X-Frame-Options") != "DENY" || h.Get("Access-Control-Allow-Origin") != "" {
 			t.Errorf("%s: %v", path, h)
 		}
+		if (path == "/" || strings.HasPrefix(path, "/api/")) && h.Get("Cache-Control") != "no-store" {
+			t.Errorf("%s may be kept: %v", path, h)
+		}
+	}
+	page, answer := s.tryLook("")
+	defer page.end()
+	if h := answer.Header; h.Get("Cache-Control") != "no-store" || h.Get("X-Accel-Buffering") != "no" { // nginx would hold events back
+		t.Errorf("events: %v", h)
 	}
 }
 
@@ -250,7 +271,9 @@ func TestRequestsAreBounded(t *testing.T) {
 		{`{"what":"delay","ms":10,"seconds":61}`, http.StatusBadRequest},
 		{`{"what":"delay","ms":10,"seconds":0}`, http.StatusBadRequest},
 		{`{"what":"delay","ms":10001,"seconds":1}`, http.StatusBadRequest},
+		{`{"what":"delay","ms":0,"seconds":1}`, http.StatusBadRequest},
 		{`{"what":"budget","bytes":-1,"seconds":1}`, http.StatusBadRequest},
+		{`{"what":"budget","bytes":1073741825,"seconds":1}`, http.StatusBadRequest},
 		{`{"what":"flood","seconds":1}`, http.StatusBadRequest},
 		{`{"what":"stall","conn":77,"seconds":1}`, http.StatusNotFound},
 		{`{"what":"crash","id":"nobody"}`, http.StatusNotFound},
