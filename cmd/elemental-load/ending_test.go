@@ -7,9 +7,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"elemental/cmd/elemental-load/result"
 	"elemental/cmd/elemental/providertest"
@@ -100,6 +102,70 @@ func TestNothingDone(t *testing.T) {
 	_, run := load(t, 1, "chat", address, "--clients=4", "--rate=20", "--duration=1s")
 	if text := run.stdout.Text(); !strings.Contains(text, "Nothing was done") || !strings.Contains(text, "message is too long") {
 		t.Error(text)
+	}
+	if said := run.stderr.Text(); !regexp.MustCompile(`(?m)^load done: .*, [1-9][0-9]* errors?,`).MatchString(said) {
+		t.Errorf("what was refused is no error:\n%s", said)
+	}
+}
+
+// TestSecondSignal: a run whose end waits for the provider ends at the second signal. The end of
+// the terminal is a signal too.
+func TestSecondSignal(t *testing.T) {
+	t.Parallel()
+	p, address := at(t)
+	r := launch(t, "chat", address, "--clients=4", "--rate=50", "--duration=1h", "--timeout=1h")
+	r.loads()
+	p.Pause()
+	for _, sig := range []syscall.Signal{syscall.SIGHUP, syscall.SIGTERM} {
+		if err := r.cmd.Process.Signal(sig); err != nil {
+			t.Fatal(err)
+		}
+	}
+	select {
+	case <-r.exited:
+	case <-time.After(patience):
+		t.Error("it does not end")
+	}
+	p.Resume()
+	if code := r.cmd.ProcessState.ExitCode(); code != 128+int(syscall.SIGHUP) && code != 128+int(syscall.SIGTERM) {
+		t.Errorf("exit code %d\n%s", code, r.stderr.Text())
+	}
+}
+
+// TestCommands: what can be done with the results of runs, in colours on a terminal, unless they
+// are not wanted.
+func TestCommands(t *testing.T) {
+	t.Parallel()
+	kept, dir := filepath.Join("result", "testdata", "steady"), t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS(kept)); err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []struct {
+		code int
+		want string
+		args []string
+	}{
+		{0, dir + ": made again\n", []string{"report", dir}},
+		{0, "| ", []string{"table", kept, dir}},
+		{0, "steady", []string{"compare", kept, filepath.Join("result", "testdata", "stalled")}},
+		{1, "no such file", []string{"report", dir, "/nowhere"}},
+		{1, "no such file", []string{"table", "/nowhere"}},
+		{1, "no such file", []string{"compare", dir, "/nowhere"}},
+		{0, "chat ", []string{"scenarios"}},
+	} {
+		out, err := exec.Command(program, row.args...).CombinedOutput()
+		if code := exitCode(err); code != row.code || !strings.Contains(string(out), row.want) {
+			t.Errorf("%q: exit code %d, %s", row.args, code, out)
+		}
+	}
+	if isGone(filepath.Join(dir, "report.html")) {
+		t.Error("there is no report")
+	}
+	for env, coloured := range map[string]bool{"NO_COLOR=": true, "NO_COLOR=1": false} {
+		term := terminaltest.Start(t, 80, 24, program, []string{"compare", kept, filepath.Join("result", "testdata", "stalled")}, []string{env})
+		if code := term.Wait(); code != 0 || strings.Contains(term.Output(), "\x1b[") != coloured {
+			t.Errorf("%s: exit code %d, %q", env, code, term.Output())
+		}
 	}
 }
 
@@ -269,6 +335,7 @@ func TestNothingThere(t *testing.T) {
 		"no answer from a provider within 1s (it may need --tls; otherwise start": {"--timeout=1s", "--address=" + silent.Addr().String()},
 		"no answer from a provider within 1s (start":                              {"--tls", "--timeout=1s", "--address=" + silent.Addr().String()},
 		"(it was started for this run":                                            {"--selfhost", "--provider=" + provider, "--providerarg=--encoding=utf-16"},
+		"--out: the results could not be kept":                                    {"--address=127.0.0.1:1", "--out=" + os.DevNull + "/below"},
 		"is not this machine":                                                     {"--address=192.0.2.1:5005"},
 	} {
 		if _, run := load(t, 1, args...); !strings.Contains(run.stderr.Text(), want) {
@@ -302,6 +369,15 @@ func TestMistakes(t *testing.T) {
 		"p98":                          {"--expect=p98<3ms"},
 		`no operation "posts"`:         {"--expect=posts.p99<3ms", "--address=localhost:1"},
 		`no operation "page"; it has`:  {"chat", "--expect=page.p99<3ms", "--address=localhost:1"},
+		"--outstanding: 0 is out":      {"--outstanding=0"},
+		"--timeout: it must be":        {"--timeout=999ms"},
+		"need each other":              {"--userprefix=u"},
+		"--tlsca and --tlsinsecure":    {"--tlsca=cert.pem"},
+		"are for --tls":                {"--tlsinsecure"},
+		"are for --selfhost":           {"--provider=elemental"},
+		"--provider and --providerarg": {"--providerarg=--port=1"},
+		"--pid and --remote":           {"--selfhost", "--remote"},
+		"starts the provider itself":   {"--selfhost", "--pid=1"},
 		"leave out --address, --tls":   {"--selfhost", "--tls"},
 		"leave out --address":          {"--selfhost", "--address", "localhost:5005"},
 		"no such file":                 {"--file=/nowhere/at-all.yaml"},
@@ -353,6 +429,9 @@ func TestSelfHost(t *testing.T) {
 		if isGone(filepath.Join(run.dir, file)) {
 			t.Errorf("%s was not kept", file)
 		}
+	}
+	if others, err := filepath.Glob(filepath.Join(run.dir, ".*")); len(others) > 0 || err != nil {
+		t.Errorf("besides the results there are %v, %v", others, err)
 	}
 }
 
