@@ -300,15 +300,22 @@ func TestPasswordFromEnvironment(t *testing.T) {
 	if r.code != 0 || !strings.Contains(r.out, `"posted"`) || r.err != "etttc: warning: unknown environment variable ETTTC_SEVER\n" {
 		t.Errorf("%v", r)
 	}
+	cmd = h.command(h.asAlice()...) // with a file, which counts first
+	cmd.Env = append(cmd.Env, "ETTTC_PASSWORD="+bobPassword)
+	if r := h.finish(cmd); r.code != 0 || r.err != "" {
+		t.Errorf("with another password in the environment: %v", r)
+	}
 }
 
 func TestPasswordFileOthersCanRead(t *testing.T) {
 	h := newHouse(t)
 	args := h.asAlice()
-	h.must(os.Chmod(args[5], 0o644))
-	r := h.run("", args...)
-	if r.code != 0 || r.err != "etttc: warning: "+args[5]+" can be read by others\n" {
-		t.Errorf("%v", r)
+	for _, mode := range []os.FileMode{0o640, 0o604} {
+		h.must(os.Chmod(args[5], mode))
+		r := h.run("", args...)
+		if r.code != 0 || r.err != "etttc: warning: "+args[5]+" can be read by others\n" {
+			t.Errorf("%v: %v", mode, r)
+		}
 	}
 }
 
@@ -346,5 +353,11 @@ func TestTLS(t *testing.T) {
 		if r := h.run("", append(args, c.more...)...); r.code != c.code || !strings.Contains(r.err, c.err) {
 			t.Errorf("%v: %v", c.more, r)
 		}
+	}
+	other, _, _ := providertest.Certificate(t)
+	cmd := h.command(append(args, "--cafile", other)...)
+	cmd.Env = append(cmd.Env, "SSL_CERT_FILE="+certFile) // the system's certificates are not trusted besides
+	if r := h.finish(cmd); r.code != exitTrouble || !strings.Contains(r.err, "certificate") {
+		t.Errorf("with another certificate: %v", r)
 	}
 }
