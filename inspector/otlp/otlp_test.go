@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -16,12 +17,17 @@ import (
 	"testing"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	sdk "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	collector "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	common "go.opentelemetry.io/proto/otlp/common/v1"
 	wire "go.opentelemetry.io/proto/otlp/trace/v1"
 	"go.uber.org/goleak"
 	"google.golang.org/protobuf/proto"
 
+	"elemental/actors"
 	"elemental/actors/telemetry"
 	"elemental/transport/housetest"
 )
@@ -296,6 +302,54 @@ func TestTheEnvironmentHasItsSay(t *testing.T) {
 	stop()
 	if !r.names["chat"] || r.paths["/below/v1/traces"] == 0 {
 		t.Errorf("services %v, paths %v", r.names, r.paths)
+	}
+}
+
+// TestNobodyIsFollowedForNothing: of a share of nothing, and after the stop, no request is traced.
+func TestNobodyIsFollowedForNothing(t *testing.T) {
+	r := newReceiver(t)
+	h := housetest.New(t, housetest.Settings{})
+	end, err := Start(context.Background(), r.URL, 0, h.Provider, slog.New(slog.DiscardHandler))
+	if err != nil || h.Provider.Followed() {
+		t.Fatalf("followed: %v, %v", h.Provider.Followed(), err)
+	}
+	if err := end(context.Background()); err != nil {
+		t.Error(err)
+	}
+	stop := start(t, h, r.URL+"/", io.Discard) // a slash is no path
+	if !h.Provider.Followed() {
+		t.Error("nothing is followed")
+	}
+	h.Founder()
+	stop()
+	if h.Provider.Followed() || r.paths["/v1/traces"] == 0 || len(r.paths) != 1 {
+		t.Errorf("followed after the stop: %v, paths %v", h.Provider.Followed(), r.paths)
+	}
+}
+
+// TestASpanTellsOfItsHop: whether it failed for a reason that lies with the provider, how long it
+// had waited, and when its batch was written.
+func TestASpanTellsOfItsHop(t *testing.T) {
+	spans := tracetest.NewInMemoryExporter()
+	tracer := sdk.NewTracerProvider(sdk.WithSyncer(spans), sdk.WithIDGenerator(given{})).Tracer("")
+	at := time.Now()
+	hop := telemetry.Hop{Trace: telemetry.TraceID{1}, Span: telemetry.SpanID{1}, Where: "persistence", Sent: at, Begun: at.Add(time.Second), Ended: at.Add(time.Minute)}
+	hop.Batch = &telemetry.Batch{Begun: at.Add(2 * time.Second), Written: at.Add(3 * time.Second), Synced: at.Add(4 * time.Second)}
+	for code, want := range map[actors.Code]codes.Code{
+		actors.Busy: codes.Error, actors.StorageDown: codes.Error, actors.OutcomeUnknown: codes.Error, actors.NoSuchServer: codes.Unset, "": codes.Unset,
+	} {
+		hop.Code = string(code)
+		spans.Reset()
+		record(tracer, hop)
+		span := spans.GetSpans()[0]
+		var told []string
+		for _, event := range span.Events {
+			told = append(told, fmt.Sprint(event.Name, " after ", event.Time.Sub(at)))
+		}
+		if span.Status.Code != want || !slices.Equal(told, []string{"batch begun after 2s", "batch written after 3s", "batch synced after 4s"}) ||
+			!slices.Contains(span.Attributes, attribute.Float64("elemental.waited", 1)) {
+			t.Errorf("%q: %v, events %v, %v", code, span.Status, told, span.Attributes)
+		}
 	}
 }
 
