@@ -6,6 +6,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"elemental/inspector/faultlab"
@@ -95,11 +96,24 @@ func TestDelay(t *testing.T) {
 	if by := time.Since(begun); by < 50*time.Millisecond || by > time.Minute {
 		t.Errorf("what was left of the delay took %v", by)
 	}
-	d.Delay(time.Hour, time.Now().Add(time.Hour))
-	var waiting sync.WaitGroup
-	for range 4 {
-		waiting.Go(func() { _ = f.Sync() })
-	}
-	d.Delay(0, time.Time{}) // those who wait go on, and so do those who come later
-	waiting.Wait()
+}
+
+// When a delay is ended early, those who wait go on at once.
+func TestDelayIsEndedEarly(t *testing.T) {
+	d, files := disk(t)
+	f := create(t, files, "a")
+	synctest.Test(t, func(t *testing.T) {
+		begun := time.Now()
+		d.Delay(time.Hour, begun.Add(time.Hour))
+		var waiting sync.WaitGroup
+		for range 4 {
+			waiting.Go(func() { _ = f.Sync() })
+		}
+		synctest.Wait()
+		d.Delay(0, time.Time{})
+		waiting.Wait()
+		if took := time.Since(begun); took >= time.Hour {
+			t.Errorf("they waited %v", took)
+		}
+	})
 }
