@@ -178,6 +178,86 @@ func TestPageCopiesAPlace(t *testing.T) {
 	v.Fine()
 }
 
+// What is followed ends with a click, with the view, and with the stream; of what has come
+// each request can be looked at.
+func TestPageEndsAFollow(t *testing.T) {
+	s := withLab(t)
+	alice, _ := s.channel()
+	v := s.visit(browser(t), "follow?call=ping&count=20", looks{})
+	follows := func(n float64) {
+		t.Helper()
+		eventually(t, fmt.Sprintf("%v are followed", n), func() bool {
+			return s.object("/api/about")["cost"].(object)["follows"] == n
+		})
+	}
+	const button, status = `document.querySelector(".follow-form .button")`, `document.querySelector(".follow-status").textContent`
+	v.Press("f")
+	v.Await(button + `.textContent === "Stop" && ` + status + `.startsWith("Waiting for ping")`)
+	follows(1)
+	v.Run(button + `.click()`)
+	v.Await(button + `.textContent === "Follow the next 20" && ` + status + ` === ""`)
+	follows(0)
+
+	v.Press("f")
+	v.Await(button + `.textContent === "Stop"`)
+	follows(1)
+	v.Run(`location.hash = "#feed"`) // for which there is no other stream
+	follows(0)
+	v.Run(`location.hash = "#follow?call=ping&count=5"`)
+	v.Await(button + `?.textContent === "Follow the next 5"`)
+	v.Press("f")
+	v.Await(button + `.textContent === "Stop"`)
+	v.Run(fmt.Sprintf(hide, true))
+	v.Await(status + `.startsWith("The stream was interrupted") && ` + button + `.textContent === "Follow the next 5"`)
+	v.Run(fmt.Sprintf(hide, false))
+	v.Await(live)
+
+	v.Run(`location.hash = "#follow?count=5"`)
+	v.Await(button + `?.textContent === "Follow the next 5" && document.querySelector("#follow-call").value === ""`)
+	v.Press("f")
+	v.Await(button + `.textContent === "Stop"`)
+	alice.Ask(`{"call":"message","servername":"nowhere","channel":"general","msg":"x"}`)
+	alice.Yes(`{"call":"ping"}`)
+	const head = `document.querySelector(".request-head h2").textContent`
+	v.Await(`document.querySelectorAll(".request-item").length === 2 && ` + head + ` === "message refused: no_such_server connection 2"`)
+	v.Run(`document.querySelector(".request-item").click()`) // the newest comes first
+	v.Await(head + ` === "ping answered connection 2"`)
+	v.Run(`document.querySelector(".request-list").focus()`)
+	v.Press(kb.ArrowDown)
+	v.Await(head + `.startsWith("message") && document.querySelector(".request-item[aria-selected=true] .refused") !== null`)
+	v.Press(kb.ArrowUp)
+	v.Await(head + `.startsWith("ping")`)
+	v.Fine()
+}
+
+// known is a request of which each time is known, in microseconds.
+const known = `const hop = (where, actor, message, sent, begun, ended, more) => ({ where, actor, message, sent, begun, ended,
+		place: { file: "actors/x.go", line: 1, function: "f" }, span: where, parent: "", ...more });
+	feed("request", { id: "", call: "message", conn: 7, code: "", begun: Date.now(), took: 3000, hops: [
+		hop("reader", "", "line", 0, 0, 10),
+		hop("session", "conn/7", "Request", 10, 30, 50),
+		hop("persistence", "provider/persistence", "Append", 50, 60, 2000, { batch: { records: 3, bytes: 2048, begun: 100, written: 400, synced: 1900 } }),
+		hop("router", "provider/router", "publish", 2000, 2000, 2100, { pushes: 12 }),
+		hop("writer", "", "Posted", 2100, 2200, 3000),
+	] });`
+
+// A request's times add up, and the time at the disk is neither a wait in the mailbox nor work.
+func TestPageAddsUpARequest(t *testing.T) {
+	s := withLab(t)
+	v := s.visit(browser(t), "tree", looks{})
+	v.Run(fake + `location.hash = "#follow";`)
+	v.Await(`window.feed !== undefined && document.querySelector(".follow-view") !== null`)
+	v.Run(known)
+	v.Await(`[...document.querySelectorAll(".facts div")].map((fact) => fact.textContent).join() === "took3 ms,waited170 µs,handled1.0 ms,write and sync1.8 ms,pushed to12 connections"`)
+	v.Run(`document.querySelector(".waterfall tr[data-where=persistence]").dispatchEvent(new PointerEvent("pointerenter"))`)
+	const told = "persistence handled Append in 100 µs after it had waited 10 µs in its mailbox and 40 µs for its batch. " +
+		"Committed with 3 records (2 KiB): written in 300 µs, synced to disk in 1.5 ms."
+	v.Await(fmt.Sprintf(`document.querySelector(".hop-detail").textContent === %q`, told))
+	const cells = `[...document.querySelectorAll(".waterfall tbody tr")].map((row) => row.cells[3].textContent + "/" + row.cells[4].textContent).join()`
+	v.Await(cells + ` === "–/10 µs,20 µs/20 µs,50 µs/100 µs,–/100 µs,100 µs/800 µs"`)
+	v.Fine()
+}
+
 // inOrder fails the test unless names has all of want in that order. Others may come in
 // between.
 func inOrder(t *testing.T, names []string, want ...string) {

@@ -27,6 +27,7 @@ func TestPageShowsAllThatItFinds(t *testing.T) {
 	v.Run(`document.querySelector(".rows").scrollTop = 28 * 400`)
 	v.Await(fmt.Sprintf(`document.querySelector('.rows .row[data-id="%s"]') !== null`, far))
 	v.Run(`[...document.querySelectorAll(".kind-button")].find((k) => k.querySelector(".name").textContent === "user").click()`)
+	v.Await(`document.querySelector(".search").value === ""`)
 	finds("q=&kind=user", 400)
 	v.Run(`const search = document.querySelector(".search"); search.value = "user-4"; search.dispatchEvent(new Event("input"))`)
 	finds("q=user-4&kind=user", 40)
@@ -35,5 +36,6 @@ func TestPageShowsAllThatItFinds(t *testing.T) {
 	s.fault(`{"what":"crash","id":%q}`, crashed)
 	v.Run(`const order = document.querySelector("select[aria-label=Order]"); order.value = "restarts"; order.dispatchEvent(new Event("change"))`)
 	v.Await(fmt.Sprintf(`document.querySelector(".rows .row[aria-rowindex='1']")?.dataset.id === %q`, crashed))
+	v.Await(`document.querySelector(".rows .row[aria-rowindex='1'] .restarts").textContent === "1"`)
 	v.Fine()
 }

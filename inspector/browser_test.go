@@ -22,7 +22,8 @@ func TestPageShowsTheTree(t *testing.T) {
 	for i := range 30 {
 		alice.Yes(`{"call":"createserver","servername":"server-%d","serverpasswd":"pw"}`, i)
 	}
-	v := s.visit(browser(t), "tree?open=provider+provider/users+provider/servers+provider/servers/s+conn", looks{})
+	v := s.visit(browser(t), "tree?open=provider+provider/users+provider/servers+provider/servers/s+conn&at=provider/users/bob", looks{})
+	v.Await(`document.querySelector(".row[aria-selected=true]")?.dataset.id === "provider/users/bob"`) // as the link says
 
 	kinds := s.object("/api/overview")["kinds"].([]any)
 	for _, kind := range append(kinds, "channel") {
@@ -46,7 +47,32 @@ func TestPageShowsTheTree(t *testing.T) {
 
 	v.Run(`[...document.querySelectorAll(".kind-button")].find((k) => k.querySelector(".name").textContent === "server").click()`)
 	v.Await(`document.querySelector(".count")?.textContent === "31 found"`)
+	v.Run(`[...document.querySelectorAll(".kind-button")].find((k) => k.querySelector(".name").textContent === "server").click()`)
+	v.Await(fmt.Sprintf(`document.querySelector(".count").textContent === "%d actors alive"`, count))
+	v.mouse()
 	v.Fine()
+}
+
+// mouse uses the tree without a keyboard: a row opens and closes where its mark is, and a double
+// click on it, or a click on a box of the picture, leads to the actor.
+func (v *tab) mouse() {
+	v.t.Helper()
+	const servers = `document.querySelector('.rows .row[data-id="provider/servers"]')`
+	v.Await(servers + `?.getAttribute("aria-expanded") === "true" && ` + servers + `.querySelector(".children").textContent === "31"`)
+	for _, open := range []string{"false", "true"} {
+		v.Run(servers + `.querySelector(".turn").click()`)
+		v.Await(servers + `.getAttribute("aria-expanded") === "` + open + `"`)
+	}
+	v.Run(servers + `.click(); ` + servers + `.dispatchEvent(new MouseEvent("dblclick", { bubbles: true }))`)
+	v.Await(`document.querySelector("h1")?.textContent === "servers"`)
+	v.Run(`location.hash = "#tree"`)
+	v.Await(`document.querySelector(".picture canvas")?.getAttribute("aria-label").includes("31 server")`)
+	const at = `const canvas = document.querySelector(".picture canvas"), { left, top, width, height } = canvas.getBoundingClientRect();
+		canvas.dispatchEvent(new %s("%s", { clientX: left + width / 2, clientY: top + height / 2, bubbles: true }));`
+	v.Run(fmt.Sprintf(at, "PointerEvent", "pointermove"))
+	v.Await(`!document.querySelector(".tip").hidden && document.querySelector(".tip code").textContent.startsWith("provider")`)
+	v.Run(`window.pointed = document.querySelector(".tip code").textContent; ` + fmt.Sprintf(at, "MouseEvent", "click"))
+	v.Await(`document.querySelector(".id code")?.textContent === window.pointed`)
 }
 
 // An actor's page shows where the actor is, what it does meanwhile, and its state.
@@ -340,6 +366,12 @@ func TestPageByKeyboard(t *testing.T) {
 	v.Shortcut("/")
 	v.Await(`document.activeElement?.matches(".tree-view .search")`)
 	v.Press("g", "e", "n", "e", "r", "a", "l")
+	v.Await(`document.querySelector(".count")?.textContent === "1 found"`)
+	v.Press(kb.Escape)
+	v.Await(`document.querySelector(".search").value === "" && document.querySelector(".count").textContent.endsWith("alive")`)
+	v.Press("4") // which elsewhere leads to another view
+	v.Await(`document.querySelector(".search")?.value === "4"`)
+	v.Press(kb.Escape, "g", "e", "n", "e", "r", "a", "l")
 	v.Await(`document.querySelector(".count")?.textContent === "1 found"`)
 	v.Press(kb.ArrowDown)
 	v.Await(`document.activeElement?.getAttribute("role") === "treegrid"`)

@@ -76,13 +76,16 @@ func TestPageCountsTheFirstRestart(t *testing.T) {
 	const life = `[...document.querySelectorAll(".tile .about")].at(-1).textContent`
 	v.Await(life + ` === "never restarted" && document.querySelector(".tile .about").textContent === "nothing waits"`)
 	for _, want := range []string{"1 restart", "2 restarts"} {
-		if err := s.Provider.Crash(id); err != nil {
-			t.Fatal(err)
-		}
+		v.Run(`document.querySelector(".announcer").textContent = ""; [...document.querySelectorAll(".actor-head button")].find((b) => b.textContent === "Crash it").click();`)
+		v.Await(`document.querySelector(".announcer").textContent.startsWith("It will panic")`)
 		alice.Write(fmt.Sprintf(post, "boom"))
 		alice.Next()
 		v.Await(fmt.Sprintf(life+` === %q`, want))
 	}
+	v.Await(`(([newest, first]) => newest > first)([...document.querySelectorAll(".restarts time")].map((time) => time.dateTime))`)
+	v.Run(`document.querySelector(".state-json").replaceChildren()`)
+	v.Press("r")
+	v.Await(`document.querySelector(".state-json .json-line") !== null`)
 	v.Fine()
 }
 
