@@ -203,6 +203,16 @@ func TestPageEndsAFollow(t *testing.T) {
 	follows(1)
 	v.Run(`location.hash = "#feed"`) // for which there is no other stream
 	follows(0)
+	v.Run(`location.hash = "#follow?call=ping"; window.real = window.fetch;
+		window.fetch = (...all) => all[1].method !== "POST" ? window.real(...all) : window.real(...all).then((answer) => new Promise((go) => { window.go = () => go(answer); }));`)
+	v.Await(button + `?.textContent === "Follow the next one"`)
+	v.Press("f")
+	v.Await(`window.go !== undefined`) // it is left before it has heard that it is followed
+	v.Run(`location.hash = "#feed"`)
+	v.Await(`document.querySelector("main").dataset.view === "feed"`)
+	follows(1)
+	v.Run(`window.go(); window.fetch = window.real;`)
+	follows(0)
 	v.Run(`location.hash = "#follow?call=ping&count=5"`)
 	v.Await(button + `?.textContent === "Follow the next 5"`)
 	v.Press("f")

@@ -15,6 +15,11 @@ const keptRequests = 50;
 // What was followed stays when another view is looked at.
 const kept: { requests: { request: Request; key: number }[]; next: number } = { requests: [], next: 1 };
 
+// end stops a following, unless it has ended by itself.
+function end(id: string): Promise<void> {
+	return remove(query("/api/follow", { id })).catch(() => undefined);
+}
+
 class Follow {
 	readonly element: HTMLElement;
 	readonly closer = new Closer();
@@ -45,7 +50,7 @@ class Follow {
 		this.closer.add(page.stream.on("followed", ({ id, left, lost }) => id === this.running?.id && left > 0 && this.gaveUp(lost)));
 		this.closer.add(page.stream.watch(() => this.lost()));
 		this.closer.every(500, () => this.drawStatus());
-		this.closer.add(() => void (this.running && remove(query("/api/follow", { id: this.running.id })).catch(() => undefined)));
+		this.closer.add(() => void (this.running && end(this.running.id)));
 		this.drawList();
 		this.choose(kept.requests.at(-1)?.key ?? 0);
 		this.drawButton();
@@ -68,6 +73,7 @@ class Follow {
 		try {
 			const body = { stream: this.page.stream.id, call: this.call.value || undefined, conn: this.conn.value ? Number(this.conn.value) : undefined, count };
 			const { id } = await post<{ id: string }>("/api/follow", body);
+			if (!this.element.isConnected) return end(id); // the view was left meanwhile
 			const left = count - this.early.filter((of) => of === id).length;
 			if (left > 0) this.running = { id, until: Date.now() + lasts, count, left, stream: this.page.stream.id };
 		} catch (error) {
@@ -83,7 +89,7 @@ class Follow {
 		this.running = null;
 		this.drawButton();
 		say(this.status, "");
-		if (running) await remove(query("/api/follow", { id: running.id })).catch(() => undefined);
+		if (running) await end(running.id);
 	}
 
 	private take(request: Request): void {
