@@ -46,12 +46,16 @@ func TestFewLargeRequestsComeInAtATime(t *testing.T) {
 	}
 	done := 0
 	for range turns {
-		switch last := <-answers; {
-		case last.answer["resp"] == true:
+		last := <-answers
+		answer := last.answer
+		if answer["resp"] == true { // who was just about to lose the turn hears that only now
+			answer = last.line.Ask(`{"call":"ping"}`)
+		}
+		switch {
+		case answer["resp"] == true:
 			done++
-			last.line.Yes(`{"call":"ping"}`)
-		case last.answer["code"] != "timed_out":
-			t.Errorf("answered %v", last.answer)
+		case answer["code"] != "timed_out":
+			t.Errorf("answered %v", answer)
 		}
 	}
 	if done == 0 {
