@@ -3,6 +3,9 @@ package measure_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
+	"os"
+	"os/exec"
 	"regexp"
 	"strings"
 	"testing"
@@ -288,5 +291,37 @@ func TestSelf(t *testing.T) {
 	}
 	if measure.Watch(1<<30) != nil {
 		t.Error("a process that is not there is known")
+	}
+}
+
+// TestChildren: what a process has others do for it, as a provider does with passwords, counts as
+// its own.
+func TestChildren(t *testing.T) {
+	if measure.Self() == nil {
+		t.Skip("this system does not tell what a process uses")
+	}
+	parent := exec.CommandContext(t.Context(), "sh", "-c", "(while :; do :; done) & echo $!; wait")
+	said, err := parent.StdoutPipe()
+	if err == nil {
+		err = parent.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	busy := 0
+	if _, err := fmt.Fscan(said, &busy); err != nil {
+		t.Fatal(err)
+	}
+	child, err := os.FindProcess(busy)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _, _ = child.Kill(), parent.Wait() })
+	all, its := measure.Watch(parent.Process.Pid), measure.Watch(busy)
+	for used := 0.0; used == 0; time.Sleep(10 * time.Millisecond) { // the pace of the loop
+		used, _ = its.Sample()
+	}
+	if used, _ := all.Sample(); used == 0 {
+		t.Error("a process whose child is busy is told to use no CPU")
 	}
 }

@@ -161,8 +161,8 @@ type Generator struct {
 // Usage is what a process used during the load.
 type Usage struct {
 	Pid          int     `json:"pid"`
-	CPU          float64 `json:"cpu_percent"`           // mean, in percent of one core
-	Memory       int64   `json:"memory_bytes"`          // resident, at most
+	CPU          float64 `json:"cpu_percent"`           // mean, in percent of one core, with the processes that it has started
+	Memory       int64   `json:"memory_bytes"`          // resident, at most, of this process alone
 	MemoryBefore int64   `json:"memory_before_bytes"`   // before anything was asked of it
 	MemoryIdle   int64   `json:"memory_idle_bytes"`     // with all connections, before the load
 	PerConn      float64 `json:"memory_per_conn_bytes"` // memory per connection at most, logins included; 0: too few connections to tell
