@@ -332,11 +332,11 @@ func TestNothingThere(t *testing.T) {
 	defer func() { _ = silent.Close() }()
 	for want, args := range map[string][]string{
 		"--selfhost": {"--address=127.0.0.1:1"},
-		"no answer from a provider within 1s (it may need --tls; otherwise start": {"--timeout=1s", "--address=" + silent.Addr().String()},
-		"no answer from a provider within 1s (start":                              {"--tls", "--timeout=1s", "--address=" + silent.Addr().String()},
-		"(it was started for this run":                                            {"--selfhost", "--provider=" + provider, "--providerarg=--encoding=utf-16"},
-		"--out: the results could not be kept":                                    {"--address=127.0.0.1:1", "--out=" + os.DevNull + "/below"},
-		"is not this machine":                                                     {"--address=192.0.2.1:5005"},
+		"no answer from a provider within 1s (it may need --tls, or": {"--timeout=1s", "--address=" + silent.Addr().String()},
+		"no answer from a provider within 1s (start":                 {"--tls", "--timeout=1s", "--address=" + silent.Addr().String()},
+		"(it was started for this run":                               {"--selfhost", "--provider=" + provider, "--providerarg=--encoding=utf-16"},
+		"--out: the results could not be kept":                       {"--address=127.0.0.1:1", "--out=" + os.DevNull + "/below"},
+		"is not this machine":                                        {"--address=192.0.2.1:5005"},
 	} {
 		if _, run := load(t, 1, args...); !strings.Contains(run.stderr.Text(), want) {
 			t.Errorf("%q: %s", args, run.stderr.Text())
@@ -515,6 +515,19 @@ func TestTLS(t *testing.T) {
 		t.Error(run.stderr.Text())
 	}
 	if _, run := load(t, 1, address, "--tls"); !strings.Contains(run.stderr.Text(), "(--tlsca names the certificate to trust)") {
+		t.Error(run.stderr.Text())
+	}
+}
+
+// TestEncoding: of the encodings of a provider, the load tester speaks those of which ASCII is a
+// part, and names another as what may be wrong.
+func TestEncoding(t *testing.T) {
+	t.Parallel()
+	_, address := at(t, "--encoding=latin-1")
+	r, _ := load(t, 0, "chat", address, "--clients=4", "--rate=20", "--duration=1s")
+	clean(t, r)
+	_, address = at(t, "--encoding=utf-16")
+	if _, run := load(t, 1, address); !strings.Contains(run.stderr.Text(), "an encoding such as utf-16") {
 		t.Error(run.stderr.Text())
 	}
 }

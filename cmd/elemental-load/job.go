@@ -190,7 +190,7 @@ func (j *job) advice(err error) string {
 	case j.options.TLS || errors.Is(err, syscall.ECONNREFUSED):
 		return another
 	}
-	return "it may need --tls; otherwise " + another
+	return "it may need --tls, or have an encoding such as utf-16, which is not spoken here; otherwise " + another
 }
 
 // start starts a provider for the run, and returns its address.
