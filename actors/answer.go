@@ -24,7 +24,11 @@ func (c Caller) answer(ctx actor.SenderContext, reply any) {
 }
 
 // refuse answers the caller with a refusal, which says which actor it is from.
-func (c Caller) refuse(ctx actor.Context, code Code) { c.answer(ctx, refusalOf(ctx, code)) }
+func (c Caller) refuse(ctx actor.Context, code Code) {
+	if c.PID != nil {
+		ctx.Send(c.PID, &answer{Ref: c.Ref, Reply: refusalOf(ctx, code)})
+	}
+}
 
 // refusal is a Refused and which actor it is from; that actor may be gone when it is read.
 // The session passes on only the Refused.
