@@ -27,6 +27,7 @@ var program, provider string // the paths of the built programs
 func TestMain(m *testing.M) { os.Exit(buildAndRun(m)) }
 
 func buildAndRun(m *testing.M) int {
+	providertest.HeedHangups()
 	dir, err := os.MkdirTemp("", "elemental-load-test")
 	if err == nil {
 		defer func() { _ = os.RemoveAll(dir) }()

@@ -19,6 +19,7 @@ var program string
 func TestMain(m *testing.M) { os.Exit(buildAndRun(m)) }
 
 func buildAndRun(m *testing.M) int {
+	providertest.HeedHangups()
 	dir, err := os.MkdirTemp("", "elemental-test")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

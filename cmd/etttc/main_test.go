@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -28,11 +27,7 @@ var etttc, elemental string
 func TestMain(m *testing.M) { os.Exit(buildAndRun(m)) }
 
 func buildAndRun(m *testing.M) int {
-	// Under nohup programs started here would ignore this signal as well: one that
-	// has a handler is reset for them.
-	if signal.Ignored(syscall.SIGHUP) {
-		signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
-	}
+	providertest.HeedHangups()
 	dir, err := os.MkdirTemp("", "etttc-test")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

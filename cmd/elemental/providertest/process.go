@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"os/signal"
 	"regexp"
 	"slices"
 	"strings"
@@ -32,6 +33,14 @@ type Process struct {
 
 	cmd    *exec.Cmd
 	exited <-chan struct{} // closed when it has ended
+}
+
+// HeedHangups has programs that are started here heed SIGHUP also when the tests run under nohup:
+// a signal that has a handler is reset for them.
+func HeedHangups() {
+	if signal.Ignored(syscall.SIGHUP) {
+		signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
+	}
 }
 
 // New makes a provider with its data in dir, to be started.
