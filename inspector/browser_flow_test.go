@@ -26,8 +26,9 @@ func TestPageOfAnIdleFlow(t *testing.T) {
 	v.Fine()
 }
 
-// A small share of a processor is told as a figure, and on the scale of its chart.
-func TestPageOfAnIdleProcessor(t *testing.T) {
+// A small share of a processor is told as a figure, and on the scale of its chart. Other known
+// figures are told too.
+func TestPageOfKnownFigures(t *testing.T) {
 	s := withLab(t)
 	flow := s.look("flow").next("flow")
 	flow["cpu"] = 0.043
@@ -45,6 +46,7 @@ func TestPageOfAnIdleProcessor(t *testing.T) {
 	v.Await(`[...document.querySelectorAll(".tile")].some((tile) => tile.textContent.startsWith("Processors0.043"))`)
 	v.Await(`drawn.has("0.02")`)
 	v.knownFlow()
+	v.knownRequest()
 	v.Fine()
 }
 
