@@ -177,8 +177,9 @@ type Outbox interface {
 	// AnswerFollowed is Answer for a followed request. It tells w when the writing of the
 	// answer begins, and when it has ended or will never happen.
 	AnswerFollowed(req *Request, reply any, w *telemetry.Writing)
-	// Push hands over an event as the Encoder made it.
-	Push(*Event)
+	// Push hands over an event as the Encoder made it, and tells whether it is taken. It is
+	// not if the connection is ending, since its client reads too slowly for example.
+	Push(*Event) bool
 	// Hold has what is pushed from here on written after the answer to the Subscribe that
 	// is under way, if there is one. What was pushed before is of earlier subscriptions.
 	Hold()

@@ -136,9 +136,9 @@ type brokenOutbox struct {
 	strike func()
 }
 
-func (o brokenOutbox) Push(event *Event) {
+func (o brokenOutbox) Push(event *Event) bool {
 	o.strike()
-	o.outbox.Push(event)
+	return o.outbox.Push(event)
 }
 
 // TestACrashInTheLastPortion crashes the router at the last hearer of a message, with

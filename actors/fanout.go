@@ -135,8 +135,7 @@ func (r *router) deliver(ctx actor.Context, d *delivery) {
 	d.to = d.to[len(now):]
 	pushes := 0
 	for _, h := range now {
-		if s := h.at(d.stamp); s != nil && s.session != d.of.Poster.Session {
-			s.out.Push(d.event)
+		if s := h.at(d.stamp); s != nil && s.session != d.of.Poster.Session && s.out.Push(d.event) {
 			pushes++
 		}
 	}

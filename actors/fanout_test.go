@@ -123,9 +123,10 @@ type slowOutbox struct {
 
 func (slowOutbox) Hold() {}
 
-func (o slowOutbox) Push(event *Event) {
+func (o slowOutbox) Push(event *Event) bool {
 	o.stage.said <- string(event.Bytes)
 	<-o.stage.hold
+	return true
 }
 
 // TestAChannelIsSilentAfterItsEnd: a message is on its way to those who hear the whole server

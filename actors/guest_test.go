@@ -25,7 +25,7 @@ type outbox struct {
 }
 
 func (o *outbox) Answer(_ *Request, reply any) { o.answers <- reply }
-func (o *outbox) Push(event *Event)            { o.pushes <- string(event.Bytes) }
+func (o *outbox) Push(event *Event) bool       { o.pushes <- string(event.Bytes); return true }
 func (o *outbox) Hold()                        {}
 func (o *outbox) Close()                       { o.closed.Store(true) }
 

@@ -81,6 +81,32 @@ func TestMetricsAreWellMade(t *testing.T) {
 	}
 }
 
+// Pushes are counted that are sent: not those for a client that is being disconnected because it
+// reads nothing.
+func TestPushesThatAreNotSent(t *testing.T) {
+	s := open(t, housetest.Settings{}, nil)
+	alice, _ := s.channel() // bob reads nothing from here on
+	var then map[string]*dto.MetricFamily
+	eventually(t, "bob is too slow", func() bool {
+		for range 10 {
+			alice.Yes(post, strings.Repeat("x", 16_000))
+		}
+		then = s.scrape()
+		return value(then, "elemental_slow_readers_total") == 1
+	})
+	const more = 10
+	for range more {
+		alice.Yes(post, "x")
+	}
+	now := s.scrape()
+	if posted := value(now, "elemental_posts_total") - value(then, "elemental_posts_total"); posted != more {
+		t.Errorf("%v posts are counted, %d were made", posted, more)
+	}
+	if pushed := value(now, "elemental_pushes_total") - value(then, "elemental_pushes_total"); pushed != 0 {
+		t.Errorf("%v pushes are counted, none was sent", pushed)
+	}
+}
+
 // After traffic in which each request is known, the metrics tell exactly that.
 func TestMetricsOfKnownTraffic(t *testing.T) {
 	s := open(t, housetest.Settings{}, nil)

@@ -192,22 +192,23 @@ func (c *conn) filled(how class, change func()) class {
 }
 
 // Push writes an event, or ends the connection if its client has left too much unread.
-func (c *conn) Push(event *actors.Event) {
-	how, overflow := c.push(event)
+func (c *conn) Push(event *actors.Event) bool {
+	how, taken, overflow := c.push(event)
 	c.hand(how)
 	if overflow {
 		c.noteSlow()
 		c.cut(endSlow)
 	}
+	return taken
 }
 
 // push is Push without the writing. It does not wake the reader, since it makes no room for it.
-func (c *conn) push(event *actors.Event) (how class, overflow bool) {
+func (c *conn) push(event *actors.Event) (how class, taken, overflow bool) {
 	o := &c.out
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.ended {
-		return classes, false
+		return classes, false, false
 	}
 	unread := c.unread() + len(event.Bytes)
 	overflow = unread > c.shared.cfg.OutboxBytes+o.slack || c.shared.commons.crowded(unread)
@@ -221,7 +222,7 @@ func (c *conn) push(event *actors.Event) (how class, overflow bool) {
 	default:
 		c.add(event)
 	}
-	return c.begin(little), overflow
+	return c.begin(little), !overflow, overflow
 }
 
 // Hold has events wait for the answer to a subscribe.
