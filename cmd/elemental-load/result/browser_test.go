@@ -165,6 +165,25 @@ func TestReportTellsValues(t *testing.T) {
 	}
 }
 
+// TestReportOfAShortRun: a run of a few seconds has marks at whole seconds, and none whose label is
+// rounded: 1.3 s where 1.25 s is meant.
+func TestReportOfAShortRun(t *testing.T) {
+	r := load(t, "steady")
+	r.Seconds = r.Seconds[:4]
+	v := open(t, browser(t), r, "light", 1000, 900)
+	chromiumtest.Evaluate[chromedp.Void](v, `window.marks = new Set();
+		const draw = CanvasRenderingContext2D.prototype.fillText;
+		CanvasRenderingContext2D.prototype.fillText = function(text, ...rest) {
+			if (text.endsWith(" s")) marks.add(text);
+			return draw.call(this, text, ...rest);
+		}`)
+	v.Do(chromedp.EmulateViewport(1001, 900)) // draws the plots anew
+	v.Await(`marks.size > 0 && [...document.querySelectorAll(".plot")].every((p) => p.querySelector(".u-wrap").offsetWidth === p.clientWidth)`)
+	if marks := chromiumtest.Evaluate[string](v, `[...marks].sort().join(", ")`); marks != "0 s, 1 s, 2 s, 3 s" {
+		t.Errorf("the time axes have the marks %s", marks)
+	}
+}
+
 func TestReportForThoseWhoSeeNoPlot(t *testing.T) {
 	v := open(t, browser(t), load(t, "steady"), "light", 1000, 900)
 	labels := chromiumtest.Evaluate[map[string]string](v, `Object.fromEntries([...document.querySelectorAll(".plot")].map((p) => [p.id, p.getAttribute("role") + ": " + (p.getAttribute("aria-label") || "")]))`)

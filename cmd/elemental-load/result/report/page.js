@@ -35,6 +35,9 @@
 	// Steps of a memory axis.
 	const doubled = Array.from({ length: 50 }, (_, i) => 2 ** i);
 
+	// Steps of a time axis: the figures are those of whole seconds.
+	const whole = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400, 43200, 86400];
+
 	function seconds(s) {
 		if (s < 120) return decimal(s) + " s";
 		return Math.floor(s / 60) + ":" + String(Math.floor(s % 60)).padStart(2, "0");
@@ -113,7 +116,7 @@
 		const label = name + " over time. " + series.map((s, i) => spread(s.label, columns[i], show)).join("; ") + ".";
 		draw(id, height, label, {
 			scales: { x: { time: false, range: [at[0] - alone, at[at.length - 1] + alone] }, y: scale || { range: fromZero } },
-			axes: [axis(seconds, { space: 60, size: 34 }), axis(show, Object.assign({ size: 68 }, show === size && { incrs: doubled }))],
+			axes: [axis(seconds, { space: 60, size: 34, incrs: whole }), axis(show, Object.assign({ size: 68 }, show === size && { incrs: doubled }))],
 			cursor: { sync: { key: "time" }, focus: { prox: -1 } },
 			hooks: { drawClear: [shadeWarmup] },
 			series: [{ label: "at", value: (u, v) => (v == null ? "" : seconds(v)) }].concat(series),
