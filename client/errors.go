@@ -46,6 +46,7 @@ const (
 	MessageTooLong     Code = "message_too_long"
 	OutOfRange         Code = "out_of_range"
 	TooManyMessages    Code = "too_many_messages"
+	InvalidImage       Code = "invalid_image"
 	NoImage            Code = "no_image"
 	NotSubscribed      Code = "not_subscribed"
 	MembershipEnded    Code = "membership_ended"

@@ -183,6 +183,18 @@ func TestCommands(t *testing.T) {
 	}
 }
 
+// An image that the provider does not take, since it is too large, is told with its size: the
+// provider only says that it is invalid.
+func TestALargeImage(t *testing.T) {
+	h := newHouse(t, "--maximage", "64")
+	image := filepath.Join(t.TempDir(), "large.gif")
+	h.must(os.WriteFile(image, []byte("GIF89a"+strings.Repeat("x", 94)), 0o600))
+	r := h.run("/setserverimg "+image+"\n", h.asAlice()...)
+	if r.code != exitRefused || !strings.Contains(r.err, "line 1: couldn't set image, its 100 bytes may be too many, invalid image") {
+		t.Errorf("%v", r)
+	}
+}
+
 // A post that was meant for another place is not made here, whatever was wrong with the command
 // that should have led there. Mistakes in other commands leave the user where they are.
 func TestWayWithASlip(t *testing.T) {

@@ -26,7 +26,11 @@ func setServerImage(ctx context.Context, c *client.Client, at Place, args []stri
 		return Outcome{}, &failure{"couldn't set image", err}
 	}
 	if err := c.SetImage(ctx, at.Server, image); err != nil {
-		return failed("couldn't set image", err)
+		what := "couldn't set image"
+		if client.CodeOf(err) == client.InvalidImage { // it is an image, so only its size is left
+			what += fmt.Sprintf(", its %d bytes may be too many", len(image))
+		}
+		return failed(what, err)
 	}
 	return told(fmt.Sprintf("server image has been set (%d bytes, %s)", len(image), http.DetectContentType(image))), nil
 }
