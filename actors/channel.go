@@ -254,7 +254,7 @@ func (c *channel) saveWhenLarge(ctx actor.Context) {
 // index on is published after the subscription has begun, and no earlier one is.
 func (c *channel) onSubscribeChannel(ctx actor.Context, m *subscribeChannel) {
 	c.say(ctx, c.node.router, &begin{Session: m.Session, Topic: c.topic})
-	c.reply(ctx, m.Caller, Subscribed{Amount: c.history.total, HasChannel: true})
+	c.say(ctx, c.node.router, &subscribed{m.Caller, Subscribed{Amount: c.history.total, HasChannel: true}})
 }
 
 func (c *channel) onSnapshotSaved(ctx actor.Context, m *persistence.SnapshotSaved) {

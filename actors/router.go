@@ -8,7 +8,7 @@ import (
 // subscribed to. It pushes each published message to the sessions' Outboxes itself:
 // a message to each session would cost more than all the rest. Sessions send it
 // online, offline and detach; servers send attach, revoke, memberWelcome and
-// whoIsOnline; channels send begin and publish. It is transient, and keeps its state
+// whoIsOnline; channels send begin and publish; both send subscribed. It is transient, and keeps its state
 // when it crashes, since the sessions live on.
 
 // topic is what one subscribes to: a channel, or a whole server (channel ""). It
@@ -58,6 +58,12 @@ type (
 	begin struct {
 		Session uint64
 		Topic   topic
+	}
+	// subscribed follows what begins a subscription. The router passes the reply on, so that the
+	// ends of earlier subscriptions come before it.
+	subscribed struct {
+		Caller
+		Reply Subscribed
 	}
 	// detach ends a subscription because the client asked for it. The reply is Done, or
 	// a refusal if there is no such subscription.
@@ -151,6 +157,8 @@ func (r *router) Receive(ctx actor.Context) {
 		r.onAttach(m)
 	case *begin:
 		r.onBegin(m)
+	case *subscribed:
+		m.answer(ctx, m.Reply)
 	case *detach:
 		r.onDetach(ctx, m)
 	case *revoke:
@@ -196,7 +204,7 @@ func (r *router) mend(ctx actor.Context, msg any) {
 		for _, s := range r.users[m.User] {
 			r.hangUp(ctx, s)
 		}
-	case *actor.Terminated, *silent:
+	case *actor.Terminated, *silent, *subscribed:
 		r.Receive(ctx)
 	case *revoke:
 		r.noteEnd(ctx, m)

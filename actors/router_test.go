@@ -145,3 +145,44 @@ func TestPushesAreHeldFromASubscriptionOn(t *testing.T) {
 		}
 	})
 }
+
+// TestTheAnswerToASubscribeComesAfterEarlierEnds: a name is made again while the router is late. A client
+// that subscribes to it hears of the end of its earlier subscription first, or it would take that for the new one's.
+func TestTheAnswerToASubscribeComesAfterEarlierEnds(t *testing.T) {
+	for name, c := range map[string]struct {
+		subscribe Subscribe
+		change    []any
+		told      string
+	}{
+		"channel": {Subscribe{"s", "general", true}, []any{DeleteChannel{"s", "general"}, CreateChannel{"s", "general"}}, "unsubscribed channel_gone"},
+		"server":  {Subscribe{Server: "s"}, []any{DeleteServer{"s", ""}, CreateServer{"s", ""}}, "unsubscribed server_gone"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				goOn := make(chan struct{})
+				p := startNode(t, persistence.Config{FS: vfstest.NewMem()}, func(cfg *Config) {
+					cfg.Fault = func(_ Kind, msg any) {
+						if _, is := msg.(*revoke); is {
+							<-goOn
+						}
+					}
+				})
+				alice, again := enter(t, p, "alice"), enter(t, p, "alice")
+				alice.ask(CreateServer{"s", ""})
+				again.ask(c.subscribe)
+				for _, command := range c.change {
+					alice.ask(command)
+				}
+				again.send(c.subscribe)
+				time.Sleep(time.Second) // others do the router's neighbours' work after a moment
+				if len(again.out.answers) > 0 {
+					t.Error("answered before the router knows of the end")
+				}
+				close(goOn)
+				if reply, is := again.hear().(Subscribed); !is || len(again.out.pushes) != 1 || <-again.out.pushes != c.told {
+					t.Errorf("answered %v", reply)
+				}
+			})
+		})
+	}
+}

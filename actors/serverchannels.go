@@ -77,7 +77,7 @@ func (s *server) onSubscribe(ctx actor.Context, m *subscribe) {
 		s.say(ctx, ctx.Self(), &subscribeChannel{Caller: m.Caller, incarnation: incarnation})
 	default:
 		s.say(ctx, s.node.router, &attach{Session: m.Session, User: m.User, Topic: s.topic(), Seq: s.seq, Ref: m.Ref})
-		s.reply(ctx, m.Caller, Subscribed{})
+		s.say(ctx, s.node.router, &subscribed{Caller: m.Caller})
 	}
 }
 

@@ -84,7 +84,7 @@ func TestPageTellsOfLostStations(t *testing.T) {
 	s.Login("alice") // subscribes to all the servers
 	request := page.next("request")
 	hops, lost := len(hopsOf(request)), int(request["lost"].(float64))
-	if hops+lost > 5*servers || hops < 256 || lost == 0 { // some 400 stations, but late ones are not waited for
+	if hops+lost > 6*servers || hops < 256 || lost == 0 { // some 500 stations, but late ones are not waited for
 		t.Errorf("%d stations are told and %d lost", hops, lost)
 	}
 	v.Await(fmt.Sprintf(`document.querySelectorAll(".waterfall tbody tr").length === %d`, hops))
