@@ -83,6 +83,28 @@ func TestOldEndsComeBeforeANewSubscription(t *testing.T) {
 	}
 }
 
+// TestOldEndsSpareANewServerOfTheSameIncarnation subscribes to a server while ends of a former one are
+// still to be told. Nothing of that one was left on disk, so the new one has its incarnation again.
+func TestOldEndsSpareANewServerOfTheSameIncarnation(t *testing.T) {
+	s, router := manySubscribed(t)
+	again := topic{"s", 1, "c0", 2}
+	s.tell(router,
+		&online{2, nil, slowOutbox{stage: s}, "carol", 0}, &attach{2, "carol", again, 3, 0}, &begin{2, again},
+		&attach{1, "bob", again, 3, 0}, &begin{1, again})
+	close(s.hold)
+	for range 2 * endsAtOnce { // the first one was told before
+		if word := hear(t, s.said); !strings.HasPrefix(word, "unsubscribed") {
+			t.Fatalf("before the end of the former server: %s", word)
+		}
+	}
+	s.tell(router, &publish{Topic: again, NewMessage: NewMessage{Server: "s", Channel: "c0", Message: Message{Text: "x"}}})
+	for range 2 {
+		if word := hear(t, s.said); word != "new x" {
+			t.Fatalf("in the new server: %s", word)
+		}
+	}
+}
+
 // TestACrashInTheEndOfALargeServer crashes the router between two portions. The session could
 // not know what it is subscribed to, so its connection ends, and it hears nothing more.
 func TestACrashInTheEndOfALargeServer(t *testing.T) {

@@ -41,6 +41,9 @@ func (r *router) onRevoke(ctx actor.Context, m *revoke) {
 }
 
 func (r *router) onEndMore(ctx actor.Context, m *endMore) {
+	if !slices.Contains(r.ending, m.of) {
+		return // see endFormer
+	}
 	if server := r.servers[m.of.Topic]; server != nil && !r.endSome(server, m.of) {
 		ctx.Send(ctx.Self(), m)
 		return
@@ -61,13 +64,18 @@ func (r *router) endSome(server *audience, m *revoke) (last bool) {
 }
 
 // endFormer ends what a session has left of a server that was deleted, before it subscribes to
-// another one of that name: it could not tell any more which one an end concerns.
-func (r *router) endFormer(s *subscriber, server string) {
-	for _, m := range r.ending {
-		if m.Topic.server == server {
+// another one of that name: it could not tell any more which one an end concerns. If the new one has
+// the same incarnation, since nothing of the former was left on disk, nor could the router: all ends.
+func (r *router) endFormer(s *subscriber, next topic) {
+	r.ending = slices.DeleteFunc(r.ending, func(m *revoke) bool {
+		if m.Topic.server == next.server {
 			r.endOf(s, m)
 		}
-	}
+		again := m.Topic == next.whole()
+		for server := r.servers[m.Topic]; again && server != nil && !r.endSome(server, m); {
+		}
+		return again
+	})
 }
 
 // endOf ends a session's subscriptions to a server and its channels.

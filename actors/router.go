@@ -266,7 +266,7 @@ func (r *router) onAttach(m *attach) {
 		r.decline(&subscription{of: s, topic: m.Topic, told: m.Seq})
 		return
 	}
-	r.endFormer(s, m.Topic.server)
+	r.endFormer(s, m.Topic)
 	s.out.Hold()
 	delete(s.declined, m.Topic)
 	if s.find(m.Topic) == nil {

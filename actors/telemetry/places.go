@@ -106,7 +106,7 @@ var places = map[handler]Place{
 	{"router", "online"}:               {"actors/router.go", 227, "(*router).onOnline"},
 	{"router", "publish"}:              {"actors/fanout.go", 44, "(*router).onPublish"},
 	{"router", "revoke"}:               {"actors/revoke.go", 21, "(*router).onRevoke"},
-	{"router", "silent"}:               {"actors/revoke.go", 127, "(*router).onSilent"},
+	{"router", "silent"}:               {"actors/revoke.go", 135, "(*router).onSilent"},
 	{"router", "subscribed"}:           {"actors/router.go", 160, "(*router).Receive"},
 	{"router", "whoIsOnline"}:          {"actors/router.go", 344, "(*router).onWhoIsOnline"},
 	{"server", ""}:                     {"actors/server.go", 120, "(*server).command"},
