@@ -42,6 +42,8 @@ var mayImport = map[string][]string{
 	// and what runs the real programs from outside.
 	"elemental/persistence/vfs/vfstest":       {"elemental/persistence/vfs"},
 	"elemental/transport/housetest":           {"elemental/transport", "elemental/actors", "elemental/actors/dispatch", "elemental/actors/telemetry", "elemental/persistence", "elemental/persistence/vfs", "elemental/persistence/meter", "elemental/protocol"},
+	"elemental/transport/modeltest":           {},
+	"elemental/transport/powercuttest":        {},
 	"elemental/inspector/chromiumtest":        {},
 	"elemental/cmd/elemental/providertest":    {},
 	"elemental/cmd/elemental/torture":         {},

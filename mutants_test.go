@@ -8,7 +8,7 @@ var (
 	notSynced   = tests{"./persistence", "^(TestASnapshotThatWasOnlyReadIsMadeDurable|TestWhatWasOnlyReadOfTheJournalIsMadeDurable|TestAFailedSyncIsNotTriedAgain)$"}
 	refusals    = tests{"./persistence", "^(TestAppendIsRefused|TestOneRejectedStandsForTheEpoch)$"}
 	actorStates = tests{"./actors", "^(TestASnapshotRestoresTheHistory|TestASubscriptionDoesNotOutliveTheMembership|TestADeletedChannelDoesNotBeginAnew|TestTooMuchStateLeavesMemory|TestWhatEndsAKey)$"}
-	wholeHouse  = tests{"./transport", "^TestPowerCutsUnderLoad$"}
+	wholeHouse  = tests{"./transport/powercuttest", "^TestPowerCutsUnderLoad$"}
 )
 
 // mutants are bugs that a storage system or a chat provider may have, as small

@@ -11,6 +11,9 @@ import (
 	"elemental/transport/housetest"
 )
 
+// patience ends a test that would wait for ever.
+const patience = 40 * time.Second
+
 // talker is a user who means it: who is refused for a reason that may pass, or
 // cut off, comes back and asks again, as the client library does.
 type talker struct {

@@ -1,4 +1,4 @@
-package transport_test
+package modeltest
 
 import (
 	"slices"
@@ -7,8 +7,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// This file is the calls of the state machine: what each draws, and how the
-// model has to answer it.
+// This file is the calls of accounts and servers, messages_test.go those of channels
+// and subscriptions: what each draws, and how the model has to answer it.
 
 var (
 	userNames    = []string{"alice", "bob", "carol", "dave", " nobody"}
@@ -352,7 +352,3 @@ func (m *machine) image(l *modelLine, server string) step {
 		}
 	}}
 }
-
-// The channels.
-
-// The subscriptions.

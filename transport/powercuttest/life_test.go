@@ -1,4 +1,4 @@
-package transport_test
+package powercuttest
 
 import (
 	"fmt"
@@ -11,11 +11,18 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"elemental/actors"
 	"elemental/persistence"
 	"elemental/persistence/vfs/vfstest"
 	"elemental/transport/housetest"
 )
+
+// patience ends a test that would wait for ever.
+const patience = 40 * time.Second
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // TestPowerCutsUnderLoad lets a whole provider serve posters, subscribers, a
 // reader, an owner, a member and an account on a disk in memory, cuts the power

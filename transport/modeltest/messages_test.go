@@ -1,4 +1,4 @@
-package transport_test
+package modeltest
 
 import (
 	"strings"
@@ -6,7 +6,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// This file is what the model says of channels, their messages, and who hears of them.
+// This file is the calls of channels, their messages, and subscriptions.
 
 func (m *machine) CreateChannel(t *rapid.T) {
 	l, server, channel := m.line(t), aServer(t), aChannel(t)

@@ -1,4 +1,4 @@
-package transport_test
+package modeltest
 
 import (
 	"bufio"
@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"go.uber.org/goleak"
 	"pgregory.net/rapid"
 
 	"elemental/actors"
@@ -27,6 +28,8 @@ import (
 
 // patience ends a test that would wait for ever.
 const patience = 40 * time.Second
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // TestModel does random things to a provider on several connections and holds
 // each answer and each push against the plain model. Among the random things
@@ -52,7 +55,7 @@ func TestModel(t *testing.T) {
 		done.requests, done.refused, done.events, done.stops, done.cuts, done.rested.Load(), done.saved.Load())
 }
 
-// step does one of the actions below and in model_calls_test.go and model_messages_test.go; some are tried
+// step does one of the actions below and in calls_test.go and messages_test.go; some are tried
 // more often than others.
 func (m *machine) step(t *rapid.T) {
 	actions := rapid.StateMachineActions(m)

@@ -1,11 +1,11 @@
-package transport_test
+package modeltest
 
 import "slices"
 
 // This file is the plain model: what a provider has to know after what was
 // answered, in maps, and what it has to answer. Its rules and sentences are
 // written down from docs/protocol.md, not taken from the code.
-// model_machine_test.go drives a provider beside it.
+// machine_test.go drives a provider beside it.
 
 // object is a JSON object.
 type object = map[string]any
