@@ -1,11 +1,14 @@
 package transport_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"elemental/actors"
+	"elemental/actors/telemetry"
+	"elemental/persistence"
 	"elemental/transport"
 	"elemental/transport/housetest"
 )
@@ -113,5 +116,104 @@ func TestWithAPasswordARequestIsNotLarge(t *testing.T) {
 	start := `{"call":"login","usernm":"alice","passwd":"`
 	if answer := line.Ask("%s", start+strings.Repeat("x", limit-len(start)-2)+`"}`); answer["code"] != "wrong_password" {
 		t.Errorf("at the limit: answered %v", answer)
+	}
+}
+
+// TestListsAreAsLongAsAnAnswer: one account may make any number of servers and channels. Without a
+// limit the answers that list them would take more memory than all else, and stop everybody while
+// they are made.
+func TestListsAreAsLongAsAnAnswer(t *testing.T) {
+	const most = 5 // names of some five letters
+	h := housetest.New(t, housetest.Settings{Actor: func(cfg *actors.Config) { cfg.AnswerBytes = most * 38 }})
+	alice := h.Founder()
+	for i := range most - 1 {
+		alice.Yes(`{"call":"createchannel","servername":"s","name":"%05d"}`, i)
+	}
+	full := `{"call":"createchannel","servername":"s","name":"00009"}`
+	if no := alice.Ask("%s", full); no["code"] != "list_too_long" || no["reason"] != "list is too long" {
+		t.Error(no)
+	}
+	if list := alice.Yes(`{"call":"getserverchannels","servername":"s"}`)["channels"].([]any); len(list) != most {
+		t.Error(list)
+	}
+	alice.Yes(`{"call":"deletechannel","servername":"s","name":"00000"}`)
+	alice.Yes("%s", full)
+
+	alice.Yes(`{"call":"getjoinedservers"}`)
+	for i := range most {
+		alice.Yes(`{"call":"createserver","servername":"%05d","serverpasswd":""}`, i)
+	}
+	if no := alice.Ask(`{"call":"getjoinedservers"}`); no["code"] != "list_too_long" {
+		t.Error(no)
+	}
+
+	alice.Yes(`{"call":"getservermembers","servername":"s"}`)
+	for i := range most {
+		name := fmt.Sprintf("%05d", i)
+		h.Dial().Yes(`{"call":"register","usernm":%q,"passwd":"pw"}`, name)
+		h.Login(name).Yes(`{"call":"joinserver","servername":"s","serverpasswd":"spw"}`)
+	}
+	if no := alice.Ask(`{"call":"getservermembers","servername":"s"}`); no["code"] != "list_too_long" {
+		t.Error(no)
+	}
+}
+
+// TestTheLongestMessageIsReadAgain posts as much text as a message may have, and an answer too, of
+// characters that take six bytes in JSON each: it is read as well when it has left memory.
+func TestTheLongestMessageIsReadAgain(t *testing.T) {
+	const longest = 128 << 10
+	h := housetest.New(t, housetest.Settings{
+		Store: func(cfg *persistence.Config) { cfg.SnapshotInterval = 20 * time.Millisecond },
+		Actor: func(cfg *actors.Config) { cfg.MessageBytes, cfg.AnswerBytes = longest, longest },
+	})
+	alice := h.Founder()
+	alice.Yes(post, strings.Repeat(`\u0001`, longest))
+	for range 2 * persistence.PageItems {
+		alice.Write(fmt.Sprintf(post, "x"))
+	}
+	for range 2 * persistence.PageItems {
+		alice.Next()
+	}
+	until(t, "it leaves memory", func() bool {
+		told := follow(t, h, telemetry.Filter{Call: "getmessages"})
+		defer told.stop()
+		list := alice.Yes(`{"call":"getmessages","servername":"s","channel":"general","begin":0,"end":1}`)["messages"].([]any)
+		if text := list[0].(map[string]any)["message"]; text != strings.Repeat("\x01", longest) {
+			t.Fatal("it is another")
+		}
+		return strings.Contains(way(told.one()), "persistence")
+	})
+	if no := alice.Ask(`{"call":"getmessages","servername":"s","channel":"general","begin":0,"end":2}`); no["code"] != "too_many_messages" {
+		t.Error("more than an answer may have was answered")
+	}
+}
+
+// TestAMessageFromBeforeTheLimitsIsReadAgain posts a message and then lowers the limits, so that it
+// is longer than an answer may be. It can still be read: otherwise a client that reads a channel's
+// history, or fetches what it missed, could never get past it.
+func TestAMessageFromBeforeTheLimitsIsReadAgain(t *testing.T) {
+	const before, after = 64 << 10, 16 << 10
+	text := strings.Repeat("x", before)
+	set := housetest.Settings{Dir: t.TempDir(), Actor: func(cfg *actors.Config) { cfg.MessageBytes, cfg.AnswerBytes = before, before }}
+	h := housetest.New(t, set)
+	alice := h.Founder()
+	alice.Yes(post, text)
+	alice.Yes(post, "y")
+	if err := h.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	set.Actor = func(cfg *actors.Config) { cfg.MessageBytes, cfg.AnswerBytes = after, after }
+	alice = housetest.New(t, set).Login("alice")
+	for _, request := range []string{
+		`{"call":"getmessages","servername":"s","channel":"general","begin":0,"end":1}`,
+		`{"call":"getlatestmessages","servername":"s","channel":"general","count":1,"before":1}`,
+	} {
+		list := alice.Yes("%s", request)["messages"].([]any)
+		if list[0].(map[string]any)["message"] != text {
+			t.Errorf("%s: it is another", request)
+		}
+	}
+	if no := alice.Ask(`{"call":"getmessages","servername":"s","channel":"general","begin":0,"end":2}`); no["code"] != "too_many_messages" {
+		t.Error("more than an answer may have was answered")
 	}
 }
