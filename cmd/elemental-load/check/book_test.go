@@ -38,6 +38,16 @@ func (d *desk) posts(l *check.Lane, first int64, n int) (texts []string) {
 	return texts
 }
 
+// two makes two messages, and then has them acknowledged at these indexes; -1 for none.
+func (d *desk) two(first, second int64) (one, other string) {
+	l := d.c.Lane()
+	a, one := d.post(l)
+	b, other := d.post(l)
+	l.Acknowledged(a.Number, first)
+	l.Acknowledged(b.Number, second)
+	return one, other
+}
+
 // history lets the book judge a history of these texts.
 func (d *desk) history(texts ...string) {
 	d.c.Settle(int64(len(texts)))

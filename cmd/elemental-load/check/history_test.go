@@ -46,22 +46,14 @@ func TestDoubled(t *testing.T) {
 
 func TestReordered(t *testing.T) {
 	d := newDesk(t)
-	l := d.c.Lane()
-	a, one := d.post(l)
-	b, two := d.post(l)
-	l.Acknowledged(a.Number, -1)
-	l.Acknowledged(b.Number, -1)
+	one, two := d.two(-1, -1)
 	d.history(two, one)
 	d.want("reordered I")
 }
 
 func TestSameIndexTwice(t *testing.T) {
 	d := newDesk(t)
-	l := d.c.Lane()
-	a, _ := d.post(l)
-	b, _ := d.post(l)
-	l.Acknowledged(a.Number, 0)
-	l.Acknowledged(b.Number, 0)
+	d.two(0, 0)
 	d.want("misplaced I")
 }
 

@@ -6,12 +6,26 @@ import (
 	"elemental/cmd/elemental-load/check"
 )
 
+// subscribed is the stream of a connection that has subscribed at an index. It posts in
+// its own lane, if any.
+func (d *desk) subscribed(own *check.Lane, at int64) *check.Stream {
+	s := d.c.Stream(own)
+	s.Begin(at)
+	return s
+}
+
+// push has the texts at these indexes pushed.
+func push(s *check.Stream, texts []string, indexes ...int64) {
+	for _, i := range indexes {
+		s.Pushed(i, []byte(texts[i]))
+	}
+}
+
 func TestPushLost(t *testing.T) {
 	d := newDesk(t)
 	texts := d.posts(d.c.Lane(), 0, 5)
-	s := d.c.Stream(nil)
-	s.Begin(1)
-	s.Pushed(2, []byte(texts[2]))
+	s := d.subscribed(nil, 1)
+	push(s, texts, 2)
 	if behind := d.c.Behind(5); behind != 3 {
 		t.Errorf("%d behind", behind)
 	}
@@ -24,10 +38,8 @@ func TestPushLost(t *testing.T) {
 func TestPushAfterTheEnd(t *testing.T) {
 	d := newDesk(t)
 	texts := d.posts(d.c.Lane(), 0, 5)
-	s := d.c.Stream(nil)
-	s.Begin(0)
-	s.Pushed(0, []byte(texts[0]))
-	s.Pushed(2, []byte(texts[2]))
+	s := d.subscribed(nil, 0)
+	push(s, texts, 0, 2)
 	s.Stop()
 	if behind := d.c.Behind(5); behind != 0 {
 		t.Errorf("%d behind", behind)
@@ -39,22 +51,16 @@ func TestPushAfterTheEnd(t *testing.T) {
 func TestPushDoubled(t *testing.T) {
 	d := newDesk(t)
 	texts := d.posts(d.c.Lane(), 0, 2)
-	s := d.c.Stream(nil)
-	s.Begin(0)
-	for _, i := range []int64{0, 1, 1, 0} {
-		s.Pushed(i, []byte(texts[i]))
-	}
+	s := d.subscribed(nil, 0)
+	push(s, texts, 0, 1, 1, 0)
 	d.want("push-doubled II")
 }
 
 func TestPushReordered(t *testing.T) {
 	d := newDesk(t)
 	texts := d.posts(d.c.Lane(), 0, 3)
-	s := d.c.Stream(nil)
-	s.Begin(0)
-	for _, i := range []int64{0, 2, 1} {
-		s.Pushed(i, []byte(texts[i]))
-	}
+	s := d.subscribed(nil, 0)
+	push(s, texts, 0, 2, 1)
 	d.history(texts...)
 	d.want("push-reordered I")
 }
@@ -66,11 +72,9 @@ func TestOwnAnswerFirst(t *testing.T) {
 	other, own := d.c.Lane(), d.c.Lane()
 	texts := append(d.posts(other, 0, 1), d.posts(own, 1, 1)...)
 	texts = append(texts, d.posts(other, 2, 1)...)
-	s := d.c.Stream(own)
-	s.Begin(0)
+	s := d.subscribed(own, 0)
 	s.Own(1)
-	s.Pushed(0, []byte(texts[0]))
-	s.Pushed(2, []byte(texts[2]))
+	push(s, texts, 0, 2)
 	d.history(texts...)
 	d.want()
 }
@@ -81,8 +85,7 @@ func TestCutBehindOwnAnswer(t *testing.T) {
 	d := newDesk(t)
 	other, own := d.c.Lane(), d.c.Lane()
 	texts := append(d.posts(other, 0, 1), d.posts(own, 1, 1)...)
-	s := d.c.Stream(own)
-	s.Begin(0)
+	s := d.subscribed(own, 0)
 	s.Own(1)
 	s.Stop()
 	d.history(texts...)
@@ -95,8 +98,7 @@ func TestOwnWithoutAnswer(t *testing.T) {
 	own := d.c.Lane()
 	a, text := d.post(own)
 	own.Unsure(a.Number)
-	s := d.c.Stream(own)
-	s.Begin(0)
+	d.subscribed(own, 0)
 	d.history(text)
 	d.want()
 }
@@ -106,9 +108,9 @@ func TestPushBeforeAnswer(t *testing.T) {
 	d := newDesk(t)
 	texts := d.posts(d.c.Lane(), 0, 3)
 	s := d.c.Stream(nil)
-	s.Pushed(1, []byte(texts[1]))
+	push(s, texts, 1)
 	s.Begin(1)
-	s.Pushed(2, []byte(texts[2]))
+	push(s, texts, 2)
 	d.history(texts...)
 	d.want()
 }
@@ -134,11 +136,9 @@ func TestOddPushesBeforeAnswer(t *testing.T) {
 	d := newDesk(t)
 	texts := d.posts(d.c.Lane(), 0, 7)
 	s := d.c.Stream(nil)
-	for _, i := range []int64{0, 0, 1, 3, 2, 3, 5} {
-		s.Pushed(i, []byte(texts[i]))
-	}
+	push(s, texts, 0, 0, 1, 3, 2, 3, 5)
 	s.Begin(2)
-	s.Pushed(6, []byte(texts[6]))
+	push(s, texts, 6)
 	d.history(texts...)
 	d.want("push-lost I", "push-doubled I", "push-reordered I") // 4 is lost, 3 is doubled, 2 comes after 3
 }
@@ -150,13 +150,11 @@ func TestPushOfOwn(t *testing.T) {
 	d := newDesk(t)
 	other, own := d.c.Lane(), d.c.Lane()
 	texts := append(d.posts(own, 0, 2), d.posts(other, 2, 1)...)
-	s := d.c.Stream(own)
-	s.Begin(0)
-	s.Pushed(0, []byte(texts[0]))
+	s := d.subscribed(own, 0)
+	push(s, texts, 0)
 	s.Own(0)
 	s.Own(1)
-	s.Pushed(1, []byte(texts[1]))
-	s.Pushed(2, []byte(texts[2]))
+	push(s, texts, 1, 2)
 	d.history(texts...)
 	d.want("push-own II")
 }
@@ -168,8 +166,7 @@ func TestReadersDisagree(t *testing.T) {
 	l := d.c.Lane()
 	_, one := d.post(l)
 	_, two := d.post(l)
-	s := d.c.Stream(nil)
-	s.Begin(0)
+	s := d.subscribed(nil, 0)
 	s.Pushed(0, []byte(one))
 	d.c.Saw(0, []byte(two))
 	d.want("misplaced I")
@@ -182,8 +179,7 @@ func TestNonsenseIndex(t *testing.T) {
 	l := d.c.Lane()
 	a, text := d.post(l)
 	l.Acknowledged(a.Number, 1<<60)
-	s := d.c.Stream(nil)
-	s.Begin(0)
+	s := d.subscribed(nil, 0)
 	s.Pushed(1<<60, []byte(text))
 	d.want("misplaced III")
 	d.says("gophers/general: a push tells index 1152921504606846976 where 0 was due")
@@ -196,9 +192,8 @@ func TestPushedThenLost(t *testing.T) {
 	l := d.c.Lane()
 	texts := d.posts(l, 0, 1)
 	a, two := d.post(l)
-	s := d.c.Stream(nil)
-	s.Begin(0)
-	s.Pushed(0, []byte(texts[0]))
+	s := d.subscribed(nil, 0)
+	push(s, texts, 0)
 	s.Pushed(1, []byte(two))
 	l.Unsure(a.Number)
 	s.Stop()
@@ -210,9 +205,8 @@ func TestPushedThenLost(t *testing.T) {
 func TestLastPushesLost(t *testing.T) {
 	d := newDesk(t)
 	texts := d.posts(d.c.Lane(), 0, 3)
-	s := d.c.Stream(nil)
-	s.Begin(0)
-	s.Pushed(0, []byte(texts[0]))
+	s := d.subscribed(nil, 0)
+	push(s, texts, 0)
 	d.c.Settle(3)
 	s.Stop()
 	d.history(texts...)
@@ -225,8 +219,7 @@ func TestPushOfAnotherChannel(t *testing.T) {
 	d := newDesk(t)
 	other := d.book.Channel("gophers", "other").Lane()
 	_, text := d.post(other)
-	s := d.c.Stream(nil)
-	s.Begin(0)
+	s := d.subscribed(nil, 0)
 	s.Pushed(0, []byte(text))
 	d.history()
 	d.want("lost I", "foreign I")
@@ -237,10 +230,9 @@ func TestPushOfAnotherChannel(t *testing.T) {
 func TestPushBelowTheSubscription(t *testing.T) {
 	d := newDesk(t)
 	texts := d.posts(d.c.Lane(), 0, 2)
-	s := d.c.Stream(nil)
-	s.Begin(1)
-	s.Pushed(0, []byte(texts[0])) // was on its way when the subscription began
-	s.Pushed(1, []byte(texts[1]))
+	s := d.subscribed(nil, 1)
+	push(s, texts, 0) // was on its way when the subscription began
+	push(s, texts, 1)
 	d.history(texts...)
 	d.want()
 }
@@ -253,8 +245,7 @@ func TestUnread(t *testing.T) {
 	a, _ := d.post(own)
 	own.Unsure(a.Number)
 	d.posts(other, 1, 2)
-	s := d.c.Stream(own)
-	s.Begin(0)
+	d.subscribed(own, 0)
 	d.c.Settle(3)
 	d.c.FinishUnread()
 	d.want("push-lost II")
