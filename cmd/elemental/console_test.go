@@ -1,9 +1,10 @@
-//go:build unix
-
 package main
 
 import (
+	"encoding/json"
+	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -90,5 +91,129 @@ func TestStacksAreLoggedWhole(t *testing.T) {
 		if text := log.String(); strings.Count(text, stack) != 1 || strings.Count(text, "…") != 1 {
 			t.Errorf("%s: %s", format, text)
 		}
+	}
+}
+
+// consoleLine is what the original printed of every request and answer.
+var consoleLine = regexp.MustCompile(
+	`^\(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\) \| HOME (<==|==>) \[127\.0\.0\.1:\d+\] \| \{.*\}$`)
+
+func TestConsoleLines(t *testing.T) {
+	p := startProvider(t, "--logrequests", "--providernameinconsole", "HOME")
+	p.dial().must("register", "usernm", "alice", "passwd", "secret")
+	p.Stop()
+	arrows := map[string]int{}
+	for _, line := range strings.Split(p.Stdout.Text(), "\n")[1:] {
+		if match := consoleLine.FindStringSubmatch(line); match != nil {
+			arrows[match[1]]++
+		}
+	}
+	if arrows["<=="] != 1 || arrows["==>"] != 1 {
+		t.Errorf("one request and one answer were due:\n%s", p.Stdout.Text())
+	}
+}
+
+// TestHostileTextIsHarmlessInTheLog sends what would forge a line or move the
+// operator's cursor.
+func TestHostileTextIsHarmlessInTheLog(t *testing.T) {
+	p := startProvider(t, "--logrequests", "--loglevel", "debug")
+	forged := "x\n(2020-01-01 00:00:00) | FORGED \x1b[2J \u202e"
+	c := p.join("alice")
+	c.call("register", "usernm", forged, "passwd", "x")
+	c.call("login", "usernm", forged, "passwd", "x")
+	c.call(forged)
+	c.makeServer("gophers")
+	c.post("gophers", "general", forged)
+	p.Stop()
+	for _, line := range strings.Split(p.Stdout.Text()+"\n"+p.Stderr.Text(), "\n") {
+		if strings.HasPrefix(line, "(2020-01-01") || strings.ContainsAny(line, "\x1b\u202e") {
+			t.Errorf("a client's text reached the terminal as it was: %q", line)
+		}
+	}
+}
+
+// onPipe starts a provider that prints to a pipe, and reads no more than the start line.
+func onPipe(t *testing.T) (p *provider, reader *os.File) {
+	t.Helper()
+	p = unstarted(t, filepath.Join(t.TempDir(), "data"))
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = reader.Close() }) // perhaps again
+	if err := p.LaunchTo(writer, on(p.Dir, "--logrequests")...); err != nil {
+		t.Fatal(err)
+	}
+	if err := writer.Close(); err != nil {
+		t.Fatal(err)
+	}
+	first := make([]byte, 4096)
+	n, err := reader.Read(first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	line, _, _ := strings.Cut(string(first[:n]), "\n")
+	p.Addr = providertest.ListensAt(line)
+	return p, reader
+}
+
+// TestOutputReaderGone closes the pipe that the provider prints to: it goes on.
+func TestOutputReaderGone(t *testing.T) {
+	p, reader := onPipe(t)
+	if err := reader.Close(); err != nil {
+		t.Fatal(err)
+	}
+	p.join("alice").makeServer("gophers")
+	p.join("alice").must("getjoinedservers")
+	p.Signal(syscall.SIGTERM)
+	if code := p.Wait(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+}
+
+// TestOutputIsNotRead leaves the pipe full that the provider prints to: clients
+// are served, and the stop is one in order.
+func TestOutputIsNotRead(t *testing.T) {
+	t.Parallel()
+	p, _ := onPipe(t)
+	alice := p.join("alice")
+	alice.makeServer("gophers")
+	for range 200 { // a line has up to 1,000 letters, the pipe 64 KiB
+		alice.post("gophers", "general", strings.Repeat("x", 1000))
+	}
+	p.Signal(syscall.SIGTERM)
+	if code := p.Wait(); code != 0 {
+		t.Errorf("exit code %d\n%s", code, p.Stderr.Text())
+	}
+}
+
+// TestLongValuesAreCutInTheLog: between characters, and with a sign that something was there.
+func TestLongValuesAreCutInTheLog(t *testing.T) {
+	p := unstarted(t, filepath.Join(t.TempDir(), "data"))
+	p.Env = []string{"ELEMENTAL_X" + strings.Repeat("é", 150) + "=1"}
+	p.Start()
+	p.WaitLog("a warning", func(line string) bool {
+		return strings.HasSuffix(line, "name=ELEMENTAL_X"+strings.Repeat("é", 94)+"…")
+	})
+	p.Stop()
+}
+
+// TestLogForms wants the log in the form and from the level that was asked for.
+func TestLogForms(t *testing.T) {
+	p := startProvider(t, "--logformat", "json", "--loglevel", "debug")
+	p.Stop()
+	if p.Stderr.Text() == "" {
+		t.Fatal("nothing is logged")
+	}
+	for _, line := range strings.Split(strings.TrimSpace(p.Stderr.Text()), "\n") {
+		var entry map[string]any
+		if err := json.Unmarshal([]byte(line), &entry); err != nil || entry["msg"] == nil {
+			t.Errorf("%q is no JSON log line: %v", line, err)
+		}
+	}
+	quiet := startProvider(t, "--loglevel", "error")
+	quiet.Stop()
+	if text := strings.TrimSpace(quiet.Stderr.Text()); text != "" {
+		t.Errorf("logged below the level: %s", text)
 	}
 }

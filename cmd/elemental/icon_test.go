@@ -5,10 +5,15 @@ import (
 	"encoding/base64"
 	"image"
 	"image/png"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
+
+	"elemental/cmd/elemental/providertest"
 )
 
 func picture(t *testing.T, side int) []byte {
@@ -59,5 +64,24 @@ func TestIcon(t *testing.T) {
 	p.Start()
 	if icon, there := p.dial().must("getprovidername")["icon"]; there {
 		t.Errorf("the icon stayed: %v", icon)
+	}
+}
+
+// TestIconThatIsAPipe is left out rather than waited for.
+func TestIconThatIsAPipe(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := syscall.Mkfifo(filepath.Join(dir, iconName), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	icon := make(chan string, 1)
+	go func() { icon <- readIcon(dir, slog.New(slog.DiscardHandler)) }()
+	select {
+	case content := <-icon:
+		if content != "" {
+			t.Errorf("the icon is %q", content)
+		}
+	case <-time.After(providertest.Patience):
+		t.Error("the icon is waited for")
 	}
 }

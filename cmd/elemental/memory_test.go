@@ -1,6 +1,8 @@
 package main
 
 import (
+	"regexp"
+	"strconv"
 	"testing"
 	"time"
 )
@@ -55,4 +57,18 @@ func TestWhatWasInUseIsLookedAtAgain(t *testing.T) {
 	if r.patience != soon {
 		t.Errorf("after a return of much the next is tried after %d looks", r.patience)
 	}
+}
+
+// The operator's limit on memory is for memory, which the ballast takes none of.
+func TestTheBallastIsBesideTheMemoryLimit(t *testing.T) {
+	p := inspect(t, []string{"GOMEMLIMIT=100MiB"})
+	_, text := p.text(t, "/metrics")
+	found := regexp.MustCompile(`(?m)^go_gc_gomemlimit_bytes (.*)$`).FindStringSubmatch(text)
+	if found == nil {
+		t.Fatalf("no such metric:\n%.300s", text)
+	}
+	if limit, err := strconv.ParseFloat(found[1], 64); err != nil || limit != 100*mib+ballastBytes {
+		t.Errorf("the limit is %s bytes (%v)", found[1], err)
+	}
+	p.Stop()
 }

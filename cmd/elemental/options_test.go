@@ -1,10 +1,8 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -174,22 +172,6 @@ func TestLimitsMayBeEqual(t *testing.T) {
 	startRefused(t, exitUsage, []string{"--maxoutbox"}, t.TempDir(), "--maxmessage", "2KiB", "--maxoutbox", "19KiB")
 }
 
-// TestForms that people write values and config files in.
-func TestForms(t *testing.T) {
-	if opts := parsed(t, "--otlp", "https://collector:4318"); opts.OTLP == "" {
-		t.Error("a collector with TLS is not taken")
-	}
-	file := filepath.Join(t.TempDir(), "elemental.yaml")
-	for text, want := range map[string]string{
-		"# nothing\n": parsed(t).ProviderWelcome, "---\nproviderwelcome: hi\n---\n": "hi", "providerwelcome: |\n  hi\n  you\n": "hi\nyou\n",
-	} {
-		writeFile(t, file, text)
-		if got := parsed(t, "--config", file).ProviderWelcome; got != want {
-			t.Errorf("%q: %q, want %q", text, got, want)
-		}
-	}
-}
-
 func TestBadOptions(t *testing.T) {
 	t.Parallel()
 	file, short := filepath.Join(t.TempDir(), "elemental.yaml"), filepath.Join(t.TempDir(), "token")
@@ -266,76 +248,11 @@ func TestBadOptions(t *testing.T) {
 	}
 }
 
-// TestBadVariables are told with the variable's name; one that the command line overrides is not.
-func TestBadVariables(t *testing.T) {
-	for variable, mention := range map[string][]string{
-		"ELEMENTAL_PORT=65536":    {"--port", "65535", "ELEMENTAL_PORT="},
-		"ELEMENTAL_STOPTIMEOUT=0": {"--stoptimeout", "ELEMENTAL_STOPTIMEOUT="},
-		"ELEMENTAL_PORT=many":     {"--port", "ELEMENTAL_PORT="},
-		"ELEMENTAL_CONFIG=":       {"ELEMENTAL_CONFIG", "empty"},
-		"ELEMENTAL_LOGFORMAT=xml": {"--logformat", "ELEMENTAL_LOGFORMAT=", "text, json"},
-		"ELEMENTAL_TLSCERT=\xe9":  {"--tlscert", "ELEMENTAL_TLSCERT=", "UTF-8"},
-		"ELEMENTAL_LOGLEVEL=loud": {"--loglevel", "ELEMENTAL_LOGLEVEL=", "debug, info, warn, error"},
-	} {
-		t.Run(variable, func(t *testing.T) {
-			p := unstarted(t, "")
-			p.Env = []string{variable}
-			refuses(t, p, exitUsage, mention, t.TempDir())
-		})
-	}
-	p := unstarted(t, "")
-	p.Env = []string{"ELEMENTAL_PORT=6000"}
-	refuses(t, p, exitUsage, []string{"--port: 65536"}, t.TempDir(), "--port", "65536")
-	if strings.Contains(p.Stderr.Text(), "ELEMENTAL") {
-		t.Errorf("the variable is blamed for the flag's value: %s", p.Stderr.Text())
-	}
-}
-
 // TestEmptyNames of files and folders are told as such.
 func TestEmptyNames(t *testing.T) {
 	for _, option := range []string{"--config", "--storagepath"} {
 		startRefused(t, exitUsage, []string{option, "empty"}, t.TempDir(), option, "")
 	}
-}
-
-func TestPrecedence(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "elemental.json")
-	writeFile(t, file, `{"providername": "file", "providerwelcome": "file", "jsonfileindent": 7, "sendotherusersdata": true}`)
-	t.Setenv("ELEMENTAL_CONFIG", file)
-	t.Setenv("ELEMENTAL_PROVIDERNAME", "env")
-	t.Setenv("ELEMENTAL_PROVIDERWELCOME", "env")
-	got := parsed(t, "--providername", "flag")
-	if got.ProviderName != "flag" || got.ProviderWelcome != "env" || got.JSONFileIndent != 7 ||
-		!got.SendOtherUsersData || got.Encoding != "ascii" {
-		t.Errorf("flag, environment, file, default is not the order: %+v", got)
-	}
-}
-
-func TestUnknownVariableIsNamed(t *testing.T) {
-	p := unstarted(t, filepath.Join(t.TempDir(), "data"))
-	p.Env = []string{"ELEMENTAL_LOAD_RATE=5", "ELEMENTAL_PROT=1", "ELEMENTAL_PROVIDERNAME=ENVIRON"}
-	p.Start()
-	p.WaitLog("a warning", func(line string) bool {
-		return strings.Contains(line, "ELEMENTAL_PROT") && strings.Contains(line, "WARN")
-	})
-	if said := p.Stderr.Text(); strings.Contains(said, "ELEMENTAL_PROVIDERNAME") || strings.Contains(said, "ELEMENTAL_LOAD") {
-		t.Errorf("a known variable is called unknown:\n%s", p.Stderr.Text())
-	}
-	if name := p.dial().must("getprovidername")["name"]; name != "ENVIRON" {
-		t.Errorf("the variable has no effect: %v", name)
-	}
-	p.Stop()
-}
-
-// TestLongValuesAreCutInTheLog: between characters, and with a sign that something was there.
-func TestLongValuesAreCutInTheLog(t *testing.T) {
-	p := unstarted(t, filepath.Join(t.TempDir(), "data"))
-	p.Env = []string{"ELEMENTAL_X" + strings.Repeat("é", 150) + "=1"}
-	p.Start()
-	p.WaitLog("a warning", func(line string) bool {
-		return strings.HasSuffix(line, "name=ELEMENTAL_X"+strings.Repeat("é", 94)+"…")
-	})
-	p.Stop()
 }
 
 // run runs the program to its end and gives its standard output.
@@ -347,26 +264,6 @@ func run(t *testing.T, args ...string) string {
 		t.Errorf("%q: exit code %d\n%s", args, code, p.Stderr.Text())
 	}
 	return p.Stdout.Text()
-}
-
-func TestPrintedConfigIsAConfig(t *testing.T) {
-	text := run(t, "--printconfig", "--providerwelcome", `say "hi": [now] é`, "--port", "6001")
-	file := filepath.Join(t.TempDir(), "printed.yaml")
-	writeFile(t, file, text)
-	want := parsed(t, "--providerwelcome", `say "hi": [now] é`, "--port", "6001")
-	want.Config = configFile(file)
-	if got := parsed(t, "--config", file); !reflect.DeepEqual(got, want) {
-		t.Errorf("the printed file\n%s\n gives %+v\nwant %+v", text, got, want)
-	}
-	_, parser, err := parseOptions(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, flag := range configurable(parser.Model.Flags) {
-		if !strings.Contains(text, "# "+flag.Help+"\n"+flag.Name+": ") {
-			t.Errorf("%s is not explained in the printed file", flag.Name)
-		}
-	}
 }
 
 func TestHelpAndVersion(t *testing.T) {
@@ -449,49 +346,8 @@ func optionsTable(t *testing.T) string {
 	return table.String() + "\n"
 }
 
-// TestLogForms wants the log in the form and from the level that was asked for.
-func TestLogForms(t *testing.T) {
-	p := startProvider(t, "--logformat", "json", "--loglevel", "debug")
-	p.Stop()
-	if p.Stderr.Text() == "" {
-		t.Fatal("nothing is logged")
-	}
-	for _, line := range strings.Split(strings.TrimSpace(p.Stderr.Text()), "\n") {
-		var entry map[string]any
-		if err := json.Unmarshal([]byte(line), &entry); err != nil || entry["msg"] == nil {
-			t.Errorf("%q is no JSON log line: %v", line, err)
-		}
-	}
-	quiet := startProvider(t, "--loglevel", "error")
-	quiet.Stop()
-	if text := strings.TrimSpace(quiet.Stderr.Text()); text != "" {
-		t.Errorf("logged below the level: %s", text)
-	}
-}
-
 // TestMissingValue: what an option is to be is not guessed when the command line ends with its name.
 func TestMissingValue(t *testing.T) {
 	root := t.TempDir()
 	startRefused(t, exitUsage, []string{"--host: its value is missing"}, root, append(on(filepath.Join(root, "data")), "--host")...)
-}
-
-// TestFolderWhoseNameIsNotText is refused. With its bytes exchanged, the name would be that of another folder.
-func TestFolderWhoseNameIsNotText(t *testing.T) {
-	root := t.TempDir()
-	startRefused(t, exitUsage, []string{"--storagepath", `caf\xe9`, "UTF-8"}, root, on(filepath.Join(root, "caf\xe9"))...)
-}
-
-// TestHostInBrackets is taken too: --admin, clients and the start line have it in brackets.
-func TestHostInBrackets(t *testing.T) {
-	if probe, err := net.Listen("tcp", "[::1]:0"); err != nil {
-		t.Skip("there is no IPv6 here: ", err)
-	} else if err := probe.Close(); err != nil {
-		t.Fatal(err)
-	}
-	p := startProvider(t, "--host", "[::1]")
-	if !strings.HasPrefix(p.Addr, "[::1]:") {
-		t.Errorf("it listens at %s", p.Addr)
-	}
-	p.dial().must("getprovidername")
-	p.Stop()
 }

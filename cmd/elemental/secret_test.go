@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -322,105 +323,25 @@ func searchFolder(t *testing.T, dir, secret string) {
 	}
 }
 
-// consoleLine is what the original printed of every request and answer.
-var consoleLine = regexp.MustCompile(
-	`^\(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\) \| HOME (<==|==>) \[127\.0\.0\.1:\d+\] \| \{.*\}$`)
-
-func TestConsoleLines(t *testing.T) {
-	p := startProvider(t, "--logrequests", "--providernameinconsole", "HOME")
-	p.dial().must("register", "usernm", "alice", "passwd", "secret")
-	p.Stop()
-	arrows := map[string]int{}
-	for _, line := range strings.Split(p.Stdout.Text(), "\n")[1:] {
-		if match := consoleLine.FindStringSubmatch(line); match != nil {
-			arrows[match[1]]++
-		}
-	}
-	if arrows["<=="] != 1 || arrows["==>"] != 1 {
-		t.Errorf("one request and one answer were due:\n%s", p.Stdout.Text())
-	}
-}
-
-// TestHostileTextIsHarmlessInTheLog sends what would forge a line or move the
-// operator's cursor.
-func TestHostileTextIsHarmlessInTheLog(t *testing.T) {
-	p := startProvider(t, "--logrequests", "--loglevel", "debug")
-	forged := "x\n(2020-01-01 00:00:00) | FORGED \x1b[2J \u202e"
-	c := p.join("alice")
-	c.call("register", "usernm", forged, "passwd", "x")
-	c.call("login", "usernm", forged, "passwd", "x")
-	c.call(forged)
-	c.makeServer("gophers")
-	c.post("gophers", "general", forged)
-	p.Stop()
-	for _, line := range strings.Split(p.Stdout.Text()+"\n"+p.Stderr.Text(), "\n") {
-		if strings.HasPrefix(line, "(2020-01-01") || strings.ContainsAny(line, "\x1b\u202e") {
-			t.Errorf("a client's text reached the terminal as it was: %q", line)
-		}
-	}
-}
-
-// TestOutputReaderGone closes the pipe that the provider prints to: it goes on.
-func TestOutputReaderGone(t *testing.T) {
-	p := unstarted(t, filepath.Join(t.TempDir(), "data"))
-	reader, writer, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := p.LaunchTo(writer, on(p.Dir, "--logrequests")...); err != nil {
-		t.Fatal(err)
-	}
-	if err := writer.Close(); err != nil {
-		t.Fatal(err)
-	}
-	first := make([]byte, 4096)
-	n, err := reader.Read(first)
-	if err != nil {
-		t.Fatal(err)
-	}
-	line, _, _ := strings.Cut(string(first[:n]), "\n")
-	p.Addr = providertest.ListensAt(line)
-	if err := reader.Close(); err != nil {
-		t.Fatal(err)
-	}
+// TestFilesAreTheOwnersAlone wants nothing in the folder that others may read.
+func TestFilesAreTheOwnersAlone(t *testing.T) {
+	p := startProvider(t)
 	p.join("alice").makeServer("gophers")
-	p.join("alice").must("getjoinedservers")
-	p.Signal(syscall.SIGTERM)
-	if code := p.Wait(); code != 0 {
-		t.Errorf("exit code %d", code)
-	}
-}
-
-// TestOutputIsNotRead leaves the pipe full that the provider prints to: clients
-// are served, and the stop is one in order.
-func TestOutputIsNotRead(t *testing.T) {
-	t.Parallel()
-	p := unstarted(t, filepath.Join(t.TempDir(), "data"))
-	reader, writer, err := os.Pipe()
+	p.Stop()
+	err := filepath.WalkDir(p.Dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := os.Lstat(path)
+		if err != nil {
+			return err
+		}
+		if info.Mode().Perm()&0o077 != 0 {
+			t.Errorf("%s has mode %v", path, info.Mode())
+		}
+		return nil
+	})
 	if err != nil {
 		t.Fatal(err)
-	}
-	defer func() { _ = reader.Close() }()
-	if err := p.LaunchTo(writer, on(p.Dir, "--logrequests")...); err != nil {
-		t.Fatal(err)
-	}
-	if err := writer.Close(); err != nil {
-		t.Fatal(err)
-	}
-	first := make([]byte, 4096)
-	n, err := reader.Read(first)
-	if err != nil {
-		t.Fatal(err)
-	}
-	line, _, _ := strings.Cut(string(first[:n]), "\n")
-	p.Addr = providertest.ListensAt(line)
-	alice := p.join("alice")
-	alice.makeServer("gophers")
-	for range 200 { // a line has up to 1,000 letters, the pipe 64 KiB
-		alice.post("gophers", "general", strings.Repeat("x", 1000))
-	}
-	p.Signal(syscall.SIGTERM)
-	if code := p.Wait(); code != 0 {
-		t.Errorf("exit code %d\n%s", code, p.Stderr.Text())
 	}
 }

@@ -245,3 +245,24 @@ func TestFolderOfTheOriginal(t *testing.T) {
 	writeFile(t, filepath.Join(dir, "servers", "gophers", "general", "messages"), `{"messages": 0}`)
 	startRefused(t, 1, []string{dir, "original"}, dir, on(dir)...)
 }
+
+// TestFolderWhoseNameIsNotText is refused. With its bytes exchanged, the name would be that of another folder.
+func TestFolderWhoseNameIsNotText(t *testing.T) {
+	root := t.TempDir()
+	startRefused(t, exitUsage, []string{"--storagepath", `caf\xe9`, "UTF-8"}, root, on(filepath.Join(root, "caf\xe9"))...)
+}
+
+// TestHostInBrackets is taken too: --admin, clients and the start line have it in brackets.
+func TestHostInBrackets(t *testing.T) {
+	if probe, err := net.Listen("tcp", "[::1]:0"); err != nil {
+		t.Skip("there is no IPv6 here: ", err)
+	} else if err := probe.Close(); err != nil {
+		t.Fatal(err)
+	}
+	p := startProvider(t, "--host", "[::1]")
+	if !strings.HasPrefix(p.Addr, "[::1]:") {
+		t.Errorf("it listens at %s", p.Addr)
+	}
+	p.dial().must("getprovidername")
+	p.Stop()
+}

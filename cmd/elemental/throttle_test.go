@@ -4,11 +4,15 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
+	"os"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
-// These tests guess passwords, from several addresses of this machine.
+// These tests ask too much, most of them by guesses of passwords, from several addresses
+// of this machine.
 
 // burst sends the same request on many connections before it reads any answer,
 // and counts the answers by their reason.
@@ -207,5 +211,61 @@ func checkFull(t *testing.T, p *provider, from string) {
 			return // the place is given back just after the end
 		}
 		c.close()
+	}
+}
+
+// TestBusy fills the one place for work in flight with a request whose password is not
+// hashed: others hear "busy, try again", nothing is done for them, and later all goes on.
+func TestBusy(t *testing.T) {
+	p := startProvider(t, "--maxinflight", "1", "--hashworkers", "1")
+	p.dial().must("register", "usernm", "first", "passwd", "x") // starts the process that hashes
+	goOn := p.haltHashers(t)
+	slow, other := p.dial(), p.dial()
+	register := request("register", "usernm", "alice", "passwd", "x")
+	slow.send(register)
+	for busy := false; !busy; {
+		answer := other.call("getprovidername")
+		busy = answer["reason"] == "busy, try again"
+		select {
+		case raw := <-slow.heard:
+			if !strings.Contains(string(raw), "busy") {
+				t.Fatalf("the slow request was over before anybody was refused: %s", raw)
+			}
+			busy = false
+			slow.send(register) // the other had the one place when it came
+		default:
+		}
+	}
+	goOn()
+	if answer := slow.hear(); answer["resp"] != true {
+		t.Errorf("the request that was there first: %v", answer)
+	}
+	for other.call("getprovidername")["resp"] != true {
+		continue // the place is given back just after the answer
+	}
+}
+
+// TestTimeOfAKnownAndAnUnknownUser measures wrong logins of both kinds, in
+// turns, and prints what it saw. That both cost the same work is asserted
+// where the work is done; a stopwatch would depend on the machine.
+func TestTimeOfAKnownAndAnUnknownUser(t *testing.T) {
+	if os.Getenv("ELEMENTAL_LONG") == "" {
+		t.Skip("a measurement: ELEMENTAL_LONG=1")
+	}
+	p := startProvider(t, "--hideusers", "--hashmemory", "19456", "--hashtime", "2", "--loginfailures", "1000000", "--loginfailuresaddress", "0")
+	p.join("alice")
+	c := p.dial()
+	took := map[string][]time.Duration{}
+	for i := range 400 {
+		for kind, name := range map[string]string{"known": "alice", "unknown": fmt.Sprint("nobody", i)} {
+			start := time.Now()
+			c.refused("password is incorrect", "login", "usernm", name, "passwd", "a guess")
+			took[kind] = append(took[kind], time.Since(start))
+		}
+	}
+	for kind, times := range took {
+		slices.Sort(times)
+		n := len(times)
+		t.Logf("%-7s user, %d wrong logins: median %v, quartiles %v and %v", kind, n, times[n/2], times[n/4], times[3*n/4])
 	}
 }
