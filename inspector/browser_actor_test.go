@@ -3,6 +3,7 @@ package inspector_test
 import (
 	"fmt"
 	"net/url"
+	"strings"
 	"testing"
 
 	"elemental/inspector/chromiumtest"
@@ -54,4 +55,64 @@ func TestPageOfAnActorOfAnotherRun(t *testing.T) {
 		v.Await(title + `.startsWith("Since ")`)
 		v.Await(fmt.Sprintf(title+` !== %q && document.querySelector(".state-json .json-line") !== null`, first))
 	}
+}
+
+// An actor's page shows where the actor is, what it does meanwhile, and its state.
+func TestPageShowsAnActor(t *testing.T) {
+	s := withLab(t)
+	alice, _ := s.channel()
+	id := s.channelID()
+	v := s.visit(browser(t), "actor?id="+url.QueryEscape(id), looks{})
+	v.Await(`document.querySelector("h1")?.textContent === "general"`)
+	v.Await(`[...document.querySelectorAll(".crumbs a")].map((a) => a.textContent).join() === "provider,servers,s"`)
+	v.Await(`document.querySelector(".state-json .json-line") !== null`)
+	alice.Yes(post, "seen")
+	v.Await(`[...document.querySelectorAll(".actor-columns tbody th")].some((h) => h.textContent === "post")`)
+	place := chromiumtest.Evaluate[string](v, `document.querySelector(".actor-columns .place")?.textContent ?? ""`)
+	if !strings.HasPrefix(place, "actors/") {
+		t.Errorf("the handler is said to be at %q", place)
+	}
+	v.Fine()
+}
+
+// If too many watch an actor already, its page says so, and not that the actor is gone.
+// It shows the actor when there is room.
+func TestPageOfAnActorThatTooManyWatch(t *testing.T) {
+	s := withLab(t)
+	const id = "provider/router"
+	leaves := s.crowdAround(id)
+	v := s.visit(browser(t), "actor?id="+id, looks{})
+	v.Await(`document.querySelector(".crowded")?.textContent.startsWith("Too many watch this actor; try again")`)
+	v.Await(`document.querySelector("h1")?.textContent === "router" && document.querySelector(".state-json .json-line") !== null`)
+	if chromiumtest.Evaluate[bool](v, `document.querySelector(".tiles").checkVisibility()`) {
+		t.Error("figures are shown that nobody has")
+	}
+	leaves()
+	v.Await(`document.querySelector(".crowded").textContent === "" && document.querySelector(".tile .about").textContent === "nothing waits"`)
+	if !chromiumtest.Evaluate[bool](v, `document.querySelector(".tiles").checkVisibility()`) {
+		t.Error("the figures are not shown")
+	}
+	v.Fine()
+}
+
+// The page of an actor that does not exist shows it as soon as it does.
+func TestPageOfAnActorThatComes(t *testing.T) {
+	s := withLab(t)
+	v := s.visit(browser(t), "actor?id=provider/users/alice", looks{})
+	v.Await(`document.querySelector("h1")?.textContent === "Not alive"`)
+	s.Founder()
+	v.Await(`document.querySelector("h1")?.textContent === "alice" && document.querySelector(".state-json .json-line") !== null`)
+}
+
+// channelID is the ID of the actor of the channel general. It waits until there is one.
+func (s *site) channelID() string {
+	s.t.Helper()
+	var id string
+	eventually(s.t, "a channel lives", func() bool {
+		for _, a := range s.object("/api/tree?kind=channel")["actors"].([]any) {
+			id = a.(object)["id"].(string)
+		}
+		return id != ""
+	})
+	return id
 }

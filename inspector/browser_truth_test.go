@@ -270,3 +270,43 @@ func TestPageKeepsTheFocus(t *testing.T) {
 	v.Await(told + ` === "b7"`)
 	v.Fine("status of 404")
 }
+
+// The page says that it has lost its connection, and connects again by itself. It tells which
+// provider it has found: that may be a newer version, without a fault lab.
+func TestPageComesBack(t *testing.T) {
+	s := withLab(t)
+	s.channel()
+	v := s.visit(browser(t), "tree", looks{})
+	if err := s.stop(); err != nil {
+		t.Fatal(err)
+	}
+	v.Await(`document.querySelector(".state").dataset.state === "waiting" && document.querySelector(".state").textContent.includes("again in")`)
+	s.replaced().Serve(s.Provider, s.Listener, s.Store)
+	v.Await(live)
+	v.Await(`document.querySelector(".count")?.textContent?.endsWith("actors alive")`)
+	v.Await(`document.querySelector(".whereabouts").textContent.includes("newer") && document.querySelector("#tab-fault") === null`)
+	v.Await(`document.querySelector("#tab-tree").getAttribute("aria-selected") === "true"`)
+}
+
+// A page that nobody sees uses nothing.
+func TestPageRestsWhenHidden(t *testing.T) {
+	s := withLab(t)
+	v := s.visit(browser(t), "tree", looks{})
+	streams := func(n float64) {
+		t.Helper()
+		eventually(t, fmt.Sprintf("%v streams are open", n), func() bool {
+			return s.object("/api/about")["cost"].(object)["streams"].(float64) == n
+		})
+	}
+	streams(1)
+	v.Run(fmt.Sprintf(hide, true))
+	streams(0)
+	v.Await(`document.querySelector(".state").textContent === "paused"`)
+	v.Run(fmt.Sprintf(hide, false))
+	v.Await(live)
+	streams(1)
+	v.Run(`location.hash = "#flow"`)
+	v.Await(live + ` && document.querySelector(".tile .figure").textContent !== "–"`)
+	streams(1)
+	v.Fine()
+}

@@ -2,6 +2,7 @@ package inspector_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -92,4 +93,38 @@ func TestPageSaysWhyInANarrowWindow(t *testing.T) {
 	v.Do(chromedp.EmulateViewport(1200, 800))
 	v.Await(apart + ` === 32`)
 	v.Fine()
+}
+
+var everyView = []string{"tree", "actor?id=provider/router", "follow", "flow", "feed", "fault"}
+
+// Every view is shown whole, in light and dark, in wide and narrow windows.
+func TestPageInEveryWindow(t *testing.T) {
+	s := withLab(t)
+	alice, _ := s.channel()
+	busy := s.talk(alice)
+	defer busy()
+	ctx := browser(t)
+	for _, how := range []looks{{width: 1400, height: 900}, {width: 400, height: 800}, {dark: true, width: 1400, height: 900}, {dark: true, width: 400, height: 800}} {
+		v := s.visit(ctx, "tree", how)
+		for _, view := range everyView {
+			v.Run(fmt.Sprintf(`location.hash = %q`, "#"+view))
+			name, _, _ := strings.Cut(view, "?")
+			v.Await(fmt.Sprintf(`document.querySelector("main").dataset.view === %q && %s`, name, live))
+			v.Await(`document.querySelector("main").lastElementChild.getBoundingClientRect().height > 100`)
+			v.narrow(how.width)
+		}
+		if how == (looks{width: 1400, height: 900}) {
+			v.Await(`document.querySelector("footer").textContent.includes("of a processor")`)
+		}
+		want := map[bool]string{false: "rgb(244, 246, 248)", true: "rgb(14, 18, 22)"}[how.dark]
+		if ground := chromiumtest.Evaluate[string](v, `getComputedStyle(document.body).backgroundColor`); ground != want {
+			t.Errorf("its ground is %s", ground)
+		}
+		v.Press("t", "t") // light, and then dark, whatever the system prefers
+		if ground := chromiumtest.Evaluate[string](v, `getComputedStyle(document.body).backgroundColor`); ground != "rgb(14, 18, 22)" {
+			t.Errorf("its ground is %s after the choice of dark", ground)
+		}
+		v.Press("t")
+		v.Fine()
+	}
 }

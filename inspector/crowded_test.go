@@ -3,6 +3,7 @@ package inspector_test
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"math"
@@ -212,6 +213,77 @@ func TestOnlyAPostHasABody(t *testing.T) {
 		in := s.begin("%s HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\nContent-Length: 100\r\n\r\n", method, token)
 		if line, err := in.ReadString('\n'); err != nil || !strings.Contains(line, "400") {
 			t.Errorf("%s with a body: %q, %v", method, line, err)
+		}
+	}
+}
+
+// many makes that many servers with long names. An answer that lists them does not fit
+// into the buffers between the inspector and a client that does not read.
+func (s *site) many(servers int) {
+	s.t.Helper()
+	alice := s.Founder()
+	for i := range servers {
+		alice.Yes(`{"call":"createserver","servername":%q,"serverpasswd":""}`, fmt.Sprint(strings.Repeat("漢", 60), i))
+	}
+}
+
+// A client that asks for all actors and reads slowly keeps nobody else from asking, and
+// gets its whole answer in the end.
+func TestSlowReadersStopNobody(t *testing.T) {
+	s := open(t, housetest.Settings{}, nil)
+	s.many(500)
+	var slow []*bufio.Reader
+	for range 4 {
+		in := s.begin("GET /api/overview HTTP/1.1\r\nHost: localhost\r\n\r\n")
+		if line, err := in.ReadString('\n'); err != nil || !strings.Contains(line, "200 OK") {
+			t.Fatalf("%q, %v", line, err)
+		}
+		slow = append(slow, in)
+	}
+	for _, path := range []string{"/api/tree", "/api/search?q=alice", "/api/overview"} {
+		s.object(path)
+	}
+	for _, in := range slow { // a client whose time had run out would have only a part
+		answer, err := http.ReadResponse(bufio.NewReader(io.MultiReader(strings.NewReader("HTTP/1.1 200 OK\r\n"), in)), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(answer.Body)
+		_ = answer.Body.Close()
+		if err != nil || !json.Valid(text) || len(text) < 300<<10 {
+			t.Errorf("a slow one has %d bytes, %v", len(text), err)
+		}
+	}
+}
+
+// hold opens n connections that send the request for a path once, and keeps them open.
+func (s *site) hold(n int, request string) {
+	s.t.Helper()
+	for range n {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		s.t.Cleanup(func() { _ = conn.Close() })
+		if request == "" {
+			continue
+		}
+		_, _ = fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", request)
+		if _, err = bufio.NewReader(conn).ReadString('\n'); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+}
+
+// Clients that hold connections and ask nothing keep out neither probes nor the operator.
+func TestIdleConnectionsKeepNobodyOut(t *testing.T) {
+	for _, request := range []string{"/live", "/api/about", ""} {
+		s := open(t, housetest.Settings{}, nil)
+		s.hold(140, request)
+		for _, path := range []string{"/live", "/ready", "/metrics"} {
+			if answer, _ := s.ask(http.MethodGet, path, "", nil); answer.StatusCode != http.StatusOK {
+				t.Errorf("%s beside 140 that asked %q: %s", path, request, answer.Status)
+			}
 		}
 	}
 }

@@ -256,3 +256,40 @@ func TestHead(t *testing.T) {
 		t.Errorf("events: %s, Allow %q", answer.Status, answer.Header.Get("Allow"))
 	}
 }
+
+// Behind a proxy the guesser and the operator have the same address.
+func TestTheRightTokenComesInBesideWrongOnes(t *testing.T) {
+	s := withToken(t)
+	for range 20 {
+		s.ask(http.MethodGet, "/api/about", "", bearer("wrong"))
+	}
+	if answer, _ := s.ask(http.MethodGet, "/api/about", "", bearer(token)); answer.StatusCode != http.StatusOK {
+		t.Errorf("the right token: %s", answer.Status)
+	}
+}
+
+func TestTokenLeavesTheAddressLine(t *testing.T) {
+	s, other := withToken(t), withToken(t)
+	first, _ := s.ask(http.MethodGet, "/?token="+token, "", nil)
+	second, _ := other.ask(http.MethodGet, "/?token="+token, "", nil)
+	if first.Cookies()[0].Name == second.Cookies()[0].Name {
+		t.Error("two on one machine have one cookie")
+	}
+	again, _ := s.ask(http.MethodGet, "/?token=x", "", func(r *http.Request) { r.AddCookie(first.Cookies()[0]) })
+	if again.StatusCode != http.StatusSeeOther || again.Header.Get("Location") != "/" {
+		t.Errorf("with the cookie: %s", again.Status)
+	}
+}
+
+// A token is often made of random bytes in base64, and pasted into the address line.
+func TestTokenInTheAddressLineIsReadAsItIs(t *testing.T) {
+	s := open(t, housetest.Settings{}, func(cfg *inspector.Config) { cfg.Token = "a+b/c d%e+f/g=h==" })
+	for pasted, want := range map[string]int{
+		"a+b/c%20d%25e+f/g=h==": http.StatusSeeOther, "a%2Bb%2Fc%20d%25e%2Bf%2Fg%3Dh%3D%3D": http.StatusSeeOther,
+		"a%2Bb/c+d%25e%2Bf/g=h==": http.StatusSeeOther, "a%20b/c%20d%25e+f/g=h==": http.StatusUnauthorized, "a+b/c%20d%e+f/g=h==": http.StatusUnauthorized,
+	} {
+		if answer, _ := s.ask(http.MethodGet, "/?token="+pasted, "", nil); answer.StatusCode != want {
+			t.Errorf("%s: %s", pasted, answer.Status)
+		}
+	}
+}

@@ -383,41 +383,6 @@ func TestStopEndsStreams(t *testing.T) {
 	}
 }
 
-func TestFollowIsBounded(t *testing.T) {
-	s := open(t, housetest.Settings{}, nil)
-	page := s.look("cost")
-	follow := func(body string) (int, string) {
-		answer, text := s.ask(http.MethodPost, "/api/follow", body, nil)
-		return answer.StatusCode, text
-	}
-	if status, _ := follow(`{"stream":"nobody","count":1}`); status != http.StatusNotFound {
-		t.Errorf("a stream that is not: %d", status)
-	}
-	var last string
-	for i := range 16 {
-		status, text := follow(fmt.Sprintf(`{"stream":%q,"call":"ping","conn":%d,"count":99}`, page.id, 1000+i))
-		if status != http.StatusOK {
-			t.Fatalf("%d: %d %s", i, status, text)
-		}
-		last = strings.TrimSuffix(strings.TrimPrefix(text, `{"id":"`), `"}`)
-	}
-	if status, _ := follow(fmt.Sprintf(`{"stream":%q}`, page.id)); status != http.StatusServiceUnavailable {
-		t.Errorf("the seventeenth: %d", status)
-	}
-	if answer, text := s.ask(http.MethodDelete, "/api/follow?id="+last, "", nil); answer.StatusCode != http.StatusOK {
-		t.Errorf("%s %s", answer.Status, text)
-	}
-	if f := page.next("followed"); f["id"] != last || f["left"] != 20.0 { // no more than that, of 99
-		t.Errorf("the one that was ended: %v", f)
-	}
-	eventually(t, "it is gone", func() bool {
-		answer, _ := s.ask(http.MethodDelete, "/api/follow?id="+last, "", nil)
-		return answer.StatusCode == http.StatusNotFound
-	})
-	page.end()
-	eventually(t, "they end with their page", func() bool { return s.object("/api/about")["cost"].(object)["follows"] == 0.0 })
-}
-
 // What actors do for pages is in the cost: nothing while no page watches or follows, and
 // more with each of these.
 func TestCostTellsOfTheActors(t *testing.T) {

@@ -3,6 +3,7 @@ package inspector_test
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -161,4 +162,39 @@ func checkWay(t *testing.T, request object) {
 	if batch, ok := at["persistence"]["batch"].(object); !ok || batch["records"].(float64) < 1 || batch["synced"].(float64) < batch["written"].(float64) {
 		t.Errorf("the batch is %v", at["persistence"])
 	}
+}
+
+func TestFollowIsBounded(t *testing.T) {
+	s := open(t, housetest.Settings{}, nil)
+	page := s.look("cost")
+	follow := func(body string) (int, string) {
+		answer, text := s.ask(http.MethodPost, "/api/follow", body, nil)
+		return answer.StatusCode, text
+	}
+	if status, _ := follow(`{"stream":"nobody","count":1}`); status != http.StatusNotFound {
+		t.Errorf("a stream that is not: %d", status)
+	}
+	var last string
+	for i := range 16 {
+		status, text := follow(fmt.Sprintf(`{"stream":%q,"call":"ping","conn":%d,"count":99}`, page.id, 1000+i))
+		if status != http.StatusOK {
+			t.Fatalf("%d: %d %s", i, status, text)
+		}
+		last = strings.TrimSuffix(strings.TrimPrefix(text, `{"id":"`), `"}`)
+	}
+	if status, _ := follow(fmt.Sprintf(`{"stream":%q}`, page.id)); status != http.StatusServiceUnavailable {
+		t.Errorf("the seventeenth: %d", status)
+	}
+	if answer, text := s.ask(http.MethodDelete, "/api/follow?id="+last, "", nil); answer.StatusCode != http.StatusOK {
+		t.Errorf("%s %s", answer.Status, text)
+	}
+	if f := page.next("followed"); f["id"] != last || f["left"] != 20.0 { // no more than that, of 99
+		t.Errorf("the one that was ended: %v", f)
+	}
+	eventually(t, "it is gone", func() bool {
+		answer, _ := s.ask(http.MethodDelete, "/api/follow?id="+last, "", nil)
+		return answer.StatusCode == http.StatusNotFound
+	})
+	page.end()
+	eventually(t, "they end with their page", func() bool { return s.object("/api/about")["cost"].(object)["follows"] == 0.0 })
 }

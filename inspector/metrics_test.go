@@ -12,11 +12,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
-
-	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 
 	"elemental/actors"
 	"elemental/persistence"
@@ -327,4 +326,13 @@ func TestMetricsOfSnapshots(t *testing.T) {
 		now := s.scrape()
 		return value(now, "elemental_snapshots_total") > 3 && value(now, "elemental_snapshot_written_bytes_total") > 100
 	})
+}
+
+func TestRefusalsAreCountedFromNone(t *testing.T) {
+	families := open(t, housetest.Settings{}, nil).scrape()
+	for _, code := range []string{"busy", "outcome_unknown", "storage_unavailable"} {
+		if n := value(families, "elemental_calls_total", "call", "login", "code", code); n != 0 {
+			t.Errorf("%s: %v", code, n)
+		}
+	}
 }

@@ -1,7 +1,9 @@
 package inspector_test
 
 import (
+	"context"
 	"encoding/json"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"slices"
@@ -299,5 +301,39 @@ func TestRequestsAreBounded(t *testing.T) {
 	}
 	if got := s.object("/api/fault"); len(got["faults"].([]any)) != 0 {
 		t.Errorf("what was refused is on: %v", got)
+	}
+}
+
+func TestReadyTellsOfStartAndStop(t *testing.T) {
+	server, err := inspector.Listen(inspector.Config{Addr: "127.0.0.1:0", Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &site{t: t, url: "http://" + server.Addr().String()}
+	tells := func(want string) {
+		t.Helper()
+		if answer, text := s.ask(http.MethodGet, "/live", "", nil); answer.StatusCode != http.StatusOK {
+			t.Errorf("live while %s: %s %s", want, answer.Status, text)
+		}
+		for _, path := range []string{"/ready", "/metrics", "/api/tree"} {
+			if answer, text := s.ask(http.MethodGet, path, "", nil); answer.StatusCode != http.StatusServiceUnavailable || text != want+"\n" {
+				t.Errorf("%s while %s: %s %s", path, want, answer.Status, text)
+			}
+		}
+	}
+	tells("starting")
+	server.Leave()
+	tells("stopping")
+	if err := server.Stop(context.Background()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestSecondsOfAllProfilesAreBounded(t *testing.T) {
+	s := open(t, housetest.Settings{}, nil)
+	for _, path := range []string{"heap?seconds=61", "trace?seconds=NaN", "profile?seconds=-1"} {
+		if answer, _ := s.ask(http.MethodGet, "/debug/pprof/"+path, "", nil); answer.StatusCode != http.StatusBadRequest {
+			t.Errorf("%s: %s", path, answer.Status)
+		}
 	}
 }
