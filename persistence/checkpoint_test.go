@@ -359,17 +359,40 @@ func TestStoreHealsByItself(t *testing.T) {
 	})
 }
 
-func TestReleasedStreamsLeaveMemory(t *testing.T) {
-	w := open(t, Config{Dir: t.TempDir()})
-	defer w.close()
-	seq := w.write("a", 2)
-	w.saveState(&SaveSnapshot{Stream: "a", Seq: seq, State: stateAt(seq)})
-	r := w.mustRecover("a")
-	w.tell(&Release{Stream: "a", Epoch: r.Epoch})
-	w.mustRecover("b")
-	w.store.mu.Lock()
-	defer w.store.mu.Unlock()
-	if w.store.core.table["a"] != nil {
-		t.Error("a released, clean stream is still in memory")
-	}
+// TestOwnersThatDoNotAnswerLoseTheirPlace lets a checkpoint ask as many owners as it may at a time,
+// none of whom ever answers. Another one still gets its turn, and they theirs at the next checkpoint.
+func TestOwnersThatDoNotAnswerLoseTheirPlace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := open(t, Config{FS: vfstest.NewMem(), SnapshotInterval: time.Hour})
+		for i := range askedAtOnce + 1 {
+			w.write(StreamOf("users", string(rune('A'+i))), 1)
+		}
+		asked := func() (n int) {
+			synctest.Wait()
+			for len(w.heard) > 0 {
+				if _, ok := (<-w.heard).(*SnapshotWanted); ok {
+					n++
+				}
+			}
+			return n
+		}
+		time.Sleep(time.Hour)
+		if n := asked(); n != askedAtOnce {
+			t.Errorf("%d are asked at once", n)
+		}
+		time.Sleep(askedLong - beatEvery)
+		if n := asked(); n != 0 {
+			t.Errorf("%d more are asked too soon", n)
+		}
+		time.Sleep(2 * beatEvery)
+		if n := asked(); n != 1 {
+			t.Errorf("then %d more are asked", n)
+		}
+		time.Sleep(time.Hour)
+		if n := asked(); n != askedAtOnce+1 {
+			t.Errorf("at the next checkpoint %d are asked", n)
+		}
+		w.close()
+		time.Sleep(time.Second)
+	})
 }

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"errors"
 	"log/slog"
+	"path"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -309,33 +311,6 @@ func TestTooManyRequestsAreBusy(t *testing.T) {
 	}
 }
 
-func TestSnapshotReplacesEvents(t *testing.T) {
-	for _, indent := range []int{0, 2} {
-		dir := t.TempDir()
-		w := open(t, Config{Dir: dir, Indent: indent})
-		w.write("a", 5)
-		if s := w.saveState(&SaveSnapshot{Stream: "a", Seq: 4, State: stateAt(4)}); s.Err != nil {
-			t.Fatal(s.Err)
-		}
-		checkEvents(t, w.recover("a"), 5)
-		w.close()
-		w = open(t, Config{Dir: dir})
-		r := w.recover("a")
-		checkEvents(t, r, 5)
-		if len(r.Events) != 1 {
-			t.Errorf("%d events beside the snapshot", len(r.Events))
-		}
-		if s := w.saveState(&SaveSnapshot{Stream: "a", Seq: 9, State: stateAt(9)}); !errors.Is(s.Err, ErrStale) {
-			t.Errorf("snapshot of what is not durable: %v", s.Err)
-		}
-		if s := w.saveState(&SaveSnapshot{Stream: "a", Seq: 5, State: []byte("{")}); !errors.Is(s.Err, ErrInvalid) {
-			t.Errorf("half a state: %v", s.Err)
-		}
-		checkEvents(t, w.recover("a"), 5)
-		w.close()
-	}
-}
-
 func TestCloseTwice(t *testing.T) {
 	w := open(t, Config{Dir: t.TempDir()})
 	w.write("a", 1)
@@ -375,7 +350,8 @@ func TestPanicLosesNothingCommitted(t *testing.T) {
 // crashing is a followed request whose end is a fault.
 type crashing struct{}
 
-func (crashing) Done(*Batch)         { panic("injected") }
+func (crashing) Done(*Batch) { panic("injected") }
+
 func (crashing) Wrap(answer any) any { return answer }
 
 // TestAReadIsAnsweredWhereItsAnswerCrashes: who waits for it would wait for ever.
@@ -392,49 +368,6 @@ func TestAReadIsAnsweredWhereItsAnswerCrashes(t *testing.T) {
 		}
 	case <-time.After(patience):
 		t.Error("there is no answer")
-	}
-}
-
-// TestSnapshotTroubleIsToldOnce has a disk on which the snapshots of two streams cannot be saved,
-// while those of a third one can.
-func TestSnapshotTroubleIsToldOnce(t *testing.T) {
-	const begins, ends = "snapshots cannot be saved", "snapshots can be saved again"
-	var log bytes.Buffer
-	var full atomic.Bool
-	w := open(t, Config{Log: slog.New(slog.NewTextHandler(&log, nil)), FS: &vfstest.Faulty{
-		FS: vfstest.NewMem(),
-		FailAt: func(op vfstest.Op, name string) error {
-			if op == vfstest.OpCreate && full.Load() && !strings.HasPrefix(name, "small/") && strings.Contains(name, "state") {
-				return syscall.ENOSPC
-			}
-			return nil
-		},
-	}})
-	save := func(s Stream) error {
-		return w.saveState(&SaveSnapshot{Stream: s, Seq: w.write(s, 1), State: stateAt(1)}).Err
-	}
-	full.Store(true)
-	for range 3 {
-		for _, s := range []Stream{"large", "doomed", "small"} {
-			if err := save(s); (err == nil) != (s == "small") {
-				t.Fatalf("%s: %v", s, err)
-			}
-		}
-	}
-	full.Store(false)
-	if err := save("large"); err != nil {
-		t.Fatal(err)
-	}
-	w.tell(&Append{Stream: "owner", Epoch: w.mustRecover("owner").Epoch, Event: event(1, `{}`), Drops: []Stream{"doomed"}, ReplyTo: w.owner})
-	w.until("owner", 1)
-	w.passUntil("the files of what has ended are gone", func() bool {
-		w.store.mu.Lock()
-		defer w.store.mu.Unlock()
-		return w.store.core.table["doomed"] == nil
-	})
-	w.close()
-	if text := log.String(); strings.Count(text, begins) != 1 || strings.Count(text, ends) != 1 {
-		t.Errorf("want one line each for the begin and the end of the trouble:\n%s", text)
 	}
 }
 
@@ -466,34 +399,51 @@ func TestRefusedForAFullDiskIsNotThere(t *testing.T) {
 	})
 }
 
-// TestASnapshotThatIsThereAllTheSameEndsTheTrouble has a save fail when the new snapshot is in its
-// place already. The next recovery finds it and syncs it: the trouble is over, and the next one is
-// told again.
-func TestASnapshotThatIsThereAllTheSameEndsTheTrouble(t *testing.T) {
-	const begins, ends = "snapshots cannot be saved", "snapshots can be saved again"
-	var log bytes.Buffer
-	var sick atomic.Bool
-	w := open(t, Config{Log: slog.New(slog.NewTextHandler(&log, nil)), FS: &vfstest.Faulty{
-		FS: vfstest.NewMem(),
-		FailAt: func(op vfstest.Op, name string) error {
-			if op == vfstest.OpSyncDir && (name == "a" || name == "b") && sick.CompareAndSwap(true, false) {
-				return syscall.EIO
-			}
-			return nil
-		},
-	}})
-	for _, s := range []Stream{"a", "b"} {
-		seq := w.write(s, 1)
-		sick.Store(true)
-		if r := w.saveState(&SaveSnapshot{Stream: s, Seq: seq, State: stateAt(seq)}); !errors.Is(r.Err, ErrUnavailable) {
-			t.Fatalf("saved: %+v", r)
+// TestARefusedEventIsCountedOnce has the disk be full when a segment is to begin, with an event
+// waiting behind that. Once there is room again, a recovery waits for an event that is on its way
+// to the disk, as ever.
+func TestARefusedEventIsCountedOnce(t *testing.T) {
+	var full, slow atomic.Bool
+	opening, syncing, goOn := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	open1 := sync.OnceFunc(func() { close(opening); <-goOn })
+	release := make(chan struct{})
+	sync1 := sync.OnceFunc(func() { close(syncing); <-release })
+	files := &vfstest.Faulty{FS: vfstest.NewMem()}
+	files.FailAt = func(op vfstest.Op, name string) error {
+		switch {
+		case path.Dir(name) != journalFolder:
+		case op == vfstest.OpCreate && full.Load():
+			open1()
+			return syscall.ENOSPC
+		case op == vfstest.OpSync && slow.Load():
+			sync1()
 		}
-		if r := w.mustRecover(s); string(r.Snapshot) != string(stateAt(seq)) {
-			t.Fatalf("recovered: %+v", r)
-		}
+		return nil
 	}
+	w := open(t, Config{FS: files})
+	seq := w.write("a", 1)
+	full.Store(true)
+	w.tell(&checkpointDue{})
+	<-opening
+	w.post("a", w.epochs["a"], seq, 1)
+	w.mustRecover("barrier")
+	close(goOn)
+	hear[*Rejected](w)
+	full.Store(false)
+	w.passUntil("the journal can be written again", w.store.Writable)
+
+	r := w.mustRecover("a")
+	checkEvents(t, r, seq)
+	slow.Store(true)
+	w.post("a", r.Epoch, seq, 1)
+	<-syncing
+	w.tell(&Recover{Stream: "a", ReplyTo: w.owner})
+	w.tell(&Recover{Stream: "barrier", ReplyTo: w.owner})
+	if first := hear[*Recovered](w); first.Stream != "barrier" {
+		t.Errorf("it is recovered up to %d, and event %d is on its way", first.Seq, seq+1)
+		w.tell(&Recover{Stream: "a", ReplyTo: w.owner})
+	}
+	close(release)
+	checkEvents(t, hear[*Recovered](w), seq+1)
 	w.close()
-	if text := log.String(); strings.Count(text, begins) != 2 || strings.Count(text, ends) != 2 {
-		t.Errorf("want two lines each for the begin and the end of the trouble:\n%s", text)
-	}
 }

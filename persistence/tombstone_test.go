@@ -2,15 +2,11 @@ package persistence
 
 import (
 	"errors"
-	"os"
 	"path"
-	"path/filepath"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"elemental/persistence/vfs"
@@ -237,34 +233,6 @@ func TestTombstoneHalfGone(t *testing.T) {
 	w.close()
 }
 
-// TestDroppedFilesThatStayAreNobodys lets the removal of a dropped stream fail.
-func TestDroppedFilesThatStayAreNobodys(t *testing.T) {
-	m := vfstest.NewMem()
-	disk := &vfstest.Faulty{FS: m, Of: vfstest.OpRemove}
-	w := open(t, Config{FS: disk})
-	channel := StreamOf("servers", "go", "channels", "general", "1")
-	seq := w.write(channel, 4)
-	w.saveState(&SaveSnapshot{Stream: channel, Seq: seq, State: stateAt(seq)})
-	r := w.mustRecover("servers/go")
-	disk.Set(func(int) error { return syscall.EIO })
-	w.tell(&Append{Stream: "servers/go", Epoch: r.Epoch, Event: event(1, `{}`), Drops: []Stream{channel}, ReplyTo: w.owner})
-	w.until("servers/go", 1)
-	for range 3 {
-		if r := w.recover(channel); !errors.Is(r.Err, ErrUnavailable) {
-			t.Errorf("of a dropped stream: %+v", r)
-		}
-	}
-	disk.Set(nil)
-	if r := w.mustRecover(channel); r.Seq != 0 || r.Snapshot != nil {
-		t.Errorf("after the drop: %+v", r)
-	}
-	w.write(channel, 2)
-	w.close()
-	if n := w.store.core.requests; n != 0 {
-		t.Errorf("%d requests are said to wait for files", n)
-	}
-}
-
 // TestDroppedWhileItIsRead lets a stream be dropped while somebody recovers it: what the
 // reader has found does not count for whoever uses the name next.
 func TestDroppedWhileItIsRead(t *testing.T) {
@@ -315,87 +283,6 @@ func TestTombstoneSavedOnceMore(t *testing.T) {
 	w.close()
 }
 
-// TestFailedRemovalsAreMadeUpFor lets the older snapshot, then the tombstone
-// stay because the disk fails; the name can be used meanwhile.
-func TestFailedRemovalsAreMadeUpFor(t *testing.T) {
-	for _, op := range []vfstest.Op{vfstest.OpRemove, vfstest.OpSyncDir} {
-		for _, late := range []bool{false, true} { // only when the tombstone's file is gone
-			synctest.Test(t, func(t *testing.T) { failRemovals(t, op, late) })
-		}
-	}
-}
-
-func failRemovals(t *testing.T, fails vfstest.Op, late bool) {
-	m, failing := vfstest.NewMem(), atomic.Bool{}
-	s := StreamOf("servers", "go")
-	disk := &vfstest.Faulty{FS: m, FailAt: func(op vfstest.Op, name string) error {
-		if failing.Load() && op == fails && strings.HasPrefix(name, streamDir(s)) {
-			has, err := vfs.Exists(m, path.Join(streamDir(s), stateFile))
-			if !late || err == nil && !has {
-				return syscall.EIO
-			}
-		}
-		return nil
-	}}
-	w := open(t, Config{FS: disk})
-	before := w.write(s, 1)
-	w.saveState(&SaveSnapshot{Stream: s, Seq: before, State: stateAt(before)})
-	seq := w.bury(s, 2)
-	failing.Store(true)
-	w.checkpoint() // lets go
-	synctest.Wait()
-	r := w.mustRecover(s)
-	if r.Seq != 0 && r.Seq != seq {
-		t.Errorf("meanwhile: %+v", r)
-	}
-	w.tell(&Release{Stream: s, Epoch: r.Epoch})
-	failing.Store(false)
-	for range 3 {
-		w.write("users/a", 1)
-		w.checkpoint()
-		synctest.Wait()
-	}
-	if r := w.mustRecover(s); r.Seq != 0 || r.Snapshot != nil {
-		t.Errorf("after the end: %+v", r)
-	}
-	for name := range filesOf(t, m) {
-		if path.Dir(name) == streamDir(s) {
-			t.Errorf("left behind: %s", name)
-		}
-	}
-	w.write(s, 2)
-	w.close()
-	time.Sleep(time.Second)
-}
-
-// TestFolderIsFilledWhileItIsRemoved lets a stream save its first snapshot in a
-// folder that the end of a stream below it is about to take away as empty.
-func TestFolderIsFilledWhileItIsRemoved(t *testing.T) {
-	m := vfstest.NewMem()
-	g := newGate(vfstest.OpRemove, "servers/go")
-	w := open(t, Config{FS: &vfstest.Faulty{FS: m, Before: g.before}})
-	channel := StreamOf("servers", "go", "channels", "general", "1")
-	seq := w.write(channel, 1)
-	w.saveState(&SaveSnapshot{Stream: channel, Seq: seq, State: stateAt(seq)})
-	r := w.mustRecover("servers/go")
-	g.shut.Store(true)
-	w.tell(&Append{Stream: "servers/go", Epoch: r.Epoch, Event: event(1, `{}`), Drops: []Stream{channel}, ReplyTo: w.owner})
-	g.await(t)
-	w.tell(&Recover{Stream: channel, ReplyTo: w.owner}) // waits behind the removal
-	w.mustRecover("barrier")
-	if err := vfs.WriteSynced(m, "servers/go/"+newStateFile, []byte("{")); err != nil {
-		t.Fatal(err)
-	}
-	close(g.open)
-	if r := hear[*Recovered](w); r.Stream != channel || r.Err != nil || r.Seq != 0 {
-		t.Errorf("after the drop: %+v", r)
-	}
-	if r := w.saveState(&SaveSnapshot{Stream: "servers/go", Seq: 1, State: stateAt(1)}); r.Err != nil {
-		t.Error(r.Err)
-	}
-	w.close()
-}
-
 // TestTombstoneOfAStreamThatWasForgotten saves one for events that an older snapshot covered, so that
 // nothing was in memory any more. It stays as long as a segment has those events: otherwise the next
 // life would begin at 1 in the same journal.
@@ -426,63 +313,73 @@ func TestTombstoneOfAStreamThatWasForgotten(t *testing.T) {
 	w.close()
 }
 
-// TestRemovalDoesNotListOthers removes streams one after the other: none costs a look at all that
-// are beside it, and a link in the place of a folder stays.
-func TestRemovalDoesNotListOthers(t *testing.T) {
-	dir := t.TempDir()
-	lay(t, dir, map[string]string{"disk/README": ""})
-	if err := os.Symlink("disk", filepath.Join(dir, "servers")); err != nil {
-		t.Fatal(err)
-	}
-	real, err := vfs.OpenFolder(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	d := newDisk(&vfstest.Faulty{FS: real, Before: func(op vfstest.Op, name string) {
-		if op == vfstest.OpList && path.Base(name) != pagesFolder {
-			t.Errorf("%s was listed", name)
-		}
-	}})
-	channels := []Stream{StreamOf("servers", "go", "channels", "a", "1"), StreamOf("servers", "go", "channels", "b", "2")}
-	for _, s := range channels {
-		if err := d.inDir(streamDir(s), func() error { return d.writeState(streamDir(s), []byte("{}"), false) }); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for i, s := range channels {
-		if err := d.removeStream(s); err != nil {
-			t.Error(err)
-		}
-		if left, err := os.ReadDir(filepath.Join(dir, "servers/go/channels")); len(left) != 1-i {
-			t.Errorf("after %d removals: %v, %v", i+1, left, err)
-		}
-	}
-	if left, err := os.ReadDir(filepath.Join(dir, "servers")); err != nil || len(left) != 1 {
-		t.Errorf("after all removals: %v, %v", left, err)
-	}
-	if err := real.Close(); err != nil {
-		t.Error(err)
-	}
-}
-
-// TestAMountedDiskDoesNotHinderARemoval has one in the place of a folder above the stream's: the
-// system does not let it go, empty or not.
-func TestAMountedDiskDoesNotHinderARemoval(t *testing.T) {
-	s := StreamOf("servers", "go", "channels", "a", "1")
-	m := vfstest.NewMem()
-	d := newDisk(&vfstest.Faulty{FS: m, FailAt: func(op vfstest.Op, name string) error {
-		if op == vfstest.OpRemove && name == "servers/go/channels" {
-			return syscall.EBUSY
+// TestATombstoneIsRemovedAfterARefusedUse has an event of a deleted stream on its way when its
+// tombstone is to be removed. The disk refuses the event, and the owner leaves.
+func TestATombstoneIsRemovedAfterARefusedUse(t *testing.T) {
+	var slow, failing atomic.Bool
+	syncing, goOn := make(chan struct{}), make(chan struct{})
+	mem := vfstest.NewMem()
+	files := &vfstest.Faulty{FS: mem}
+	files.FailAt = func(op vfstest.Op, name string) error {
+		switch {
+		case path.Dir(name) != journalFolder:
+		case op == vfstest.OpSync && slow.CompareAndSwap(true, false):
+			close(syncing)
+			<-goOn
+		case op == vfstest.OpWrite && failing.CompareAndSwap(true, false):
+			return syscall.EIO
 		}
 		return nil
-	}})
-	if err := d.inDir(streamDir(s), func() error { return d.writeState(streamDir(s), []byte("{}"), false) }); err != nil {
+	}
+	w := open(t, Config{FS: files})
+	seq := w.bury("gone", 2)
+	r := w.mustRecover("gone")
+	slow.Store(true)
+	w.tell(&checkpointDue{})
+	<-syncing
+	failing.Store(true)
+	w.post("gone", r.Epoch, seq, 1)
+	w.mustRecover("barrier")
+	close(goOn)
+	hear[*Rejected](w)
+	w.tell(&Release{Stream: "gone", Epoch: r.Epoch})
+	w.passUntil("the journal can be written again", w.store.Writable)
+	w.write("users/a", 1)
+	w.checkpoint()
+	w.passUntil("the tombstone is removed", func() bool {
+		there, err := vfs.Exists(mem, "gone/"+stateFile)
+		return err == nil && !there
+	})
+	w.close()
+}
+
+// TestATombstoneStaysWhileTheJournalFails has an event of a deleted stream refused, which may be on
+// disk all the same. Its owner leaves, and the process ends while nothing can be written.
+func TestATombstoneStaysWhileTheJournalFails(t *testing.T) {
+	var failing atomic.Bool
+	mem := vfstest.NewMem()
+	files := &vfstest.Faulty{FS: mem}
+	files.FailAt = func(op vfstest.Op, name string) error {
+		if failing.Load() && path.Dir(name) == journalFolder && op&(vfstest.OpSync|vfstest.OpCreate) != 0 {
+			return syscall.EIO
+		}
+		return nil
+	}
+	w := open(t, Config{FS: files})
+	seq := w.bury("gone", 2)
+	r := w.mustRecover("gone")
+	w.checkpoint() // it lets the journal go, and not the tombstone, as that has an owner
+	failing.Store(true)
+	w.post("gone", r.Epoch, seq, 1)
+	hear[*Rejected](w)
+	w.tell(&Release{Stream: "gone", Epoch: r.Epoch})
+	w.tell(&checkpointDue{})
+	checkEvents(t, w.recover("gone"), seq)
+	if err := w.stop(); err != nil {
 		t.Fatal(err)
 	}
-	if err := d.removeStream(s); err != nil {
-		t.Error(err)
-	}
-	if left, err := m.List("servers/go/channels"); err != nil || len(left) > 0 {
-		t.Errorf("left: %v, %v", left, err)
-	}
+
+	w = open(t, Config{FS: mem})
+	checkEvents(t, w.recover("gone"), seq+1)
+	w.close()
 }
