@@ -100,22 +100,6 @@ func TestAServerDoesNotRestWhileAJoinWaits(t *testing.T) {
 	once()
 }
 
-// TestALostWordIsSaidAgain crashes the user when it hears that it is a member
-// of what it has joined again.
-func TestALostWordIsSaidAgain(t *testing.T) {
-	var armed atomic.Bool
-	p := startNode(t, persistence.Config{}, func(c *Config) {
-		c.Passivate, c.Deadline = 20*time.Millisecond, time.Minute
-		c.Fault = crashes[*membershipChanged](KindUser, once(&armed))
-	})
-	alice := enter(t, p, "alice")
-	alice.ask(CreateServer{"s", ""})
-	armed.Store(true)
-	if reply := alice.ask(JoinServer{"s", ""}); reply != (Done{}) || armed.Load() {
-		t.Errorf("joining again: %v", reply)
-	}
-}
-
 // TestAnActorOfAnyNameLeavesMemoryAndComesBack uses names that are written in another way in an
 // actor's ID.
 func TestAnActorOfAnyNameLeavesMemoryAndComesBack(t *testing.T) {
@@ -164,6 +148,88 @@ func TestWhatDoesNotExistLeavesMemoryAtOnce(t *testing.T) {
 		synctest.Wait()
 		if users, servers := p.KindCounts()[KindUser].Alive, p.KindCounts()[KindServer].Alive; users != 1 || servers != 0 {
 			t.Errorf("%d users and %d servers are in memory, not alice alone", users, servers)
+		}
+	})
+}
+
+// TestWhoCouldNotBeAskedToRestIsNotAsked: a child that never answers would get no message any more.
+func TestWhoCouldNotBeAskedToRestIsNotAsked(t *testing.T) {
+	kids := newChildren(nil, KindUser, nil)
+	kids.live["alice"] = &child{}
+	midway(t, func(ctx actor.Context) { kids.rest(ctx, "alice") })
+	if kids.live["alice"].resting {
+		t.Error("it counts as asked")
+	}
+}
+
+// fallible is a context that crashes once it has sent a number of messages.
+type fallible struct {
+	actor.Context
+	left int
+	sent []any
+}
+
+func (c *fallible) Send(_ *actor.PID, msg any) {
+	c.sent = append(c.sent, msg)
+	if c.left--; c.left == 0 {
+		panic("injected")
+	}
+}
+
+func (*fallible) Self() *actor.PID { return nil }
+
+// TestWhatAChildHasBeenSentIsNotSentAgain: a post that was held back would be posted twice.
+func TestWhatAChildHasBeenSentIsNotSentAgain(t *testing.T) {
+	kids := newChildren(nil, KindServer, nil)
+	kids.live["s"] = &child{resting: true, backlog: []any{1, 2, 3}}
+	ctx := &fallible{left: 2}
+	d := &directory{kids: kids}
+	midway(t, func(actor.Context) { kids.stayed(ctx, "s") })
+	d.mend(ctx, &stayed{name: "s"})
+	if fmt.Sprint(ctx.sent) != "[1 2 3]" {
+		t.Errorf("it was sent %v", ctx.sent)
+	}
+}
+
+// forgetful is a parent whose table may forget a child, as if it had crashed while it started it.
+type forgetful struct{ kids children }
+
+type forget struct{}
+
+func (f *forgetful) Receive(ctx actor.Context) {
+	switch m := ctx.Message().(type) {
+	case forget:
+		clear(f.kids.live)
+	case addressed:
+		_, name := m.entity()
+		f.kids.deliver(ctx, name, m)
+	}
+}
+
+func TestAChildThatItsParentHasForgottenIsFoundAgain(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		p := startNode(t, persistence.Config{FS: vfstest.NewMem()}, nil)
+		users := func(name string) func() actor.Actor { return func() actor.Actor { return newUser(p.node, name) } }
+		parent := p.node.system.Root.Spawn(p.node.props(KindDirectory, nil, func() actor.Actor {
+			return &forgetful{newChildren(p.node, KindUser, users)}
+		}))
+		client := actor.NewFuture(p.node.system, time.Minute)
+		p.node.system.Root.Send(parent, &register{Caller: Caller{PID: client.PID()}, User: "alice", Password: "p"})
+		if reply, err := client.Result(); err != nil || reply.(*answer).Reply != (Done{}) {
+			t.Fatal(reply, err)
+		}
+		p.node.system.Root.Send(parent, forget{})
+		client = actor.NewFuture(p.node.system, time.Minute)
+		p.node.system.Root.Send(parent, &joinedServers{Caller: Caller{PID: client.PID()}, User: "alice"})
+		reply, err := client.Result()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, is := reply.(*answer).Reply.(Servers); !is {
+			t.Errorf("alice's list: %v", reply.(*answer).Reply)
+		}
+		if err := p.node.system.Root.StopFuture(parent).Wait(); err != nil {
+			t.Error(err)
 		}
 	})
 }

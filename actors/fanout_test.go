@@ -1,13 +1,19 @@
 package actors
 
 import (
+	"net/netip"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 	"weak"
 
 	"github.com/asynkron/protoactor-go/actor"
+
+	"elemental/persistence"
+	"elemental/persistence/vfs/vfstest"
 )
 
 var t1 = topic{server: "s", serverIncarnation: 1, channel: "c", incarnation: 2}
@@ -167,4 +173,111 @@ func TestAChannelIsSilentAfterItsEnd(t *testing.T) {
 	if heard["new old"] != portion || !ended {
 		t.Errorf("heard %v", heard)
 	}
+}
+
+// TestTheRouterGoesOnAfterACrashAtAPublish: it has noted that a message is to be pushed in turns, and
+// would wait for the next turn forever, with the messages of all channels.
+func TestTheRouterGoesOnAfterACrashAtAPublish(t *testing.T) {
+	s := newStage(t, time.Hour)
+	s.node.encoder = plainEncoder{}
+	r := newRouter(s.node).(*router)
+	const crowd = portion + 1
+	close(s.hold)
+	for id := range uint64(crowd) {
+		r.onOnline(&online{id, nil, slowOutbox{stage: s}, "bob", 0})
+		r.onAttach(&attach{id, "bob", t1.whole(), 0, 0})
+	}
+	m := &publish{Poster: Caller{Session: crowd}, Topic: t1}
+	midway(t, func(ctx actor.Context) { r.onPublish(ctx, m) })
+	ctx := &fallible{}
+	for r.mend(ctx, m); len(ctx.sent) > 0; {
+		ctx.sent = ctx.sent[1:]
+		r.onFan(ctx)
+	}
+	if n := len(s.said); n != crowd {
+		t.Errorf("of %d it was pushed to %d", crowd, n)
+	}
+}
+
+// badEncoder cannot encode some messages.
+type badEncoder struct{ plainEncoder }
+
+func (e badEncoder) EncodeNewMessage(m *NewMessage) *Event {
+	if m.Message.Text == "bad" {
+		panic("injected")
+	}
+	return e.plainEncoder.EncodeNewMessage(m)
+}
+
+func TestAPushThatCannotBeEncodedIsLeftOut(t *testing.T) {
+	p := startNode(t, persistence.Config{}, nil)
+	p.node.encoder = badEncoder{}
+	alice, bob := enter(t, p, "alice"), enter(t, p, "bob")
+	alice.ask(CreateServer{"s", ""})
+	bob.ask(JoinServer{"s", ""})
+	bob.ask(Subscribe{"s", "general", true})
+	for i, text := range []string{"good", "bad", "better"} {
+		if reply, ok := alice.ask(&Post{Server: "s", Channel: "general", Text: text}).(*Posted); !ok || reply.Index != int64(i) {
+			t.Errorf("%s: %v", text, reply)
+		}
+	}
+	for _, want := range []string{"new good", "new better"} {
+		if got := <-bob.out.pushes; got != want {
+			t.Errorf("pushed %q, want %q", got, want)
+		}
+	}
+}
+
+// brokenOutbox is a connection where a push may panic.
+type brokenOutbox struct {
+	*outbox
+	strike func()
+}
+
+func (o brokenOutbox) Push(event *Event) bool {
+	o.strike()
+	return o.outbox.Push(event)
+}
+
+// TestACrashInTheLastPortion crashes the router at the last hearer of a message, with
+// another message behind it: both are answered as posted, and all hear the other one.
+func TestACrashInTheLastPortion(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		p := startNode(t, persistence.Config{FS: vfstest.NewMem()}, nil)
+		alice := enter(t, p, "alice")
+		alice.ask(CreateServer{"s", ""})
+		enter(t, p, "bob").ask(JoinServer{"s", ""})
+		var pushes atomic.Int32
+		crowd := make([]*guest, portion+1)
+		for i := range crowd {
+			out := newOutbox()
+			broken := brokenOutbox{out, func() {
+				if pushes.Add(1) == portion+1 {
+					panic("injected")
+				}
+			}}
+			crowd[i] = &guest{t, "bob", out, p.Connect(broken, netip.Addr{})}
+			crowd[i].ask(Login{"bob", "p"})
+			crowd[i].ask(Subscribe{"s", "general", true})
+		}
+		alice.send(&Post{Server: "s", Channel: "general", Text: "first"})
+		alice.send(&Post{Server: "s", Channel: "general", Text: "last"})
+		for i := range int64(2) {
+			reply := alice.hear()
+			if posted, ok := reply.(*Posted); !ok || posted.Index != i {
+				t.Errorf("post %d: %v", i, reply)
+			}
+		}
+		synctest.Wait()
+		heard := map[string]int{}
+		for _, bob := range crowd {
+			close(bob.out.pushes)
+			for push := range bob.out.pushes {
+				heard[push]++
+			}
+		}
+		if heard["new first"] != portion || heard["new last"] != len(crowd) {
+			t.Errorf("of %d heard %v", len(crowd), heard)
+		}
+	})
 }

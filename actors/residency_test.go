@@ -180,3 +180,17 @@ func TestNobodyStaysInMemory(t *testing.T) {
 		}
 	})
 }
+
+// TestACrashBeforeASqueezeDoesNotPreventTheNext: otherwise the limit of memory would hold no more.
+func TestACrashBeforeASqueezeDoesNotPreventTheNext(t *testing.T) {
+	n := &node{dir: &localDirectory{}}
+	n.state.most = -1
+	u := newUser(n, "alice")
+	midway(t, func(ctx actor.Context) { u.weigh(ctx) })
+	ctx := &fallible{}
+	u.account.Keys = make([]sessionKey, 1)
+	u.weigh(ctx)
+	if len(ctx.sent) != 2 {
+		t.Errorf("the two directories were sent %v", ctx.sent)
+	}
+}

@@ -45,61 +45,6 @@ func TestNoncesAreKeptForAThousandPosts(t *testing.T) {
 	}
 }
 
-func TestTrimmedHistoryServesTheRest(t *testing.T) {
-	h := newHistory()
-	const total = 3*persistence.PageItems + 7
-	for i := range total {
-		e := h.next(&post{Post: &Post{Text: fmt.Sprint(i)}}, 0)
-		h.apply(e)
-	}
-	if got := h.fullPages(); got != 3*persistence.PageItems {
-		t.Fatalf("%d messages fill pages", got)
-	}
-	before := h.run(total-3, total)
-	h.trim(h.paged + h.fullPages())
-	after := h.run(total-3, total)
-	if fmt.Sprint(before) != fmt.Sprint(after) || len(after) != 3 || after[0].Text != fmt.Sprint(total-3) {
-		t.Errorf("the newest were %v and are %v", before, after)
-	}
-	if h.base != 2*persistence.PageItems || h.fullPages() != 0 {
-		t.Errorf("memory begins at %d, %d more for pages", h.base, h.fullPages())
-	}
-	if got := h.run(0, 10); len(got) != 0 {
-		t.Errorf("paged messages are served from memory: %v", got)
-	}
-}
-
-func TestASnapshotRestoresTheHistory(t *testing.T) {
-	restoreHistory(t, 20)
-	restoreHistory(t, 0) // the time of the last message, at least, has to be known
-}
-
-// restoreHistory has a full page and some more messages.
-func restoreHistory(t *testing.T, more int) {
-	t.Helper()
-	c := &channel{history: newHistory()}
-	for i := range persistence.PageItems + more {
-		e := c.history.next(&post{Author: "alice", Post: &Post{Text: "m", Nonce: fmt.Sprint(i % 30)}}, int64(1000+i))
-		c.history.apply(e)
-	}
-	save := &persistence.SaveSnapshot{}
-	c.snapshot(save)
-	if len(save.Pages) != 1 || save.Pages[0].Items.Len() != persistence.PageItems {
-		t.Fatalf("%d pages", len(save.Pages))
-	}
-	restored := &channel{history: newHistory()}
-	if err := restored.restore(save.State); err != nil {
-		t.Fatal(err)
-	}
-	a, b := &c.history, &restored.history
-	if a.total != b.total || a.last != b.last || fmt.Sprint(a.nonces) != fmt.Sprint(b.nonces) {
-		t.Errorf("restored %d messages, last at %d, %d nonces", b.total, b.last, len(b.nonces))
-	}
-	if fmt.Sprint(a.run(persistence.PageItems, a.total)) != fmt.Sprint(b.run(persistence.PageItems, b.total)) {
-		t.Error("the messages differ")
-	}
-}
-
 func TestAServerMadeAgainIsAnother(t *testing.T) {
 	g := newGuild()
 	g.apply(serverCreated{Incarnation: 1, Owner: "alice", Channel: firstChannel})
@@ -185,30 +130,6 @@ func TestKeysExpireAndAreBounded(t *testing.T) {
 	}
 	if len(a.Keys) != maxKeys || a.TimesLoggedIn != 2*maxKeys+2 {
 		t.Errorf("%d keys after %d logins", len(a.Keys), a.TimesLoggedIn)
-	}
-}
-
-func TestASessionGivesUpOnAnswersThatNeverCome(t *testing.T) {
-	n := &node{cfg: DefaultConfig(), gate: newGate(1000, 1000)}
-	s := &session{node: n}
-	keep := func(ref uint64, age time.Duration) {
-		if !n.gate.enter(1) {
-			t.Fatal("the gate is full")
-		}
-		s.makeOrphan(&flight{ref: ref, req: &Request{Bytes: 1}})
-		s.orphans[ref] = orphan{bytes: 1, since: time.Now().Add(-age)}
-	}
-	for ref := range uint64(maxOrphans) {
-		keep(ref, 3*n.cfg.Deadline)
-	}
-	keep(maxOrphans, 0)
-	s.forgetLost()
-	if len(s.orphans) != 1 || n.gate.requests.Load() != 1 || n.gate.bytes.Load() != 1 {
-		t.Errorf("%d late, %d at the gate", len(s.orphans), n.gate.requests.Load())
-	}
-	s.orphanDone(maxOrphans)
-	if n.gate.requests.Load() != 0 {
-		t.Error("a late answer does not free its place")
 	}
 }
 

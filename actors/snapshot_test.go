@@ -174,3 +174,30 @@ func TestALargeServerIsNotSavedEachTime(t *testing.T) {
 		}
 	})
 }
+
+// TestABusyChannelIsSaved keeps a channel's newest post always on its way to
+// the disk: it has to save itself all the same, once.
+func TestABusyChannelIsSaved(t *testing.T) {
+	d := newDisk(t, nil)
+	root := d.n.system.Root
+	c := root.Spawn(channelProps(d))
+	const posts = persistence.MaxPageItems + 500
+	for i := range posts {
+		root.Send(c, &post{Caller: Caller{PID: d.pid, Ref: uint64(i)}, Author: "a", Post: &Post{Text: "x"}})
+	}
+	saves := 0
+	for published := 0; published < posts-1; {
+		switch m := (<-d.seen).(type) {
+		case *publish:
+			published++
+		case *persistence.SaveSnapshot:
+			saves++
+			if len(m.Pages) != 1 || m.Pages[0].Items.Len() != persistence.MaxPageItems {
+				t.Errorf("pages %v at event %d", m.Pages, m.Seq)
+			}
+		}
+	}
+	if saves != 1 {
+		t.Errorf("%d snapshots", saves)
+	}
+}

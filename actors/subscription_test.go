@@ -2,6 +2,8 @@ package actors
 
 import (
 	"fmt"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -142,6 +144,125 @@ func TestASubscriptionIsNotLaterThanItsEnd(t *testing.T) {
 				alice.ask(post)
 				if heard := bob.heard(); heard != "[new x]" {
 					t.Errorf("who has subscribed again heard %s", heard)
+				}
+			})
+		})
+	}
+}
+
+// TestASubscriptionThatIsToldBusyEndsTheConnection crashes a server before it comes to what a
+// session asks on its own account: nothing was done, and the session has nobody to tell so.
+func TestASubscriptionThatIsToldBusyEndsTheConnection(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		files := vfstest.NewMem()
+		before, stop := startStoppable(t, persistence.Config{FS: files}, nil)
+		enter(t, before, "alice").ask(CreateServer{"s", ""})
+		stop()
+		held := make(chan struct{})
+		slow := &vfstest.Faulty{FS: files}
+		slow.Before = func(_ vfstest.Op, name string) {
+			if strings.HasPrefix(name, "servers/s/") {
+				<-held
+			}
+		}
+		var crashed atomic.Bool
+		hold := sync.OnceFunc(func() { close(held) })
+		p := startNode(t, persistence.Config{FS: slow}, func(cfg *Config) {
+			cfg.AutoSubscribe, cfg.Processors = true, 4
+			cfg.Fault = func(kind Kind, msg any) {
+				if _, ok := msg.(*persistence.Recovered); ok && kind == KindServer && crashed.CompareAndSwap(false, true) {
+					panic("injected")
+				}
+			}
+			cfg.FaultAfter = func(kind Kind, msg any) {
+				if _, ok := msg.(*subscribe); ok && kind == KindServer {
+					hold()
+				}
+			}
+		})
+		alice := connect(t, p, "alice")
+		alice.send(Login{"alice", "p"})
+		synctest.Wait()
+		if !crashed.Load() || !alice.out.closed.Load() {
+			t.Errorf("crashed: %t; the connection is kept, and lacks a subscription", crashed.Load())
+		}
+	})
+}
+
+// TestASubscriptionDoesNotOutliveTheMembership holds a channel's recovery until
+// the subscriber has left the server on another connection.
+func TestASubscriptionDoesNotOutliveTheMembership(t *testing.T) {
+	var hold atomic.Bool
+	goOn, held := make(chan struct{}), make(chan struct{}, 1)
+	p := startNode(t, persistence.Config{}, func(c *Config) {
+		c.Fault = func(kind Kind, msg any) {
+			if _, ok := msg.(*persistence.Recovered); ok && kind == KindChannel && hold.CompareAndSwap(true, false) {
+				held <- struct{}{}
+				<-goOn
+			}
+		}
+	})
+	alice := enter(t, p, "alice")
+	alice.ask(CreateServer{"s", ""})
+	here, there := enter(t, p, "bob"), enter(t, p, "bob")
+	here.ask(JoinServer{"s", ""})
+	hold.Store(true)
+	here.send(Subscribe{"s", "general", true})
+	<-held
+	if reply := there.ask(LeaveServer{"s"}); reply != (Done{}) {
+		t.Fatalf("leave: %v", reply)
+	}
+	close(goOn)
+	here.hear()
+	alice.ask(&Post{Server: "s", Channel: "general", Text: "secret"})
+	alice.ask(ServerMembers{"s"}) // goes through the router after the post
+	here.ask(Ping{})
+	if event := <-here.out.pushes; event != "unsubscribed "+string(MembershipEnded) {
+		t.Errorf("heard %q", event)
+	}
+	if n := len(here.out.pushes); n != 0 {
+		t.Errorf("a non-member heard %q", <-here.out.pushes)
+	}
+}
+
+// TestASubscriptionLostInACrashEndsTheConnection crashes what a session asks
+// on its own account, and what the router hears of it.
+func TestASubscriptionLostInACrashEndsTheConnection(t *testing.T) {
+	for name, tt := range map[string]struct {
+		kind Kind
+		msg  string
+		do   func(bob *guest)
+	}{
+		"the list at login":  {KindUser, "*actors.joinedServers", func(bob *guest) { bob.send(Login{"bob", "p"}) }},
+		"a server at login":  {KindServer, "*actors.subscribe", func(bob *guest) { bob.send(Login{"bob", "p"}) }},
+		"a server joined":    {KindServer, "*actors.subscribe", func(bob *guest) { bob.send(JoinServer{"t", ""}) }},
+		"its beginning":      {KindRouter, "*actors.attach", func(bob *guest) { bob.send(JoinServer{"t", ""}) }},
+		"a channel's":        {KindRouter, "*actors.begin", func(bob *guest) { bob.send(Subscribe{"s", "general", true}) }},
+		"that it was joined": {KindRouter, "*actors.memberWelcome", func(bob *guest) { bob.send(JoinServer{"t", ""}) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				c := &census{live: map[Kind]int{}, told: map[string]int{}}
+				p := startNode(t, persistence.Config{FS: vfstest.NewMem()}, func(cfg *Config) {
+					cfg.AutoSubscribe = true
+					cfg.Fault = func(kind Kind, msg any) {
+						if kind == tt.kind {
+							c.note(kind, msg)
+						}
+					}
+				})
+				alice, bob := enter(t, p, "alice"), enter(t, p, "bob")
+				alice.ask(CreateServer{"s", ""})
+				alice.ask(CreateServer{"t", ""})
+				bob.ask(JoinServer{"s", ""})
+				synctest.Wait()
+				c.mu.Lock()
+				c.crash = tt.msg
+				c.mu.Unlock()
+				tt.do(bob)
+				synctest.Wait()
+				if !bob.out.closed.Load() {
+					t.Error("the connection is kept, and lacks a subscription")
 				}
 			})
 		})

@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"fmt"
 	"net/netip"
 	"sync/atomic"
 	"testing"
@@ -104,7 +105,8 @@ func TestAHangUpIsForgotten(t *testing.T) {
 type nobody struct{}
 
 func (nobody) Tell(actor.SenderContext, addressed) {}
-func (nobody) Squeeze(actor.SenderContext)         {}
+
+func (nobody) Squeeze(actor.SenderContext) {}
 
 // TestAHangUpDuringALoginThatSubscribesIsForgotten: the login itself is answered, and its client
 // waits for what the session asks by itself. What it counts for is done with that: a stop would
@@ -171,27 +173,99 @@ func TestAStopDoesNotWaitForWhoHasHungUp(t *testing.T) {
 	})
 }
 
-// TestBytesUnderWayAreBounded has few requests, which are too large together: the one that is too much
-// is told so, and a smaller one still has room.
-func TestBytesUnderWayAreBounded(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		p := startNode(t, persistence.Config{FS: vfstest.NewMem()}, func(c *Config) { c.InFlightBytes = 100 })
-		alice, bob, carol := enter(t, p, "alice"), enter(t, p, "bob"), enter(t, p, "carol")
-		p.node.dir = nobody{}
-		ask := func(g *guest, bytes int) {
-			g.session.Send(&Request{Command: &Post{Server: "s", Channel: "c"}, Bytes: bytes})
+// TestPostsToDifferentChannelsWaitForEachOther: a client sends two without waiting, and the channel of the
+// first is slow. The second one takes effect only after it, also where just the servers differ.
+func TestPostsToDifferentChannelsWaitForEachOther(t *testing.T) {
+	for _, then := range []Post{{Server: "s", Channel: "other"}, {Server: "t", Channel: "general"}} {
+		bubble(t, func(t *testing.T) {
+			var held atomic.Bool
+			goOn := make(chan struct{})
+			p := startNode(t, persistence.Config{FS: vfstest.NewMem()}, func(c *Config) {
+				c.Processors = 4
+				c.Fault = func(kind Kind, msg any) {
+					if _, is := msg.(*post); is && kind == KindChannel && held.CompareAndSwap(true, false) {
+						<-goOn
+					}
+				}
+			})
+			alice, reader := enter(t, p, "alice"), enter(t, p, "alice")
+			for _, each := range []any{CreateServer{"s", ""}, CreateServer{"t", ""}, CreateChannel{"s", "other"}} {
+				alice.ask(each)
+			}
+			held.Store(true)
+			alice.send(&Post{Server: "s", Channel: "general"})
+			alice.send(&then)
 			synctest.Wait()
+			if got := reader.ask(CountMessages{then.Server, then.Channel}); got != (Amount{0}) {
+				t.Errorf("while the first is under way, of the second there are %v", got)
+			}
+			close(goOn)
+			alice.hear()
+			alice.hear()
+			if got := reader.ask(CountMessages{then.Server, then.Channel}); got != (Amount{1}) {
+				t.Errorf("after both, of the second there are %v", got)
+			}
+		})
+	}
+}
+
+// TestASessionThatCrashesAtItsEndHangsUp: its client is not left alone, and its user is not online.
+func TestASessionThatCrashesAtItsEndHangsUp(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var armed atomic.Bool
+		p := startNode(t, persistence.Config{FS: vfstest.NewMem()}, func(c *Config) {
+			c.Fault = func(kind Kind, msg any) {
+				_, asks := msg.(*Request)
+				_, ends := msg.(*actor.Stopping)
+				if kind == KindSession && (asks || ends) && armed.Load() {
+					panic("injected")
+				}
+			}
+		})
+		alice, bob := enter(t, p, "alice"), enter(t, p, "bob")
+		bob.ask(CreateServer{"s", ""})
+		alice.ask(JoinServer{"s", ""})
+		armed.Store(true)
+		alice.send(Ping{})
+		synctest.Wait()
+		armed.Store(false)
+		members, _ := bob.ask(ServerMembers{"s"}).(Members)
+		if got := fmt.Sprint(members.Members); !alice.out.closed.Load() || got != "[{bob true} {alice false}]" {
+			t.Errorf("the connection is closed: %v; members %s", alice.out.closed.Load(), got)
 		}
-		ask(alice, 60)
-		ask(bob, 41)
-		if reply := bob.hear(); codeOf(reply) != Busy {
-			t.Errorf("more than all may have: %v", reply)
-		}
-		ask(carol, 40)
-		if n := p.Counters().InFlight; n != 2 {
-			t.Errorf("%d requests are under way", n)
-		}
-		alice.session.Close()
-		carol.session.Close()
 	})
+}
+
+// TestASessionThatCrashesAtALogoutStillHasItsUser: at the session's end the router is told only of
+// a user that it has.
+func TestASessionThatCrashesAtALogoutStillHasItsUser(t *testing.T) {
+	s := &session{user: "alice"}
+	midway(t, func(ctx actor.Context) { s.depart(ctx, &flight{req: &Request{Command: Logout{}}}, Done{}) })
+	if s.user != "alice" {
+		t.Error("nobody tells the router that she has gone")
+	}
+}
+
+func TestASessionGivesUpOnAnswersThatNeverCome(t *testing.T) {
+	n := &node{cfg: DefaultConfig(), gate: newGate(1000, 1000)}
+	s := &session{node: n}
+	keep := func(ref uint64, age time.Duration) {
+		if !n.gate.enter(1) {
+			t.Fatal("the gate is full")
+		}
+		s.makeOrphan(&flight{ref: ref, req: &Request{Bytes: 1}})
+		s.orphans[ref] = orphan{bytes: 1, since: time.Now().Add(-age)}
+	}
+	for ref := range uint64(maxOrphans) {
+		keep(ref, 3*n.cfg.Deadline)
+	}
+	keep(maxOrphans, 0)
+	s.forgetLost()
+	if len(s.orphans) != 1 || n.gate.requests.Load() != 1 || n.gate.bytes.Load() != 1 {
+		t.Errorf("%d late, %d at the gate", len(s.orphans), n.gate.requests.Load())
+	}
+	s.orphanDone(maxOrphans)
+	if n.gate.requests.Load() != 0 {
+		t.Error("a late answer does not free its place")
+	}
 }

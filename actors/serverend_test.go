@@ -2,12 +2,15 @@ package actors
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
 
 	"elemental/persistence"
 	"elemental/persistence/vfs/vfstest"
@@ -175,4 +178,112 @@ func TestAnEndIsToldThoughTheServerCouldNotBeRead(t *testing.T) {
 			t.Errorf("somebody is in memory: %d bytes", n)
 		}
 	})
+}
+
+// TestAChannelSaysNothingAfterItsEnd: a channel that has much to do comes to the word that a post
+// is on disk when its server has told of its deletion already. Who hears the whole server has been
+// told of the end, and hears nothing of it after that.
+func TestAChannelSaysNothingAfterItsEnd(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var armed atomic.Bool
+		ended := make(chan struct{})
+		p := startNode(t, persistence.Config{FS: vfstest.NewMem()}, func(c *Config) {
+			c.Processors = 4
+			c.Fault = func(kind Kind, msg any) {
+				if _, is := msg.(*persistence.Committed); is && kind == KindChannel && armed.Load() {
+					<-ended
+				}
+			}
+			c.FaultAfter = func(kind Kind, msg any) {
+				if _, is := msg.(*revoke); is && kind == KindRouter && armed.CompareAndSwap(true, false) {
+					close(ended)
+				}
+			}
+		})
+		alice, bob := enter(t, p, "alice"), enter(t, p, "alice")
+		alice.ask(CreateServer{"s", ""})
+		alice.ask(CreateChannel{"s", "x"})
+		alice.ask(Subscribe{"s", "", false})
+		bob.ask(&Post{Server: "s", Channel: "x", Text: "0"})
+		armed.Store(true)
+		bob.send(&Post{Server: "s", Channel: "x", Text: "old"})
+		synctest.Wait()
+		alice.send(DeleteChannel{"s", "x"})
+		alice.send(CreateChannel{"s", "x"})
+		alice.hear()
+		alice.hear()
+		bob.hear()
+		bob.ask(&Post{Server: "s", Channel: "x", Text: "new"})
+		synctest.Wait()
+		var heard []string
+		for len(alice.out.pushes) > 0 {
+			heard = append(heard, <-alice.out.pushes)
+		}
+		if want := fmt.Sprint([]string{"new 0", "unsubscribed channel_gone", "new new"}); fmt.Sprint(heard) != want {
+			t.Errorf("heard %q", heard)
+		}
+	})
+}
+
+// TestWhatHasEndedIsForgotten: the router knows of a channel's end for as long as its actor lives.
+func TestWhatHasEndedIsForgotten(t *testing.T) {
+	s, router := routerOnStage(t)
+	root := s.node.system.Root
+	close(s.hold)
+	channel := root.Spawn(actor.PropsFromFunc(func(actor.Context) {}))
+	poster := root.Spawn(actor.PropsFromFunc(func(ctx actor.Context) {
+		if _, is := ctx.Message().(*answer); is {
+			s.said <- "answer"
+		}
+	}))
+	post := func() (heard []string) {
+		t.Helper()
+		message := NewMessage{Server: "s", Channel: "c", Message: Message{Text: "x"}}
+		s.tell(router, &publish{Poster: Caller{PID: poster, Session: 2}, Topic: t1, NewMessage: message})
+		for what := hear(t, s.said); what != "answer"; what = hear(t, s.said) {
+			heard = append(heard, what)
+		}
+		return heard
+	}
+	s.tell(router, &online{1, nil, slowOutbox{stage: s}, "bob", 0}, &attach{1, "bob", t1.whole(), 0, 0})
+	s.tell(router, &revoke{Seq: 1, Topic: t1, Reason: ChannelGone, By: channel})
+	if heard := post(); fmt.Sprint(heard) != "[unsubscribed channel_gone]" {
+		t.Errorf("while its actor lives %q is heard", heard)
+	}
+	if err := root.StopFuture(channel).Wait(); err != nil {
+		t.Fatal(err)
+	}
+	post() // by then the router knows
+	if heard := post(); fmt.Sprint(heard) != "[new x]" {
+		t.Errorf("afterwards %q is heard", heard)
+	}
+}
+
+// TestACrashAtTheWordOfAnEnd crashes the router as it tells that a subscription has ended:
+// who was not told is cut off.
+func TestACrashAtTheWordOfAnEnd(t *testing.T) {
+	for name, end := range map[string]func(alice, other *guest) any{
+		"membership": func(_, other *guest) any { return other.ask(LeaveServer{"s"}) },
+		"channel":    func(alice, _ *guest) any { return alice.ask(DeleteChannel{"s", "general"}) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				p := startNode(t, persistence.Config{FS: vfstest.NewMem()}, nil)
+				alice, other := enter(t, p, "alice"), enter(t, p, "bob")
+				alice.ask(CreateServer{"s", ""})
+				other.ask(JoinServer{"s", ""})
+				out := newOutbox()
+				bob := &guest{t, "bob", out, p.Connect(brokenOutbox{out, func() { panic("injected") }}, netip.Addr{})}
+				bob.ask(Login{"bob", "p"})
+				bob.ask(Subscribe{"s", "general", true})
+				if reply := end(alice, other); reply != (Done{}) {
+					t.Fatal(reply)
+				}
+				synctest.Wait()
+				if !out.closed.Load() {
+					t.Error("the subscription has ended, the connection goes on, and nothing was told")
+				}
+			})
+		})
+	}
 }
