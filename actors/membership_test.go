@@ -34,30 +34,7 @@ func TestARefusedChangeOfMembershipIsTold(t *testing.T) {
 }
 
 func refuseChange(t *testing.T, change any, member, byAlice bool) {
-	files := &vfstest.Faulty{FS: vfstest.NewMem()}
-	var armed atomic.Bool
-	p := startNode(t, persistence.Config{FS: files}, func(c *Config) {
-		c.Fault = func(_ Kind, msg any) {
-			if m, ok := msg.(*persistence.Append); ok && m.Stream.Parts()[0] == "servers" && armed.CompareAndSwap(true, false) {
-				files.Set(func(int) error { return errors.New("injected") })
-			}
-		}
-	})
-	alice, bob := enter(t, p, "alice"), enter(t, p, "bob")
-	alice.ask(CreateServer{"s", ""})
-	if member {
-		bob.ask(JoinServer{"s", ""})
-	}
-	asker := bob
-	if byAlice {
-		asker = alice
-	}
-	armed.Store(true)
-	asked := time.Now()
-	if reply := asker.ask(change); reply != (Refused{Code: StorageDown}) || time.Since(asked) >= time.Second {
-		t.Errorf("heard %v after %v", reply, time.Since(asked))
-	}
-	files.Set(nil)
+	alice, bob, asker := askWhileDiskFails(t, change, member, byAlice, "servers", StorageDown)
 	time.Sleep(time.Second) // in which the disk is tried again
 	want := "[alice]"
 	if member {
@@ -72,6 +49,38 @@ func refuseChange(t *testing.T, change any, member, byAlice bool) {
 	if reply := asker.ask(change); reply != (Done{}) {
 		t.Errorf("asked again: %v", reply)
 	}
+}
+
+// askWhileDiskFails asks for a change of alice's server s, of which bob is a member or not, by him or by
+// her. The disk fails when the change is to be kept in the given room, which is told as code, and is then well.
+func askWhileDiskFails(t *testing.T, change any, member, byAlice bool, room string, code Code) (alice, bob, asker *guest) {
+	t.Helper()
+	files := &vfstest.Faulty{FS: vfstest.NewMem()}
+	var armed atomic.Bool
+	p := startNode(t, persistence.Config{FS: files}, func(c *Config) {
+		c.Passivate = 10 * time.Second
+		c.Fault = func(_ Kind, msg any) {
+			if m, ok := msg.(*persistence.Append); ok && m.Stream.Parts()[0] == room && armed.CompareAndSwap(true, false) {
+				files.Set(func(int) error { return errors.New("injected") })
+			}
+		}
+	})
+	alice, bob = enter(t, p, "alice"), enter(t, p, "bob")
+	alice.ask(CreateServer{"s", ""})
+	if member {
+		bob.ask(JoinServer{"s", ""})
+	}
+	asker = bob
+	if byAlice {
+		asker = alice
+	}
+	armed.Store(true)
+	asked := time.Now()
+	if reply := asker.ask(change); reply != (Refused{Code: code}) || time.Since(asked) >= time.Second {
+		t.Errorf("heard %v after %v", reply, time.Since(asked))
+	}
+	files.Set(nil)
+	return alice, bob, asker
 }
 
 // TestWhoWaitsForAUsersListHearsOfItsTrouble lets the disk fail when the server
@@ -94,31 +103,7 @@ func TestWhoWaitsForAUsersListHearsOfItsTrouble(t *testing.T) {
 }
 
 func failUsersPart(t *testing.T, change any, before, byAlice bool, members, joined string) {
-	files := &vfstest.Faulty{FS: vfstest.NewMem()}
-	var armed atomic.Bool
-	p := startNode(t, persistence.Config{FS: files}, func(c *Config) {
-		c.Passivate = 10 * time.Second
-		c.Fault = func(_ Kind, msg any) {
-			if m, ok := msg.(*persistence.Append); ok && m.Stream.Parts()[0] == "users" && armed.CompareAndSwap(true, false) {
-				files.Set(func(int) error { return errors.New("injected") })
-			}
-		}
-	})
-	alice, bob := enter(t, p, "alice"), enter(t, p, "bob")
-	alice.ask(CreateServer{"s", ""})
-	if before {
-		bob.ask(JoinServer{"s", ""})
-	}
-	asker := bob
-	if byAlice {
-		asker = alice
-	}
-	armed.Store(true)
-	asked := time.Now()
-	if reply := asker.ask(change); reply != (Refused{Code: OutcomeUnknown}) || time.Since(asked) >= time.Second {
-		t.Errorf("heard %v after %v", reply, time.Since(asked))
-	}
-	files.Set(nil)
+	alice, bob, _ := askWhileDiskFails(t, change, before, byAlice, "users", OutcomeUnknown)
 	time.Sleep(10 * time.Second) // in which the server says it again
 	if list := bob.ask(JoinedServers{}).(Servers); fmt.Sprint(list.Names) != joined {
 		t.Errorf("bob's list is %v", list)
