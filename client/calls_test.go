@@ -120,6 +120,7 @@ func TestAddresses(t *testing.T) {
 	for written, want := range map[string]string{
 		"": "localhost:5005", "chat.example": "chat.example:5005", "chat.example:7": "chat.example:7",
 		":7": "localhost:7", "::1": "[::1]:5005", "[::1]": "[::1]:5005", "[::1]:7": "[::1]:7", "h\t": "h:5005",
+		"fe80::1%eth0": "[fe80::1%eth0]:5005", "[fe80::1%eth0]": "[fe80::1%eth0]:5005",
 		"a:b:c": "", "h:nosuchport": "", "h:70000": "",
 	} {
 		got, err := client.Address(written)

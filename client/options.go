@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -93,7 +94,7 @@ func Address(written string) (string, error) {
 	host, port, err := net.SplitHostPort(written)
 	if err != nil { // there is no port, or the text is no address at all
 		host, port = strings.TrimSuffix(strings.TrimPrefix(written, "["), "]"), DefaultPort
-		if strings.Contains(host, ":") && net.ParseIP(host) == nil {
+		if _, wrong := netip.ParseAddr(host); wrong != nil && strings.Contains(host, ":") {
 			return "", fmt.Errorf("address %q: %w", written, err)
 		}
 	}
