@@ -127,6 +127,25 @@ func TestLoginByAsking(t *testing.T) {
 	h.checkFolder(h.home)
 }
 
+// A registration that is refused is tried again with the next password, unless the user is there
+// already: then only a login can help.
+func TestRegisterOnceMore(t *testing.T) {
+	h := newHouse(t)
+	term := h.startTerminal(h.p.Addr, "--plain", "--register", "--user", "carol")
+	term.answer("password: ", "")
+	term.waitOut("registration failed, invalid password")
+	term.answer("password: ", "PLANTED-carol-password")
+	term.waitOut("logged in as carol")
+	term.press("\x04")
+
+	again := h.startTerminal(h.p.Addr, "--plain", "--register", "--user", "carol")
+	again.answer("password: ", "PLANTED-carol-password")
+	again.waitOut("registration failed, user already exists")
+	again.answer("password: ", "PLANTED-carol-password")
+	again.waitOut("logged in as carol")
+	again.press("\x04")
+}
+
 // Messages that come while a question waits are not printed into its line. If they are too many
 // to be held back, the question is asked again.
 func TestQuestionIsNotInterrupted(t *testing.T) {

@@ -43,7 +43,11 @@ func (s *session) connect(ctx context.Context) error {
 // anything.
 func (s *session) loginAs(ctx context.Context, register bool, user, password string) error {
 	if register {
-		if err := s.within(ctx, func(ctx context.Context) error { return s.who.Register(ctx, user, password) }); err != nil {
+		err := s.within(ctx, func(ctx context.Context) error { return s.who.Register(ctx, user, password) })
+		if err == nil || client.CodeOf(err) == client.UserExists {
+			s.c.Register = false // to try it again would never help
+		}
+		if err != nil {
 			return notLoggedIn("registration failed", err)
 		}
 	}
@@ -74,8 +78,8 @@ func notLoggedIn(what string, err error) error {
 
 // loginByAsking asks for what the options do not say, again and again until a user is logged in.
 func (s *session) loginByAsking(ctx context.Context) error {
-	for register := s.c.Register; ; register = false {
-		register, user, password, err := s.askLogin(register)
+	for {
+		register, user, password, err := s.askLogin()
 		if errors.Is(err, io.EOF) {
 			return errNobody
 		}
@@ -90,10 +94,10 @@ func (s *session) loginByAsking(ctx context.Context) error {
 	}
 }
 
-func (s *session) askLogin(register bool) (really bool, user, password string, err error) {
-	really, user = register, s.c.User
+func (s *session) askLogin() (register bool, user, password string, err error) {
+	register, user = s.c.Register, s.c.User
 	if user == "" {
-		if really, err = s.askChoice(); err != nil {
+		if register, err = s.askChoice(); err != nil {
 			return false, "", "", err
 		}
 		if user, err = s.askUser(); err != nil {
@@ -101,7 +105,7 @@ func (s *session) askLogin(register bool) (really bool, user, password string, e
 		}
 	}
 	password, err = s.ask.secret("password: ")
-	return really, user, password, err
+	return register, user, password, err
 }
 
 func (s *session) askUser() (string, error) {
