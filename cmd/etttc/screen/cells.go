@@ -49,6 +49,17 @@ func (c cells) cut(s string, width int) string {
 	return out.String()
 }
 
+// last returns the end of a plain text that fits into width columns, and how many it takes. The
+// text is measured only once, since it may be a pasted image of some ten thousand characters.
+func (c cells) last(s string, width int, measure func(string) int) (end string, columns int) {
+	columns = measure(s)
+	for columns > width {
+		size, taken := c.cluster(s)
+		s, columns = s[size:], columns-taken
+	}
+	return s, columns
+}
+
 // ends returns left and right at the two ends of width columns. If there is no room for both,
 // right is left out.
 func (c cells) ends(left, right string, width int) string {

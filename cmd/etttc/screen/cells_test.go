@@ -70,3 +70,19 @@ func TestFitIsExact(t *testing.T) {
 		}
 	}
 }
+
+func TestTheEndOfALongTextIsFoundByMeasuringItOnce(t *testing.T) {
+	for _, method := range []ansi.Method{ansi.WcWidth, ansi.GraphemeWidth} {
+		c, calls := cells{method}, 0
+		for _, part := range []string{"x", "日本", "👩‍🚀", "e\u0301"} {
+			text := strings.Repeat(part, 8<<10)
+			end, columns := c.last(text, 11, func(s string) int { calls++; return c.width(s) })
+			if !strings.HasSuffix(text, end) || columns != c.width(end) || columns > 11 || columns < 8 {
+				t.Errorf("the end of %q… is %q, %d columns", part, end, columns)
+			}
+		}
+		if calls != 4 {
+			t.Errorf("four texts are measured %d times", calls)
+		}
+	}
+}

@@ -96,11 +96,8 @@ func (m *model) drawField(f *field, labels, inner int, current bool) (string, in
 // window returns the part of a field around its cursor, and the column of the cursor in it.
 func (m *model) window(f *field, width int) (string, int) {
 	before, after := f.shown()
-	for m.cells.width(before) > width-1 {
-		size, _ := m.cells.cluster(before)
-		before = before[size:]
-	}
-	return m.cells.fit(before+after, width), m.cells.width(before)
+	before, column := m.cells.last(before, width-1, m.cells.width)
+	return m.cells.fit(before+after, width), column
 }
 
 // bordered draws a box around lines that are inner columns wide.
