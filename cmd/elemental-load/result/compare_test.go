@@ -6,8 +6,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/charmbracelet/x/ansi"
+
+	"elemental/cmd/elemental-load/plan"
 )
 
 // several makes runs of the same kind, each with its own random numbers.
@@ -98,6 +101,19 @@ func TestRunsTooShortAreNotJudged(t *testing.T) {
 	got := compared(t, one, other)
 	if !strings.Contains(got, "Too short to judge: there are 3 and 3 seconds") || strings.Contains(got, ", beyond noise") {
 		t.Errorf("it is judged:\n%s", got)
+	}
+}
+
+// Times below a second are not rounded until they look the same.
+func TestShortTimesOfPlansAreToldApart(t *testing.T) {
+	one, other := several("one", 1, 1), several("other", 1, 1)
+	for i, p := range []*plan.Plan{&one.Runs[0].Plan, &other.Runs[0].Plan} {
+		p.Model = plan.Closed
+		p.Think, p.Stages = time.Duration(10+i)*time.Millisecond, []plan.Stage{{For: time.Duration(210+i) * time.Millisecond, From: 8, To: 8}}
+	}
+	got := strings.Join(strings.Fields(compared(t, one, other)), " ")
+	if want := "stages (8 clients for 210ms ≠ 8 clients for 211ms); think time (10ms ≠ 11ms)."; !strings.Contains(got, want) {
+		t.Errorf("it does not say %q:\n%s", want, got)
 	}
 }
 

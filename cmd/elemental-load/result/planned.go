@@ -7,14 +7,15 @@ import (
 	"elemental/cmd/elemental-load/plan"
 )
 
-// planned is the plan as a table.
+// planned is the plan as a table. It has the times as they were asked for, not rounded: runs are
+// told apart by it.
 func (r *Result) planned() []fact {
 	p := &r.Plan
 	facts := []fact{
 		{"Scenarios", mixOf(p.Mix)},
 		{"Model", modelOf(p.Model)},
 		{"Stages", stagesOf(p)},
-		{"Warm-up", lasting(p.Warmup.Seconds())},
+		{"Warm-up", p.Warmup.String()},
 		{"Clients", fmt.Sprintf("%s, logged in as %s", number(int64(p.Clients)), plural(int64(p.Users), "user", "users"))},
 		{"Servers", fmt.Sprintf("%s of each scenario, each with %s", number(int64(p.Servers)), plural(int64(p.Channels), "channel", "channels"))},
 		{"Message size", rangeOf(p.Size)},
@@ -24,7 +25,7 @@ func (r *Result) planned() []fact {
 	}
 	if p.Model == plan.Closed {
 		facts = append(facts, fact{"Under way", plural(int64(p.Pipeline), "request", "requests") + " of a client at once"},
-			fact{"Think time", lasting(p.Think.Seconds())})
+			fact{"Think time", p.Think.String()})
 	}
 	return facts
 }
@@ -65,7 +66,7 @@ func stagesOf(p *plan.Plan) string {
 		if s.From != s.To {
 			text += " to " + unit(s.To)
 		}
-		parts = append(parts, text+" for "+lasting(s.For.Seconds()))
+		parts = append(parts, text+" for "+s.For.String())
 	}
 	return strings.Join(parts, ", then ")
 }
