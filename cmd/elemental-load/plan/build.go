@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -238,6 +239,20 @@ func (p *Plan) checkScenarios() error {
 		}
 	}
 	return nil
+}
+
+// any tells whether a scenario of the mix is like that.
+func (p *Plan) any(like func(Scenario) bool) bool {
+	return slices.ContainsFunc(p.Mix, func(share Share) bool {
+		scenario, _ := Find(share.Scenario)
+		return like(scenario)
+	})
+}
+
+// ReadsHistory tells whether a scenario of the mix reads messages that were made beforehand. If
+// none does, none are made, whatever History says.
+func (p *Plan) ReadsHistory() bool {
+	return p.any(func(one Scenario) bool { return one.History > 0 })
 }
 
 // peak is the highest level of all stages.

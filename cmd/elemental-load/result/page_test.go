@@ -2,6 +2,7 @@ package result
 
 import (
 	"encoding/json"
+	"fmt"
 	"html"
 	"math"
 	"reflect"
@@ -125,6 +126,19 @@ func TestEveryFieldOfThePlanIsTold(t *testing.T) {
 	want := "Mix Model Clients Users Servers Channels History Size Stages Warmup Pipeline Think"
 	if strings.Join(got, " ") != want {
 		t.Errorf("a plan has %v; tell it in planned, and here", got)
+	}
+}
+
+// A mix has a usual history, which is made only if one of its scenarios reads it.
+func TestHistoryIsToldIfItIsMade(t *testing.T) {
+	for _, c := range []struct {
+		mix  plan.Mix
+		told bool
+	}{{plan.Mix{{Scenario: "chat", Weight: 1}, {Scenario: "poll", Weight: 1}}, false}, {plan.Mix{{Scenario: "chat", Weight: 1}, {Scenario: "history", Weight: 1}}, true}} {
+		r := &Result{Plan: *must((&plan.Spec{Scenarios: c.mix}).Build())}
+		if got := fmt.Sprint(r.planned()); strings.Contains(got, "beforehand") != c.told {
+			t.Errorf("%v: %s", c.mix, got)
+		}
 	}
 }
 

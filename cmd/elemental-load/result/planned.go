@@ -20,7 +20,7 @@ func (r *Result) planned() []fact {
 		{"Servers", fmt.Sprintf("%s of each scenario, each with %s", number(int64(p.Servers)), plural(int64(p.Channels), "channel", "channels"))},
 		{"Message size", rangeOf(p.Size)},
 	}
-	if p.History > 0 {
+	if p.History > 0 && p.ReadsHistory() {
 		facts = append(facts, fact{"History", number(int64(p.History)) + " messages in a channel beforehand"})
 	}
 	if p.Model == plan.Closed {
