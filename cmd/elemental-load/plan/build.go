@@ -196,6 +196,9 @@ func (p *Plan) check(s *Spec) error {
 	if p.Model == Open && (p.Pipeline > 1 || p.Think > 0) {
 		return fmt.Errorf("pipeline and think are for the closed model: the open one sends on schedule")
 	}
+	if p.Pipeline > 1 && !p.any(func(one Scenario) bool { return one.Steady }) {
+		return fmt.Errorf("pipeline: each client of %s does one thing after the other", p.Mix[0].Scenario)
+	}
 	if p.Model == Closed && p.peak() > float64(p.Clients) {
 		return fmt.Errorf("stages: %v clients are more than the %d that there are", p.peak(), p.Clients)
 	}
