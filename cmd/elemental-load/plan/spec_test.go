@@ -214,8 +214,8 @@ func TestRefusals(t *testing.T) {
 		"duration: long":                  `"long" is no duration`,
 		"scenarios: fanout\nclients: 3":   `fanout needs 5 clients or more, it has 3`,
 		"scenarios: poll churn\nmodel: closed\npipeline: 2": `pipeline: each client of poll does one thing after the other`,
-		"scenarios: poll\nclients: 10\nrate: 100": `100 a second need 100 clients, it has 10`,
-		"scenarios: churn\nclients: 20\nusers: 3": `3 users for 20 clients are too few`,
+		"scenarios: poll\nclients: 10\nrate: 100":           `100 a second need 100 clients, it has 10`,
+		"scenarios: churn\nclients: 20\nusers: 3":           `3 users for 20 clients are too few`,
 		"speed: 5":                    `unknown field "speed"`,
 		"clients: 3\n---\nclients: 4": `it describes more than one run`,
 	} {
