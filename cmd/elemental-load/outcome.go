@@ -54,7 +54,6 @@ func (j *job) judge(r *result.Result) {
 	}
 	var slow drive.SlowReaders
 	var strays int64
-	found := map[check.Violation]*result.Found{}
 	for _, o := range j.outcomes {
 		r.Notes = append(r.Notes, o.Notes...)
 		slow.Add(o.Slow)
@@ -64,16 +63,6 @@ func (j *job) judge(r *result.Result) {
 		r.Checked.Unsure += o.Counts.Unsure
 		r.Checked.Pushes += o.Counts.Pushes
 		r.Checked.Streams += o.Counts.Streams
-		for _, report := range o.Reports {
-			f := found[report.Kind]
-			if f == nil {
-				f = &result.Found{Kind: string(report.Kind)}
-				found[report.Kind] = f
-			}
-			f.Count += report.Count
-			f.Examples = append(f.Examples, report.Examples...)
-			f.Examples = f.Examples[:min(len(f.Examples), mostExamples)]
-		}
 	}
 	if slow.All > 0 {
 		r.Notes = append(r.Notes, fmt.Sprintf("Slow readers: %d stopped reading; %d were disconnected and told why, %d without a word, %d kept their connection.",
@@ -82,16 +71,31 @@ func (j *job) judge(r *result.Result) {
 	if strays > 0 {
 		r.Notes = append(r.Notes, fmt.Sprintf("%d pushes came that nobody had subscribed to: the provider tells everybody everything (--sendotherusersdata), or it leaks.", strays))
 	}
-	for _, a := range check.About {
-		if f := found[a.Kind]; f != nil {
-			f.About = a.Says
-			r.Violations = append(r.Violations, *f)
-		}
-	}
+	r.Violations = violations(j.outcomes)
 }
 
 // mostExamples is how many violations of each kind are reported with their details.
 const mostExamples = 5
+
+// violations puts together what the processes report, worst first.
+func violations(outcomes []*drive.Outcome) (all []result.Found) {
+	for _, a := range check.About {
+		f := result.Found{Kind: string(a.Kind), About: a.Says}
+		for _, o := range outcomes {
+			for _, report := range o.Reports {
+				if report.Kind == a.Kind {
+					f.Count += report.Count
+					f.Examples = append(f.Examples, report.Examples...)
+				}
+			}
+		}
+		if f.Count > 0 {
+			f.Examples = f.Examples[:min(len(f.Examples), mostExamples)]
+			all = append(all, f)
+		}
+	}
+	return all
+}
 
 // tell prints the result and writes the files.
 func (j *job) tell(r *result.Result) error {
