@@ -115,7 +115,7 @@ func ExampleCalls_Latest() {
 	// 0 of 5 message 0
 }
 
-// A Conn is one connection: for load tests, and for those who want to see it end.
+// A Conn is one connection, for those who want to see it end.
 func ExampleConnect() {
 	ctx := context.Background()
 	_, leave := newcomer(ctx, "emil", "emils")
