@@ -16,7 +16,7 @@ type autoSubscription struct {
 	reply   LoggedIn          // the login's answer
 	waiting []string          // servers to subscribe to, not asked yet; "" is the list of servers
 	open    map[uint64]string // those that are asked and have not answered yet, by Ref
-	lacking map[string]bool   // those that the storage refused, to be asked again
+	lacking map[string]bool   // those that were refused for now, to be asked again
 	pause   time.Duration     // how long to wait before the next time
 	timer   *time.Timer       // of that pause; nil when it does not run
 }
@@ -25,8 +25,8 @@ type autoSubscription struct {
 // them, and a user may have joined thousands.
 const askedTogether = 8
 
-// What the storage refused is asked again after a pause, which doubles each time: short at
-// first, since the trouble may soon be over.
+// What was refused for now, by the storage or because there are too many subscriptions, is asked
+// again after a pause, which doubles each time: short at first, since the trouble may soon be over.
 const (
 	firstPause   = 2 * time.Second
 	longestPause = time.Minute
@@ -98,7 +98,7 @@ func (s *session) onSubscribed(ctx actor.Context, m *answer) {
 		return
 	}
 	auto := s.auto
-	if codeOf(m.Reply) == StorageDown {
+	if code := codeOf(m.Reply); code == StorageDown || code == TooManySubs {
 		s.askLater(ctx, auto.open[m.Ref])
 	}
 	delete(auto.open, m.Ref)
@@ -122,7 +122,7 @@ func (s *session) arrived(ctx actor.Context) {
 	s.deliver(ctx)
 }
 
-// askLater sees to it that what the storage refused is asked again. Nobody else would ask,
+// askLater sees to it that what was refused for now is asked again. Nobody else would ask,
 // since the user does not know of it.
 func (s *session) askLater(ctx actor.Context, server string) {
 	auto := s.auto

@@ -92,12 +92,12 @@ func TestWhoHasLeftIsLetGo(t *testing.T) {
 }
 
 func whoHasLeftIsLetGo(t *testing.T, topics []topic) {
-	r := newRouter(nil).(*router)
+	r := newRouter(&node{cfg: DefaultConfig()}).(*router)
 	join := func(id uint64) weak.Pointer[outbox] {
 		out := &outbox{}
 		r.onOnline(&online{id, nil, out, "bob", 0})
 		for _, to := range topics {
-			r.onAttach(&attach{id, "bob", to, 0, 0})
+			r.onAttach(nil, &attach{id, "bob", to, 0, 0})
 			r.onBegin(&begin{id, to})
 		}
 		return weak.Make(out)
@@ -185,7 +185,7 @@ func TestTheRouterGoesOnAfterACrashAtAPublish(t *testing.T) {
 	close(s.hold)
 	for id := range uint64(crowd) {
 		r.onOnline(&online{id, nil, slowOutbox{stage: s}, "bob", 0})
-		r.onAttach(&attach{id, "bob", t1.whole(), 0, 0})
+		r.onAttach(nil, &attach{id, "bob", t1.whole(), 0, 0})
 	}
 	m := &publish{Poster: Caller{Session: crowd}, Topic: t1}
 	midway(t, func(ctx actor.Context) { r.onPublish(ctx, m) })

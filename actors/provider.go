@@ -37,6 +37,7 @@ type Config struct {
 
 	InFlightRequests int // most requests under way in the whole provider
 	InFlightBytes    int // most bytes of them
+	Subscriptions    int // most of all sessions together
 
 	HashMemory  int // KiB of memory of one argon2id hash
 	HashTime    int // its passes
@@ -79,6 +80,7 @@ func DefaultConfig() Config {
 		AnswerBytes:      8 << 20,
 		InFlightRequests: 50_000,
 		InFlightBytes:    256 << 20,
+		Subscriptions:    1_000_000,
 		HashMemory:       19456,
 		HashTime:         2,
 		HashQueue:        256,

@@ -47,6 +47,7 @@ const (
 	NotInServerImage  Code = "not_in_server_image"
 	NoImage           Code = "no_image"
 	NotSubscribed     Code = "not_subscribed"
+	TooManySubs       Code = "too_many_subscriptions"
 	MembershipEnded   Code = "membership_ended"
 	ChannelGone       Code = "channel_gone"
 	ServerGone        Code = "server_gone"

@@ -46,7 +46,7 @@ type (
 	// attach subscribes a session, if User is logged in on it, has asked for that since the
 	// login, and has not unsubscribed since. It comes from the server, as revoke does, so that
 	// neither overtakes the other. A subscription to a channel begins later, when the channel
-	// sends begin.
+	// sends begin. If there are too many, the router refuses what was asked.
 	attach struct {
 		Session uint64
 		User    string
@@ -119,6 +119,7 @@ type router struct {
 	users    map[string]map[uint64]*subscriber
 	servers  map[topic]*audience  // those who are subscribed to anything in a server
 	ended    map[topic]*actor.PID // ended channels whose actors may still have sent something
+	count    int                  // of subscriptions
 	ending   []*revoke            // ends of servers of which not all subscribers have been told
 	stamp    uint64               // counts messages and beginnings of subscriptions, to compare which came first
 	fanout   fanout
@@ -154,7 +155,7 @@ func (r *router) Receive(ctx actor.Context) {
 	case *offline:
 		r.onOffline(ctx, m)
 	case *attach:
-		r.onAttach(m)
+		r.onAttach(ctx, m)
 	case *begin:
 		r.onBegin(m)
 	case *subscribed:
@@ -257,7 +258,7 @@ func (r *router) forget(session uint64) {
 	}
 }
 
-func (r *router) onAttach(m *attach) {
+func (r *router) onAttach(ctx actor.Context, m *attach) {
 	s := r.sessions[m.Session]
 	if s == nil || s.user != m.User || m.Ref < s.since {
 		return // it has logged out meanwhile
@@ -267,15 +268,28 @@ func (r *router) onAttach(m *attach) {
 		return
 	}
 	r.endFormer(s, m.Topic)
+	known := s.find(m.Topic) != nil
+	if !known && !r.mayHave(s) {
+		Caller{PID: s.pid, Ref: m.Ref}.refuse(ctx, TooManySubs) // the session ignores the answer that follows
+		return
+	}
 	s.out.Hold()
 	delete(s.declined, m.Topic)
-	if s.find(m.Topic) == nil {
+	if !known {
 		a := r.audience(m.Topic)
 		a.subs[s.session], a.list = s.add(m.Topic, m.Seq), nil
+		r.count++
 	}
 	if m.Topic == m.Topic.whole() {
 		r.begin(s, m.Topic)
 	}
+}
+
+// mayHave tells whether a session may have one more subscription. An eighth of what is left to all
+// goes to each, so that a few with very many leave enough to all others.
+func (r *router) mayHave(s *subscriber) bool {
+	const share = 8
+	return s.count < (r.node.cfg.Subscriptions-r.count+share-1)/share
 }
 
 // audience finds the audience of a topic, or makes it.
@@ -312,6 +326,7 @@ func (r *router) leave(sub *subscription) {
 	s, t := sub.of, sub.topic
 	sub.began = 0 // deliveries that are on their way look at it
 	s.remove(sub)
+	r.count--
 	a := r.audience(t)
 	delete(a.subs, s.session)
 	a.list = nil

@@ -23,7 +23,7 @@ func crowdOnStage(t *testing.T, sessions uint64) (*stage, *router) {
 		own := topic{"s", 1, fmt.Sprint("c", id), id + 2}
 		r.onOnline(&online{id, nil, slowOutbox{stage: s}, fmt.Sprint("user", id), 0})
 		for _, to := range []topic{own, own.whole()}[:1+(id+2)/sessions] {
-			r.onAttach(&attach{id, fmt.Sprint("user", id), to, 0, 0})
+			r.onAttach(nil, &attach{id, fmt.Sprint("user", id), to, 0, 0})
 			r.onBegin(&begin{id, to})
 		}
 	}

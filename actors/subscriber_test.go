@@ -76,7 +76,7 @@ func TestAnEndLooksAtNoOtherSubscription(t *testing.T) {
 		t.Errorf("%d are left", s.count)
 	}
 	endless(topic{"s", 1, "c1", 3})
-	r.onAttach(&attach{last, "user2", topic{"s", 1, "c2", 4}, 0, 0})
+	r.onAttach(nil, &attach{last, "user2", topic{"s", 1, "c2", 4}, 0, 0})
 	r.onDetach(nil, &detach{Caller: Caller{Session: last}, Server: "s", Channel: "c2"})
 	if s.count != 3 {
 		t.Errorf("%d are left", s.count)

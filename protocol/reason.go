@@ -46,6 +46,7 @@ var reasons = map[string]string{
 	"out_of_range":             "end or begin is less than 0",
 	"too_many_messages":        "requesting too many messages",
 	"list_too_long":            "list is too long",
+	"too_many_subscriptions":   "too many subscriptions",
 	"invalid_image":            "invalid image",
 	"not_in_server_image":      "not in the server",
 	"no_image":                 "server has no image",

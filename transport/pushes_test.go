@@ -222,3 +222,47 @@ func TestALoginAsTheSameUserEndsNoSubscription(t *testing.T) {
 		t.Errorf("no push, but %v", got)
 	}
 }
+
+// TestSubscriptionsAreLimited: one client may have many connections, and each could subscribe to
+// each of very many channels. Each may have an eighth of what is left, so others have enough.
+func TestSubscriptionsAreLimited(t *testing.T) {
+	h := housetest.New(t, housetest.Settings{Actor: func(cfg *actors.Config) { cfg.Subscriptions = 24 }})
+	alice := h.Founder()
+	for i := range 4 {
+		alice.Yes(`{"call":"createchannel","servername":"s","name":"c%d"}`, i)
+	}
+	subscribe := `{"call":"subscribe","servername":"s","channel":"c%d"}`
+	for i := range 3 {
+		alice.Yes(subscribe, i)
+	}
+	refused := func(what string) {
+		t.Helper()
+		if no := alice.Ask("%s", what); no["code"] != "too_many_subscriptions" || no["reason"] != "too many subscriptions" {
+			t.Error(no)
+		}
+	}
+	refused(fmt.Sprintf(subscribe, 3))
+	refused(`{"call":"subscribe","servername":"s"}`)
+	alice.Yes(subscribe, 2) // again: it is one of the three
+
+	poster := h.Login("alice")
+	poster.Yes(`{"call":"message","servername":"s","channel":"c3","msg":"not heard"}`)
+	poster.Yes(`{"call":"message","servername":"s","channel":"c2","msg":"heard"}`)
+	if event := alice.Next(); event["message"] != "heard" {
+		t.Error(event)
+	}
+	for i := range 3 { // enough is left
+		poster.Yes(subscribe, i)
+	}
+
+	alice.Yes(`{"call":"unsubscribe","servername":"s","channel":"c0"}`)
+	alice.Yes(subscribe, 3)
+	refused(fmt.Sprintf(subscribe, 0))
+	poster.Yes(`{"call":"logout"}`)
+	h.Login("alice").Yes(`{"call":"deletechannel","servername":"s","name":"c1"}`)
+	if event := alice.Next(); event["call"] != "unsubscribed" {
+		t.Error(event)
+	}
+	alice.Yes(subscribe, 0)
+	refused(`{"call":"subscribe","servername":"s"}`)
+}

@@ -139,11 +139,11 @@ func TestOptionsReachTheRooms(t *testing.T) {
 		--maxinflight 117 --maxinflightbytes 11800 --maxoutbox 11900 --maxunread 120000 --logintimeout 121s
 		--requesttimeout 122s --idletimeout 123s --writetimeout 124s --answertimeout 125s --maxstate 12600000
 		--passivate 127s --snapshotinterval 128s --segmentsize 12900 --hashmemory 130 --hashtime 131 --hashworkers 132
-		--hashqueue 133 --logrequests --admin 127.0.0.1:0`)...)
+		--hashqueue 133 --maxsubscriptions 134 --logrequests --admin 127.0.0.1:0`)...)
 	domain := actors.Config{
 		Name: "HOME", Welcome: "hello", Icon: "icon", AutoSubscribe: true, HideUsers: true, KeyLifetime: 101 * second,
 		CountInterval: 102 * second, LoginFailures: 103, LoginFailuresAddress: 104, LoginPause: 105 * second,
-		MessageBytes: 112, AnswerMessages: 113, AnswerBytes: 11400, InFlightRequests: 117, InFlightBytes: 11800,
+		MessageBytes: 112, AnswerMessages: 113, AnswerBytes: 11400, InFlightRequests: 117, InFlightBytes: 11800, Subscriptions: 134,
 		Deadline: 125 * second, StateBytes: 12600000, Passivate: 127 * second,
 		HashMemory: 130, HashTime: 131, HashWorkers: 132, HashQueue: 133, Inspect: true, Calls: transport.Calls(),
 	}

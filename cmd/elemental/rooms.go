@@ -48,6 +48,7 @@ func (o *options) domain(icon string) actors.Config {
 		AnswerBytes:      int(o.MaxAnswer),
 		InFlightRequests: o.MaxInFlight,
 		InFlightBytes:    int(o.MaxInFlightBytes),
+		Subscriptions:    o.MaxSubscriptions,
 		HashMemory:       o.HashMemory,
 		HashTime:         o.HashTime,
 		HashWorkers:      o.HashWorkers,
