@@ -156,10 +156,19 @@ func (v *Tab) Run(script string) {
 	Evaluate[chromedp.Void](v, "void (() => {"+script+"})()")
 }
 
-// Await waits until a script returns something that is true.
+// Await waits until a script returns something that is true. A page that is being left takes the
+// script with it: then it begins again in the next one.
 func (v *Tab) Await(script string) {
 	v.t.Helper()
-	if err := chromedp.Do(v.ctx, chromedp.Poll[chromedp.Void](script, chromedp.WithPollingTimeout(Patience/2))); err != nil {
+	const left = "Cannot find context"
+	var err error
+	for range 3 {
+		err = chromedp.Do(v.ctx, chromedp.Poll[chromedp.Void](script, chromedp.WithPollingTimeout(Patience/2)))
+		if err == nil || !strings.Contains(err.Error(), left) {
+			break
+		}
+	}
+	if err != nil {
 		v.t.Fatalf("%s does not come: %v\nthe page: %s", script, err, v.text())
 	}
 }
