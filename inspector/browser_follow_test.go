@@ -153,6 +153,7 @@ func TestPagePicksAnyConnection(t *testing.T) {
 	}
 	lab.Run(`const form = document.querySelector("[data-fault=stall]"); form.elements.conn.value = ""; form.querySelector("#fault-conn").value = "nobody"; form.requestSubmit();`)
 	lab.Await(`document.querySelector("[data-fault=stall] .fault-state").textContent === "Choose a connection from the list."`)
+	lab.Await(`document.querySelector("[data-fault=stall] .fault-state").textContent.startsWith("On for")`) // again, with its button
 	v.Fine()
 	lab.Fine()
 }

@@ -99,13 +99,14 @@ class FaultLab {
 		try {
 			const got = await get<Fault[] | { faults: Fault[] | null }>("/api/fault");
 			this.faults = Array.isArray(got) ? got : got.faults ?? [];
-			this.drawOn();
+			this.drawOn(true);
 		} catch (error) {
 			this.page.announce(reason(error));
 		}
 	}
 
-	private drawOn(): void {
+	// drawOn counts down. Why something was refused stays there until it draws anew.
+	private drawOn(anew = false): void {
 		for (const [what, state] of this.on) {
 			if (what === "crash") continue;
 			const fault = this.faults.find((f) => f.what === what);
@@ -116,9 +117,9 @@ class FaultLab {
 				state.classList.remove("running");
 				continue;
 			}
-			if (!state.classList.contains("running")) set(state, h("span"), " ", h("button", { type: "button", class: "button small", onclick: () => void this.end(what) }, "End it"));
+			if (!state.classList.contains("running") || (anew && !state.firstElementChild)) set(state, h("span"), " ", h("button", { type: "button", class: "button small", onclick: () => void this.end(what) }, "End it"));
 			state.classList.add("running");
-			say(state.firstElementChild!, `On for ${left} s more.`);
+			if (state.firstElementChild) say(state.firstElementChild, `On for ${left} s more.`);
 		}
 	}
 
