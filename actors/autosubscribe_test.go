@@ -413,7 +413,7 @@ func TestNothingIsAskedForWhoHasGone(t *testing.T) {
 func TestWhoFindsNoRoomIsSubscribedLater(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		p := startNode(t, persistence.Config{FS: vfstest.NewMem()}, func(cfg *Config) {
-			cfg.AutoSubscribe, cfg.Subscriptions = true, 11
+			cfg.AutoSubscribe, cfg.Subscriptions = true, 10
 		})
 		first := enter(t, p, "alice")
 		first.ask(CreateServer{"s", ""})

@@ -285,11 +285,12 @@ func (r *router) onAttach(ctx actor.Context, m *attach) {
 	}
 }
 
-// mayHave tells whether a session may have one more subscription. An eighth of what is left to all
+// mayHave tells whether a session may have one more subscription. An eighth of what the others leave
 // goes to each, so that a few with very many leave enough to all others.
 func (r *router) mayHave(s *subscriber) bool {
 	const share = 8
-	return s.count < (r.node.cfg.Subscriptions-r.count+share-1)/share
+	left := r.node.cfg.Subscriptions - (r.count - s.count)
+	return s.count < (left+share-1)/share
 }
 
 // audience finds the audience of a topic, or makes it.

@@ -224,15 +224,15 @@ func TestALoginAsTheSameUserEndsNoSubscription(t *testing.T) {
 }
 
 // TestSubscriptionsAreLimited: one client may have many connections, and each could subscribe to
-// each of very many channels. Each may have an eighth of what is left, so others have enough.
+// each of very many channels. Each may have an eighth of what the others leave, so these have enough.
 func TestSubscriptionsAreLimited(t *testing.T) {
-	h := housetest.New(t, housetest.Settings{Actor: func(cfg *actors.Config) { cfg.Subscriptions = 24 }})
+	h := housetest.New(t, housetest.Settings{Actor: func(cfg *actors.Config) { cfg.Subscriptions = 72 }})
 	alice := h.Founder()
-	for i := range 4 {
+	for i := range 10 {
 		alice.Yes(`{"call":"createchannel","servername":"s","name":"c%d"}`, i)
 	}
 	subscribe := `{"call":"subscribe","servername":"s","channel":"c%d"}`
-	for i := range 3 {
+	for i := range 9 {
 		alice.Yes(subscribe, i)
 	}
 	refused := func(what string) {
@@ -241,12 +241,12 @@ func TestSubscriptionsAreLimited(t *testing.T) {
 			t.Error(no)
 		}
 	}
-	refused(fmt.Sprintf(subscribe, 3))
+	refused(fmt.Sprintf(subscribe, 9))
 	refused(`{"call":"subscribe","servername":"s"}`)
-	alice.Yes(subscribe, 2) // again: it is one of the three
+	alice.Yes(subscribe, 2) // again: it is one of the nine
 
 	poster := h.Login("alice")
-	poster.Yes(`{"call":"message","servername":"s","channel":"c3","msg":"not heard"}`)
+	poster.Yes(`{"call":"message","servername":"s","channel":"c9","msg":"not heard"}`)
 	poster.Yes(`{"call":"message","servername":"s","channel":"c2","msg":"heard"}`)
 	if event := alice.Next(); event["message"] != "heard" {
 		t.Error(event)
@@ -256,7 +256,7 @@ func TestSubscriptionsAreLimited(t *testing.T) {
 	}
 
 	alice.Yes(`{"call":"unsubscribe","servername":"s","channel":"c0"}`)
-	alice.Yes(subscribe, 3)
+	alice.Yes(subscribe, 9)
 	refused(fmt.Sprintf(subscribe, 0))
 	poster.Yes(`{"call":"logout"}`)
 	h.Login("alice").Yes(`{"call":"deletechannel","servername":"s","name":"c1"}`)
