@@ -40,7 +40,7 @@ type (
 		User string
 		CountMessages
 	}
-	subscribeChannel struct { // Subscribed; the server sends it to itself, and then to the channel, for a session's subscribe
+	subscribeChannel struct { // Subscribed, from the router; the server sends it to itself, and then to the channel, for a session's subscribe
 		Caller
 		incarnation uint64 // of the channel
 	}

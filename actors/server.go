@@ -58,7 +58,7 @@ type (
 		Caller
 		User, Server string
 	}
-	subscribe struct { // Subscribed; from the channel when one is named
+	subscribe struct { // Subscribed, from the router, which is told of the subscription before
 		Caller
 		User string
 		Subscribe
