@@ -96,9 +96,8 @@ func TestAFollowedRequestEndsWhateverHappens(t *testing.T) {
 			})
 			answer := alice.Ask(post, "hello")
 			hops := told.one()
-			last := hops[len(hops)-1]
-			if last.Where != "writer" || last.Code != string(each.code) {
-				t.Errorf("it ended at the %s with %q", last.Where, last.Code)
+			if end := hop(t, hops, "writer"); end.Code != string(each.code) { // a channel may still recover then
+				t.Errorf("it ended with %q", end.Code)
 			}
 			if cut := each.kind == actors.KindSession; cut != (answer == nil) {
 				t.Errorf("the answer was %v", answer)
