@@ -178,6 +178,24 @@ func TestPageKeepsAddressesApart(t *testing.T) {
 	v.Fine()
 }
 
+// What a view was about to write into its address is not in the next one's either: the browser
+// has that address a moment before it tells of it.
+func TestPageKeepsAddressesApartInBetween(t *testing.T) {
+	s := withLab(t)
+	v := s.visit(browser(t), "tree", looks{})
+	v.Await(`document.querySelector(".kind-button") !== null && location.hash === "#tree?open=provider"`)
+	v.Run(`const real = window.setTimeout;
+		window.setTimeout = (then, ms, ...more) => ms === 250 ? (window.write = then, 1) : real(then, ms, ...more);
+		document.querySelector(".kind-button").click();`)
+	v.Await(`window.write !== undefined`)
+	v.Run(`location.hash = "#flow"; window.write();`)
+	v.Await(`document.querySelector("main").dataset.view === "flow"`)
+	if hash := chromiumtest.Evaluate[string](v, `location.hash`); hash != "#flow" {
+		t.Errorf("the address of the flow is %s", hash)
+	}
+	v.Fine()
+}
+
 // The flow does not forget which calls came before another view was looked at.
 func TestPageKeepsTheFlowsCalls(t *testing.T) {
 	s := withLab(t)

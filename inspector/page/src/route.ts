@@ -22,6 +22,7 @@ export function link(view: string, values: Values = {}): string {
 const pause = 250; // ms: browsers refuse to write an address more often than some times a second
 
 let due: Values = {}, timer = 0;
+let shown = location.hash; // of the view on screen: the address may be the next one's already
 
 // keep writes values of a view into the address without a step in the history, soon. If the
 // view was left meanwhile, the address is another one's.
@@ -32,12 +33,15 @@ export function keep(view: HTMLElement, values: Values): void {
 }
 
 function write(): void {
+	const values = forget();
+	if (location.hash !== shown) return;
 	const { view, values: now } = route();
-	for (const [name, value] of Object.entries(forget())) {
+	for (const [name, value] of Object.entries(values)) {
 		if (value === undefined || value === "") now.delete(name);
 		else now.set(name, String(value));
 	}
 	history.replaceState(null, "", link(view, Object.fromEntries(now)));
+	shown = location.hash;
 }
 
 function forget(): Values {
@@ -47,7 +51,10 @@ function forget(): Values {
 	return values;
 }
 
-window.addEventListener("hashchange", forget); // they were another view's
+window.addEventListener("hashchange", () => {
+	forget(); // they were another view's
+	shown = location.hash;
+});
 
 export function actorLink(id: string): string {
 	return link("actor", { id });
