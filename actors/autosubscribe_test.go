@@ -407,35 +407,37 @@ func TestNothingIsAskedForWhoHasGone(t *testing.T) {
 	}
 }
 
-// TestWhoFindsNoRoomIsSubscribedLater: when she comes there are too many subscriptions for her second
-// server. She hears it some time after others have gone.
+// TestWhoFindsNoRoomIsSubscribedLater: when she comes there are too many subscriptions for two of her
+// eighteen servers. She hears them some time after others have gone.
 func TestWhoFindsNoRoomIsSubscribedLater(t *testing.T) {
 	bubble(t, func(t *testing.T) {
+		const servers, room = 18, 16
 		p := startNode(t, persistence.Config{FS: vfstest.NewMem()}, func(cfg *Config) {
-			cfg.AutoSubscribe, cfg.Subscriptions = true, 10
+			cfg.AutoSubscribe, cfg.Subscriptions = true, 8*servers
 		})
 		first := enter(t, p, "alice")
-		first.ask(CreateServer{"s", ""})
-		first.ask(CreateServer{"t", ""})
+		for i := range servers {
+			first.ask(CreateServer{fmt.Sprint("s", i), ""})
+		}
 		late := connect(t, p, "alice")
 		late.login()
 		hears := func(poster *guest) int {
 			before := len(late.out.pushes)
-			for _, server := range []string{"s", "t"} {
-				poster.ask(&Post{Server: server, Channel: "general", Text: "x"})
+			for i := range servers {
+				poster.ask(&Post{Server: fmt.Sprint("s", i), Channel: "general", Text: "x"})
 			}
 			synctest.Wait()
 			return len(late.out.pushes) - before
 		}
-		if n := hears(first); n != 1 {
-			t.Errorf("%d of two servers are heard at first", n)
+		if n := hears(first); n != room {
+			t.Errorf("%d servers are heard at first", n)
 		}
 		first.ask(Logout{})
 		time.Sleep(longestPause)
 		next := connect(t, p, "alice")
 		next.login()
-		if n := hears(next); n != 2 {
-			t.Errorf("%d of two servers are heard later", n)
+		if n := hears(next); n != servers {
+			t.Errorf("%d servers are heard later", n)
 		}
 	})
 }

@@ -37,7 +37,7 @@ type Config struct {
 
 	InFlightRequests int // most requests under way in the whole provider
 	InFlightBytes    int // most bytes of them
-	Subscriptions    int // most of all sessions together
+	Subscriptions    int // most of all sessions together, besides 16 of each
 
 	HashMemory  int // KiB of memory of one argon2id hash
 	HashTime    int // its passes

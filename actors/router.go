@@ -285,12 +285,12 @@ func (r *router) onAttach(ctx actor.Context, m *attach) {
 	}
 }
 
-// mayHave tells whether a session may have one more subscription. An eighth of what the others leave
-// goes to each, so that a few with very many leave enough to all others.
+// mayHave tells whether a session may have one more subscription. Each may have some whatever the
+// others have, so that nobody can take those of ordinary clients, and more of what the others leave.
 func (r *router) mayHave(s *subscriber) bool {
-	const share = 8
+	const always, share = 16, 8
 	left := r.node.cfg.Subscriptions - (r.count - s.count)
-	return s.count < (left+share-1)/share
+	return s.count < max(always, (left+share-1)/share)
 }
 
 // audience finds the audience of a topic, or makes it.

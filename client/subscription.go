@@ -214,7 +214,7 @@ func (s *Subscription) survives(err error) bool {
 // passing are the refusals after which it makes sense to try again.
 var passing = map[Code]bool{
 	Busy: true, StorageUnavailable: true, OutcomeUnknown: true, TooOften: true, TooManyMessages: true, OutOfRange: true,
-	TooManySubs: true,
+	TooManySubscriptions: true,
 }
 
 // finish is called when run ends. It closes Events and unsubscribes from the provider.

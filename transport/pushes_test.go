@@ -224,15 +224,15 @@ func TestALoginAsTheSameUserEndsNoSubscription(t *testing.T) {
 }
 
 // TestSubscriptionsAreLimited: one client may have many connections, and each could subscribe to
-// each of very many channels. Each may have an eighth of what the others leave, so these have enough.
+// each of very many channels. Each may have an eighth of what the others leave.
 func TestSubscriptionsAreLimited(t *testing.T) {
-	h := housetest.New(t, housetest.Settings{Actor: func(cfg *actors.Config) { cfg.Subscriptions = 72 }})
+	h := housetest.New(t, housetest.Settings{Actor: func(cfg *actors.Config) { cfg.Subscriptions = 8 * 18 }})
 	alice := h.Founder()
-	for i := range 10 {
+	for i := range 19 {
 		alice.Yes(`{"call":"createchannel","servername":"s","name":"c%d"}`, i)
 	}
 	subscribe := `{"call":"subscribe","servername":"s","channel":"c%d"}`
-	for i := range 9 {
+	for i := range 18 {
 		alice.Yes(subscribe, i)
 	}
 	refused := func(what string) {
@@ -241,12 +241,12 @@ func TestSubscriptionsAreLimited(t *testing.T) {
 			t.Error(no)
 		}
 	}
-	refused(fmt.Sprintf(subscribe, 9))
+	refused(fmt.Sprintf(subscribe, 18))
 	refused(`{"call":"subscribe","servername":"s"}`)
-	alice.Yes(subscribe, 2) // again: it is one of the nine
+	alice.Yes(subscribe, 2) // again: it is one of the eighteen
 
 	poster := h.Login("alice")
-	poster.Yes(`{"call":"message","servername":"s","channel":"c9","msg":"not heard"}`)
+	poster.Yes(`{"call":"message","servername":"s","channel":"c18","msg":"not heard"}`)
 	poster.Yes(`{"call":"message","servername":"s","channel":"c2","msg":"heard"}`)
 	if event := alice.Next(); event["message"] != "heard" {
 		t.Error(event)
@@ -256,7 +256,7 @@ func TestSubscriptionsAreLimited(t *testing.T) {
 	}
 
 	alice.Yes(`{"call":"unsubscribe","servername":"s","channel":"c0"}`)
-	alice.Yes(subscribe, 9)
+	alice.Yes(subscribe, 18)
 	refused(fmt.Sprintf(subscribe, 0))
 	poster.Yes(`{"call":"logout"}`)
 	h.Login("alice").Yes(`{"call":"deletechannel","servername":"s","name":"c1"}`)
@@ -265,4 +265,22 @@ func TestSubscriptionsAreLimited(t *testing.T) {
 	}
 	alice.Yes(subscribe, 0)
 	refused(`{"call":"subscribe","servername":"s"}`)
+}
+
+// TestEachConnectionMayHaveSomeSubscriptions however many the others have.
+func TestEachConnectionMayHaveSomeSubscriptions(t *testing.T) {
+	h := housetest.New(t, housetest.Settings{Actor: func(cfg *actors.Config) { cfg.Subscriptions = 1 }})
+	alice := h.Founder()
+	for i := range 17 {
+		alice.Yes(`{"call":"createchannel","servername":"s","name":"c%d"}`, i)
+	}
+	subscribe := `{"call":"subscribe","servername":"s","channel":"c%d"}`
+	for _, c := range []*housetest.Line{alice, h.Login("alice")} {
+		for i := range 16 {
+			c.Yes(subscribe, i)
+		}
+		if no := c.Ask(subscribe, 16); no["code"] != "too_many_subscriptions" {
+			t.Error(no)
+		}
+	}
 }

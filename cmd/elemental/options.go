@@ -55,7 +55,7 @@ type options struct {
 	WindowTogether        int          `group:"limits" default:"0" min:"0" help:"Unanswered messages of all connections that send ahead of their answers, while others ask too; 64 times as many while they are alone. 0 means 6 for each processor."`
 	MaxInFlight           int          `group:"limits" default:"50000" min:"1" help:"Unanswered requests of all connections."`
 	MaxInFlightBytes      size         `group:"limits" default:"256MiB" min:"1KiB" help:"Bytes of the unanswered requests of all connections."`
-	MaxSubscriptions      int          `group:"limits" default:"1000000" min:"1" help:"Subscriptions of all connections. One connection may have an eighth of what the others leave."`
+	MaxSubscriptions      int          `group:"limits" default:"1000000" min:"1" help:"Subscriptions of all connections. One connection may have an eighth of what the others leave, and 16 in any case."`
 	MaxOutbox             size         `group:"limits" default:"1MiB" min:"1KiB" help:"Bytes that may wait for one client to read them, besides one answer of any size. Beyond that the client is disconnected."`
 	MaxUnread             size         `group:"limits" default:"256MiB" min:"64KiB" help:"Bytes that may wait for all clients to read them. Beyond that, clients with more than an equal share that do not read are disconnected."`
 	LoginTimeout          cli.Duration `group:"limits" default:"5m" min:"1ms" help:"Time in which a new connection has to log in."`
